@@ -1,0 +1,38 @@
+# The two commands: `make demo` and `make test`. Everything installs from hashed lock files into .venv.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Bytecode makes Airflow and Great Expectations start three times faster: never switch it off here.
+unexport PYTHONDONTWRITEBYTECODE
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help install install-dev demo serve ui test check lock clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(BIN)/uv: requirements-uv.lock
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --require-hashes -r requirements-uv.lock
+
+$(VENV)/.installed: $(BIN)/uv requirements.lock
+	uv pip install --python $(BIN)/python --require-hashes --compile-bytecode -r requirements.lock
+	uv pip install --python $(BIN)/python --no-deps --no-build-isolation --quiet -e .
+	touch $@
+
+$(VENV)/.installed-dev: $(BIN)/uv requirements-dev.lock
+	uv pip install --python $(BIN)/python --require-hashes --compile-bytecode -r requirements-dev.lock
+	uv pip install --python $(BIN)/python --no-deps --no-build-isolation --quiet -e .
+	touch $@ $(VENV)/.installed
+
+install: $(VENV)/.installed ## install what running needs
+install-dev: $(VENV)/.installed-dev ## install what testing needs, too
+
+lock: $(BIN)/uv ## resolve the lock files again
+	uv pip compile pyproject.toml build.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet -o requirements.lock
+	uv pip compile pyproject.toml build.in --extra dev -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet -o requirements-dev.lock
+	echo uv | uv pip compile - --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet -o requirements-uv.lock
+
+clean: ## remove the environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

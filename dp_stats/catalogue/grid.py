@@ -1,0 +1,196 @@
+"""The public grid: every cell that will be published, known before any row is read.
+
+A grid is the product of *dimensions*. A dimension has nested *levels*, finest first; its last level
+has one group that holds everything. Cells come from public code lists and calendars, never from the
+data, so deleting a person cannot change which cells exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+from math import prod
+from typing import Literal, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dp_stats.catalogue.periods import Period, period_of
+
+LevelNames: TypeAlias = Mapping[str, str]
+"""One level of the grid: dimension name → level name."""
+
+T = TypeVar("T", bound=np.generic)
+
+ALL = "all"
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """A partition of a dimension's leaves into groups.
+
+    Attributes:
+        name: e.g. ``region``.
+        codes: one code per group, in order; shape ``(groups,)``.
+        names: what a reader calls each group.
+        group: index of the group of each leaf; shape ``(leaves,)``.
+    """
+
+    name: str
+    codes: tuple[str, ...]
+    names: tuple[str, ...]
+    group: NDArray[np.intp]
+
+    @cached_property
+    def sizes(self) -> NDArray[np.int64]:
+        """How many leaves each group has; shape ``(groups,)``."""
+        return np.bincount(self.group, minlength=len(self.codes)).astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Dimension:
+    """One axis of the grid with its nested levels, finest first, ending in a level of one group.
+
+    Attributes:
+        name: e.g. ``area``; column: the canonical column the leaves' codes are found in.
+        kind: ``code`` (public code list), ``date`` (calendar) or ``bin`` (numeric histogram).
+        unknown: the code of the declared 'unknown' leaf, if there is one.
+        edges: lower edges of the bins of a ``bin`` dimension (last bin ends at ``edges[-1]``).
+    """
+
+    name: str
+    column: str
+    kind: Literal["code", "date", "bin"]
+    levels: tuple[Level, ...]
+    unknown: str | None = None
+    edges: tuple[float, ...] = ()
+
+    def level(self, name: str) -> Level:
+        """The level called ``name``."""
+        for level in self.levels:
+            if level.name == name:
+                return level
+        raise KeyError(f"dimension '{self.name}' has no level '{name}'")
+
+    @property
+    def leaf(self) -> Level:
+        """The finest level."""
+        return self.levels[0]
+
+    @property
+    def top(self) -> Level:
+        """The level with a single group."""
+        return self.levels[-1]
+
+    def __len__(self) -> int:
+        return len(self.leaf.codes)
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """The product of the dimensions, in their declared order (also the order of array axes)."""
+
+    dimensions: tuple[Dimension, ...]
+
+    def __getitem__(self, name: str) -> Dimension:
+        for dimension in self.dimensions:
+            if dimension.name == name:
+                return dimension
+        raise KeyError(name)
+
+    def complete(self, levels: LevelNames) -> dict[str, str]:
+        """``levels`` with every dimension it leaves out set to its top level, in grid order."""
+        return {d.name: levels.get(d.name, d.top.name) for d in self.dimensions}
+
+    def shape(self, levels: LevelNames | None = None) -> tuple[int, ...]:
+        """Cells along each axis at ``levels`` (default: the leaves)."""
+        if levels is None:
+            return tuple(len(d) for d in self.dimensions)
+        return tuple(len(d.level(levels[d.name]).codes) if d.name in levels else 1 for d in self.dimensions)
+
+    def cells(self, levels: LevelNames | None = None) -> int:
+        """How many cells there are at ``levels``."""
+        return prod(self.shape(levels))
+
+    def roll_up(
+        self, values: NDArray[T], to: LevelNames, source: LevelNames | None = None
+    ) -> NDArray[T]:
+        """Sum an array at ``source`` levels (default: the leaves) up to coarser levels ``to``.
+
+        Shapes: ``shape(source)`` → ``shape(to)``. Exact for integers.
+        """
+        for axis, dimension in enumerate(self.dimensions):
+            target = dimension.level(self.complete(to)[dimension.name])
+            if source is None:
+                group = target.group
+            else:
+                fine = dimension.level(self.complete(source)[dimension.name])
+                first = np.unique(fine.group, return_index=True)[1]
+                group = target.group[first]
+            values = sum_groups(values, group, len(target.codes), axis)
+        return values
+
+
+def sum_groups(values: NDArray[T], group: NDArray[np.intp], groups: int, axis: int) -> NDArray[T]:
+    """Sum ``values`` over the members of each group along ``axis``."""
+    if groups == len(group) and np.array_equal(group, np.arange(groups)):
+        return values
+    if groups == 1:
+        return values.sum(axis=axis, keepdims=True, dtype=values.dtype)
+    moved = np.moveaxis(values, axis, 0)
+    out = np.zeros((groups, *moved.shape[1:]), dtype=values.dtype)
+    np.add.at(out, group, moved)
+    return np.moveaxis(out, 0, axis)
+
+
+def flat_level(name: str, code: str, label: str, leaves: int) -> Level:
+    """A level with one group that holds every leaf."""
+    return Level(name, (code,), (label,), np.zeros(leaves, dtype=np.intp))
+
+
+def date_dimension(name: str, column: str, period: Period, levels: tuple[str, ...]) -> Dimension:
+    """The calendar of ``period`` at ``levels`` (``day``, ``week``, ``4-week``, ``month``, ``year``), finest first.
+
+    Weeks and months are cut at the ends of the period. ``4-week`` groups are counted from the first
+    day. The top level is the whole period and bears the name of its kind (``week`` in a weekly edition).
+    """
+    days = period.days
+
+    def key(level: str, index: int) -> tuple[str, str]:
+        if level == "4-week":
+            start = days[index // 28 * 28]
+            return start.isoformat() + "-P4W", f"four weeks from {start.day} {start:%B %Y}"
+        part = period_of(days[index], level)  # type: ignore[arg-type]
+        return part.label, part.text
+
+    finest = levels[0]
+    leaf_keys = [k for k, _ in groupby(key(finest, i) for i in range(len(days)))]
+    first_day = {}
+    for i in range(len(days)):
+        first_day.setdefault(key(finest, i), i)
+    built: list[Level] = []
+    for level in levels:
+        of_leaf = [key(level, first_day[leaf]) for leaf in leaf_keys]
+        groups = list(dict.fromkeys(of_leaf))
+        index = {g: i for i, g in enumerate(groups)}
+        built.append(
+            Level(
+                level,
+                tuple(code for code, _ in groups),
+                tuple(text for _, text in groups),
+                np.array([index[g] for g in of_leaf], dtype=np.intp),
+            )
+        )
+    if len(built[-1].codes) > 1:
+        top = period.kind if period.kind not in levels else ALL
+        built.append(flat_level(top, period.label, period.text, len(leaf_keys)))
+    return Dimension(name, column, "date", tuple(built))
+
+
+def bin_dimension(name: str, column: str, edges: tuple[float, ...]) -> Dimension:
+    """Half-open bins ``[edges[i], edges[i+1])`` of a numeric column; values outside fall in the end bins."""
+    codes = tuple(f"{lo:g}-{hi:g}" for lo, hi in zip(edges, edges[1:], strict=False))
+    leaf = Level("bin", codes, tuple(f"{c.replace('-', ' to under ')}" for c in codes), np.arange(len(codes), dtype=np.intp))
+    return Dimension(name, column, "bin", (leaf, flat_level(ALL, ALL, "all", len(codes))), edges=edges)

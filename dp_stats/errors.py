@@ -1,0 +1,77 @@
+"""Every way a run can fail that is not a bug: one class and one exit code per kind of failure.
+
+A message says what happened, where (file, field, column) and what to do next. It never holds a
+value from the data.
+"""
+
+
+class DpStatsError(Exception):
+    """A failure the user can act on; anything else that is raised is a bug (exit code 1)."""
+
+    exit_code = 1
+
+
+class CatalogueError(DpStatsError):
+    """The catalogue declares something wrong or incomplete."""
+
+    exit_code = 3
+
+
+class SourceError(DpStatsError):
+    """The source, or one of its rows or columns, cannot be read as declared."""
+
+    exit_code = 4
+
+
+class OptOutError(DpStatsError):
+    """The opt-out list is missing or unreadable; nothing may be released without it."""
+
+    exit_code = 5
+
+
+class QualityError(DpStatsError):
+    """A quality gate failed, on the snapshot or on what was about to be published."""
+
+    exit_code = 6
+
+
+class BudgetError(DpStatsError):
+    """The privacy budget does not allow the charge."""
+
+    exit_code = 7
+
+
+class LedgerError(DpStatsError):
+    """The ledger cannot be read, written or trusted."""
+
+    exit_code = 8
+
+
+class RegisterError(DpStatsError):
+    """The contribution register is missing or does not match the ledger."""
+
+    exit_code = 9
+
+
+class ApprovalError(DpStatsError):
+    """A needed approval is missing, expired, refused or for another plan."""
+
+    exit_code = 10
+
+
+class NotDueError(DpStatsError):
+    """The period has not ended and settled yet."""
+
+    exit_code = 11
+
+
+class NotDerivableError(DpStatsError):
+    """The question cannot be answered from what has been measured."""
+
+    exit_code = 12
+
+
+class PublishedError(DpStatsError):
+    """A published file is missing, altered, or would be overwritten."""
+
+    exit_code = 13

@@ -1,0 +1,117 @@
+"""What will be measured: a plan, a pure function of the catalogue whose hash is what gets approved."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from fractions import Fraction
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer
+
+from dp_stats.catalogue.periods import BlockKind
+
+Exact = Annotated[Fraction, PlainSerializer(str, return_type=str)]
+"""An exact number, written as ``numerator/denominator``."""
+
+Mechanism = Literal["discrete_laplace", "discrete_gaussian"]
+Role = Literal["statistic", "cut_rows", "cut_persons"]
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Measurement(Frozen):
+    """One measured table: exact integers at one level of the grid, to which noise of one scale is added.
+
+    Attributes:
+        id: ``statistic@level.level…``, unique in the plan.
+        statistic: the statistic's id.
+        role: ``statistic`` for what is published; ``cut_rows`` and ``cut_persons`` count what the bound cuts.
+        levels: dimension → level, complete and in grid order.
+        shape: cells along each axis.
+        l1: how far one person in one block can move the table in L1, in integer steps.
+        l2_squared: the same in L2, squared (exact).
+        scale: the noise scale in integer steps (Laplace b, Gaussian σ), a double exactly as OpenDP gets it.
+        rho: this table's zCDP cost per block. epsilon: its pure-ε cost (Laplace only).
+        unit: real value of one integer step (a sum's resolution), else 1.
+    """
+
+    id: str
+    statistic: str
+    role: Role
+    levels: dict[str, str]
+    shape: tuple[int, ...]
+    l1: int
+    l2_squared: int
+    scale: float
+    rho: Exact
+    epsilon: Exact | None
+    unit: Exact = Fraction(1)
+
+    @property
+    def variance(self) -> float:
+        """Variance of one cell's noise, in integer steps squared (see ``plan.accounting.noise_variance``)."""
+        from dp_stats.plan.accounting import noise_variance
+
+        return noise_variance(self.scale, "discrete_gaussian" if self.epsilon is None else "discrete_laplace")
+
+
+class ExpectedError(Frozen):
+    """What a published statistic's error will be, before any row is read.
+
+    Attributes:
+        table, statistic: where it is published. cells: how many values.
+        prior_mean: public guess of a cell's mean (None: none declared).
+        margin_95: half-width of the 95 % interval of a typical (median) cell; worst: of the widest.
+        relative: margin_95 / prior_mean. Units are those of the published statistic.
+    """
+
+    table: str
+    statistic: str
+    cells: int
+    prior_mean: float | None
+    margin_95: float
+    worst: float
+    relative: float | None
+
+
+class Plan(Frozen):
+    """Everything that will be measured for one edition, what it costs and how accurate it will be.
+
+    ``rho`` is the cost per block, exact and rounded up. ``epsilon`` with ``delta`` is what people are shown;
+    ``pure_epsilon`` is set where all noise is Laplace. ``series_hash`` is equal for all editions that
+    share one charge per block; ``hash`` identifies this edition's plan.
+    """
+
+    release: str
+    dataset: str
+    period: str
+    mechanism: Mechanism
+    measurements: tuple[Measurement, ...]
+    contribution_rows: int
+    one_per_cell: bool
+    cut_rows_cap: int
+    block_kind: BlockKind
+    blocks: tuple[str, ...]
+    series: bool
+    rho: Exact
+    pure_epsilon: Exact | None
+    epsilon: float
+    delta: Exact
+    expected: tuple[ExpectedError, ...]
+    warnings: tuple[str, ...] = ()
+    series_hash: str
+    hash: str
+
+    @property
+    def edition(self) -> str:
+        """``release/period``."""
+        return f"{self.release}/{self.period}"
+
+
+def digest(content: Any) -> str:
+    """SHA-256 of a JSON-able value in canonical form (sorted keys, no spaces)."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
