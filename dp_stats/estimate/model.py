@@ -1,0 +1,163 @@
+"""What estimation hands to publishing: a value with an interval for every cell of every published table."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dp_stats.errors import PublishedError
+from dp_stats.plan.model import Plan
+
+Floats: TypeAlias = NDArray[np.float64]
+
+_ARRAYS = "estimates.npz"
+_FACTS = "estimates.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """One statistic of one published table, in the statistic's own unit.
+
+    Every array has the shape of ``grid.shape(levels)``. NaN means that there is no value (a rate of
+    a group without a population, a mean over nothing, the first days of a rolling sum).
+
+    Attributes:
+        statistic: id of the measured or derived statistic.
+        levels: dimension → level, complete and in grid order.
+        value: what is published; for counts non-negative whole numbers that add up across all tables.
+        unrounded: the unbiased least-squares value before rounding (corrected for the contribution bound).
+        lower, upper: 95 % interval of the true value.
+        standard_error: of ``unrounded``.
+        bounded: ``unrounded`` of the rows that the contribution bound kept, before the correction for
+            rows that were cut; None where nothing is corrected.
+        shrunken: whether ``value`` leans on neighbouring cells (see ``estimate.shrink``); such a value has
+            a smaller error than ``unrounded`` and a small bias.
+    """
+
+    statistic: str
+    levels: Mapping[str, str]
+    value: Floats
+    unrounded: Floats
+    lower: Floats
+    upper: Floats
+    standard_error: Floats
+    bounded: Floats | None = None
+    shrunken: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class CutEstimate:
+    """How many rows the contribution bound cut, and the factors that correct for it.
+
+    Attributes:
+        levels: the coarse level at which cutting was measured, complete and in grid order.
+        rows_cut, lower, upper: rows cut in the whole edition with a 95 % interval.
+        share: ``rows_cut`` divided by all rows, kept and cut.
+        persons_cut, persons_lower, persons_upper: persons with at least one cut row; None if not measured.
+        factor: (kept + cut) / kept of each coarse cell, at least 1; shape of ``levels``.
+        factor_error: standard error of ``factor`` from noise; same shape.
+        spread: standard deviation of log factors of finer groups around that of their coarse cell.
+        cap: one person's cut rows are counted up to this many; rows beyond are in neither count.
+    """
+
+    levels: Mapping[str, str]
+    rows_cut: float
+    lower: float
+    upper: float
+    share: float
+    persons_cut: float | None
+    persons_lower: float | None
+    persons_upper: float | None
+    factor: Floats
+    factor_error: Floats
+    spread: float
+    cap: int
+
+
+@dataclass(frozen=True, eq=False)
+class EditionEstimates:
+    """All estimates of one edition.
+
+    Attributes:
+        plan: the plan whose noisy measurements these come from.
+        tables: table id → statistic id → estimate.
+        cut: what the contribution bound cut; None if that was not measured.
+        nothing_cut: why no row can have been cut, where the release says so; else empty.
+    """
+
+    plan: Plan
+    tables: Mapping[str, Mapping[str, Estimate]]
+    cut: CutEstimate | None = None
+    nothing_cut: str = ""
+
+    def save(self, folder: Path) -> None:
+        """Write ``estimates.npz`` (plain arrays) and ``estimates.json`` (everything else); equal input, equal bytes."""
+        arrays: dict[str, Any] = {}
+        tables: dict[str, dict[str, Any]] = {}
+        for table, statistics in self.tables.items():
+            tables[table] = {
+                statistic: _put(estimate, f"tables/{table}/{statistic}", arrays)
+                for statistic, estimate in statistics.items()
+            }
+        facts = {
+            "plan": self.plan.model_dump(mode="json"),
+            "tables": tables,
+            "cut": _put(self.cut, "cut", arrays) if self.cut else None,
+            "nothing_cut": self.nothing_cut,
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays)
+        (folder / _ARRAYS).write_bytes(buffer.getvalue())
+        (folder / _FACTS).write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> EditionEstimates:
+        """Read what ``save`` wrote.
+
+        Raises:
+            PublishedError: a file is missing or unreadable.
+        """
+        try:
+            facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
+            with np.load(folder / _ARRAYS, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+            tables = {
+                table: {
+                    statistic: Estimate(**_take(content, f"tables/{table}/{statistic}", arrays))
+                    for statistic, content in statistics.items()
+                }
+                for table, statistics in facts["tables"].items()
+            }
+            cut = CutEstimate(**_take(facts["cut"], "cut", arrays)) if facts["cut"] else None
+            return cls(Plan.model_validate(facts["plan"]), tables, cut, facts["nothing_cut"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise PublishedError(
+                f"The estimates in '{folder.name}' are missing or cannot be read. Run the estimate step of this edition again."
+            ) from error
+
+
+def _put(item: Estimate | CutEstimate, prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:
+    """Move the arrays of ``item`` into ``arrays`` and return the rest of its fields."""
+    rest: dict[str, Any] = {}
+    for field in fields(item):
+        content = getattr(item, field.name)
+        if isinstance(content, np.ndarray):
+            arrays[f"{prefix}/{field.name}"] = content
+        else:
+            rest[field.name] = dict(content) if isinstance(content, Mapping) else content
+    return rest
+
+
+def _take(rest: dict[str, Any], prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:
+    """The opposite of ``_put``."""
+    start = f"{prefix}/"
+    own = {name.removeprefix(start): array for name, array in arrays.items() if name.startswith(start)}
+    return {**rest, **{name: array for name, array in own.items() if "/" not in name}}
