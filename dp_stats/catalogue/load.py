@@ -1,0 +1,252 @@
+"""Read a catalogue folder, and refuse it with file, field and remedy when something is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from dp_stats.catalogue.codes import CodeList, load_code_list
+from dp_stats.catalogue.grid import Dimension, Grid, bin_dimension, date_dimension
+from dp_stats.catalogue.models import Dataset, Release
+from dp_stats.catalogue.periods import Period, parse_period, period_of
+from dp_stats.errors import CatalogueError
+
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Everything declared in one folder: ``datasets/*.yaml``, ``releases/*.yaml``, ``codes/*.csv``."""
+
+    folder: Path
+    datasets: Mapping[str, Dataset]
+    releases: Mapping[str, Release]
+    codes: Mapping[str, CodeList]
+    _grids: dict[tuple[str, str], Grid] = field(default_factory=dict, repr=False, compare=False)
+
+    def release(self, name: str) -> Release:
+        """The release called ``name``.
+
+        Raises:
+            CatalogueError: there is none; the message lists those there are.
+        """
+        if name not in self.releases:
+            known = ", ".join(sorted(self.releases)) or "none"
+            raise CatalogueError(f"There is no release '{name}' in {self.folder}. It declares: {known}.")
+        return self.releases[name]
+
+    def dataset_of(self, release: Release) -> Dataset:
+        """The dataset a release is made from."""
+        return self.datasets[release.dataset]
+
+    def with_release(self, release: Release) -> Catalogue:
+        """This catalogue with one more release, checked as if it stood in the folder (for ad hoc requests)."""
+        check_release(release, self, where=f"release '{release.id}'")
+        return Catalogue(self.folder, self.datasets, {**self.releases, release.id: release}, self.codes)
+
+    def period(self, release: Release, label: str) -> Period:
+        """Read a period's label as one of this release.
+
+        Raises:
+            CatalogueError: it is not a period of this release's kind, or lies outside its dates.
+        """
+        period = parse_period(label)
+        if period.kind != release.period:
+            example = "2020-08-31--2021-08-29" if release.period == "range" else period_of(release.start, release.period).label
+            raise CatalogueError(f"{release.id} has editions per {release.period}; write a period such as {example}, not {label}.")
+        if period.end < release.start or (release.end and period.start > release.end):
+            until = f"to {release.end}" if release.end else "on"
+            raise CatalogueError(f"{release.id} publishes from {release.start} {until}; {label} lies outside.")
+        return period
+
+    def periods(self, release: Release, *, until: date) -> Iterator[Period]:
+        """Every period of the release that has ended and settled on the day ``until``, in order of time."""
+        if release.period == "range":
+            end = release.end or release.start
+            whole = parse_period(f"{release.start}--{end}")
+            if is_due(release, whole, until):
+                yield whole
+            return
+        period = period_of(release.start, release.period)
+        while is_due(release, period, until) and (release.end is None or period.start <= release.end):
+            yield period
+            period = period_of(period.end + timedelta(days=1), release.period)
+
+    def grid(self, release: Release, period: Period) -> Grid:
+        """The public grid of one edition."""
+        key = (release.id, period.label)
+        if key not in self._grids:
+            self._grids[key] = build_grid(release, self.dataset_of(release), self.codes, period)
+        return self._grids[key]
+
+    def code_list_of(self, release: Release, dimension: str) -> CodeList | None:
+        """The code list behind a dimension of a release, or None for dates and bins."""
+        spec = next(d for d in release.dimensions if d.name == dimension)
+        codes = self.dataset_of(release).columns[spec.column].codes
+        return self.codes[codes] if codes else None
+
+
+def is_due(release: Release, period: Period, today: date) -> bool:
+    """Whether the period has ended and its late reports have settled on ``today``."""
+    return today > period.end + timedelta(days=release.settle_days)
+
+
+def build_grid(release: Release, dataset: Dataset, codes: Mapping[str, CodeList], period: Period) -> Grid:
+    """The grid of a release for one period.
+
+    Raises:
+        CatalogueError: a dimension's column, code list or level does not exist.
+    """
+    dimensions: list[Dimension] = []
+    for spec in release.dimensions:
+        column = dataset.columns.get(spec.column)
+        if column is None:
+            known = ", ".join(dataset.columns)
+            raise CatalogueError(f"dimension '{spec.name}': dataset '{dataset.id}' has no column '{spec.column}'. It has {known}.")
+        if column.type == "date":
+            known_levels = ("day", "week", "4-week", "month", "year")
+            levels = spec.levels or ("day",)
+            for level in levels:
+                if level not in known_levels:
+                    raise CatalogueError(f"dimension '{spec.name}': '{level}' is no level of a date; use {', '.join(known_levels)}.")
+            dimensions.append(date_dimension(spec.name, spec.column, period, levels))
+        elif column.type in ("code", "band"):
+            assert column.codes is not None
+            dimensions.append(
+                codes[column.codes].dimension(spec.name, spec.column, spec.levels or ("code",), unknown=column.unknown)
+            )
+        elif column.type == "number":
+            if len(spec.edges) < 2 or list(spec.edges) != sorted(set(spec.edges)):
+                raise CatalogueError(f"dimension '{spec.name}': a number needs 'edges', at least two, rising.")
+            dimensions.append(bin_dimension(spec.name, spec.column, spec.edges))
+        else:
+            raise CatalogueError(f"dimension '{spec.name}': a {column.type} column cannot be a dimension; it would publish identifiers.")
+    return Grid(tuple(dimensions))
+
+
+def load_catalogue(folder: Path) -> Catalogue:
+    """Read and check every declaration in ``folder``.
+
+    Raises:
+        CatalogueError: naming the file, the field and what to write instead.
+    """
+    if not folder.is_dir():
+        raise CatalogueError(f"There is no catalogue folder {folder}. Set --catalogue or DP_STATS_CATALOGUE.")
+    codes = {path.stem: load_code_list(path) for path in sorted((folder / "codes").glob("*.csv"))}
+    datasets = _load_all(folder / "datasets", Dataset)
+    releases = _load_all(folder / "releases", Release)
+    catalogue = Catalogue(folder, datasets, releases, codes)
+    for dataset in datasets.values():
+        _check_dataset(dataset, catalogue)
+    for release in releases.values():
+        check_release(release, catalogue, where=str(folder / "releases" / f"{release.id}.yaml"))
+    return catalogue
+
+
+def read_model(path: Path, model: type[M]) -> M:
+    """Read one YAML file into a model.
+
+    Raises:
+        CatalogueError: the file is not YAML, or a field is wrong.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise CatalogueError(f"{path}: cannot be read. Save it as UTF-8 text.") from error
+    except yaml.YAMLError as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", None)
+        at = f", line {line + 1}" if line is not None else ""
+        raise CatalogueError(f"{path}{at}: not valid YAML ({getattr(error, 'problem', 'syntax')}).") from error
+    if not isinstance(content, dict):
+        raise CatalogueError(f"{path}: is empty or not a mapping. Write 'field: value' lines.")
+    return validate(content, model, where=str(path))
+
+
+def validate(content: dict[str, Any], model: type[M], *, where: str) -> M:
+    """Check ``content`` against a model and say every fault at once."""
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        faults = []
+        for fault in error.errors(include_url=False):
+            place = ".".join(str(part) for part in fault["loc"]) or "(whole file)"
+            message = fault["msg"].removeprefix("Value error, ")
+            if fault["type"] == "extra_forbidden":
+                message = "is no field here; check its spelling and indentation"
+            faults.append(f"  {place}: {message}")
+        raise CatalogueError(f"{where}:\n" + "\n".join(faults)) from error
+
+
+def _load_all(folder: Path, model: type[M]) -> dict[str, M]:
+    found: dict[str, M] = {}
+    for path in sorted(folder.glob("*.y*ml")):
+        item = read_model(path, model)
+        name = str(item.id)  # type: ignore[attr-defined]
+        if name != path.stem:
+            raise CatalogueError(f"{path}: id is '{name}'. Name the file {name}.yaml or change the id.")
+        found[name] = item
+    return found
+
+
+def _check_dataset(dataset: Dataset, catalogue: Catalogue) -> None:
+    where = catalogue.folder / "datasets" / f"{dataset.id}.yaml"
+    for name, column in dataset.columns.items():
+        if column.codes is None:
+            continue
+        if column.codes not in catalogue.codes:
+            known = ", ".join(sorted(catalogue.codes)) or "none"
+            raise CatalogueError(f"{where}: columns.{name}.codes: there is no codes/{column.codes}.csv. There are: {known}.")
+        codes = catalogue.codes[column.codes]
+        if column.type == "band" and not codes.bands:
+            raise CatalogueError(f"{where}: columns.{name}: codes/{column.codes}.csv needs columns 'lower' and 'upper'.")
+        for value, code in column.values.items():
+            if code not in codes.codes and not (column.unknown and code == "unknown"):
+                raise CatalogueError(f"{where}: columns.{name}.values: '{value}' maps to '{code}', which is not in codes/{column.codes}.csv.")
+
+
+def check_release(release: Release, catalogue: Catalogue, *, where: str) -> None:
+    """Check what a release says against its dataset and the code lists.
+
+    Raises:
+        CatalogueError: naming ``where``, the field and what to write instead.
+    """
+    if release.dataset not in catalogue.datasets:
+        known = ", ".join(sorted(catalogue.datasets)) or "none"
+        raise CatalogueError(f"{where}: dataset: there is no dataset '{release.dataset}'. There are: {known}.")
+    dataset = catalogue.datasets[release.dataset]
+    for statistic in release.statistics:
+        if statistic.kind == "sum":
+            column = dataset.columns.get(statistic.column or "")
+            if column is None or column.type != "number":
+                raise CatalogueError(f"{where}: statistics.{statistic.id}.column: needs a column of type number of '{dataset.id}'.")
+    if release.period == "range" and release.end is None:
+        raise CatalogueError(f"{where}: end: a release with period 'range' needs the last day.")
+    period = (
+        parse_period(f"{release.start}--{release.end}") if release.period == "range" else period_of(release.start, release.period)
+    )
+    try:
+        grid = build_grid(release, dataset, catalogue.codes, period)
+    except CatalogueError as error:
+        raise CatalogueError(f"{where}: {error}") from error
+    statistics = {s.id: s for s in release.statistics}
+    for derived in release.derived:
+        for name, needed in (("of", derived.of), ("over", derived.over)):
+            if needed is not None and needed not in statistics:
+                raise CatalogueError(f"{where}: derived.{derived.id}.{name}: there is no measured statistic '{needed}'.")
+        if derived.kind == "mean" and derived.over is None:
+            raise CatalogueError(f"{where}: derived.{derived.id}: a mean needs 'over', the count it is divided by.")
+        if derived.kind in ("share", "quantile") and derived.across not in {d.name for d in grid.dimensions}:
+            raise CatalogueError(f"{where}: derived.{derived.id}.across: needs the name of a dimension.")
+    for table in release.tables:
+        for name, level in table.levels.items():
+            known_levels = [lv.name for lv in grid[name].levels]
+            if level not in known_levels:
+                raise CatalogueError(
+                    f"{where}: tables.{table.id}.levels.{name}: there is no level '{level}'. It has {', '.join(known_levels)}."
+                )
