@@ -71,7 +71,7 @@ class CodeList:
         """
         leaves = [*zip(self.codes, self.names, strict=True)] + ([(UNKNOWN, "Unknown")] if unknown else [])
         built = [Level(levels[0] if levels else "code", *map(tuple, zip(*leaves, strict=True)), np.arange(len(leaves)))]  # type: ignore[arg-type]
-        for level in levels[1:]:
+        for level in (name for name in levels[1:] if name != ALL):
             codes = list(self.column(level))
             names = list(self.column(f"{level}_name")) if f"{level}_name" in self.header else codes
             if "" in codes:
