@@ -1,0 +1,151 @@
+"""Numbers as a reader should meet them: with separators, with their interval, and never with false precision."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+NBSP = "\N{NO-BREAK SPACE}"
+MINUS = "\N{MINUS SIGN}"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A published value with its 95 % interval and its reliability status (empty: reliable)."""
+
+    value: float
+    lower: float
+    upper: float
+    status: str = ""
+
+    @property
+    def margin(self) -> float:
+        """Half the width of the interval."""
+        return (self.upper - self.lower) / 2
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a value at all."""
+        return not math.isnan(self.value)
+
+
+def number(value: float, *, decimals: int = 0) -> str:
+    """A number with thousands separators and a true minus sign; ``–`` where there is none."""
+    if math.isnan(value):
+        return "\N{EN DASH}"
+    text = f"{abs(value):,.{decimals}f}"
+    negative = value < 0 and text.strip("0.,") != ""
+    return MINUS + text if negative else text
+
+
+def interval(figure: Figure, *, to: str = "to", decimals: int = 0) -> str:
+    """The interval alone: ``1,200 to 1,268``."""
+    if math.isnan(figure.lower) or math.isnan(figure.upper):
+        return "\N{EN DASH}"
+    return f"{number(figure.lower, decimals=decimals)} {to} {number(figure.upper, decimals=decimals)}"
+
+
+def decimals_for(figures: Iterable[Figure]) -> int:
+    """How many decimals a set of figures deserves.
+
+    None where every value is whole. Otherwise as many as show one significant digit of the smallest
+    margin of error, at most three: digits beyond the noise would only look exact.
+    """
+    known = [f for f in figures if f.known]
+    if all(float(f.value).is_integer() for f in known):
+        return 0
+    margins = [f.margin for f in known if f.margin > 0]
+    if not margins:
+        return 1
+    return min(3, max(0, -math.floor(math.log10(sorted(margins)[len(margins) // 2]))))
+
+
+def rounded(value: float, *, digits: int = 2) -> float:
+    """``value`` to a few significant digits, for sentences such as 'typically by ±12'."""
+    if value == 0 or math.isnan(value):
+        return value
+    return float(f"{value:.{digits}g}")
+
+
+def typical_margin(figures: Iterable[Figure]) -> float:
+    """The median margin of error; NaN where nothing is known."""
+    margins = sorted(f.margin for f in figures if f.known and not math.isnan(f.margin))
+    return margins[len(margins) // 2] if margins else math.nan
+
+
+Direction = Literal["rose", "fell", "unclear"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """How one figure differs from an earlier one; ``unclear`` where the two intervals overlap."""
+
+    before: Figure
+    after: Figure
+
+    @property
+    def direction(self) -> Direction:
+        """Which way it went, as far as the noise lets us say."""
+        if self.after.lower > self.before.upper:
+            return "rose"
+        return "fell" if self.after.upper < self.before.lower else "unclear"
+
+    @property
+    def difference(self) -> float:
+        """Later minus earlier."""
+        return self.after.value - self.before.value
+
+    @property
+    def per_cent(self) -> float:
+        """The difference as a percentage of the earlier value; NaN where that is zero."""
+        return self.difference / self.before.value * 100 if self.before.value else math.nan
+
+
+def file_size(size: int) -> str:
+    """A file's size in units of 1,000 bytes: ``940 bytes``, ``12 kB``, ``3.4 MB``."""
+    if size < 1000:
+        return f"{size}{NBSP}bytes"
+    for unit in ("kB", "MB", "GB"):
+        size_in_unit = size / 1000
+        if size_in_unit < 999.5 or unit == "GB":
+            return f"{size_in_unit:.0f}{NBSP}{unit}" if size_in_unit >= 10 else f"{size_in_unit:.1f}{NBSP}{unit}"
+        size = round(size_in_unit)
+    raise AssertionError
+
+
+def nice_ceiling(value: float) -> float:
+    """The smallest 'round' number (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8 × a power of ten) that is at least ``value``."""
+    if value <= 0 or math.isnan(value):
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(value))
+    for step in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10):
+        if step * power >= value * (1 - 1e-12):
+            return step * power
+    raise AssertionError
+
+
+def nice_ticks(low: float, high: float, *, about: int = 4) -> list[float]:
+    """Round tick values inside [low, high], about as many as asked."""
+    span = high - low
+    if span <= 0 or not math.isfinite(span):
+        return [low]
+    raw = span / about
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(s * power for s in (1, 2, 2.5, 5, 10) if s * power >= raw * (1 - 1e-12))
+    first = math.ceil(low / step - 1e-9)
+    last = math.floor(high / step + 1e-9)
+    return [round(i * step, 12) for i in range(first, last + 1)]
+
+
+def short(value: float) -> str:
+    """A tick label: ``0``, ``250``, ``1,500``, ``20k``, ``1.5m``."""
+    size = abs(value)
+    if size >= 1e6:
+        return number(value / 1e6, decimals=0 if size % 1e6 == 0 else 1) + "m"
+    if size >= 1e4:
+        return number(value / 1e3, decimals=0 if size % 1e3 == 0 else 1) + "k"
+    if float(value).is_integer():
+        return number(value)
+    return number(value, decimals=1 if size >= 1 else 2)
