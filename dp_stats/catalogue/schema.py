@@ -1,0 +1,29 @@
+"""JSON Schemas of the declarations, so that editors complete and check YAML while it is written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from dp_stats.catalogue.models import Dataset, Release
+
+MODELS: dict[str, type[BaseModel]] = {"dataset": Dataset, "release": Release}
+
+
+def json_schema(name: str) -> str:
+    """The schema of ``dataset`` or ``release`` as indented JSON."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **MODELS[name].model_json_schema(by_alias=True)}
+    return json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
+
+
+def export_schemas(folder: Path) -> list[Path]:
+    """Write ``dataset.json`` and ``release.json``; returns their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name in MODELS:
+        path = folder / f"{name}.json"
+        path.write_text(json_schema(name), encoding="utf-8")
+        written.append(path)
+    return written

@@ -1,0 +1,326 @@
+"""The steps of an edition in order, used alike by the DAGs and the command line.
+
+Each step takes the edition's name (``release/period``) and returns a few small plain values: names,
+hashes and states, never anything read from rows. Every step may be run again at any time: it either
+does its work again with the same result, or returns what is already there. What is spent and what was
+drawn is decided by the ledger alone.
+"""
+
+from __future__ import annotations
+
+import getpass
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dp_stats.catalogue import Catalogue, Dataset, Grid, Period, Release, load_catalogue
+from dp_stats.catalogue.load import is_due, read_model
+from dp_stats.errors import CatalogueError, NotDueError
+from dp_stats.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from dp_stats.ledger import Ledger, Reservation
+    from dp_stats.plan.model import Plan
+    from dp_stats.plan.noisy import NoisyMeasurements
+
+Step = dict[str, Any]
+Progress = Callable[[str], None]
+
+STEPS = ("pull", "check", "reserve", "measure", "estimate", "publish")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One revision of one edition, with everything declared about it and its places on disk."""
+
+    settings: Settings
+    catalogue: Catalogue
+    release: Release
+    dataset: Dataset
+    period: Period
+    revision: int
+
+    @property
+    def edition(self) -> str:
+        """``release/period``."""
+        return f"{self.release.id}/{self.period.label}"
+
+    @property
+    def path(self) -> str:
+        """The revision's folder, relative to wherever editions are kept."""
+        return f"{self.edition}/r{self.revision}"
+
+    @property
+    def work(self) -> Path:
+        """Where estimates wait for publication; no rows."""
+        return self.settings.work / self.path
+
+    @property
+    def staging(self) -> Path:
+        """Where the snapshot of rows lives until the edition is published or failed."""
+        return self.settings.secure / "staging" / self.path
+
+    @property
+    def published_in(self) -> Path:
+        """The public folder, or for a restricted release a folder that no public server shows."""
+        public = self.release.audience == "public"
+        return self.settings.public_dir if public else self.settings.home / "restricted"
+
+    @cached_property
+    def grid(self) -> Grid:
+        """The public cells of this edition."""
+        return self.catalogue.grid(self.release, self.period)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """What will be measured: from the file written when it was reserved, else made anew."""
+        from dp_stats.plan import make_plan
+        from dp_stats.plan.model import Plan
+
+        stored = self.work / "plan.json"
+        made = make_plan(self.catalogue, self.release, self.period) if not stored.exists() else None
+        return made or Plan.model_validate_json(stored.read_bytes())
+
+    def ledger(self) -> Ledger:
+        """The ledger, opened and migrated."""
+        from dp_stats.ledger import Ledger
+
+        return Ledger.open(self.settings.ledger_url)
+
+
+def open_run(edition: str, *, revision: int = 1, settings: Settings | None = None) -> Run:
+    """Find what is declared about an edition.
+
+    Raises:
+        CatalogueError: the name is not ``release/period``, or the catalogue does not declare it.
+    """
+    settings = settings or load_settings()
+    name, slash, label = edition.partition("/")
+    if not slash:
+        raise CatalogueError(f"'{edition}' is no edition. Write release/period, for example covid-cases-by-area/2021-W07.")
+    catalogue = load_catalogue_with_requests(settings)
+    release = catalogue.release(name)
+    return Run(settings, catalogue, release, catalogue.dataset_of(release), catalogue.period(release, label), revision)
+
+
+def load_catalogue_with_requests(settings: Settings) -> Catalogue:
+    """The declared catalogue together with the ad hoc releases that analysts have asked for."""
+    catalogue = load_catalogue(settings.catalogue)
+    for path in sorted(settings.requests.glob("*.yaml")):
+        catalogue = catalogue.with_release(read_model(path, Release))
+    return catalogue
+
+
+def due_editions(release: str, *, until: date | None = None, settings: Settings | None = None) -> list[str]:
+    """Every edition of a release whose period has ended and settled, in order of time."""
+    catalogue = load_catalogue((settings or load_settings()).catalogue)
+    declared = catalogue.release(release)
+    return [f"{release}/{p.label}" for p in catalogue.periods(declared, until=until or datetime.now(UTC).date())]
+
+
+def pull(edition: str, *, revision: int = 1, settings: Settings | None = None) -> Step:
+    """Take a snapshot of the declared columns into the secure store, without opted-out people.
+
+    Raises:
+        NotDueError: the period has not ended and settled yet.
+        SourceError, OptOutError: the source or the opt-out list cannot be read as declared.
+    """
+    from dp_stats.secure.pull import pull as pull_snapshot
+
+    run = open_run(edition, revision=revision, settings=settings)
+    if not is_due(run.release, run.period, datetime.now(UTC).date()):
+        raise NotDueError(
+            f"{run.edition} ends on {run.period.end} and settles {run.release.settle_days} days later. Run it after that day."
+        )
+    if _stored(run) is not None:
+        return {"edition": edition, "revision": revision, "snapshot": "not needed: already measured"}
+    snapshot = pull_snapshot(
+        run.dataset, catalogue=run.catalogue, period=run.period, folder=run.staging, settings=run.settings
+    )
+    return {"edition": edition, "revision": revision, "snapshot": snapshot.digest}
+
+
+def check(edition: str, *, revision: int = 1, settings: Settings | None = None) -> Step:
+    """Run the dataset's expectations suite on the snapshot.
+
+    Raises:
+        QualityError: a gate failed; nothing has been reserved yet.
+    """
+    from dp_stats.secure.check import check_snapshot
+
+    run = open_run(edition, revision=revision, settings=settings)
+    if _stored(run) is not None:
+        return {"edition": edition, "revision": revision, "warnings": 0}
+    report = check_snapshot(run.dataset, catalogue=run.catalogue, period=run.period, folder=run.staging, settings=run.settings)
+    return {"edition": edition, "revision": revision, "warnings": len(report.warnings)}
+
+
+def reserve(edition: str, *, revision: int = 1, reason: str = "", by: str = "", settings: Settings | None = None) -> Step:
+    """Charge the plan's cost to the budget before anything is measured.
+
+    Args:
+        reason: why this revision is made; needed for revisions after the first.
+        by: who started the run (an ad hoc release always names its own analyst).
+
+    Raises:
+        BudgetError: the budget does not allow it. ApprovalError: a needed approval is missing or expired.
+    """
+    run = open_run(edition, revision=revision, settings=settings)
+    reservation = _reserve(run, reason=reason, by=by)
+    run.work.mkdir(parents=True, exist_ok=True)
+    _write(run.work / "plan.json", run.plan.model_dump_json(indent=1).encode())
+    return {"edition": edition, "revision": revision, "plan": run.plan.hash, "charges": list(reservation.charge_ids)}
+
+
+def measure(edition: str, *, revision: int = 1, reason: str = "", by: str = "", settings: Settings | None = None) -> Step:
+    """Bound, aggregate and add noise, once: a second call returns what was stored by the first.
+
+    Raises:
+        RegisterError: the contribution register is lost or altered.
+    """
+    from dp_stats.secure.measure import measure as measure_snapshot
+
+    run = open_run(edition, revision=revision, settings=settings)
+    ledger = run.ledger()
+    reservation = _reserve(run, reason=reason, by=by, ledger=ledger)
+    try:
+        measure_snapshot(
+            run.plan,
+            grid=run.grid,
+            release=run.release,
+            dataset=run.dataset,
+            snapshot=run.staging / "snapshot.parquet",
+            ledger=ledger,
+            reservation=reservation,
+            settings=run.settings,
+        )
+    except BaseException:
+        ledger.void(reservation, "the measurement failed before any noise was drawn")
+        raise
+    return {"edition": edition, "revision": revision, "plan": run.plan.hash}
+
+
+def estimate(edition: str, *, revision: int = 1, settings: Settings | None = None) -> Step:
+    """Compute consistent estimates with intervals from the stored noisy measurements."""
+    from dp_stats.estimate import estimate as estimate_edition
+
+    run = open_run(edition, revision=revision, settings=settings)
+    noisy = _measured(run)
+    estimates = estimate_edition(run.plan, grid=run.grid, release=run.release, catalogue=run.catalogue, noisy=noisy)
+    estimates.save(run.work)
+    return {"edition": edition, "revision": revision, "tables": len(estimates.tables)}
+
+
+def publish(edition: str, *, revision: int = 1, reason: str = "", settings: Settings | None = None) -> Step:
+    """Write the edition's files once, switch ``latest`` and bring the site up to date."""
+    from dp_stats.estimate.model import EditionEstimates
+    from dp_stats.publish import publish_edition
+    from dp_stats.publish.describe import describe
+    from dp_stats.publish.site import build
+    from dp_stats.publish.targets import upload
+    from dp_stats.quality import check_published
+
+    run = open_run(edition, revision=revision, settings=settings)
+    ledger = run.ledger()
+    estimates = EditionEstimates.load(run.work)
+    described = describe(
+        run.release,
+        dataset=run.dataset,
+        catalogue=run.catalogue,
+        period=run.period,
+        grid=run.grid,
+        estimates=estimates,
+        account=ledger.account(run.edition, revision=revision),
+        revision=revision,
+        reason=reason,
+        settings=run.settings,
+    )
+    published = publish_edition(
+        described,
+        estimates,
+        run.grid,
+        run.catalogue,
+        run.published_in,
+        base_url=run.settings.base_url,
+        check=lambda table: check_published(table, settings=run.settings),
+    )
+    ledger.published(run.edition, revision, published.checksum)
+    if run.release.audience == "public":
+        build(run.settings.public_dir, reports=run.settings.reports, base_url=run.settings.base_url)
+        if "://" in run.settings.public:
+            upload(run.settings.public_dir, run.settings.public)
+    return {"edition": edition, "revision": revision, "path": run.path, "sha256": published.checksum}
+
+
+def clean_up(edition: str, *, revision: int = 1, settings: Settings | None = None) -> Step:
+    """Delete the staged rows, whether the edition was published or failed."""
+    run = open_run(edition, revision=revision, settings=settings)
+    shutil.rmtree(run.staging, ignore_errors=True)
+    return {"edition": edition, "revision": revision}
+
+
+def run_edition(
+    edition: str,
+    *,
+    revision: int = 1,
+    reason: str = "",
+    by: str = "",
+    settings: Settings | None = None,
+    progress: Progress = lambda step: None,
+) -> Step:
+    """Every step in order, as the DAG would; the staged rows are deleted whatever happens."""
+    by = by or getpass.getuser()
+    arguments: dict[str, dict[str, str]] = {
+        "reserve": {"reason": reason, "by": by},
+        "measure": {"reason": reason, "by": by},
+        "publish": {"reason": reason},
+    }
+    result: Step = {}
+    try:
+        for name in STEPS:
+            progress(name)
+            result = globals()[name](edition, revision=revision, settings=settings, **arguments.get(name, {}))
+    finally:
+        clean_up(edition, revision=revision, settings=settings)
+    return result
+
+
+def _reserve(run: Run, *, reason: str, by: str, ledger: Ledger | None = None) -> Reservation:
+    release = run.release
+    needs_approval = release.adhoc and run.plan.rho > run.dataset.budget.no_approval_below
+    approvers = tuple(person.user or person.name for person in run.dataset.custodians) if needs_approval else ()
+    return (ledger or run.ledger()).reserve(
+        run.plan,
+        dataset=run.dataset,
+        revision=run.revision,
+        category="adhoc" if release.adhoc else "scheduled",
+        requested_by=release.requested_by or by or "schedule",
+        reason=reason or release.purpose or "scheduled edition",
+        required_approvers=approvers,
+    )
+
+
+def _stored(run: Run) -> bytes | None:
+    """The noisy measurements of this revision, if the ledger has them."""
+    stored = run.ledger().measurements(run.edition, run.revision)
+    return stored.content if stored else None
+
+
+def _measured(run: Run) -> NoisyMeasurements:
+    from dp_stats.errors import LedgerError
+    from dp_stats.plan.noisy import NoisyMeasurements
+
+    stored = _stored(run)
+    if stored is None:
+        raise LedgerError(f"{run.edition} has not been measured yet. Run the measure step first.")
+    return NoisyMeasurements.from_bytes(stored, plan=run.plan)
+
+
+def _write(path: Path, content: bytes) -> None:
+    partial = path.with_suffix(path.suffix + ".part")
+    partial.write_bytes(content)
+    partial.replace(path)
