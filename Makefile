@@ -29,6 +29,27 @@ $(VENV)/.installed-dev: $(BIN)/uv requirements-dev.lock
 install: $(VENV)/.installed ## install what running needs
 install-dev: $(VENV)/.installed-dev ## install what testing needs, too
 
+demo: install ## run the main job through real Airflow on synthetic data and publish the site
+	python -m deploy.local.demo
+
+serve: install ## show the published site on this machine
+	dp-stats site serve
+
+ui: install ## start Airflow with the same DAGs on this machine and print the login
+	python -m deploy.local.ui
+
+check: install-dev ## lint, types, import contracts and unit tests, in under 90 seconds
+	ruff check . && ruff format --check .
+	mypy
+	lint-imports --no-cache
+	pytest tests/unit -m "not slow" -n 2
+
+test: install-dev ## every test: also properties, statistics, real Airflow, PostgreSQL and a browser
+	ruff check . && ruff format --check .
+	mypy
+	lint-imports --no-cache
+	pytest tests -n 2 --dist loadgroup
+
 lock: $(BIN)/uv ## resolve the lock files again
 	uv pip compile pyproject.toml build.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet -o requirements.lock
 	uv pip compile pyproject.toml build.in --extra dev -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet -o requirements-dev.lock

@@ -38,7 +38,8 @@ err = Console(stderr=True, highlight=False)
 
 ReleaseName = Annotated[str, typer.Argument(help="A release declared in the catalogue.", metavar="RELEASE")]
 PeriodLabel = Annotated[
-    str, typer.Option("--period", "-p", help="A day (2021-02-15), ISO week (2021-W07), month, year or range.", metavar="P")
+    str,
+    typer.Option("--period", "-p", help="A day (2021-02-15), ISO week (2021-W07), month, year or range.", metavar="P"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table for people.")]
 Revision = Annotated[int, typer.Option(min=1, help="Number of the revision; above 1 for a correction.")]
@@ -119,7 +120,8 @@ def plan(
     curve: Annotated[bool, typer.Option(help="Also show margins of error against ε.")] = False,
     chart: Annotated[Path | None, typer.Option(help="Write that curve as an SVG or PNG chart.", dir_okay=False)] = None,
     wanted: Annotated[
-        str | None, typer.Option("--for", help="What does an accuracy cost? TABLE.STATISTIC=MARGIN, e.g. area-week.cases=10.")
+        str | None,
+        typer.Option("--for", help="What does an accuracy cost? TABLE.STATISTIC=MARGIN, e.g. area-week.cases=10."),
     ] = None,
 ) -> None:
     """Show what an edition would cost and how accurate it would be. Reads no rows and spends nothing."""
@@ -171,7 +173,9 @@ def answer(
     statistic: Annotated[str, typer.Argument(help="A measured statistic of the release.", metavar="STATISTIC")],
     where: Annotated[
         list[str] | None,
-        typer.Option("--where", "-w", help="DIMENSION=CODE[,CODE…], at any level; repeat for more dimensions.", metavar="D=C"),
+        typer.Option(
+            "--where", "-w", help="DIMENSION=CODE[,CODE…], at any level; repeat for more dimensions.", metavar="D=C"
+        ),
     ] = None,
     start: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")] = None,
     end: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")] = None,

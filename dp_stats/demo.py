@@ -30,7 +30,9 @@ REPEATS = (0.93, 0.055, 0.011, 0.004)  # share of persons with 1, 2, 3, 4 rows
 Progress = Callable[[str], None]
 
 
-def make_line_list(folder: Path, areas: Path, *, rows: int = ROWS, seed: int = 2021, progress: Progress = print) -> Path:
+def make_line_list(
+    folder: Path, areas: Path, *, rows: int = ROWS, seed: int = 2021, progress: Progress = print
+) -> Path:
     """Write ``line-list.duckdb`` (table ``cases``) and ``opt-outs.csv``.
 
     Args:
@@ -94,7 +96,9 @@ def _simulate_counts(rng: np.random.Generator, codes: CodeList, rows: int) -> ND
 def _simulate_ages(rng: np.random.Generator, codes: CodeList, area: NDArray[np.int64]) -> NDArray[np.int64]:
     """An age for each row, from the area's own age structure with fewer infections among the old."""
     bands = [name for name in codes.header if name.startswith("population_")]
-    weights = np.array([codes.numbers(name) for name in bands]).T * np.array([0.7, 1.3, 1.4, 1.2, 1.1, 0.9, 0.6, 0.5, 0.7, 0.9])
+    weights = np.array([codes.numbers(name) for name in bands]).T * np.array(
+        [0.7, 1.3, 1.4, 1.2, 1.1, 0.9, 0.6, 0.5, 0.7, 0.9]
+    )
     edges = np.cumsum(weights, axis=1) / weights.sum(axis=1, keepdims=True)
     band = (rng.random(len(area))[:, None] > edges[area]).sum(axis=1)
     return np.minimum(band * 10 + rng.integers(0, 10, len(area)), 104)
@@ -141,6 +145,8 @@ def _as_table(
             "Area_Code": pa.array(area_code, pa.string()),
             "age": pa.array(age, pa.string()),
             "report_date": pa.array(iso[day + lag], pa.string()),
-            "laboratory": pa.array(np.array(["North", "South", "East", "West"], dtype=object)[rng.integers(0, 4, rows)], pa.string()),
+            "laboratory": pa.array(
+                np.array(["North", "South", "East", "West"], dtype=object)[rng.integers(0, 4, rows)], pa.string()
+            ),
         }
     )

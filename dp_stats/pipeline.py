@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dp_stats.ledger import Ledger, Reservation
     from dp_stats.plan.model import Plan
     from dp_stats.plan.noisy import NoisyMeasurements
+    from dp_stats.publish.edition import RevisionFacts
 
 Step = dict[str, Any]
 Progress = Callable[[str], None]
@@ -101,7 +102,9 @@ def open_run(edition: str, *, revision: int = 1, settings: Settings | None = Non
     settings = settings or load_settings()
     name, slash, label = edition.partition("/")
     if not slash:
-        raise CatalogueError(f"'{edition}' is no edition. Write release/period, for example covid-cases-by-area/2021-W07.")
+        raise CatalogueError(
+            f"'{edition}' is no edition. Write release/period, for example covid-cases-by-area/2021-W07."
+        )
     catalogue = load_catalogue_with_requests(settings)
     release = catalogue.release(name)
     return Run(settings, catalogue, release, catalogue.dataset_of(release), catalogue.period(release, label), revision)
@@ -155,11 +158,15 @@ def check(edition: str, *, revision: int = 1, settings: Settings | None = None) 
     run = open_run(edition, revision=revision, settings=settings)
     if _stored(run) is not None:
         return {"edition": edition, "revision": revision, "warnings": 0}
-    report = check_snapshot(run.dataset, catalogue=run.catalogue, period=run.period, folder=run.staging, settings=run.settings)
+    report = check_snapshot(
+        run.dataset, catalogue=run.catalogue, period=run.period, folder=run.staging, settings=run.settings
+    )
     return {"edition": edition, "revision": revision, "warnings": len(report.warnings)}
 
 
-def reserve(edition: str, *, revision: int = 1, reason: str = "", by: str = "", settings: Settings | None = None) -> Step:
+def reserve(
+    edition: str, *, revision: int = 1, reason: str = "", by: str = "", settings: Settings | None = None
+) -> Step:
     """Charge the plan's cost to the budget before anything is measured.
 
     Args:
@@ -176,7 +183,9 @@ def reserve(edition: str, *, revision: int = 1, reason: str = "", by: str = "", 
     return {"edition": edition, "revision": revision, "plan": run.plan.hash, "charges": list(reservation.charge_ids)}
 
 
-def measure(edition: str, *, revision: int = 1, reason: str = "", by: str = "", settings: Settings | None = None) -> Step:
+def measure(
+    edition: str, *, revision: int = 1, reason: str = "", by: str = "", settings: Settings | None = None
+) -> Step:
     """Bound, aggregate and add noise, once: a second call returns what was stored by the first.
 
     Raises:
@@ -227,17 +236,18 @@ def publish(edition: str, *, revision: int = 1, reason: str = "", settings: Sett
     run = open_run(edition, revision=revision, settings=settings)
     ledger = run.ledger()
     estimates = EditionEstimates.load(run.work)
+    account = ledger.account(run.edition, revision)
     described = describe(
-        run.release,
-        dataset=run.dataset,
         catalogue=run.catalogue,
+        release=run.release,
         period=run.period,
-        grid=run.grid,
-        estimates=estimates,
-        account=ledger.account(run.edition, revision=revision),
-        revision=revision,
-        reason=reason,
-        settings=run.settings,
+        plan=run.plan,
+        published=_first_moment(run.work / "published.txt"),
+        revision=_revision_facts(run, reason),
+        cut=estimates.cut,
+        budget=ledger.blocks(run.dataset.id),
+        charges=account.charges,
+        approvals=account.approvals,
     )
     published = publish_edition(
         described,
@@ -245,12 +255,11 @@ def publish(edition: str, *, revision: int = 1, reason: str = "", settings: Sett
         run.grid,
         run.catalogue,
         run.published_in,
-        base_url=run.settings.base_url,
         check=lambda table: check_published(table, settings=run.settings),
     )
     ledger.published(run.edition, revision, published.checksum)
     if run.release.audience == "public":
-        build(run.settings.public_dir, reports=run.settings.reports, base_url=run.settings.base_url)
+        build(run.settings.public_dir, reports=run.settings.reports)
         if "://" in run.settings.public:
             upload(run.settings.public_dir, run.settings.public)
     return {"edition": edition, "revision": revision, "path": run.path, "sha256": published.checksum}
@@ -318,6 +327,24 @@ def _measured(run: Run) -> NoisyMeasurements:
     if stored is None:
         raise LedgerError(f"{run.edition} has not been measured yet. Run the measure step first.")
     return NoisyMeasurements.from_bytes(stored, plan=run.plan)
+
+
+def _revision_facts(run: Run, reason: str) -> RevisionFacts:
+    from dp_stats.publish.edition import RevisionFacts
+
+    if run.revision == 1:
+        return RevisionFacts()
+    return RevisionFacts(
+        number=run.revision, kind="unscheduled", reason=reason, supersedes=run.revision - 1, remeasured=True
+    )
+
+
+def _first_moment(path: Path) -> datetime:
+    """The moment this was first asked for, kept so that a retry publishes the same bytes."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(path, datetime.now(UTC).replace(microsecond=0).isoformat().encode())
+    return datetime.fromisoformat(path.read_text())
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -6,4 +6,15 @@ from dp_stats.catalogue.load import Catalogue, load_catalogue
 from dp_stats.catalogue.models import Dataset, Release
 from dp_stats.catalogue.periods import Period, parse_period
 
-__all__ = ["Catalogue", "CodeList", "Dataset", "Dimension", "Grid", "Level", "Period", "Release", "load_catalogue", "parse_period"]
+__all__ = [
+    "Catalogue",
+    "CodeList",
+    "Dataset",
+    "Dimension",
+    "Grid",
+    "Level",
+    "Period",
+    "Release",
+    "load_catalogue",
+    "parse_period",
+]

@@ -75,14 +75,18 @@ class CodeList:
             codes = list(self.column(level))
             names = list(self.column(f"{level}_name")) if f"{level}_name" in self.header else codes
             if "" in codes:
-                raise CatalogueError(f"{self.path.name}: column '{level}' is empty in line {codes.index('') + 2}. Fill it in.")
+                raise CatalogueError(
+                    f"{self.path.name}: column '{level}' is empty in line {codes.index('') + 2}. Fill it in."
+                )
             single = len(set(codes)) == 1
             if unknown:
                 codes, names = [*codes, codes[0] if single else UNKNOWN], [*names, names[0] if single else "Unknown"]
             order = list(dict.fromkeys(codes))
             label = dict(zip(codes, names, strict=True))
             index = {code: i for i, code in enumerate(order)}
-            built.append(Level(level, tuple(order), tuple(label[c] for c in order), np.array([index[c] for c in codes])))
+            built.append(
+                Level(level, tuple(order), tuple(label[c] for c in order), np.array([index[c] for c in codes]))
+            )
             self._check_nested(built[-2], built[-1])
         if len(built[-1].codes) > 1:
             built.append(flat_level(ALL, ALL, "All", len(leaves)))
@@ -124,7 +128,9 @@ def load_code_list(path: Path) -> CodeList:
         if row["code"].casefold() in seen:
             raise CatalogueError(f"{path}, line {number}: the code '{row['code']}' stands twice (case does not count).")
         if row["code"].casefold() == UNKNOWN:
-            raise CatalogueError(f"{path}, line {number}: '{UNKNOWN}' is added where a column declares it; remove the line.")
+            raise CatalogueError(
+                f"{path}, line {number}: '{UNKNOWN}' is added where a column declares it; remove the line."
+            )
         seen.add(row["code"].casefold())
         rows.append(row)
     if not rows:

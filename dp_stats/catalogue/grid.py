@@ -114,9 +114,7 @@ class Grid:
         """How many cells there are at ``levels``."""
         return prod(self.shape(levels))
 
-    def roll_up(
-        self, values: NDArray[T], to: LevelNames, source: LevelNames | None = None
-    ) -> NDArray[T]:
+    def roll_up(self, values: NDArray[T], to: LevelNames, source: LevelNames | None = None) -> NDArray[T]:
         """Sum an array at ``source`` levels (default: the leaves) up to coarser levels ``to``.
 
         Shapes: ``shape(source)`` → ``shape(to)``. Exact for integers.
@@ -192,5 +190,7 @@ def date_dimension(name: str, column: str, period: Period, levels: tuple[str, ..
 def bin_dimension(name: str, column: str, edges: tuple[float, ...]) -> Dimension:
     """Half-open bins ``[edges[i], edges[i+1])`` of a numeric column; values outside fall in the end bins."""
     codes = tuple(f"{lo:g}-{hi:g}" for lo, hi in zip(edges, edges[1:], strict=False))
-    leaf = Level("bin", codes, tuple(f"{c.replace('-', ' to under ')}" for c in codes), np.arange(len(codes), dtype=np.intp))
+    leaf = Level(
+        "bin", codes, tuple(f"{c.replace('-', ' to under ')}" for c in codes), np.arange(len(codes), dtype=np.intp)
+    )
     return Dimension(name, column, "bin", (leaf, flat_level(ALL, ALL, "all", len(codes))), edges=edges)

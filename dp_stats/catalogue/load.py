@@ -58,8 +58,14 @@ class Catalogue:
         """
         period = parse_period(label)
         if period.kind != release.period:
-            example = "2020-08-31--2021-08-29" if release.period == "range" else period_of(release.start, release.period).label
-            raise CatalogueError(f"{release.id} has editions per {release.period}; write a period such as {example}, not {label}.")
+            example = (
+                "2020-08-31--2021-08-29"
+                if release.period == "range"
+                else period_of(release.start, release.period).label
+            )
+            raise CatalogueError(
+                f"{release.id} has editions per {release.period}; write a period such as {example}, not {label}."
+            )
         if period.end < release.start or (release.end and period.start > release.end):
             until = f"to {release.end}" if release.end else "on"
             raise CatalogueError(f"{release.id} publishes from {release.start} {until}; {label} lies outside.")
@@ -108,13 +114,17 @@ def build_grid(release: Release, dataset: Dataset, codes: Mapping[str, CodeList]
         column = dataset.columns.get(spec.column)
         if column is None:
             known = ", ".join(dataset.columns)
-            raise CatalogueError(f"dimension '{spec.name}': dataset '{dataset.id}' has no column '{spec.column}'. It has {known}.")
+            raise CatalogueError(
+                f"dimension '{spec.name}': dataset '{dataset.id}' has no column '{spec.column}'. It has {known}."
+            )
         if column.type == "date":
             known_levels = ("day", "week", "4-week", "month", "year")
             levels = spec.levels or ("day",)
             for level in levels:
                 if level not in known_levels:
-                    raise CatalogueError(f"dimension '{spec.name}': '{level}' is no level of a date; use {', '.join(known_levels)}.")
+                    raise CatalogueError(
+                        f"dimension '{spec.name}': '{level}' is no level of a date; use {', '.join(known_levels)}."
+                    )
             dimensions.append(date_dimension(spec.name, spec.column, period, levels))
         elif column.type in ("code", "band"):
             assert column.codes is not None
@@ -126,7 +136,9 @@ def build_grid(release: Release, dataset: Dataset, codes: Mapping[str, CodeList]
                 raise CatalogueError(f"dimension '{spec.name}': a number needs 'edges', at least two, rising.")
             dimensions.append(bin_dimension(spec.name, spec.column, spec.edges))
         else:
-            raise CatalogueError(f"dimension '{spec.name}': a {column.type} column cannot be a dimension; it would publish identifiers.")
+            raise CatalogueError(
+                f"dimension '{spec.name}': a {column.type} column cannot be a dimension; it would publish identifiers."
+            )
     return Grid(tuple(dimensions))
 
 
@@ -201,13 +213,19 @@ def _check_dataset(dataset: Dataset, catalogue: Catalogue) -> None:
             continue
         if column.codes not in catalogue.codes:
             known = ", ".join(sorted(catalogue.codes)) or "none"
-            raise CatalogueError(f"{where}: columns.{name}.codes: there is no codes/{column.codes}.csv. There are: {known}.")
+            raise CatalogueError(
+                f"{where}: columns.{name}.codes: there is no codes/{column.codes}.csv. There are: {known}."
+            )
         codes = catalogue.codes[column.codes]
         if column.type == "band" and not codes.bands:
-            raise CatalogueError(f"{where}: columns.{name}: codes/{column.codes}.csv needs columns 'lower' and 'upper'.")
+            raise CatalogueError(
+                f"{where}: columns.{name}: codes/{column.codes}.csv needs columns 'lower' and 'upper'."
+            )
         for value, code in column.values.items():
             if code not in codes.codes and not (column.unknown and code == "unknown"):
-                raise CatalogueError(f"{where}: columns.{name}.values: '{value}' maps to '{code}', which is not in codes/{column.codes}.csv.")
+                raise CatalogueError(
+                    f"{where}: columns.{name}.values: '{value}' maps to '{code}', which is not in codes/{column.codes}.csv."
+                )
 
 
 def check_release(release: Release, catalogue: Catalogue, *, where: str) -> None:
@@ -224,11 +242,15 @@ def check_release(release: Release, catalogue: Catalogue, *, where: str) -> None
         if statistic.kind == "sum":
             column = dataset.columns.get(statistic.column or "")
             if column is None or column.type != "number":
-                raise CatalogueError(f"{where}: statistics.{statistic.id}.column: needs a column of type number of '{dataset.id}'.")
+                raise CatalogueError(
+                    f"{where}: statistics.{statistic.id}.column: needs a column of type number of '{dataset.id}'."
+                )
     if release.period == "range" and release.end is None:
         raise CatalogueError(f"{where}: end: a release with period 'range' needs the last day.")
     period = (
-        parse_period(f"{release.start}--{release.end}") if release.period == "range" else period_of(release.start, release.period)
+        parse_period(f"{release.start}--{release.end}")
+        if release.period == "range"
+        else period_of(release.start, release.period)
     )
     try:
         grid = build_grid(release, dataset, catalogue.codes, period)
@@ -238,7 +260,9 @@ def check_release(release: Release, catalogue: Catalogue, *, where: str) -> None
     for derived in release.derived:
         for name, needed in (("of", derived.of), ("over", derived.over)):
             if needed is not None and needed not in statistics:
-                raise CatalogueError(f"{where}: derived.{derived.id}.{name}: there is no measured statistic '{needed}'.")
+                raise CatalogueError(
+                    f"{where}: derived.{derived.id}.{name}: there is no measured statistic '{needed}'."
+                )
         if derived.kind == "mean" and derived.over is None:
             raise CatalogueError(f"{where}: derived.{derived.id}: a mean needs 'over', the count it is divided by.")
         if derived.kind in ("share", "quantile") and derived.across not in {d.name for d in grid.dimensions}:

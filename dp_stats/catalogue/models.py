@@ -64,13 +64,17 @@ class Budget(PrivacyLoss):
     ``epsilon`` needs ``delta`` here, because the ledger counts ρ and converts.
     """
 
-    scheduled: Fraction | None = Field(None, gt=0, le=1, description="Share of the cap that scheduled releases may use.")
+    scheduled: Fraction | None = Field(
+        None, gt=0, le=1, description="Share of the cap that scheduled releases may use."
+    )
     adhoc: Fraction | None = Field(None, gt=0, le=1, description="Share of the cap that ad hoc releases may use.")
     per_analyst: Fraction | None = Field(None, gt=0, le=1, description="Share of the cap that one analyst may use.")
     no_approval_below: Fraction = Field(
         Fraction(0), ge=0, description="ρ of an ad hoc release below which no approval is needed (0: always needed)."
     )
-    forecast_days: int = Field(90, ge=0, description="Alert when the budget is forecast to run out within this many days.")
+    forecast_days: int = Field(
+        90, ge=0, description="Alert when the budget is forecast to run out within this many days."
+    )
 
     @field_validator("scheduled", "adhoc", "per_analyst", "no_approval_below", mode="before")
     @classmethod
@@ -125,8 +129,12 @@ class Column(Model):
     type: Literal["person", "date", "code", "band", "number"]
     formats: tuple[str, ...] = Field((), description="Date formats tried in order, as in strptime, e.g. '%d-%m-%Y'.")
     codes: Slug | None = Field(None, description="Code list (codes/NAME.csv) of a code or band.")
-    values: dict[str, str] = Field({}, description="Source value → code, matched without regard to case or outer spaces.")
-    unknown: bool = Field(False, description="Map values outside the list to the declared cell 'unknown' instead of dropping the row.")
+    values: dict[str, str] = Field(
+        {}, description="Source value → code, matched without regard to case or outer spaces."
+    )
+    unknown: bool = Field(
+        False, description="Map values outside the list to the declared cell 'unknown' instead of dropping the row."
+    )
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -155,7 +163,9 @@ class Dataset(Model):
     description: str
     custodians: tuple[Person, ...] = Field(min_length=1)
     region: str = Field("United Kingdom", description="Where the people live.")
-    legal_basis: str = Field("", description="Why the custodian may hold and publish this; shown in the register of data uses.")
+    legal_basis: str = Field(
+        "", description="Why the custodian may hold and publish this; shown in the register of data uses."
+    )
     source: Source
     columns: dict[Slug, Column]
     date_column: Slug = Field(description="Canonical column that puts a row in a period and a block.")
@@ -209,7 +219,9 @@ class Statistic(Model):
     upper: Fraction | None = None
     resolution: Fraction = Field(Fraction(1), gt=0, description="Step of the fixed-point integers a sum is made of.")
     expected_total: float | None = Field(
-        None, gt=0, description="Public guess of the total in one period (from earlier editions or elsewhere), for planning only."
+        None,
+        gt=0,
+        description="Public guess of the total in one period (from earlier editions or elsewhere), for planning only.",
     )
 
     @field_validator("lower", "upper", "resolution", mode="before")
@@ -258,8 +270,12 @@ class Table(Model):
     levels: dict[Slug, str]
     statistics: tuple[Slug, ...] = Field(min_length=1)
     weight: float = Field(1.0, ge=0, description="Importance when the budget is split.")
-    ceiling: float | None = Field(None, gt=0, description="Largest acceptable 95 % margin of error; the plan warns above it.")
-    prior_mean: float | None = Field(None, gt=0, description="Public guess of the mean value of a cell, for planning only.")
+    ceiling: float | None = Field(
+        None, gt=0, description="Largest acceptable 95 % margin of error; the plan warns above it."
+    )
+    prior_mean: float | None = Field(
+        None, gt=0, description="Public guess of the mean value of a cell, for planning only."
+    )
 
 
 class Contribution(Model):
@@ -267,12 +283,19 @@ class Contribution(Model):
 
     rows: int = Field(ge=1)
     one_per_cell: bool = Field(False, description="Also at most one row of a person in each leaf cell.")
-    measure_cut: bool = Field(True, description="Spend a little budget on how many rows the bound cuts, and correct for it.")
-    cut_rows: int | None = Field(None, ge=1, description="Cap on one person's cut rows in that measurement (default: 4 × rows).")
-    repeats: dict[int, float] | None = Field(
-        None, description="Public guess: rows per person → share of persons; lets the plan show bias against noise for several bounds."
+    measure_cut: bool = Field(
+        True, description="Spend a little budget on how many rows the bound cuts, and correct for it."
     )
-    why_nothing_is_cut: str = Field("", description="Where a person has at most `rows` rows by definition, say why; then nothing is measured.")
+    cut_rows: int | None = Field(
+        None, ge=1, description="Cap on one person's cut rows in that measurement (default: 4 × rows)."
+    )
+    repeats: dict[int, float] | None = Field(
+        None,
+        description="Public guess: rows per person → share of persons; lets the plan show bias against noise for several bounds.",
+    )
+    why_nothing_is_cut: str = Field(
+        "", description="Where a person has at most `rows` rows by definition, say why; then nothing is measured."
+    )
 
 
 class ReleaseTexts(Model):

@@ -14,7 +14,10 @@ MODELS: dict[str, type[BaseModel]] = {"dataset": Dataset, "release": Release}
 
 def json_schema(name: str) -> str:
     """The schema of ``dataset`` or ``release`` as indented JSON."""
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **MODELS[name].model_json_schema(by_alias=True)}
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **MODELS[name].model_json_schema(by_alias=True),
+    }
     return json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
 
 

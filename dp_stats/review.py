@@ -1,0 +1,113 @@
+"""Review a whole catalogue before anything runs: does every release plan, and does a year of editions fit the budget?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from fractions import Fraction
+
+from dp_stats.catalogue import Catalogue, Dataset, Release, load_catalogue
+from dp_stats.catalogue.periods import BlockKind, Period, block_of, parse_period, period_of
+from dp_stats.errors import BudgetError, CatalogueError
+from dp_stats.plan import make_plan
+from dp_stats.plan.accounting import epsilon_at
+from dp_stats.plan.model import Plan
+from dp_stats.settings import Settings
+
+DAYS_REVIEWED = 366
+"""A year, and with a lifetime block the first year only: the years it lasts are shown."""
+
+
+@dataclass(frozen=True)
+class ReleaseReview:
+    """One release: its plan for the first period and what it costs in the dearest block of a year."""
+
+    release: Release
+    dataset: Dataset
+    plan: Plan
+    editions_per_block: int
+    rho_per_block: Fraction
+
+
+@dataclass(frozen=True)
+class Review:
+    """What a review found; errors are raised, so what is here is sound."""
+
+    releases: tuple[ReleaseReview, ...]
+    caps: dict[str, Fraction]
+    warnings: tuple[str, ...]
+
+
+def review_catalogue(settings: Settings) -> Review:
+    """Check every declaration in the catalogue and that the year's editions fit each dataset's budget.
+
+    Raises:
+        CatalogueError: a declaration is wrong, or an expectations suite is missing.
+        BudgetError: the scheduled releases of a dataset cost more than its budget in one block.
+    """
+    from dp_stats.ledger import cap_rho
+    from dp_stats.quality import find_suite
+
+    catalogue = load_catalogue(settings.catalogue)
+    for dataset in catalogue.datasets.values():
+        find_suite(dataset.expectations, settings=settings)
+    reviews = tuple(review_release(release, catalogue) for release in catalogue.releases.values())
+    caps = {name: cap_rho(dataset.budget) for name, dataset in catalogue.datasets.items()}
+    warnings: list[str] = []
+    for name, dataset in catalogue.datasets.items():
+        scheduled = [r for r in reviews if r.dataset.id == name and r.release.schedule]
+        cap = caps[name] * (dataset.budget.scheduled or Fraction(1))
+        total = sum((r.rho_per_block for r in scheduled), Fraction(0))
+        if total > cap:
+            delta = scheduled[0].plan.delta
+            costs = "; ".join(
+                f"{r.release.id} {float(r.rho_per_block):.4g} ({r.editions_per_block} editions)" for r in scheduled
+            )
+            raise BudgetError(
+                f"Dataset '{name}': the scheduled releases of a year need ρ = {float(total):.4g} per "
+                f"{dataset.privacy_unit.per} (ε = {epsilon_at(total, delta):.3g} at δ = {float(delta):g}) of a budget of "
+                f"ρ = {float(cap):.4g}. They cost: {costs}. Lower their privacy_loss, publish less often, "
+                "declare 'series: true', or raise the budget."
+            )
+    for review in reviews:
+        warnings += [f"{review.release.id}: {warning}" for warning in review.plan.warnings]
+    warnings += [
+        f"Dataset '{name}' has no release."
+        for name in catalogue.datasets
+        if not any(r.dataset.id == name for r in reviews)
+    ]
+    return Review(reviews, caps, tuple(warnings))
+
+
+def review_release(release: Release, catalogue: Catalogue) -> ReleaseReview:
+    """Plan a release's first period and count what a year of it costs in the dearest block."""
+    dataset = catalogue.dataset_of(release)
+    periods = year_of_periods(release)
+    try:
+        plan = make_plan(catalogue, release, periods[0])
+    except CatalogueError as error:
+        raise CatalogueError(f"{catalogue.folder / 'releases' / release.id}.yaml: {error}") from error
+    editions = editions_per_block(periods, dataset.privacy_unit.per)
+    return ReleaseReview(release, dataset, plan, editions, plan.rho * (1 if plan.series else editions))
+
+
+def year_of_periods(release: Release) -> list[Period]:
+    """The release's periods that begin in its first year."""
+    if release.period == "range":
+        return [parse_period(f"{release.start}--{release.end}")]
+    last = release.start + timedelta(days=DAYS_REVIEWED - 1)
+    if release.end:
+        last = min(last, release.end)
+    found = [period_of(release.start, release.period)]
+    while found[-1].end < last:
+        found.append(period_of(found[-1].end + timedelta(days=1), release.period))
+    return found
+
+
+def editions_per_block(periods: list[Period], kind: BlockKind) -> int:
+    """The most editions that touch one block."""
+    touched: dict[str, int] = {}
+    for period in periods:
+        for block in {block_of(day, kind) for day in (period.start, period.end)}:
+            touched[block] = touched.get(block, 0) + 1
+    return max(touched.values())
