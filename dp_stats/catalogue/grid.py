@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
+from itertools import groupby, pairwise
 from math import prod
 from typing import Literal, TypeAlias, TypeVar
 
@@ -189,7 +189,7 @@ def date_dimension(name: str, column: str, period: Period, levels: tuple[str, ..
 
 def bin_dimension(name: str, column: str, edges: tuple[float, ...]) -> Dimension:
     """Half-open bins ``[edges[i], edges[i+1])`` of a numeric column; values outside fall in the end bins."""
-    codes = tuple(f"{lo:g}-{hi:g}" for lo, hi in zip(edges, edges[1:], strict=False))
+    codes = tuple(f"{lo:g}-{hi:g}" for lo, hi in pairwise(edges))
     leaf = Level(
         "bin", codes, tuple(f"{c.replace('-', ' to under ')}" for c in codes), np.arange(len(codes), dtype=np.intp)
     )
