@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,9 +12,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(autouse=True)
-def no_state_outside_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def no_state_outside_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A test that forgets to choose a state folder must not write into the working tree."""
     for name in [name for name in os.environ if name.startswith("DP_STATS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("DP_STATS_HOME", str(tmp_path / "home"))
-    yield

@@ -167,3 +167,14 @@ def test_a_period_of_another_kind_or_outside_the_releases_dates_is_refused() -> 
 @pytest.mark.parametrize("name", ["dataset", "release"])
 def test_the_exported_schema_is_what_the_models_say(name: str) -> None:
     assert (SHIPPED / "schema" / f"{name}.json").read_text() == json_schema(name)
+
+
+def test_codes_that_look_like_yes_and_no_stay_codes_and_double_fields_are_errors(folder: Path) -> None:
+    (folder / "codes" / "provinces.csv").write_text("code,name\nON,Ontario\nNO,Nord\n")
+    path = folder / "datasets" / "covid-cases.yaml"
+    text = path.read_text()
+    path.write_text(text.replace("age_band:", "province: {from: p, type: code, codes: provinces, values: {x: ON}}\n  age_band:"))
+    assert load_catalogue(folder).datasets["covid-cases"].columns["province"].values == {"x": "ON"}
+    path.write_text(text + "title: Twice\n")
+    with pytest.raises(CatalogueError, match="not valid YAML"):
+        load_catalogue(folder)
