@@ -244,7 +244,7 @@ def contract(matrix: Floats, grams: list[Floats]) -> Floats:
         moved = np.moveaxis(tensor, 1 + half, 2)
         tensor = np.tensordot(moved, g, axes=([1, 2], [1, 2]))
         tensor = np.moveaxis(tensor, -1, 1).reshape(-1, *tensor.shape[1:-1])
-    return tensor.reshape([len(g) for g in grams])
+    return np.asarray(tensor.reshape([len(g) for g in grams]))
 
 
 def _apply(inverse: Floats, values: Floats, parts: tuple[Component, ...]) -> Floats:

@@ -1,0 +1,132 @@
+"""How far one person can move a measured table: every rule, with its proof.
+
+Neighbouring tables differ in all rows that one person has in one block. The bound keeps at most ``k`` of them
+over the whole block (all editions of a series together: the contribution register), chosen from the person's
+own rows alone, so nobody else's rows change. The difference of two answers is then the person's own answer,
+and a sensitivity is the largest norm it can have. L1 bounds Laplace noise, L2 Gaussian noise.
+
+A series is charged once per block for the *joint* answers of all its editions, so the rules below hold for the
+vector of all cells of all editions that fall in the block.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import assert_never
+
+from dp_stats.catalogue.grid import Grid
+from dp_stats.catalogue.models import Contribution, Statistic
+from dp_stats.catalogue.periods import BlockKind, PeriodKind
+from dp_stats.plan.model import Role
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """The largest L1 norm and the largest squared L2 norm of one person's answer, in integer steps."""
+
+    l1: int
+    l2_squared: int
+
+
+def rows(k: int, *, leaves_per_cell: int, one_per_cell: bool) -> Sensitivity:
+    """Counts of rows, and histograms, at any level of the grid.
+
+    Each of at most k rows adds 1 to one cell: L1 = k. They can all share one cell, so L2² = k² (with n_c rows
+    in cell c, Σ n_c² ≤ (Σ n_c)²). With at most one row per leaf cell, a cell of at most m leaves holds at most
+    m of them; Σ n_c² with Σ n_c = k and n_c ≤ m is convex, so it is largest when ⌊k/m⌋ cells are full:
+    L2² = ⌊k/m⌋·m² + (k mod m)². This is k at the leaves (m = 1) and k² as soon as m ≥ k.
+    """
+    if not one_per_cell:
+        return Sensitivity(k, k * k)
+    full, left = divmod(k, leaves_per_cell)
+    return Sensitivity(k, full * leaves_per_cell**2 + left**2)
+
+
+def persons(k: int, *, cells: int | None) -> Sensitivity:
+    """Counts of distinct persons per cell.
+
+    A person adds 1 to every cell they have a kept row in: at most k cells, and at most all ``cells`` there are
+    (``None``: the block also spans other editions, whose cells count too). Every entry is 0 or 1, so
+    L1 = L2² = min(k, cells).
+    """
+    touched = k if cells is None else min(k, cells)
+    return Sensitivity(touched, touched)
+
+
+def sums(k: int, statistic: Statistic, *, leaves_per_cell: int, one_per_cell: bool) -> Sensitivity:
+    """Clipped sums in fixed-point integers.
+
+    A row's value is clipped to [lower, upper] and rounded to whole steps of ``resolution``, so its size is at
+    most s = ⌈max(|lower|, |upper|) / resolution⌉ steps (adding or removing the row, not exchanging it: both
+    ends count from zero). The answer is at most s times that of a count: L1 = k·s, L2² = s² · L2²(count).
+    """
+    assert statistic.lower is not None and statistic.upper is not None
+    step = steps(statistic)
+    count = rows(k, leaves_per_cell=leaves_per_cell, one_per_cell=one_per_cell)
+    return Sensitivity(count.l1 * step, count.l2_squared * step * step)
+
+
+def steps(statistic: Statistic) -> int:
+    """The largest size of one row's clipped value, in whole steps of the sum's resolution."""
+    assert statistic.lower is not None and statistic.upper is not None
+    return math.ceil(max(abs(statistic.lower), abs(statistic.upper)) / statistic.resolution)
+
+
+def cut_rows(cap: int) -> Sensitivity:
+    """Counts of rows that the bound cuts, at most ``cap`` of a person in the block: as ``rows`` with k = cap."""
+    return rows(cap, leaves_per_cell=1, one_per_cell=False)
+
+
+def cut_persons() -> Sensitivity:
+    """Persons of whom the bound cuts a row, each counted once in the block, in one cell: L1 = L2² = 1."""
+    return Sensitivity(1, 1)
+
+
+def one_edition_per_block(period: PeriodKind, block: BlockKind) -> bool:
+    """Whether the rows of one block can only fall in one edition, so that its cells are all there are."""
+    inside: dict[PeriodKind, tuple[BlockKind, ...]] = {
+        "day": ("day",),
+        "week": ("day", "week"),
+        "month": ("day", "month"),
+        "year": ("day", "month", "year"),
+        "range": (),
+    }
+    return block in inside[period]
+
+
+def of(
+    statistic: Statistic,
+    role: Role,
+    *,
+    contribution: Contribution,
+    cap: int,
+    grid: Grid,
+    levels: Mapping[str, str],
+    joint: bool,
+) -> Sensitivity:
+    """The sensitivity of one measured table.
+
+    Args:
+        statistic: what is measured; role: whether the table counts it or what the bound cuts.
+        contribution: the bound; cap: the largest number of one person's cut rows that counts.
+        grid, levels: where it is measured.
+        joint: whether other editions share the block and the charge.
+    """
+    if role == "cut_rows":
+        return cut_rows(cap)
+    if role == "cut_persons":
+        return cut_persons()
+    k = contribution.rows
+    leaves = prod(int(d.level(grid.complete(levels)[d.name]).sizes.max()) for d in grid.dimensions)
+    match statistic.kind:
+        case "count":
+            return rows(k, leaves_per_cell=leaves, one_per_cell=contribution.one_per_cell)
+        case "sum":
+            return sums(k, statistic, leaves_per_cell=leaves, one_per_cell=contribution.one_per_cell)
+        case "persons":
+            return persons(k, cells=None if joint else grid.cells(grid.complete(levels)))
+        case _:
+            assert_never(statistic.kind)
