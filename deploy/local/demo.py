@@ -1,0 +1,119 @@
+"""Run the scheduled DAGs through real Airflow, in one process, for the editions named: what ``make demo`` does.
+
+Each run goes through Airflow's own database, task runner and XCom, like a run under the scheduler, but
+without starting one: the first run takes Airflow some seconds to build its interfaces, later ones less.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from environment import ROOT, local_environment
+
+
+class Progress:
+    """Writes a line per run and a mark per finished task; Airflow tells it through its listeners."""
+
+    def __init__(self, out: TextIO) -> None:
+        self.out = out
+        self.failed: list[str] = []
+
+    def say(self, text: str, end: str = "\n") -> None:
+        self.out.write(text + end)
+        self.out.flush()
+
+    def listener(self) -> object:
+        """The object to register with Airflow."""
+        from airflow.listeners import hookimpl
+
+        progress = self
+
+        class Listener:
+            @hookimpl
+            def on_task_instance_success(self, previous_state: object, task_instance: object) -> None:
+                progress.say(f" {task_instance.task_id} ✓", end="")  # type: ignore[attr-defined]
+
+            @hookimpl
+            def on_task_instance_failed(self, previous_state: object, task_instance: object, error: object) -> None:
+                progress.failed.append(f"{task_instance.task_id}: {error}")  # type: ignore[attr-defined]
+                progress.say(f" {task_instance.task_id} ✗", end="")  # type: ignore[attr-defined]
+
+        return Listener()
+
+
+@contextlib.contextmanager
+def quiet(log: Path) -> Iterator[TextIO]:
+    """Send everything Airflow prints to ``log``; yields the terminal."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    terminal = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    kept = os.dup(1), os.dup(2)
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+        try:
+            yield terminal
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os.dup2(kept[0], 1)
+            os.dup2(kept[1], 2)
+
+
+def run_editions(release: str, periods: Sequence[str], home: Path) -> list[str]:
+    """Make the editions of ``release`` for ``periods``, in order, as Airflow runs.
+
+    The environment must already be that of :func:`environment.local_environment`. Returns what failed
+    (empty: all editions are published); Airflow's log is ``home/airflow/demo.log``.
+    """
+    with quiet(home / "airflow" / "demo.log") as terminal:
+        progress = Progress(terminal)
+        started = time.monotonic()
+        progress.say("Starting Airflow …", end="")
+        from airflow.dag_processing.bundles.manager import DagBundlesManager
+        from airflow.dag_processing.dagbag import BundleDagBag
+        from airflow.sdk.listener import get_listener_manager
+        from airflow.utils.db import initdb
+
+        initdb()
+        bundle = next(iter(DagBundlesManager().get_all_dag_bundles()))
+        bag = BundleDagBag(dag_folder=str(ROOT / "dags" / "scheduled_releases.py"), bundle_path=bundle.path, bundle_name=bundle.name)
+        if bag.import_errors:
+            raise SystemExit("\n".join(bag.import_errors.values()))
+        dag = bag.dags[release.replace("-", "_")]
+        for task in dag.tasks:
+            task.retries = 0  # nobody wants to watch a demonstration wait
+        get_listener_manager().add_listener(progress.listener())
+        progress.say(f" ready in {time.monotonic() - started:.0f} s. Its log is {home / 'airflow' / 'demo.log'}")
+        for period in periods:
+            began = time.monotonic()
+            progress.say(f"  {release}/{period}:", end="")
+            run = dag.test(run_conf={"period": period})
+            progress.say(f"  {time.monotonic() - began:.1f} s")
+            if run.state != "success":
+                break
+        return progress.failed
+
+
+def main() -> None:
+    """Parse the command line, run the editions, say what failed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("release", help="id of a scheduled release")
+    parser.add_argument("periods", nargs="+", help="such as 2021-W05")
+    parser.add_argument("--home", type=Path, default=Path(os.environ.get("DP_STATS_HOME", "home")), help="state folder")
+    options = parser.parse_args()
+    home = options.home.absolute()
+    os.environ.update(local_environment(home))
+    if failed := run_editions(options.release, options.periods, home):
+        raise SystemExit("\n".join(["", "Not published:", *failed]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""Telling people: alerts go to the log, to a file in the state folder, and to any Airflow notifier configured.
+
+``DP_STATS_NOTIFIERS`` holds a JSON list of notifiers, for example::
+
+    [{"class": "airflow.providers.smtp.notifications.smtp.SmtpNotifier",
+      "arguments": {"to": "data-team@agency.example", "smtp_conn_id": "smtp"}}]
+
+``subject`` and ``message`` are set here unless the arguments name them. An alert never holds a value
+from the data.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import logging
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.sdk.bases.notifier import BaseNotifier
+from airflow.sdk.module_loading import import_string
+
+from dp_stats.errors import CatalogueError
+from dp_stats.settings import load_settings
+
+log = logging.getLogger(__name__)
+
+TEXT_ARGUMENTS = {"subject": "subject", "title": "subject", "html_content": "text", "message": "text", "text": "text"}
+
+
+def notifiers(subject: str, text: str) -> list[BaseNotifier]:
+    """The configured notifiers, each with this subject and text wherever it takes one.
+
+    Raises:
+        CatalogueError: the setting is not the JSON described above.
+    """
+    try:
+        wanted = json.loads(os.environ.get("DP_STATS_NOTIFIERS") or "[]")
+        made = []
+        for one in wanted:
+            notifier = import_string(one["class"])
+            taken = inspect.signature(notifier).parameters
+            words = {"subject": subject, "text": text}
+            texts = {name: words[word] for name, word in TEXT_ARGUMENTS.items() if name in taken}
+            made.append(notifier(**{**texts, **one.get("arguments", {})}))
+        return made
+    except (ValueError, KeyError, TypeError, ImportError) as error:
+        raise CatalogueError(
+            'DP_STATS_NOTIFIERS must be a JSON list such as [{"class": "package.Notifier", "arguments": {…}}].'
+        ) from error
+
+
+def alert(subject: str, text: str, context: Mapping[str, Any] | None = None) -> None:
+    """Send one alert everywhere. A notifier that fails is logged by its kind and stops nothing."""
+    log.warning("%s: %s", subject, text)
+    file = load_settings().home / "alerts.jsonl"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    line = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "subject": subject, "text": text}
+    with file.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(line, ensure_ascii=False) + "\n")
+    for notifier in notifiers(subject, text):
+        try:
+            notifier(dict(context or {}))
+        except Exception as error:
+            log.error("%s failed with %s", type(notifier).__name__, type(error).__name__)
+
+
+def run_failed(context: Mapping[str, Any]) -> None:
+    """Airflow's callback when a run fails: says which one; the cause is in the run's log."""
+    run = context["dag_run"]
+    alert(f"{run.dag_id} failed", f"Run {run.run_id} failed. Open it in Airflow for the step and the cause.", context)

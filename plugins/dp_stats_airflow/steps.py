@@ -1,0 +1,148 @@
+"""Steps of the pipeline as Airflow tasks: which edition a run makes, and errors that never quote a value."""
+
+from __future__ import annotations
+
+import subprocess
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule, get_current_context, task
+from airflow.sdk.exceptions import AirflowException
+
+from dp_stats.errors import DpStatsError
+
+T = TypeVar("T")
+
+POOL = "dataset-{}"
+"""Runs of one dataset queue here; what keeps them from paying twice is the ledger's transaction."""
+
+RETRIES = {
+    "retries": 3,
+    "retry_delay": timedelta(seconds=30),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=15),
+    # A source or a ledger out of reach may come back; these failures stay until a person acts.
+    "retry_policy": ExceptionRetryPolicy(
+        rules=[
+            RetryRule(
+                exception=[
+                    f"dp_stats.errors.{name}"
+                    for name in (
+                        "CatalogueError",
+                        "OptOutError",
+                        "QualityError",
+                        "BudgetError",
+                        "RegisterError",
+                        "ApprovalError",
+                        "NotDueError",
+                        "NotDerivableError",
+                        "PublishedError",
+                    )
+                ],
+                action=RetryAction.FAIL,
+                reason="a person must act first",
+            )
+        ]
+    ),
+}
+
+
+class StepFailedError(Exception):
+    """A step failed in a way dp_stats does not know; names the kind of error and the place, nothing else."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One Airflow run, as the pipeline sees it.
+
+    Attributes:
+        edition: ``release/period``. revision: 1, or the number of a correction.
+        requested_by: who started it. link: where the run is found, kept with the charge.
+    """
+
+    edition: str
+    revision: int
+    requested_by: str
+    link: str
+
+
+def run_name(context: Mapping[str, Any]) -> str:
+    """``dag/run``: what the ledger keeps of a run, so that page and charge find each other."""
+    run = context["dag_run"]
+    return f"{run.dag_id}/{run.run_id}"
+
+
+def requester(context: Mapping[str, Any]) -> str:
+    """The user who started the run, or ``schedule``."""
+    return getattr(context["dag_run"], "triggering_user_name", None) or "schedule"
+
+
+def moment(context: Mapping[str, Any]) -> datetime:
+    """When the run is due: the end of its data interval, or the time it was asked for."""
+    when: datetime = context.get("data_interval_end") or context["dag_run"].run_after
+    return when
+
+
+def guarded(function: Callable[[], T]) -> T:
+    """Call ``function``; raise afresh, outside ``except``, so that no traceback or cause carries a value.
+
+    Errors of dp_stats keep their message, which names files, columns and rules. Any other error is
+    reduced to its type and the line of our code it came from.
+
+    Raises:
+        DpStatsError: as the function raised it, without its cause.
+        StepFailedError: for every other error.
+    """
+    failure: Exception
+    try:
+        return function()
+    except DpStatsError as error:
+        failure = type(error)(str(error))
+    except (AirflowException, ImportError):
+        raise
+    except Exception as error:
+        place = "unknown place"
+        for frame in traceback.extract_tb(error.__traceback__):
+            if "dp_stats" in frame.filename:
+                place = f"{Path(frame.filename).name}, line {frame.lineno}"
+        failure = StepFailedError(
+            f"{type(error).__name__} at {place}. Its message is kept back because it may quote data; "
+            "run the step with dp-stats on the secure side to see it."
+        )
+    raise failure
+
+
+def step(
+    run_of: Callable[[Mapping[str, Any]], Run], **options: Any
+) -> Callable[[Callable[[Run], Any]], Any]:
+    """Make a task of a one-line call of the pipeline.
+
+    Nothing passes between tasks: each works out its edition from the run itself, so that nobody can
+    turn a run to another edition by writing an XCom. What the call returns (ids, counts of cells,
+    checksums) is stored by the backend of :mod:`dp_stats_airflow.xcom`, and not logged.
+    """
+
+    def decorate(function: Callable[[Run], Any]) -> Any:
+        def call() -> Any:
+            context = get_current_context()
+            return guarded(lambda: function(run_of(context)))
+
+        call.__name__ = function.__name__
+        call.__doc__ = function.__doc__
+        return task(call, task_id=function.__name__, doc_md=function.__doc__, show_return_value_in_logs=False, **options)()
+
+    return decorate
+
+
+@cache
+def code_version() -> str:
+    """The git commit of the code, for tags and provenance, or an empty string outside a checkout."""
+    done = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip()
