@@ -1,0 +1,165 @@
+"""CSV as it really comes: gzip, byte-order marks, any encoding and delimiter; broken lines named, never shown."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from pathlib import Path
+from typing import IO, cast
+
+from dp_stats.errors import SourceError
+from dp_stats.secure.database import literal, quoted
+from dp_stats.secure.sources import Opening, SourceTable, match_columns
+from dp_stats.secure.staging import make_private
+
+CHUNK = 1 << 20
+UTF8 = {"utf-8", "utf8", "utf-8-sig", "utf_8", "ascii", "us-ascii"}
+
+
+def open_csv(opening: Opening, path: Path) -> SourceTable:
+    """Open a CSV file with a header line.
+
+    Clean UTF-8 is read where it lies. Another encoding, or mixed line endings, are first rewritten into the
+    private scratch folder.
+
+    Raises:
+        SourceError: a column is missing, or a line is broken (its number is told).
+    """
+    source = opening.source
+    _check_dialect(source.delimiter, source.encoding, path)
+    header = _header(path, source.delimiter, source.encoding)
+    found = match_columns(opening.wanted, header, place=str(path))
+    readable, compressed = path, _gzipped(path)
+    if source.encoding.casefold() not in UTF8 or not _even_lines(path):
+        readable, compressed = _rewritten(path, source.encoding, opening.scratch, source.delimiter, len(header)), False
+    columns = ", ".join(f"'f{i}': 'VARCHAR'" for i in range(len(header)))
+    options = (
+        f"auto_detect = false, header = true, delim = {literal(source.delimiter)}, quote = '\"', escape = '\"', "
+        f"columns = {{{columns}}}, compression = '{'gzip' if compressed else 'none'}'"
+    )
+    chosen = ", ".join(f"{quoted(f'f{index}')} AS c{i}" for i, index in enumerate(found))
+    sql = f"SELECT {chosen} FROM read_csv({literal(str(readable))}, {options})"
+    return SourceTable(
+        sql,
+        ("VARCHAR",) * len(found),
+        str(path),
+        broken=lambda: find_fault(path, source.delimiter, source.encoding, len(header)),
+    )
+
+
+def find_fault(path: Path, delimiter: str, encoding: str, fields: int) -> str | None:
+    """Say which line of a file is broken and how, without showing it; None if every line reads well.
+
+    Slow, for use after a failure only.
+    """
+    start = 1
+    try:
+        with _text(path, encoding, errors="surrogateescape") as file:
+            reader = csv.reader(file, delimiter=delimiter, strict=True)
+            while True:
+                start = reader.line_num + 1
+                try:
+                    record = next(reader)
+                except StopIteration:
+                    return None
+                if record and len(record) != fields:
+                    return f"line {start}: {len(record)} fields, the header has {fields}. Quote those that hold a delimiter"
+                if any("\udc80" <= letter <= "\udcff" for field in record for letter in field):
+                    return f"line {start}: {_not(encoding)}"
+    except csv.Error:
+        return (
+            f"line {start}: a quotation mark is not closed, or stands in a quoted field. Double it inside, and close it"
+        )
+    except UnicodeError:
+        return f"line {start} or later: {_not(encoding)}"
+    except (OSError, EOFError):
+        return "the compressed file is cut short or damaged. Copy it again"
+
+
+def _not(encoding: str) -> str:
+    return f"bytes that are not {encoding}. Change source.encoding, or save the file as UTF-8"
+
+
+def _check_dialect(delimiter: str, encoding: str, path: Path) -> None:
+    if len(delimiter) != 1 or delimiter in '"\r\n':
+        raise SourceError(
+            f"{path}: source.delimiter must be one character other than a quotation mark, such as ',' ';' or \"\\t\"."
+        )
+    try:
+        "".encode(encoding)
+    except LookupError:
+        known = False
+    else:
+        known = True
+    if not known:
+        raise SourceError(f"{path}: source.encoding '{encoding}' is unknown. Write utf-8, cp1252, latin-1, utf-16, …")
+
+
+def _gzipped(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
+def _bytes(path: Path) -> IO[bytes]:
+    return cast(IO[bytes], gzip.open(path, "rb")) if _gzipped(path) else path.open("rb")
+
+
+def _text(path: Path, encoding: str, *, errors: str = "strict", newline: str | None = None) -> io.TextIOWrapper:
+    """The file as text, its byte-order mark removed and its line endings all ``\\n``."""
+    if encoding.casefold() in UTF8:
+        encoding = "utf-8-sig"
+    if encoding.casefold().startswith("utf-16") or encoding.casefold().startswith("utf-32"):
+        errors = "strict"
+    return io.TextIOWrapper(_bytes(path), encoding=encoding, errors=errors, newline=newline)
+
+
+def _header(path: Path, delimiter: str, encoding: str) -> list[str]:
+    try:
+        with _text(path, encoding) as file:
+            header = next(csv.reader(file, delimiter=delimiter), [])
+    except (OSError, EOFError, UnicodeError, csv.Error):
+        header = None
+    if header is None:
+        raise SourceError(
+            f"{path}, line 1 cannot be read as a header in {encoding}. Check source.encoding and the file."
+        )
+    if not any(name.strip() for name in header):
+        raise SourceError(f"{path} is empty, or its first line is. The first line must hold the names of the columns.")
+    return header
+
+
+def _even_lines(path: Path) -> bool:
+    """Whether all line endings are alike, as DuckDB's reader needs: no ``\\r\\n`` beside lone ``\\n`` or ``\\r``."""
+    try:
+        with _bytes(path) as file:
+            pairs = feeds = returns = 0
+            last = b""
+            while chunk := file.read(CHUNK):
+                pairs += chunk.count(b"\r\n") + (last == b"\r" and chunk[:1] == b"\n")
+                feeds += chunk.count(b"\n")
+                returns += chunk.count(b"\r")
+                last = chunk[-1:]
+    except (OSError, EOFError):
+        return True  # damaged: the reader will fail, and find_fault say why
+    return returns == 0 or (pairs == feeds == returns) or feeds == 0
+
+
+def _rewritten(path: Path, encoding: str, scratch: Path, delimiter: str, fields: int) -> Path:
+    """A private UTF-8 copy with even line endings.
+
+    Raises:
+        SourceError: the bytes are not in the declared encoding.
+    """
+    copy = scratch / "source.csv"
+    copy.touch(mode=0o600)
+    make_private(copy)
+    try:
+        with _text(path, encoding) as file, copy.open("w", encoding="utf-8", newline="") as out:
+            while text := file.read(CHUNK):
+                out.write(text)
+        return copy
+    except (OSError, EOFError, UnicodeError):
+        copy.unlink()
+    fault = find_fault(path, delimiter, encoding, fields) or f"not all of it is {encoding}. Change source.encoding"
+    raise SourceError(f"{path}, {fault}.")

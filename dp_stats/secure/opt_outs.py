@@ -1,0 +1,66 @@
+"""The one choke point: people who opted out are removed here, before anything else reads the rows.
+
+Fails closed. A list that is missing, unreadable, without its column or with an empty identifier stops the run.
+A list with a header and nobody on it is a list: nobody opted out. How many were removed is never told.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from dp_stats.catalogue.models import Dataset
+from dp_stats.errors import DpStatsError, OptOutError, SourceError
+from dp_stats.secure.canonical import person_sql
+from dp_stats.secure.database import quoted, run
+from dp_stats.secure.sources import Opening, SourceTable, open_source
+from dp_stats.settings import Settings
+
+STOPPED = "Nothing is pulled without the opt-out list."
+
+
+def without_opted_out(
+    connection: duckdb.DuckDBPyConnection, rows: str, dataset: Dataset, *, scratch: Path, settings: Settings
+) -> str:
+    """Wrap the canonical rows in a SELECT that leaves out everyone on the dataset's opt-out list.
+
+    Identifiers are compared without regard to case and outer spaces. A dataset whose law provides for no
+    opt-outs (``opt_outs: null``) keeps its rows as they are.
+
+    Args:
+        connection: the database the rows will be read with; the list is loaded into it.
+        rows: a SELECT of canonical rows.
+        dataset: says where the list is. scratch: a private folder. settings: for paths.
+
+    Raises:
+        OptOutError: the list cannot be trusted to be whole.
+    """
+    if dataset.opt_outs is None:
+        return rows
+    declared = dataset.opt_outs
+    opened: SourceTable | None = None
+    identifier = reason = ""
+    try:
+        opened = open_source(Opening(connection, declared.source, (declared.column,), scratch, settings))
+        identifier = person_sql("c0", opened.types[0], where=f"{opened.place}: column '{declared.column}'")
+    except SourceError as error:
+        reason = str(error)
+    if opened is None or reason:
+        raise OptOutError(f"Opt-out list: {reason} {STOPPED}")
+    place, listed = opened.place, opened
+
+    def explain(error: str, text: str) -> DpStatsError:
+        return OptOutError(f"Opt-out list: {listed.explain(error, text)} {STOPPED}")
+
+    run(
+        connection,
+        f"CREATE TEMP TABLE opted_out AS SELECT DISTINCT lower({identifier}) AS person FROM ({opened.sql})",
+        explain=explain,
+    )
+    if connection.execute("SELECT 1 FROM opted_out WHERE person IS NULL LIMIT 1").fetchone():
+        raise OptOutError(
+            f"Opt-out list: {place} has a line without '{declared.column}'. Fill it in or remove the line. {STOPPED}"
+        )
+    person = quoted(dataset.privacy_unit.column)
+    return f"SELECT * FROM ({rows}) AS everyone ANTI JOIN opted_out ON opted_out.person = lower(everyone.{person})"

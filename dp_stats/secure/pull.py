@@ -1,0 +1,130 @@
+"""Pull the declared columns of a source into a private Parquet snapshot, without the people who opted out.
+
+Three files lie in the edition's folder afterwards:
+
+- ``snapshot.parquet``: the canonical rows that count in this edition; the only one that is measured.
+- ``intake.parquet``: all rows dated in the period, unreadable values null, for the quality checks.
+- ``source.parquet``: one row of facts about the source as a whole, for the quality checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from dp_stats.catalogue.load import Catalogue
+from dp_stats.catalogue.models import Dataset
+from dp_stats.catalogue.periods import Period
+from dp_stats.secure.canonical import canonical_sql, counts_sql, in_period_sql
+from dp_stats.secure.database import literal, open_database, quoted, run
+from dp_stats.secure.opt_outs import without_opted_out
+from dp_stats.secure.secret import keyed_digest, load_key
+from dp_stats.secure.sources import DateFilter, Opening, SourceTable, open_source
+from dp_stats.secure.staging import replaced, secure_folder
+from dp_stats.settings import Settings
+
+Progress = Callable[[str], None]
+PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The staged rows of one edition.
+
+    Attributes:
+        path: ``snapshot.parquet``. digest: HMAC-SHA-256 of its bytes under this installation's secret key.
+    """
+
+    path: Path
+    digest: str
+
+    @property
+    def intake(self) -> Path:
+        """All rows of the period, as the quality checks see them."""
+        return self.path.with_name("intake.parquet")
+
+    @property
+    def source(self) -> Path:
+        """One row of facts about the whole source: rows, share of unreadable dates, days behind."""
+        return self.path.with_name("source.parquet")
+
+
+def pull(
+    dataset: Dataset,
+    *,
+    catalogue: Catalogue,
+    period: Period,
+    folder: Path,
+    settings: Settings,
+    progress: Progress = lambda phase: None,
+) -> Snapshot:
+    """Stream the dataset's rows of ``period`` into ``folder``; an earlier snapshot there is replaced whole.
+
+    Memory stays flat: DuckDB streams within its limit and spills into the private folder.
+
+    Args:
+        dataset: what to pull. catalogue: for the code lists. period: whose rows count.
+        folder: the edition's private folder (see ``staging.staging_folder``). settings: for paths and the key.
+        progress: told the name of each phase; never a number.
+
+    Raises:
+        SourceError: the source, a column or a line cannot be read. OptOutError: the opt-out list cannot.
+    """
+    secure_folder(folder)
+    snapshot = folder / "snapshot.parquet"
+    for name in ("snapshot.parquet", "intake.parquet", "source.parquet"):
+        (folder / name).unlink(missing_ok=True)
+    everything = folder / "rows.parquet"
+    try:
+        with open_database(folder) as connection:
+            progress("opening the source")
+            wanted = tuple(column.source for column in dataset.columns.values())
+            date_filter = DateFilter(list(dataset.columns).index(dataset.date_column), period)
+            table = open_source(Opening(connection, dataset.source, wanted, folder, settings, date_filter))
+            rows = canonical_sql(connection, dataset, table, catalogue.codes)
+            kept = without_opted_out(connection, rows, dataset, scratch=folder, settings=settings)
+            progress("reading the rows")
+            _write(connection, kept, everything, table)
+            progress("keeping the rows of the period")
+            staged = f"read_parquet({literal(str(everything))})"
+            _write(connection, _facts_sql(staged, dataset, period, table.rows), folder / "source.parquet", table)
+            _write(
+                connection,
+                f"SELECT * FROM {staged} WHERE {in_period_sql(dataset, period)}",
+                folder / "intake.parquet",
+                table,
+            )
+            intake = f"read_parquet({literal(str(folder / 'intake.parquet'))})"
+            _write(connection, f"SELECT * FROM {intake} WHERE {counts_sql(dataset, period)}", snapshot, table)
+    finally:
+        everything.unlink(missing_ok=True)
+        for copy in folder.glob("*.csv"):
+            copy.unlink()
+    return Snapshot(snapshot, keyed_digest(snapshot, load_key(settings.secure)))
+
+
+def _write(connection: duckdb.DuckDBPyConnection, sql: str, target: Path, table: SourceTable) -> None:
+    with replaced(target) as temporary:
+        run(connection, f"COPY ({sql}) TO {literal(str(temporary))} ({PARQUET})", explain=table.explain)
+
+
+def _facts_sql(rows: str, dataset: Dataset, period: Period, total: int | None) -> str:
+    """One row about the whole source, for suites to set limits to.
+
+    ``rows_in_period``; ``days_without_rows`` of the period; ``days_behind``: from the latest day with a row to the
+    period's end (the period's length where no day has one); ``unreadable_dates``: their share of all the source's rows.
+    """
+    date = quoted(dataset.date_column)
+    inside = in_period_sql(dataset, period)
+    length = len(period.days)
+    all_rows = "count(*)" if total is None else str(total)
+    return (
+        f"SELECT count(*) FILTER ({inside}) AS rows_in_period, "
+        f"{length} - count(DISTINCT {date}) FILTER ({inside}) AS days_without_rows, "
+        f"coalesce(date_diff('day', max({date}) FILTER ({inside}), DATE '{period.end}'), {length}) AS days_behind, "
+        f"coalesce(count(*) FILTER ({date} IS NULL) / nullif({all_rows}, 0), 0.0) AS unreadable_dates "
+        f"FROM {rows}"
+    )

@@ -1,0 +1,61 @@
+"""The secret key of this installation, and digests of secret content made with it.
+
+A plain hash of secret rows is a leak: whoever guesses the rows can confirm the guess. A digest keyed with
+32 random bytes that never leave the secure store tells nothing without the key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+
+from dp_stats.errors import DpStatsError
+from dp_stats.secure.staging import PRIVATE_FILE, secure_folder
+
+KEY_BYTES = 32
+CHUNK = 1 << 20
+
+
+def load_key(secure: Path) -> bytes:
+    """The key in ``secure/key``; drawn from the operating system once, when there is none yet.
+
+    Raises:
+        DpStatsError: the key's file is damaged or others may read it.
+    """
+    path = secure_folder(secure) / "key"
+    if not path.exists():
+        _create(path)
+    if path.stat().st_mode & 0o077:
+        raise DpStatsError(f"Others may read the secret key {path}. Find out who used it, then run: chmod 600 {path}")
+    key = path.read_bytes()
+    if len(key) != KEY_BYTES:
+        raise DpStatsError(
+            f"The secret key {path} is damaged. Restore it from a backup: older digests cannot be checked without it."
+        )
+    return key
+
+
+def _create(path: Path) -> None:
+    draft = path.with_name(f"key.{os.getpid()}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE), "wb") as file:
+        file.write(secrets.token_bytes(KEY_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, path)  # fails if another process was first: its key is then the key
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+
+
+def keyed_digest(path: Path, key: bytes) -> str:
+    """HMAC-SHA-256 of a file's bytes under ``key``, in hexadecimal (RFC 2104)."""
+    digest = hmac.new(key, digestmod=hashlib.sha256)
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,112 @@
+"""Where rows may lie on disk: private folders, one per edition, deleted when the edition is done.
+
+Every folder here has mode 0700 and every file 0600. A folder that others may enter is refused, not mended:
+whoever could read it may already have done so.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from dp_stats.errors import DpStatsError
+
+PRIVATE_FOLDER = 0o700
+PRIVATE_FILE = 0o600
+
+
+def secure_folder(path: Path) -> Path:
+    """Make ``path`` as a folder only its owner may enter, if it is missing, and return it.
+
+    Raises:
+        DpStatsError: something there is no folder, belongs to someone else, or others may enter it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        path.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+    if not path.is_dir() or path.is_symlink():
+        raise DpStatsError(f"{path} must be a real folder, because rows are kept in it. Move what stands there away.")
+    found = path.stat()
+    if found.st_uid != os.geteuid():
+        raise DpStatsError(f"{path} belongs to another user. Rows are kept in it: choose a state folder of your own.")
+    if stat.S_IMODE(found.st_mode) & 0o077:
+        raise DpStatsError(
+            f"Others may enter {path} (mode {stat.S_IMODE(found.st_mode):04o}), where rows are kept. "
+            f"Find out who used it, then run: chmod 700 {path}"
+        )
+    return path
+
+
+def staging_folder(secure: Path, *, release: str, period: str, revision: int = 1) -> Path:
+    """The private folder of one edition's rows, made if missing: ``secure/staging/RELEASE/PERIOD/rN``.
+
+    Raises:
+        DpStatsError: a folder on the way is open to others.
+    """
+    folder = secure_folder(secure)
+    for part in ("staging", release, period, f"r{revision}"):
+        if part in ("", ".", "..") or "/" in part:
+            raise DpStatsError(f"'{part}' cannot name a folder of an edition.")
+        folder = secure_folder(folder / part)
+    return folder
+
+
+def make_private(path: Path) -> None:
+    """Give a file mode 0600."""
+    path.chmod(PRIVATE_FILE)
+
+
+@contextmanager
+def replaced(target: Path) -> Iterator[Path]:
+    """A temporary path to write to, which takes the place of ``target`` whole, or is removed on failure.
+
+    The file is private, is on disk before it bears its name, and never stands there half written.
+    """
+    temporary = target.with_name(target.name + ".tmp")
+    try:
+        yield temporary
+        make_private(temporary)
+        _sync(temporary)
+        temporary.replace(target)
+        _sync(target.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def remove(folder: Path) -> None:
+    """Delete the staged rows of one edition, and the folders above it that are now empty."""
+    shutil.rmtree(folder, ignore_errors=False) if folder.exists() else None
+    for parent in folder.parents:
+        if parent.name == "staging" or not parent.is_dir() or any(parent.iterdir()):
+            break
+        parent.rmdir()
+
+
+def purge_expired(secure: Path, *, after: timedelta) -> tuple[Path, ...]:
+    """Delete staged rows that no run has touched for ``after``: what a killed run could not clean up itself.
+
+    Returns:
+        The folders that were deleted (editions; no rows).
+    """
+    limit = time.time() - after.total_seconds()
+    removed = []
+    for folder in sorted((secure / "staging").glob("*/*/r*")):
+        newest = max((path.stat().st_mtime for path in (folder, *folder.rglob("*"))), default=0.0)
+        if newest < limit:
+            remove(folder)
+            removed.append(folder)
+    return tuple(removed)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
