@@ -140,12 +140,12 @@ def plan(
 @fails_clearly
 def run(release: ReleaseName, period: PeriodLabel, revision: Revision = 1, reason: Reason = "") -> None:
     """Publish an edition: pull, check, reserve, measure, estimate, publish. Running it again costs nothing."""
-    from dp_stats.pipeline import STEPS, run_edition
+    from dp_stats.pipeline import run_edition
 
     where = settings()
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=not err.is_terminal) as bar:
-        task = bar.add_task(release, total=len(STEPS))
+        task = bar.add_task(release, total=6)
 
         def progress(step: str) -> None:
             bar.update(task, advance=1, description=f"{release}/{period}: {step}")

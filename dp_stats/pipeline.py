@@ -9,9 +9,10 @@ drawn is decided by the ledger alone.
 from __future__ import annotations
 
 import getpass
+import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from dp_stats.catalogue import Catalogue, Dataset, Grid, Period, Release, load_catalogue
 from dp_stats.catalogue.load import is_due, read_model
-from dp_stats.errors import CatalogueError, NotDueError
+from dp_stats.errors import CatalogueError, LedgerError, NotDueError
 from dp_stats.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -31,7 +32,14 @@ if TYPE_CHECKING:
 Step = dict[str, Any]
 Progress = Callable[[str], None]
 
-STEPS = ("pull", "check", "reserve", "measure", "estimate", "publish")
+
+@dataclass(frozen=True)
+class Request:
+    """Who asked for an edition, why, and in which run; kept from the reservation on."""
+
+    requested_by: str
+    reason: str
+    run: str = ""
 
 
 @dataclass(frozen=True)
@@ -165,37 +173,48 @@ def check(edition: str, *, revision: int = 1, settings: Settings | None = None) 
 
 
 def reserve(
-    edition: str, *, revision: int = 1, reason: str = "", by: str = "", settings: Settings | None = None
+    edition: str,
+    *,
+    revision: int = 1,
+    reason: str = "",
+    requested_by: str = "",
+    run: str = "",
+    settings: Settings | None = None,
 ) -> Step:
     """Charge the plan's cost to the budget before anything is measured.
 
     Args:
         reason: why this revision is made; needed for revisions after the first.
-        by: who started the run (an ad hoc release always names its own analyst).
+        requested_by: who started the run (an ad hoc release always names its own analyst).
+        run: a link or name of the run, shown beside the charge.
 
     Raises:
         BudgetError: the budget does not allow it. ApprovalError: a needed approval is missing or expired.
     """
-    run = open_run(edition, revision=revision, settings=settings)
-    reservation = _reserve(run, reason=reason, by=by)
-    run.work.mkdir(parents=True, exist_ok=True)
-    _write(run.work / "plan.json", run.plan.model_dump_json(indent=1).encode())
-    return {"edition": edition, "revision": revision, "plan": run.plan.hash, "charges": list(reservation.charge_ids)}
+    opened = open_run(edition, revision=revision, settings=settings)
+    request = Request(
+        requested_by=opened.release.requested_by or requested_by or getpass.getuser(),
+        reason=reason or opened.release.purpose or ("" if revision > 1 else "scheduled edition"),
+        run=run,
+    )
+    reservation = _reserve(opened, opened.ledger(), request)
+    _write(opened.work / "plan.json", opened.plan.model_dump_json(indent=1).encode())
+    _write(opened.work / "request.json", json.dumps(asdict(request), indent=1).encode())
+    return {"edition": edition, "revision": revision, "plan": opened.plan.hash, "charged": list(reservation.charged)}
 
 
-def measure(
-    edition: str, *, revision: int = 1, reason: str = "", by: str = "", settings: Settings | None = None
-) -> Step:
+def measure(edition: str, *, revision: int = 1, settings: Settings | None = None) -> Step:
     """Bound, aggregate and add noise, once: a second call returns what was stored by the first.
 
     Raises:
-        RegisterError: the contribution register is lost or altered.
+        LedgerError: nothing was reserved for this edition. RegisterError: the contribution register is lost or altered.
     """
     from dp_stats.secure.measure import measure as measure_snapshot
 
     run = open_run(edition, revision=revision, settings=settings)
     ledger = run.ledger()
-    reservation = _reserve(run, reason=reason, by=by, ledger=ledger)
+    # A reservation that an earlier failure released is made again; one that stands is only found.
+    reservation = _reserve(run, ledger, _request(run))
     try:
         measure_snapshot(
             run.plan,
@@ -207,7 +226,7 @@ def measure(
             reservation=reservation,
             settings=run.settings,
         )
-    except BaseException:
+    except Exception:
         ledger.void(reservation, "the measurement failed before any noise was drawn")
         raise
     return {"edition": edition, "revision": revision, "plan": run.plan.hash}
@@ -224,7 +243,7 @@ def estimate(edition: str, *, revision: int = 1, settings: Settings | None = Non
     return {"edition": edition, "revision": revision, "tables": len(estimates.tables)}
 
 
-def publish(edition: str, *, revision: int = 1, reason: str = "", settings: Settings | None = None) -> Step:
+def publish(edition: str, *, revision: int = 1, settings: Settings | None = None) -> Step:
     """Write the edition's files once, switch ``latest`` and bring the site up to date."""
     from dp_stats.estimate.model import EditionEstimates
     from dp_stats.publish import publish_edition
@@ -243,7 +262,7 @@ def publish(edition: str, *, revision: int = 1, reason: str = "", settings: Sett
         period=run.period,
         plan=run.plan,
         published=_first_moment(run.work / "published.txt"),
-        revision=_revision_facts(run, reason),
+        revision=_revision_facts(run, _request(run).reason),
         cut=estimates.cut,
         budget=ledger.blocks(run.dataset.id),
         charges=account.charges,
@@ -277,50 +296,58 @@ def run_edition(
     *,
     revision: int = 1,
     reason: str = "",
-    by: str = "",
+    requested_by: str = "",
     settings: Settings | None = None,
     progress: Progress = lambda step: None,
 ) -> Step:
     """Every step in order, as the DAG would; the staged rows are deleted whatever happens."""
-    by = by or getpass.getuser()
-    arguments: dict[str, dict[str, str]] = {
-        "reserve": {"reason": reason, "by": by},
-        "measure": {"reason": reason, "by": by},
-        "publish": {"reason": reason},
-    }
-    result: Step = {}
     try:
-        for name in STEPS:
-            progress(name)
-            result = globals()[name](edition, revision=revision, settings=settings, **arguments.get(name, {}))
+        progress("pull")
+        pull(edition, revision=revision, settings=settings)
+        progress("check")
+        check(edition, revision=revision, settings=settings)
+        progress("reserve")
+        reserve(edition, revision=revision, reason=reason, requested_by=requested_by, settings=settings)
+        progress("measure")
+        measure(edition, revision=revision, settings=settings)
+        progress("estimate")
+        estimate(edition, revision=revision, settings=settings)
+        progress("publish")
+        return publish(edition, revision=revision, settings=settings)
     finally:
         clean_up(edition, revision=revision, settings=settings)
-    return result
 
 
-def _reserve(run: Run, *, reason: str, by: str, ledger: Ledger | None = None) -> Reservation:
+def _reserve(run: Run, ledger: Ledger, request: Request) -> Reservation:
     release = run.release
     needs_approval = release.adhoc and run.plan.rho > run.dataset.budget.no_approval_below
     approvers = tuple(person.user or person.name for person in run.dataset.custodians) if needs_approval else ()
-    return (ledger or run.ledger()).reserve(
+    return ledger.reserve(
         run.plan,
         dataset=run.dataset,
         revision=run.revision,
         category="adhoc" if release.adhoc else "scheduled",
-        requested_by=release.requested_by or by or "schedule",
-        reason=reason or release.purpose or "scheduled edition",
+        requested_by=request.requested_by,
+        reason=request.reason,
+        run=request.run,
         required_approvers=approvers,
     )
+
+
+def _request(run: Run) -> Request:
+    try:
+        return Request(**json.loads((run.work / "request.json").read_bytes()))
+    except FileNotFoundError:
+        raise LedgerError(f"Nothing is reserved for {run.path}. Run the reserve step first.") from None
 
 
 def _stored(run: Run) -> bytes | None:
     """The noisy measurements of this revision, if the ledger has them."""
     stored = run.ledger().measurements(run.edition, run.revision)
-    return stored.content if stored else None
+    return stored.stored if stored else None
 
 
 def _measured(run: Run) -> NoisyMeasurements:
-    from dp_stats.errors import LedgerError
     from dp_stats.plan.noisy import NoisyMeasurements
 
     stored = _stored(run)
@@ -342,12 +369,12 @@ def _revision_facts(run: Run, reason: str) -> RevisionFacts:
 def _first_moment(path: Path) -> datetime:
     """The moment this was first asked for, kept so that a retry publishes the same bytes."""
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
         _write(path, datetime.now(UTC).replace(microsecond=0).isoformat().encode())
     return datetime.fromisoformat(path.read_text())
 
 
 def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(path.suffix + ".part")
     partial.write_bytes(content)
     partial.replace(path)
