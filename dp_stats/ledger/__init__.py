@@ -1,0 +1,39 @@
+"""What has been spent: a hash-chained ledger of every privacy charge, in SQLite or PostgreSQL."""
+
+from dp_stats.ledger.approving import approvers_needed
+from dp_stats.ledger.ledger import Ledger
+from dp_stats.ledger.records import (
+    Approval,
+    BlockBudget,
+    Category,
+    Charge,
+    Decision,
+    Entry,
+    Head,
+    Publication,
+    Quote,
+    RegisterEntry,
+    Reservation,
+    SpendingPoint,
+    State,
+    StoredMeasurements,
+)
+
+__all__ = [
+    "Approval",
+    "BlockBudget",
+    "Category",
+    "Charge",
+    "Decision",
+    "Entry",
+    "Head",
+    "Ledger",
+    "Publication",
+    "Quote",
+    "RegisterEntry",
+    "Reservation",
+    "SpendingPoint",
+    "State",
+    "StoredMeasurements",
+    "approvers_needed",
+]

@@ -1,0 +1,121 @@
+"""Approvals: custodians decide on one plan, seeing one state of the budget, until a date."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from fractions import Fraction
+
+from sqlalchemy import Connection, RowMapping, select
+
+from dp_stats.catalogue.models import Dataset
+from dp_stats.errors import ApprovalError, LedgerError
+from dp_stats.ledger import amounts, schema
+from dp_stats.ledger.budget import who
+from dp_stats.ledger.chain import Writer, instant, moment
+from dp_stats.ledger.records import Approval, Category, Decision
+from dp_stats.ledger.texts import line
+
+
+def approvers_needed(dataset: Dataset, *, rho: Fraction, category: Category) -> tuple[str, ...]:
+    """Who must approve a release of ``dataset`` that costs ``rho`` per block.
+
+    All custodians (by user name, else by name) of an ad hoc release, unless it costs less than the
+    dataset's ``no_approval_below``. Scheduled releases were approved with the catalogue.
+    """
+    if category == "scheduled" or rho < dataset.budget.no_approval_below:
+        return ()
+    return tuple(custodian.user or custodian.name for custodian in dataset.custodians)
+
+
+def record(
+    writer: Writer,
+    *,
+    plan_hash: str,
+    approver: str,
+    decision: Decision,
+    reason: str,
+    expires: datetime | None,
+    shown: Mapping[str, Fraction | str],
+) -> Approval:
+    """Append a decision.
+
+    Raises:
+        ApprovalError: an approval without an end in the future, or without the budget that was shown.
+    """
+    if decision not in ("approved", "refused", "expired"):
+        raise LedgerError("A decision is one of approved, refused and expired.")
+    if decision == "approved":
+        if expires is None or expires.tzinfo is None or expires <= writer.now:
+            raise ApprovalError("An approval needs a time in the future, with its time zone, at which it expires.")
+        if not shown:
+            raise ApprovalError("An approval needs the budget that was shown: the remaining ρ of each block.")
+    entry = writer.append(
+        decision,
+        {
+            "plan": line(plan_hash, "plan hash"),
+            "approver": line(approver, "approver"),
+            "decision": decision,
+            "reason": line(reason, "reason", empty=True),
+            "expires": instant(expires) if expires else None,
+            "shown": {str(block): str(amounts.read(rho)) for block, rho in shown.items()},
+        },
+    )
+    row = writer.connection.execute(select(schema.approvals).where(schema.approvals.c.id == entry.sequence))
+    return approval_of(row.mappings().one())
+
+
+def approval_of(row: RowMapping) -> Approval:
+    """An approval as stored."""
+    shown = {block: Fraction(rho) for block, rho in json.loads(row["shown"]).items()}
+    expires = moment(row["expires"]) if row["expires"] else None
+    return Approval(row["plan"], row["approver"], row["decision"], row["reason"], expires, shown, moment(row["at"]))
+
+
+def decisions(connection: Connection, plan_hash: str) -> list[Approval]:
+    """Every decision on a plan, oldest first."""
+    query = select(schema.approvals).where(schema.approvals.c.plan == plan_hash).order_by(schema.approvals.c.id)
+    return [approval_of(row) for row in connection.execute(query).mappings()]
+
+
+def require(
+    connection: Connection,
+    *,
+    plan_hash: str,
+    edition: str,
+    approvers: Sequence[str],
+    requested_by: str,
+    now: datetime,
+    remaining: Mapping[str, Fraction] | None,
+) -> None:
+    """Check that each of ``approvers`` has approved this plan, and that it still holds.
+
+    Each one's latest decision counts. ``remaining`` is what the blocks to be charged have left now; it must
+    be no less than what the approver was shown (None: already reserved, only the decision is checked).
+
+    Raises:
+        ApprovalError: who has not decided, has refused, decided too long ago, saw another budget, or would
+            approve their own request.
+    """
+    latest = {who(approval.approver): approval for approval in decisions(connection, plan_hash)}
+    problems = []
+    for approver in approvers:
+        approval = latest.get(who(approver))
+        if who(approver) == who(requested_by):
+            problems.append(f"{approver} asked for it and cannot approve it; name another custodian")
+        elif approval is None:
+            problems.append(f"{approver} has not decided on this plan")
+        elif approval.decision != "approved":
+            problems.append(f"{approver} has {'refused it' if approval.decision == 'refused' else 'let it expire'}")
+        elif approval.expires is None or approval.expires <= now:
+            problems.append(f"the approval of {approver} has expired")
+        elif remaining is not None:
+            changed = [b for b, rho in remaining.items() if b not in approval.shown or rho < approval.shown[b]]
+            if changed:
+                problems.append(f"{approver} was shown another budget for block {', '.join(changed)} than is left now")
+    if problems:
+        raise ApprovalError(
+            f"{edition} may not be measured: {'; '.join(problems)}. Nothing was charged. "
+            "Ask for approval of this plan again, with the budget as it is now."
+        )

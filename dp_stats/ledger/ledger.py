@@ -1,0 +1,327 @@
+"""The ledger: what has been approved, reserved, spent, measured and published. Every change is one entry of a chain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal, Self
+
+from dp_stats.catalogue.models import Dataset
+from dp_stats.errors import LedgerError
+from dp_stats.ledger import amounts, approving, budget, measuring, reporting, reserving, verifying
+from dp_stats.ledger.chain import Writer, head_of
+from dp_stats.ledger.database import LOCK_SECONDS, Database
+from dp_stats.ledger.opening import prepare
+from dp_stats.ledger.records import (
+    Approval,
+    BlockBudget,
+    Category,
+    Charge,
+    Decision,
+    Entry,
+    Head,
+    Publication,
+    Quote,
+    RegisterEntry,
+    Reservation,
+    SpendingPoint,
+    StoredMeasurements,
+)
+from dp_stats.plan.model import Plan
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Ledger:
+    """A ledger in a SQLite file or a PostgreSQL database; safe to use from many processes at once.
+
+    Every method is one transaction. A method that returns has been written to disk; one that raises has
+    changed nothing. Any failure of the database is a LedgerError.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._clock = clock
+        self._registered: dict[int, int] = {}  # reservation → the register's version that this run counted with
+
+    @classmethod
+    def open(
+        cls,
+        url: str | Path,
+        *,
+        read_only: bool = False,
+        create: bool = True,
+        lock_seconds: float = LOCK_SECONDS,
+        clock: Callable[[], datetime] = _utc_now,
+    ) -> Self:
+        """Open a ledger; create it (if ``create``) or upgrade its schema first unless ``read_only``.
+
+        Args:
+            url: file name, ``sqlite:///file`` or ``postgresql://user@host/database``.
+            lock_seconds: how long a write waits for other writers.
+
+        Raises:
+            LedgerError: it cannot be opened, is damaged, or is newer than this version of dp_stats.
+        """
+        database = Database(url, read_only=read_only, lock_seconds=lock_seconds)
+        prepare(database, create=create, now=clock())
+        return cls(database, clock)
+
+    # Reserving
+
+    def quote(
+        self,
+        plan: Plan,
+        *,
+        dataset: Dataset,
+        revision: int = 1,
+        category: Category = "scheduled",
+        requested_by: str = "",
+    ) -> Quote:
+        """What ``reserve`` would charge now, and what would forbid it; writes nothing.
+
+        ``{b.block: b.remaining for b in quote.before}`` is what an approval's ``shown`` holds.
+        """
+        reserving.check(plan, dataset=dataset, revision=revision, category=category)
+        with self._database.read() as connection:
+            return reserving.quoted(
+                connection, plan, dataset=dataset, revision=revision, category=category, requested_by=requested_by
+            )
+
+    def reserve(
+        self,
+        plan: Plan,
+        *,
+        dataset: Dataset,
+        revision: int = 1,
+        category: Category,
+        requested_by: str,
+        reason: str,
+        run: str = "",
+        required_approvers: Sequence[str] = (),
+    ) -> Reservation:
+        """Reserve the charge of an edition in all blocks its rows can fall in; the same again costs nothing.
+
+        A series pays once per block for all its editions. A revision above 1 is a correction: it needs a
+        reason and pays again. A reservation of another plan that was not spent is void by this one.
+
+        Raises:
+            BudgetError: a cap or share does not allow it; a smaller request may.
+            ApprovalError: a required approver has not approved this plan with the budget as it is now.
+            LedgerError: another plan was already measured for this edition, or the database failed.
+        """
+        with self._write() as writer:
+            return reserving.reserve(
+                writer,
+                plan,
+                dataset=dataset,
+                revision=revision,
+                category=category,
+                requested_by=requested_by,
+                reason=reason,
+                run=run,
+                required_approvers=required_approvers,
+            )
+
+    def reservation(self, edition: str, revision: int = 1) -> Reservation | None:
+        """The reservation of an edition, unless it is void or there is none."""
+        with self._database.read() as connection:
+            return reserving.current(connection, edition, revision)
+
+    def void(self, reservation: Reservation, reason: str) -> Reservation:
+        """Give back a reservation's charges, except those that other editions of its series use.
+
+        Raises:
+            LedgerError: it was spent, so its measurements may have been seen.
+        """
+        with self._write() as writer:
+            return reserving.void(writer, reserving.by_id(writer.connection, reservation.id), reason=reason)
+
+    # Approving
+
+    def approve(
+        self,
+        plan_hash: str,
+        approver: str,
+        decision: Decision,
+        reason: str,
+        expires: datetime | None,
+        shown: Mapping[str, Fraction | str],
+    ) -> Approval:
+        """Record a decision (``approved``, ``refused`` or ``expired``) on a plan; the latest of a person counts.
+
+        Args:
+            expires: until when an approval holds.
+            shown: the remaining ρ of each block as the approver saw it (block → exact Fraction or its text).
+
+        Raises:
+            ApprovalError: an approval without a future end or without the budget shown.
+        """
+        with self._write() as writer:
+            return approving.record(
+                writer,
+                plan_hash=plan_hash,
+                approver=approver,
+                decision=decision,
+                reason=reason,
+                expires=expires,
+                shown=shown,
+            )
+
+    def approvals(self, plan_hash: str) -> list[Approval]:
+        """Every decision on a plan, oldest first."""
+        with self._database.read() as connection:
+            return approving.decisions(connection, plan_hash)
+
+    # Measuring
+
+    def register_entry(self, reservation: Reservation, *, expected: int, digest: str) -> bool:
+        """Append a version of the contribution register, if it has exactly ``expected`` versions now.
+
+        A retry of the same edition replaces its own earlier version until its measurements are stored; the
+        same digest again changes nothing.
+
+        Returns:
+            False if another run was faster: read ``register_entries`` again, bound again, and retry.
+
+        Raises:
+            RegisterError: the edition was measured from other rows; its version is frozen.
+        """
+        with self._write() as writer:
+            entry = measuring.register(writer, reservation, expected=expected, digest=digest)
+        if entry is not None:
+            self._registered[reservation.id] = entry.sequence
+        return entry is not None
+
+    def register_entries(self, reservation: Reservation) -> list[RegisterEntry]:
+        """Every version of the register of the reservation's charge; only those not ``replaced`` count.
+
+        Sequences run 1, 2, 3 … without gaps, so ``expected`` of the next entry is the length of this list.
+        """
+        with self._database.read() as connection:
+            return measuring.register_entries(connection, reservation)
+
+    def spend(self, reservation: Reservation) -> Reservation:
+        """Turn reserved into spent. Only when this has returned may noise be drawn.
+
+        Raises:
+            LedgerError: the reservation is void. ApprovalError: its approval has expired or was withdrawn.
+            RegisterError: it belongs to a series and has not registered, or another run registered other rows.
+        """
+        with self._write() as writer:
+            return measuring.spend(writer, reservation, registered=self._registered.get(reservation.id))
+
+    def store(self, reservation: Reservation, stored: bytes) -> bytes:
+        """Keep an edition's noisy measurements for ever. The first to store wins; everybody gets what is kept.
+
+        Raises:
+            LedgerError: the reservation is not spent. RegisterError: another run registered other rows.
+        """
+        with self._write() as writer:
+            return measuring.store(writer, reservation, stored, registered=self._registered.get(reservation.id))
+
+    def measurements(self, edition: str, revision: int = 1) -> StoredMeasurements | None:
+        """The noisy measurements kept for an edition; None if it has not been measured.
+
+        Raises:
+            LedgerError: they do not match their checksum.
+        """
+        with self._database.read() as connection:
+            return measuring.measurements(connection, edition, revision)
+
+    def published(self, edition: str, revision: int, checksum: str) -> Publication:
+        """Record the checksum of an edition's published files; the same again changes nothing.
+
+        Raises:
+            PublishedError: it was published with other files. LedgerError: it was never measured.
+        """
+        with self._write() as writer:
+            return measuring.publish(writer, edition, revision, checksum)
+
+    def publication(self, edition: str, revision: int = 1) -> Publication | None:
+        """How an edition was published; None if it was not."""
+        with self._database.read() as connection:
+            return measuring.publication(connection, edition, revision)
+
+    # Reading
+
+    def blocks(self, dataset_id: str | None = None) -> list[BlockBudget]:
+        """The budget of every block charged so far, under the cap recorded with the latest reservation."""
+        with self._database.read() as connection:
+            return reporting.blocks(connection, dataset_id)
+
+    def budget(self, dataset: Dataset, blocks: Iterable[str]) -> list[BlockBudget]:
+        """The budget of the named blocks, charged or not, under the cap declared now."""
+        with self._database.read() as connection:
+            found = budget.block_budgets(
+                connection,
+                dataset=dataset.id,
+                blocks=blocks,
+                cap=amounts.cap_of(dataset.budget),
+                delta=amounts.delta_of(dataset.budget),
+            )
+        return list(found.values())
+
+    def charges(self, dataset_id: str | None = None) -> list[Charge]:
+        """Every charge with the edition and run that made it, oldest first; void ones included."""
+        with self._database.read() as connection:
+            return reporting.charges(connection, dataset_id)
+
+    def reservations(self, dataset_id: str | None = None) -> list[Reservation]:
+        """Every reservation, oldest first; void ones included."""
+        with self._database.read() as connection:
+            return reporting.reservations(connection, dataset_id)
+
+    def entries(self) -> list[Entry]:
+        """The whole chain, oldest first."""
+        with self._database.read() as connection:
+            return reporting.entries(connection)
+
+    def forecast(self, dataset_id: str, block: str | None = None) -> list[SpendingPoint]:
+        """How the charges of a dataset's blocks (or one of them) grew over time, for burn-down and forecasts."""
+        return reporting.forecast(self.entries(), dataset=dataset_id, block=block)
+
+    def export(self, form: Literal["csv", "json"]) -> str:
+        """All entries as CSV or JSON text, enough to check the chain elsewhere."""
+        with self._database.read() as connection:
+            return reporting.export(connection, form)
+
+    # Trusting
+
+    def head(self) -> Head:
+        """The last entry's number and hash. Keep it elsewhere (``str(head)``) and verify against it later."""
+        with self._database.read() as connection:
+            return head_of(connection)
+
+    def problems(self, head: Head | str | None = None) -> list[str]:
+        """What ``verify`` finds wrong, one line each; empty if the ledger is whole."""
+        kept = Head.parse(head) if isinstance(head, str) else head
+        with self._database.read() as connection:
+            return verifying.problems(connection, kept=kept)
+
+    def verify(self, head: Head | str | None = None) -> Head:
+        """Recompute the chain and everything that follows from it, and return its head.
+
+        Args:
+            head: one kept earlier elsewhere; shows also that no tail was cut off and nothing rewritten.
+
+        Raises:
+            LedgerError: what was edited, removed, added or reordered.
+        """
+        found = self.problems(head)
+        if found:
+            raise LedgerError(
+                "The ledger is not as it was written:\n  " + "\n  ".join(found) + "\n"
+                "Stop all runs, keep this ledger aside, and restore it from a backup that verifies."
+            )
+        return self.head()
+
+    @contextmanager
+    def _write(self) -> Iterator[Writer]:
+        with self._database.write() as connection:
+            yield Writer(connection, self._clock())

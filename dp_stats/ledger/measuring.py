@@ -1,0 +1,221 @@
+"""Measuring: the register's next version, spending before any draw, and storing one set of measurements for ever."""
+
+from __future__ import annotations
+
+import hashlib
+
+from sqlalchemy import Connection, RowMapping, func, select
+
+from dp_stats.errors import LedgerError, PublishedError, RegisterError
+from dp_stats.ledger import schema
+from dp_stats.ledger.chain import Writer, moment
+from dp_stats.ledger.records import Publication, RegisterEntry, Reservation, StoredMeasurements
+from dp_stats.ledger.reserving import by_id, require_approvals
+from dp_stats.ledger.texts import line
+
+
+def register_entries(connection: Connection, reservation: Reservation) -> list[RegisterEntry]:
+    """Every version of the register of the reservation's charge, in order: sequences 1, 2, 3 …"""
+    c = schema.register.c
+    query = (
+        select(schema.register).where(c.dataset == reservation.dataset, c.key == reservation.key).order_by(c.sequence)
+    )
+    return [_entry_of(row) for row in connection.execute(query).mappings()]
+
+
+def _entry_of(row: RowMapping) -> RegisterEntry:
+    return RegisterEntry(
+        sequence=row["sequence"],
+        edition=row["edition"],
+        revision=row["revision"],
+        reservation=row["reservation"],
+        digest=row["digest"],
+        replaced=row["replaced"],
+        at=moment(row["at"]),
+    )
+
+
+def own_entry(connection: Connection, reservation: Reservation) -> RegisterEntry | None:
+    """The reservation's own version that counts, if it has registered."""
+    entries = register_entries(connection, reservation)
+    return next((e for e in entries if e.reservation == reservation.id and not e.replaced), None)
+
+
+def register(writer: Writer, reservation: Reservation, *, expected: int, digest: str) -> RegisterEntry | None:
+    """Append a version of the register if nobody has since ``expected``; replaces the edition's own earlier one.
+
+    Returns None if another edition was faster: read the register again and retry.
+
+    Raises:
+        RegisterError: the edition has been measured from other rows; its entry is frozen.
+        LedgerError: the reservation is void.
+    """
+    now = by_id(writer.connection, reservation.id)
+    own = own_entry(writer.connection, reservation)
+    if own is not None and own.digest == digest:
+        return own
+    if now.state == "stored":
+        raise RegisterError(
+            f"{now.edition} (revision {now.revision}) has been measured; what it counted is frozen. Use its stored "
+            "measurements, or make a new revision."
+        )
+    if now.state == "void":
+        raise LedgerError(f"The reservation of {now.edition} (revision {now.revision}) is void. Reserve it again.")
+    c = schema.register.c
+    last = writer.connection.execute(
+        select(func.coalesce(func.max(c.sequence), 0)).where(c.dataset == now.dataset, c.key == now.key)
+    ).scalar_one()
+    if last != expected:
+        return None
+    writer.append(
+        "registered",
+        {
+            "dataset": now.dataset,
+            "key": now.key,
+            "sequence": last + 1,
+            "reservation": now.id,
+            "edition": now.edition,
+            "revision": now.revision,
+            "digest": line(digest, "digest of the register"),
+        },
+    )
+    return own_entry(writer.connection, now)
+
+
+def spend(writer: Writer, reservation: Reservation, *, registered: int | None) -> Reservation:
+    """Mark a reservation as spent; only then may noise be drawn. Spending again changes nothing.
+
+    Raises:
+        LedgerError: it is void. ApprovalError: an approval has expired or was withdrawn.
+        RegisterError: a series without its register, or another run has registered other rows.
+    """
+    now = by_id(writer.connection, reservation.id)
+    if now.state == "void":
+        raise LedgerError(f"The reservation of {now.edition} (revision {now.revision}) is void. Reserve it again.")
+    if now.state == "stored":
+        return now
+    _require_register(writer.connection, now, registered)
+    if now.state == "reserved":
+        require_approvals(writer, now)
+        writer.append(
+            "spent",
+            {
+                "reservation": now.id,
+                "dataset": now.dataset,
+                "key": now.key,
+                "edition": now.edition,
+                "revision": now.revision,
+                "plan": now.plan_hash,
+                "blocks": list(now.blocks),
+            },
+        )
+    return by_id(writer.connection, now.id)
+
+
+def store(writer: Writer, reservation: Reservation, stored: bytes, *, registered: int | None) -> bytes:
+    """Keep the measurements if there are none yet; returns those that are kept.
+
+    Raises:
+        LedgerError: nothing was spent for them, or the kept ones were altered.
+        RegisterError: another run has registered other rows since these were counted.
+    """
+    now = by_id(writer.connection, reservation.id)
+    if now.state == "stored":
+        kept = measurements(writer.connection, now.edition, now.revision)
+        if kept is None:
+            raise LedgerError(_altered(now.edition, now.revision))
+        return kept.stored
+    if now.state != "spent":
+        raise LedgerError(
+            f"{now.edition} (revision {now.revision}) was not spent before it was measured. Its measurements were "
+            "thrown away. Spend the reservation first."
+        )
+    _require_register(writer.connection, now, registered)
+    writer.append(
+        "stored",
+        {
+            "reservation": now.id,
+            "edition": now.edition,
+            "revision": now.revision,
+            "plan": now.plan_hash,
+            "checksum": hashlib.sha256(stored).hexdigest(),
+            "size": len(stored),
+        },
+        content=stored,
+    )
+    return stored
+
+
+def _require_register(connection: Connection, reservation: Reservation, registered: int | None) -> None:
+    """A series counts on its register: the version of this run must be the one that counts."""
+    if not reservation.series:
+        return
+    own = own_entry(connection, reservation)
+    if own is None:
+        raise RegisterError(
+            f"{reservation.edition} (revision {reservation.revision}) belongs to a series but has not registered its "
+            "contributions. Nothing was drawn. Run the measuring step from its start."
+        )
+    if registered is not None and own.sequence != registered:
+        raise RegisterError(
+            f"Another run of {reservation.edition} (revision {reservation.revision}) has registered other rows. This "
+            "run's result was thrown away. Let the other run finish, then use its measurements."
+        )
+
+
+def measurements(connection: Connection, edition: str, revision: int) -> StoredMeasurements | None:
+    """The measurements kept for an edition, checked against their checksum.
+
+    Raises:
+        LedgerError: they were altered.
+    """
+    c = schema.measurements.c
+    query = select(schema.measurements).where(c.edition == edition, c.revision == revision)
+    row = connection.execute(query).mappings().one_or_none()
+    if row is None:
+        return None
+    content = bytes(row["content"])
+    if hashlib.sha256(content).hexdigest() != row["checksum"]:
+        raise LedgerError(_altered(edition, revision))
+    return StoredMeasurements(
+        edition, revision, row["reservation"], row["plan"], content, row["checksum"], moment(row["at"])
+    )
+
+
+def _altered(edition: str, revision: int) -> str:
+    return (
+        f"The stored measurements of {edition} (revision {revision}) were altered or removed. "
+        "Restore the ledger from its backup; never measure again."
+    )
+
+
+def publish(writer: Writer, edition: str, revision: int, checksum: str) -> Publication:
+    """Record that an edition's files were published; the same again changes nothing.
+
+    Raises:
+        PublishedError: it was published with other files. LedgerError: it was never measured.
+    """
+    found = publication(writer.connection, edition, revision)
+    if found and found.checksum != checksum:
+        raise PublishedError(
+            f"{edition} (revision {revision}) has been published with other files. A published edition never changes: "
+            f"make revision {revision + 1} with a reason."
+        )
+    if found:
+        return found
+    c = schema.measurements.c
+    measured = select(c.plan).where(c.edition == edition, c.revision == revision)
+    if writer.connection.execute(measured).one_or_none() is None:
+        raise LedgerError(f"{edition} (revision {revision}) was never measured, so it cannot have been published.")
+    writer.append(
+        "published", {"edition": edition, "revision": revision, "checksum": line(checksum, "checksum of the files")}
+    )
+    return Publication(edition, revision, checksum, writer.now)
+
+
+def publication(connection: Connection, edition: str, revision: int) -> Publication | None:
+    """How an edition was published, if it was."""
+    c = schema.publications.c
+    query = select(schema.publications).where(c.edition == edition, c.revision == revision)
+    row = connection.execute(query).mappings().one_or_none()
+    return Publication(edition, revision, row["checksum"], moment(row["at"])) if row else None

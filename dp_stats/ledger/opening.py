@@ -1,0 +1,105 @@
+"""Opening a ledger: create or upgrade its schema under a lock, refuse one that is newer than this code."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from tempfile import mkstemp
+from uuid import uuid4
+
+from sqlalchemy import Connection, inspect, select
+
+from dp_stats.errors import LedgerError
+from dp_stats.ledger import schema
+from dp_stats.ledger.chain import link
+from dp_stats.ledger.database import Database
+from dp_stats.ledger.failures import explained
+
+
+def prepare(database: Database, *, create: bool, now: datetime) -> None:
+    """Make the ledger ready for use.
+
+    A writer creates a missing ledger (if ``create``) and upgrades an older one, each as a whole or not at
+    all. A reader changes nothing.
+
+    Raises:
+        LedgerError: the ledger is missing and may not be created, is newer than this code, or is damaged.
+    """
+    if database.file is not None and not database.file.exists():
+        if database.read_only or not create:
+            raise LedgerError(_MISSING)
+        _create_file(database.file, now)
+    if database.file is not None and not database.file.stat().st_size:
+        raise LedgerError("The ledger's file is empty, so it is damaged. Restore the ledger from its backup.")
+    with database.read() as connection:
+        found = _version(connection)
+    if found == schema.VERSIONS[-1]:
+        return
+    if found is None and (database.read_only or not create):
+        raise LedgerError(_MISSING)
+    if database.read_only:
+        raise LedgerError(
+            "The ledger's schema is older than this version of dp_stats. Upgrade it with `dp-stats ledger verify`."
+        )
+    _migrate(database, now)
+
+
+_MISSING = (
+    "There is no ledger at the ledger's URL. Check the URL, or restore the ledger from its backup. Create a new one "
+    "only where nothing has been released yet, because a new ledger has forgotten all spending."
+)
+
+
+def _create_file(file: Path, now: datetime) -> None:
+    """Build a new ledger beside its place, readable by its owner only, and link it there unless one has come up."""
+    with explained():
+        handle, name = mkstemp(prefix=f".{file.name}.", dir=file.absolute().parent)
+        os.close(handle)
+        try:
+            _migrate(Database(Path(name), read_only=False), now)
+            with suppress(FileExistsError):
+                os.link(name, file)
+            folder = os.open(file.absolute().parent, os.O_RDONLY)
+            os.fsync(folder)
+            os.close(folder)
+        finally:
+            os.unlink(name)
+
+
+def _migrate(database: Database, now: datetime) -> None:
+    """Bring the schema to the current version in one locked transaction; the first one also writes the first entry."""
+    with database.write(migrating=True) as connection:
+        found = _version(connection)
+        if found != schema.VERSIONS[-1]:
+            _upgrade(connection)
+        if found is None:
+            link(connection, previous=None, now=now, event="created", payload={"ledger": uuid4().hex, "format": 1})
+
+
+def _version(connection: Connection) -> str | None:
+    """The schema version found; None if there is no ledger yet.
+
+    Raises:
+        LedgerError: it is none that this code knows.
+    """
+    if not inspect(connection).has_table(schema.version.name):
+        return None
+    found = connection.execute(select(schema.version.c.version_num)).scalar_one_or_none()
+    if found not in schema.VERSIONS:
+        raise LedgerError(
+            f"The ledger's schema ({found}) is newer than this version of dp_stats knows "
+            f"({schema.VERSIONS[-1]}). Upgrade dp_stats; nothing was changed."
+        )
+    return str(found)
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command  # only needed when a schema changes; slow to import
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "dp_stats.ledger:migrations")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,128 @@
+"""What follows from the entries: applies one entry to the tables that answer questions.
+
+The same function runs when an entry is appended and when `verify` rebuilds everything from the chain, so
+the tables cannot mean anything the entries do not say.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Connection, and_, delete, insert, update
+
+from dp_stats.ledger import schema
+from dp_stats.ledger.records import Entry
+
+
+def project(connection: Connection, entry: Entry, *, at: str, content: bytes | None = None) -> None:
+    """Apply ``entry`` (dated ``at``) to the projections; ``content`` is what the event ``stored`` stores."""
+    values = dict(entry.payload)
+    if entry.event == "stored":
+        _stored(connection, entry.sequence, values, at, content or b"")
+    else:
+        _EVENTS[entry.event](connection, entry.sequence, values, at)
+
+
+def _created(connection: Connection, sequence: int, values: dict[str, Any], at: str) -> None:
+    """Nothing follows from the first entry but the chain itself."""
+
+
+def _reserved(connection: Connection, sequence: int, values: dict[str, Any], at: str) -> None:
+    dataset, cap, delta, kind = values["dataset"], values.pop("cap"), values.pop("delta"), values.pop("block_kind")
+    connection.execute(delete(schema.datasets).where(schema.datasets.c.dataset == dataset))
+    connection.execute(insert(schema.datasets).values(dataset=dataset, block_kind=kind, cap=cap, delta=delta))
+    for block in values["charged"]:
+        c = schema.charges.c
+        connection.execute(
+            delete(schema.charges).where(
+                c.dataset == dataset, c.key == values["key"], c.block == block, c.state == "void"
+            )
+        )
+        connection.execute(
+            insert(schema.charges).values(
+                dataset=dataset,
+                key=values["key"],
+                block=block,
+                reservation=sequence,
+                rho=values["rho"],
+                cap=cap,
+                delta=delta,
+                category=values["category"],
+                requested_by=values["requested_by"],
+                state="reserved",
+            )
+        )
+    lists = {name: json.dumps(values.pop(name)) for name in ("blocks", "charged", "approvers")}
+    connection.execute(insert(schema.reservations).values(id=sequence, state="reserved", at=at, **lists, **values))
+
+
+def _spent(connection: Connection, sequence: int, values: dict[str, Any], at: str) -> None:
+    _state(connection, values["reservation"], "spent")
+    c = schema.charges.c
+    connection.execute(
+        update(schema.charges)
+        .where(c.dataset == values["dataset"], c.key == values["key"], c.block.in_(values["blocks"]))
+        .values(state="spent")
+    )
+
+
+def _registered(connection: Connection, sequence: int, values: dict[str, Any], at: str) -> None:
+    c = schema.register.c
+    connection.execute(
+        update(schema.register)
+        .where(
+            c.dataset == values["dataset"],
+            c.key == values["key"],
+            c.edition == values["edition"],
+            c.revision == values["revision"],
+        )
+        .values(replaced=True)
+    )
+    connection.execute(insert(schema.register).values(replaced=False, at=at, **values))
+
+
+def _stored(connection: Connection, sequence: int, values: dict[str, Any], at: str, content: bytes) -> None:
+    _state(connection, values["reservation"], "stored")
+    connection.execute(insert(schema.measurements).values(at=at, content=content, **values))
+
+
+def _void(connection: Connection, sequence: int, values: dict[str, Any], at: str) -> None:
+    _state(connection, values["reservation"], "void")
+    charge, entry = schema.charges.c, schema.register.c
+    connection.execute(
+        update(schema.charges)
+        .where(
+            and_(charge.dataset == values["dataset"], charge.key == values["key"]),
+            charge.block.in_(values["released"]),
+        )
+        .values(state="void")
+    )
+    connection.execute(update(schema.register).where(entry.reservation == values["reservation"]).values(replaced=True))
+
+
+def _decided(connection: Connection, sequence: int, values: dict[str, Any], at: str) -> None:
+    values["shown"] = json.dumps(values["shown"], sort_keys=True)
+    connection.execute(insert(schema.approvals).values(id=sequence, at=at, **values))
+
+
+def _published(connection: Connection, sequence: int, values: dict[str, Any], at: str) -> None:
+    connection.execute(insert(schema.publications).values(at=at, **values))
+
+
+def _state(connection: Connection, reservation: int, state: str) -> None:
+    connection.execute(update(schema.reservations).where(schema.reservations.c.id == reservation).values(state=state))
+
+
+_EVENTS: dict[str, Callable[[Connection, int, dict[str, Any], str], None]] = {
+    "created": _created,
+    "reserved": _reserved,
+    "spent": _spent,
+    "registered": _registered,
+    "void": _void,
+    "approved": _decided,
+    "refused": _decided,
+    "expired": _decided,
+    "published": _published,
+}

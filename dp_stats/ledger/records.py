@@ -1,0 +1,217 @@
+"""What the ledger hands out: entries, reservations, charges, budgets and stored measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from fractions import Fraction
+from typing import Any, Literal
+
+from dp_stats.errors import LedgerError
+from dp_stats.ledger import amounts
+
+Category = Literal["scheduled", "adhoc"]
+State = Literal["reserved", "spent", "stored", "void"]
+Decision = Literal["approved", "refused", "expired"]
+
+
+@dataclass(frozen=True)
+class Head:
+    """The last entry's number and hash. Kept elsewhere, it proves later that nothing was cut off or rewritten."""
+
+    sequence: int
+    hash: str
+
+    def __str__(self) -> str:
+        return f"{self.sequence}:{self.hash}"
+
+    @classmethod
+    def parse(cls, text: str) -> Head:
+        """Read what ``str(head)`` wrote.
+
+        Raises:
+            LedgerError: it is not ``number:hash``.
+        """
+        number, _, digest = text.strip().partition(":")
+        if not number.isdigit() or len(digest) != 64:
+            raise LedgerError("A ledger head is written as number:hash (as `dp-stats ledger head` prints it).")
+        return cls(int(number), digest)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One link of the chain: something that happened, never changed afterwards."""
+
+    sequence: int
+    at: datetime
+    event: str
+    payload: Mapping[str, Any]
+    previous: str
+    hash: str
+
+
+@dataclass(frozen=True)
+class Reservation:
+    """The right to measure one edition at one revision.
+
+    Attributes:
+        id: number of its entry.
+        key: what is charged: the series for all its editions, else the plan; with the revision if above 1.
+        blocks: every block its rows can fall in. charged: those that this reservation was the first to charge.
+        rho: cost per newly charged block, rounded up to the grain.
+        approvers: who must have approved; checked again when it is spent.
+        state: ``reserved`` → ``spent`` (before any draw) → ``stored``; or ``void``.
+    """
+
+    id: int
+    dataset: str
+    release: str
+    period: str
+    edition: str
+    revision: int
+    plan_hash: str
+    key: str
+    series: bool
+    blocks: tuple[str, ...]
+    charged: tuple[str, ...]
+    rho: Fraction
+    category: Category
+    requested_by: str
+    reason: str
+    run: str
+    approvers: tuple[str, ...]
+    state: State
+    at: datetime
+
+
+@dataclass(frozen=True)
+class RegisterEntry:
+    """One version of the contribution register of a charge: which file, written by which edition.
+
+    ``sequence`` runs 1, 2, 3 … without gaps per charge, so ``expected`` of the next entry is the number of
+    entries. ``replaced``: the same edition has registered again, or its reservation is void; its file no
+    longer counts.
+    """
+
+    sequence: int
+    edition: str
+    revision: int
+    reservation: int
+    digest: str
+    replaced: bool
+    at: datetime
+
+
+@dataclass(frozen=True)
+class StoredMeasurements:
+    """The one set of noisy measurements of an edition, as bytes, with their SHA-256."""
+
+    edition: str
+    revision: int
+    reservation: int
+    plan_hash: str
+    stored: bytes = field(repr=False)
+    checksum: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Approval:
+    """A custodian's decision on one plan, made while seeing ``shown`` (block → remaining ρ)."""
+
+    plan_hash: str
+    approver: str
+    decision: Decision
+    reason: str
+    expires: datetime | None
+    shown: Mapping[str, Fraction]
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Publication:
+    """An edition's files as published, by their checksum."""
+
+    edition: str
+    revision: int
+    checksum: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Charge:
+    """What one block paid for one key, and for which edition's sake."""
+
+    dataset: str
+    key: str
+    block: str
+    rho: Fraction
+    cap: Fraction
+    delta: Fraction
+    state: State
+    category: Category
+    requested_by: str
+    reservation: int
+    release: str
+    edition: str
+    revision: int
+    plan_hash: str
+    reason: str
+    run: str
+    at: datetime
+    editions: tuple[str, ...]
+    """Every edition that uses the charge, e.g. all weeks of a series."""
+
+
+@dataclass(frozen=True)
+class BlockBudget:
+    """What one block of a dataset may spend, has spent and has left, in ρ."""
+
+    dataset: str
+    block: str
+    cap: Fraction
+    spent: Fraction
+    reserved: Fraction
+    remaining: Fraction
+    delta: Fraction
+    by_category: Mapping[str, Fraction] = field(default_factory=dict)
+    by_analyst: Mapping[str, Fraction] = field(default_factory=dict)
+
+    def epsilon(self, part: Literal["cap", "spent", "reserved", "remaining"]) -> float:
+        """One of the amounts as ε at ``delta``, for people."""
+        rho: Fraction = getattr(self, part)
+        return amounts.epsilon(rho, self.delta)
+
+
+@dataclass(frozen=True)
+class Quote:
+    """What a reservation would cost now, and whether it would be allowed; nothing is written.
+
+    ``refusals`` says per block why not; empty if it would be allowed. ``free``: nothing new is charged.
+    """
+
+    rho: Fraction
+    charged: tuple[str, ...]
+    before: tuple[BlockBudget, ...]
+    remaining_after: Mapping[str, Fraction]
+    refusals: tuple[str, ...]
+    measured: bool
+
+    @property
+    def free(self) -> bool:
+        return not self.charged
+
+
+@dataclass(frozen=True)
+class SpendingPoint:
+    """A moment at which a block's charges changed by ``change`` to ``total`` (reserved and spent), in ρ."""
+
+    at: datetime
+    dataset: str
+    block: str
+    change: Fraction
+    total: Fraction
+    cap: Fraction
+    edition: str
+    run: str

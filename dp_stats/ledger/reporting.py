@@ -1,0 +1,189 @@
+"""Reading the ledger: entries, charges with their editions, budgets per block, spending over time, export."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from typing import Any, Literal
+
+from sqlalchemy import Connection, select
+
+from dp_stats.errors import LedgerError
+from dp_stats.ledger import schema
+from dp_stats.ledger.budget import block_budgets
+from dp_stats.ledger.chain import canonical, entry_of, head_of, instant
+from dp_stats.ledger.records import BlockBudget, Charge, Entry, Reservation, SpendingPoint
+from dp_stats.ledger.reserving import reservation_of
+
+
+def entries(connection: Connection) -> list[Entry]:
+    """Every entry, oldest first."""
+    query = select(schema.entries).order_by(schema.entries.c.sequence)
+    return [entry_of(row) for row in connection.execute(query).mappings()]
+
+
+def reservations(connection: Connection, dataset: str | None = None) -> list[Reservation]:
+    """Every reservation, void ones included, oldest first."""
+    query = select(schema.reservations).order_by(schema.reservations.c.id)
+    if dataset is not None:
+        query = query.where(schema.reservations.c.dataset == dataset)
+    return [reservation_of(row) for row in connection.execute(query).mappings()]
+
+
+def charges(connection: Connection, dataset: str | None = None) -> list[Charge]:
+    """Every charge, oldest first, with the edition and run that made it and all editions that use it."""
+    made = {reservation.id: reservation for reservation in reservations(connection, dataset)}
+    uses: dict[tuple[str, str, str], list[str]] = {}
+    for reservation in made.values():
+        if reservation.state != "void":
+            for block in reservation.blocks:
+                uses.setdefault((reservation.dataset, reservation.key, block), []).append(reservation.edition)
+    c = schema.charges.c
+    query = select(schema.charges).order_by(c.reservation, c.block)
+    if dataset is not None:
+        query = query.where(c.dataset == dataset)
+    found = []
+    for row in connection.execute(query).mappings():
+        first = made[row["reservation"]]
+        found.append(
+            Charge(
+                dataset=row["dataset"],
+                key=row["key"],
+                block=row["block"],
+                rho=Fraction(row["rho"]),
+                cap=Fraction(row["cap"]),
+                delta=Fraction(row["delta"]),
+                state=row["state"],
+                category=row["category"],
+                requested_by=row["requested_by"],
+                reservation=first.id,
+                release=first.release,
+                edition=first.edition,
+                revision=first.revision,
+                plan_hash=first.plan_hash,
+                reason=first.reason,
+                run=first.run,
+                at=first.at,
+                editions=tuple(uses.get((row["dataset"], row["key"], row["block"]), ())),
+            )
+        )
+    return found
+
+
+def blocks(connection: Connection, dataset: str | None = None) -> list[BlockBudget]:
+    """The budget of every block that was ever charged, under the cap last recorded, in order of block."""
+    query = select(schema.datasets).order_by(schema.datasets.c.dataset)
+    if dataset is not None:
+        query = query.where(schema.datasets.c.dataset == dataset)
+    found: list[BlockBudget] = []
+    for row in connection.execute(query).mappings().all():
+        c = schema.charges.c
+        names = connection.execute(select(c.block).where(c.dataset == row["dataset"]).distinct().order_by(c.block))
+        found += block_budgets(
+            connection,
+            dataset=row["dataset"],
+            blocks=sorted(names.scalars()),
+            cap=Fraction(row["cap"]),
+            delta=Fraction(row["delta"]),
+        ).values()
+    return found
+
+
+def forecast(found: Iterable[Entry], *, dataset: str, block: str | None) -> list[SpendingPoint]:
+    """How reserved and spent charges of a dataset's blocks grew: one point per change and block."""
+    totals: dict[str, Fraction] = {}
+    made: dict[tuple[str, str], Fraction] = {}
+    caps: dict[str, Fraction] = {}
+    points = []
+    for entry in found:
+        values = entry.payload
+        if values.get("dataset") != dataset or entry.event not in ("reserved", "void"):
+            continue
+        for where in values["charged" if entry.event == "reserved" else "released"]:
+            if entry.event == "reserved":
+                change = made[values["key"], where] = Fraction(values["rho"])
+                caps[where] = Fraction(values["cap"])
+            else:
+                change = -made.pop((values["key"], where), Fraction(0))
+            totals[where] = totals.get(where, Fraction(0)) + change
+            if block in (None, where):
+                points.append(
+                    SpendingPoint(
+                        at=entry.at,
+                        dataset=dataset,
+                        block=where,
+                        change=change,
+                        total=totals[where],
+                        cap=caps.get(where, Fraction(0)),
+                        edition=values["edition"],
+                        run=values.get("run", ""),
+                    )
+                )
+    return points
+
+
+_COLUMNS = (
+    "sequence",
+    "at",
+    "event",
+    "dataset",
+    "edition",
+    "revision",
+    "plan",
+    "rho",
+    "who",
+    "reason",
+    "run",
+    "payload",
+    "previous",
+    "hash",
+)
+
+
+def export(connection: Connection, form: Literal["csv", "json"]) -> str:
+    """All entries as text, with what is needed to check the chain: the payload's exact text and the hashes.
+
+    In CSV, free text that a spreadsheet would run as a formula begins with an apostrophe.
+    """
+    found = entries(connection)
+    if form == "json":
+        head = head_of(connection)
+        content = {
+            "head": {"sequence": head.sequence, "hash": head.hash},
+            "hash": "SHA-256 of the canonical JSON of [sequence, previous, at, event, payload as canonical JSON text]",
+            "entries": [
+                {
+                    "sequence": entry.sequence,
+                    "at": instant(entry.at),
+                    "event": entry.event,
+                    "payload": entry.payload,
+                    "previous": entry.previous,
+                    "hash": entry.hash,
+                }
+                for entry in found
+            ],
+        }
+        return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    if form == "csv":
+        buffer = io.StringIO()
+        table = csv.writer(buffer)
+        table.writerow(_COLUMNS)
+        for entry in found:
+            table.writerow([_plain(value) for value in _row(entry)])
+        return buffer.getvalue()
+    raise LedgerError("The ledger is exported as csv or json.")
+
+
+def _row(entry: Entry) -> tuple[Any, ...]:
+    values: Mapping[str, Any] = entry.payload
+    known = [values.get(name, "") for name in ("dataset", "edition", "revision", "plan", "rho")]
+    who = values.get("requested_by") or values.get("approver") or ""
+    tail = (who, values.get("reason", ""), values.get("run", ""), canonical(values), entry.previous, entry.hash)
+    return (entry.sequence, instant(entry.at), entry.event, *known, *tail)
+
+
+def _plain(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value

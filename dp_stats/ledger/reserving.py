@@ -1,0 +1,282 @@
+"""Reserving: one edition's right to be measured, and the charges it makes; voiding gives unused ones back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from fractions import Fraction
+
+from sqlalchemy import Connection, RowMapping, select
+
+from dp_stats.catalogue.models import Dataset
+from dp_stats.errors import LedgerError
+from dp_stats.ledger import amounts, approving, budget, schema
+from dp_stats.ledger.chain import Writer, moment
+from dp_stats.ledger.records import Category, Quote, Reservation
+from dp_stats.ledger.texts import line
+from dp_stats.plan.model import Plan
+
+
+def key_of(plan: Plan, revision: int) -> str:
+    """What is charged: the series or the plan, and the revision if above 1 (a correction is paid again)."""
+    key = plan.series_hash if plan.series else plan.hash
+    return key if revision == 1 else f"{key}+r{revision}"
+
+
+def reserve(
+    writer: Writer,
+    plan: Plan,
+    *,
+    dataset: Dataset,
+    revision: int,
+    category: Category,
+    requested_by: str,
+    reason: str,
+    run: str,
+    required_approvers: Sequence[str],
+) -> Reservation:
+    """Reserve ``plan`` for its edition at ``revision``; the same again costs nothing.
+
+    Raises:
+        LedgerError: another plan was measured for this edition and revision, a correction has no reason, or
+            plan and dataset do not belong together.
+        BudgetError, ApprovalError: it is not allowed; nothing was written.
+    """
+    check(plan, dataset=dataset, revision=revision, category=category)
+    requested_by = line(requested_by, "name of who asks")
+    reason = line(reason, "reason of a correction", empty=revision == 1)
+    approvers = tuple(line(approver, "approver") for approver in required_approvers)
+    existing = current(writer.connection, plan.edition, revision)
+    if existing and existing.plan_hash == plan.hash:
+        if existing.state == "reserved":
+            require_approvals(writer, existing, also=approvers)
+        return existing
+    if existing and existing.state in ("spent", "stored"):
+        raise LedgerError(
+            f"{plan.edition} (revision {revision}) has been measured with another plan. An edition is never measured "
+            f"again: restore its catalogue, or make revision {revision + 1} with a reason, which is a new charge."
+        )
+    if existing:
+        void(writer, existing, reason=f"replaced by another plan ({plan.hash[:12]})")
+    quote = quoted(
+        writer.connection, plan, dataset=dataset, revision=revision, category=category, requested_by=requested_by
+    )
+    approving.require(
+        writer.connection,
+        plan_hash=plan.hash,
+        edition=plan.edition,
+        approvers=approvers,
+        requested_by=requested_by,
+        now=writer.now,
+        remaining={state.block: state.remaining for state in quote.before if state.block in quote.charged},
+    )
+    budget.require(quote.refusals, dataset=dataset, edition=plan.edition, revision=revision)
+    entry = writer.append(
+        "reserved",
+        {
+            "dataset": dataset.id,
+            "release": plan.release,
+            "period": plan.period,
+            "edition": plan.edition,
+            "revision": revision,
+            "plan": plan.hash,
+            "key": key_of(plan, revision),
+            "series": plan.series,
+            "blocks": list(plan.blocks),
+            "charged": list(quote.charged),
+            "rho": str(quote.rho),
+            "cap": str(amounts.cap_of(dataset.budget)),
+            "delta": str(amounts.delta_of(dataset.budget)),
+            "block_kind": plan.block_kind,
+            "category": category,
+            "requested_by": requested_by,
+            "reason": reason,
+            "run": line(run, "run", empty=True),
+            "approvers": list(approvers),
+        },
+    )
+    return by_id(writer.connection, entry.sequence)
+
+
+def check(plan: Plan, *, dataset: Dataset, revision: int, category: Category) -> None:
+    """Whether a reservation makes sense at all.
+
+    Raises:
+        LedgerError: what does not fit.
+    """
+    if plan.dataset != dataset.id:
+        raise LedgerError(f"The plan of {plan.edition} is for dataset '{plan.dataset}', not '{dataset.id}'.")
+    if plan.block_kind != dataset.privacy_unit.per:
+        raise LedgerError(
+            f"The plan of {plan.edition} counts blocks per {plan.block_kind}, dataset '{dataset.id}' per "
+            f"{dataset.privacy_unit.per}. Make the plan again."
+        )
+    if revision < 1 or not plan.blocks or plan.rho <= 0:
+        raise LedgerError(
+            f"The plan of {plan.edition} (revision {revision}) needs a revision from 1, a block and a cost."
+        )
+    if category not in ("scheduled", "adhoc"):
+        raise LedgerError("The category of a charge is scheduled or adhoc.")
+
+
+def quoted(
+    connection: Connection, plan: Plan, *, dataset: Dataset, revision: int, category: Category, requested_by: str
+) -> Quote:
+    """What reserving ``plan`` would cost now, and what would forbid it.
+
+    Raises:
+        LedgerError: the dataset's blocks were of another kind so far, or the series was charged less.
+    """
+    kind = connection.execute(
+        select(schema.datasets.c.block_kind).where(schema.datasets.c.dataset == dataset.id)
+    ).scalar_one_or_none()
+    if kind not in (None, plan.block_kind):
+        raise LedgerError(
+            f"Dataset '{dataset.id}' has spent budget per {kind}; it cannot be counted per {plan.block_kind} as well, "
+            "because the same rows would be paid from two budgets. Restore privacy_unit.per."
+        )
+    rho = amounts.charge_of(plan.rho)
+    existing = current(connection, plan.edition, revision)
+    if existing and existing.plan_hash == plan.hash:
+        charged: tuple[str, ...] = ()
+    else:
+        charged = _uncharged(connection, plan, rho=rho, revision=revision)
+    before = budget.block_budgets(
+        connection,
+        dataset=dataset.id,
+        blocks=plan.blocks,
+        cap=amounts.cap_of(dataset.budget),
+        delta=amounts.delta_of(dataset.budget),
+    )
+    lines = budget.refusals(
+        {block: before[block] for block in charged},
+        rho=rho,
+        budget=dataset.budget,
+        category=category,
+        requested_by=requested_by,
+    )
+    return Quote(
+        rho=rho,
+        charged=charged,
+        before=tuple(before.values()),
+        remaining_after={b: s.remaining - (rho if b in charged else 0) for b, s in before.items()},
+        refusals=lines,
+        measured=bool(existing and existing.plan_hash == plan.hash and existing.state == "stored"),
+    )
+
+
+def _uncharged(connection: Connection, plan: Plan, *, rho: Fraction, revision: int) -> tuple[str, ...]:
+    """The plan's blocks that its key has not paid for."""
+    c = schema.charges.c
+    rows = connection.execute(
+        select(c.block, c.rho).where(c.dataset == plan.dataset, c.key == key_of(plan, revision), c.state != "void")
+    )
+    paid = {row.block: Fraction(row.rho) for row in rows}
+    if any(paid.get(block, rho) < rho for block in plan.blocks):
+        raise LedgerError(
+            f"The plan of {plan.edition} costs more than its series has paid. A series must cost the same in every "
+            "edition; restore its catalogue or declare a new release."
+        )
+    return tuple(dict.fromkeys(block for block in plan.blocks if block not in paid))
+
+
+def void(writer: Writer, reservation: Reservation, *, reason: str) -> Reservation:
+    """Give back what a reservation charged, except what another edition of its series uses.
+
+    Raises:
+        LedgerError: something was spent by it, so its measurements may have been seen.
+    """
+    if reservation.state == "void":
+        return reservation
+    if reservation.state != "reserved":
+        raise LedgerError(
+            f"{reservation.edition} (revision {reservation.revision}) has been spent and cannot be void: what was "
+            "measured cannot be unmeasured. Correct it by a new revision."
+        )
+    users = [other for other in sharing(writer.connection, reservation) if other.id != reservation.id]
+    used = {block for other in users for block in other.blocks}
+    released = [block for block in reservation.blocks if block not in used]
+    writer.append(
+        "void",
+        {
+            "reservation": reservation.id,
+            "dataset": reservation.dataset,
+            "key": reservation.key,
+            "edition": reservation.edition,
+            "revision": reservation.revision,
+            "released": released,
+            "reason": line(reason, "reason"),
+        },
+    )
+    return by_id(writer.connection, reservation.id)
+
+
+def require_approvals(writer: Writer, reservation: Reservation, *, also: Sequence[str] = ()) -> None:
+    """Check that a reservation's approvals still hold (what they were shown was checked when it was made)."""
+    approving.require(
+        writer.connection,
+        plan_hash=reservation.plan_hash,
+        edition=reservation.edition,
+        approvers=tuple(dict.fromkeys((*reservation.approvers, *also))),
+        requested_by=reservation.requested_by,
+        now=writer.now,
+        remaining=None,
+    )
+
+
+def sharing(connection: Connection, reservation: Reservation) -> list[Reservation]:
+    """Every reservation of the same key that is not void, itself included."""
+    c = schema.reservations.c
+    query = select(schema.reservations).where(
+        c.dataset == reservation.dataset, c.key == reservation.key, c.state != "void"
+    )
+    return [reservation_of(row) for row in connection.execute(query.order_by(c.id)).mappings()]
+
+
+def current(connection: Connection, edition: str, revision: int) -> Reservation | None:
+    """The reservation of an edition that is not void, if there is one."""
+    c = schema.reservations.c
+    query = select(schema.reservations).where(c.edition == edition, c.revision == revision, c.state != "void")
+    row = connection.execute(query).mappings().one_or_none()
+    return reservation_of(row) if row else None
+
+
+def by_id(connection: Connection, number: int) -> Reservation:
+    """A reservation as it is now.
+
+    Raises:
+        LedgerError: this ledger has none of that number.
+    """
+    row = (
+        connection.execute(select(schema.reservations).where(schema.reservations.c.id == number))
+        .mappings()
+        .one_or_none()
+    )
+    if row is None:
+        raise LedgerError("This ledger does not know the reservation. Check that every step uses the same ledger URL.")
+    return reservation_of(row)
+
+
+def reservation_of(row: RowMapping) -> Reservation:
+    """A reservation as stored."""
+    return Reservation(
+        id=row["id"],
+        dataset=row["dataset"],
+        release=row["release"],
+        period=row["period"],
+        edition=row["edition"],
+        revision=row["revision"],
+        plan_hash=row["plan"],
+        key=row["key"],
+        series=row["series"],
+        blocks=tuple(json.loads(row["blocks"])),
+        charged=tuple(json.loads(row["charged"])),
+        rho=Fraction(row["rho"]),
+        category=row["category"],
+        requested_by=row["requested_by"],
+        reason=row["reason"],
+        run=row["run"],
+        approvers=tuple(json.loads(row["approvers"])),
+        state=row["state"],
+        at=moment(row["at"]),
+    )

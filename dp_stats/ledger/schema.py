@@ -1,0 +1,157 @@
+"""The ledger's tables: `entries` is the truth, the others follow from it and can be rebuilt.
+
+All names start with ``ledger_``, so that a ledger may share a database.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+VERSIONS = ("0001",)
+"""Every schema version this code can read or upgrade, oldest first; the last one is the current."""
+
+metadata = MetaData()
+
+version = Table("ledger_version", MetaData(), Column("version_num", String(32), primary_key=True))
+"""Kept by Alembic, therefore outside the ledger's own metadata."""
+
+entries = Table(
+    "ledger_entries",
+    metadata,
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("previous", String(64), nullable=False, unique=True),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("at", String(32), nullable=False),
+    Column("event", String(32), nullable=False),
+    Column("payload", Text, nullable=False),
+)
+
+head = Table(
+    "ledger_head",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1", name="ledger_head_single"), primary_key=True, autoincrement=False),
+    Column("sequence", Integer, nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+datasets = Table(
+    "ledger_datasets",
+    metadata,
+    Column("dataset", String(64), primary_key=True),
+    Column("block_kind", String(16), nullable=False),
+    Column("cap", Text, nullable=False),
+    Column("delta", Text, nullable=False),
+)
+
+reservations = Table(
+    "ledger_reservations",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("dataset", String(64), nullable=False),
+    Column("release", String(64), nullable=False),
+    Column("period", String(64), nullable=False),
+    Column("edition", String(200), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("plan", String(128), nullable=False),
+    Column("key", String(160), nullable=False),
+    Column("series", Boolean, nullable=False),
+    Column("blocks", Text, nullable=False),
+    Column("charged", Text, nullable=False),
+    Column("rho", Text, nullable=False),
+    Column("category", String(16), nullable=False),
+    Column("requested_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("run", Text, nullable=False),
+    Column("approvers", Text, nullable=False),
+    Column("state", String(16), CheckConstraint("state IN ('reserved', 'spent', 'stored', 'void')"), nullable=False),
+    Column("at", String(32), nullable=False),
+    Index(
+        "ledger_one_reservation",
+        "edition",
+        "revision",
+        unique=True,
+        sqlite_where=text("state <> 'void'"),
+        postgresql_where=text("state <> 'void'"),
+    ),
+    Index("ledger_reservations_key", "dataset", "key"),
+)
+
+charges = Table(
+    "ledger_charges",
+    metadata,
+    Column("dataset", String(64), primary_key=True),
+    Column("key", String(160), primary_key=True),
+    Column("block", String(32), primary_key=True),
+    Column("reservation", Integer, nullable=False),
+    Column("rho", Text, nullable=False),
+    Column("cap", Text, nullable=False),
+    Column("delta", Text, nullable=False),
+    Column("category", String(16), nullable=False),
+    Column("requested_by", Text, nullable=False),
+    Column("state", String(16), CheckConstraint("state IN ('reserved', 'spent', 'void')"), nullable=False),
+    Index("ledger_charges_block", "dataset", "block"),
+)
+
+register = Table(
+    "ledger_register",
+    metadata,
+    Column("dataset", String(64), primary_key=True),
+    Column("key", String(160), primary_key=True),
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("reservation", Integer, nullable=False),
+    Column("edition", String(200), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("digest", String(128), nullable=False),
+    Column("replaced", Boolean, nullable=False),
+    Column("at", String(32), nullable=False),
+)
+
+measurements = Table(
+    "ledger_measurements",
+    metadata,
+    Column("edition", String(200), primary_key=True),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("reservation", Integer, nullable=False, unique=True),
+    Column("plan", String(128), nullable=False),
+    Column("checksum", String(64), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("at", String(32), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
+approvals = Table(
+    "ledger_approvals",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("plan", String(128), nullable=False, index=True),
+    Column("approver", Text, nullable=False),
+    Column("decision", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("expires", String(32), nullable=True),
+    Column("shown", Text, nullable=False),
+    Column("at", String(32), nullable=False),
+)
+
+publications = Table(
+    "ledger_publications",
+    metadata,
+    Column("edition", String(200), primary_key=True),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("checksum", Text, nullable=False),
+    Column("at", String(32), nullable=False),
+)
+
+projections = (datasets, reservations, charges, register, measurements, approvals, publications)
+"""Tables that follow from the entries; rebuilt and compared by `verify`."""

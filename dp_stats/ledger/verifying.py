@@ -1,0 +1,120 @@
+"""Verifying: recompute every hash, rebuild every table from the entries, and name each difference."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from fractions import Fraction
+from itertools import pairwise
+
+from sqlalchemy import Connection, RowMapping, Table, create_engine, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from dp_stats.ledger import schema
+from dp_stats.ledger.chain import START, entry_of, hash_of
+from dp_stats.ledger.projection import project
+from dp_stats.ledger.records import Entry, Head
+
+_MOST = 20
+"""Problems listed before the rest is only counted."""
+
+
+def problems(connection: Connection, *, kept: Head | None = None) -> list[str]:
+    """Everything that is not as it was written; empty if the ledger is whole.
+
+    Args:
+        kept: a head that was kept elsewhere. Only it shows that the whole tail was cut off, or the whole
+            ledger rewritten, by someone who can compute hashes.
+    """
+    rows = list(connection.execute(select(schema.entries).order_by(schema.entries.c.sequence)).mappings())
+    found = [*_chain(rows), *_head(connection, rows, kept)]
+    entries: list[Entry] = []
+    for row in rows:
+        try:
+            entries.append(entry_of(row))
+        except (ValueError, TypeError):
+            found.append(f"entry {row['sequence']} cannot be read")
+    if len(entries) == len(rows):
+        found += [*_times(entries), *_caps(entries), *_tables(connection, rows, entries)]
+    found += _contents(connection)
+    return found if len(found) <= _MOST else [*found[:_MOST], f"and {len(found) - _MOST} more"]
+
+
+def _chain(rows: list[RowMapping]) -> Iterable[str]:
+    previous = START
+    for number, row in enumerate(rows, start=1):
+        if row["sequence"] != number:
+            yield f"entry {number} is missing"
+            return
+        if row["previous"] != previous:
+            yield f"entry {number} does not follow entry {number - 1}"
+        if row["hash"] != hash_of(**{k: row[k] for k in ("sequence", "previous", "at", "event", "payload")}):
+            yield f"entry {number} was edited"
+        previous = row["hash"]
+
+
+def _head(connection: Connection, rows: list[RowMapping], kept: Head | None) -> Iterable[str]:
+    head = connection.execute(select(schema.head.c.sequence, schema.head.c.hash)).one_or_none()
+    if not rows:
+        yield "all entries are gone"
+    elif head is None or (head.sequence, head.hash) != (rows[-1]["sequence"], rows[-1]["hash"]):
+        yield "the head does not name the last entry: entries at the end were removed or added"
+    if kept is not None:
+        hashes = {row["sequence"]: row["hash"] for row in rows}
+        if kept.sequence not in hashes:
+            yield f"entry {kept.sequence}, which the kept head names, is gone"
+        elif hashes[kept.sequence] != kept.hash:
+            yield f"entry {kept.sequence} is not the one that the kept head names: the ledger was rewritten"
+
+
+def _times(entries: list[Entry]) -> Iterable[str]:
+    for earlier, later in pairwise(entries):
+        if later.at < earlier.at:
+            yield f"entry {later.sequence} is dated before entry {earlier.sequence}"
+
+
+def _caps(entries: list[Entry]) -> Iterable[str]:
+    """No block may ever have held more than the cap recorded with its charge."""
+    charged: dict[tuple[str, str, str], Fraction] = {}
+    for entry in entries:
+        values = entry.payload
+        if entry.event == "reserved":
+            for block in values["charged"]:
+                charged[values["dataset"], values["key"], block] = Fraction(values["rho"])
+                held = sum(
+                    rho for (data, _, where), rho in charged.items() if (data, where) == (values["dataset"], block)
+                )
+                if held > Fraction(values["cap"]):
+                    yield f"entry {entry.sequence} charges block {block} of '{values['dataset']}' above its cap"
+        elif entry.event == "void":
+            for block in values["released"]:
+                charged.pop((values["dataset"], values["key"], block), None)
+
+
+def _tables(connection: Connection, rows: list[RowMapping], entries: list[Entry]) -> Iterable[str]:
+    """Rebuild the projections in memory and compare them row by row."""
+    engine = create_engine("sqlite://")
+    schema.metadata.create_all(engine)
+    with engine.connect() as rebuilt:
+        for row, entry in zip(rows, entries, strict=True):
+            try:
+                project(rebuilt, entry, at=row["at"])
+            except (SQLAlchemyError, KeyError, TypeError, ValueError):
+                yield f"entry {entry.sequence} ({entry.event}) contradicts the entries before it"
+                return
+        for table in schema.projections:
+            if _content(connection, table) != _content(rebuilt, table):
+                yield f"table {table.name} does not follow from the entries"
+
+
+def _content(connection: Connection, table: Table) -> list[tuple[str, ...]]:
+    columns = [column for column in table.c if column.name != "content"]
+    return sorted(tuple(json.dumps(value) for value in row) for row in connection.execute(select(*columns)))
+
+
+def _contents(connection: Connection) -> Iterable[str]:
+    c = schema.measurements.c
+    for row in connection.execute(select(c.edition, c.revision, c.checksum, c.content)):
+        if hashlib.sha256(bytes(row.content)).hexdigest() != row.checksum:
+            yield f"the stored measurements of {row.edition} (revision {row.revision}) were altered"
