@@ -6,7 +6,7 @@ What happens to it later (a correction, a retraction) is recorded beside that fo
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -413,14 +413,12 @@ class Edition(Facts):
             raise PublishedError(f"{path} cannot be read as an edition; restore it from a copy of the site.") from error
 
 
-def editions(public: Path) -> list[Path]:
-    """Folders of all published revisions below the public folder, ordered by release, period and revision."""
-    found = [f.parent for f in public.glob(f"*/*/r*/{FILE_NAME}") if not f.parent.name.startswith(".")]
+def editions(public: Path, *, release: str = "*", period: str = "*") -> list[Path]:
+    """Folders of the published revisions below the public folder, ordered by release, period and revision."""
+    found = [f.parent for f in public.glob(f"{release}/{period}/r*/{FILE_NAME}") if f.parent.name[1:].isdigit()]
     return sorted(found, key=lambda p: (p.parent.parent.name, p.parent.name, int(p.name[1:])))
 
 
 def utc(moment: datetime) -> str:
     """A moment as RFC 3339 in UTC, to the second, as feeds and catalogues want it."""
-    from datetime import UTC
-
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

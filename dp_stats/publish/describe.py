@@ -1,0 +1,339 @@
+"""Say every fact about an edition: from its declarations, its plan and its estimates, to an ``Edition``."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from fractions import Fraction
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal, Protocol
+
+import numpy as np
+
+from dp_stats.catalogue.codes import CodeList
+from dp_stats.catalogue.grid import ALL, Dimension, Grid, Level
+from dp_stats.catalogue.load import Catalogue
+from dp_stats.catalogue.models import Dataset, Derived, DimensionSpec, Release, Statistic
+from dp_stats.catalogue.periods import Period
+from dp_stats.estimate.model import CutEstimate, EditionEstimates
+from dp_stats.plan.model import Plan
+from dp_stats.publish.edition import (
+    ApprovalFacts,
+    BudgetFacts,
+    CutFacts,
+    DatasetFacts,
+    DimensionFacts,
+    Edition,
+    ExpectedFacts,
+    LevelFacts,
+    PeriodFacts,
+    PersonFacts,
+    ProvenanceFacts,
+    QualityFacts,
+    ReleaseFacts,
+    RevisionFacts,
+    StatisticFacts,
+    TableFacts,
+)
+from dp_stats.publish.guarantee import guarantee_facts
+
+GEOGRAPHIC = frozenset({"area", "areas", "geography", "region", "province", "country", "nation", "local_authority", "ltla"})
+"""Names of a dimension, its column or its first level that say it is a dimension of areas."""
+
+
+class BlockBudget(Protocol):
+    """What the ledger says about one block, in ρ."""
+
+    @property
+    def block(self) -> str: ...
+    @property
+    def cap(self) -> Fraction: ...
+    @property
+    def spent(self) -> Fraction: ...
+    @property
+    def remaining(self) -> Fraction: ...
+
+
+class Approval(Protocol):
+    """What the ledger says about one approver's decision."""
+
+    @property
+    def approver(self) -> str: ...
+    @property
+    def decision(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+
+
+class Account(Protocol):
+    """What the ledger says about one edition."""
+
+    @property
+    def blocks(self) -> Sequence[BlockBudget]: ...
+    @property
+    def charges(self) -> Sequence[str]: ...
+    @property
+    def approvals(self) -> Sequence[Approval]: ...
+
+
+def describe(
+    release: Release,
+    *,
+    dataset: Dataset,
+    catalogue: Catalogue,
+    period: Period,
+    grid: Grid,
+    estimates: EditionEstimates,
+    account: Account | None = None,
+    revision: int | RevisionFacts = 1,
+    reason: str = "",
+    published: datetime | None = None,
+    commit: str = "",
+) -> Edition:
+    """Every fact about one edition, before its files are written.
+
+    Args:
+        estimates: only the plan and what the contribution bound cut are used.
+        account: what was charged, what is left and who approved.
+        revision: its number, or everything about it; a number above one means that it was measured again.
+        reason: why there is a revision.
+        published: the moment of publication, with a time zone; now if left out.
+        commit: the version of the catalogue, e.g. a git commit.
+    """
+    plan = estimates.plan
+    published = published or datetime.now(UTC).replace(microsecond=0)
+    return Edition(
+        release=_release(release),
+        dataset=DatasetFacts(
+            id=dataset.id,
+            title=dataset.title,
+            description=dataset.description,
+            custodians=tuple(PersonFacts(name=c.name, email=c.email) for c in dataset.custodians),
+            region=dataset.region,
+            legal_basis=dataset.legal_basis,
+            opt_outs_applied=dataset.opt_outs is not None,
+        ),
+        period=PeriodFacts(label=period.label, text=period.text, kind=period.kind, start=period.start, end=period.end),
+        revision=_revision(revision, reason),
+        published=published,
+        guarantee=guarantee_facts(plan, release, dataset, libraries=library_versions()),
+        budget=tuple(_budget(b, plan) for b in account.blocks if b.block in plan.blocks) if account else (),
+        quality=QualityFacts(
+            cut=_cut(estimates.cut),
+            expected=tuple(ExpectedFacts(**e.model_dump()) for e in plan.expected),
+            consistent=all(s.kind != "persons" for s in release.statistics),
+            notes=plan.warnings,
+        ),
+        dimensions=_dimensions(catalogue, release, dataset, grid),
+        statistics=tuple(_statistic(s, dataset) for s in release.statistics)
+        + tuple(_derived(d, release) for d in release.derived),
+        tables=tuple(
+            TableFacts(id=t.id, title=t.title, levels=grid.complete(t.levels), statistics=t.statistics)
+            for t in release.tables
+        ),
+        charges=tuple(account.charges) if account else (),
+        approvals=tuple(
+            ApprovalFacts(approver=a.approver, decision=a.decision, reason=a.reason) for a in account.approvals
+        )
+        if account
+        else (),
+        provenance=ProvenanceFacts(
+            plan_hash=plan.hash,
+            series_hash=plan.series_hash,
+            declaration_hash=hashlib.sha256(
+                (dataset.model_dump_json() + release.model_dump_json()).encode()
+            ).hexdigest(),
+            commit=commit,
+            versions=library_versions(),
+        ),
+    )
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of the libraries that the guarantee and the numbers rest on."""
+    found: dict[str, str] = {}
+    for name in ("dp-stats", "opendp", "numpy", "scipy", "pyarrow"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            from dp_stats import __version__
+
+            found[name] = __version__ if name == "dp-stats" else "unknown"
+    return found
+
+
+def _release(release: Release) -> ReleaseFacts:
+    texts = release.texts.model_dump()
+    return ReleaseFacts(
+        id=release.id,
+        title=release.title,
+        licence=release.licence,
+        audience=release.audience,
+        requested_by=release.requested_by,
+        purpose=release.purpose,
+        period_kind=release.period,
+        schedule=release.schedule,
+        settle_days=release.settle_days,
+        series=release.series,
+        headline=release.headline or release.tables[0].id,
+        **texts,
+    )
+
+
+def _revision(revision: int | RevisionFacts, reason: str) -> RevisionFacts:
+    if isinstance(revision, RevisionFacts):
+        return revision
+    if revision == 1:
+        return RevisionFacts(reason=reason)
+    return RevisionFacts(
+        number=revision, kind="unscheduled", reason=reason, supersedes=revision - 1, remeasured=True
+    )
+
+
+def _dimensions(catalogue: Catalogue, release: Release, dataset: Dataset, grid: Grid) -> tuple[DimensionFacts, ...]:
+    built: list[DimensionFacts] = []
+    taken: set[str] = set()
+    for spec, dimension in zip(release.dimensions, grid.dimensions, strict=True):
+        codes = catalogue.code_list_of(release, spec.name)
+        role = _role(spec, dimension, codes)
+        if role in taken:
+            role = "stratum"
+        if role != "stratum":
+            taken.add(role)
+        built.append(_dimension(spec, dimension, codes, role, dataset.region))
+    return tuple(built)
+
+
+def _role(spec: DimensionSpec, dimension: Dimension, codes: CodeList | None) -> Literal["geography", "date", "stratum"]:
+    if dimension.kind == "date":
+        return "date"
+    names = {spec.name, spec.column, dimension.leaf.name}
+    if codes is not None and ({"longitude", "latitude"} <= set(codes.header) or names & GEOGRAPHIC):
+        return "geography"
+    return "stratum"
+
+
+def _dimension(
+    spec: DimensionSpec,
+    dimension: Dimension,
+    codes: CodeList | None,
+    role: Literal["geography", "date", "stratum"],
+    region: str,
+) -> DimensionFacts:
+    def numbers(column: str) -> tuple[float | None, ...] | None:
+        if codes is None or column not in codes.header:
+            return None
+        found = [None if math.isnan(n) else n for n in codes.numbers(column)]
+        return tuple(found + [None] * (len(dimension) - len(found)))
+
+    population = numbers("population")
+    levels = []
+    for index, level in enumerate(dimension.levels):
+        coarser = dimension.levels[index + 1] if index + 1 < len(dimension.levels) else None
+        names = (region,) if role == "geography" and level.codes == (ALL,) else level.names
+        levels.append(
+            LevelFacts(
+                name=level.name,
+                title=_title(level.name),
+                codes=level.codes,
+                names=names,
+                parents=_parents(level, coarser) if coarser else (),
+                population=_sums(population, level) if population else None,
+            )
+        )
+    return DimensionFacts(
+        name=dimension.name,
+        title=spec.title or _title(spec.name),
+        kind=dimension.kind,
+        role=role,
+        levels=tuple(levels),
+        unknown=dimension.unknown,
+        edges=dimension.edges,
+        longitude=numbers("longitude"),
+        latitude=numbers("latitude"),
+    )
+
+
+def _parents(level: Level, coarser: Level) -> tuple[str, ...]:
+    first = np.unique(level.group, return_index=True)[1]
+    return tuple(coarser.codes[i] for i in coarser.group[first])
+
+
+def _sums(leaves: tuple[float | None, ...], level: Level) -> tuple[float | None, ...]:
+    known = np.array([v is not None for v in leaves])
+    values = np.array([v or 0.0 for v in leaves])
+    total = np.bincount(level.group, weights=values, minlength=len(level.codes))
+    any_known = np.bincount(level.group, weights=known, minlength=len(level.codes)) > 0
+    return tuple(float(t) if k else None for t, k in zip(total, any_known, strict=True))
+
+
+def _statistic(statistic: Statistic, dataset: Dataset) -> StatisticFacts:
+    people = {"person": "people"}.get(dataset.privacy_unit.name, f"{dataset.privacy_unit.name}s")
+    what = {
+        "count": ("records", "Number of records."),
+        "persons": (people, f"Number of different {people}; each counts once in a cell, so cells do not add up."),
+        "sum": ("", "Sum of the numbers, each clipped to the declared bounds."),
+    }[statistic.kind]
+    return StatisticFacts(
+        id=statistic.id,
+        title=statistic.title or _title(statistic.id),
+        unit=statistic.unit or what[0],
+        kind=statistic.kind,
+        description=what[1],
+        integer=statistic.kind != "sum",
+    )
+
+
+def _derived(derived: Derived, release: Release) -> StatisticFacts:
+    of = next((s for s in release.statistics if s.id == derived.of), None)
+    label = (of.title or _title(of.id)) if of else _title(derived.of)
+    unit, text = {
+        "rate": (f"per {derived.per:,} people", f"{label} per {derived.per:,} people living there."),
+        "mean": ("", f"{label} divided by {_title(derived.over or '').lower()}."),
+        "share": ("%", f"{label} as a percentage of its total over {_title(derived.across or 'all').lower()}."),
+        "rolling": ("", f"{label} over the last {derived.days} days."),
+        "cumulative": ("", f"{label} since the start of the period."),
+        "quantile": ("", f"{label}: the {derived.q:g} quantile."),
+    }[derived.kind]
+    whole = derived.kind in ("rolling", "cumulative") and of is not None and of.kind != "sum"
+    return StatisticFacts(
+        id=derived.id,
+        title=derived.title or _title(derived.id),
+        unit=derived.unit or unit,
+        kind=derived.kind,
+        derived=True,
+        description=text,
+        integer=whole,
+    )
+
+
+def _cut(cut: CutEstimate | None) -> CutFacts | None:
+    if cut is None:
+        return None
+    return CutFacts(
+        rows=round(cut.rows_cut, 1),
+        lower=round(cut.lower, 1),
+        upper=round(cut.upper, 1),
+        share=round(cut.share, 5),
+    )
+
+
+def _budget(block: BlockBudget, plan: Plan) -> BudgetFacts:
+    from dp_stats.plan.accounting import epsilon_at
+
+    return BudgetFacts(
+        block=block.block,
+        cap=block.cap,
+        spent=block.spent,
+        remaining=block.remaining,
+        epsilon_cap=epsilon_at(block.cap, plan.delta),
+        epsilon_spent=epsilon_at(block.spent, plan.delta) if block.spent else 0.0,
+        delta=plan.delta,
+    )
+
+
+def _title(name: str) -> str:
+    words = name.replace("_", " ").replace("-", " ")
+    return words[:1].upper() + words[1:]
