@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dp_stats.ledger import Ledger, Reservation
     from dp_stats.plan.model import Plan
     from dp_stats.plan.noisy import NoisyMeasurements
-    from dp_stats.publish.edition import RevisionFacts
+    from dp_stats.publish.edition import ApprovalFacts, RevisionFacts
 
 Step = dict[str, Any]
 Progress = Callable[[str], None]
@@ -255,24 +255,21 @@ def publish(edition: str, *, revision: int = 1, settings: Settings | None = None
     run = open_run(edition, revision=revision, settings=settings)
     ledger = run.ledger()
     estimates = EditionEstimates.load(run.work)
-    account = ledger.account(run.edition, revision)
     described = describe(
         catalogue=run.catalogue,
         release=run.release,
         period=run.period,
         plan=run.plan,
-        published=_first_moment(run.work / "published.txt"),
+        published=datetime.now(UTC).replace(microsecond=0),
         revision=_revision_facts(run, _request(run).reason),
         cut=estimates.cut,
         budget=ledger.blocks(run.dataset.id),
-        charges=account.charges,
-        approvals=account.approvals,
+        charges=tuple(f"{c.key}@{c.block}" for c in ledger.charges(run.dataset.id) if run.edition in c.editions),
+        approvals=_approvals(ledger, run.plan),
     )
     published = publish_edition(
         described,
         estimates,
-        run.grid,
-        run.catalogue,
         run.published_in,
         check=lambda table: check_published(table, settings=run.settings),
     )
@@ -356,6 +353,17 @@ def _measured(run: Run) -> NoisyMeasurements:
     return NoisyMeasurements.from_bytes(stored, plan=run.plan)
 
 
+def _approvals(ledger: Ledger, plan: Plan) -> tuple[ApprovalFacts, ...]:
+    from dp_stats.publish.edition import ApprovalFacts
+
+    return tuple(
+        ApprovalFacts(
+            approver=a.approver, decision=a.decision, reason=a.reason, when=a.at.isoformat(timespec="seconds")
+        )
+        for a in ledger.approvals(plan.hash)
+    )
+
+
 def _revision_facts(run: Run, reason: str) -> RevisionFacts:
     from dp_stats.publish.edition import RevisionFacts
 
@@ -364,13 +372,6 @@ def _revision_facts(run: Run, reason: str) -> RevisionFacts:
     return RevisionFacts(
         number=run.revision, kind="unscheduled", reason=reason, supersedes=run.revision - 1, remeasured=True
     )
-
-
-def _first_moment(path: Path) -> datetime:
-    """The moment this was first asked for, kept so that a retry publishes the same bytes."""
-    if not path.exists():
-        _write(path, datetime.now(UTC).replace(microsecond=0).isoformat().encode())
-    return datetime.fromisoformat(path.read_text())
 
 
 def _write(path: Path, content: bytes) -> None:
