@@ -33,6 +33,7 @@ def laplace_sum_quantile(draws: float) -> float:
     def outside(x: float) -> float:
         if draws <= 1.0:
             return float(np.exp(-x * np.sqrt(2.0)))
+
         # P(|S| > x), with S a normal of gamma-distributed variance with mean 1 and shape `draws`
         def tail(u: float) -> float:
             scale = special.gammaincinv(draws, u) / draws

@@ -67,7 +67,8 @@ class Lattice:
 
         def meet(a: Key, b: Key) -> Key:
             return tuple(
-                len(r) - 1 - int(np.argmax((r[:, i] & r[:, j])[::-1])) for r, i, j in zip(self._refines, a, b, strict=True)
+                len(r) - 1 - int(np.argmax((r[:, i] & r[:, j])[::-1]))
+                for r, i, j in zip(self._refines, a, b, strict=True)
             )
 
         return reduce(meet, keys)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
@@ -59,13 +60,14 @@ class LeastSquares:
         """The estimate of every leaf of ``self.grid``."""
         return self.structure.estimate(self._measured) * self.unit
 
-    def value(self, queries: Mapping[str, Query]) -> Floats:
+    def value(self, queries: Mapping[str, Query], *, of: Floats | None = None) -> Floats:
         """Product queries: dimension → level name or weights ``(queries, leaves)``; a dimension left out is summed.
+        ``of`` is an array of leaves to take instead of the estimate.
 
         Returns:
             Array with one axis per dimension, as long as its queries; ``grid.shape(levels)`` for level names.
         """
-        values = self.leaves
+        values = self.leaves if of is None else of
         for axis, dimension in enumerate(self.grid.dimensions):
             query = queries.get(dimension.name, dimension.top.name)
             if isinstance(query, str):
@@ -91,7 +93,8 @@ class LeastSquares:
         """
         if not self.laplace:
             return normal_quantile()
-        key = tuple(q if isinstance(q, str) else f"{np.shape(q)}" for q in (queries.get(d.name, d.top.name) for d in self.grid.dimensions))
+        asked = (queries.get(d.name, d.top.name) for d in self.grid.dimensions)
+        key = tuple(q if isinstance(q, str) else hashlib.sha256(np.asarray(q).tobytes()).hexdigest() for q in asked)
         if key not in self._quantiles:
             self._quantiles[key] = quantile_of_parts(self._parts(queries))
         return self._quantiles[key]

@@ -140,7 +140,7 @@ class EditionEstimates:
             return cls(Plan.model_validate(facts["plan"]), tables, cut, facts["nothing_cut"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise PublishedError(
-                f"The estimates in '{folder.name}' are missing or cannot be read. Run the estimate step of this edition again."
+                f"The estimates in '{folder.name}' are missing or cannot be read. Run the estimate step again."
             ) from error
 
 

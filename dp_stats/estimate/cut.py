@@ -1,0 +1,129 @@
+"""What the contribution bound cuts, and the factors that correct counts and sums for it.
+
+Rows beyond the bound are missing from every count. How many there are is measured, with noise, at a coarse
+level g of the grid; a count in g is corrected by F_g = (kept_g + cut_g) / kept_g. Three things are then
+uncertain besides the noise of the count: the noise of F_g; how much finer groups inside g differ from it; and
+the chance of which cell a cut row falls in. All three are carried into the intervals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dp_stats.catalogue.grid import Grid, LevelNames
+from dp_stats.estimate.intervals import laplace_sum_quantile, normal_quantile
+from dp_stats.estimate.model import CutEstimate
+from dp_stats.plan.model import Measurement, Plan
+
+Floats = NDArray[np.float64]
+
+LEAST_SPREAD = 0.3
+"""Groups inside a coarse cell are taken to differ at least this much in their share of cut rows (a standard
+deviation, relative to the share), however alike the coarse cells are."""
+
+UNKNOWN_SPREAD = 0.5
+"""The same where fewer than four coarse cells were measured, which cannot show how much groups differ."""
+
+
+@dataclass(frozen=True, eq=False)
+class Correction:
+    """Factors for one edition: the public summary, and what the intervals need besides it.
+
+    Attributes:
+        public: what is published.
+        share_cut: cut rows per kept row in each coarse cell, ``public.factor`` − 1.
+        cluster: mean number of cut rows of a person who has any.
+    """
+
+    public: CutEstimate
+    share_cut: Floats
+    cluster: float
+
+
+def correction(
+    plan: Plan,
+    grid: Grid,
+    noisy: Mapping[str, NDArray[np.int64]],
+    kept: Floats,
+    kept_variance: Floats,
+    levels: LevelNames,
+) -> Correction | None:
+    """The correction of an edition, or None if cut rows were not measured.
+
+    Args:
+        plan, grid, noisy: of the edition.
+        kept, kept_variance: least-squares count at ``levels`` and its variance.
+        levels: where cut rows were measured (see ``cut_levels``).
+    """
+    rows = next((m for m in plan.measurements if m.role == "cut_rows"), None)
+    if rows is None:
+        return None
+    cut = noisy[rows.id].reshape(grid.shape(levels)).astype(np.float64)
+    share, share_variance, between = _shares(cut, rows.variance, kept, kept_variance)
+    total = max(float(cut.sum()), 0.0)
+    total_low, total_high = _total_interval(rows, cut)
+    persons = next((m for m in plan.measurements if m.role == "cut_persons"), None)
+    counted = low = high = None
+    if persons is not None:
+        people = noisy[persons.id].astype(np.float64)
+        counted = max(float(people.sum()), 0.0)
+        low, high = _total_interval(persons, people)
+    cluster = float(np.clip(total / counted, 1.0, plan.cut_rows_cap)) if counted else min(2.0, plan.cut_rows_cap)
+    everything = total + max(float(kept.sum()), 0.0)
+    mean = total / max(float(kept.sum()), 1.0)
+    seen = cut.size >= 4 and mean > 0
+    spread = max(LEAST_SPREAD, float(np.sqrt(between)) / mean) if seen else UNKNOWN_SPREAD
+    public = CutEstimate(
+        levels=grid.complete(levels),
+        rows_cut=total,
+        lower=total_low,
+        upper=total_high,
+        share=total / everything if everything else 0.0,
+        persons_cut=counted,
+        persons_lower=low,
+        persons_upper=high,
+        factor=1.0 + share,
+        factor_error=np.sqrt(share_variance),
+        spread=spread,
+        cap=plan.cut_rows_cap,
+    )
+    return Correction(public, share, cluster)
+
+
+def cut_levels(plan: Plan) -> Mapping[str, str] | None:
+    """Where cut rows were measured, if they were."""
+    return next((m.levels for m in plan.measurements if m.role == "cut_rows"), None)
+
+
+def _total_interval(measurement: Measurement, values: Floats) -> tuple[float, float]:
+    quantile = normal_quantile() if measurement.epsilon is None else laplace_sum_quantile(float(min(values.size, 101)))
+    reach = quantile * float(np.sqrt(measurement.variance * values.size))
+    return max(float(values.sum()) - reach, 0.0), max(float(values.sum()) + reach, 0.0)
+
+
+def _shares(cut: Floats, variance: float, kept: Floats, kept_variance: Floats) -> tuple[Floats, Floats, float]:
+    """Cut rows per kept row, its variance, and the variance between coarse cells.
+
+    A coarse cell with few rows says little of its own; it is drawn towards the share of the whole in
+    proportion (empirical Bayes with a moment estimate of the variance between cells).
+    """
+    safe = np.maximum(kept, 1.0)
+    whole = float(cut.sum()) / max(float(kept.sum()), 1.0)
+    whole = max(whole, 0.0)
+    whole_variance = cut.size * variance / max(float(kept.sum()), 1.0) ** 2
+    own = cut / safe
+    noise = (variance + whole**2 * np.maximum(kept_variance, 0.0)) / safe**2
+    if cut.size == 1:
+        return np.full(cut.shape, whole), noise, 0.0
+    weight = safe / safe.sum()
+    between = max(float((weight * ((own - whole) ** 2 - noise)).sum()), 0.0)
+    trust = between / (between + noise) if between > 0 else np.zeros_like(noise)
+    share = np.maximum(whole + trust * (own - whole), 0.0)
+    # at no visible difference between cells, allow for the smallest that is taken to exist
+    unseen = np.maximum(between, (LEAST_SPREAD * whole) ** 2)
+    left = unseen * noise / np.maximum(unseen + noise, 1e-300)
+    return share, np.maximum(left, 0.0) + (1 - trust) ** 2 * whole_variance, between

@@ -1,0 +1,233 @@
+"""Rates, shares, means, rolling and cumulative sums and quantiles, from measured statistics at no cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dp_stats.catalogue.grid import Dimension, Grid, LevelNames
+from dp_stats.catalogue.load import Catalogue
+from dp_stats.catalogue.models import Derived, Release, Statistic
+from dp_stats.errors import CatalogueError
+from dp_stats.estimate.intervals import around, interval, normal_quantile, ratio_interval
+from dp_stats.estimate.model import Estimate
+from dp_stats.estimate.populations import population_of
+from dp_stats.estimate.quantiles import quantile_with_interval
+from dp_stats.estimate.quantity import Quantity
+from dp_stats.plan.algebra import Query
+
+Floats = NDArray[np.float64]
+
+_LEAF_DAYS = {"day": 1, "week": 7, "4-week": 28}
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A measured additive statistic that others are derived from.
+
+    Attributes:
+        statistic: its declaration.
+        quantity: best values and variances of any query.
+        whole: levels (complete, as a tuple of names) → the published whole numbers, in the statistic's unit.
+    """
+
+    statistic: Statistic
+    quantity: Quantity
+    whole: Mapping[tuple[str, ...], Floats]
+
+    def published(self, grid: Grid, levels: LevelNames) -> Floats:
+        """The published whole numbers at ``levels``."""
+        return self.whole[tuple(grid.complete(levels).values())]
+
+
+def source_levels(derived: Derived, grid: Grid, levels: LevelNames) -> list[dict[str, str]]:
+    """Levels of its sources that a derived statistic of a table needs, besides the table's own."""
+    complete = grid.complete(levels)
+    if derived.kind in ("share", "quantile"):
+        assert derived.across is not None
+        dimension = grid[derived.across]
+        place = dimension.top if derived.kind == "share" else dimension.leaf
+        return [complete, {**complete, dimension.name: place.name}]
+    if derived.kind == "rolling":
+        dates = _date_dimension(grid, derived)
+        return [complete, {**complete, dates: grid[dates].leaf.name}]
+    return [complete]
+
+
+def derive(
+    derived: Derived,
+    *,
+    grid: Grid,
+    release: Release,
+    catalogue: Catalogue,
+    levels: LevelNames,
+    sources: Mapping[str, Source],
+) -> Estimate:
+    """One derived statistic of one table.
+
+    Args:
+        derived: its declaration; grid, release, catalogue: of the edition.
+        levels: of the table.
+        sources: the measured statistics it is made from.
+    """
+    complete = grid.complete(levels)
+    of = sources[derived.of]
+    if derived.kind == "rate":
+        return _rate(derived, of, grid, release, catalogue, complete)
+    if derived.kind == "share":
+        return _share(derived, of, grid, complete)
+    if derived.kind == "mean":
+        assert derived.over is not None
+        return _mean(derived, of, sources[derived.over], complete)
+    if derived.kind == "quantile":
+        return _quantile(derived, of, grid, release, catalogue, complete)
+    return _running(derived, of, grid, complete)
+
+
+def _rate(
+    derived: Derived, of: Source, grid: Grid, release: Release, catalogue: Catalogue, levels: dict[str, str]
+) -> Estimate:
+    people = population_of(grid, release, catalogue, levels, derived.population)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scale = np.where(people > 0, derived.per / people, np.nan)
+    return _scaled(derived.id, of, levels, levels, of.published(grid, levels), scale)
+
+
+def _scaled(
+    name: str, of: Source, levels: dict[str, str], queries: Mapping[str, Query], value: Floats, scale: Floats
+) -> Estimate:
+    unrounded = of.quantity.value(queries)
+    error = np.sqrt(of.quantity.variance(queries))
+    lower, upper = interval(unrounded, error, of.quantity.quantile(queries), low=of.quantity.lowest)
+    lower, upper = around(value, lower, upper)
+    bounded = of.quantity.bounded(queries)
+    return Estimate(
+        name, levels, value * scale, unrounded * scale, lower * scale, upper * scale, error * scale,
+        None if bounded is None else bounded * scale,
+    )  # fmt: skip
+
+
+def _share(derived: Derived, of: Source, grid: Grid, levels: dict[str, str]) -> Estimate:
+    assert derived.across is not None
+    across = grid[derived.across]
+    of_all = {**levels, across.name: across.top.name}
+    part, whole = of.quantity.value(levels), of.quantity.value(of_all)
+    part_variance, whole_variance = of.quantity.variance(levels), of.quantity.variance(of_all)
+    # the part and the rest, measured or not, are the whole: noise covariance is exact, what is uncertain about
+    # a correction for cut rows mostly cancels in a share and is left in both
+    covariance = of.quantity.fit.covariance(levels, of_all)
+    quantile = of.quantity.quantile(levels)
+    lower, upper, error = ratio_interval(
+        part, whole, part_variance, whole_variance, covariance, quantile, low=0.0, high=1.0
+    )
+    published, total = of.published(grid, levels), of.published(grid, of_all)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = np.where(total > 0, published / total, np.nan)
+        unrounded = np.where(whole > 0, part / whole, np.nan)
+    lower, upper = (np.where(np.isnan(value), np.nan, side) for side in around(value, lower, upper))
+    return Estimate(derived.id, levels, 100 * value, 100 * unrounded, 100 * lower, 100 * upper, 100 * error)
+
+
+def _mean(derived: Derived, of: Source, over: Source, levels: dict[str, str]) -> Estimate:
+    low, high = float(of.statistic.lower or 0), float(of.statistic.upper or np.inf)
+    # rows that the bound cut are missing from the sum and the count alike, so the kept rows' mean is taken
+    top, bottom = of.quantity.fit, over.quantity.fit
+    lower, upper, error = ratio_interval(
+        top.value(levels),
+        bottom.value(levels),
+        top.variance(levels),
+        bottom.variance(levels),
+        0.0,
+        max(top.quantile(levels), bottom.quantile(levels)),
+        low=low,
+        high=high,
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        unrounded = np.where(bottom.value(levels) > 0, top.value(levels) / bottom.value(levels), np.nan)
+    value = np.clip(unrounded, low, high)
+    lower, upper = (np.where(np.isnan(value), np.nan, side) for side in around(value, lower, upper))
+    return Estimate(derived.id, levels, value, unrounded, lower, upper, error)
+
+
+def _running(derived: Derived, of: Source, grid: Grid, levels: dict[str, str]) -> Estimate:
+    name = _date_dimension(grid, derived)
+    axis = [d.name for d in grid.dimensions].index(name)
+    dates = grid[name]
+    groups = dates.level(levels[name])
+    last = np.searchsorted(groups.group, np.arange(len(groups.codes)), side="right")
+    leaves = len(dates)
+    before = np.zeros_like(last)
+    if derived.kind == "rolling":
+        step = _LEAF_DAYS.get(dates.leaf.name, 0)
+        if not step or derived.days % step:
+            raise CatalogueError(
+                f"derived.{derived.id}.days: {derived.days} days are no whole number of steps of '{dates.leaf.name}'. "
+                "Add the level 'day' to the date dimension or change the number."
+            )
+        before = last - derived.days // step
+    place = np.arange(leaves)
+    window = ((place >= before[:, None]) & (place < last[:, None])).astype(np.float64)
+    finest = {**levels, name: dates.leaf.name} if derived.kind == "rolling" else levels
+    whole = of.published(grid, finest)
+    if derived.kind == "rolling":
+        value = np.moveaxis(np.tensordot(window, whole, axes=(1, axis)), 0, axis)
+    else:
+        value = np.cumsum(whole, axis=axis)
+    queries: dict[str, Query] = {**levels, name: _on_leaves(of.quantity, dates, window)}
+    shape = [1] * len(grid.dimensions)
+    shape[axis] = len(last)
+    missing = np.where(before < 0, np.nan, 1.0).reshape(shape)
+    return _scaled(derived.id, of, levels, queries, value, missing)
+
+
+def _on_leaves(quantity: Quantity, dates: Dimension, window: Floats) -> Floats:
+    """Weights of the grid's leaves as weights of the leaves that the fit works on, which may be coarser."""
+    group = dates.level(quantity.grid[dates.name].leaf.name).group
+    return window[:, np.unique(group, return_index=True)[1]]
+
+
+def _quantile(
+    derived: Derived, of: Source, grid: Grid, release: Release, catalogue: Catalogue, levels: dict[str, str]
+) -> Estimate:
+    assert derived.across is not None
+    across = grid[derived.across]
+    axis = [d.name for d in grid.dimensions].index(across.name)
+    edges = _edges(grid, release, catalogue, across.name)
+    bins = len(edges) - 1
+    known = np.zeros(len(across))
+    known[:bins] = 1.0
+    below = np.tril(np.ones((bins, len(across)))) * known
+    balance = np.concatenate([np.zeros((1, len(across))), below]) - derived.q * known
+    fit = of.quantity.fit
+    queries: dict[str, Query] = {**levels, across.name: balance}
+    error = np.moveaxis(np.sqrt(fit.variance(queries)), axis, -1)
+    unrounded = np.moveaxis(fit.value(queries), axis, -1)
+    whole = np.moveaxis(of.published(grid, {**levels, across.name: across.leaf.name}), axis, -1)[..., :bins]
+    value, lower, upper = quantile_with_interval(
+        whole, unrounded, error, np.asarray(edges), derived.q, of.quantity.quantile(queries)
+    )
+    value, lower, upper = (np.expand_dims(side, axis) for side in (value, lower, upper))
+    lower, upper = around(value, lower, upper)
+    return Estimate(derived.id, levels, value, value, lower, upper, (upper - lower) / (2 * normal_quantile()))
+
+
+def _edges(grid: Grid, release: Release, catalogue: Catalogue, name: str) -> tuple[float, ...]:
+    if grid[name].kind == "bin":
+        return grid[name].edges
+    codes = catalogue.code_list_of(release, name)
+    if codes is None or not codes.bands:
+        raise CatalogueError(f"A quantile across '{name}' needs bands with 'lower' and 'upper', or 'edges'.")
+    lower, upper = codes.numbers("lower"), codes.numbers("upper")
+    # the last band is open: it ends where the one before it would if it were as wide
+    last = upper[-1] if np.isfinite(upper[-1]) else lower[-1] + (lower[-1] - lower[-2] if len(lower) > 1 else 1.0)
+    return (*lower, float(last))
+
+
+def _date_dimension(grid: Grid, derived: Derived) -> str:
+    for dimension in grid.dimensions:
+        if dimension.kind == "date":
+            return dimension.name
+    raise CatalogueError(f"derived.{derived.id}: a {derived.kind} sum needs a date dimension in the release.")

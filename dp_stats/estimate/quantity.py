@@ -1,0 +1,119 @@
+"""One additive statistic: best values and variances of any sum of its cells, corrected for what was cut."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dp_stats.catalogue.grid import sum_groups
+from dp_stats.catalogue.models import Statistic
+from dp_stats.estimate.cut import Correction
+from dp_stats.estimate.lattice import Key
+from dp_stats.estimate.leastsquares import LeastSquares
+from dp_stats.plan.algebra import Query, weights
+
+Floats = NDArray[np.float64]
+
+
+class Quantity:
+    """Least squares of one statistic, and its correction for the contribution bound if there is one.
+
+    Queries are as in ``LeastSquares.value``: one level name or weight matrix per dimension. ``shrunken`` are the
+    levels at which published values lean on neighbouring cells.
+    """
+
+    def __init__(self, statistic: Statistic, fit: LeastSquares, correction: Correction | None = None) -> None:
+        self.statistic = statistic
+        self.fit = fit
+        self.grid = fit.grid
+        self.correction = correction
+        self.shrunken: frozenset[Key] = frozenset()
+
+    @property
+    def lowest(self) -> float:
+        """The smallest value a total can have."""
+        return -np.inf if self.statistic.kind == "sum" and (self.statistic.lower or 0) < 0 else 0.0
+
+    @property
+    def row_size(self) -> float:
+        """The most that one row adds: 1 in a count, the larger clipping bound in a sum."""
+        ends = (self.statistic.lower, self.statistic.upper)
+        return max(abs(float(end)) for end in ends if end is not None) if self.statistic.kind == "sum" else 1.0
+
+    @cached_property
+    def leaves(self) -> Floats:
+        """Corrected leaves of ``grid``."""
+        if self.correction is None:
+            return self.fit.leaves
+        lattice = self.fit.lattice
+        leaf = tuple(0 for _ in self.grid.dimensions)
+        return self.fit.leaves * lattice.spread_out(
+            self.correction.public.factor, leaf, lattice.key(self.correction.public.levels)
+        )
+
+    def value(self, queries: Mapping[str, Query]) -> Floats:
+        """Best corrected value of each query."""
+        return self.fit.value(queries, of=self.leaves)
+
+    def bounded(self, queries: Mapping[str, Query]) -> Floats | None:
+        """The value before correction; None where nothing is corrected."""
+        return None if self.correction is None else self.fit.value(queries)
+
+    def variance(self, queries: Mapping[str, Query]) -> Floats:
+        """Variance of ``value``: noise, and what is uncertain about the correction."""
+        noise = self.fit.variance(queries)
+        if self.correction is None:
+            return noise
+        kept, corrected = self.fit.value(queries), self.value(queries)
+        factor = self.correction.public.factor
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.where(kept > 0, corrected / kept, float(factor.mean()))
+        ratio = np.clip(ratio, factor.min(), factor.max())
+        return np.asarray(
+            noise * ratio**2 + self._factor_variance(queries) + self._local_variance(queries, kept, ratio - 1.0)
+        )
+
+    def quantile(self, queries: Mapping[str, Query]) -> float:
+        """Standard errors that a 95 % interval reaches on each side."""
+        return self.fit.quantile(queries)
+
+    def _factor_variance(self, queries: Mapping[str, Query]) -> Floats:
+        """Σ over coarse cells of (rows of the query in the coarse cell)² × variance of its factor."""
+        assert self.correction is not None
+        public = self.correction.public
+        values, error, sums = self.fit.leaves, public.factor_error**2, []
+        for axis, dimension in enumerate(self.grid.dimensions):
+            query = queries.get(dimension.name, dimension.top.name)
+            coarse = dimension.level(public.levels[dimension.name])
+            if isinstance(query, str):
+                level = dimension.level(query)
+                pairs, group = np.unique(np.stack([level.group, coarse.group]), axis=1, return_inverse=True)
+                values = sum_groups(values, group.reshape(-1), pairs.shape[1], axis)
+                error = np.take(error, pairs[1], axis=axis)
+                sums.append((pairs[0].astype(np.intp), len(level.codes)))
+            else:
+                rows = weights(dimension, query)
+                values = np.moveaxis(np.tensordot(rows, values, axes=(1, axis)), 0, axis)
+                error = error.max(axis=axis, keepdims=True)
+                sums.append((np.arange(len(rows)), len(rows)))
+        spread = np.asarray(values**2 * error)
+        for axis, (group, size) in enumerate(sums):
+            spread = sum_groups(spread, group, size, axis)
+        return spread
+
+    def _local_variance(self, queries: Mapping[str, Query], kept: Floats, share: Floats) -> Floats:
+        """How far cut rows of a query finer than the coarse level may be from their coarse cell's share."""
+        assert self.correction is not None
+        public = self.correction.public
+        finer = False
+        for dimension in self.grid.dimensions:
+            query = queries.get(dimension.name, dimension.top.name)
+            coarse = dimension.level(public.levels[dimension.name])
+            finer |= not isinstance(query, str) or len(dimension.level(query).codes) > len(coarse.codes)
+        if not finer:
+            return np.zeros(())
+        rows = np.abs(kept)
+        return (public.spread * share * rows) ** 2 + self.correction.cluster * share * rows * self.row_size

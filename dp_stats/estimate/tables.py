@@ -1,0 +1,145 @@
+"""Every published table of an edition, from its noisy measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dp_stats.catalogue.grid import Grid, LevelNames
+from dp_stats.catalogue.load import Catalogue
+from dp_stats.catalogue.models import Release, Statistic
+from dp_stats.estimate.consistent import make_consistent
+from dp_stats.estimate.cut import Correction, correction, cut_levels
+from dp_stats.estimate.derived import Source, derive, source_levels
+from dp_stats.estimate.intervals import around, interval, laplace_sum_quantile, normal_quantile, whole_numbers
+from dp_stats.estimate.lattice import Key
+from dp_stats.estimate.leastsquares import LeastSquares
+from dp_stats.estimate.model import EditionEstimates, Estimate
+from dp_stats.estimate.quantity import Quantity
+from dp_stats.estimate.shrink import shrink_targets
+from dp_stats.plan.model import Plan
+from dp_stats.plan.noisy import NoisyMeasurements
+
+Floats = NDArray[np.float64]
+
+
+def estimate(
+    plan: Plan, *, grid: Grid, release: Release, catalogue: Catalogue, noisy: NoisyMeasurements
+) -> EditionEstimates:
+    """The best estimates of one edition.
+
+    Args:
+        plan: what was measured. grid: the edition's public cells. release, catalogue: its declaration.
+        noisy: the stored noisy measurements of that plan.
+
+    Returns:
+        Every statistic of every table of ``release``, consistent across tables.
+    """
+    quantities = fit_all(plan, grid=grid, release=release, noisy=noisy)
+    levels = levels_needed(release, grid)
+    sources = {
+        name: Source(quantity.statistic, quantity, _whole_numbers(quantity, release, plan, levels[name]))
+        for name, quantity in quantities.items()
+    }
+    statistics = {s.id: s for s in release.statistics}
+    derived = {d.id: d for d in release.derived}
+    tables: dict[str, dict[str, Estimate]] = {}
+    for table in release.tables:
+        complete = grid.complete(table.levels)
+        built: dict[str, Estimate] = {}
+        for name in table.statistics:
+            if name in derived:
+                built[name] = derive(
+                    derived[name], grid=grid, release=release, catalogue=catalogue, levels=complete, sources=sources
+                )
+            elif statistics[name].kind == "persons":
+                built[name] = _persons(plan, name, grid, complete, noisy)
+            else:
+                built[name] = _additive(sources[name], grid, complete)
+        tables[table.id] = built
+    corrections = [q.correction for q in quantities.values() if q.correction is not None]
+    return EditionEstimates(
+        plan, tables, corrections[0].public if corrections else None, release.contribution.why_nothing_is_cut
+    )
+
+
+def levels_needed(release: Release, grid: Grid) -> dict[str, list[dict[str, str]]]:
+    """Additive statistic → every level at which its whole numbers are published or derived from."""
+    derived = {d.id: d for d in release.derived}
+    needed: dict[str, list[dict[str, str]]] = {s.id: [] for s in release.statistics if s.kind != "persons"}
+    for table in release.tables:
+        for name in table.statistics:
+            if name in needed:
+                needed[name].append(grid.complete(table.levels))
+            elif name in derived:
+                for source in (derived[name].of, derived[name].over):
+                    if source in needed:
+                        needed[source] += source_levels(derived[name], grid, table.levels)
+    return needed
+
+
+def fit_all(plan: Plan, *, grid: Grid, release: Release, noisy: NoisyMeasurements) -> dict[str, Quantity]:
+    """Least squares, corrected for the contribution bound, of every additive statistic that was measured."""
+    needed = levels_needed(release, grid)
+    at = cut_levels(plan)
+    fits: dict[str, tuple[Statistic, LeastSquares]] = {}
+    for statistic in release.statistics:
+        measured = [m for m in plan.measurements if m.statistic == statistic.id and m.role == "statistic"]
+        if measured and statistic.kind != "persons":
+            levels: Iterable[LevelNames] = [*needed[statistic.id], *([at] if at else [])]
+            fits[statistic.id] = statistic, LeastSquares(grid, measured, noisy.values, levels)
+    correct: Correction | None = None
+    count = next((fit for statistic, fit in fits.values() if statistic.kind == "count"), None)
+    if at is not None and count is not None:
+        correct = correction(plan, grid, noisy.values, count.value(at), count.variance(at), at)
+    return {name: Quantity(statistic, fit, correct) for name, (statistic, fit) in fits.items()}
+
+
+def _whole_numbers(
+    quantity: Quantity, release: Release, plan: Plan, levels: list[dict[str, str]]
+) -> dict[tuple[str, ...], Floats]:
+    """Whole numbers (of steps, for a sum) at every level, adding up; in the statistic's unit."""
+    lattice, unit = quantity.fit.lattice, quantity.fit.unit
+    keys = {tuple(one.values()): lattice.key(one) for one in levels}
+    if not keys:
+        return {}
+    shrunken = shrink_targets(quantity, plan, list(keys.values())) if quantity.lowest == 0.0 else {}
+    quantity.shrunken = frozenset(shrunken)
+
+    def target(key: Key) -> Floats:
+        if key in shrunken:
+            return shrunken[key] / unit
+        return quantity.value(lattice.names(key)) / unit
+
+    settled = make_consistent(
+        quantity.grid, list(keys.values()), target, also=[lattice.key(m.levels) for m in quantity.fit.measurements],
+        signed=quantity.lowest < 0,
+    )  # fmt: skip
+    return {name: np.asarray(settled[key] * unit) for name, key in keys.items()}
+
+
+def _additive(source: Source, grid: Grid, levels: dict[str, str]) -> Estimate:
+    quantity = source.quantity
+    value = source.published(grid, levels)
+    unrounded = quantity.value(levels)
+    error = np.sqrt(quantity.variance(levels))
+    lower, upper = interval(unrounded, error, quantity.quantile(levels), low=quantity.lowest)
+    if source.statistic.kind == "count":
+        lower, upper = whole_numbers(lower, upper)
+    lower, upper = around(value, lower, upper)
+    shrunken = quantity.fit.lattice.key(levels) in quantity.shrunken
+    return Estimate(
+        source.statistic.id, levels, value, unrounded, lower, upper, error, quantity.bounded(levels), shrunken
+    )
+
+
+def _persons(plan: Plan, name: str, grid: Grid, levels: dict[str, str], noisy: NoisyMeasurements) -> Estimate:
+    measured = next(m for m in plan.measurements if m.statistic == name and grid.complete(m.levels) == levels)
+    unrounded = noisy.values[measured.id].reshape(measured.shape).astype(np.float64)
+    error = np.full(measured.shape, np.sqrt(measured.variance))
+    quantile = normal_quantile() if measured.epsilon is None else laplace_sum_quantile(1.0)
+    value = np.maximum(unrounded, 0.0)
+    lower, upper = whole_numbers(*interval(unrounded, error, quantile, low=0.0))
+    return Estimate(name, levels, value, unrounded, *around(value, lower, upper), error)
