@@ -3,6 +3,7 @@
 from dp_stats.ledger.approving import approvers_needed
 from dp_stats.ledger.ledger import Ledger
 from dp_stats.ledger.records import (
+    Account,
     Approval,
     BlockBudget,
     Category,
@@ -17,9 +18,11 @@ from dp_stats.ledger.records import (
     SpendingPoint,
     State,
     StoredMeasurements,
+    Verified,
 )
 
 __all__ = [
+    "Account",
     "Approval",
     "BlockBudget",
     "Category",
@@ -35,5 +38,6 @@ __all__ = [
     "SpendingPoint",
     "State",
     "StoredMeasurements",
+    "Verified",
     "approvers_needed",
 ]

@@ -13,7 +13,7 @@ from math import ceil, floor
 
 from dp_stats.catalogue.models import Budget
 from dp_stats.errors import LedgerError
-from dp_stats.ledger import conversion as accounting
+from dp_stats.plan import accounting
 
 GRAIN = 720_720 * 10**18
 """Parts that one unit of ρ is counted in; 720720 is the least common multiple of 1 to 16."""

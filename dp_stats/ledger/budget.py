@@ -98,7 +98,7 @@ def require(lines: tuple[str, ...], *, dataset: Dataset, edition: str, revision:
         raise BudgetError(
             f"The budget of dataset '{dataset.id}' does not allow {edition} (revision {revision}).\n  "
             + "\n  ".join(lines)
-            + "\nNothing was charged. Ask for a smaller privacy loss or fewer tables (a smaller request still succeeds), "
-            "void a reservation that is no longer needed, wait for the next block, or ask the custodians to raise "
-            f"'budget' in datasets/{dataset.id}.yaml."
+            + "\nNothing was charged. Ask for a smaller privacy loss or fewer tables (a smaller request still "
+            "succeeds), void a reservation that is no longer needed, wait for the next block, or ask the "
+            f"custodians to raise 'budget' in datasets/{dataset.id}.yaml."
         )

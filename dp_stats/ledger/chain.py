@@ -71,8 +71,8 @@ class Writer:
         self.now = max(now, self._last.at)
         if now < self._last.at - CLOCK_TOLERANCE:
             raise LedgerError(
-                f"This machine's clock ({instant(now)}) lies behind the ledger's last entry ({instant(self._last.at)}). "
-                "Nothing was recorded. Set the clock, then run again."
+                f"This machine's clock ({instant(now)}) lies behind the ledger's last entry "
+                f"({instant(self._last.at)}). Nothing was recorded. Set the clock, then run again."
             )
 
     def append(self, event: str, payload: Mapping[str, Any], *, content: bytes | None = None) -> Entry:

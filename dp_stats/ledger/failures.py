@@ -25,7 +25,8 @@ _HINTS: tuple[tuple[tuple[str, ...], str], ...] = (
     ),
     (
         ("readonly", "read-only"),
-        "it is read-only here. Give this user write access to the ledger and its folder, or open it with read_only=True.",
+        "it is read-only here. Give this user write access to the ledger and its folder, or open it "
+        "with read_only=True.",
     ),
     (
         ("unable to open database file", "no such file"),

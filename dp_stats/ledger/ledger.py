@@ -16,6 +16,7 @@ from dp_stats.ledger.chain import Writer, head_of
 from dp_stats.ledger.database import LOCK_SECONDS, Database
 from dp_stats.ledger.opening import prepare
 from dp_stats.ledger.records import (
+    Account,
     Approval,
     BlockBudget,
     Category,
@@ -29,6 +30,7 @@ from dp_stats.ledger.records import (
     Reservation,
     SpendingPoint,
     StoredMeasurements,
+    Verified,
 )
 from dp_stats.plan.model import Plan
 
@@ -272,6 +274,15 @@ class Ledger:
         with self._database.read() as connection:
             return reporting.charges(connection, dataset_id)
 
+    def account(self, edition: str, revision: int = 1) -> Account:
+        """What was charged for an edition, what its blocks have left, and who decided on its plan.
+
+        Raises:
+            LedgerError: nothing is reserved for it.
+        """
+        with self._database.read() as connection:
+            return reporting.account(connection, edition, revision)
+
     def reservations(self, dataset_id: str | None = None) -> list[Reservation]:
         """Every reservation, oldest first; void ones included."""
         with self._database.read() as connection:
@@ -300,26 +311,28 @@ class Ledger:
 
     def problems(self, head: Head | str | None = None) -> list[str]:
         """What ``verify`` finds wrong, one line each; empty if the ledger is whole."""
-        kept = Head.parse(head) if isinstance(head, str) else head
         with self._database.read() as connection:
-            return verifying.problems(connection, kept=kept)
+            return verifying.problems(connection, kept=str(head) if head else None)
 
-    def verify(self, head: Head | str | None = None) -> Head:
-        """Recompute the chain and everything that follows from it, and return its head.
+    def verify(self, head: Head | str | None = None) -> Verified:
+        """Recompute the chain and everything that follows from it.
 
         Args:
-            head: one kept earlier elsewhere; shows also that no tail was cut off and nothing rewritten.
+            head: one kept earlier elsewhere (``number:hash`` or the hash alone); shows also that no tail was
+                cut off and that the chain was not rewritten as a whole.
 
         Raises:
             LedgerError: what was edited, removed, added or reordered.
         """
-        found = self.problems(head)
-        if found:
-            raise LedgerError(
-                "The ledger is not as it was written:\n  " + "\n  ".join(found) + "\n"
-                "Stop all runs, keep this ledger aside, and restore it from a backup that verifies."
-            )
-        return self.head()
+        with self._database.read() as connection:
+            found = verifying.problems(connection, kept=str(head) if head else None)
+            if not found:
+                last = head_of(connection)
+                return Verified(last, last.sequence)
+        raise LedgerError(
+            "The ledger is not as it was written:\n  " + "\n  ".join(found) + "\n"
+            "Stop all runs, keep this ledger aside, and restore it from a backup that verifies."
+        )
 
     @contextmanager
     def _write(self) -> Iterator[Writer]:

@@ -10,7 +10,7 @@ from dp_stats.errors import LedgerError, PublishedError, RegisterError
 from dp_stats.ledger import schema
 from dp_stats.ledger.chain import Writer, moment
 from dp_stats.ledger.records import Publication, RegisterEntry, Reservation, StoredMeasurements
-from dp_stats.ledger.reserving import by_id, require_approvals
+from dp_stats.ledger.reserving import by_id, require_approvals, sharing
 from dp_stats.ledger.texts import line
 
 
@@ -147,16 +147,25 @@ def store(writer: Writer, reservation: Reservation, stored: bytes, *, registered
 
 
 def _require_register(connection: Connection, reservation: Reservation, registered: int | None) -> None:
-    """A series counts on its register: the version of this run must be the one that counts."""
+    """Where editions of a series share a block, each must have registered what it counts.
+
+    An edition alone in its blocks needs no register; it fails here as soon as another one shares a block.
+    """
     if not reservation.series:
         return
-    own = own_entry(connection, reservation)
-    if own is None:
+    registers = {e.reservation: e for e in register_entries(connection, reservation) if not e.replaced}
+    others = [o for o in sharing(connection, reservation) if o.id != reservation.id]
+    beside = [o for o in others if set(o.blocks) & set(reservation.blocks)]
+    lacking = [o for o in beside if o.state != "reserved" and o.id not in registers]
+    own = registers.get(reservation.id)
+    if (beside and own is None) or lacking:
+        culprit = lacking[0] if own is not None else reservation
         raise RegisterError(
-            f"{reservation.edition} (revision {reservation.revision}) belongs to a series but has not registered its "
-            "contributions. Nothing was drawn. Run the measuring step from its start."
+            f"{culprit.edition} (revision {culprit.revision}) shares a block with other editions of its series but has "
+            "not registered its contributions. Nothing was drawn. Run the measuring step from its start, or declare "
+            "the release without a series."
         )
-    if registered is not None and own.sequence != registered:
+    if own is not None and registered is not None and own.sequence != registered:
         raise RegisterError(
             f"Another run of {reservation.edition} (revision {reservation.revision}) has registered other rows. This "
             "run's result was thrown away. Let the other run finish, then use its measurements."

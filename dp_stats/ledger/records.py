@@ -8,7 +8,6 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Any, Literal
 
-from dp_stats.errors import LedgerError
 from dp_stats.ledger import amounts
 
 Category = Literal["scheduled", "adhoc"]
@@ -26,17 +25,13 @@ class Head:
     def __str__(self) -> str:
         return f"{self.sequence}:{self.hash}"
 
-    @classmethod
-    def parse(cls, text: str) -> Head:
-        """Read what ``str(head)`` wrote.
 
-        Raises:
-            LedgerError: it is not ``number:hash``.
-        """
-        number, _, digest = text.strip().partition(":")
-        if not number.isdigit() or len(digest) != 64:
-            raise LedgerError("A ledger head is written as number:hash (as `dp-stats ledger head` prints it).")
-        return cls(int(number), digest)
+@dataclass(frozen=True)
+class Verified:
+    """A whole ledger: its head, and how many entries were checked."""
+
+    head: Head
+    entries: int
 
 
 @dataclass(frozen=True)
@@ -182,6 +177,22 @@ class BlockBudget:
         """One of the amounts as ε at ``delta``, for people."""
         rho: Fraction = getattr(self, part)
         return amounts.epsilon(rho, self.delta)
+
+
+@dataclass(frozen=True)
+class Account:
+    """What the ledger says about one edition.
+
+    Attributes:
+        blocks: the budgets of its blocks as they are now.
+        charges: the entries (``number:hash``) that charged its blocks, its own or earlier ones of its series.
+        approvals: every decision on its plan.
+    """
+
+    reservation: Reservation
+    blocks: tuple[BlockBudget, ...]
+    charges: tuple[str, ...]
+    approvals: tuple[Approval, ...]
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,11 @@ from sqlalchemy import Connection, select
 
 from dp_stats.errors import LedgerError
 from dp_stats.ledger import schema
+from dp_stats.ledger.approving import decisions
 from dp_stats.ledger.budget import block_budgets
 from dp_stats.ledger.chain import canonical, entry_of, head_of, instant
-from dp_stats.ledger.records import BlockBudget, Charge, Entry, Reservation, SpendingPoint
-from dp_stats.ledger.reserving import reservation_of
+from dp_stats.ledger.records import Account, BlockBudget, Charge, Entry, Head, Reservation, SpendingPoint
+from dp_stats.ledger.reserving import current, reservation_of
 
 
 def entries(connection: Connection) -> list[Entry]:
@@ -90,6 +91,33 @@ def blocks(connection: Connection, dataset: str | None = None) -> list[BlockBudg
             delta=Fraction(row["delta"]),
         ).values()
     return found
+
+
+def account(connection: Connection, edition: str, revision: int) -> Account:
+    """Everything about one edition's charge.
+
+    Raises:
+        LedgerError: nothing is reserved for it.
+    """
+    reservation = current(connection, edition, revision)
+    if reservation is None:
+        raise LedgerError(f"Nothing is reserved for {edition} (revision {revision}). Reserve it first.")
+    charge, entry = schema.charges.c, schema.entries.c
+    paid = select(charge.reservation).where(
+        charge.dataset == reservation.dataset,
+        charge.key == reservation.key,
+        charge.block.in_(reservation.blocks),
+        charge.state != "void",
+    )
+    links = connection.execute(
+        select(entry.sequence, entry.hash).where(entry.sequence.in_(paid)).order_by(entry.sequence)
+    )
+    return Account(
+        reservation=reservation,
+        blocks=tuple(b for b in blocks(connection, reservation.dataset) if b.block in reservation.blocks),
+        charges=tuple(str(Head(row.sequence, row.hash)) for row in links),
+        approvals=tuple(decisions(connection, reservation.plan_hash)),
+    )
 
 
 def forecast(found: Iterable[Entry], *, dataset: str, block: str | None) -> list[SpendingPoint]:

@@ -14,18 +14,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from dp_stats.ledger import schema
 from dp_stats.ledger.chain import START, entry_of, hash_of
 from dp_stats.ledger.projection import project
-from dp_stats.ledger.records import Entry, Head
+from dp_stats.ledger.records import Entry
 
 _MOST = 20
 """Problems listed before the rest is only counted."""
 
 
-def problems(connection: Connection, *, kept: Head | None = None) -> list[str]:
+def problems(connection: Connection, *, kept: str | None = None) -> list[str]:
     """Everything that is not as it was written; empty if the ledger is whole.
 
     Args:
-        kept: a head that was kept elsewhere. Only it shows that the whole tail was cut off, or the whole
-            ledger rewritten, by someone who can compute hashes.
+        kept: a head kept elsewhere, ``number:hash`` or the hash alone. Only it shows that the
+            whole tail was cut off, or the whole ledger rewritten, by someone who can compute hashes.
     """
     rows = list(connection.execute(select(schema.entries).order_by(schema.entries.c.sequence)).mappings())
     found = [*_chain(rows), *_head(connection, rows, kept)]
@@ -54,18 +54,16 @@ def _chain(rows: list[RowMapping]) -> Iterable[str]:
         previous = row["hash"]
 
 
-def _head(connection: Connection, rows: list[RowMapping], kept: Head | None) -> Iterable[str]:
+def _head(connection: Connection, rows: list[RowMapping], kept: str | None) -> Iterable[str]:
     head = connection.execute(select(schema.head.c.sequence, schema.head.c.hash)).one_or_none()
     if not rows:
         yield "all entries are gone"
     elif head is None or (head.sequence, head.hash) != (rows[-1]["sequence"], rows[-1]["hash"]):
         yield "the head does not name the last entry: entries at the end were removed or added"
     if kept is not None:
-        hashes = {row["sequence"]: row["hash"] for row in rows}
-        if kept.sequence not in hashes:
-            yield f"entry {kept.sequence}, which the kept head names, is gone"
-        elif hashes[kept.sequence] != kept.hash:
-            yield f"entry {kept.sequence} is not the one that the kept head names: the ledger was rewritten"
+        number, _, digest = kept.strip().rpartition(":")
+        if digest not in {row["hash"] for row in rows if number in ("", str(row["sequence"]))}:
+            yield "the head that was kept elsewhere is in no entry: the end was cut off, or the ledger was rewritten"
 
 
 def _times(entries: list[Entry]) -> Iterable[str]:
