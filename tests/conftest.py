@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import os
+from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
+
+from dp_stats.settings import Settings, load_settings
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(autouse=True)
@@ -17,3 +24,120 @@ def no_state_outside_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     for name in [name for name in os.environ if name.startswith("DP_STATS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("DP_STATS_HOME", str(tmp_path / "home"))
+
+
+@dataclass(frozen=True)
+class Clinic:
+    """A catalogue of one dataset and one weekly release over four clinics, with its source, ready to run."""
+
+    folder: Path
+    settings: Settings
+    first: str = "visits/2024-W02"
+    second: str = "visits/2024-W03"
+
+    def change(self, file: str, **fields: Any) -> None:
+        """Set fields of a YAML file in the catalogue; None removes one."""
+        path = self.folder / file
+        content = yaml.safe_load(path.read_text())
+        for name, value in fields.items():
+            content.pop(name, None)
+            if value is not None:
+                content[name] = value
+        path.write_text(yaml.safe_dump(content, sort_keys=False))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of a process that works on this clinic."""
+        return {
+            **os.environ,
+            "DP_STATS_HOME": str(self.settings.home),
+            "DP_STATS_CATALOGUE": str(self.folder),
+        }
+
+
+@pytest.fixture
+def clinic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clinic:
+    """Visits of 500 people to four clinics in the first five weeks of 2024; some people come six times."""
+    folder = tmp_path / "catalogue"
+    for name in ("datasets", "releases", "codes", "expectations"):
+        (folder / name).mkdir(parents=True)
+    with (folder / "visits.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["Patient", "Day", "Clinic", "Cost", "Telephone"])
+        for number in range(3000):
+            person = f"p{number * 7 % 500}" if number % 5 else f"p{number % 40}"
+            day = date(2024, 1, 1) + timedelta(days=number % 35)
+            where = ("north", "South ", "EAST", "west", "elsewhere")[number % 5 if number % 11 else 0]
+            rows.writerow([person, day.isoformat(), where, f"{number % 90}.50", "555"])
+    (folder / "opt-outs.csv").write_text("patient\np3\np77\n")
+    (folder / "codes" / "clinics.csv").write_text(
+        "code,name,district,district_name,population\nnorth,North,A,Upper,1000\nsouth,South,B,Lower,2000\n"
+        "east,East,A,Upper,3000\nwest,West,B,Lower,4000\n"
+    )
+    dataset = {
+        "id": "visits",
+        "title": "Visits",
+        "description": "One row per visit.",
+        "custodians": [{"name": "The clinics", "user": "custodian"}],
+        "source": {"kind": "csv", "path": "visits.csv"},
+        "columns": {
+            "patient": {"from": "patient", "type": "person"},
+            "day": {"from": "day", "type": "date", "formats": ["%Y-%m-%d"]},
+            "clinic": {"from": "clinic", "type": "code", "codes": "clinics", "unknown": True},
+            "cost": {"from": "cost", "type": "number"},
+        },
+        "date_column": "day",
+        "privacy_unit": {"column": "patient", "per": "year"},
+        "opt_outs": {"source": {"kind": "csv", "path": "opt-outs.csv"}, "column": "patient"},
+        "expectations": "visits.json",
+        "budget": {"epsilon": 4, "delta": "1e-6"},
+    }
+    release = {
+        "id": "visits",
+        "title": "Visits by clinic",
+        "dataset": "visits",
+        "period": "week",
+        "start": date(2024, 1, 1),
+        "schedule": "30 9 * * 4",
+        "settle_days": 3,
+        "dimensions": [
+            {"name": "clinic", "column": "clinic", "levels": ["clinic", "district"]},
+            {"name": "date", "column": "day", "levels": ["day", "week"]},
+        ],
+        "statistics": [{"id": "visits", "kind": "count", "title": "Visits", "expected_total": 600}],
+        "tables": [
+            {
+                "id": "clinic-day",
+                "title": "Visits by day",
+                "levels": {"clinic": "clinic", "date": "day"},
+                "statistics": ["visits"],
+            },
+            {
+                "id": "clinic-week",
+                "title": "Visits",
+                "levels": {"clinic": "clinic", "date": "week"},
+                "statistics": ["visits"],
+            },
+            {
+                "id": "district-day",
+                "title": "Visits by district",
+                "levels": {"clinic": "district", "date": "day"},
+                "statistics": ["visits"],
+            },
+        ],
+        "contribution": {"rows": 3},
+        "privacy_loss": {"epsilon": 1},
+        "texts": {"summary": "Visits to four clinics.", "publisher": "The clinics"},
+    }
+    suite = {
+        "name": "visits",
+        "expectations": [
+            {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "patient"}, "severity": "critical"},
+            {"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 10}, "severity": "critical"},
+        ],
+    }
+    (folder / "datasets" / "visits.yaml").write_text(yaml.safe_dump(dataset, sort_keys=False))
+    (folder / "releases" / "visits.yaml").write_text(yaml.safe_dump(release, sort_keys=False))
+    (folder / "expectations" / "visits.json").write_text(json.dumps(suite))
+    monkeypatch.setenv("DP_STATS_CATALOGUE", str(folder))
+    return Clinic(folder, load_settings())
