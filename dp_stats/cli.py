@@ -9,14 +9,14 @@ import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from dp_stats import __version__, reporting
-from dp_stats.errors import DpStatsError
+from dp_stats.errors import DpStatsError, PublishedError
 from dp_stats.settings import Settings, load_settings
 
 app = typer.Typer(
@@ -218,7 +218,9 @@ def ledger_verify(head: Annotated[str | None, typer.Option(help="A head hash you
 
 @ledger_app.command("export")
 @fails_clearly
-def ledger_export(form: Annotated[str, typer.Option("--format", help="csv or json.")] = "csv") -> None:
+def ledger_export(
+    form: Annotated[Literal["csv", "json"], typer.Option("--format", help="csv or json.")] = "csv",
+) -> None:
     """Print every entry of the ledger."""
     from dp_stats.ledger import Ledger
 
@@ -242,8 +244,13 @@ def site_verify() -> None:
     """Find any published file that is missing, extra or no longer matches its checksum."""
     from dp_stats.publish.verify import verify_public
 
-    found = verify_public(settings().public_dir)
-    out.print(f"[green]Every published file matches its checksum.[/] {found} editions checked.")
+    faults = verify_public(settings().public_dir)
+    if faults:
+        listed = "\n".join(f"  {fault}" for fault in faults)
+        raise PublishedError(
+            f"Published files do not match their checksums:\n{listed}\nRestore them from a copy of the site."
+        )
+    out.print("[green]Every published file matches its checksum.[/]")
 
 
 @site_app.command("serve")

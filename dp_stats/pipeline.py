@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from dp_stats.ledger import Ledger, Reservation
     from dp_stats.plan.model import Plan
     from dp_stats.plan.noisy import NoisyMeasurements
-    from dp_stats.publish.edition import ApprovalFacts, RevisionFacts
 
 Step = dict[str, Any]
 Progress = Callable[[str], None]
@@ -256,16 +255,15 @@ def publish(edition: str, *, revision: int = 1, settings: Settings | None = None
     ledger = run.ledger()
     estimates = EditionEstimates.load(run.work)
     described = describe(
+        run.release,
+        dataset=run.dataset,
         catalogue=run.catalogue,
-        release=run.release,
         period=run.period,
-        plan=run.plan,
-        published=datetime.now(UTC).replace(microsecond=0),
-        revision=_revision_facts(run, _request(run).reason),
-        cut=estimates.cut,
-        budget=ledger.blocks(run.dataset.id),
-        charges=tuple(f"{c.key}@{c.block}" for c in ledger.charges(run.dataset.id) if run.edition in c.editions),
-        approvals=_approvals(ledger, run.plan),
+        grid=run.grid,
+        estimates=estimates,
+        account=ledger.account(run.edition, revision),
+        revision=revision,
+        reason=_request(run).reason if revision > 1 else "",
     )
     published = publish_edition(
         described,
@@ -351,27 +349,6 @@ def _measured(run: Run) -> NoisyMeasurements:
     if stored is None:
         raise LedgerError(f"{run.edition} has not been measured yet. Run the measure step first.")
     return NoisyMeasurements.from_bytes(stored, plan=run.plan)
-
-
-def _approvals(ledger: Ledger, plan: Plan) -> tuple[ApprovalFacts, ...]:
-    from dp_stats.publish.edition import ApprovalFacts
-
-    return tuple(
-        ApprovalFacts(
-            approver=a.approver, decision=a.decision, reason=a.reason, when=a.at.isoformat(timespec="seconds")
-        )
-        for a in ledger.approvals(plan.hash)
-    )
-
-
-def _revision_facts(run: Run, reason: str) -> RevisionFacts:
-    from dp_stats.publish.edition import RevisionFacts
-
-    if run.revision == 1:
-        return RevisionFacts()
-    return RevisionFacts(
-        number=run.revision, kind="unscheduled", reason=reason, supersedes=run.revision - 1, remeasured=True
-    )
 
 
 def _write(path: Path, content: bytes) -> None:
