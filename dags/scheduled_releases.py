@@ -30,7 +30,13 @@ def scheduled_release(release: Release, dataset: Dataset) -> DAG:
         """The edition a run makes: the period asked for by hand, or the last that had settled when it was due."""
         asked = context["params"]
         period = asked.get("period") or edition_at(CATALOGUE, release, moment(context))
-        return Run(f"{release.id}/{period}", asked.get("revision") or 1, requester(context), run_name(context))
+        return Run(
+            edition=f"{release.id}/{period}",
+            revision=asked.get("revision") or 1,
+            reason=asked.get("reason") or "",
+            requested_by=requester(context),
+            link=run_name(context),
+        )
 
     rows = Asset(name=f"{dataset.id}-rows", uri=f"dp-stats://datasets/{dataset.id}", group="datasets")
     edition = Asset(name=release.id, uri=f"dp-stats://editions/{release.id}", group="editions")
@@ -46,12 +52,7 @@ def scheduled_release(release: Release, dataset: Dataset) -> DAG:
         catchup=True,
         max_active_runs=1,
         tags=["scheduled", f"dataset:{dataset.id}", f"per:{release.period}"],
-        params={
-            "period": Param(
-                None, type=["null", "string"], title="Period", description="For example 2021-W07. Empty: the last that has settled."
-            ),
-            "revision": Param(1, type="integer", minimum=1, title="Revision", description="2 or more corrects a published edition."),
-        },
+        params=asked_by_hand(),
         on_failure_callback=run_failed,
         default_args={"owner": dataset.custodians[0].name, "pool": POOL.format(dataset.id), **RETRIES},
     ) as dag:
@@ -74,12 +75,12 @@ def scheduled_release(release: Release, dataset: Dataset) -> DAG:
         @step(run_of)
         def reserve(run: Run) -> dict[str, Any]:
             """Set the privacy budget aside in the ledger, or stop."""
-            return pipeline.reserve(run.edition, revision=run.revision, requested_by=run.requested_by, run=run.link)
+            return pipeline.reserve(run.edition, revision=run.revision, by=run.requested_by, reason=run.reason)
 
         @step(run_of)
         def measure(run: Run) -> dict[str, Any]:
             """Bound, aggregate, pay, add noise once, store. A repeat returns what is stored."""
-            return pipeline.measure(run.edition, revision=run.revision)
+            return pipeline.measure(run.edition, revision=run.revision, by=run.requested_by, reason=run.reason)
 
         @step(run_of)
         def estimate(run: Run) -> dict[str, Any]:
@@ -89,7 +90,7 @@ def scheduled_release(release: Release, dataset: Dataset) -> DAG:
         @step(run_of, outlets=[edition])
         def publish(run: Run) -> dict[str, Any]:
             """Write the edition's folder, check it, move it into place, and build the site."""
-            return pipeline.publish(run.edition, revision=run.revision)
+            return pipeline.publish(run.edition, revision=run.revision, reason=run.reason)
 
         @step(run_of)
         def clean_up(run: Run) -> dict[str, Any]:
@@ -98,6 +99,20 @@ def scheduled_release(release: Release, dataset: Dataset) -> DAG:
 
         due >> pull >> check >> reserve >> measure >> estimate >> publish >> clean_up.as_teardown(setups=due)
     return dag
+
+
+def asked_by_hand() -> dict[str, Param]:
+    """What an engineer may fill in when starting a run herself."""
+    text = ["null", "string"]
+    return {
+        "period": Param(
+            None, type=text, title="Period", description="Such as 2021-W07; empty: the last that has settled."
+        ),
+        "revision": Param(
+            1, type="integer", minimum=1, title="Revision", description="From 2: corrects what is published."
+        ),
+        "reason": Param(None, type=text, title="Reason", description="Why it is corrected; the public reads it."),
+    }
 
 
 def describe(release: Release, dataset: Dataset) -> str:

@@ -9,13 +9,16 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from environment import ROOT, local_environment
+from deploy.local.environment import ROOT, local_environment
+from dp_stats.catalogue import load_catalogue, parse_period
+from dp_stats.settings import load_settings
 
 
 class Progress:
@@ -67,11 +70,14 @@ def quiet(log: Path) -> Iterator[TextIO]:
             os.dup2(kept[1], 2)
 
 
-def run_editions(release: str, periods: Sequence[str], home: Path) -> list[str]:
+def run_editions(
+    release: str, periods: Sequence[str], home: Path, *, data: subprocess.Popen[bytes] | None = None
+) -> list[str]:
     """Make the editions of ``release`` for ``periods``, in order, as Airflow runs.
 
-    The environment must already be that of :func:`environment.local_environment`. Returns what failed
-    (empty: all editions are published); Airflow's log is ``home/airflow/demo.log``.
+    The environment must already be that of :func:`deploy.local.environment.local_environment`. ``data``
+    is waited for before the first run. Returns what failed (empty: all editions are published);
+    Airflow's log is ``home/airflow/demo.log``.
     """
     with quiet(home / "airflow" / "demo.log") as terminal:
         progress = Progress(terminal)
@@ -84,7 +90,9 @@ def run_editions(release: str, periods: Sequence[str], home: Path) -> list[str]:
 
         initdb()
         bundle = next(iter(DagBundlesManager().get_all_dag_bundles()))
-        bag = BundleDagBag(dag_folder=str(ROOT / "dags" / "scheduled_releases.py"), bundle_path=bundle.path, bundle_name=bundle.name)
+        bag = BundleDagBag(
+            dag_folder=str(ROOT / "dags" / "scheduled_releases.py"), bundle_path=bundle.path, bundle_name=bundle.name
+        )
         if bag.import_errors:
             raise SystemExit("\n".join(bag.import_errors.values()))
         dag = bag.dags[release.replace("-", "_")]
@@ -92,27 +100,45 @@ def run_editions(release: str, periods: Sequence[str], home: Path) -> list[str]:
             task.retries = 0  # nobody wants to watch a demonstration wait
         get_listener_manager().add_listener(progress.listener())
         progress.say(f" ready in {time.monotonic() - started:.0f} s. Its log is {home / 'airflow' / 'demo.log'}")
+        from dp_stats_airflow.schedule import run_date
+
+        declared = load_catalogue(load_settings().catalogue).release(release)
+        if data is not None and data.wait() != 0:
+            raise SystemExit("The synthetic line list could not be made; see the message above.")
         for period in periods:
             began = time.monotonic()
             progress.say(f"  {release}/{period}:", end="")
-            run = dag.test(run_conf={"period": period})
+            run = dag.test(logical_date=run_date(declared, parse_period(period)))
             progress.say(f"  {time.monotonic() - began:.1f} s")
             if run.state != "success":
                 break
         return progress.failed
 
 
+def make_data(home: Path) -> subprocess.Popen[bytes] | None:
+    """Start making the synthetic line list, unless it is there; it runs beside Airflow's start."""
+    if (home / "source" / "line-list.duckdb").exists():
+        return None
+    print(
+        "Making a synthetic line list: invented people in the 381 real local authorities, one year of cases.",
+        flush=True,
+    )
+    return subprocess.Popen([sys.executable, "-m", "dp_stats.cli", "demo", "data"], stdout=subprocess.DEVNULL)
+
+
 def main() -> None:
-    """Parse the command line, run the editions, say what failed."""
+    """Make the data, run the editions, say where the site is or what failed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("release", help="id of a scheduled release")
-    parser.add_argument("periods", nargs="+", help="such as 2021-W05")
+    parser.add_argument("--release", default="covid-cases-by-area", help="id of a scheduled release")
+    parser.add_argument("--periods", nargs="+", default=["2021-W05", "2021-W06", "2021-W07", "2021-W08"])
     parser.add_argument("--home", type=Path, default=Path(os.environ.get("DP_STATS_HOME", "home")), help="state folder")
     options = parser.parse_args()
     home = options.home.absolute()
     os.environ.update(local_environment(home))
-    if failed := run_editions(options.release, options.periods, home):
+    failed = run_editions(options.release, options.periods, home, data=make_data(home))
+    if failed:
         raise SystemExit("\n".join(["", "Not published:", *failed]))
+    print(f"\nPublished. Open {home / 'public' / 'index.html'} or run: make serve")
 
 
 if __name__ == "__main__":

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -62,11 +60,13 @@ class Run:
 
     Attributes:
         edition: ``release/period``. revision: 1, or the number of a correction.
-        requested_by: who started it. link: where the run is found, kept with the charge.
+        reason: why a correction is made. requested_by: who started it.
+        link: where the run is found, kept with the charge.
     """
 
     edition: str
     revision: int
+    reason: str
     requested_by: str
     link: str
 
@@ -117,9 +117,7 @@ def guarded(function: Callable[[], T]) -> T:
     raise failure
 
 
-def step(
-    run_of: Callable[[Mapping[str, Any]], Run], **options: Any
-) -> Callable[[Callable[[Run], Any]], Any]:
+def step(run_of: Callable[[Mapping[str, Any]], Run], **options: Any) -> Callable[[Callable[[Run], Any]], Any]:
     """Make a task of a one-line call of the pipeline.
 
     Nothing passes between tasks: each works out its edition from the run itself, so that nobody can
@@ -134,15 +132,8 @@ def step(
 
         call.__name__ = function.__name__
         call.__doc__ = function.__doc__
-        return task(call, task_id=function.__name__, doc_md=function.__doc__, show_return_value_in_logs=False, **options)()
+        return task(
+            call, task_id=function.__name__, doc_md=function.__doc__, show_return_value_in_logs=False, **options
+        )()
 
     return decorate
-
-
-@cache
-def code_version() -> str:
-    """The git commit of the code, for tags and provenance, or an empty string outside a checkout."""
-    done = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip()
