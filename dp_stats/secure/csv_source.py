@@ -64,7 +64,8 @@ def find_fault(path: Path, delimiter: str, encoding: str, fields: int) -> str | 
                 except StopIteration:
                     return None
                 if record and len(record) != fields:
-                    return f"line {start}: {len(record)} fields, the header has {fields}. Quote those that hold a delimiter"
+                    count = f"{len(record)} field{'s' * (len(record) > 1)}"
+                    return f"line {start}: {count} where the header has {fields}. Quote any delimiter inside"
                 if any("\udc80" <= letter <= "\udcff" for field in record for letter in field):
                     return f"line {start}: {_not(encoding)}"
     except csv.Error:
@@ -109,14 +110,14 @@ def _text(path: Path, encoding: str, *, errors: str = "strict", newline: str | N
     """The file as text, its byte-order mark removed and its line endings all ``\\n``."""
     if encoding.casefold() in UTF8:
         encoding = "utf-8-sig"
-    if encoding.casefold().startswith("utf-16") or encoding.casefold().startswith("utf-32"):
+    if errors == "surrogateescape" and encoding.casefold().startswith(("utf-16", "utf-32")):
         errors = "strict"
     return io.TextIOWrapper(_bytes(path), encoding=encoding, errors=errors, newline=newline)
 
 
 def _header(path: Path, delimiter: str, encoding: str) -> list[str]:
     try:
-        with _text(path, encoding) as file:
+        with _text(path, encoding, errors="replace") as file:  # later lines are checked as they are read
             header = next(csv.reader(file, delimiter=delimiter), [])
     except (OSError, EOFError, UnicodeError, csv.Error):
         header = None
