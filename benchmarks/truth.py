@@ -1,0 +1,183 @@
+"""Truth tables for the benchmark: any CSV of date, area, count and optional bands, as an array and a catalogue.
+
+The catalogue declares, in memory, a release of nine tables over the truth's cells: area, region and everything,
+each by day, by week and by week and band, with 7-day and cumulative sums by day. Tables that the truth has no
+columns for (no bands, no regions, no dates) are left out.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dp_stats.catalogue import Catalogue
+from dp_stats.catalogue.codes import CodeList
+from dp_stats.catalogue.grid import Grid
+from dp_stats.catalogue.models import Dataset, Release
+from dp_stats.catalogue.periods import Period, parse_period
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """Counts of rows and what is public about their cells.
+
+    Attributes:
+        counts: int64, shape ``(areas, days, bands)``; one band if there are none.
+        areas: code of each area; regions: region of each area ('' if unknown).
+        start: first day. bands: code of each band.
+    """
+
+    counts: NDArray[np.int64]
+    areas: tuple[str, ...]
+    regions: tuple[str, ...]
+    start: date
+    bands: tuple[str, ...]
+
+    @property
+    def period(self) -> Period:
+        """All days of the truth."""
+        return parse_period(f"{self.start}--{self.start + timedelta(days=self.counts.shape[1] - 1)}")
+
+    def first_days(self, days: int) -> Truth:
+        """The truth of the first ``days`` days alone."""
+        return Truth(self.counts[:, :days], self.areas, self.regions, self.start, self.bands)
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """A CSV file, gzipped or not, as dictionaries."""
+    with gzip.open(path, "rt", encoding="utf-8-sig") if path.suffix == ".gz" else path.open(encoding="utf-8-sig") as file:
+        return list(csv.DictReader(file))
+
+
+def read_truth(
+    path: Path, *, columns: Mapping[str, str], lookup: Path | None, lookup_columns: tuple[str, str] = ("code", "region")
+) -> Truth:
+    """Read a truth table.
+
+    Args:
+        path: CSV with one row per date, area (and band).
+        columns: ``date``, ``area``, ``count`` and, if there is one, ``band`` → name in the file.
+        lookup: CSV of area and region, if regions are wanted; lookup_columns: its two columns.
+    """
+    rows = read_rows(path)
+    areas = sorted({row[columns["area"]] for row in rows})
+    bands = sorted({row[columns["band"]] for row in rows}) if "band" in columns else ["all-ages"]
+    days = [date.fromisoformat(row[columns["date"]][:10]) for row in rows]
+    start, end = min(days), max(days)
+    place = {a: i for i, a in enumerate(areas)}
+    band = {b: i for i, b in enumerate(bands)}
+    counts = np.zeros((len(areas), (end - start).days + 1, len(bands)), dtype=np.int64)
+    for row, day in zip(rows, days, strict=True):
+        at = band[row[columns["band"]]] if "band" in columns else 0
+        counts[place[row[columns["area"]]], (day - start).days, at] += round(float(row[columns["count"]] or 0))
+    region: dict[str, str] = {}
+    if lookup is not None:
+        code, group = lookup_columns
+        region = {row[code]: row[group] for row in read_rows(lookup)}
+    regions = tuple(region.get(a, "rest") if region else "" for a in areas)
+    return Truth(counts, tuple(areas), regions, start, tuple(bands))
+
+
+def catalogue_of(truth: Truth, *, prior: Truth | float, epsilon: Fraction, delta: Fraction | None) -> tuple[Catalogue, Release, Grid]:
+    """A catalogue in memory that declares the nine tables, with prior means from another truth or a guess.
+
+    Args:
+        truth: whose cells are published; its counts are not looked at.
+        prior: earlier counts, or a guess of the mean count of an area and day.
+        epsilon, delta: privacy loss of the release; pure if ``delta`` is None.
+    """
+    codes = {"areas": _areas(truth), "bands": _plain("bands", truth.bands)}
+    dataset = Dataset.model_validate(_DATASET)
+    release = Release.model_validate(_release(truth, prior, epsilon, delta))
+    catalogue = Catalogue(Path("benchmark"), {dataset.id: dataset}, {release.id: release}, codes)
+    return catalogue, release, catalogue.grid(release, truth.period)
+
+
+_DATASET: dict[str, Any] = {
+    "id": "truth",
+    "title": "Truth",
+    "description": "A truth table.",
+    "custodians": [{"name": "Benchmark"}],
+    "source": {"kind": "csv", "path": "truth.csv"},
+    "columns": {
+        "person": {"from": "person", "type": "person"},
+        "date": {"from": "date", "type": "date"},
+        "area": {"from": "area", "type": "code", "codes": "areas"},
+        "band": {"from": "band", "type": "code", "codes": "bands"},
+    },
+    "date_column": "date",
+    "privacy_unit": {"column": "person", "per": "lifetime"},
+    "opt_outs": None,
+    "expectations": "truth.json",
+    "budget": {"epsilon": 100, "delta": "1e-6"},
+}
+
+
+def _areas(truth: Truth) -> CodeList:
+    regions = bool(truth.regions[0])
+    header = ("code", "name", "region") if regions else ("code", "name")
+    rows = tuple(
+        {"code": a, "name": a, **({"region": r} if regions else {})} for a, r in zip(truth.areas, truth.regions, strict=True)
+    )
+    return CodeList("areas", Path("areas.csv"), header, rows)
+
+
+def _plain(name: str, codes: Sequence[str]) -> CodeList:
+    return CodeList(name, Path(f"{name}.csv"), ("code", "name"), tuple({"code": c, "name": c} for c in codes))
+
+
+def _release(truth: Truth, prior: Truth | float, epsilon: Fraction, delta: Fraction | None) -> dict[str, Any]:
+    banded, regional = len(truth.bands) > 1, bool(truth.regions[0])
+    dimensions: list[dict[str, Any]] = [
+        {"name": "area", "column": "area", "levels": ["area", "region"] if regional else ["area"]},
+        {"name": "date", "column": "date", "levels": ["day", "week"]},
+    ]
+    if banded:
+        dimensions.append({"name": "band", "column": "band", "levels": ["band"]})
+    daily_mean = prior if isinstance(prior, float) else float(prior.counts.sum(axis=2).mean())
+    counts = {"area": len(truth.areas), "region": len(set(truth.regions)), "all": 1}
+    tables: list[dict[str, Any]] = []
+    for area in [name for name in ("area", "region", "all") if name != "region" or regional]:
+        mean = daily_mean * len(truth.areas) / counts[area]
+        base = {} if area == "all" else {"area": area}
+        for level, days in (("day", 1), ("week", 7)):
+            statistics = ["count", "rolling", "cumulative"] if level == "day" else ["count"]
+            tables.append(
+                {"id": f"{area}-{level}", "title": f"{area} by {level}", "levels": {**base, "date": level},
+                 "statistics": statistics, "prior_mean": mean * days}
+            )  # fmt: skip
+        if banded:
+            tables.append(
+                {"id": f"{area}-week-band", "title": f"{area} by week and band",
+                 "levels": {**base, "date": "week", "band": "band"}, "statistics": ["count"],
+                 "prior_mean": mean * 7 / len(truth.bands)}
+            )  # fmt: skip
+    loss = {"epsilon": str(epsilon), **({"delta": str(delta)} if delta else {})}
+    return {
+        "id": "benchmark",
+        "title": "Benchmark",
+        "dataset": "truth",
+        "period": "range",
+        "start": truth.period.start,
+        "end": truth.period.end,
+        "dimensions": dimensions,
+        "statistics": [{"id": "count", "kind": "count"}],
+        "derived": [
+            {"id": "rolling", "kind": "rolling", "of": "count", "days": 7},
+            {"id": "cumulative", "kind": "cumulative", "of": "count"},
+        ],
+        "tables": tables,
+        "contribution": {"rows": 1, "why_nothing_is_cut": "One row per person by definition."},
+        "privacy_loss": loss,
+        "series": False,
+        "texts": {"summary": "A benchmark."},
+    }
