@@ -184,7 +184,7 @@ def check_record(record: dict[str, Any]) -> None:
     Raises:
         PublishedError: naming the field that is missing or wrong.
     """
-    from jsonschema import Draft202012Validator
+    from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
     fault = next(iter(Draft202012Validator(schema()).iter_errors(record)), None)
     if fault is not None:

@@ -46,16 +46,20 @@ def test_the_saved_edition_says_what_was_published(sample: Any, tmp_path: Path) 
     published = sample.publish(tmp_path)
     edition = Edition.load(published.folder)
     assert edition == published.edition
-    assert edition.geography is not None and edition.geography.name == "area"
+    assert edition.geography is not None
+    assert edition.geography.name == "area"
     assert edition.geography.levels[0].parents == ("R1", "R1", "R2", "R2")
     assert edition.geography.levels[0].population == (460000, 70000, None, 390000)
     assert edition.geography.level("region").population == (530000, 390000)
     assert [d.name for d in edition.strata] == ["age"]
-    assert edition.date is not None and len(edition.date.levels[0].codes) == 7
+    assert edition.date is not None
+    assert len(edition.date.levels[0].codes) == 7
     assert edition.table("area-day").rows == 4 * 7
     assert [b.block for b in edition.budget] == ["2021"]
-    assert edition.guarantee.pure and edition.guarantee.measured[0].standard_deviation == pytest.approx(2.799, abs=0.001)
-    assert edition.quality.cut is not None and edition.quality.cut.rows == 123.4
+    assert edition.guarantee.pure
+    assert edition.guarantee.measured[0].standard_deviation == pytest.approx(2.799, abs=0.001)
+    assert edition.quality.cut is not None
+    assert edition.quality.cut.rows == 123.4
 
 
 def test_equal_input_gives_equal_bytes(sample: Any, tmp_path: Path) -> None:
@@ -115,7 +119,8 @@ def test_a_release_without_areas_and_dates_is_published_too(costs: Any, tmp_path
         "release", "edition", "revision",
     ]  # fmt: skip
     assert rows["period"].to_pylist() == ["2021"] * 6
-    assert published.edition.geography is None and published.edition.date is None
+    assert published.edition.geography is None
+    assert published.edition.date is None
     assert published.edition.guarantee.clipping[0].statistic == "cost"
 
 

@@ -1,0 +1,187 @@
+"""Published tables: the right columns, honest statuses, intervals that hold the value, and bytes that never vary."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import zipfile
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from dp_stats.errors import PublishedError
+from dp_stats.estimate.model import EditionEstimates, Estimate
+from dp_stats.publish import workbook
+from dp_stats.publish.edition import STATUS_MEANINGS, RevisionFacts
+from dp_stats.publish.files import checksums, csv_bytes, parquet_bytes
+from dp_stats.publish.tidy import columns_of, tidy
+
+
+def table_of(sample: Any, name: str, **facts: Any) -> pa.Table:
+    edition = sample.edition(**facts)
+    return tidy(edition, sample.estimates, edition.table(name))
+
+
+def estimate(value: list[float], error: list[float], like: Estimate) -> Estimate:
+    values, errors = (np.array(x, dtype=float).reshape(like.value.shape) for x in (value, error))
+    return Estimate(
+        statistic=like.statistic,
+        levels=like.levels,
+        value=values,
+        unrounded=values + 0.123456,
+        lower=np.maximum(values - 2 * errors, 0),
+        upper=values + 2 * errors,
+        standard_error=errors,
+    )
+
+
+def with_cells(sample: Any, statistic: str, value: list[float], error: list[float]) -> Any:
+    table = sample.estimates.tables["by-sex"]
+    tables = {"by-sex": {**table, statistic: estimate(value, error, table[statistic])}}
+    sample.estimates = EditionEstimates(sample.estimates.plan, tables)
+    return sample
+
+
+def test_rows_follow_the_grid_and_say_what_they_are_about(sample: Any) -> None:
+    rows = table_of(sample, "area-week-age").to_pandas()
+    assert list(rows["metric"]) == ["cases"] * 12 + ["rate"] * 12
+    first = rows.iloc[0]
+    assert first["geography_type"] == "ltla"
+    assert first["geography_code"] == "A1"
+    assert first["geography"] == "Bristol, City of"
+    assert (first["age_code"], first["age"]) == ("0-39", "0 to 39")
+    assert (first["date"], first["period"]) == (date(2021, 2, 15), "2021-W07")
+    assert set(rows["age_code"]) == {"0-39", "40+", "unknown"}
+    assert list(rows["edition"].unique()) == ["cases-by-area/2021-W07"]
+
+
+def test_values_are_the_estimates_of_their_cells(sample: Any) -> None:
+    rows = table_of(sample, "area-day").to_pandas()
+    wide = rows.pivot(index="geography_code", columns="date", values="value").to_numpy()
+    assert np.array_equal(wide, sample.estimates.tables["area-day"]["cases"].value[:, :, 0])
+    assert rows["age_code"].unique().tolist() == ["all"]
+
+
+@pytest.mark.parametrize("name", ["area-day", "area-week-age"])
+def test_every_value_lies_in_its_interval_and_every_key_is_unique(sample: Any, name: str) -> None:
+    edition = sample.edition()
+    rows = table_of(sample, name).to_pandas()
+    known = rows.dropna(subset=["value"])
+    assert ((known["lower_95"] <= known["value"]) & (known["value"] <= known["upper_95"])).all()
+    keys = [c.name for c in columns_of(edition, edition.table(name)) if c.key]
+    assert not rows.duplicated(keys).any()
+
+
+def test_status_comes_from_value_and_known_error(costs: Any) -> None:
+    rows = table_of(with_cells(costs, "cases", [100.0, 10.0], [5.0, 5.0]), "by-sex").to_pandas()
+    assert rows["status"].tolist()[:2] == ["", "u"]
+    rows = table_of(with_cells(costs, "cases", [0.0, 100.0], [5.0, 5.0]), "by-sex").to_pandas()
+    assert rows["status"].tolist()[:2] == ["low", ""]
+
+
+def test_a_missing_value_is_empty_and_says_why(sample: Any, costs: Any) -> None:
+    rate = table_of(sample, "area-week-age").to_pandas().iloc[-1]
+    assert rate["metric"] == "rate"
+    assert rate["status"] == "z"
+    assert rate[["value", "lower_95", "upper_95", "value_unrounded"]].isna().all()
+    assert table_of(costs, "by-sex").to_pandas().iloc[-1]["status"] == "x"
+
+
+def test_a_provisional_edition_marks_every_value(costs: Any) -> None:
+    costs = with_cells(costs, "cases", [100.0, 10.0], [5.0, 5.0])
+    rows = table_of(costs, "by-sex", revision=RevisionFacts(status="provisional")).to_pandas()
+    assert rows["status"].tolist()[:2] == ["p", "p u"]
+
+
+def test_marks_are_those_that_are_explained(sample: Any) -> None:
+    marks = set(" ".join(table_of(sample, "area-week-age")["status"].to_pylist()).split())
+    assert marks <= STATUS_MEANINGS.keys()
+
+
+def test_a_revision_marks_the_values_it_changed(costs: Any) -> None:
+    before = table_of(with_cells(costs, "cases", [100.0, 50.0], [5.0, 5.0]), "by-sex")
+    costs = with_cells(costs, "cases", [100.0, 51.0], [5.0, 5.0])
+    edition = costs.edition(revision=2, reason="late reports")
+    rows = tidy(edition, costs.estimates, edition.table("by-sex"), previous=before)
+    assert rows["status"].to_pylist()[:2] == ["", "r"]
+    assert rows["revision"].to_pylist() == [2] * 6
+
+
+def test_limits_are_rounded_outwards_to_the_size_of_the_noise(costs: Any) -> None:
+    rows = table_of(with_cells(costs, "mean-cost", [10.0, 20.0], [0.0345, 0.0345]), "by-sex").to_pandas()
+    mean = rows[rows["metric"] == "mean-cost"].iloc[0]
+    assert (mean["lower_95"], mean["upper_95"]) == (9.931, 10.069)
+    assert mean["value_unrounded"] == 10.123
+
+
+def test_estimates_of_another_shape_are_refused(sample: Any, make_sample: Callable[..., Any]) -> None:
+    edition = sample.edition()
+    tables = {"area-day": sample.estimates.tables["area-week-age"]}
+    with pytest.raises(PublishedError, match="has shape"):
+        tidy(edition, EditionEstimates(sample.estimates.plan, tables), edition.table("area-day"))
+    with pytest.raises(PublishedError, match="no estimate of 'cases'"):
+        tidy(edition, EditionEstimates(sample.estimates.plan, {}), edition.table("area-day"))
+
+
+AWKWARD = ["plain", "comma, here", 'a "quote"', "line\nbreak", "Ynys Môn", "", None]
+
+
+def test_csv_reads_back_with_another_reader() -> None:
+    rows = pa.table({"name": AWKWARD, "n": pa.array([1, -2, None, 4, 5, 6, 7]), "x": [0.1, 1e-7, 2.0, None, 1e20, -0.5, 3]})
+    text = csv_bytes(rows)
+    read = list(csv.reader(io.StringIO(text.decode("utf-8"), newline=""), strict=True))
+    assert read[0] == ["name", "n", "x"]
+    assert [line[0] for line in read[1:]] == [v or "" for v in AWKWARD]
+    assert [line[1] for line in read[1:]] == ["1", "-2", "", "4", "5", "6", "7"]
+    assert [float(line[2]) if line[2] else None for line in read[1:]] == rows["x"].to_pylist()
+    assert text.endswith(b"\r\n")
+    assert text.startswith(b"name,n,x\r\nplain,1,0.1\r\n")
+
+
+def test_csv_of_no_rows_is_its_header() -> None:
+    assert csv_bytes(pa.table({"a": pa.array([], pa.string()), "b": pa.array([], pa.int64())})) == b"a,b\r\n"
+
+
+def test_csv_and_parquet_hold_the_same(sample: Any) -> None:
+    rows = table_of(sample, "area-week-age")
+    text = pd.read_csv(io.BytesIO(csv_bytes(rows)), keep_default_na=False, na_values={"value": "", "lower_95": "", "upper_95": "", "value_unrounded": ""})
+    binary = pq.read_table(io.BytesIO(parquet_bytes(rows))).to_pandas()
+    for name in ("value", "lower_95", "upper_95", "value_unrounded"):
+        assert np.array_equal(text[name], binary[name], equal_nan=True)
+    for name in ("geography", "status", "age", "period"):
+        assert text[name].tolist() == binary[name].tolist()
+
+
+def test_checksums_are_in_the_form_of_sha256sum() -> None:
+    assert checksums({"b": b"", "a": b"x"}).decode().splitlines() == [
+        "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881  a",
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  b",
+    ]
+
+
+def test_the_workbook_has_cover_contents_notes_and_a_table_a_sheet(sample: Any, tmp_path: Path) -> None:
+    with zipfile.ZipFile(sample.publish(tmp_path).folder / "workbook.xlsx") as book:
+        sheets = re.findall(r'<sheet name="([^"]+)"', book.read("xl/workbook.xml").decode())
+        marked_up = [name for name in book.namelist() if name.startswith("xl/tables/")]
+        texts = book.read("xl/sharedStrings.xml").decode()
+    assert sheets == ["Cover", "Contents", "Notes", "Table_1", "Table_2"]
+    assert len(marked_up) == 4
+    assert "Bristol, City of" in texts
+    assert "Lower limit" in texts
+    assert "Totals add up." in texts
+
+
+def test_a_workbook_leaves_long_tables_out_and_says_so(
+    sample: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workbook, "MOST_ROWS", 25)
+    with zipfile.ZipFile(sample.publish(tmp_path).folder / "workbook.xlsx") as book:
+        assert "Only in the CSV files, because they are long: Daily cases" in book.read("xl/sharedStrings.xml").decode()

@@ -1,0 +1,114 @@
+"""Metadata that other programs read, checked with the programs that read it."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import csvw
+import frictionless
+import pytest
+from jsonschema import Draft202012Validator
+
+from dp_stats.errors import PublishedError
+from dp_stats.publish.metadata import schema_org
+from dp_stats.publish.privacy_record import check_record, schema
+
+
+@pytest.fixture
+def published(sample: Any, tmp_path: Path) -> Path:
+    return sample.publish(tmp_path).folder
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def validate_package(folder: Path) -> frictionless.Report:
+    return frictionless.Package(str(folder / "datapackage.json")).validate()
+
+
+def test_the_data_package_and_all_its_tables_are_valid(published: Path) -> None:
+    report = validate_package(published)
+    assert report.valid, report.flatten(["type", "message"])
+    assert [task.stats["rows"] for task in report.tasks] == [28, 24]
+
+
+def test_the_data_package_finds_an_altered_table(published: Path) -> None:
+    path = published / "area-day.csv"
+    path.write_bytes(path.read_bytes().replace(b"A1", b"A9", 1))
+    assert {e[0] for e in validate_package(published).flatten(["type"])} >= {"hash-count"}
+
+
+def test_the_data_package_says_whose_it_is(published: Path) -> None:
+    package = read(published / "datapackage.json")
+    assert package["$schema"] == "https://datapackage.org/profiles/2.0/datapackage.json"
+    assert package["name"] == "cases-by-area-2021-w07"
+    assert package["version"] == "1.0.0"
+    assert package["licenses"][0]["name"] == "OGL-UK-3.0"
+    assert [c["title"] for c in package["contributors"]] == ["Example Health Agency", "Example Health Agency"]
+    table = package["resources"][0]
+    assert table["schema"]["primaryKey"] == ["metric", "geography_type", "geography_code", "age_code", "date", "period"]
+    assert table["bytes"] == (published / "area-day.csv").stat().st_size
+
+
+def test_a_release_without_areas_has_a_valid_package_too(costs: Any, tmp_path: Path) -> None:
+    report = validate_package(costs.publish(tmp_path).folder)
+    assert report.valid, report.flatten(["type", "message"])
+
+
+@pytest.mark.parametrize("table", ["area-day", "area-week-age"])
+def test_csv_on_the_web_metadata_reads_every_row_with_its_types(published: Path, table: str) -> None:
+    described = csvw.CSVW(str(published / f"{table}.csv-metadata.json"), validate=True)
+    assert described.is_valid, described.warnings
+    [found] = described.tables
+    rows = list(found)
+    assert len(rows) in (28, 24)
+    assert rows[0]["geography"] == "Bristol, City of"
+    assert rows[0]["date"].isoformat().startswith("2021-02-15")
+
+
+def test_the_privacy_record_fits_its_schema_and_says_the_guarantee(published: Path) -> None:
+    record = read(published / "privacy.json")
+    Draft202012Validator.check_schema(schema())
+    check_record(record)
+    loss = record["deployment"]["privacy_loss"]
+    assert loss["privacy_unit"] == "person-year"
+    assert loss["privacy_parameters"] == {
+        "rho": 0.5,
+        "rho_exact": "1/2",
+        "epsilon": 5.1,
+        "delta": 1e-6,
+        "pure_epsilon": 1.0,
+        "pure_epsilon_exact": "1",
+    }
+    assert record["deployment"]["implementation"]["contribution_bound"]["rows"] == 2
+    assert record["deployment"]["implementation"]["libraries"]["opendp"].startswith("0.16")
+    assert record["administrative"]["charges"] == ["series-1@2021"]
+
+
+def test_every_part_of_the_privacy_record_is_needed(published: Path) -> None:
+    record = read(published / "privacy.json")
+    for part in ("basic", "dp_variant", "privacy_loss", "deployment_model", "implementation"):
+        for field in record["deployment"][part]:
+            broken = copy.deepcopy(record)
+            del broken["deployment"][part][field]
+            with pytest.raises(PublishedError, match=part):
+                check_record(broken)
+
+
+def test_schema_org_describes_the_dataset_and_its_downloads(sample: Any, tmp_path: Path) -> None:
+    edition = sample.publish(tmp_path).edition
+    described = schema_org(edition, base_url="https://statistics.example.org", superseded_by="cases-by-area/2021-W07/r2")
+    assert described == json.loads(json.dumps(described))
+    needed = {
+        "name", "description", "creator", "identifier", "license", "dateCreated", "temporalCoverage",
+        "spatialCoverage", "variableMeasured", "distribution", "supersededBy",
+    }  # fmt: skip
+    assert needed <= described.keys()
+    assert 50 <= len(described["description"]) <= 5000
+    assert described["temporalCoverage"] == "2021-02-15/2021-02-21"
+    downloads = [d["contentUrl"] for d in described["distribution"]]
+    assert downloads[0] == "https://statistics.example.org/cases-by-area/2021-W07/r1/area-day.csv"
