@@ -238,19 +238,19 @@ def kron(matrices: list[Floats]) -> Floats:
 def contract(matrix: Floats, grams: list[Floats]) -> Floats:
     """``<matrix, S_1 ⊗ S_2 ⊗ …>`` for all combinations; ``grams[d]`` has shape ``(queries, block, block)``."""
     sizes = [g.shape[1] for g in grams]
-    tensor = matrix.reshape(1, *sizes, *sizes)
+    tensor: Floats = matrix.reshape(1, *sizes, *sizes)
     for g in grams:
         half = (tensor.ndim - 1) // 2
         moved = np.moveaxis(tensor, 1 + half, 2)
         tensor = np.tensordot(moved, g, axes=([1, 2], [1, 2]))
-        tensor = np.moveaxis(tensor, -1, 1).reshape(-1, *tensor.shape[1:-1])
+        tensor = np.asarray(np.moveaxis(tensor, -1, 1).reshape(-1, *tensor.shape[1:-1]))
     return np.asarray(tensor.reshape([len(g) for g in grams]))
 
 
 def _apply(inverse: Floats, values: Floats, parts: tuple[Component, ...]) -> Floats:
     """Multiply the block axes of ``(copies_1, block_1, copies_2, block_2, …)`` by ``inverse``."""
     if len(inverse) == 1:
-        return values * inverse[0, 0]
+        return np.asarray(values * inverse[0, 0])
     count = len(parts)
     order = [2 * i + 1 for i in range(count)] + [2 * i for i in range(count)]
     moved = np.transpose(values, order)

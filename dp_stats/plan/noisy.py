@@ -6,6 +6,7 @@ import hashlib
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,8 @@ class NoisyMeasurements:
     def to_bytes(self) -> bytes:
         """One compressed archive of plain int64 arrays; holds no Python objects."""
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, **{"plan": np.frombuffer(self.plan_hash.encode(), np.uint8)}, **dict(self.values))
+        arrays: dict[str, Any] = {"plan": np.frombuffer(self.plan_hash.encode(), np.uint8), **self.values}
+        np.savez_compressed(buffer, **arrays)
         return buffer.getvalue()
 
     @classmethod

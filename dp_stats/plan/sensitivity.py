@@ -63,7 +63,8 @@ def sums(k: int, statistic: Statistic, *, leaves_per_cell: int, one_per_cell: bo
     most s = ⌈max(|lower|, |upper|) / resolution⌉ steps (adding or removing the row, not exchanging it: both
     ends count from zero). The answer is at most s times that of a count: L1 = k·s, L2² = s² · L2²(count).
     """
-    assert statistic.lower is not None and statistic.upper is not None
+    assert statistic.lower is not None
+    assert statistic.upper is not None
     step = steps(statistic)
     count = rows(k, leaves_per_cell=leaves_per_cell, one_per_cell=one_per_cell)
     return Sensitivity(count.l1 * step, count.l2_squared * step * step)
@@ -71,7 +72,8 @@ def sums(k: int, statistic: Statistic, *, leaves_per_cell: int, one_per_cell: bo
 
 def steps(statistic: Statistic) -> int:
     """The largest size of one row's clipped value, in whole steps of the sum's resolution."""
-    assert statistic.lower is not None and statistic.upper is not None
+    assert statistic.lower is not None
+    assert statistic.upper is not None
     return math.ceil(max(abs(statistic.lower), abs(statistic.upper)) / statistic.resolution)
 
 

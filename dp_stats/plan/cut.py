@@ -1,0 +1,104 @@
+"""How what the contribution bound cuts is measured: where, and with how small a share of the budget."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import product
+
+from dp_stats.catalogue.grid import Grid
+from dp_stats.catalogue.models import Contribution, Release
+from dp_stats.plan.accounting import noise_variance
+from dp_stats.plan.algebra import Key, key_of
+from dp_stats.plan.model import Measurement, Mechanism, Role
+from dp_stats.plan.spaces import chain
+from dp_stats.plan.targets import prior_totals
+
+GUESSED_SHARE = 0.05
+"""Share of rows that is cut where nobody has declared how often people repeat."""
+
+SIGNAL = 5.0
+"""Cut rows are measured as finely as the expected number per cell stays this many standard deviations."""
+
+ROW_SHARES = (Fraction(2, 100), Fraction(3, 100), Fraction(4, 100))
+PERSON_SHARE = Fraction(1, 200)
+
+
+@dataclass(frozen=True)
+class CutShare:
+    """One measurement of what is cut: its place and its share of the total budget."""
+
+    role: Role
+    statistic: str
+    levels: Key
+    share: Fraction
+
+
+def cut_cap(release: Release) -> int:
+    """The largest number of one person's cut rows that is counted."""
+    return release.contribution.cut_rows or 4 * release.contribution.rows
+
+
+def measures_cut(release: Release) -> bool:
+    """Whether cut rows can exist, matter to a published count or sum, and are to be measured."""
+    contribution = release.contribution
+    return (
+        contribution.measure_cut
+        and not contribution.why_nothing_is_cut
+        and any(s.kind != "persons" for s in release.statistics)
+    )
+
+
+def choose_cut(grid: Grid, release: Release, mechanism: Mechanism, total: Fraction) -> list[CutShare]:
+    """Where cut rows and persons are measured, and the smallest share that shows anything below the whole grid."""
+    if not measures_cut(release):
+        return []
+    statistic = next((s.id for s in release.statistics if s.kind == "count"), None)
+    statistic = statistic or next(s.id for s in release.statistics if s.kind == "sum")
+    whole = key_of(grid, {})
+    expected = prior_totals(grid, release).get(statistic, 0.0) * share_cut(release.contribution)
+    level, share = whole, ROW_SHARES[-1]
+    for candidate in ROW_SHARES:
+        level = _finest(grid, expected, _deviation(cut_cap(release), mechanism, total * candidate))
+        if level != whole:
+            share = candidate
+            break
+    return [CutShare("cut_rows", statistic, level, share), CutShare("cut_persons", statistic, whole, PERSON_SHARE)]
+
+
+def share_cut(contribution: Contribution) -> float:
+    """Expected share of rows that the bound cuts, from the declared repeats or a guess."""
+    repeats = contribution.repeats
+    if not repeats:
+        return GUESSED_SHARE
+    rows = sum(r * p for r, p in repeats.items())
+    return sum(max(r - contribution.rows, 0) * p for r, p in repeats.items()) / rows if rows else 0.0
+
+
+def _deviation(cap: int, mechanism: Mechanism, budget: Fraction) -> float:
+    scale = cap / float(budget) if mechanism == "discrete_laplace" else cap / (2 * float(budget)) ** 0.5
+    return math.sqrt(noise_variance(scale, mechanism))
+
+
+def _finest(grid: Grid, expected: float, deviation: float) -> Key:
+    """The level with most cells, whole in time, in whose cells the expected number still stands out."""
+    best = key_of(grid, {})
+    most = 1
+    options = [(d.top.name,) if d.kind == "date" else chain(d, ()) for d in grid.dimensions]
+    for key in product(*options):
+        cells = grid.cells({d.name: name for d, name in zip(grid.dimensions, key, strict=True)})
+        if cells > most and expected / cells >= SIGNAL * deviation:
+            best, most = key, cells
+    return best
+
+
+def cut_note(release: Release, measurements: tuple[Measurement, ...]) -> str | None:
+    """A warning where rows may be cut without anyone knowing how many."""
+    contribution = release.contribution
+    if contribution.why_nothing_is_cut or any(m.role == "cut_rows" for m in measurements):
+        return None
+    return (
+        f"Rows beyond {contribution.rows} per person are cut and how many is not measured, so counts are too low by an "
+        "unknown amount. Set contribution.measure_cut, or say in why_nothing_is_cut why nobody has more."
+    )

@@ -1,0 +1,234 @@
+"""From the catalogue to the plan of one edition: what is measured, with how much noise, at what cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+from dp_stats.catalogue.grid import Dimension, Grid
+from dp_stats.catalogue.load import Catalogue
+from dp_stats.catalogue.models import Dataset, PrivacyLoss, Release
+from dp_stats.catalogue.periods import Period, blocks_of, parse_period
+from dp_stats.plan import accounting, sensitivity
+from dp_stats.plan.algebra import Key
+from dp_stats.plan.cut import CutShare, choose_cut, cut_cap, cut_note
+from dp_stats.plan.expected import accuracy, expected_errors
+from dp_stats.plan.model import ExpectedError, Measurement, Mechanism, Plan, Role, digest
+from dp_stats.plan.sensitivity import Sensitivity
+from dp_stats.plan.strategy import Strategy, candidates, choose
+from dp_stats.plan.targets import statistic_of
+
+CANONICAL = {"day": "2021-01-01", "week": "2021-W01", "month": "2021-03", "year": "2024"}
+"""The period that stands for all editions of a release: the longest there is of its kind."""
+
+DEFAULT_DELTA = Fraction(1, 10**6)
+VERSION = 1
+"""Raised when the same declarations would be measured differently, so that series are not mixed."""
+
+_chosen: dict[str, tuple[tuple[Measurement, ...], Mechanism]] = {}
+
+
+def make_plan(catalogue: Catalogue, release: Release, period: Period) -> Plan:
+    """The plan of one edition; reads no data, and gives the same plan for the same declarations.
+
+    What is measured and with how much noise is settled once for all editions of a release, on a period that
+    stands for all, so that editions are comparable and a series shares one charge.
+
+    Raises:
+        CatalogueError: a statistic cannot be computed from the declared dimensions.
+    """
+    dataset = catalogue.dataset_of(release)
+    grid = catalogue.grid(release, period)
+    canonical = catalogue.grid(release, parse_period(CANONICAL[release.period])) if release.period in CANONICAL else grid
+    basis = series_basis(release, dataset, canonical)
+    name = digest(basis)
+    if name not in _chosen:
+        _chosen[name] = measure(release, dataset, canonical)
+    chosen, mechanism = _chosen[name]
+    measurements = _on_edition(chosen, canonical, grid)
+    delta = release.privacy_loss.delta or dataset.budget.delta or DEFAULT_DELTA
+    rho = sum((m.rho for m in chosen), Fraction(0))
+    pure = sum((m.epsilon for m in chosen if m.epsilon is not None), Fraction(0)) if mechanism == "discrete_laplace" else None
+    shown = accounting.epsilon_at(rho, delta)
+    series_hash = digest([basis, mechanism, [m.model_dump(mode="json", exclude={"shape"}) for m in chosen]])
+    expected = expected_errors(catalogue, grid, release, accuracy(grid, release, measurements))
+    content: dict[str, Any] = {
+        "release": release.id,
+        "dataset": dataset.id,
+        "period": period.label,
+        "mechanism": mechanism,
+        "measurements": measurements,
+        "contribution_rows": release.contribution.rows,
+        "one_per_cell": release.contribution.one_per_cell,
+        "cut_rows_cap": cut_cap(release),
+        "block_kind": dataset.privacy_unit.per,
+        "blocks": blocks_of(period, dataset.privacy_unit.per),
+        "series": release.series,
+        "rho": rho,
+        "pure_epsilon": pure,
+        "epsilon": min(shown, float(pure)) if pure is not None else shown,
+        "delta": delta,
+        "series_hash": series_hash,
+    }
+    unnamed = Plan(**content, expected=(), hash="")
+    identity = digest([unnamed.model_dump(mode="json"), [_domain(d) for d in grid.dimensions]])
+    return unnamed.model_copy(
+        update={"expected": expected, "warnings": warnings(release, expected, measurements), "hash": identity}
+    )
+
+
+def series_basis(release: Release, dataset: Dataset, canonical: Grid) -> dict[str, Any]:
+    """Everything that the measurements of all editions follow from."""
+    return {
+        "version": VERSION,
+        "release": release.id,
+        "dataset": dataset.id,
+        "unit": dataset.privacy_unit.model_dump(mode="json"),
+        "period": release.period,
+        "series": release.series,
+        "statistics": [s.model_dump(mode="json", exclude={"title", "unit"}) for s in release.statistics],
+        "derived": [d.model_dump(mode="json", exclude={"title", "unit"}) for d in release.derived],
+        "tables": [t.model_dump(mode="json", exclude={"title"}) for t in release.tables],
+        "contribution": release.contribution.model_dump(mode="json"),
+        "privacy_loss": PrivacyLoss.model_dump(release.privacy_loss, mode="json"),
+        "domain": [_domain(d) for d in canonical.dimensions],
+    }
+
+
+def _domain(dimension: Dimension) -> list[Any]:
+    return [
+        dimension.name,
+        dimension.column,
+        list(dimension.edges),
+        [[level.name, list(level.codes), level.group.tolist()] for level in dimension.levels],
+    ]
+
+
+def totals_of(loss: PrivacyLoss) -> dict[Mechanism, Fraction]:
+    """The total that each mechanism may spend and still keep the stated loss: ε for Laplace, ρ for Gaussian.
+
+    Pure ε: Laplace only. (ε, δ): Laplace at ε, which needs no δ, or Gaussian at the ρ that converts to it. ρ:
+    Gaussian (Laplace at the same ρ has twice the variance).
+    """
+    if loss.rho is not None:
+        return {"discrete_gaussian": loss.rho}
+    assert loss.epsilon is not None
+    if loss.delta is None:
+        return {"discrete_laplace": loss.epsilon}
+    return {"discrete_laplace": loss.epsilon, "discrete_gaussian": accounting.rho_of(loss.epsilon, loss.delta)}
+
+
+def measure(release: Release, dataset: Dataset, grid: Grid) -> tuple[tuple[Measurement, ...], Mechanism]:
+    """The measurements of a release on a grid."""
+    joint = release.series and not sensitivity.one_edition_per_block(release.period, dataset.privacy_unit.per)
+    spaces, found, places = candidates(grid, release)
+    moved = {place: _sensitivity(release, grid, place, "statistic", joint) for place in places}
+    totals = totals_of(release.privacy_loss)
+    best: tuple[Strategy, list[CutShare], Fraction] | None = None
+    for mechanism, total in totals.items():
+        cut = choose_cut(grid, release, mechanism, total)
+        left = total * (1 - sum((c.share for c in cut), Fraction(0)))
+        strategy = choose(grid, release, moved, spaces, found, {mechanism: left})
+        if best is None or strategy.objective < best[0].objective:
+            best = strategy, cut, left
+    assert best is not None
+    strategy, cut, left = best
+    total = totals[strategy.mechanism]
+    measured = [
+        _measurement(release, grid, place, "statistic", moved[place], strategy.mechanism, share * left)
+        for place, share in strategy.shares.items()
+    ]
+    for part in cut:
+        place = (part.statistic, part.levels)
+        moves = _sensitivity(release, grid, place, part.role, joint)
+        measured.append(_measurement(release, grid, place, part.role, moves, strategy.mechanism, part.share * total))
+    return tuple(measured), strategy.mechanism
+
+
+def _sensitivity(release: Release, grid: Grid, place: tuple[str, Key], role: Role, joint: bool) -> Sensitivity:
+    statistic, key = place
+    levels = {d.name: name for d, name in zip(grid.dimensions, key, strict=True)}
+    return sensitivity.of(
+        statistic_of(release, statistic),
+        role,
+        contribution=release.contribution,
+        cap=cut_cap(release),
+        grid=grid,
+        levels=levels,
+        joint=joint,
+    )
+
+
+def _measurement(
+    release: Release,
+    grid: Grid,
+    place: tuple[str, Key],
+    role: Role,
+    moves: Sensitivity,
+    mechanism: Mechanism,
+    budget: Fraction,
+) -> Measurement:
+    statistic, key = place
+    declared = statistic_of(release, statistic)
+    levels = {d.name: name for d, name in zip(grid.dimensions, key, strict=True)}
+    if mechanism == "discrete_laplace":
+        scale = accounting.scale_for_epsilon(moves.l1, budget)
+        epsilon = accounting.laplace_epsilon(moves.l1, scale)
+        rho = accounting.pure_rho(epsilon)
+    else:
+        scale, epsilon = accounting.scale_for_rho(moves.l2_squared, budget), None
+        rho = accounting.gaussian_rho(moves.l2_squared, scale)
+    name = statistic if role == "statistic" else role
+    return Measurement(
+        id=f"{name}@{'.'.join(key)}",
+        statistic=statistic,
+        role=role,
+        levels=levels,
+        shape=grid.shape(levels),
+        l1=moves.l1,
+        l2_squared=moves.l2_squared,
+        scale=scale,
+        rho=rho,
+        epsilon=epsilon,
+        unit=declared.resolution if declared.kind == "sum" and role == "statistic" else Fraction(1),
+    )
+
+
+def _on_edition(chosen: tuple[Measurement, ...], canonical: Grid, grid: Grid) -> tuple[Measurement, ...]:
+    """The same measurements on an edition's own calendar; noise and sensitivities stay those of the series."""
+    measured: dict[tuple[str, str, Key], Measurement] = {}
+    for m in chosen:
+        levels = {d.name: _own_name(canonical[d.name], d, m.levels[d.name]) for d in grid.dimensions}
+        mark = (m.role, m.statistic, tuple(levels.values()))
+        if mark not in measured:  # two levels can be the same in a short period; the first, finer one, is measured
+            measured[mark] = m.model_copy(update={"levels": levels, "shape": grid.shape(levels)})
+    return tuple(measured.values())
+
+
+def _own_name(canonical: Dimension, own: Dimension, name: str) -> str:
+    return own.top.name if name not in {level.name for level in own.levels} or name == canonical.top.name else name
+
+
+def warnings(
+    release: Release, expected: tuple[ExpectedError, ...], measurements: tuple[Measurement, ...]
+) -> tuple[str, ...]:
+    """What whoever approves the plan should know."""
+    notes = [note for note in (cut_note(release, measurements),) if note]
+    ceilings: Mapping[str, float | None] = {t.id: t.ceiling for t in release.tables}
+    for e in expected:
+        ceiling = ceilings[e.table]
+        if ceiling is not None and e.margin_95 > ceiling and e.statistic in _first(release, e.table):
+            notes.append(f"{e.table}, {e.statistic}: the expected margin ±{e.margin_95:.3g} is above the ceiling ±{ceiling:g}.")
+        if e.relative is not None and e.relative > 1:
+            notes.append(f"{e.table}, {e.statistic}: the expected margin ±{e.margin_95:.3g} exceeds the mean, {e.prior_mean:.3g}.")
+    if any(e.prior_mean is None for e in expected):
+        notes.append(
+            "No size is guessed for some statistics, so the budget cannot be balanced by relative error. "
+            "Declare expected_total of the statistics or prior_mean of the tables."
+        )
+    return tuple(notes)
+
+
+def _first(release: Release, table: str) -> tuple[str, ...]:
+    return next(t.statistics for t in release.tables if t.id == table)
