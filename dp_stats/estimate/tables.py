@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dp_stats.catalogue.grid import Grid, LevelNames
 from dp_stats.catalogue.load import Catalogue
-from dp_stats.catalogue.models import Release, Statistic
+from dp_stats.catalogue.models import Release, Statistic, Table
 from dp_stats.estimate.consistent import make_consistent
 from dp_stats.estimate.cut import Correction, correction, cut_levels
 from dp_stats.estimate.derived import Source, derive, source_levels
@@ -105,7 +105,11 @@ def _whole_numbers(
     keys = {tuple(one.values()): lattice.key(one) for one in levels}
     if not keys:
         return {}
-    shrunken = shrink_targets(quantity, plan, list(keys.values())) if quantity.lowest == 0.0 else {}
+    shrunken = (
+        shrink_targets(quantity, list(keys.values()), _priors(quantity, plan, release))
+        if quantity.lowest == 0.0
+        else {}
+    )
     quantity.shrunken = frozenset(shrunken)
 
     def target(key: Key) -> Floats:
@@ -118,6 +122,20 @@ def _whole_numbers(
         signed=quantity.lowest < 0,
     )  # fmt: skip
     return {name: np.asarray(settled[key] * unit) for name, key in keys.items()}
+
+
+def _priors(quantity: Quantity, plan: Plan, release: Release) -> dict[Key, float]:
+    """The public guess of the mean cell of each published level, as the plan has it."""
+    levels = {table.id: quantity.fit.lattice.key(table.levels) for table in release.tables if _knows(quantity, table)}
+    return {
+        levels[e.table]: e.prior_mean
+        for e in plan.expected
+        if e.statistic == quantity.statistic.id and e.prior_mean is not None and e.table in levels
+    }
+
+
+def _knows(quantity: Quantity, table: Table) -> bool:
+    return quantity.statistic.id in table.statistics
 
 
 def _additive(source: Source, grid: Grid, levels: dict[str, str]) -> Estimate:
