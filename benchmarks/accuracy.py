@@ -28,10 +28,12 @@ from benchmarks.truth import Truth, catalogue_of, read_truth
 from dp_stats.catalogue import Catalogue
 from dp_stats.catalogue.grid import Grid
 from dp_stats.catalogue.models import Release
-from dp_stats.estimate import EditionEstimates, estimate
+from dp_stats.estimate import EditionEstimates, Estimate, estimate
 from dp_stats.plan import make_plan
 from dp_stats.plan.model import Plan
 from dp_stats.plan.noisy import NoisyMeasurements
+
+Floats = NDArray[np.float64]
 
 LOSSES: tuple[tuple[str, Fraction, Fraction | None], ...] = (
     ("pure ε = 0.25", Fraction(1, 4), None),
@@ -59,18 +61,19 @@ class Score:
         """Root-mean-square error over cells and seeds."""
         return float(np.sqrt(np.mean(self.squared)))
 
-    def add(self, value: NDArray[np.float64], lower: NDArray[np.float64], upper: NDArray[np.float64], truth: NDArray[np.float64]) -> None:
+    def add(self, estimate: Estimate, truth: Floats) -> None:
         """Count one seed's errors; cells without a value are left out."""
+        value, lower, upper = estimate.value, estimate.lower, estimate.upper
         known = ~np.isnan(value)
         error = np.abs(value - truth)[known]
         self.squared.append(float(np.mean(error**2)))
         self.absolute.append(float(np.median(error)))
-        self.relative.append(float(np.median((error / np.maximum(truth[known], 1.0)))))
+        self.relative.append(float(np.median(error / np.maximum(truth[known], 1.0))))
         self.covered.append(float(np.mean((lower <= truth)[known] & (truth <= upper)[known])))
         self.width.append(float(np.mean((upper - lower)[known]) / 2))
 
 
-def truths_of(truth: Truth, grid: Grid, release: Release) -> dict[tuple[str, str], NDArray[np.float64]]:
+def truths_of(truth: Truth, grid: Grid, release: Release) -> dict[tuple[str, str], Floats]:
     """(table, statistic) → true values."""
     leaves = truth.counts.reshape(grid.shape()).astype(np.float64)
     axis = [d.name for d in grid.dimensions].index("date")
@@ -87,7 +90,9 @@ def truths_of(truth: Truth, grid: Grid, release: Release) -> dict[tuple[str, str
     return found
 
 
-def separate_errors(release: Release, grid: Grid, epsilon: Fraction, delta: Fraction | None) -> Mapping[tuple[str, str], tuple[float, float]]:
+def separate_errors(
+    release: Release, grid: Grid, epsilon: Fraction, delta: Fraction | None
+) -> Mapping[tuple[str, str], tuple[float, float]]:
     """(table, statistic) → RMSE of unbiased noise with every table noised on its own, and with three of them."""
     kinds = [t.levels.get("date") for t in release.tables]
     base = {"area-day", "area-week-band", "all-day"} & {t.id for t in release.tables}
@@ -167,7 +172,7 @@ def run(
             e = estimates.tables[table][name]
             score = scores.setdefault((table, name), Score(float(true.mean())))
             score.nine, score.three = separate[table, name]
-            score.add(e.value, e.lower, e.upper, true)
+            score.add(e, true)
     facts["estimation seconds"] = max(seconds)
     facts["inconsistent or negative cells"] = wrong
     facts["peak memory GB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
@@ -177,13 +182,14 @@ def run(
 def report(title: str, scores: Mapping[tuple[str, str], Score], plan: Plan, facts: Mapping[str, float]) -> None:
     """Print one privacy loss's table."""
     print(f"\n## {title}\n")
-    print(f"{plan.mechanism}, measured:", "; ".join(f"{'×'.join(m.levels.values())} at scale {m.scale:.2f}" for m in plan.measurements))
+    measured = "; ".join(f"{'×'.join(m.levels.values())} at scale {m.scale:.2f}" for m in plan.measurements)
+    print(f"{plan.mechanism}, measured: {measured}")
     print("\n| statistic | mean | RMSE | RMSE / mean | median error | median relative | coverage | over nine | over three |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for (table, name), s in scores.items():
         print(
-            f"| {table} {name} | {s.mean:.1f} | {s.rmse:.2f} | {100 * s.rmse / s.mean:.2f} % | {np.mean(s.absolute):.2f} | "
-            f"{100 * np.mean(s.relative):.2f} % | {100 * np.mean(s.covered):.1f} % | {s.nine / s.rmse:.2f} | {s.three / s.rmse:.2f} |"
+            f"| {table} {name} | {s.mean:.1f} | {s.rmse:.2f} | {100 * s.rmse / s.mean:.2f} % | "
+            f"{np.mean(s.absolute):.2f} | {100 * np.mean(s.relative):.2f} % | {100 * np.mean(s.covered):.1f} % | {s.nine / s.rmse:.2f} | {s.three / s.rmse:.2f} |"
         )
     local = [s for (table, _), s in scores.items() if table.startswith("area")]
     for label, chosen in (("local statistics", local), ("all", list(scores.values()))):
@@ -219,7 +225,10 @@ def main() -> None:
         catalogue, release, grid = catalogue_of(truth, prior=prior, epsilon=epsilon, delta=delta)
         scores, plan, facts = run(catalogue, release, grid, truth, loss=(epsilon, delta), seeds=options.seeds)
         report(title, scores, plan, facts)
-        kept[title] = {f"{t} {n}": {"rmse": s.rmse, "mean": s.mean, "coverage": float(np.mean(s.covered))} for (t, n), s in scores.items()}
+        kept[title] = {
+            f"{table} {name}": {"rmse": s.rmse, "mean": s.mean, "coverage": float(np.mean(s.covered))}
+            for (table, name), s in scores.items()
+        }
     if options.json:
         options.json.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 

@@ -87,7 +87,9 @@ def read_truth(
     return Truth(counts, tuple(areas), regions, start, tuple(bands))
 
 
-def catalogue_of(truth: Truth, *, prior: Truth | float, epsilon: Fraction, delta: Fraction | None) -> tuple[Catalogue, Release, Grid]:
+def catalogue_of(
+    truth: Truth, *, prior: Truth | float, epsilon: Fraction, delta: Fraction | None
+) -> tuple[Catalogue, Release, Grid]:
     """A catalogue in memory that declares the nine tables, with prior means from another truth or a guess.
 
     Args:

@@ -14,6 +14,7 @@ from dp_stats.catalogue.models import Derived, Release, Statistic
 from dp_stats.errors import CatalogueError
 from dp_stats.estimate.intervals import around, interval, normal_quantile, ratio_interval
 from dp_stats.estimate.model import Estimate
+from dp_stats.estimate.persons import Persons
 from dp_stats.estimate.populations import population_of
 from dp_stats.estimate.quantiles import quantile_with_interval
 from dp_stats.estimate.quantity import Quantity
@@ -26,7 +27,7 @@ _LEAF_DAYS = {"day": 1, "week": 7, "4-week": 28}
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A measured additive statistic that others are derived from.
+    """A measured statistic that others are derived from.
 
     Attributes:
         statistic: its declaration.
@@ -35,7 +36,7 @@ class Source:
     """
 
     statistic: Statistic
-    quantity: Quantity
+    quantity: Quantity | Persons
     whole: Mapping[tuple[str, ...], Floats]
 
     def published(self, grid: Grid, levels: LevelNames) -> Floats:
@@ -183,7 +184,7 @@ def _running(derived: Derived, of: Source, grid: Grid, levels: dict[str, str]) -
     return _scaled(derived.id, of, levels, queries, value, missing)
 
 
-def _on_leaves(quantity: Quantity, dates: Dimension, window: Floats) -> Floats:
+def _on_leaves(quantity: Quantity | Persons, dates: Dimension, window: Floats) -> Floats:
     """Weights of the grid's leaves as weights of the leaves that the fit works on, which may be coarser."""
     group = dates.level(quantity.grid[dates.name].leaf.name).group
     return window[:, np.unique(group, return_index=True)[1]]

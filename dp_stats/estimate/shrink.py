@@ -9,7 +9,8 @@ The shrunken value is m + B·(y − m) with B = truth / (truth + v) (Efron and M
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,19 +30,19 @@ _SWEEPS = 5
 _BINS = 24
 
 
-def shrink_targets(quantity: Quantity, keys: Sequence[Key], prior: Mapping[Key, float]) -> dict[Key, Floats]:
+def shrink_targets(quantity: Quantity, keys: Sequence[Key], prior_total: float) -> dict[Key, Floats]:
     """Shrunken values of the levels for which the plan predicts that this is closer to the truth.
 
     Args:
         quantity: the statistic.
         keys: published levels (of ``quantity.fit.lattice``).
-        prior: public guess of the mean cell of a level, where there is one.
+        prior_total: public guess of the statistic's total.
     """
     lattice = quantity.fit.lattice
     chosen = {}
     for key in dict.fromkeys(keys):
         margins = margins_of(lattice, key)
-        if margins and key in prior and _worthwhile(quantity, key, margins, prior[key]):
+        if margins and _worthwhile(quantity, key, margins, prior_total / prod(lattice.shape(key))):
             chosen[key] = shrink(quantity, key, margins)
     return chosen
 

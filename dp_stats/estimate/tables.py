@@ -9,18 +9,20 @@ from numpy.typing import NDArray
 
 from dp_stats.catalogue.grid import Grid, LevelNames
 from dp_stats.catalogue.load import Catalogue
-from dp_stats.catalogue.models import Release, Statistic, Table
+from dp_stats.catalogue.models import Release, Statistic
 from dp_stats.estimate.consistent import make_consistent
 from dp_stats.estimate.cut import Correction, correction, cut_levels
 from dp_stats.estimate.derived import Source, derive, source_levels
-from dp_stats.estimate.intervals import around, interval, laplace_sum_quantile, normal_quantile, whole_numbers
+from dp_stats.estimate.intervals import around, interval, whole_numbers
 from dp_stats.estimate.lattice import Key
 from dp_stats.estimate.leastsquares import LeastSquares
 from dp_stats.estimate.model import EditionEstimates, Estimate
+from dp_stats.estimate.persons import Persons
 from dp_stats.estimate.quantity import Quantity
 from dp_stats.estimate.shrink import shrink_targets
 from dp_stats.plan.model import Plan
 from dp_stats.plan.noisy import NoisyMeasurements
+from dp_stats.plan.targets import prior_totals
 
 Floats = NDArray[np.float64]
 
@@ -39,11 +41,17 @@ def estimate(
     """
     quantities = fit_all(plan, grid=grid, release=release, noisy=noisy)
     levels = levels_needed(release, grid)
+    totals = prior_totals(grid, release)
     sources = {
-        name: Source(quantity.statistic, quantity, _whole_numbers(quantity, release, plan, levels[name]))
+        name: Source(quantity.statistic, quantity, _whole_numbers(quantity, levels[name], totals.get(name)))
         for name, quantity in quantities.items()
     }
-    statistics = {s.id: s for s in release.statistics}
+    for statistic in release.statistics:
+        if statistic.kind == "persons":
+            persons = Persons(
+                statistic, grid, [m for m in plan.measurements if m.statistic == statistic.id], noisy.values
+            )
+            sources[statistic.id] = Source(statistic, persons, persons.whole)
     derived = {d.id: d for d in release.derived}
     tables: dict[str, dict[str, Estimate]] = {}
     for table in release.tables:
@@ -54,10 +62,8 @@ def estimate(
                 built[name] = derive(
                     derived[name], grid=grid, release=release, catalogue=catalogue, levels=complete, sources=sources
                 )
-            elif statistics[name].kind == "persons":
-                built[name] = _persons(plan, name, grid, complete, noisy)
             else:
-                built[name] = _additive(sources[name], grid, complete)
+                built[name] = _measured(sources[name], grid, complete)
         tables[table.id] = built
     corrections = [q.correction for q in quantities.values() if q.correction is not None]
     return EditionEstimates(
@@ -98,18 +104,16 @@ def fit_all(plan: Plan, *, grid: Grid, release: Release, noisy: NoisyMeasurement
 
 
 def _whole_numbers(
-    quantity: Quantity, release: Release, plan: Plan, levels: list[dict[str, str]]
+    quantity: Quantity, levels: list[dict[str, str]], prior_total: float | None
 ) -> dict[tuple[str, ...], Floats]:
     """Whole numbers (of steps, for a sum) at every level, adding up; in the statistic's unit."""
     lattice, unit = quantity.fit.lattice, quantity.fit.unit
     keys = {tuple(one.values()): lattice.key(one) for one in levels}
     if not keys:
         return {}
-    shrunken = (
-        shrink_targets(quantity, list(keys.values()), _priors(quantity, plan, release))
-        if quantity.lowest == 0.0
-        else {}
-    )
+    shrunken: dict[Key, Floats] = {}
+    if quantity.lowest == 0.0 and prior_total is not None:
+        shrunken = shrink_targets(quantity, list(keys.values()), prior_total)
     quantity.shrunken = frozenset(shrunken)
 
     def target(key: Key) -> Floats:
@@ -124,40 +128,16 @@ def _whole_numbers(
     return {name: np.asarray(settled[key] * unit) for name, key in keys.items()}
 
 
-def _priors(quantity: Quantity, plan: Plan, release: Release) -> dict[Key, float]:
-    """The public guess of the mean cell of each published level, as the plan has it."""
-    levels = {table.id: quantity.fit.lattice.key(table.levels) for table in release.tables if _knows(quantity, table)}
-    return {
-        levels[e.table]: e.prior_mean
-        for e in plan.expected
-        if e.statistic == quantity.statistic.id and e.prior_mean is not None and e.table in levels
-    }
-
-
-def _knows(quantity: Quantity, table: Table) -> bool:
-    return quantity.statistic.id in table.statistics
-
-
-def _additive(source: Source, grid: Grid, levels: dict[str, str]) -> Estimate:
+def _measured(source: Source, grid: Grid, levels: dict[str, str]) -> Estimate:
     quantity = source.quantity
     value = source.published(grid, levels)
     unrounded = quantity.value(levels)
     error = np.sqrt(quantity.variance(levels))
     lower, upper = interval(unrounded, error, quantity.quantile(levels), low=quantity.lowest)
-    if source.statistic.kind == "count":
+    if source.statistic.kind != "sum":
         lower, upper = whole_numbers(lower, upper)
     lower, upper = around(value, lower, upper)
-    shrunken = quantity.fit.lattice.key(levels) in quantity.shrunken
+    shrunken = isinstance(quantity, Quantity) and quantity.fit.lattice.key(levels) in quantity.shrunken
     return Estimate(
         source.statistic.id, levels, value, unrounded, lower, upper, error, quantity.bounded(levels), shrunken
     )
-
-
-def _persons(plan: Plan, name: str, grid: Grid, levels: dict[str, str], noisy: NoisyMeasurements) -> Estimate:
-    measured = next(m for m in plan.measurements if m.statistic == name and grid.complete(m.levels) == levels)
-    unrounded = noisy.values[measured.id].reshape(measured.shape).astype(np.float64)
-    error = np.full(measured.shape, np.sqrt(measured.variance))
-    quantile = normal_quantile() if measured.epsilon is None else laplace_sum_quantile(1.0)
-    value = np.maximum(unrounded, 0.0)
-    lower, upper = whole_numbers(*interval(unrounded, error, quantile, low=0.0))
-    return Estimate(name, levels, value, unrounded, *around(value, lower, upper), error)
