@@ -18,7 +18,6 @@ from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Dataset, Derived, DimensionSpec, Release, Statistic
 from dp_stats.catalogue.periods import Period
 from dp_stats.estimate.model import CutEstimate, EditionEstimates
-from dp_stats.plan.model import Plan
 from dp_stats.publish.edition import (
     ApprovalFacts,
     BudgetFacts,
@@ -36,6 +35,7 @@ from dp_stats.publish.edition import (
     RevisionFacts,
     StatisticFacts,
     TableFacts,
+    utc,
 )
 from dp_stats.publish.guarantee import guarantee_facts
 
@@ -54,6 +54,8 @@ class BlockBudget(Protocol):
     def spent(self) -> Fraction: ...
     @property
     def remaining(self) -> Fraction: ...
+    @property
+    def delta(self) -> Fraction: ...
 
 
 class Approval(Protocol):
@@ -65,6 +67,8 @@ class Approval(Protocol):
     def decision(self) -> str: ...
     @property
     def reason(self) -> str: ...
+    @property
+    def at(self) -> datetime: ...
 
 
 class Account(Protocol):
@@ -119,7 +123,7 @@ def describe(
         revision=_revision(revision, reason),
         published=published,
         guarantee=guarantee_facts(plan, release, dataset, libraries=library_versions()),
-        budget=tuple(_budget(b, plan) for b in account.blocks if b.block in plan.blocks) if account else (),
+        budget=tuple(_budget(b) for b in account.blocks if b.block in plan.blocks) if account else (),
         quality=QualityFacts(
             cut=_cut(estimates.cut),
             expected=tuple(ExpectedFacts(**e.model_dump()) for e in plan.expected),
@@ -135,7 +139,7 @@ def describe(
         ),
         charges=tuple(account.charges) if account else (),
         approvals=tuple(
-            ApprovalFacts(approver=a.approver, decision=a.decision, reason=a.reason) for a in account.approvals
+            ApprovalFacts(approver=a.approver, decision=a.decision, reason=a.reason, when=utc(a.at)) for a in account.approvals
         )
         if account
         else (),
@@ -320,7 +324,7 @@ def _cut(cut: CutEstimate | None) -> CutFacts | None:
     )
 
 
-def _budget(block: BlockBudget, plan: Plan) -> BudgetFacts:
+def _budget(block: BlockBudget) -> BudgetFacts:
     from dp_stats.plan.accounting import epsilon_at
 
     return BudgetFacts(
@@ -328,9 +332,9 @@ def _budget(block: BlockBudget, plan: Plan) -> BudgetFacts:
         cap=block.cap,
         spent=block.spent,
         remaining=block.remaining,
-        epsilon_cap=epsilon_at(block.cap, plan.delta),
-        epsilon_spent=epsilon_at(block.spent, plan.delta) if block.spent else 0.0,
-        delta=plan.delta,
+        epsilon_cap=epsilon_at(block.cap, block.delta),
+        epsilon_spent=epsilon_at(block.spent, block.delta),
+        delta=block.delta,
     )
 
 

@@ -52,7 +52,7 @@ CASES = """id: cases-by-area
 title: Cases by area
 dataset: cases
 period: week
-start: 2021-02-15
+start: 2021-02-08
 schedule: "30 9 * * 4"
 settle_days: 3
 dimensions:
@@ -128,6 +128,7 @@ class Block:
     cap: Fraction
     spent: Fraction
     remaining: Fraction
+    delta: Fraction = Fraction(1, 10**6)
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,7 @@ class Decision:
     approver: str = "ada"
     decision: str = "approved"
     reason: str = "of public benefit"
+    at: datetime = datetime(2021, 1, 4, tzinfo=UTC)
 
 
 @dataclass(frozen=True)

@@ -152,7 +152,8 @@ def test_csv_of_no_rows_is_its_header() -> None:
 
 def test_csv_and_parquet_hold_the_same(sample: Any) -> None:
     rows = table_of(sample, "area-week-age")
-    text = pd.read_csv(io.BytesIO(csv_bytes(rows)), keep_default_na=False, na_values={"value": "", "lower_95": "", "upper_95": "", "value_unrounded": ""})
+    empty = {name: "" for name in ("value", "lower_95", "upper_95", "value_unrounded")}
+    text = pd.read_csv(io.BytesIO(csv_bytes(rows)), keep_default_na=False, na_values=empty)
     binary = pq.read_table(io.BytesIO(parquet_bytes(rows))).to_pandas()
     for name in ("value", "lower_95", "upper_95", "value_unrounded"):
         assert np.array_equal(text[name], binary[name], equal_nan=True)

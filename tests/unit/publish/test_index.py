@@ -1,0 +1,225 @@
+"""What speaks of all editions: catalogue, feeds, calendar, register and API, checked with the tools that read them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import feedparser
+import pyarrow.parquet as pq
+import pytest
+import rdflib
+
+from dp_stats.catalogue.periods import parse_period
+from dp_stats.publish import retract
+from dp_stats.publish.api import slug
+from dp_stats.publish.feeds import due_at
+from dp_stats.publish.index import refresh_index
+from dp_stats.publish.registers import short_title
+
+BASE = "https://statistics.example.org"
+
+
+@pytest.fixture
+def public(make_sample: Callable[..., Any], costs: Any, tmp_path: Path) -> Path:
+    for week in (7, 8):
+        published = datetime(2021, 2, 11 + week, 9, 30, tzinfo=UTC)
+        make_sample(period=f"2021-W{week:02d}", seed=week).publish(tmp_path, published=published)
+    costs.publish(tmp_path, published=datetime(2021, 2, 1, 9, 30, tzinfo=UTC))
+    refresh_index(tmp_path, base_url=BASE)
+    return tmp_path
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_nothing_is_written_again_when_nothing_has_changed(public: Path) -> None:
+    assert refresh_index(public, base_url=BASE) == 0
+
+
+def test_the_catalogue_is_linked_data_with_a_dataset_per_release(public: Path) -> None:
+    graph = rdflib.Graph().parse(public / "catalog.jsonld", format="json-ld")
+    dcat, dct = rdflib.Namespace("http://www.w3.org/ns/dcat#"), rdflib.DCTERMS
+    datasets = set(graph.subjects(rdflib.RDF.type, dcat.Dataset))
+    assert {str(graph.value(d, dct.identifier)) for d in datasets} == {"cases-by-area", "costs-by-sex"}
+    addresses = {str(o) for o in graph.objects(None, dcat.downloadURL)}
+    assert f"{BASE}/cases-by-area/2021-W08/r1/area-day.csv" in addresses
+    assert all(a.startswith(f"{BASE}/") for a in addresses)
+    assert all(len(str(graph.value(d, dct.title))) <= 65 for d in datasets)
+    for distribution in graph.subjects(rdflib.RDF.type, dcat.Distribution):
+        path = str(graph.value(distribution, dcat.downloadURL)).removeprefix(f"{BASE}/")
+        assert int(graph.value(distribution, dcat.byteSize)) == (public / path).stat().st_size
+
+
+def test_titles_in_the_catalogue_are_cut_between_words() -> None:
+    assert short_title("Short") == "Short"
+    cut = short_title("Confirmed cases of several notifiable infectious diseases by local authority and week")
+    assert cut == "Confirmed cases of several notifiable infectious diseases by…"
+    assert len(cut) <= 65
+
+
+def test_the_feed_lists_editions_newest_first(public: Path) -> None:
+    parsed = feedparser.parse((public / "feed.atom").read_bytes())
+    assert not parsed.bozo
+    assert parsed.version == "atom10"
+    assert [e.title for e in parsed.entries] == [
+        "New: Cases by area, 22 to 28 February 2021",
+        "New: Cases by area, 15 to 21 February 2021",
+        "New: Costs by sex, 2021",
+    ]
+    assert parsed.entries[0].link == f"{BASE}/cases-by-area/2021-W08/r1/"
+    assert len({e.id for e in parsed.entries}) == 3
+    assert len(feedparser.parse((public / "costs-by-sex/feed.atom").read_bytes()).entries) == 1
+
+
+def test_revisions_and_retractions_reach_feed_log_and_catalogue(
+    public: Path, make_sample: Callable[..., Any]
+) -> None:
+    make_sample(period="2021-W08", seed=80).publish(
+        public, revision=2, reason="Late reports", published=datetime(2021, 3, 2, 9, 30, tzinfo=UTC)
+    )
+    when = datetime(2021, 3, 3, 9, 30, tzinfo=UTC)
+    retract(public, "cases-by-area/2021-W07", revision=1, reason="Wrong opt-out list", when=when)
+    refresh_index(public, base_url=BASE)
+    entries = feedparser.parse((public / "feed.atom").read_bytes()).entries
+    assert [e.title.partition(":")[0] for e in entries] == ["Withdrawn", "Revised", "New", "New", "New"]
+    assert entries[0].summary == "Wrong opt-out list"
+    assert entries[1].summary.startswith("Late reports Values changed: ")
+    log = read(public / "corrections.json")
+    assert [(c["kind"], c["costs_budget"]) for c in log] == [("retraction", False), ("unscheduled", True)]
+    assert log[1]["superseded"] == "cases-by-area/2021-W08/r1"
+    assert "2021-W08/r2/" in (public / "catalog.jsonld").read_text()
+
+
+def test_the_calendar_shows_twelve_months_of_weekly_editions(public: Path) -> None:
+    planned = read(public / "calendar.json")
+    assert planned[0]["period"] == "2021-W09"
+    assert planned[0]["when"] == "2021-03-11T09:30:00+00:00"
+    assert 50 <= len(planned) <= 53
+    assert {p["release"] for p in planned} == {"cases-by-area"}
+
+
+def test_an_edition_is_due_at_the_first_scheduled_moment_after_it_has_settled() -> None:
+    week = parse_period("2021-W07")  # ends on Sunday 21 February
+    thursday = "30 9 * * 4"
+    assert due_at(week, schedule=thursday, settle_days=3) == datetime(2021, 2, 25, 9, 30, tzinfo=UTC)
+    assert due_at(week, schedule=thursday, settle_days=4) == datetime(2021, 3, 4, 9, 30, tzinfo=UTC)
+
+
+def test_a_declared_release_without_editions_is_in_the_calendar(public: Path, catalogue: Any) -> None:
+    release = catalogue.release("cases-by-area").model_copy(update={"id": "new", "title": "New, and; odd"})
+    refresh_index(public, base_url=BASE, releases=[release])
+    planned = [p for p in read(public / "calendar.json") if p["release"] == "new"]
+    assert planned[0]["period"] == "2021-W07"
+
+
+def test_the_calendar_can_be_subscribed_to(public: Path, catalogue: Any) -> None:
+    release = catalogue.release("cases-by-area").model_copy(update={"id": "new", "title": "Name; with, odd signs " + "é" * 40})
+    refresh_index(public, base_url=BASE, releases=[release])
+    text = (public / "calendar.ics").read_bytes()
+    lines = text.split(b"\r\n")
+    assert lines[0] == b"BEGIN:VCALENDAR"
+    assert lines[-2:] == [b"END:VCALENDAR", b""]
+    assert all(len(line) <= 75 for line in lines)
+    unfolded = text.decode().replace("\r\n ", "")
+    assert "SUMMARY:Name\\; with\\, odd signs " + "é" * 40 + ": 15 to 21 February 2021" in unfolded
+    assert unfolded.count("BEGIN:VEVENT") == len(read(public / "calendar.json"))
+
+
+def test_the_register_says_who_uses_what_for_what_as_json_and_csv(public: Path) -> None:
+    uses = read(public / "register.json")
+    lines = list(csv.DictReader(io.StringIO((public / "register.csv").read_text(encoding="utf-8"), newline="")))
+    assert [u["release"] for u in uses] == [line["release"] for line in lines] == ["cases-by-area", "costs-by-sex"]
+    first = uses[0]
+    assert first["lead_organisation"] == "Example Health Agency"
+    assert first["legal_basis"] == "Health Protection Act"
+    assert first["opt_outs_applied"] is True
+    assert lines[0]["opt_outs_applied"] == "yes"
+    assert first["approvals"] == "ada: approved 2021-01-04T00:00:00Z"
+    assert first["rho_remaining"] == "2021: 0.75"
+    assert first["latest_published"] == "2021-02-19T09:30:00Z"
+
+
+def test_the_api_can_be_walked_from_its_root_to_a_value(public: Path) -> None:
+    def follow(link: str) -> Any:
+        return read(public / link.removeprefix(f"{BASE}/"))
+
+    place = read(public / "api" / "index.json")
+    seen = []
+    for step, choice in (
+        ("themes", "health"),
+        ("sub_themes", "infectious-disease"),
+        ("topics", "cases-by-area"),
+        ("geography_types", "ltla"),
+        ("geographies", "A2"),
+        ("metrics", "cases"),
+        ("tables", "area-day"),
+    ):
+        found = next(item for item in place[step] if item["name"] == choice)
+        seen.append(found.get("title"))
+        place = follow(found["link"])
+    assert seen[:4] == ["Health", "Infectious disease", "Cases by area", None]
+    assert seen[4:] == ['The "Vale" of Ynys Môn', "Confirmed cases", "Daily cases by area"]
+    assert place["geography"] == 'The "Vale" of Ynys Môn'
+    assert place["count"] == 14
+    assert place["complete"] is True
+    assert place["data"]["date"][0] == "2021-02-15"
+    assert place["data"]["date"][-1] == "2021-02-28"
+
+
+def test_the_api_holds_the_published_values(public: Path) -> None:
+    leaf = read(
+        public / "api/themes/health/sub_themes/infectious-disease/topics/cases-by-area/geography_types/ltla"
+        "/geographies/A3/metrics/rate/area-week-age.json"
+    )
+    expected: dict[str, list[Any]] = {"value": [], "status": [], "age_code": []}
+    for week in ("2021-W07", "2021-W08"):
+        rows = pq.read_table(public / f"cases-by-area/{week}/r1/area-week-age.parquet").to_pylist()
+        for row in rows:
+            if row["metric"] == "rate" and row["geography_code"] == "A3":
+                for name, values in expected.items():
+                    values.append(row[name])
+    assert {name: leaf["data"][name] for name in expected} == expected
+
+
+def test_the_api_of_a_release_without_areas_has_one_place(public: Path) -> None:
+    leaf = read(
+        public / "api/themes/economy/sub_themes/economy/topics/costs-by-sex/geography_types/all/geographies/all"
+        "/metrics/mean-cost/by-sex.json"
+    )
+    assert leaf["data"]["sex_code"] == ["F", "M"]
+    assert leaf["data"]["value"][1] is None
+
+
+def test_a_leaf_of_the_api_goes_back_a_bounded_time_and_says_so(public: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dp_stats.publish.api.MOST_ROWS", 7)
+    refresh_index(public, base_url=BASE)
+    leaf = read(
+        public / "api/themes/health/sub_themes/infectious-disease/topics/cases-by-area/geography_types/ltla"
+        "/geographies/A2/metrics/cases/area-day.json"
+    )
+    assert leaf["editions"] == ["cases-by-area/2021-W08/r1"]
+    assert leaf["complete"] is False
+
+
+def test_restricted_editions_are_in_none_of_them(public: Path, sample: Any) -> None:
+    sample.release = sample.release.model_copy(update={"id": "secret-plan", "audience": "restricted"})
+    sample.catalogue = sample.catalogue.with_release(sample.release)
+    sample.publish(public)
+    refresh_index(public, base_url=BASE)
+    for path in public.rglob("*"):
+        if path.is_file() and "secret-plan" not in path.relative_to(public).parts:
+            assert b"secret-plan" not in path.read_bytes(), path
+
+
+def test_segments_of_a_path_are_plain() -> None:
+    assert slug("Infectious disease") == "infectious-disease"
+    assert slug("E06000001") == "E06000001"
+    assert slug("../Ynys Môn/") == "ynys-mon"
+    assert slug("§") == "x"
