@@ -140,6 +140,7 @@ def pull(edition: str, *, revision: int = 1, settings: Settings | None = None) -
         SourceError, OptOutError: the source or the opt-out list cannot be read as declared.
     """
     from dp_stats.secure.pull import pull as pull_snapshot
+    from dp_stats.secure.staging import staging_folder
 
     run = open_run(edition, revision=revision, settings=settings)
     if not is_due(run.release, run.period, datetime.now(UTC).date()):
@@ -148,9 +149,8 @@ def pull(edition: str, *, revision: int = 1, settings: Settings | None = None) -
         )
     if _stored(run) is not None:
         return {"edition": edition, "revision": revision, "snapshot": "not needed: already measured"}
-    snapshot = pull_snapshot(
-        run.dataset, catalogue=run.catalogue, period=run.period, folder=run.staging, settings=run.settings
-    )
+    folder = staging_folder(run.settings.secure, release=run.release.id, period=run.period.label, revision=revision)
+    snapshot = pull_snapshot(run.dataset, catalogue=run.catalogue, period=run.period, folder=folder, settings=run.settings)
     return {"edition": edition, "revision": revision, "snapshot": snapshot.digest}
 
 
