@@ -7,11 +7,11 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+
+import httpx
 
 # No triggerer: approvals wait without one. No log server: it would listen on every interface.
 PROCESSES = {
@@ -54,7 +54,7 @@ class LocalAirflow:
     def start(self, name: str) -> subprocess.Popen[bytes]:
         """Start one process, in a group of its own so that its children end with it."""
         with (self.folder / f"{name}.log").open("ab") as log:
-            self.running[name] = subprocess.Popen(
+            self.running[name] = subprocess.Popen(  # noqa: S603  our own fixed commands
                 [sys.executable, "-m", "airflow", *PROCESSES[name]],
                 env=self.environment,
                 stdout=log,
@@ -82,9 +82,8 @@ class LocalAirflow:
 
     def _healthy(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/api/v2/monitor/health", timeout=5) as answer:
-                health = answer.read().decode()
-        except (urllib.error.URLError, OSError):
+            health = httpx.get(f"{self.url}/api/v2/monitor/health", timeout=5).text
+        except httpx.HTTPError:
             return False
         return health.count('"healthy"') >= 3 and '"unhealthy"' not in health
 
@@ -110,7 +109,7 @@ class LocalAirflow:
         self.running.clear()
 
     def _airflow(self, *arguments: str) -> None:
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603  our own fixed commands
             [sys.executable, "-m", "airflow", *arguments],
             env=self.environment,
             capture_output=True,

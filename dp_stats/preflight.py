@@ -1,0 +1,202 @@
+"""What people see before anything is spent: cost, budget, expected accuracy, and what is free instead.
+
+A card is made from the catalogue, the ledger and published editions; no row is read. Custodians decide
+on the card's plan hash and on the budget it shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from dp_stats.catalogue import Catalogue, Dataset, Grid, Release, parse_period
+from dp_stats.catalogue.codes import CodeList
+from dp_stats.errors import CatalogueError
+from dp_stats.free import FreeAnswer, free_answers
+from dp_stats.ledger import Ledger
+from dp_stats.ledger.amounts import epsilon as epsilon_of
+from dp_stats.ledger.records import Quote
+from dp_stats.plan import ExpectedError, Plan, make_plan
+from dp_stats.requests import LARGEST_EPSILON, Question, make_release, period_of_request
+from dp_stats.settings import Settings
+
+SMALLEST_EPSILON = Fraction(1, 1000)
+UNRELIABLE = 0.2
+"""As in publication: a standard error above this share of the value is flagged."""
+NORMAL_95 = 1.959963984540054
+
+
+@dataclass(frozen=True)
+class BlockLine:
+    """One block's budget as ε at the dataset's δ: its cap, what is left now, and what would be left after."""
+
+    block: str
+    cap: float
+    before: float
+    after: float
+
+
+@dataclass(frozen=True)
+class Card:
+    """Everything a custodian or an analyst should know before a request is measured.
+
+    Attributes:
+        shown: remaining ρ per block, exactly, as the approval records it.
+        unreliable: expected share of cells flagged as unreliable; None if nobody guessed their size.
+        approvers: users who must approve (empty: below the dataset's allowance, or already paid).
+        refusals: why the budget does not allow it; empty if it does.
+    """
+
+    release: Release
+    dataset: Dataset
+    plan: Plan
+    quote: Quote
+    blocks: tuple[BlockLine, ...]
+    unreliable: float | None
+    free: tuple[FreeAnswer, ...]
+    approvers: tuple[str, ...]
+
+    @property
+    def edition(self) -> str:
+        """``release/period``."""
+        return self.plan.edition
+
+    @property
+    def shown(self) -> Mapping[str, Fraction]:
+        """Remaining ρ of every block, exactly."""
+        return {state.block: state.remaining for state in self.quote.before}
+
+    @property
+    def refusals(self) -> tuple[str, ...]:
+        """Why the budget does not allow it."""
+        return self.quote.refusals
+
+    @property
+    def privacy_sentence(self) -> str:
+        """What the public will read about privacy."""
+        unit = self.dataset.privacy_unit
+        span = "in their whole life" if unit.per == "lifetime" else f"in any one {unit.per}"
+        strength = (
+            f"ε = {float(self.plan.pure_epsilon):.3g}"
+            if self.plan.pure_epsilon is not None
+            else f"ε = {self.plan.epsilon:.3g} at δ = {float(self.plan.delta):.0e}"
+        )
+        rows = f"{self.plan.contribution_rows} record{'s' if self.plan.contribution_rows > 1 else ''}"
+        return (
+            f"Random noise was added so that nobody can tell from these figures whether any one {unit.name} is in the "
+            f"records, whatever else they know: everything a {unit.name} has {span} is protected with {strength} "
+            f"(at most {rows} of a {unit.name} count)."
+        )
+
+
+def make_card(release: Release, catalogue: Catalogue, settings: Settings, *, ledger: Ledger | None = None) -> Card:
+    """The card of an ad hoc release as things stand now; writes nothing."""
+    dataset = catalogue.datasets[release.dataset]
+    known = catalogue.with_release(release)
+    period = known.period(release, period_of_request(release))
+    plan = make_plan(known, release, period)
+    ledger = ledger or Ledger.open(settings.ledger_url)
+    by = release.requested_by or ""
+    quote = ledger.quote(plan, dataset=dataset, category="adhoc", requested_by=by)
+    needed = not quote.free and plan.rho > dataset.budget.no_approval_below
+    return Card(
+        release=release,
+        dataset=dataset,
+        plan=plan,
+        quote=quote,
+        blocks=tuple(
+            BlockLine(
+                state.block,
+                cap=epsilon_of(state.cap, state.delta),
+                before=epsilon_of(state.remaining, state.delta),
+                after=epsilon_of(max(Fraction(0), quote.remaining_after[state.block]), state.delta),
+            )
+            for state in quote.before
+        ),
+        unreliable=unreliable_share(plan, known, release, known.grid(release, period)),
+        free=free_answers(release, catalogue, settings, ledger),
+        approvers=tuple(person.user or person.name for person in dataset.custodians) if needed else (),
+    )
+
+
+def epsilon_for(question: Question, catalogue: Catalogue, *, requested_by: str) -> Fraction:
+    """The smallest privacy loss at which a typical value's 95 % margin is no more than the question asks.
+
+    Margins fall as ε rises. The answer has three digits and is at most three per cent too large.
+
+    Raises:
+        CatalogueError: no allowed privacy loss gives that accuracy; the message says what the largest gives.
+    """
+    if question.epsilon is not None:
+        return Fraction(str(question.epsilon))
+    assert question.margin is not None
+    wanted = question.margin
+
+    def margin(epsilon: Fraction) -> float:
+        release = make_release(question, catalogue, requested_by=requested_by, epsilon=epsilon)
+        plan = make_plan(catalogue.with_release(release), release, parse_period(question.period))
+        return max(e.margin_95 for e in plan.expected)
+
+    high = Fraction(str(LARGEST_EPSILON))
+    best = margin(high)
+    if best > wanted:
+        raise CatalogueError(
+            f"margin: ±{wanted:g} cannot be reached; the largest privacy loss allowed, ε = {LARGEST_EPSILON:g}, gives "
+            f"±{best:.3g}. Ask for a coarser breakdown, a longer period or a larger margin."
+        )
+    # Noise scales are nearly proportional to 1/ε, so each guess corrects the last by the ratio it missed.
+    guess, reached = high, best
+    for _ in range(8):
+        guess = min(high, max(SMALLEST_EPSILON, _rounded(guess * Fraction(reached / wanted))))
+        reached = margin(guess)
+        if 0.97 * wanted <= reached <= wanted or (reached <= wanted and guess == SMALLEST_EPSILON):
+            return guess
+    while reached > wanted:
+        guess = min(high, _rounded(guess * Fraction(103, 100)))
+        reached = margin(guess)
+    return guess
+
+
+def _rounded(value: Fraction) -> Fraction:
+    """Three significant digits, upwards, so that the text of ε is short and exact."""
+    digits = 3 - len(str(int(value))) if value >= 1 else 3 + len(str(int(1 / value))) - 1
+    step = Fraction(10) ** digits
+    return Fraction(-int(-value * step // 1), 1) / step
+
+
+def unreliable_share(plan: Plan, catalogue: Catalogue, release: Release, grid: Grid) -> float | None:
+    """Expected share of published cells whose standard error is above a fifth of their value.
+
+    Sizes of cells are guessed from public facts only: the expected total, spread over areas by population
+    and evenly over everything else. None if no total is declared.
+    """
+    flagged = cells = 0
+    for expected in plan.expected:
+        if expected.prior_mean is None:
+            return None
+        sizes = _guessed_sizes(expected, catalogue, release, grid)
+        flagged += int((expected.margin_95 / NORMAL_95 > UNRELIABLE * sizes).sum())
+        cells += sizes.size
+    return flagged / cells if cells else None
+
+
+def _guessed_sizes(expected: ExpectedError, catalogue: Catalogue, release: Release, grid: Grid) -> np.ndarray:
+    table = next(t for t in release.tables if t.id == expected.table)
+    assert expected.prior_mean is not None
+    sizes = np.full(1, expected.prior_mean * expected.cells)
+    for dimension in grid.dimensions:
+        level = dimension.level(grid.complete(table.levels)[dimension.name])
+        codes = catalogue.code_list_of(release, dimension.name)
+        shares = np.bincount(level.group, weights=_leaf_shares(codes, len(dimension)), minlength=len(level.codes))
+        sizes = np.outer(sizes, shares).ravel()
+    return sizes
+
+
+def _leaf_shares(codes: CodeList | None, leaves: int) -> np.ndarray:
+    if codes is None or "population" not in codes.header:
+        return np.full(leaves, 1 / leaves)
+    people = np.nan_to_num(np.array([*codes.numbers("population"), 0.0][:leaves]))
+    return people / people.sum() if people.sum() > 0 else np.full(leaves, 1 / leaves)
