@@ -1,0 +1,167 @@
+"""Every custodian asked must have approved this very plan, seeing the budget as it is, and in time."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from ledger_world import Clock, dataset, new_ledger, plan, reserve
+
+from dp_stats.errors import ApprovalError, LedgerError
+from dp_stats.ledger import Ledger, Reservation, approvers_needed
+
+BOTH = ("custodian", "council")
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, clock: Clock) -> Ledger:
+    return new_ledger(tmp_path, clock)
+
+
+def approve(
+    ledger: Ledger,
+    *approvers: str,
+    left: str = "0.02",
+    decision: str = "approved",
+    hours: float = 24,
+    at: datetime | None = None,
+) -> None:
+    for approver in approvers:
+        ledger.approve(
+            plan().hash,
+            approver,
+            decision,  # type: ignore[arg-type]
+            "seen",
+            (at or Clock().now) + timedelta(hours=hours),
+            {"2021": left},
+        )
+
+
+def ask(ledger: Ledger, requested_by: str = "analyst", approvers: tuple[str, ...] = BOTH) -> Reservation:
+    return reserve(ledger, plan(), category="adhoc", requested_by=requested_by, required_approvers=approvers)
+
+
+def test_nothing_is_reserved_until_all_custodians_have_approved(ledger: Ledger) -> None:
+    with pytest.raises(ApprovalError, match="custodian has not decided"):
+        ask(ledger)
+    approve(ledger, "custodian")
+    with pytest.raises(ApprovalError, match="council has not decided"):
+        ask(ledger)
+    approve(ledger, "council")
+    assert ask(ledger).approvers == BOTH
+    assert [a.approver for a in ledger.approvals(plan().hash)] == list(BOTH)
+
+
+def test_an_approval_of_another_plan_does_not_count(ledger: Ledger) -> None:
+    approve(ledger, *BOTH)
+    with pytest.raises(ApprovalError):
+        reserve(ledger, plan(variant="other"), requested_by="analyst", required_approvers=BOTH)
+
+
+def test_a_later_refusal_withdraws_an_approval(ledger: Ledger) -> None:
+    approve(ledger, *BOTH)
+    approve(ledger, "council", decision="refused")
+    with pytest.raises(ApprovalError, match="council has refused"):
+        ask(ledger)
+    assert not ledger.charges()
+
+
+def test_a_decision_that_timed_out_is_recorded_and_does_not_count(ledger: Ledger) -> None:
+    approve(ledger, "custodian")
+    approve(ledger, "council", decision="expired")
+    with pytest.raises(ApprovalError, match="let it expire"):
+        ask(ledger)
+
+
+def test_an_approval_expires(ledger: Ledger, clock: Clock) -> None:
+    approve(ledger, *BOTH, hours=1)
+    clock.forward(hours=2)
+    with pytest.raises(ApprovalError, match="has expired"):
+        ask(ledger)
+
+
+@pytest.mark.parametrize("how", ["expired", "refused"])
+def test_an_approval_must_still_hold_when_the_budget_is_spent(ledger: Ledger, clock: Clock, how: str) -> None:
+    approve(ledger, *BOTH, hours=1)
+    made = ask(ledger)
+    if how == "expired":
+        clock.forward(hours=2)
+    else:
+        approve(ledger, "council", decision="refused")
+    with pytest.raises(ApprovalError):
+        ledger.spend(made)
+    with pytest.raises(ApprovalError):
+        ask(ledger)
+    assert ledger.void(made, "no longer approved").state == "void"
+
+
+def test_a_stored_edition_is_found_again_after_its_approval_has_expired(ledger: Ledger, clock: Clock) -> None:
+    approve(ledger, *BOTH, hours=1)
+    made = ask(ledger)
+    ledger.spend(made)
+    ledger.store(made, b"noisy")
+    clock.forward(days=400)
+    assert ask(ledger).state == "stored"
+
+
+@pytest.mark.parametrize("name", ["custodian", "Custodian", " CUSTODIAN "])
+def test_nobody_approves_their_own_request(ledger: Ledger, name: str) -> None:
+    approve(ledger, *BOTH)
+    with pytest.raises(ApprovalError, match="asked for it"):
+        ask(ledger, requested_by=name)
+
+
+def test_an_approval_is_bound_to_the_budget_that_was_shown(ledger: Ledger) -> None:
+    approve(ledger, *BOTH)
+    reserve(ledger, plan("2021-W30", release="other"))
+    with pytest.raises(ApprovalError, match="another budget for block 2021"):
+        ask(ledger)
+    approve(ledger, *BOTH, left=str(ledger.blocks()[0].remaining))
+    assert ask(ledger).state == "reserved"
+
+
+def test_an_approval_that_did_not_show_a_block_does_not_count(ledger: Ledger) -> None:
+    wide = plan("2021-W53", blocks=["2021", "2022"])
+    expires = Clock().now + timedelta(days=1)
+    ledger.approve(wide.hash, "custodian", "approved", "", expires, {"2021": Fraction("0.02")})
+    with pytest.raises(ApprovalError, match="2022"):
+        reserve(ledger, wide, requested_by="analyst", required_approvers=["custodian"])
+
+
+def test_one_approval_does_not_pay_for_a_second_revision(ledger: Ledger) -> None:
+    approve(ledger, *BOTH)
+    made = ask(ledger)
+    ledger.spend(made)
+    ledger.store(made, b"noisy")
+    with pytest.raises(ApprovalError, match="another budget"):
+        reserve(
+            ledger, plan(), revision=2, reason="again", category="adhoc", requested_by="analyst", required_approvers=BOTH
+        )
+
+
+def test_an_approval_needs_an_end_and_a_budget(ledger: Ledger) -> None:
+    now = Clock().now
+    for expires in (None, now, now - timedelta(1), datetime(2030, 1, 1)):  # noqa: DTZ001
+        with pytest.raises(ApprovalError, match="expires"):
+            ledger.approve(plan().hash, "custodian", "approved", "", expires, {"2021": "0.02"})
+    with pytest.raises(ApprovalError, match="shown"):
+        ledger.approve(plan().hash, "custodian", "approved", "", now + timedelta(1), {})
+    with pytest.raises(LedgerError, match="exact"):
+        ledger.approve(plan().hash, "custodian", "approved", "", now + timedelta(1), {"2021": 0.02})  # type: ignore[dict-item]
+    ledger.approve(plan().hash, "custodian", "refused", "too much", None, {})
+    ledger.verify()
+
+
+def test_all_custodians_approve_ad_hoc_releases_that_cost_more_than_the_allowance() -> None:
+    allowed = dataset(rho="0.02", no_approval_below="0.001")
+    assert approvers_needed(allowed, rho=Fraction("0.001"), category="adhoc") == BOTH
+    assert approvers_needed(allowed, rho=Fraction("0.0009"), category="adhoc") == ()
+    assert approvers_needed(allowed, rho=Fraction(1), category="scheduled") == ()
+    assert approvers_needed(dataset(), rho=Fraction(1, 10**9), category="adhoc") == BOTH
