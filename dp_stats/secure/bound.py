@@ -1,0 +1,166 @@
+"""The contribution bound: at most k rows of a person in a block, chosen by that person's own rows alone.
+
+Which rows stay is decided by a keyed hash of the row itself. Nobody else's data enters the choice, so
+removing a person leaves everyone else's kept rows as they were; and without the key nobody can word a
+row so that it is kept. Identical rows are interchangeable: ``row_number`` counts off as many as may stay,
+which a threshold on the hash would not.
+
+Most people are within the bound, so the bound is computed by *subtracting what is dropped*: only the rows
+of persons who may exceed it are numbered, and every table is the table of all rows minus the table of the
+dropped ones.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from dp_stats.catalogue.grid import Grid
+from dp_stats.catalogue.periods import Period
+from dp_stats.secure.calendar import day_index
+from dp_stats.secure.engines import engine_of, fast_hash, held
+from dp_stats.secure.rows import BLOCK, DAY, PERSON, Rows
+
+KEPT, COUNTED, MARKED = "kept", "cut_counted", "cut_marked"
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What one person may contribute in one block.
+
+    Attributes:
+        rows: most rows that count (k). one_per_cell: also at most one in each leaf cell of the grid.
+        cut_rows: most cut rows that are counted as cut.
+        key: secret text that the choice of rows depends on.
+    """
+
+    rows: int
+    one_per_cell: bool
+    cut_rows: int
+    key: str
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """Rows with the bound applied.
+
+    Attributes:
+        rows: every row that may count, bounded or not.
+        crowded: all rows of the persons who may exceed the bound, with ``kept`` (it counts), ``cut_counted``
+            (it is dropped and counted as a cut row) and ``cut_marked`` (it stands for its person among the cut persons).
+    """
+
+    rows: Rows
+    crowded: ir.Table
+
+
+def apply_bound(
+    backend: ibis.BaseBackend,
+    rows: Rows,
+    bound: Bound,
+    *,
+    grid: Grid,
+    period: Period,
+    allowances: ir.Table | None = None,
+    count_cut: bool = True,
+) -> Bounded:
+    """Number the rows of crowded persons and mark which of them count.
+
+    Args:
+        allowances: what is left to persons who already contributed to other editions: columns ``person``,
+            ``block``, ``rows_left``, ``cut_left``, ``mark_left`` (0 or 1). Everyone else has the full bound.
+        count_cut: number the dropped rows, too (columns ``cut_counted`` and ``cut_marked``).
+    """
+    crowded = _crowded(backend, rows, most=1 if bound.one_per_cell else bound.rows, allowances=allowances)
+    left: dict[str, ir.Value] = {
+        "rows_left": ibis.literal(bound.rows),
+        "cut_left": ibis.literal(bound.cut_rows),
+        "mark_left": ibis.literal(1),
+    }
+    if allowances is not None:
+        crowded = crowded.left_join(allowances, [PERSON, BLOCK]).drop(f"{PERSON}_right", f"{BLOCK}_right")
+        left = {name: crowded[name].fill_null(full) for name, full in left.items()}
+    crowded = crowded.mutate(choice=fast_hash(backend, _row_text(crowded, rows, bound.key)), **left)
+    person = [PERSON, BLOCK] if len(rows.blocks) > 1 else [PERSON]
+    order = ["choice"]
+    if bound.one_per_cell:
+        crowded, cell = _with_cells(crowded, rows, grid, period)
+        in_cell = ibis.window(group_by=[*person, *cell], order_by="choice")
+        crowded = crowded.mutate(twin=ibis.row_number().over(in_cell) > 0)
+        order = ["twin", "choice"]
+    number = ibis.row_number().over(ibis.window(group_by=person, order_by=order))
+    within = number < crowded["rows_left"]
+    crowded = crowded.mutate(kept=within & ~crowded["twin"] if bound.one_per_cell else within)
+    columns = dict.fromkeys([PERSON, BLOCK, *rows.content, KEPT])
+    if count_cut:
+        number = ibis.row_number().over(ibis.window(group_by=[*person, KEPT], order_by="choice"))
+        dropped = ~crowded[KEPT]
+        crowded = crowded.mutate(
+            cut_counted=dropped & (number < crowded["cut_left"]), cut_marked=dropped & (number < crowded["mark_left"])
+        )
+        columns |= dict.fromkeys([COUNTED, MARKED])
+    return Bounded(rows, held(backend, crowded.select(*columns)))
+
+
+def _row_text(table: ir.Table, rows: Rows, key: str) -> ir.StringValue:
+    """The key and a row's content as one text; equal exactly for rows that are interchangeable."""
+    text: ir.StringValue = ibis.literal(key)
+    for column in (PERSON, *rows.content):
+        text = text + "\x1f" + table[column].cast("string").fill_null("")
+    return text
+
+
+def _with_cells(table: ir.Table, rows: Rows, grid: Grid, period: Period) -> tuple[ir.Table, list[str]]:
+    """Add the leaf of the calendar that each row's day falls in; return also the columns that make a leaf cell."""
+    cell = []
+    for index, dimension in enumerate(grid.dimensions):
+        column = rows.coordinates[dimension.name]
+        if dimension.kind == "date" and dimension.leaf.name != "day":
+            leaf = day_index(dimension, period)
+            name = f"leaf_{index}"
+            days = ibis.memtable(pa.table({f"day_{index}": pa.array(period.days, pa.date32()), name: pa.array(leaf, pa.int64())}))
+            table = table.inner_join(days, table[DAY] == days[f"day_{index}"]).drop(f"day_{index}")
+            column = name
+        cell.append(column)
+    return table, cell
+
+
+def _crowded(backend: ibis.BaseBackend, rows: Rows, *, most: int, allowances: ir.Table | None) -> ir.Table:
+    """All rows of a set of persons that holds everyone with more than ``most`` rows in a block, or with an allowance."""
+    table = rows.table
+    if engine_of(backend) == "duckdb":
+        mark = (fast_hash(backend, table[PERSON]) >> 32).cast("uint32")
+        repeated = repeated_values(table.select(mark=mark).to_pyarrow()["mark"].to_numpy(), most)
+        held = table.mutate(mark=mark)
+        some = held.semi_join(ibis.memtable(pa.table({"mark": repeated})), "mark").drop("mark")
+        if allowances is None:
+            return some
+        others = held.anti_join(ibis.memtable(pa.table({"mark": repeated})), "mark").drop("mark")
+        return some.union(others.semi_join(allowances, PERSON))
+    counts = table.group_by(PERSON, BLOCK).aggregate(found=table.count())
+    persons = counts.filter(counts["found"] > most).select(PERSON)
+    if allowances is not None:
+        persons = persons.union(allowances.select(PERSON))
+    return table.semi_join(persons.distinct(), PERSON)
+
+
+def repeated_values(values: NDArray[np.uint32], most: int) -> NDArray[np.uint32]:
+    """The values that occur more than ``most`` times: sorted in two halves on two threads, then compared at a distance.
+
+    Applied to short hashes of persons it finds everyone with more than ``most`` rows, and where hashes collide
+    someone else too, whose rows are then numbered in vain and kept.
+    """
+
+    def within(part: NDArray[np.uint32]) -> NDArray[np.uint32]:
+        part.sort()
+        return np.unique(part[most:][part[most:] == part[: len(part) - most]])
+
+    upper = values >= np.uint32(1 << 31)
+    with ThreadPoolExecutor(2) as pool:
+        return np.concatenate(list(pool.map(within, (values[~upper], values[upper]))))

@@ -1,0 +1,128 @@
+"""The engines that bound and aggregate rows: DuckDB by default, PySpark by choice, PostgreSQL by push-down.
+
+All of them run the same Ibis expressions. What differs is here: how an engine is opened on a snapshot,
+which of its own hashes is fastest, and how it makes a long digest.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import ibis
+import ibis.expr.datatypes as dt
+import ibis.expr.types as ir
+
+from dp_stats.settings import Settings
+
+EngineName = Literal["duckdb", "spark"]
+MEMORY_LIMIT = "3GB"
+"""What DuckDB may hold before it spills to the secure folder."""
+
+
+def _builtin(name: str, arguments: tuple[dt.DataType, ...], result: dt.DataType) -> Callable[..., Any]:
+    """A function that the engine itself has, by name."""
+    stubs: tuple[Callable[..., Any], ...] = (lambda first: None, lambda first, second: None)
+    declare: Any = ibis.udf.scalar.builtin
+    return declare(stubs[len(arguments) - 1], name=name, signature=(arguments, result))  # type: ignore[no-any-return]
+
+
+_duckdb_sha256 = _builtin("sha256", (dt.string,), dt.string)
+_postgres_hash = _builtin("hashtextextended", (dt.string, dt.int64), dt.int64)
+_postgres_bytes = _builtin("convert_to", (dt.string, dt.string), dt.binary)
+_postgres_sha256 = _builtin("sha256", (dt.binary,), dt.binary)
+_postgres_hex = _builtin("encode", (dt.binary, dt.string), dt.string)
+_spark_sha2 = _builtin("sha2", (dt.string, dt.int32), dt.string)
+
+
+def _of_any(name: str, result: dt.DataType) -> Callable[[ir.Value], Any]:
+    return lambda value: _builtin(name, (value.type(),), result)(value)
+
+
+_FAST_HASH: dict[str, Callable[[ir.Value], Any]] = {
+    "duckdb": _of_any("hash", dt.uint64),
+    "postgres": lambda value: _postgres_hash(value.cast("string"), 0),
+    "pyspark": _of_any("xxhash64", dt.int64),
+}
+_SHA256: dict[str, Callable[[ir.StringValue], Any]] = {
+    "duckdb": _duckdb_sha256,
+    "postgres": lambda text: _postgres_hex(_postgres_sha256(_postgres_bytes(text, "UTF8")), "hex"),
+    "pyspark": lambda text: _spark_sha2(text, 256),
+}
+
+
+def engine_of(backend: ibis.BaseBackend) -> str:
+    """The name of an open engine: ``duckdb``, ``postgres`` or ``pyspark``."""
+    return str(backend.name)
+
+
+def fast_hash(backend: ibis.BaseBackend, value: ir.Value) -> ir.IntegerValue:
+    """The engine's own 64-bit hash: for choices within one person, where a collision does no harm."""
+    return _FAST_HASH[engine_of(backend)](value)
+
+
+def sha256_hex(backend: ibis.BaseBackend, text: ir.StringValue) -> ir.StringValue:
+    """SHA-256 of a text's UTF-8 bytes in hexadecimal, equal on every engine."""
+    return _SHA256[engine_of(backend)](text)
+
+
+@contextmanager
+def open_snapshot(snapshot: Path, *, engine: EngineName, settings: Settings) -> Iterator[tuple[ibis.BaseBackend, ir.Table]]:
+    """Open a Parquet snapshot on an engine; whatever it spills stays in the secure folder and is deleted after.
+
+    Yields:
+        The Ibis backend and the table of canonical rows.
+    """
+    spill = Path(tempfile.mkdtemp(prefix="spill-", dir=settings.secure))
+    backend = _open_spark(spill) if engine == "spark" else _open_duckdb(spill)
+    try:
+        yield backend, backend.read_parquet(str(snapshot))
+    finally:
+        _close(backend)
+        shutil.rmtree(spill, ignore_errors=True)
+
+
+def held(backend: ibis.BaseBackend, table: ir.Table) -> ir.Table:
+    """Compute a table once and keep it with the engine until the snapshot is closed."""
+    if engine_of(backend) == "pyspark":
+        return table.cache()
+    return backend.create_table(f"held_{secrets.token_hex(8)}", table, temp=True)
+
+
+def _close(backend: ibis.BaseBackend) -> None:
+    if engine_of(backend) == "pyspark":
+        backend._session.catalog.clearCache()  # the session itself serves the next edition
+    else:
+        backend.disconnect()
+
+
+def _open_duckdb(spill: Path) -> ibis.BaseBackend:
+    return ibis.duckdb.connect(
+        ":memory:",
+        memory_limit=MEMORY_LIMIT,
+        temp_directory=str(spill),
+        preserve_insertion_order=False,
+        autoinstall_known_extensions=False,
+        autoload_known_extensions=False,
+    )
+
+
+def _open_spark(spill: Path) -> ibis.BaseBackend:
+    from pyspark.sql import SparkSession
+
+    builder: Any = SparkSession.builder
+    session = (
+        builder.appName("dp-stats")
+        .config("spark.ui.enabled", "false")
+        .config("spark.eventLog.enabled", "false")
+        .config("spark.local.dir", str(spill))
+        .config("spark.sql.warehouse.dir", str(spill / "warehouse"))
+        .config("spark.sql.session.timeZone", "UTC")
+        .getOrCreate()
+    )
+    return ibis.pyspark.connect(session)

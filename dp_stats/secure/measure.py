@@ -1,0 +1,135 @@
+"""Measure an edition once: register → bound → aggregate → charge → noise → store.
+
+What was stored first is what every later call returns, so a retry costs nothing and learns nothing.
+Exact answers live in the memory of one function; they are never written, logged or put in an error.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import ibis.expr.types as ir
+import numpy as np
+from numpy.typing import NDArray
+
+from dp_stats.catalogue.grid import Grid
+from dp_stats.catalogue.models import Dataset, Release
+from dp_stats.catalogue.periods import parse_period
+from dp_stats.plan.model import Measurement, Plan
+from dp_stats.plan.noisy import NoisyMeasurements
+from dp_stats.plan.sensitivity import one_edition_per_block
+from dp_stats.secure.aggregate import exact_answers
+from dp_stats.secure.bound import Bound, Bounded, apply_bound
+from dp_stats.secure.engines import open_snapshot
+from dp_stats.secure.noise import add_noise
+from dp_stats.secure.register import Register
+from dp_stats.secure.rows import rows_that_count
+from dp_stats.secure.sealed import sealed
+from dp_stats.secure.secret import load_key
+from dp_stats.settings import Settings
+
+if TYPE_CHECKING:
+    from dp_stats.ledger import Ledger, Reservation
+
+
+def measure(
+    plan: Plan,
+    *,
+    grid: Grid,
+    release: Release,
+    dataset: Dataset,
+    snapshot: Path,
+    ledger: Ledger,
+    reservation: Reservation,
+    settings: Settings,
+) -> NoisyMeasurements:
+    """Return the noisy measurements of an edition: those in the ledger, or else new ones, drawn and stored.
+
+    The charge turns from reserved to spent before the first random number is drawn. Of two processes that
+    draw at the same time, one stores; both return what is stored.
+
+    Raises:
+        RegisterError: a file of the contribution register is missing or altered. Nothing was drawn.
+        BudgetError, ApprovalError, LedgerError: the ledger does not allow the charge. Nothing was drawn.
+        SourceError: the snapshot could not be read or aggregated. Nothing was drawn.
+    """
+    found = ledger.measurements(reservation.edition, reservation.revision)
+    if found is not None:
+        return NoisyMeasurements.from_bytes(found.stored, plan=plan)
+    exact = sealed(
+        "the snapshot was bounded and aggregated",
+        lambda: answer(
+            plan,
+            grid=grid,
+            release=release,
+            dataset=dataset,
+            snapshot=snapshot,
+            ledger=ledger,
+            reservation=reservation,
+            settings=settings,
+        ),
+    )
+    try:
+        ledger.spend(reservation)
+        noisy = sealed("noise was drawn", lambda: draw(plan, exact))
+    finally:
+        exact.clear()
+    return NoisyMeasurements.from_bytes(ledger.store(reservation, noisy.to_bytes()), plan=plan)
+
+
+def answer(
+    plan: Plan,
+    *,
+    grid: Grid,
+    release: Release,
+    dataset: Dataset,
+    snapshot: Path,
+    ledger: Ledger,
+    reservation: Reservation,
+    settings: Settings,
+) -> dict[str, NDArray[np.int64]]:
+    """The exact bounded answers of a plan, after what each person contributes to them has been registered.
+
+    A series whose editions share blocks needs the register; otherwise the bound holds within the edition alone.
+    """
+    period = parse_period(plan.period)
+    key = load_key(settings.secure)
+    register = None
+    if plan.series and not one_edition_per_block(period.kind, plan.block_kind):
+        register = Register(settings.secure, ledger=ledger, reservation=reservation, plan=plan, key=key)
+    bound = Bound(plan.contribution_rows, plan.one_per_cell, plan.cut_rows_cap, key=subkey(key, f"rows/{reservation.key}"))
+    with open_snapshot(snapshot, engine=dataset.engine, settings=settings) as (backend, table):
+        rows = rows_that_count(
+            table, dataset=dataset, release=release, grid=grid, period=period, blocks=plan.block_kind
+        )
+
+        def bounded(allowances: ir.Table | None) -> Bounded:
+            return apply_bound(backend, rows, bound, grid=grid, period=period, allowances=allowances)
+
+        kept = bounded(None) if register is None else register.enter(backend, rows, bounded)
+        return exact_answers(plan, kept, grid=grid, release=release, period=period)
+
+
+def draw(plan: Plan, exact: dict[str, NDArray[np.int64]]) -> NoisyMeasurements:
+    """Add noise to every exact answer; each table's cost is asserted against the plan before it is drawn."""
+    return NoisyMeasurements(plan.hash, {m.id: _noisy(m, plan, exact[m.id]) for m in plan.measurements})
+
+
+def _noisy(measurement: Measurement, plan: Plan, exact: NDArray[np.int64]) -> NDArray[np.int64]:
+    return add_noise(
+        exact,
+        mechanism=plan.mechanism,
+        scale=measurement.scale,
+        l1=measurement.l1,
+        l2_squared=measurement.l2_squared,
+        epsilon=measurement.epsilon,
+        rho=measurement.rho,
+    )
+
+
+def subkey(key: bytes, purpose: str) -> str:
+    """A key for one purpose, from the installation's secret key; 128 bits in hexadecimal."""
+    return hmac.new(key, purpose.encode(), hashlib.sha256).hexdigest()[:32]

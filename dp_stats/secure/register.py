@@ -1,0 +1,174 @@
+"""The contribution register: what each person has already contributed to other editions of a series.
+
+A series is charged once per block because the *sum* over its editions of one person's kept rows never
+exceeds the bound (individual accounting: Feldman and Zrnic 2021; the argument is in docs/series-cost-once.md).
+Per charge and edition there is one Parquet file in the secure store: keyed hash of the person, block, kept
+rows, cut rows counted, and whether the person counts as cut. The file's keyed digest stands in the ledger.
+An edition that cannot read every other edition's file exactly as it was written is refused.
+
+The order makes it safe: read → bound → write the file → record its digest if nobody else registered since
+(compare and swap; else start again) → aggregate → draw. A retry never lowers what its own first attempt
+registered, because that attempt may still be under way and store first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import io
+import secrets
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from dp_stats.errors import RegisterError
+from dp_stats.plan.model import Plan
+from dp_stats.secure.bound import COUNTED, KEPT, MARKED, Bounded
+from dp_stats.secure.engines import held, sha256_hex
+from dp_stats.secure.rows import BLOCK, PERSON, Rows
+from dp_stats.secure.staging import replaced, secure_folder
+
+if TYPE_CHECKING:
+    from dp_stats.ledger import Ledger, Reservation
+    from dp_stats.ledger.records import RegisterEntry
+
+HASH_LENGTH = 32
+"""Hexadecimal digits kept of a person's hash: 128 bits, so that two persons never share one."""
+
+ATTEMPTS = 50
+"""How often an edition starts again because another one of its series registered at the same moment."""
+
+_KEYS, _AMOUNTS = ["hash", "block"], ["kept", "cut", "marked"]
+SCHEMA = pa.schema([*((key, pa.string()) for key in _KEYS), *((amount, pa.int64()) for amount in _AMOUNTS)])
+
+
+class Register:
+    """The register of one charge, as seen by one edition."""
+
+    def __init__(self, secure: Path, *, ledger: Ledger, reservation: Reservation, plan: Plan, key: bytes) -> None:
+        self.ledger, self.reservation, self.plan = ledger, reservation, plan
+        charge = f"{reservation.dataset}/{reservation.key}"
+        self.folder = secure_folder(secure_folder(secure) / "register") / hashlib.sha256(charge.encode()).hexdigest()[:32]
+        self.digest_key = hmac.new(key, f"register/{charge}".encode(), hashlib.sha256).digest()
+        self.person_key = hmac.new(key, f"persons/{charge}".encode(), hashlib.sha256).hexdigest()
+
+    def enter(
+        self, backend: ibis.BaseBackend, rows: Rows, bounded: Callable[[ir.Table | None], Bounded]
+    ) -> Bounded:
+        """Bound the rows by what is left to each person, and register what they contribute.
+
+        Raises:
+            RegisterError: a file is missing or altered, or other editions kept registering in between.
+        """
+        for _ in range(ATTEMPTS):
+            entries = self.ledger.register_entries(self.reservation)
+            others, own = self._others(entries), self._own(entries)
+            kept = bounded(self._allowances(backend, rows, others))
+            used = self._contributions(backend, rows, kept)
+            entry = used if own is None else _highest(own, used)
+            if self._record(entry, expected=len(entries)):
+                return kept
+        raise RegisterError(
+            "Other editions of this series kept registering at the same time. Run this edition again when they have ended."
+        )
+
+    def _others(self, entries: Sequence[RegisterEntry]) -> pa.Table:
+        """What the other editions registered, added up per person and block of this edition."""
+        tables = [self._read(e.digest) for e in entries if not e.replaced and not self._is_own(e)]
+        together = pa.concat_tables(tables) if tables else SCHEMA.empty_table()
+        here = together.filter(pc.is_in(together["block"], value_set=pa.array(self.plan.blocks, pa.string())))
+        return _by_person(here, "sum")
+
+    def _own(self, entries: Sequence[RegisterEntry]) -> pa.Table | None:
+        """What an earlier attempt at this edition registered."""
+        found = [self._read(e.digest) for e in entries if not e.replaced and self._is_own(e)]
+        return found[-1] if found else None
+
+    def _is_own(self, entry: RegisterEntry) -> bool:
+        return (entry.edition, entry.revision) == (self.reservation.edition, self.reservation.revision)
+
+    def _allowances(self, backend: ibis.BaseBackend, rows: Rows, others: pa.Table) -> ir.Table | None:
+        """What is left to each person of the snapshot who contributed to other editions."""
+        if not len(others):
+            return None
+        left = {
+            "hash": others["hash"],
+            BLOCK: pc.cast(pc.index_in(others["block"], value_set=pa.array(rows.blocks)), pa.int32()),
+            "rows_left": _at_least_zero(self.plan.contribution_rows, others["kept"]),
+            "cut_left": _at_least_zero(self.plan.cut_rows_cap, others["cut"]),
+            "mark_left": _at_least_zero(1, others["marked"]),
+        }
+        persons = rows.table.select(PERSON).distinct()
+        persons = persons.mutate(hash=self._hash(backend, persons[PERSON]))
+        return held(backend, persons.inner_join(ibis.memtable(pa.table(left)), "hash").drop("hash"))
+
+    def _hash(self, backend: ibis.BaseBackend, person: ir.StringValue) -> ir.StringValue:
+        return sha256_hex(backend, ibis.literal(self.person_key) + person).substr(0, HASH_LENGTH)
+
+    def _contributions(self, backend: ibis.BaseBackend, rows: Rows, kept: Bounded) -> pa.Table:
+        """What each person contributes to this edition."""
+        found = rows.table.group_by(PERSON, BLOCK).aggregate(found=rows.table.count())
+        crowded = kept.crowded
+        dropped = crowded.group_by(PERSON, BLOCK).aggregate(
+            dropped=(~crowded[KEPT]).sum(), cut=crowded[COUNTED].sum(), marked=crowded[MARKED].sum()
+        )
+        joined = found.left_join(dropped, [PERSON, BLOCK])
+        table = joined.select(
+            hash=self._hash(backend, joined[PERSON]),
+            block=joined[BLOCK],
+            kept=(joined["found"] - joined["dropped"].fill_null(0)).cast("int64"),
+            cut=joined["cut"].fill_null(0).cast("int64"),
+            marked=joined["marked"].fill_null(0).cast("int64"),
+        ).to_pyarrow()
+        labels = pa.array(rows.blocks, pa.string()).take(table["block"].combine_chunks())
+        return _by_person(table.set_column(1, "block", labels).cast(SCHEMA), "sum")
+
+    def _record(self, entry: pa.Table, *, expected: int) -> bool:
+        """Write the file, then its digest to the ledger; false if another edition registered first."""
+        content = io.BytesIO()
+        pq.write_table(entry, content, compression="zstd")
+        digest = self._digest(content.getvalue())
+        target = secure_folder(self.folder) / f"{digest}.parquet"
+        draft = target.with_name(f"{digest}.{secrets.token_hex(4)}")
+        with replaced(draft) as partial:
+            partial.write_bytes(content.getvalue())
+        draft.replace(target)
+        return bool(self.ledger.register_entry(self.reservation, expected=expected, digest=digest))
+
+    def _read(self, digest: str) -> pa.Table:
+        try:
+            content = (self.folder / f"{digest}.parquet").read_bytes()
+        except OSError:
+            content = b""
+        if not hmac.compare_digest(self._digest(content), digest):
+            raise RegisterError(
+                f"The contribution register of series {self.plan.release} has lost or altered a file in {self.folder}. "
+                "Restore the secure store from its backup. Without it this series can release nothing more in the blocks "
+                "it has been charged for; a new release with its own charge can."
+            )
+        return pq.read_table(io.BytesIO(content), schema=SCHEMA)
+
+    def _digest(self, content: bytes) -> str:
+        return hmac.new(self.digest_key, content, hashlib.sha256).hexdigest()
+
+
+def _at_least_zero(most: int, used: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.max_element_wise(pc.subtract(most, used), 0)
+
+
+def _highest(first: pa.Table, second: pa.Table) -> pa.Table:
+    """Per person and block the larger amounts of the two."""
+    return _by_person(pa.concat_tables([first, second]), "max")
+
+
+def _by_person(table: pa.Table, how: str) -> pa.Table:
+    """One row per person and block, in a fixed order."""
+    grouped = table.group_by(_KEYS).aggregate([(amount, how) for amount in _AMOUNTS])
+    columns = {**{key: grouped[key] for key in _KEYS}, **{amount: grouped[f"{amount}_{how}"] for amount in _AMOUNTS}}
+    return pa.table(columns, schema=SCHEMA).sort_by([(key, "ascending") for key in _KEYS]).combine_chunks()
