@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -215,10 +214,11 @@ def warnings(
 ) -> tuple[str, ...]:
     """What whoever approves the plan should know."""
     notes = [note for note in (cut_note(release, measurements),) if note]
-    ceilings: Mapping[str, float | None] = {t.id: t.ceiling for t in release.tables}
+    ceilings = {t.id: t.ceiling for t in release.tables}
+    first = {t.id: t.statistics[0] for t in release.tables}
     for e in expected:
         ceiling = ceilings[e.table]
-        if ceiling is not None and e.margin_95 > ceiling and e.statistic in _first(release, e.table):
+        if ceiling is not None and e.margin_95 > ceiling and e.statistic == first[e.table]:
             notes.append(f"{e.table}, {e.statistic}: the expected margin ±{e.margin_95:.3g} is above the ceiling ±{ceiling:g}.")
         if e.relative is not None and e.relative > 1:
             notes.append(f"{e.table}, {e.statistic}: the expected margin ±{e.margin_95:.3g} exceeds the mean, {e.prior_mean:.3g}.")
@@ -228,7 +228,3 @@ def warnings(
             "Declare expected_total of the statistics or prior_mean of the tables."
         )
     return tuple(notes)
-
-
-def _first(release: Release, table: str) -> tuple[str, ...]:
-    return next(t.statistics for t in release.tables if t.id == table)

@@ -102,8 +102,8 @@ def split(groups: Mapping[str, Indices], leaves: int) -> Axis:
     orbit = np.zeros(leaves, dtype=np.intp)
     components: list[Component] = []
     for depth, (fine, coarse) in enumerate(pairwise(depths)):
-        if depth == 1 and not nested:
-            type_of_node = np.arange(len(type_of_node))
+        if not nested and depth == len(depths) - 2:
+            type_of_node = np.arange(len(type_of_node))  # the parts that crossing levels cut are all of their own type
         first_leaf = np.unique(fine, return_index=True)[1]
         parent = coarse[first_leaf]
         acting = {name: g for name, g in groups.items() if _refines(g, fine)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
@@ -26,7 +26,7 @@ class Target:
         levels: where it is published.
         queries: dimension → level name or weights of the leaves, complete.
         prior_mean: public guess of the mean of the values (None: none declared).
-        weight, ceiling: as declared for the table.
+        weight, ceiling: as declared for the table; a ceiling is of its first statistic.
     """
 
     table: str
@@ -52,10 +52,17 @@ def targets(grid: Grid, release: Release) -> list[Target]:
             derived = derived_of(release, name)
             for measured in measured_for(release, name):
                 target = target_of(grid, release, table, measured, derived, totals)
+                if name != table.statistics[0] or (derived and derived.kind in ("rate", "mean", "share", "quantile")):
+                    target = replace(target, ceiling=None)
                 mark = (measured, target.levels, (derived.kind, derived.days) if derived and target.windowed else None)
-                if mark not in found or target.weight > found[mark].weight:
-                    found[mark] = target
+                found[mark] = _stricter(found[mark], target) if mark in found else target
     return list(found.values())
+
+
+def _stricter(one: Target, other: Target) -> Target:
+    """The same query published twice: the larger weight and the smaller ceiling count."""
+    ceilings = [t.ceiling for t in (one, other) if t.ceiling is not None]
+    return replace(one, weight=max(one.weight, other.weight), ceiling=min(ceilings, default=None))
 
 
 def target_of(

@@ -1,0 +1,88 @@
+"""Accounting never says that less privacy is lost than is."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize_scalar
+
+from dp_stats.plan import accounting
+
+SCALES = [0.3, 1.0, 1.7320508075688772, 3.3, 47.11, 1e6]
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("moved", [1, 2, 3, 7, 1000])
+def test_the_cost_of_noise_is_never_below_the_exact_formula_and_hardly_above(scale: float, moved: int) -> None:
+    exact = Fraction(scale)
+    assert accounting.laplace_epsilon(moved, scale) >= moved / exact
+    assert accounting.laplace_epsilon(moved, scale) <= moved / exact * Fraction(10**9 + 1, 10**9)
+    assert accounting.gaussian_rho(moved, scale) >= moved / (2 * exact**2)
+    assert accounting.gaussian_rho(moved, scale) <= moved / (2 * exact**2) * Fraction(10**9 + 1, 10**9)
+
+
+@pytest.mark.parametrize("budget", [Fraction(1, 3), Fraction(1), Fraction(7, 1000), Fraction(10)])
+@pytest.mark.parametrize("moved", [1, 2, 3, 400])
+def test_the_scale_for_a_budget_keeps_it_and_no_smaller_double_does(budget: Fraction, moved: int) -> None:
+    laplace = accounting.scale_for_epsilon(moved, budget)
+    assert accounting.laplace_epsilon(moved, laplace) <= budget
+    assert accounting.laplace_epsilon(moved, math.nextafter(laplace, 0)) > budget
+    gaussian = accounting.scale_for_rho(moved, budget)
+    assert accounting.gaussian_rho(moved, gaussian) <= budget
+    assert accounting.gaussian_rho(moved, math.nextafter(gaussian, 0)) > budget
+
+
+def delta_of(rho: float, epsilon: float) -> float:
+    """δ of ρ-zCDP at ε (Canonne, Kamath and Steinke 2020, corollary 13), minimised numerically."""
+
+    def log_delta(t: float) -> float:
+        a = 1 + math.exp(t)
+        return (a - 1) * (a * rho - epsilon) - math.log(a - 1) + a * math.log1p(-1 / a)
+
+    grid = np.linspace(-5, 12, 200)
+    best = grid[np.argmin([log_delta(t) for t in grid])]
+    found = minimize_scalar(log_delta, bounds=(best - 0.2, best + 0.2), method="bounded", options={"xatol": 1e-12})
+    return math.exp(min(found.fun, 0.0))
+
+
+@pytest.mark.parametrize("rho", ["1/100000", "1/200", "1/10", "1/2", "3"])
+@pytest.mark.parametrize("delta", ["1/1000000", "1/10000000000"])
+def test_epsilon_at_delta_holds_by_the_published_formula(rho: str, delta: str) -> None:
+    epsilon = accounting.epsilon_at(Fraction(rho), Fraction(delta))
+    assert delta_of(float(Fraction(rho)), epsilon) <= float(Fraction(delta)) * (1 + 1e-6)
+    assert delta_of(float(Fraction(rho)), 0.99 * epsilon) > float(Fraction(delta))
+
+
+@pytest.mark.parametrize("epsilon", ["1/1000", "1/4", "1", "8", "50"])
+def test_rho_of_an_epsilon_converts_back_to_no_more(epsilon: str) -> None:
+    delta = Fraction(1, 10**6)
+    rho = accounting.rho_of(Fraction(epsilon), delta)
+    assert accounting.epsilon_at(rho, delta) <= Fraction(epsilon)
+    assert accounting.epsilon_at(rho * Fraction(1_000_001, 1_000_000), delta) > Fraction(epsilon)
+
+
+def test_a_pure_table_costs_half_its_square() -> None:
+    assert accounting.pure_rho(Fraction(1, 3)) == Fraction(1, 18)
+
+
+@pytest.mark.parametrize("scale", [0.2, 0.5, 1.0, 2.5, 4.9, 5.1, 40.0])
+def test_the_variance_is_that_of_the_discrete_noise(scale: float) -> None:
+    k = np.arange(-3000, 3001, dtype=float)
+    gaussian = np.exp(-(k**2) / (2 * scale**2))
+    laplace = np.exp(-np.abs(k) / scale)
+    assert accounting.noise_variance(scale, "discrete_gaussian") == pytest.approx((k**2 @ gaussian) / gaussian.sum())
+    assert accounting.noise_variance(scale, "discrete_laplace") == pytest.approx((k**2 @ laplace) / laplace.sum())
+
+
+def test_noise_too_small_to_matter_has_no_variance() -> None:
+    assert accounting.noise_variance(1e-4, "discrete_laplace") == 0
+    assert accounting.noise_variance(1e-3, "discrete_gaussian") == 0
+
+
+def test_roots_are_rounded_upwards_and_whole_roots_are_exact() -> None:
+    assert accounting.root_up(Fraction(9)) == 3.0
+    for square in (Fraction(2), Fraction(3), Fraction(1, 3), Fraction(10**9 + 7)):
+        assert Fraction(accounting.root_up(square)) ** 2 >= square

@@ -1,0 +1,91 @@
+"""Least squares over levels agrees with plain dense algebra, at any size and shape."""
+
+from __future__ import annotations
+
+import resource
+import time
+from itertools import product
+
+import numpy as np
+import pytest
+
+from dp_stats.catalogue import Grid
+from dp_stats.plan.algebra import Structure
+from tests.plan_world import REGIONS, dense, dimension, rows_of
+
+
+def random_case(seed: int) -> tuple[Grid, dict[tuple[str, ...], float]]:
+    """Up to three dimensions of unequal groups, nested or not, some of the levels measured."""
+    rng = np.random.default_rng(seed)
+    dimensions = []
+    for name in "xyz"[: rng.integers(1, 4)]:
+        leaves = int(rng.integers(1, 9))
+        fine = np.unique(rng.integers(0, 4, leaves), return_inverse=True)[1]
+        nested = rng.integers(0, 2, fine.max() + 1)[fine]
+        crossing = rng.integers(0, 3, leaves)
+        dimensions.append(dimension(name, fine, crossing if seed % 3 == 0 else nested))
+    grid = Grid(tuple(dimensions))
+    keys = list(product(*([level.name for level in d.levels] for d in dimensions)))
+    chosen = rng.choice(len(keys), min(len(keys), int(rng.integers(1, 6))), replace=False)
+    precision = {keys[i]: float(np.exp(2 * rng.normal())) for i in chosen}
+    if seed % 2:
+        precision[keys[0]] = 0.3
+    return grid, precision
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_estimates_equal_dense_least_squares(seed: int) -> None:
+    grid, precision = random_case(seed)
+    structure = Structure(grid, precision)
+    rng = np.random.default_rng(seed)
+    names = [d.name for d in grid.dimensions]
+    measured = {key: rng.normal(size=grid.shape(dict(zip(names, key, strict=True)))) for key in precision}
+    h = sum(
+        p * rows_of(grid, dict(zip(names, key, strict=True))).T @ measured[key].ravel() for key, p in precision.items()
+    )
+    expected = np.linalg.pinv(dense(grid, precision), rcond=1e-11) @ h
+    np.testing.assert_allclose(structure.normal(measured).ravel(), h, atol=1e-10)
+    np.testing.assert_allclose(structure.estimate(measured).ravel(), expected, atol=1e-8)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_variances_of_all_cells_equal_dense_algebra_and_are_infinite_where_nothing_was_measured(seed: int) -> None:
+    grid, precision = random_case(seed)
+    structure = Structure(grid, precision)
+    matrix = dense(grid, precision)
+    inverse = np.linalg.pinv(matrix, rcond=1e-11)
+    for key in product(*([level.name for level in d.levels] for d in grid.dimensions)):
+        levels = dict(zip((d.name for d in grid.dimensions), key, strict=True))
+        rows = rows_of(grid, levels)
+        unseen = np.abs(rows - rows @ inverse @ matrix).max(axis=1) > 1e-7
+        expected = np.where(unseen, np.inf, np.einsum("ij,jk,ik->i", rows, inverse, rows))
+        np.testing.assert_allclose(structure.variance(levels).ravel(), expected, rtol=1e-8)
+
+
+@pytest.mark.parametrize("seed", range(1, 20, 2))
+def test_product_queries_have_exact_variances_and_covariances(seed: int) -> None:
+    grid, precision = random_case(seed)
+    structure = Structure(grid, precision)
+    inverse = np.linalg.inv(dense(grid, precision))
+    rng = np.random.default_rng(seed)
+    first, second = ({d.name: rng.normal(size=(3, len(d))) for d in grid.dimensions} for _ in range(2))
+    a, b = rows_of(grid, first), rows_of(grid, second)
+    np.testing.assert_allclose(structure.query_variance(first).ravel(), ((a @ inverse) * a).sum(axis=1), rtol=1e-8)
+    np.testing.assert_allclose(structure.covariance(first, second).ravel(), ((a @ inverse) * b).sum(axis=1), rtol=1e-7, atol=1e-9)
+    assert structure.mean_variance(first) == pytest.approx(float(((a @ inverse) * a).sum(axis=1).mean()))
+
+
+def test_a_year_of_four_hundred_areas_and_ten_bands_takes_seconds_and_little_memory() -> None:
+    areas = np.repeat(np.arange(len(REGIONS)), REGIONS)
+    days = np.arange(364)
+    grid = Grid((dimension("area", areas), dimension("day", days // 7, days // 28), dimension("band", np.zeros(10, int))))
+    precision = {("area", "day1", "band"): 1 / 9.2, ("area", "day", "all"): 1 / 9.7, ("all", "day", "band"): 1 / 300}
+    h = np.random.default_rng(0).normal(size=grid.shape())
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.process_time()
+    structure = Structure(grid, precision)
+    structure.solve(h)
+    structure.variance({"area": "area", "day": "day"})
+    structure.query_variance({"area": "area", "day": np.tril(np.ones((364, 364)))})
+    assert time.process_time() - start < 5
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1_000_000
