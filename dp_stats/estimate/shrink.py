@@ -42,9 +42,19 @@ def shrink_targets(quantity: Quantity, keys: Sequence[Key], prior_total: float) 
     chosen = {}
     for key in dict.fromkeys(keys):
         margins = margins_of(lattice, key)
-        if margins and _worthwhile(quantity, key, margins, prior_total / prod(lattice.shape(key))):
+        if margins and is_local(lattice, key) and _worthwhile(quantity, key, margins, prior_total / prod(lattice.shape(key))):
             chosen[key] = shrink(quantity, key, margins)
     return chosen
+
+
+def is_local(lattice: Lattice, key: Key) -> bool:
+    """Whether a level is at the finest groups of the grid's largest dimension other than dates (usually areas).
+
+    Figures of regions and nations are always plain least squares.
+    """
+    places = [i for i, d in enumerate(lattice.grid.dimensions) if d.kind != "date"]
+    largest = max(places, key=lambda i: len(lattice.grid.dimensions[i]), default=None)
+    return largest is not None and key[largest] == 0
 
 
 def margins_of(lattice: Lattice, key: Key) -> list[Key]:

@@ -1,0 +1,142 @@
+"""A small declared world for tests of estimation: a catalogue in memory, true counts, and noise drawn by numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dp_stats.catalogue import Catalogue
+from dp_stats.catalogue.codes import CodeList
+from dp_stats.catalogue.grid import Grid
+from dp_stats.catalogue.models import Dataset, Release
+from dp_stats.catalogue.periods import parse_period
+from dp_stats.estimate import EditionEstimates, estimate
+from dp_stats.plan import make_plan
+from dp_stats.plan.model import Plan
+from dp_stats.plan.noisy import NoisyMeasurements
+
+AREAS = (3, 4, 2)
+"""How many areas each of the regions R0, R1, R2 has; the areas are A0 to A8."""
+
+DEFAULT_TABLES: tuple[dict[str, Any], ...] = (
+    {"id": "area-day", "levels": {"area": "area", "date": "day"}, "statistics": ["count"]},
+    {"id": "area-week-band", "levels": {"area": "area", "date": "week", "band": "band"}, "statistics": ["count"]},
+    {"id": "region-week", "levels": {"area": "region", "date": "week"}, "statistics": ["count"]},
+    {"id": "all-day", "levels": {"date": "day"}, "statistics": ["count"]},
+)
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """One edition of a release, ready to be measured and estimated."""
+
+    catalogue: Catalogue
+    release: Release
+    grid: Grid
+    plan: Plan
+
+    def draw(self, exact: Mapping[str, NDArray[np.int64]], rng: np.random.Generator, *, noise: float = 1.0) -> NoisyMeasurements:
+        """Noisy measurements of exact leaf tables: statistic id, ``cut_rows`` or ``cut_persons`` → integers."""
+        values = {}
+        for m in self.plan.measurements:
+            name = m.statistic if m.role == "statistic" else m.role
+            values[m.id] = self.grid.roll_up(exact[name], m.levels)
+            if noise and m.epsilon is None:
+                values[m.id] = values[m.id] + np.rint(rng.normal(scale=m.scale * noise, size=m.shape)).astype(np.int64)
+            elif noise:
+                stop = -np.expm1(-1 / (m.scale * noise))
+                values[m.id] = values[m.id] + rng.geometric(stop, m.shape) - rng.geometric(stop, m.shape)
+        return NoisyMeasurements(self.plan.hash, values)
+
+    def estimate(self, noisy: NoisyMeasurements) -> EditionEstimates:
+        """Estimates from noisy measurements."""
+        return estimate(self.plan, grid=self.grid, release=self.release, catalogue=self.catalogue, noisy=noisy)
+
+
+def world(
+    *,
+    period: str = "2024-03-04--2024-03-31",
+    kind: str = "range",
+    tables: Sequence[Mapping[str, Any]] = DEFAULT_TABLES,
+    statistics: Sequence[Mapping[str, Any]] = ({"id": "count", "kind": "count", "expected_total": 5000},),
+    derived: Sequence[Mapping[str, Any]] = (),
+    contribution: Mapping[str, Any] | None = None,
+    loss: Mapping[str, Any] | None = None,
+    areas: Sequence[int] = AREAS,
+    bands: int = 3,
+    extra_dimensions: Sequence[Mapping[str, Any]] = (),
+    population_columns: Mapping[str, Sequence[float]] | None = None,
+) -> World:
+    """Declare a release over areas in regions, days in weeks, and bands; ``tables`` say what is published."""
+    columns = {"population": [1000.0 * (i + 1) for i in range(sum(areas))], **(population_columns or {})}
+    codes = {"areas": _areas(areas, columns), "bands": _bands(bands)}
+    dataset = Dataset.model_validate(
+        {
+            "id": "visits",
+            "title": "Visits",
+            "description": "Rows of nobody.",
+            "custodians": [{"name": "Test"}],
+            "source": {"kind": "csv", "path": "none.csv"},
+            "columns": {
+                "person": {"from": "person", "type": "person"},
+                "date": {"from": "date", "type": "date"},
+                "area": {"from": "area", "type": "code", "codes": "areas"},
+                "band": {"from": "age", "type": "band", "codes": "bands"},
+                "cost": {"from": "cost", "type": "number"},
+            },
+            "date_column": "date",
+            "privacy_unit": {"column": "person", "per": "year"},
+            "opt_outs": None,
+            "expectations": "none.json",
+            "budget": {"epsilon": 100, "delta": "1e-6"},
+        }
+    )
+    span = parse_period(period)
+    release = Release.model_validate(
+        {
+            "id": "test",
+            "title": "Test",
+            "dataset": "visits",
+            "period": kind,
+            "start": span.start if kind == "range" else span.start.replace(month=1, day=1),
+            "end": span.end if kind == "range" else None,
+            "dimensions": [
+                {"name": "area", "column": "area", "levels": ["area", "region"]},
+                {"name": "date", "column": "date", "levels": ["day", "week"]},
+                {"name": "band", "column": "band", "levels": ["band"]},
+                *extra_dimensions,
+            ],
+            "statistics": list(statistics),
+            "derived": list(derived),
+            "tables": [{"title": t["id"], **t} for t in tables],
+            "contribution": contribution or {"rows": 1, "why_nothing_is_cut": "One row per person."},
+            "privacy_loss": loss or {"epsilon": 1},
+            "texts": {"summary": "A test."},
+        }
+    )
+    catalogue = Catalogue(Path("test"), {"visits": dataset}, {"test": release}, codes)
+    grid = catalogue.grid(release, span)
+    return World(catalogue, release, grid, make_plan(catalogue, release, span))
+
+
+def _areas(areas: Sequence[int], columns: Mapping[str, Sequence[float]]) -> CodeList:
+    rows = []
+    for region, size in enumerate(areas):
+        for _ in range(size):
+            i = len(rows)
+            facts = {name: f"{values[i]:g}" for name, values in columns.items()}
+            rows.append({"code": f"A{i}", "name": f"Area {i}", "region": f"R{region}", **facts})
+    return CodeList("areas", Path("areas.csv"), ("code", "name", "region", *columns), tuple(rows))
+
+
+def _bands(bands: int) -> CodeList:
+    rows = tuple(
+        {"code": f"B{i}", "name": f"{10 * i} to {10 * i + 9}", "lower": f"{10 * i}", "upper": f"{10 * i + 10}"}
+        for i in range(bands)
+    )
+    return CodeList("bands", Path("bands.csv"), ("code", "name", "lower", "upper"), rows)
