@@ -75,29 +75,36 @@ def checksums(contents: dict[str, bytes]) -> bytes:
     return "".join(f"{sha256(contents[path])}  {path}\n" for path in sorted(contents)).encode()
 
 
-def write_synced(path: Path, content: bytes) -> None:
-    """Write a file and wait until it is on the disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+def write_synced(folder: Path, contents: dict[str, bytes]) -> None:
+    """Write files into a folder and wait until they and their names are on the disk."""
+    paths = [folder / name for name in contents]
+    for path, content in zip(paths, contents.values(), strict=True):
+        path.write_bytes(content)
+    for path in [*paths, folder]:  # after all writes, so that the disk can take them in one go
+        sync(path)
 
 
-def sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk."""
-    handle = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Wait until a file's content, or the names in a folder, are on the disk."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
 
 
-def replace_file(path: Path, content: bytes) -> bool:
-    """Put a file in place at once, so that a reader sees the old or the new one; False if it was equal already."""
+def replace_file(path: Path, content: bytes, *, durable: bool = False) -> bool:
+    """Put a file in place at once, so that a reader sees the old or the new one; False if it was equal already.
+
+    Args:
+        durable: wait until it is on the disk; not needed for what can be made again.
+    """
     if path.is_file() and path.read_bytes() == content:
         return False
     partial = path.with_name(f".{path.name}.part")
-    write_synced(partial, content)
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    partial.write_bytes(content)
+    if durable:
+        sync(partial)
     partial.replace(path)
     return True

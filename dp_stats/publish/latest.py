@@ -58,9 +58,6 @@ def refresh_latest(public: Path, release: str) -> bool:
     aside = place.with_name(f".{LATEST}.part")
     shutil.rmtree(aside, ignore_errors=True)
     shutil.copytree(source, aside)
-    for path in aside.rglob("*"):
-        if path.is_dir():
-            files.sync_folder(path)
     if place.exists():
         if not _exchange(aside, place):
             old = place.with_name(f".{LATEST}.old")
@@ -70,7 +67,6 @@ def refresh_latest(public: Path, release: str) -> bool:
             aside = old
     else:
         aside.rename(place)
-    files.sync_folder(place.parent)
     shutil.rmtree(aside, ignore_errors=True)
     return True
 

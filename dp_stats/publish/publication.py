@@ -121,12 +121,10 @@ def _write(folder: Path, edition: Edition, rows: dict[str, pa.Table], contents: 
     hidden = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(hidden, ignore_errors=True)
     hidden.mkdir(parents=True)
-    for path, content in {**contents, files.CHECKSUMS: sums}.items():
-        files.write_synced(hidden / path, content)
+    files.write_synced(hidden, {**contents, files.CHECKSUMS: sums})
     _read_back(hidden, edition)
-    files.sync_folder(hidden)
     hidden.rename(folder)
-    files.sync_folder(folder.parent)
+    files.sync(folder.parent)
     return PublishedEdition(edition, folder, hashlib.sha256(sums).hexdigest(), new=True)
 
 

@@ -119,7 +119,7 @@ def retract(public: Path, edition: str, *, revision: int, reason: str, when: dat
         if all(r.revision != revision for r in known):
             known = (*known, Retraction(revision=revision, reason=reason, when=when))
             content = files.json_bytes([r.model_dump(mode="json") for r in known])
-            files.replace_file(public / edition / RETRACTIONS, content)
+            files.replace_file(public / edition / RETRACTIONS, content, durable=True)
         state = refresh_status(public, release, period)
         refresh_latest(public, release)
     return state
