@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 from markdown_it import MarkdownIt
 
+from dp_stats.catalogue.periods import parse_period
 from dp_stats.errors import CatalogueError
 from dp_stats.publish.site import numbers
 from dp_stats.publish.site.numbers import Figure
@@ -41,7 +42,8 @@ class Texts:
         """
         path = reports / "texts" / f"{language}.yaml"
         try:
-            words = yaml.safe_load(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+            words = yaml.safe_load(text.replace("95 %", f"95{numbers.NBSP}%"))
         except (OSError, yaml.YAMLError) as error:
             raise CatalogueError(f"{path}: the site's texts cannot be read. Restore the file or fix its YAML.") from error
         return cls(language, words, reports / "texts" / language)
@@ -97,6 +99,16 @@ class Texts:
     def month(self, day: date, *, year: bool = True) -> str:
         """A month for an axis: ``Mar 2021``."""
         return str(self.get("months.short")[day.month - 1]) + (f" {day.year}" if year else "")
+
+    def when(self, label: str) -> str:
+        """A period's label as a sentence says it: ``in the week of 15 February 2021``, ``on 5 March 2021``."""
+        if label.endswith("-P4W"):
+            return self("when.four_weeks", day=self.day(date.fromisoformat(label[:10])))
+        period = parse_period(label)
+        if period.kind == "range":
+            return self("when.range", start=self.day(period.start), end=self.day(period.end))
+        month = f"{self.get('months.long')[period.start.month - 1]} {period.start.year}"
+        return self(f"when.{period.kind}", day=self.day(period.start), month=month, year=period.start.year)
 
     def status(self, marks: str) -> list[tuple[str, str]]:
         """What each mark of a cell's status means, as (short name, meaning)."""

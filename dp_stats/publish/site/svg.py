@@ -1,0 +1,264 @@
+"""Light charts drawn straight into a page: they stretch to any width while their text keeps its size.
+
+Lines are drawn in a nested coordinate system of 1,000 units that the browser stretches to the width
+there is; text and dots are placed by percentages and are never stretched. Colours come from the
+page's style sheet, so dark mode and print work, and nothing needs an inline style.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+
+from dp_stats.publish.site import numbers
+from dp_stats.publish.site.series import Group, Series
+from dp_stats.publish.site.texts import Texts
+from dp_stats.publish.site.tilemap import Layout
+
+HEIGHT, TOP, BOTTOM = 232, 26, 26
+UNITS = 1000
+RIGHT = 0.985
+
+
+def _n(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")
+
+
+def _open(id: str, title: str, description: str, *, css: str, attributes: str) -> str:
+    return (
+        f'<svg class="{css}" {attributes} role="img" aria-labelledby="{id}-t {id}-d">'
+        f'<title id="{id}-t">{escape(title)}</title><desc id="{id}-d">{escape(description)}</desc>'
+    )
+
+
+def line(id: str, series: Series, texts: Texts, *, title: str, description: str, zero: bool = True) -> str:
+    """A line in its 95 % ribbon; each moment tells its value to a pointer that rests on it."""
+    known = np.flatnonzero(~np.isnan(series.value))
+    if not len(known):
+        return ""
+    high, low = float(np.nanmax(series.upper)), float(np.nanmin(series.lower))
+    bottom = min(0.0, low) if zero else low - (high - low) * 0.15
+    top = high + (0.0 if zero else (high - low) * 0.15)
+    top = top if top > bottom else bottom + 1
+    ticks = numbers.nice_ticks(bottom, top, about=4)
+    if ticks[-1] < top and zero and len(ticks) > 1 and (top - ticks[-1]) > 0.5 * (ticks[1] - ticks[0]):
+        ticks.append(2 * ticks[-1] - ticks[-2])
+    top = max(top, ticks[-1])
+    plot = HEIGHT - TOP - BOTTOM
+    start = series.dates[0].toordinal()
+    days = max(series.dates[-1].toordinal() - start, 1)
+    x = np.array([(d.toordinal() - start) / days for d in series.dates]) * RIGHT * UNITS if len(series) > 1 else np.array([UNITS / 2])
+
+    def y(value: float) -> float:
+        return plot - (value - bottom) / (top - bottom) * plot
+
+    out = [_open(id, title, description, css="line", attributes=f'width="100%" height="{HEIGHT}"')]
+    for tick in ticks:
+        at = TOP + y(tick)
+        css = "axis" if tick == bottom else "grid"
+        out.append(f'<line class="{css}" x1="0" x2="100%" y1="{_n(at)}" y2="{_n(at)}"/>')
+        out.append(f'<text class="tick" x="0" y="{_n(at - 4)}">{numbers.short(tick)}</text>')
+    out.append(
+        f'<svg x="0" y="{TOP}" width="100%" height="{plot}" viewBox="0 0 {UNITS} {plot}" preserveAspectRatio="none" overflow="visible">'
+    )
+    if len(series) > 12:
+        upper = [f"{x[i]:.0f} {_n(y(series.upper[i]))}" for i in known]
+        lower = [f"{x[i]:.0f} {_n(y(series.lower[i]))}" for i in known[::-1]]
+        out.append(f'<path class="band" d="M{"L".join(upper + lower)}Z"/>')
+    else:
+        bars = "".join(f"M{x[i]:.0f} {_n(y(series.lower[i]))}V{_n(y(series.upper[i]))}" for i in known)
+        out.append(f'<path class="bar" d="{bars}"/>')
+    if len(known) > 1:
+        points = [f"{x[i]:.0f} {_n(y(series.value[i]))}" for i in known]
+        out.append(f'<path class="stroke" d="M{"L".join(points)}"/>')
+    if len(series) <= 120:
+        decimals = numbers.decimals_for(series.figures)
+        for i in known:
+            left = (x[i - 1] + x[i]) / 2 if i else 0
+            right = (x[i] + x[i + 1]) / 2 if i + 1 < len(x) else UNITS
+            words = f"{series.labels[i]}: {texts.figure(series.figure(int(i)), decimals=decimals)}"
+            out.append(f'<rect x="{left:.0f}" width="{right - left:.0f}" height="{plot}"><title>{escape(words)}</title></rect>')
+    out.append("</svg>")
+    out += _ends(series, known, x, y, numbers.decimals_for(series.figures))
+    out += _dates(series, x, texts)
+    out.append("</svg>")
+    return "".join(out)
+
+
+def _ends(series: Series, known: np.ndarray, x: np.ndarray, y: object, decimals: int) -> list[str]:
+    """A dot and a label at the highest and at the latest moment."""
+    assert callable(y)
+    last, peak = int(known[-1]), int(known[np.argmax(series.value[known])])
+    marks = [last] if abs(x[peak] - x[last]) < 140 and peak != last else list(dict.fromkeys((peak, last)))
+    out = []
+    for index in marks:
+        across, down = x[index] / UNITS * 100, TOP + y(float(series.value[index]))
+        text = numbers.number(float(series.value[index]), decimals=decimals)
+        anchor = "end" if across > 80 else ("start" if across < 8 else "middle")
+        above = max(TOP + y(float(series.upper[index])) - 8, 12)
+        out.append(f'<circle cx="{_n(across)}%" cy="{_n(down)}" r="4"/>')
+        out.append(f'<text class="value" x="{_n(across)}%" y="{_n(above)}" text-anchor="{anchor}">{text}</text>')
+    return out
+
+
+def _dates(series: Series, x: np.ndarray, texts: Texts) -> list[str]:
+    """Up to four dates below the axis: months for long series, days for short ones."""
+    span = (series.dates[-1] - series.dates[0]).days
+    many = min(4, len(series))
+    chosen = sorted({round(i * (len(series) - 1) / max(many - 1, 1)) for i in range(many)})
+    out = []
+    for place, index in enumerate(chosen):
+        day = series.dates[index]
+        text = texts.month(day) if span > 120 else texts.day(day, year=False, short=True)
+        anchor = "start" if place == 0 and len(chosen) > 1 else ("end" if place == len(chosen) - 1 and len(chosen) > 1 else "middle")
+        out.append(f'<text class="date" x="{_n(x[index] / UNITS * 100)}%" y="{HEIGHT - 6}" text-anchor="{anchor}">{text}</text>')
+    return out
+
+
+def dots(id: str, groups: Sequence[Group], *, title: str, description: str, zero: bool = True) -> str:
+    """A dot in its interval per group, with its value; one row of 26 pixels each."""
+    known = [g for g in groups if g.figure.known]
+    if not known:
+        return ""
+    decimals = numbers.decimals_for(g.figure for g in known)
+    low = min(0.0, *(g.figure.lower for g in known)) if zero else min(g.figure.lower for g in known) * 0.95
+    high = max(*(g.figure.upper for g in known), low + 1e-9)
+    row, first, last = 26, 34.0, 84.0
+
+    def x(value: float) -> str:
+        return _n(first + (value - low) / (high - low) * (last - first)) + "%"
+
+    height = row * len(known) + 8
+    out = [_open(id, title, description, css="dots", attributes=f'width="100%" height="{height}"')]
+    if low <= 0:
+        out.append(f'<line class="axis" x1="{x(0)}" x2="{x(0)}" y1="0" y2="{height}"/>')
+    for index, group in enumerate(known):
+        middle = row * index + row / 2 + 4
+        mark = ' class="weak"' if "u" in group.figure.status or "low" in group.figure.status else ""
+        out.append(
+            f'<g{mark}><text x="0" y="{_n(middle + 4)}">{escape(group.name)}</text>'
+            f'<line class="range" x1="{x(group.figure.lower)}" x2="{x(group.figure.upper)}" y1="{_n(middle)}" y2="{_n(middle)}"/>'
+            f'<circle cx="{x(group.figure.value)}" cy="{_n(middle)}" r="4.5"/>'
+            f'<text class="value" x="100%" y="{_n(middle + 4)}" text-anchor="end">{numbers.number(group.figure.value, decimals=decimals)}</text></g>'
+        )
+    out.append("</svg>")
+    return "".join(out)
+
+
+def spark(series: Series) -> str:
+    """A line without axes, for a card; hidden from readers of screens, who get the sentence."""
+    known = np.flatnonzero(~np.isnan(series.value))
+    if len(known) < 3:
+        return ""
+    high = float(np.nanmax(series.upper)) or 1.0
+    low = min(0.0, float(np.nanmin(series.lower)))
+    x = np.linspace(0, 198, len(series))
+
+    def point(i: int, values: np.ndarray) -> str:
+        return f"{_n(x[i])} {_n(46 - (values[i] - low) / (high - low) * 42)}"
+
+    band = [point(int(i), series.upper) for i in known] + [point(int(i), series.lower) for i in known[::-1]]
+    path = "L".join(point(int(i), series.value) for i in known)
+    cx, cy = point(int(known[-1]), series.value).split()
+    return (
+        '<svg class="spark" viewBox="0 0 202 50" aria-hidden="true" focusable="false">'
+        f'<path class="band" d="M{"L".join(band)}Z"/><path class="stroke" d="M{path}"/><circle cx="{cx}" cy="{cy}" r="3.5"/></svg>'
+    )
+
+
+def interval_bar(figure: numbers.Figure, *, most: float) -> str:
+    """The interval of one figure on a scale from zero, below a big number."""
+    if not figure.known or most <= 0:
+        return ""
+    left, right, middle = (max(0.0, min(100.0, v / most * 100)) for v in (figure.lower, figure.upper, figure.value))
+    return (
+        '<svg class="interval-bar" width="100%" height="14" aria-hidden="true" focusable="false">'
+        '<line class="grid" x1="0" x2="100%" y1="7" y2="7"/>'
+        f'<line class="range" x1="{_n(left)}%" x2="{_n(right)}%" y1="7" y2="7"/><circle cx="{_n(middle)}%" cy="7" r="4.5"/></svg>'
+    )
+
+
+SCALE = 20
+HEXAGON = "M0-11l9.5 5.5v11L0 11l-9.5-5.5v-11z"
+
+
+def tiles(
+    id: str, layout: Layout, groups: Sequence[Group], bounds: Sequence[float], texts: Texts, *,
+    title: str, description: str, areas: str = "",
+) -> str:  # fmt: skip
+    """One hexagon per area in the colour of its class, with its value and interval for a pointer that rests on it.
+
+    Areas of low reliability carry a dot, so that colour is not the only sign.
+    """
+    width, height = layout.size
+    box = f"-12 -12 {width * SCALE + 24:.0f} {height * SCALE + 24:.0f}"
+    decimals = numbers.decimals_for(g.figure for g in groups)
+    by_class: dict[str, list[str]] = {}
+    dotted: list[str] = []
+    for group in groups:
+        if group.code not in layout.tiles:
+            continue
+        across, down = (v * SCALE for v in layout.centre(group.code))
+        css = f"k{int(np.searchsorted(bounds, group.figure.value, side='right'))}" if group.figure.known else "none"
+        value = numbers.number(group.figure.value, decimals=decimals)
+        words = f"{group.name}: {value} ({texts.between(group.figure, decimals=decimals)})"
+        at = f'x="{across:.0f}" y="{down:.0f}"'
+        by_class.setdefault(css, []).append(f'<use href="#{id}-h" {at}><title>{escape(words)}</title></use>')
+        if "u" in group.figure.status.split() or "low" in group.figure.status.split():
+            dotted.append(f"M{across:.0f} {down:.0f}h0")
+    link = f' data-areas="{escape(areas)}"' if areas else ""
+    out = [_open(id, title, description, css="tiles", attributes=f'viewBox="{box}"{link}')]
+    out.append(f'<defs><path id="{id}-h" d="{HEXAGON}"/></defs>')
+    for css in sorted(by_class):
+        out.append(f'<g class="{css}">{"".join(by_class[css])}</g>')
+    if dotted:
+        out.append(f'<path class="unsure" d="{"".join(dotted)}"/>')
+    out.append("</svg>")
+    return "".join(out)
+
+
+def noise(id: str, *, scale: float, shift: float, laplace: bool, title: str, description: str, words: Sequence[str]) -> str:
+    """Two curves: what could be published with one person's record, and without it.
+
+    Args:
+        scale: of the noise (Laplace b or Gaussian σ). shift: how far one person can move the number.
+        words: labels for the curve without the person, the curve with, and the axis.
+    """
+    reach = 5.5 * scale if laplace else 3.6 * scale
+    at = np.linspace(-reach, reach + shift, 161)
+
+    def curve(centre: float) -> np.ndarray:
+        away = (at - centre) / scale
+        return np.asarray(np.exp(-np.abs(away)) if laplace else np.exp(-(away**2) / 2))
+
+    def path(centre: float) -> str:
+        tall = 118
+        return "L".join(
+            f"{(a - at[0]) / (at[-1] - at[0]) * 1000:.0f} {tall - v * 106:.1f}" for a, v in zip(at, curve(centre), strict=True)
+        )
+
+    middle = ((0 - at[0]) / (at[-1] - at[0]) * 100, (shift - at[0]) / (at[-1] - at[0]) * 100)
+    return (
+        _open(id, title, description, css="noise", attributes='width="100%" height="176"')
+        + '<svg x="0" y="24" width="100%" height="122" viewBox="0 0 1000 122" preserveAspectRatio="none" overflow="visible">'
+        + f'<path class="without" d="M0 118L{path(0)}L1000 118Z"/><path class="with" d="M0 118L{path(shift)}L1000 118Z"/></svg>'
+        + '<line class="axis" x1="0" x2="100%" y1="142.5" y2="142.5"/>'
+        + f'<text class="without-label" x="{middle[0] - 2:.1f}%" y="16" text-anchor="end">{escape(words[0])}</text>'
+        + f'<text class="with-label" x="{middle[1] + 2:.1f}%" y="16">{escape(words[1])}</text>'
+        + f'<text class="date" x="50%" y="166" text-anchor="middle">{escape(words[2])}</text></svg>'
+    )
+
+
+def locator(layout: Layout, code: str) -> str:
+    """A small picture of all tiles with one of them marked; says nothing that the page does not say in words."""
+    if code not in layout.tiles:
+        return ""
+    width, height = layout.size
+    spots = "".join(f"M{x * SCALE:.0f} {y * SCALE:.0f}h0" for x, y in (layout.centre(c) for c in layout.tiles))
+    x, y = (v * SCALE for v in layout.centre(code))
+    return (
+        f'<svg class="locator" viewBox="-22 -22 {width * SCALE + 44:.0f} {height * SCALE + 44:.0f}" aria-hidden="true" focusable="false">'
+        f'<path class="all" d="{spots}"/><circle cx="{x:.0f}" cy="{y:.0f}" r="19"/></svg>'
+    )

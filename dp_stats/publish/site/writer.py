@@ -1,0 +1,78 @@
+"""Write pages so that a reader never sees half of one, and remember what was made from what."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+MANIFEST = ".site.json"
+
+
+def digest(*parts: object) -> str:
+    """SHA-256 of the parts' text."""
+    hashed = hashlib.sha256()
+    for part in parts:
+        hashed.update(part if isinstance(part, bytes) else str(part).encode())
+        hashed.update(b"\x00")
+    return hashed.hexdigest()
+
+
+class Writer:
+    """The pages of one build: written where they differ, kept where their sources did not change, removed when stale.
+
+    A *job* is a group of pages made from the same sources. Its key is a digest of them; a job whose key is
+    that of the last build, and whose files are all there, need not run.
+    """
+
+    def __init__(self, public: Path, *, incremental: bool) -> None:
+        self.public = public
+        self.written = 0
+        self.kept = 0
+        self.before: dict[str, dict[str, list[str] | str]] = {}
+        self.jobs: dict[str, dict[str, list[str] | str]] = {}
+        try:
+            self.before = json.loads((public / MANIFEST).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            self.before = {}
+        self.incremental = incremental
+        self._files: list[str] = []
+
+    def due(self, job: str, key: str) -> bool:
+        """Start a job; False if its pages are there already from equal sources."""
+        old = self.before.get(job)
+        files = list(old["files"]) if old else []
+        if self.incremental and old and old["key"] == key and all((self.public / f).is_file() for f in files):
+            self.jobs[job] = old
+            self.kept += len(files)
+            return False
+        self._files = []
+        self.jobs[job] = {"key": key, "files": self._files}
+        return True
+
+    def write(self, path: str, content: str | bytes) -> None:
+        """Put one file of the current job in place at once; an equal file is left alone."""
+        data = content.encode() if isinstance(content, str) else content
+        target = self.public / path
+        self._files.append(path)
+        try:
+            if target.read_bytes() == data:
+                self.kept += 1
+                return
+        except FileNotFoundError:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f".{target.name}.part")
+        partial.write_bytes(data)
+        partial.replace(target)
+        self.written += 1
+
+    def finish(self) -> int:
+        """Remove pages that no job makes any more, save the manifest, and say how many were removed."""
+        now = {file for job in self.jobs.values() for file in job["files"]}
+        stale = {file for job in self.before.values() for file in job["files"]} - now
+        for file in stale:
+            (self.public / file).unlink(missing_ok=True)
+        partial = self.public / (MANIFEST + ".part")
+        partial.write_text(json.dumps(self.jobs, sort_keys=True), encoding="utf-8")
+        partial.replace(self.public / MANIFEST)
+        return len(stale)
