@@ -110,5 +110,5 @@ def _files(edition: Edition) -> list[FileFacts]:
 
 def _tag(word: str) -> str:
     """A word as CKAN's rules for tags allow it: letters, digits, spaces and ``-_.``, 2 to 100 characters."""
-    plain = re.sub(r"[^\w .-]+", " ", word).strip()[:100]
+    plain = " ".join(re.sub(r"[^\w .-]+", " ", word).split())[:100]
     return plain if len(plain) >= 2 else ""

@@ -1,0 +1,64 @@
+"""The reader's kit: every snippet runs as it is printed, in the folder of the edition."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from dp_stats.publish.readers_kit import snippets
+
+
+@pytest.fixture(params=["areas", "no areas"])
+def published(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    sample = request.getfixturevalue("sample" if request.param == "areas" else "costs")
+    return sample.publish(tmp_path)
+
+
+def test_pandas_loads_every_table_with_its_intervals(published: Any) -> None:
+    for table in published.edition.tables:
+        code = snippets(published.edition, table)["pandas"]
+        check = f"assert len(data) == {table.rows}; assert data['upper_95'].dtype == 'float64'"
+        check += "; assert str(data['date'].dtype).startswith('datetime64'); assert (data['status'] != 'nan').all()"
+        subprocess.run([sys.executable, "-c", code + check], cwd=published.folder, check=True, capture_output=True)
+
+
+def test_duckdb_loads_every_table_with_its_intervals(published: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(published.folder)
+    for table in published.edition.tables:
+        with duckdb.connect() as connection:
+            rows = connection.execute(snippets(published.edition, table)["duckdb"]).fetchall()
+            kept = connection.execute("SELECT count(*) FROM data WHERE status NOT LIKE '%u%'").fetchone()
+            assert connection.execute("SELECT count(*) FROM data").fetchone() == (table.rows,)
+            assert kept == (len(rows),)
+
+
+@pytest.mark.skipif(shutil.which("Rscript") is None, reason="R is not installed")
+def test_r_loads_every_table_with_its_intervals(published: Any) -> None:
+    for table in published.edition.tables:
+        code = snippets(published.edition, table)["r"] + f"stopifnot(nrow(data) == {table.rows}, is.numeric(data$upper_95))"
+        subprocess.run(["Rscript", "-e", code], cwd=published.folder, check=True, capture_output=True)
+
+
+def test_every_snippet_has_three_lines(published: Any) -> None:
+    for table in published.edition.tables:
+        for code in snippets(published.edition, table).values():
+            assert len(code.strip().splitlines()) == 3
+
+
+def test_the_kit_in_the_folder_holds_the_same_snippets(published: Any) -> None:
+    text = (published.folder / "readers-kit.md").read_text(encoding="utf-8")
+    printed = re.findall(r"```\w+\n(.*?)```", text, flags=re.DOTALL)
+    assert printed == [c for t in published.edition.tables for c in snippets(published.edition, t).values()]
+
+
+def test_an_address_stands_before_the_file(published: Any) -> None:
+    address = "https://statistics.example.org/x/latest/"
+    code = snippets(published.edition, published.edition.tables[0], address=address)
+    assert all(f"{address}{published.edition.tables[0].id}" in c for c in code.values())
