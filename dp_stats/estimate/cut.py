@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dp_stats.catalogue.grid import Grid, LevelNames
 from dp_stats.estimate.intervals import laplace_sum_quantile, normal_quantile
+from dp_stats.estimate.leastsquares import LeastSquares
 from dp_stats.estimate.model import CutEstimate
 from dp_stats.plan.model import Measurement, Plan
 
@@ -45,27 +47,25 @@ class Correction:
 
 
 def correction(
-    plan: Plan,
-    grid: Grid,
-    noisy: Mapping[str, NDArray[np.int64]],
-    kept: Floats,
-    kept_variance: Floats,
-    levels: LevelNames,
+    plan: Plan, grid: Grid, noisy: Mapping[str, NDArray[np.int64]], count: LeastSquares
 ) -> Correction | None:
     """The correction of an edition, or None if cut rows were not measured.
 
     Args:
         plan, grid, noisy: of the edition.
-        kept, kept_variance: least-squares count at ``levels`` and its variance.
-        levels: where cut rows were measured (see ``cut_levels``).
+        count: least squares of the kept rows.
     """
     rows = next((m for m in plan.measurements if m.role == "cut_rows"), None)
     if rows is None:
         return None
-    cut = noisy[rows.id].reshape(grid.shape(levels)).astype(np.float64)
-    share, share_variance, between = _shares(cut, rows.variance, kept, kept_variance)
+    levels = _known_level(grid, rows.levels, count)
+    measured = noisy[rows.id].reshape(rows.shape).astype(np.float64)
+    cut = grid.roll_up(measured, levels, rows.levels)
+    variance = grid.roll_up(np.full(rows.shape, rows.variance), levels, rows.levels)
+    kept, kept_variance = count.value(levels), count.variance(levels)
+    share, share_variance, between = _shares(cut, variance, kept, kept_variance)
     total = max(float(cut.sum()), 0.0)
-    total_low, total_high = _total_interval(rows, cut)
+    total_low, total_high = _total_interval(rows, measured)
     persons = next((m for m in plan.measurements if m.role == "cut_persons"), None)
     counted = low = high = None
     if persons is not None:
@@ -99,13 +99,24 @@ def cut_levels(plan: Plan) -> Mapping[str, str] | None:
     return next((m.levels for m in plan.measurements if m.role == "cut_rows"), None)
 
 
+def _known_level(grid: Grid, levels: LevelNames, count: LeastSquares) -> dict[str, str]:
+    """The level with most cells, no finer than ``levels``, at which the number of kept rows is known."""
+    chains = []
+    for dimension in grid.dimensions:
+        first = [level.name for level in dimension.levels].index(levels[dimension.name])
+        chains.append([level.name for level in dimension.levels[first:]])
+    options = [dict(zip(levels, names, strict=True)) for names in product(*chains)]
+    known = [option for option in options if np.isfinite(count.variance(option)).all()]
+    return max(known, key=grid.cells)
+
+
 def _total_interval(measurement: Measurement, values: Floats) -> tuple[float, float]:
     quantile = normal_quantile() if measurement.epsilon is None else laplace_sum_quantile(float(min(values.size, 101)))
     reach = quantile * float(np.sqrt(measurement.variance * values.size))
     return max(float(values.sum()) - reach, 0.0), max(float(values.sum()) + reach, 0.0)
 
 
-def _shares(cut: Floats, variance: float, kept: Floats, kept_variance: Floats) -> tuple[Floats, Floats, float]:
+def _shares(cut: Floats, variance: Floats, kept: Floats, kept_variance: Floats) -> tuple[Floats, Floats, float]:
     """Cut rows per kept row, its variance, and the variance between coarse cells.
 
     A coarse cell with few rows says little of its own; it is drawn towards the share of the whole in
@@ -114,7 +125,7 @@ def _shares(cut: Floats, variance: float, kept: Floats, kept_variance: Floats) -
     safe = np.maximum(kept, 1.0)
     whole = float(cut.sum()) / max(float(kept.sum()), 1.0)
     whole = max(whole, 0.0)
-    whole_variance = cut.size * variance / max(float(kept.sum()), 1.0) ** 2
+    whole_variance = float(variance.sum()) / max(float(kept.sum()), 1.0) ** 2
     own = cut / safe
     noise = (variance + whole**2 * np.maximum(kept_variance, 0.0)) / safe**2
     if cut.size == 1:

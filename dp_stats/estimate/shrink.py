@@ -42,7 +42,11 @@ def shrink_targets(quantity: Quantity, keys: Sequence[Key], prior_total: float) 
     chosen = {}
     for key in dict.fromkeys(keys):
         margins = margins_of(lattice, key)
-        if margins and is_local(lattice, key) and _worthwhile(quantity, key, margins, prior_total / prod(lattice.shape(key))):
+        if (
+            margins
+            and is_local(lattice, key)
+            and _worthwhile(quantity, key, margins, prior_total / prod(lattice.shape(key)))
+        ):
             chosen[key] = shrink(quantity, key, margins)
     return chosen
 

@@ -99,7 +99,7 @@ def fit_all(plan: Plan, *, grid: Grid, release: Release, noisy: NoisyMeasurement
     correct: Correction | None = None
     count = next((fit for statistic, fit in fits.values() if statistic.kind == "count"), None)
     if at is not None and count is not None:
-        correct = correction(plan, grid, noisy.values, count.value(at), count.variance(at), at)
+        correct = correction(plan, grid, noisy.values, count)
     return {name: Quantity(statistic, fit, correct) for name, (statistic, fit) in fits.items()}
 
 

@@ -1,0 +1,105 @@
+"""Counts are corrected for rows that the contribution bound cuts, and the doubt about it is in the intervals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dp_stats.estimate import EditionEstimates
+from dp_stats.estimate.cut import LEAST_SPREAD, UNKNOWN_SPREAD
+from tests.estimate_world import World, world
+
+TABLES = (
+    {"id": "area-week", "levels": {"area": "area", "date": "week"}, "statistics": ["count"]},
+    {"id": "region-week", "levels": {"area": "region", "date": "week"}, "statistics": ["count"]},
+    {"id": "all", "levels": {"date": "range"}, "statistics": ["count"]},
+)
+BOUND = {"rows": 2, "cut_rows": 8}
+
+
+def make(total: float = 4e6, **contribution: object) -> World:
+    return world(
+        tables=TABLES,
+        statistics=({"id": "count", "kind": "count", "expected_total": total},),
+        contribution={**BOUND, **contribution},
+    )
+
+
+def run(edition: World, share: np.ndarray | float, *, total: float = 4e6, seed: int = 0) -> tuple[dict[str, np.ndarray], EditionEstimates]:
+    """True counts with a share of rows cut that differs by area, and the estimates from what was kept."""
+    rng = np.random.default_rng(seed)
+    kept = rng.poisson(total / edition.grid.cells(), edition.grid.shape())
+    cut = rng.poisson(kept * np.asarray(share))
+    exact = {"count": kept, "cut_rows": cut, "cut_persons": cut // 2}
+    estimates = edition.estimate(edition.draw(exact, rng))
+    return {t.id: edition.grid.roll_up(kept + cut, t.levels) for t in edition.release.tables}, estimates
+
+
+def test_corrected_totals_are_near_the_truth_and_bounded_ones_are_not() -> None:
+    edition = make()
+    truth, estimates = run(edition, 0.08)
+    whole = estimates.tables["all"]["count"]
+    assert whole.bounded is not None
+    assert abs(whole.bounded.item() / truth["all"].item() - 1 / 1.08) < 0.002
+    assert abs(whole.value.item() / truth["all"].item() - 1) < 0.002
+
+
+def test_what_was_cut_is_published_with_its_interval() -> None:
+    edition = make()
+    _, estimates = run(edition, 0.08, seed=1)
+    cut = estimates.cut
+    assert cut is not None
+    assert cut.lower <= 0.08 * 4e6 <= cut.upper
+    assert cut.share == pytest.approx(0.08 / 1.08, rel=0.02)
+    assert cut.persons_cut is not None
+    assert cut.factor.shape == edition.grid.shape(cut.levels)
+    assert (cut.factor >= 1).all()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_intervals_cover_where_areas_differ_in_how_often_people_repeat(seed: int) -> None:
+    edition = make()
+    share = np.random.default_rng(100 + seed).gamma(6, 0.08 / 6, (9, 1, 1))
+    truth, estimates = run(edition, share, seed=seed)
+    for table, true in truth.items():
+        e = estimates.tables[table]["count"]
+        # some error is shared by all weeks of an area, so a table has few independent chances
+        assert np.mean((e.lower <= true) & (true <= e.upper)) >= 0.8
+        assert e.bounded is not None
+        assert np.mean((e.value - true) ** 2) < 0.5 * np.mean((e.bounded - true) ** 2)
+
+
+def test_corrected_tables_still_add_up() -> None:
+    edition = make()
+    _, estimates = run(edition, np.linspace(0.0, 0.2, 9).reshape(9, 1, 1))
+    area, region, whole = (estimates.tables[t]["count"].value for t in ("area-week", "region-week", "all"))
+    np.testing.assert_array_equal(edition.grid.roll_up(area, {"area": "region", "date": "week"}, {"area": "area", "date": "week"}), region)
+    assert region.sum() == whole.sum()
+
+
+def test_one_factor_for_all_is_taken_to_hide_differences() -> None:
+    small = make(total=3000.0)
+    _, estimates = run(small, 0.08, total=3000.0)
+    assert estimates.cut is not None
+    assert estimates.cut.factor.size == 1
+    assert estimates.cut.spread == UNKNOWN_SPREAD
+    large = make()
+    _, estimates = run(large, 0.08)
+    assert estimates.cut is not None
+    assert estimates.cut.spread == pytest.approx(LEAST_SPREAD if estimates.cut.factor.size >= 4 else UNKNOWN_SPREAD)
+
+
+def test_where_nothing_can_be_cut_nothing_is_corrected_and_the_reason_is_kept() -> None:
+    edition = world(tables=TABLES, contribution={"rows": 1, "why_nothing_is_cut": "First events only."})
+    counts = np.full(edition.grid.shape(), 50)
+    estimates = edition.estimate(edition.draw({"count": counts}, np.random.default_rng(0)))
+    assert estimates.cut is None
+    assert estimates.nothing_cut == "First events only."
+    assert estimates.tables["all"]["count"].bounded is None
+
+
+def test_correction_without_any_cut_rows_changes_almost_nothing() -> None:
+    edition = make()
+    truth, estimates = run(edition, 0.0)
+    e = estimates.tables["all"]["count"]
+    assert abs(e.value.item() / truth["all"].item() - 1) < 0.001

@@ -1,0 +1,118 @@
+"""Rates, shares, means, running sums and quantiles follow from what is published beside them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dp_stats.estimate import EditionEstimates
+from tests.estimate_world import World, world
+
+DERIVED: tuple[dict[str, Any], ...] = (
+    {"id": "rate", "kind": "rate", "of": "count", "per": 1000},
+    {"id": "share", "kind": "share", "of": "count", "across": "band"},
+    {"id": "week-to-day", "kind": "rolling", "of": "count", "days": 7},
+    {"id": "so-far", "kind": "cumulative", "of": "count"},
+    {"id": "median", "kind": "quantile", "of": "count", "across": "band", "q": 0.5},
+    {"id": "mean-cost", "kind": "mean", "of": "cost", "over": "count"},
+    {"id": "people-rate", "kind": "rate", "of": "people", "per": 1000},
+)
+STATISTICS: tuple[dict[str, Any], ...] = (
+    {"id": "count", "kind": "count", "expected_total": 20000},
+    {"id": "cost", "kind": "sum", "column": "cost", "lower": 0, "upper": 10, "resolution": "0.5", "expected_total": 80000},
+    {"id": "people", "kind": "persons"},
+)
+TABLES: tuple[dict[str, Any], ...] = (
+    {"id": "area-day", "levels": {"area": "area", "date": "day"}, "statistics": ["count", "week-to-day", "so-far"]},
+    {"id": "area-band", "levels": {"area": "area", "band": "band"}, "statistics": ["count", "share", "rate"]},
+    {"id": "region-week", "levels": {"area": "region", "date": "week"}, "statistics": ["count", "rate", "median", "mean-cost", "so-far"]},
+    {"id": "region", "levels": {"area": "region"}, "statistics": ["people", "people-rate"]},
+)
+
+
+def make(**options: Any) -> World:
+    return world(statistics=STATISTICS, derived=DERIVED, tables=TABLES, **options)
+
+
+def measured(edition: World, *, noise: float = 1.0, mean: float = 30.0) -> tuple[np.ndarray, EditionEstimates]:
+    counts = np.random.default_rng(5).poisson(mean, edition.grid.shape())
+    exact = {"count": counts, "cost": counts * 9, "people": counts}
+    return counts, edition.estimate(edition.draw(exact, np.random.default_rng(6), noise=noise))
+
+
+def test_without_noise_everything_is_exact() -> None:
+    edition = make(loss={"epsilon": 50})
+    counts, estimates = measured(edition, noise=0)
+    area_day = counts.sum(axis=2, keepdims=True)
+    daily, banded, weekly = (estimates.tables[t] for t in ("area-day", "area-band", "region-week"))
+    np.testing.assert_array_equal(daily["count"].value, area_day)
+    np.testing.assert_array_equal(daily["so-far"].value, np.cumsum(area_day, axis=1))
+    np.testing.assert_array_equal(daily["week-to-day"].value[:, 6:], sum(area_day[:, i : i + 22] for i in range(7)))
+    shares = counts.sum(axis=1, keepdims=True) / counts.sum(axis=(1, 2), keepdims=True)
+    np.testing.assert_allclose(banded["share"].value, 100 * shares)
+    np.testing.assert_allclose(weekly["mean-cost"].value, 4.5)
+    people = np.array([6000.0, 22000.0, 17000.0]).reshape(3, 1, 1)
+    np.testing.assert_allclose(weekly["rate"].value, weekly["count"].value * 1000 / people)
+
+
+def test_the_first_days_of_a_rolling_sum_have_no_value() -> None:
+    _, estimates = measured(make())
+    rolling = estimates.tables["area-day"]["week-to-day"]
+    for array in (rolling.value, rolling.lower, rolling.upper, rolling.standard_error):
+        assert np.isnan(array[:, :6]).all()
+        assert not np.isnan(array[:, 6:]).any()
+
+
+def test_the_last_cumulative_number_is_the_weeks_added_up() -> None:
+    _, estimates = measured(make())
+    weekly = estimates.tables["region-week"]
+    np.testing.assert_array_equal(weekly["so-far"].value[:, -1], weekly["count"].value.sum(axis=1))
+
+
+def test_shares_add_up_to_one_hundred() -> None:
+    _, estimates = measured(make())
+    np.testing.assert_allclose(estimates.tables["area-band"]["share"].value.sum(axis=2), 100.0)
+
+
+def test_a_rate_by_band_needs_populations_by_band() -> None:
+    _, estimates = measured(make())
+    assert np.isnan(estimates.tables["area-band"]["rate"].value).all()
+    by_band = {f"population_B{i}": [100.0 * (i + 1)] * 9 for i in range(3)}
+    _, estimates = measured(make(population_columns=by_band))
+    rate = estimates.tables["area-band"]
+    np.testing.assert_allclose(rate["rate"].value, rate["count"].value * 1000 / np.array([100.0, 200.0, 300.0]))
+
+
+def test_nobody_lives_where_no_population_is_given() -> None:
+    edition = make(population_columns={"population": [np.nan, *[500.0] * 8]})
+    _, estimates = measured(edition)
+    rate = estimates.tables["region-week"]["rate"]
+    np.testing.assert_allclose(rate.value[0], estimates.tables["region-week"]["count"].value[0])
+
+
+def test_persons_are_published_as_measured_with_their_rate() -> None:
+    _, estimates = measured(make())
+    region = estimates.tables["region"]
+    assert (region["people"].value == np.maximum(region["people"].unrounded, 0)).all()
+    people = np.array([6000.0, 22000.0, 17000.0]).reshape(3, 1, 1)
+    np.testing.assert_allclose(region["people-rate"].value, region["people"].value * 1000 / people)
+
+
+@pytest.mark.parametrize(("table", "statistic"), [("region-week", "median"), ("region-week", "mean-cost"), ("area-band", "share")])
+def test_every_value_lies_in_its_interval(table: str, statistic: str) -> None:
+    _, estimates = measured(make(), mean=3.0)
+    e = estimates.tables[table][statistic]
+    assert ((e.lower <= e.value) & (e.value <= e.upper)).all()
+    assert (e.lower >= 0).all()
+
+
+def test_a_quantile_of_a_histogram_is_interpolated_in_its_bin() -> None:
+    edition = make(loss={"epsilon": 50})
+    counts = np.zeros(edition.grid.shape(), dtype=np.int64)
+    counts[..., 0], counts[..., 1] = 1, 3
+    exact = {"count": counts, "cost": counts, "people": counts}
+    estimates = edition.estimate(edition.draw(exact, np.random.default_rng(0), noise=0))
+    # two of four rows lie below the median: the first bin's one and a third of the second's three
+    np.testing.assert_allclose(estimates.tables["region-week"]["median"].value, 10 + 10 / 3, atol=1e-6)

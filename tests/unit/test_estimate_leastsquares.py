@@ -1,0 +1,80 @@
+"""Least squares and its variances are those of dense algebra; what was not measured is infinitely uncertain."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dp_stats.estimate.leastsquares import LeastSquares
+from dp_stats.plan.algebra import weights
+from tests.estimate_world import World, world
+
+TABLES = (
+    {"id": "area-day", "levels": {"area": "area", "date": "day"}, "statistics": ["count"]},
+    {"id": "region-week-band", "levels": {"area": "region", "date": "week", "band": "band"}, "statistics": ["count"]},
+    {"id": "all-day-band", "levels": {"date": "day", "band": "band"}, "statistics": ["count"]},
+)
+
+
+@pytest.fixture
+def small() -> World:
+    return world(period="2024-03-04--2024-03-12", areas=(2, 3), bands=2, tables=TABLES)
+
+
+def dense(edition: World, noisy: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Least-norm generalised least squares of the leaves, and its covariance."""
+    rows, values, precisions = [], [], []
+    for m in edition.plan.measurements:
+        matrix = np.ones((1, 1))
+        for dimension in edition.grid.dimensions:
+            matrix = np.kron(matrix, weights(dimension, m.levels[dimension.name]))
+        rows.append(matrix)
+        values.append(noisy[m.id].ravel())
+        precisions.append(np.full(len(matrix), 1 / m.variance))
+    q, y, p = np.concatenate(rows), np.concatenate(values), np.concatenate(precisions)
+    inverse = np.linalg.pinv(q.T @ (p[:, None] * q), rcond=1e-9)
+    return inverse @ (q.T @ (p * y)), inverse
+
+
+def test_values_variances_and_covariances_are_those_of_dense_algebra(small: World) -> None:
+    counts = np.random.default_rng(0).poisson(9, small.grid.shape())
+    noisy = small.draw({"count": counts}, np.random.default_rng(1)).values
+    fit = LeastSquares(small.grid, small.plan.measurements, noisy)
+    leaves, covariance = dense(small, dict(noisy))
+    for table in small.release.tables:
+        levels = small.grid.complete(table.levels)
+        matrix = np.ones((1, 1))
+        for dimension in small.grid.dimensions:
+            matrix = np.kron(matrix, weights(dimension, levels[dimension.name]))
+        np.testing.assert_allclose(fit.value(levels).ravel(), matrix @ leaves, atol=1e-6)
+        np.testing.assert_allclose(fit.variance(levels).ravel(), np.diag(matrix @ covariance @ matrix.T), rtol=1e-6)
+        everything = small.grid.complete({})
+        np.testing.assert_allclose(
+            fit.covariance(levels, everything).ravel(), matrix @ covariance @ np.ones(len(leaves)), rtol=1e-6
+        )
+
+
+def test_a_sum_is_in_its_own_unit() -> None:
+    edition = world(
+        statistics=({"id": "cost", "kind": "sum", "column": "cost", "lower": 0, "upper": 10, "resolution": "0.5"},),
+        tables=({"id": "a", "levels": {"area": "area"}, "statistics": ["cost"]},),
+    )
+    steps = np.full(edition.grid.shape(), 3)
+    fit = LeastSquares(edition.grid, edition.plan.measurements, edition.draw({"cost": steps}, np.random.default_rng(0), noise=0).values)
+    np.testing.assert_allclose(fit.value({"area": "area"}).ravel(), 3 * 0.5 * 28 * 3)
+    np.testing.assert_allclose(fit.variance({"area": "area"}).ravel(), edition.plan.measurements[0].variance * 0.25)
+
+
+def test_what_was_not_measured_is_infinitely_uncertain(small: World) -> None:
+    measured = [m for m in small.plan.measurements if m.levels["band"] != "band"] or list(small.plan.measurements)
+    coarse = [m.model_copy(update={"id": "one", "levels": {**m.levels, "band": "all"}, "shape": m.shape[:2] + (1,)}) for m in measured][:1]
+    noisy = {"one": np.zeros(coarse[0].shape, dtype=np.int64)}
+    fit = LeastSquares(small.grid, coarse, noisy, needed=[{"area": "area", "band": "band"}])
+    assert np.isinf(fit.variance({"band": "band"})).all()
+
+
+def test_few_laplace_draws_have_wider_intervals_than_many(small: World) -> None:
+    noisy = small.draw({"count": np.zeros(small.grid.shape(), dtype=np.int64)}, np.random.default_rng(1)).values
+    fit = LeastSquares(small.grid, small.plan.measurements, noisy)
+    cell, total = fit.quantile({"area": "area", "date": "day"}), fit.quantile({})
+    assert 1.96 <= total < cell <= 2.119
