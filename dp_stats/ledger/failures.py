@@ -79,11 +79,8 @@ def explain(error: BaseException) -> LedgerError:
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn database errors into LedgerError, raised outside the handler so that no SQL is chained to it."""
-    failure: LedgerError | None = None
+    """Turn database errors into LedgerError; the original, which quotes SQL, is not shown behind it."""
     try:
         yield
     except (SQLAlchemyError, SqliteError, OSError) as error:
-        failure = explain(error)
-    if failure is not None:
-        raise failure
+        raise explain(error) from None

@@ -183,12 +183,17 @@ def measurements(connection: Connection, edition: str, revision: int) -> StoredM
     row = connection.execute(query).mappings().one_or_none()
     if row is None:
         return None
-    content = bytes(row["content"])
-    if hashlib.sha256(content).hexdigest() != row["checksum"]:
+    content = row["content"]
+    if not is_whole(content, checksum=row["checksum"]):
         raise LedgerError(_altered(edition, revision))
     return StoredMeasurements(
         edition, revision, row["reservation"], row["plan"], content, row["checksum"], moment(row["at"])
     )
+
+
+def is_whole(content: object, *, checksum: str) -> bool:
+    """Whether stored bytes still have their SHA-256 (SQLite would also hold a text in their place)."""
+    return isinstance(content, bytes) and hashlib.sha256(content).hexdigest() == checksum
 
 
 def _altered(edition: str, revision: int) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+from collections import defaultdict
 from collections.abc import Iterable
 from fractions import Fraction
 from itertools import pairwise
@@ -13,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dp_stats.ledger import schema
 from dp_stats.ledger.chain import START, entry_of, hash_of
+from dp_stats.ledger.measuring import is_whole
 from dp_stats.ledger.projection import project
 from dp_stats.ledger.records import Entry
 
@@ -29,14 +29,11 @@ def problems(connection: Connection, *, kept: str | None = None) -> list[str]:
     """
     rows = list(connection.execute(select(schema.entries).order_by(schema.entries.c.sequence)).mappings())
     found = [*_chain(rows), *_head(connection, rows, kept)]
-    entries: list[Entry] = []
-    for row in rows:
-        try:
-            entries.append(entry_of(row))
-        except (ValueError, TypeError):
-            found.append(f"entry {row['sequence']} cannot be read")
-    if len(entries) == len(rows):
-        found += [*_times(entries), *_caps(entries), *_tables(connection, rows, entries)]
+    try:
+        entries = [entry_of(row) for row in rows]
+        found += [*_times(entries), *_tables(connection, rows, entries), *_caps(entries)]
+    except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError):
+        found.append("some entries cannot be understood")
     found += _contents(connection)
     return found if len(found) <= _MOST else [*found[:_MOST], f"and {len(found) - _MOST} more"]
 
@@ -49,7 +46,8 @@ def _chain(rows: list[RowMapping]) -> Iterable[str]:
             return
         if row["previous"] != previous:
             yield f"entry {number} does not follow entry {number - 1}"
-        if row["hash"] != hash_of(**{k: row[k] for k in ("sequence", "previous", "at", "event", "payload")}):
+        texts = {name: str(row[name]) for name in ("previous", "at", "event", "payload")}
+        if row["hash"] != hash_of(sequence=number, **texts):
             yield f"entry {number} was edited"
         previous = row["hash"]
 
@@ -74,20 +72,22 @@ def _times(entries: list[Entry]) -> Iterable[str]:
 
 def _caps(entries: list[Entry]) -> Iterable[str]:
     """No block may ever have held more than the cap recorded with its charge."""
-    charged: dict[tuple[str, str, str], Fraction] = {}
+    held: dict[tuple[str, str], dict[str, Fraction]] = defaultdict(dict)
+    totals: dict[tuple[str, str], Fraction] = defaultdict(Fraction)
     for entry in entries:
         values = entry.payload
         if entry.event == "reserved":
+            rho, cap = Fraction(values["rho"]), Fraction(values["cap"])
             for block in values["charged"]:
-                charged[values["dataset"], values["key"], block] = Fraction(values["rho"])
-                held = sum(
-                    rho for (data, _, where), rho in charged.items() if (data, where) == (values["dataset"], block)
-                )
-                if held > Fraction(values["cap"]):
+                where = (values["dataset"], block)
+                totals[where] += rho
+                held[where][values["key"]] = rho
+                if totals[where] > cap:
                     yield f"entry {entry.sequence} charges block {block} of '{values['dataset']}' above its cap"
         elif entry.event == "void":
             for block in values["released"]:
-                charged.pop((values["dataset"], values["key"], block), None)
+                where = (values["dataset"], block)
+                totals[where] -= held[where].pop(values["key"], Fraction(0))
 
 
 def _tables(connection: Connection, rows: list[RowMapping], entries: list[Entry]) -> Iterable[str]:
@@ -108,11 +108,11 @@ def _tables(connection: Connection, rows: list[RowMapping], entries: list[Entry]
 
 def _content(connection: Connection, table: Table) -> list[tuple[str, ...]]:
     columns = [column for column in table.c if column.name != "content"]
-    return sorted(tuple(json.dumps(value) for value in row) for row in connection.execute(select(*columns)))
+    return sorted(tuple(repr(value) for value in row) for row in connection.execute(select(*columns)))
 
 
 def _contents(connection: Connection) -> Iterable[str]:
     c = schema.measurements.c
     for row in connection.execute(select(c.edition, c.revision, c.checksum, c.content)):
-        if hashlib.sha256(bytes(row.content)).hexdigest() != row.checksum:
+        if not is_whole(row.content, checksum=row.checksum):
             yield f"the stored measurements of {row.edition} (revision {row.revision}) were altered"

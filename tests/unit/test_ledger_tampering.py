@@ -1,0 +1,181 @@
+"""Verify finds every edit, deletion, insertion and reordering, in every table, also by someone who computes hashes."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from ledger_world import Clock, measured, new_ledger, plan, reserve
+
+from dp_stats.errors import LedgerError
+from dp_stats.ledger import Ledger
+from dp_stats.ledger.chain import START, hash_of
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    """A ledger in which everything has happened once."""
+    clock = Clock()
+    ledger = new_ledger(tmp_path, clock)
+    made = measured(ledger, plan("2021-W01", series="weekly"))
+    measured(ledger, plan("2021-W02", series="weekly"), b"more")
+    ledger.void(reserve(ledger, plan("2021-W03")), "not wanted")
+    reserve(ledger, plan("2021-W04"))
+    ledger.approve(plan().hash, "custodian", "approved", "seen", clock.now + timedelta(1), {"2021": "0.01"})
+    ledger.published(made.edition, 1, "checksum")
+    ledger.verify()
+    return ledger
+
+
+@pytest.fixture
+def tamper(tmp_path: Path) -> Callable[..., None]:
+    def change(*statements: str) -> None:
+        with sqlite3.connect(tmp_path / "ledger.db") as raw:
+            for (trigger,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+                raw.execute(f"DROP TRIGGER {trigger}")
+            for statement in statements:
+                assert raw.execute(statement).rowcount != 0
+
+    return change
+
+
+COLUMNS = [
+    (table, column)
+    for table, columns in {
+        "entries": "previous hash at event payload",
+        "head": "sequence hash",
+        "datasets": "block_kind cap delta",
+        "reservations": "edition revision plan key blocks charged rho category requested_by reason run approvers state at",
+        "charges": "reservation rho cap delta category requested_by state",
+        "register": "sequence reservation edition revision digest replaced at",
+        "measurements": "edition revision reservation plan checksum size at content",
+        "approvals": "plan approver decision reason expires shown at",
+        "publications": "edition revision checksum at",
+    }.items()
+    for column in columns.split()
+]
+
+
+@pytest.mark.parametrize(("table", "column"), COLUMNS)
+def test_an_edit_of_any_column_is_found(
+    ledger: Ledger, tamper: Callable[..., None], table: str, column: str, tmp_path: Path
+) -> None:
+    with sqlite3.connect(tmp_path / "ledger.db") as raw:
+        value = raw.execute(f"SELECT {column} FROM ledger_{table} LIMIT 1").fetchone()[0]
+    other = {"state": "'reserved'" if value != "reserved" else "'spent'"}.get(
+        column, f"{value + 77}" if isinstance(value, int) and column != "replaced" else f"'{not value and 1}x'"
+    )
+    if column == "replaced":
+        other = str(1 - value)
+    tamper(f"UPDATE ledger_{table} SET {column} = {other} WHERE rowid = (SELECT min(rowid) FROM ledger_{table})")
+    assert ledger.problems()
+    with pytest.raises(LedgerError, match="not as it was written"):
+        ledger.verify()
+
+
+@pytest.mark.parametrize("table", sorted({table for table, _ in COLUMNS}))
+@pytest.mark.parametrize("which", ["min", "max", "all"])
+def test_a_deletion_from_any_table_is_found(
+    ledger: Ledger, tamper: Callable[..., None], table: str, which: str
+) -> None:
+    where = "" if which == "all" else f" WHERE rowid = (SELECT {which}(rowid) FROM ledger_{table})"
+    tamper(f"DELETE FROM ledger_{table}{where}")
+    assert ledger.problems()
+
+
+@pytest.mark.parametrize("sequence", [2, 5, 9])
+def test_a_deletion_from_the_middle_is_found(ledger: Ledger, tamper: Callable[..., None], sequence: int) -> None:
+    tamper(f"DELETE FROM ledger_entries WHERE sequence = {sequence}")
+    assert f"entry {sequence} is missing" in ledger.problems()
+
+
+def test_reordered_entries_are_found(ledger: Ledger, tamper: Callable[..., None]) -> None:
+    tamper(
+        "UPDATE ledger_entries SET sequence = -3 WHERE sequence = 3",
+        "UPDATE ledger_entries SET sequence = 3 WHERE sequence = 4",
+        "UPDATE ledger_entries SET sequence = 4 WHERE sequence = -3",
+    )
+    assert ledger.problems()
+
+
+def test_an_inserted_row_is_found(ledger: Ledger, tamper: Callable[..., None]) -> None:
+    tamper("INSERT INTO ledger_publications VALUES ('weekly/2021-W02', 1, 'forged', '2021-03-01T09:30:00.000000Z')")
+    assert ledger.problems() == ["table ledger_publications does not follow from the entries"]
+
+
+def rewrite(path: Path, change: Callable[[list[dict[str, object]]], list[dict[str, object]]]) -> None:
+    """What someone does who knows how hashes are computed: change entries and recompute the whole chain and head."""
+    names = ("sequence", "previous", "hash", "at", "event", "payload")
+    with sqlite3.connect(path) as raw:
+        for (trigger,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            raw.execute(f"DROP TRIGGER {trigger}")
+        found = [
+            dict(zip(names, row, strict=True))
+            for row in raw.execute(f"SELECT {', '.join(names)} FROM ledger_entries ORDER BY sequence")
+        ]
+        raw.execute("DELETE FROM ledger_entries")
+        previous = START
+        for number, row in enumerate(change(found), start=1):
+            row |= {"sequence": number, "previous": previous}
+            row["hash"] = previous = hash_of(**{k: v for k, v in row.items() if k != "hash"})  # type: ignore[arg-type]
+            raw.execute("INSERT INTO ledger_entries VALUES (?, ?, ?, ?, ?, ?)", [row[n] for n in names])
+        raw.execute("UPDATE ledger_head SET sequence = ?, hash = ?", (number, previous))
+
+
+def test_a_rewritten_chain_contradicts_the_tables(ledger: Ledger, tmp_path: Path) -> None:
+    rewrite(tmp_path / "ledger.db", lambda rows: rows[:-1])
+    assert ledger.problems() == ["table ledger_publications does not follow from the entries"]
+
+
+def test_only_a_kept_head_shows_that_everything_was_rewritten(ledger: Ledger, tmp_path: Path) -> None:
+    kept = ledger.head()
+    with sqlite3.connect(tmp_path / "ledger.db") as raw:
+        raw.execute("DELETE FROM ledger_publications")
+    rewrite(tmp_path / "ledger.db", lambda rows: rows[:-1])
+    assert ledger.verify().entries == kept.sequence - 1
+    for form in (kept, str(kept), kept.hash):
+        with pytest.raises(LedgerError, match="kept elsewhere"):
+            ledger.verify(form)
+
+
+def test_a_kept_head_still_verifies_when_the_ledger_has_grown(ledger: Ledger) -> None:
+    kept = ledger.head()
+    reserve(ledger, plan("2021-W05"))
+    assert ledger.verify(kept).entries == kept.sequence + 1
+    assert ledger.verify(kept.hash).head == ledger.head()
+
+
+def test_a_rewritten_charge_above_its_cap_is_found(ledger: Ledger, tmp_path: Path) -> None:
+    def dearer(rows: list[dict[str, object]]) -> list[dict[str, object]]:
+        for row in rows:
+            if row["event"] == "reserved":
+                row["payload"] = json.dumps(json.loads(str(row["payload"])) | {"rho": "1"})
+        return rows
+
+    rewrite(tmp_path / "ledger.db", dearer)
+    assert any("above its cap" in problem for problem in ledger.problems())
+
+
+def test_entries_that_make_no_sense_are_found(ledger: Ledger, tmp_path: Path) -> None:
+    def nonsense(rows: list[dict[str, object]]) -> list[dict[str, object]]:
+        return [row | ({"payload": "[]"} if row["event"] == "spent" else {}) for row in rows]
+
+    rewrite(tmp_path / "ledger.db", nonsense)
+    assert ledger.problems()
+
+
+def test_nothing_is_appended_to_a_ledger_whose_tail_was_cut_off(ledger: Ledger, tamper: Callable[..., None]) -> None:
+    tamper("DELETE FROM ledger_entries WHERE sequence = (SELECT max(sequence) FROM ledger_entries)")
+    with pytest.raises(LedgerError, match="removed or added"):
+        reserve(ledger, plan("2021-W05"))
+
+
+@pytest.mark.parametrize("action", ["UPDATE ledger_entries SET event = 'x'", "DELETE FROM ledger_measurements"])
+def test_a_mistaken_statement_is_stopped_by_the_database(ledger: Ledger, tmp_path: Path, action: str) -> None:
+    with sqlite3.connect(tmp_path / "ledger.db") as raw, pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        raw.execute(action)
+    ledger.verify()
