@@ -49,6 +49,7 @@ with DAG(
     schedule=None,
     start_date=datetime(2020, 1, 1),  # noqa: DTZ001  Airflow reads it as UTC
     catchup=False,
+    is_paused_upon_creation=False,
     max_active_runs=16,
     tags=["ad hoc"],
     params=form(load_catalogue(load_settings().catalogue)),

@@ -6,7 +6,6 @@ Whether a request may be measured is read from the ledger each time, never from 
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,13 +15,14 @@ from typing import Any, Literal
 
 from dp_stats.catalogue import Catalogue, load_catalogue
 from dp_stats.catalogue.load import is_due
-from dp_stats.errors import ApprovalError, NotDueError, PublishedError
+from dp_stats.errors import ApprovalError, BudgetError, NotDueError, PublishedError
+from dp_stats.free import free_table
 from dp_stats.ledger import Ledger
 from dp_stats.preflight import Card, epsilon_for, make_card
 from dp_stats.requests import load_request, make_release, period_of_request, read_question, request_id, save_request
 from dp_stats.settings import Settings, load_settings
 
-Path_ = Literal["free", "approval", "allowed"]
+Way = Literal["free", "approval", "allowed"]
 APPROVAL_HOLDS = timedelta(days=30)
 
 
@@ -37,7 +37,7 @@ class Request:
 
     id: str
     edition: str
-    path: Path_
+    path: Way
 
 
 def name_of(form: Mapping[str, Any], *, requested_by: str, settings: Settings | None = None) -> str:
@@ -70,16 +70,14 @@ def ask(form: Mapping[str, Any], *, requested_by: str, settings: Settings | None
         )
     save_request(release, question, settings)
     made = card(release.id, settings=settings)
-    if made.refusals and not made.free:
-        from dp_stats.errors import BudgetError
-
+    if made.refusals and not (made.free and question.free):
         raise BudgetError("The budget does not allow this request:\n  " + "\n  ".join(made.refusals))
     return Request(release.id, made.edition, path_of(made, wants_free=question.free))
 
 
-def path_of(card: Card, *, wants_free: bool) -> Path_:
+def path_of(card: Card, *, wants_free: bool) -> Way:
     """What happens to a request with this card."""
-    if card.free and wants_free:
+    if card.free is not None and wants_free:
         return "free"
     return "approval" if card.approvers else "allowed"
 
@@ -163,23 +161,23 @@ def authorise(name: str, *, settings: Settings | None = None) -> bool:
 
 
 def answer(name: str, *, settings: Settings | None = None) -> Path:
-    """Copy the published tables that answer a request to its own folder, with a note of where they come from.
+    """Write the figures that published editions imply, with a note of where they come from.
 
     Raises:
-        PublishedError: no published table answers it.
+        PublishedError: nothing that is published answers it.
     """
     settings = settings or load_settings()
     made = card(name, settings=settings)
-    if not made.free:
-        raise PublishedError(f"No published table answers {made.edition}. Ask again without the free answer.")
+    if made.free is None:
+        raise PublishedError(f"Nothing that is published answers {made.edition}. Ask again without the free answer.")
+    table = free_table(made.free, made.release, _catalogue(settings), settings, Ledger.open(settings.ledger_url))
     folder = settings.requests / name
     folder.mkdir(parents=True, exist_ok=True)
-    for part in made.free:
-        source = settings.public_dir / part.path
-        shutil.copyfile(source / part.file, folder / f"{part.edition.replace('/', '_')}_{part.file}")
-    sources = "\n".join(f"- {part.title}: {part.edition}, revision {part.revision}" for part in made.free)
+    (folder / "answer.csv").write_text(table, encoding="utf-8")
+    sources = "\n".join(f"- {made.free.title}: {edition}" for edition in made.free.editions)
     (folder / "sources.md").write_text(
-        f"# {made.release.title}\n\nAnswered from what is already published:\n\n{sources}\n"
+        f"# {made.release.title}\n\nComputed from what is already published, at no cost to privacy:\n\n{sources}\n",
+        encoding="utf-8",
     )
     return folder
 

@@ -15,7 +15,7 @@ import numpy as np
 from dp_stats.catalogue import Catalogue, Dataset, Grid, Release, parse_period
 from dp_stats.catalogue.codes import CodeList
 from dp_stats.errors import CatalogueError
-from dp_stats.free import FreeAnswer, free_answers
+from dp_stats.free import FreeAnswer, free_answer
 from dp_stats.ledger import Ledger
 from dp_stats.ledger.amounts import epsilon as epsilon_of
 from dp_stats.ledger.records import Quote
@@ -56,7 +56,7 @@ class Card:
     quote: Quote
     blocks: tuple[BlockLine, ...]
     unreliable: float | None
-    free: tuple[FreeAnswer, ...]
+    free: FreeAnswer | None
     approvers: tuple[str, ...]
 
     @property
@@ -117,7 +117,7 @@ def make_card(release: Release, catalogue: Catalogue, settings: Settings, *, led
             for state in quote.before
         ),
         unreliable=unreliable_share(plan, known, release, known.grid(release, period)),
-        free=free_answers(release, catalogue, settings, ledger),
+        free=free_answer(release, catalogue, settings, ledger),
         approvers=tuple(person.user or person.name for person in dataset.custodians) if needed else (),
     )
 

@@ -74,11 +74,13 @@ def _accuracy(card: Card) -> str:
 
 
 def _free(card: Card) -> str:
-    lines = [
-        f"- {escape(part.title)}, {escape(part.period)}" + (f" (±{number(part.margin)})" if part.margin else "")
-        for part in card.free
-    ]
-    return "The same figures are published and cost nothing:\n\n" + "\n".join(lines)
+    assert card.free is not None
+    editions = ", ".join(f"`{edition}`" for edition in card.free.editions[:6])
+    more = f" and {len(card.free.editions) - 6} more" if len(card.free.editions) > 6 else ""
+    return (
+        f"The same {card.free.cells:,} figures follow from *{escape(card.free.title)}* ({editions}{more}) with a typical "
+        f"95 % margin of **±{number(card.free.margin)}**, and cost nothing."
+    )
 
 
 def card_note(card: Card) -> str:

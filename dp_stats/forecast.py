@@ -1,0 +1,101 @@
+"""What scheduled releases will charge next, and when a block's budget runs out.
+
+A series pays once per block, so its next charge falls in the next block; other releases pay for every
+edition. Costs are those of the release's latest charge, or of its plan if it has never been charged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from fractions import Fraction
+
+from dp_stats.catalogue import Catalogue, Dataset, Period, Release, parse_period
+from dp_stats.catalogue.periods import blocks_of, period_of
+from dp_stats.ledger import Ledger
+from dp_stats.ledger.amounts import charge_of
+from dp_stats.ledger.records import BlockBudget
+from dp_stats.plan import make_plan
+
+HORIZON = timedelta(days=366)
+
+
+@dataclass(frozen=True)
+class NextCharge:
+    """A charge that a scheduled release will make; ``due`` is today where it is overdue."""
+
+    due: date
+    release: str
+    edition: str
+    block: str
+    rho: Fraction
+
+
+@dataclass(frozen=True)
+class BlockForecast:
+    """One block's budget, what scheduled releases will charge it, and the first edition it cannot pay for."""
+
+    budget: BlockBudget
+    next: tuple[NextCharge, ...]
+    runs_out: NextCharge | None
+
+
+def forecast(catalogue: Catalogue, dataset: Dataset, ledger: Ledger, *, today: date) -> list[BlockForecast]:
+    """Every block of a dataset that was charged or will be within a year, in order."""
+    coming = next_charges(catalogue, dataset, ledger, today=today)
+    charged = [state.block for state in ledger.blocks(dataset.id)]
+    blocks = sorted({*charged, *(c.block for c in coming)})
+    return [
+        _of_block(state, tuple(c for c in coming if c.block == state.block), dataset)
+        for state in ledger.budget(dataset, blocks)
+    ]
+
+
+def _of_block(state: BlockBudget, coming: tuple[NextCharge, ...], dataset: Dataset) -> BlockForecast:
+    share = dataset.budget.scheduled
+    limit = state.cap * share if share is not None else state.cap
+    used = state.by_category.get("scheduled", Fraction(0))
+    left = state.remaining
+    for charge in coming:
+        left -= charge.rho
+        used += charge.rho
+        if left < 0 or used > limit:
+            return BlockForecast(state, coming, charge)
+    return BlockForecast(state, coming, None)
+
+
+def next_charges(catalogue: Catalogue, dataset: Dataset, ledger: Ledger, *, today: date) -> list[NextCharge]:
+    """What scheduled releases of a dataset will charge within a year, soonest first."""
+    made = {(r.edition, r.revision) for r in ledger.reservations(dataset.id) if r.state != "void"}
+    charges = [c for c in ledger.charges(dataset.id) if c.state != "void"]
+    found: list[NextCharge] = []
+    for release in catalogue.releases.values():
+        if release.dataset != dataset.id or release.schedule is None:
+            continue
+        paid = {c.block for c in charges if c.release == release.id} if release.series else set()
+        latest = [c.rho for c in charges if c.release == release.id]
+        rho = latest[-1] if latest else None
+        for period in _periods(release, until=today + HORIZON):
+            edition = f"{release.id}/{period.label}"
+            if (edition, 1) in made:
+                continue
+            for block in blocks_of(period, dataset.privacy_unit.per):
+                if block in paid:
+                    continue
+                if rho is None:
+                    rho = charge_of(make_plan(catalogue, release, period).rho)
+                due = max(today, period.end + timedelta(days=release.settle_days + 1))
+                found.append(NextCharge(due, release.id, edition, block, rho))
+                if release.series:
+                    paid.add(block)
+    return sorted(found, key=lambda c: (c.due, c.edition))
+
+
+def _periods(release: Release, *, until: date) -> list[Period]:
+    if release.period == "range":
+        return [parse_period(f"{release.start}--{release.end}")]
+    last = min(until, release.end) if release.end else until
+    periods = [period_of(release.start, release.period)]
+    while periods[-1].end < last:
+        periods.append(period_of(periods[-1].end + timedelta(days=1), release.period))
+    return periods

@@ -1,0 +1,34 @@
+"""A pool per dataset, made when the scheduler starts: runs of one dataset queue instead of crowding each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.listeners import hookimpl
+
+SLOTS = 2
+
+
+@hookimpl
+def on_starting(component: Any) -> None:
+    """Add the pools that are missing; sizes that somebody changed stay."""
+    if "Scheduler" not in type(component).__name__ and "Scheduler" not in str(getattr(component, "job_type", "")):
+        return
+    add_pools()
+
+
+def add_pools() -> None:
+    """Add a pool for every dataset of the catalogue that has none."""
+    from airflow.models.pool import Pool
+
+    from dp_stats.catalogue import load_catalogue
+    from dp_stats.settings import load_settings
+    from dp_stats_airflow.steps import POOL
+
+    known = {pool.pool for pool in Pool.get_pools()}
+    for dataset in load_catalogue(load_settings().catalogue).datasets.values():
+        name = POOL.format(dataset.id)
+        if name not in known:
+            Pool.create_or_update_pool(
+                name=name, slots=SLOTS, description=f"Runs on '{dataset.title}'", include_deferred=False
+            )
