@@ -94,6 +94,11 @@ def held(backend: ibis.BaseBackend, table: ir.Table) -> ir.Table:
     return backend.create_table(f"held_{secrets.token_hex(8)}", table, temp=True)
 
 
+def named(backend: ibis.BaseBackend, table: ir.Table) -> ir.Table:
+    """Give a table a name in the engine, so that what is built on it is written and compiled once; computes nothing."""
+    return backend.create_view(f"named_{secrets.token_hex(8)}", table)
+
+
 def _close(backend: ibis.BaseBackend) -> None:
     if engine_of(backend) == "pyspark":
         backend._session.catalog.clearCache()  # the session itself serves the next edition

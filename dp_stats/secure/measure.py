@@ -103,7 +103,7 @@ def answer(
     bound = Bound(plan.contribution_rows, plan.one_per_cell, plan.cut_rows_cap, key=subkey(key, f"rows/{reservation.key}"))
     with open_snapshot(snapshot, engine=dataset.engine, settings=settings) as (backend, table):
         rows = rows_that_count(
-            table, dataset=dataset, release=release, grid=grid, period=period, blocks=plan.block_kind
+            backend, table, dataset=dataset, release=release, grid=grid, period=period, blocks=plan.block_kind
         )
 
         def bounded(allowances: ir.Table | None) -> Bounded:

@@ -23,6 +23,7 @@ from dp_stats.catalogue.grid import Dimension, Grid
 from dp_stats.catalogue.models import Dataset, Release, Statistic
 from dp_stats.catalogue.periods import BlockKind, Period, block_of
 from dp_stats.errors import CatalogueError
+from dp_stats.secure.engines import named
 
 LARGEST_STEP = 2**31
 """Largest contribution of one row to a sum, in steps: 2³¹ rows of it still fit 64-bit integers."""
@@ -56,7 +57,14 @@ class Rows:
 
 
 def rows_that_count(
-    table: ir.Table, *, dataset: Dataset, release: Release, grid: Grid, period: Period, blocks: BlockKind
+    backend: ibis.BaseBackend,
+    table: ir.Table,
+    *,
+    dataset: Dataset,
+    release: Release,
+    grid: Grid,
+    period: Period,
+    blocks: BlockKind,
 ) -> Rows:
     """Read a table of canonical rows as coordinates of the grid and remove what lies outside it.
 
@@ -83,7 +91,7 @@ def rows_that_count(
         columns[name] = step_column(table, statistic)
     found = table.filter(keep).select(**columns)
     found = found.filter([found[c].notnull() for c in coordinates.values()])
-    return Rows(found, coordinates, steps, labels)
+    return Rows(named(backend, found), coordinates, steps, labels)
 
 
 def _code(table: ir.Table, dimension: Dimension) -> ir.Value:

@@ -1,0 +1,225 @@
+"""Small line lists and everything declared about them, to bound and aggregate on any engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import ibis
+import numpy as np
+import pyarrow as pa
+import pytest
+from numpy.typing import NDArray
+
+from dp_stats.catalogue.grid import Dimension, Grid, Level, bin_dimension, date_dimension, flat_level
+from dp_stats.catalogue.models import (
+    Budget,
+    Column,
+    Contribution,
+    Dataset,
+    DimensionSpec,
+    Person,
+    PrivacyLoss,
+    PrivacyUnit,
+    Release,
+    ReleaseTexts,
+    Source,
+    Statistic,
+    Table,
+)
+from dp_stats.catalogue.periods import BlockKind, blocks_of, parse_period
+from dp_stats.plan import sensitivity
+from dp_stats.plan.model import Measurement, Plan, Role
+from dp_stats.secure.aggregate import exact_answers
+from dp_stats.secure.bound import Bound, apply_bound
+from dp_stats.secure.rows import rows_that_count
+
+Row = tuple[str | None, date | None, str | None, Any]
+"""Person, date, area, amount."""
+
+AMOUNT = Statistic(id="amount", kind="sum", column="amount", lower=Fraction(-2), upper=Fraction(5), resolution=Fraction(1, 4))
+COUNT = Statistic(id="cases", kind="count")
+PERSONS = Statistic(id="people", kind="persons")
+
+
+@dataclass(frozen=True)
+class World:
+    """A dataset, a release with every level measured, and its grid."""
+
+    dataset: Dataset
+    release: Release
+    grid: Grid
+    plan: Plan
+
+    @property
+    def bound(self) -> Bound:
+        return Bound(self.plan.contribution_rows, self.plan.one_per_cell, self.plan.cut_rows_cap, key="secret")
+
+    def rows(self, backend: ibis.BaseBackend, table: ibis.Table) -> Any:
+        return rows_that_count(
+            backend,
+            table,
+            dataset=self.dataset,
+            release=self.release,
+            grid=self.grid,
+            period=parse_period(self.plan.period),
+            blocks=self.plan.block_kind,
+        )
+
+    def answer(self, backend: ibis.BaseBackend, table: ibis.Table, *, bound: Bound | None = None) -> dict[str, NDArray[np.int64]]:
+        """Exact bounded answers, without a register."""
+        period = parse_period(self.plan.period)
+        kept = apply_bound(backend, self.rows(backend, table), bound or self.bound, grid=self.grid, period=period)
+        return exact_answers(self.plan, kept, grid=self.grid, release=self.release, period=period)
+
+
+def make_world(
+    *,
+    k: int = 2,
+    cap: int = 3,
+    one_per_cell: bool = False,
+    period: str = "2021-W07",
+    block: BlockKind = "lifetime",
+    unknown: bool = False,
+    bins: bool = False,
+    calendar: tuple[str, ...] = ("day", "week"),
+    series: bool = False,
+    statistics: Sequence[Statistic] = (COUNT, PERSONS, AMOUNT),
+    edges: tuple[float, ...] = (0.0, 1.5, 3.0),
+) -> World:
+    """Three areas in two regions and a calendar, with every combination of levels measured for every statistic."""
+    span = parse_period(period)
+    codes = ("A", "B", "C", *(("unknown",) if unknown else ()))
+    regions = np.array([0, 0, 1, *((1,) if unknown else ())], dtype=np.intp)
+    area = Dimension(
+        "area",
+        "area",
+        "code",
+        (
+            Level("area", codes, codes, np.arange(len(codes), dtype=np.intp)),
+            Level("region", ("R1", "R2"), ("R1", "R2"), regions),
+            flat_level("all", "all", "all", len(codes)),
+        ),
+        unknown="unknown" if unknown else None,
+    )
+    dimensions = [area, date_dimension("day", "date", span, calendar)]
+    if bins:
+        dimensions.append(bin_dimension("size", "amount", edges))
+    grid = Grid(tuple(dimensions))
+    dataset = Dataset(
+        id="tests",
+        title="Tests",
+        description="",
+        custodians=(Person(name="A custodian"),),
+        source=Source(kind="parquet", path="rows.parquet"),
+        columns={
+            name: Column.model_validate({"from": name, "type": kind, **({"codes": "areas"} if kind == "code" else {})})
+            for name, kind in (("person", "person"), ("date", "date"), ("area", "code"), ("amount", "number"))
+        },
+        date_column="date",
+        privacy_unit=PrivacyUnit(column="person", per=block),
+        opt_outs=None,
+        expectations="tests.json",
+        budget=Budget(rho=Fraction(1)),
+    )
+    release = Release(
+        id="tests",
+        title="Tests",
+        dataset="tests",
+        period=span.kind,
+        start=date(2021, 1, 1),
+        dimensions=tuple(DimensionSpec(name=d.name, column=d.column) for d in grid.dimensions),
+        statistics=tuple(statistics),
+        tables=(Table(id="all", title="All", levels={}, statistics=tuple(s.id for s in statistics)),),
+        contribution=Contribution(rows=k, one_per_cell=one_per_cell),
+        privacy_loss=PrivacyLoss(epsilon=Fraction(1)),
+        series=series,
+        texts=ReleaseTexts(summary="A test."),
+    )
+    joint = series and not sensitivity.one_edition_per_block(span.kind, block)
+    measured = []
+    for levels in product(*([level.name for level in d.levels] for d in grid.dimensions)):
+        at = dict(zip((d.name for d in grid.dimensions), levels, strict=True))
+        wanted: list[tuple[Role, Statistic]] = [("statistic", s) for s in statistics]
+        wanted += [("cut_rows", COUNT), ("cut_persons", COUNT)]
+        for role, statistic in wanted:
+            moved = sensitivity.of(
+                statistic, role, contribution=release.contribution, cap=cap, grid=grid, levels=at, joint=joint
+            )
+            measured.append(
+                Measurement(
+                    id=f"{statistic.id if role == 'statistic' else role}@{'.'.join(levels)}",
+                    statistic=statistic.id,
+                    role=role,
+                    levels=at,
+                    shape=grid.shape(at),
+                    l1=moved.l1,
+                    l2_squared=moved.l2_squared,
+                    scale=10.0,
+                    rho=Fraction(10**4),
+                    epsilon=Fraction(10**4),
+                )
+            )
+    plan = Plan(
+        release="tests",
+        dataset="tests",
+        period=period,
+        mechanism="discrete_laplace",
+        measurements=tuple(measured),
+        contribution_rows=k,
+        one_per_cell=one_per_cell,
+        cut_rows_cap=cap,
+        block_kind=block,
+        blocks=blocks_of(span, block),
+        series=series,
+        rho=Fraction(1, 10),
+        pure_epsilon=Fraction(1),
+        epsilon=1.0,
+        delta=Fraction(1, 10**6),
+        expected=(),
+        series_hash="5" * 64,
+        hash=f"{abs(hash(period)):064x}"[:64],
+    )
+    return World(dataset, release, grid, plan)
+
+
+def arrow_table(rows: Sequence[Row], amount: pa.DataType | None = None) -> pa.Table:
+    """Rows as an Arrow table; amounts are decimals with two places unless another type is given."""
+    kind = amount or pa.decimal128(12, 2)
+    amounts = [Decimal(str(r[3])) if amount is None and r[3] is not None else r[3] for r in rows]
+    return pa.table(
+        {
+            "person": pa.array([r[0] for r in rows], pa.string()),
+            "date": pa.array([r[1] for r in rows], pa.date32()),
+            "area": pa.array([r[2] for r in rows], pa.string()),
+            "amount": pa.array(amounts, kind),
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def world() -> Callable[..., World]:
+    return make_world
+
+
+@pytest.fixture(scope="session")
+def table() -> Callable[..., pa.Table]:
+    return arrow_table
+
+
+@pytest.fixture(scope="session")
+def duck() -> Iterator[ibis.BaseBackend]:
+    backend = ibis.duckdb.connect(":memory:", threads=1)
+    yield backend
+    backend.disconnect()
+
+
+@pytest.fixture(scope="session")
+def secure_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
