@@ -88,7 +88,7 @@ def code_lists(regions: Sequence[int] = (3, 2), bands: int = 3) -> dict[str, Cod
     }
 
 
-def release(tables: Mapping[str, tuple[Mapping[str, str], Sequence[str]]], **fields: Any) -> Release:
+def release(published: Mapping[str, tuple[Mapping[str, str], Sequence[str]]], **fields: Any) -> Release:
     """A release of visits: table id → (levels, statistics)."""
     return Release.model_validate(
         {
@@ -105,7 +105,7 @@ def release(tables: Mapping[str, tuple[Mapping[str, str], Sequence[str]]], **fie
             "statistics": [{"id": "visits", "kind": "count", "expected_total": 5000}],
             "tables": [
                 {"id": name, "title": name, "levels": dict(levels), "statistics": list(statistics)}
-                for name, (levels, statistics) in tables.items()
+                for name, (levels, statistics) in published.items()
             ],
             "contribution": {"rows": 1, "why_nothing_is_cut": "a visit is a first visit"},
             "privacy_loss": {"epsilon": 1},

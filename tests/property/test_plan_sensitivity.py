@@ -1,0 +1,139 @@
+"""No person moves a measured table by more than the plan says, and some person reaches it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from fractions import Fraction
+from math import ceil
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dp_stats.catalogue import Grid
+from dp_stats.catalogue.models import Contribution, Statistic
+from dp_stats.plan import sensitivity
+from dp_stats.plan.sensitivity import Sensitivity
+from tests.plan_world import dimension
+
+GRID = Grid((dimension("area", [0, 0, 0, 1, 1]), dimension("day", [0, 0, 1, 1, 1, 1, 2])))
+LEVELS = [{"area": a, "day": d} for a in ("area", "area1", "all") for d in ("day", "day1", "all")]
+COST = Statistic.model_validate(
+    {"id": "cost", "kind": "sum", "column": "cost", "lower": "-2.5", "upper": "7.3", "resolution": "0.5"}
+)
+COUNT = Statistic(id="visits", kind="count")
+PERSONS = Statistic(id="people", kind="persons")
+
+cells = st.tuples(st.integers(0, 4), st.integers(0, 6))
+rows = st.lists(st.tuples(cells, st.fractions(-20, 20)), max_size=12)
+
+
+def answer(statistic: Statistic, kept: list[tuple[tuple[int, int], Fraction]], levels: dict[str, str]) -> np.ndarray:
+    """One person's own answer: the difference that removing the person makes."""
+    table = np.zeros(GRID.shape(), dtype=np.int64)
+    if statistic.kind == "persons":
+        area, day = (GRID[name].level(levels[name]).group for name in ("area", "day"))
+        at = {(int(area[a]), int(day[d])) for (a, d), _ in kept}
+        return np.ones(len(at), dtype=np.int64)
+    for cell, value in kept:
+        if statistic.kind == "sum":
+            assert statistic.lower is not None
+            assert statistic.upper is not None
+            table[cell] += round(min(max(value, statistic.lower), statistic.upper) / statistic.resolution)
+        else:
+            table[cell] += 1
+    return GRID.roll_up(table, levels).ravel()
+
+
+def claimed(statistic: Statistic, k: int, one_per_cell: bool, levels: dict[str, str]) -> Sensitivity:
+    contribution = Contribution(rows=k, one_per_cell=one_per_cell)
+    return sensitivity.of(statistic, "statistic", contribution=contribution, cap=4, grid=GRID, levels=levels, joint=False)
+
+
+@settings(max_examples=300, deadline=None)
+@given(person=rows, k=st.integers(1, 6), one_per_cell=st.booleans(), level=st.sampled_from(LEVELS))
+def test_no_person_moves_a_table_by_more(
+    person: list[tuple[tuple[int, int], Fraction]], k: int, one_per_cell: bool, level: dict[str, str]
+) -> None:
+    kept = list({cell: (cell, value) for cell, value in person}.values()) if one_per_cell else person
+    for statistic in (COUNT, PERSONS, COST):
+        moved = answer(statistic, kept[:k], level)
+        bound = claimed(statistic, k, one_per_cell, level)
+        assert int(np.abs(moved).sum()) <= bound.l1
+        assert int((moved * moved).sum()) <= bound.l2_squared
+
+
+@pytest.mark.parametrize("level", LEVELS, ids=lambda level: "-".join(level.values()))
+@pytest.mark.parametrize("one_per_cell", [False, True])
+@pytest.mark.parametrize("k", [1, 2, 3, 5])
+def test_some_person_moves_a_count_and_a_sum_by_exactly_as_much(level: dict[str, str], one_per_cell: bool, k: int) -> None:
+    grouped: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for a in range(5):
+        for d in range(7):
+            home = (int(GRID["area"].level(level["area"]).group[a]), int(GRID["day"].level(level["day"]).group[d]))
+            grouped.setdefault(home, []).append((a, d))
+    crowded = [cell for group in sorted(grouped.values(), key=len, reverse=True) for cell in group]
+    place = crowded[:k] if one_per_cell else [(0, 0)] * k
+    for statistic in (COUNT, COST):
+        moved = answer(statistic, [(cell, Fraction(99)) for cell in place], level)
+        bound = claimed(statistic, k, one_per_cell, level)
+        assert int(np.abs(moved).sum()) == bound.l1
+        sizes = Counter(len(group) for group in grouped.values())
+        largest = max(sizes)
+        if not one_per_cell or k <= largest or sizes[largest] >= ceil(k / largest):
+            assert int((moved * moved).sum()) == bound.l2_squared
+
+
+@pytest.mark.parametrize("level", LEVELS, ids=lambda level: "-".join(level.values()))
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_some_person_is_counted_in_as_many_cells_as_the_rule_allows(level: dict[str, str], k: int) -> None:
+    bound = claimed(PERSONS, k, False, level)
+    spread = [((i % 5, (3 * i) % 7), Fraction(0)) for i in range(35)]
+    distinct: list[tuple[tuple[int, int], Fraction]] = []
+    for row in spread:
+        if len(answer(PERSONS, [*distinct, row], level)) > len(answer(PERSONS, distinct, level)) and len(distinct) < k:
+            distinct.append(row)
+    assert len(answer(PERSONS, distinct, level)) == bound.l1 == bound.l2_squared
+
+
+def test_a_person_of_a_series_can_be_counted_in_every_edition() -> None:
+    contribution = Contribution(rows=3)
+    whole = {"area": "all", "day": "all"}
+    alone, shared = (
+        sensitivity.of(PERSONS, "statistic", contribution=contribution, cap=4, grid=GRID, levels=whole, joint=joint)
+        for joint in (False, True)
+    )
+    assert alone == Sensitivity(1, 1)
+    assert shared == Sensitivity(3, 3)
+
+
+def test_cut_rows_are_capped_and_cut_persons_are_one() -> None:
+    of = {
+        role: sensitivity.of(COUNT, role, contribution=Contribution(rows=2), cap=8, grid=GRID, levels=LEVELS[0], joint=True)
+        for role in ("cut_rows", "cut_persons")
+    }
+    assert of == {"cut_rows": Sensitivity(8, 64), "cut_persons": Sensitivity(1, 1)}
+
+
+def test_a_sum_counts_from_zero_even_where_its_lower_bound_is_above() -> None:
+    dear = COST.model_copy(update={"lower": Fraction(100), "upper": Fraction(101)})
+    assert sensitivity.steps(dear) == 202
+
+
+@pytest.mark.parametrize(
+    ("period", "block", "alone"),
+    [
+        ("week", "week", True),
+        ("week", "day", True),
+        ("week", "month", False),
+        ("week", "lifetime", False),
+        ("month", "month", True),
+        ("month", "year", False),
+        ("month", "week", False),
+        ("year", "week", False),
+        ("year", "year", True),
+    ],
+)
+def test_editions_share_a_block_unless_it_lies_inside_one(period: str, block: str, alone: bool) -> None:
+    assert sensitivity.one_edition_per_block(period, block) is alone  # type: ignore[arg-type]
