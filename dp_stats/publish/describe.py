@@ -128,7 +128,7 @@ def describe(
             cut=_cut(estimates.cut),
             expected=tuple(ExpectedFacts(**e.model_dump()) for e in plan.expected),
             consistent=all(s.kind != "persons" for s in release.statistics),
-            notes=plan.warnings,
+            notes=(*plan.warnings, *_notes(estimates)),
         ),
         dimensions=_dimensions(catalogue, release, dataset, grid),
         statistics=tuple(_statistic(s, dataset) for s in release.statistics)
@@ -311,6 +311,21 @@ def _derived(derived: Derived, release: Release) -> StatisticFacts:
         description=text,
         integer=whole,
     )
+
+
+def _notes(estimates: EditionEstimates) -> tuple[str, ...]:
+    found = [e for table in estimates.tables.values() for e in table.values()]
+    notes = []
+    if any(e.shrunken for e in found):
+        notes.append(
+            "Values of small groups lean on those around them, which makes their error smaller and leaves a small bias; "
+            "the unrounded value beside each does not."
+        )
+    if any(e.bounded is not None for e in found):
+        notes.append("Values are corrected for the rows that the contribution bound cut.")
+    if estimates.nothing_cut:
+        notes.append(f"The contribution bound cuts nothing: {estimates.nothing_cut}")
+    return tuple(notes)
 
 
 def _cut(cut: CutEstimate | None) -> CutFacts | None:

@@ -59,7 +59,7 @@ def guarantee_facts(plan: Plan, release: Release, dataset: Dataset, *, libraries
         not_protected=NOT_PROTECTED,
         post_processing=_post_processing(release),
         protections=PROTECTIONS,
-        justification=_justification(plan, release),
+        justification=_justification(plan, release, unit.name),
         libraries=libraries,
     )
 
@@ -117,17 +117,17 @@ def _post_processing(release: Release) -> tuple[str, ...]:
     return tuple(done)
 
 
-def _justification(plan: Plan, release: Release) -> str:
+def _justification(plan: Plan, release: Release, unit: str) -> str:
     noise = (
         "discrete Laplace noise, which has the smaller error for few tables"
         if plan.mechanism == "discrete_laplace"
         else "discrete Gaussian noise, which has the smaller error for many tables"
     )
     bound = release.contribution.why_nothing_is_cut or (
-        f"a bound of {plan.contribution_rows} per {release.dataset} unit balances noise against rows that are cut"
+        f"the custodian chose it to balance noise, which grows with it, against rows of one {unit} that are cut"
     )
     return (
-        f"The privacy loss is declared by the custodian within a budget for each block of time. The plan chose {noise}, "
-        f"and split the loss between tables by the expected error of what is published, without looking at the records. "
-        f"Contribution bound: {bound[:1].lower() + bound[1:].rstrip('.')}."
+        "The privacy loss is declared by the custodian within a budget for each block of time. The plan chose "
+        f"{noise}, and split the loss between tables by the expected error of what is published, without looking at "
+        f"the records. Contribution bound of {plan.contribution_rows}: {bound.rstrip('.')}."
     )

@@ -134,7 +134,8 @@ def schema_org(
         "@type": "Dataset",
         "@id": f"{home}/",
         "name": edition.title,
-        "description": edition.release.summary,
+        "description": f"{edition.release.summary} Every value is an estimate with a 95 % interval; people's privacy "
+        "is protected by noise (differential privacy).",
         "url": f"{home}/",
         "identifier": f"urn:uuid:{identifier(edition)}",
         "version": version(edition),

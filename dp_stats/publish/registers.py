@@ -15,10 +15,13 @@ CONTEXT: dict[str, Any] = {
     "dct": "http://purl.org/dc/terms/",
     "foaf": "http://xmlns.com/foaf/0.1/",
     "vcard": "http://www.w3.org/2006/vcard/ns#",
+    "skos": "http://www.w3.org/2004/02/skos/core#",
     "spdx": "http://spdx.org/rdf/terms#",
     "xsd": "http://www.w3.org/2001/XMLSchema#",
 }
 LONGEST_TITLE = 65
+_ENGLISH = "http://publications.europa.eu/resource/authority/language/ENG"
+_MEDIA_TYPES = "https://www.iana.org/assignments/media-types/"
 _FREQUENCY = {
     "day": "http://purl.org/cld/freq/daily",
     "week": "http://purl.org/cld/freq/weekly",
@@ -60,7 +63,7 @@ def _dataset(edition: Edition, base_url: str) -> dict[str, Any]:
         "dct:description": _text(edition.release.summary),
         "dct:publisher": {"@type": "foaf:Agent", "foaf:name": publisher},
         "dct:issued": _typed(utc(edition.published), "dateTime"),
-        "dct:language": "en",
+        "dct:language": {"@id": _ENGLISH},
         "dct:spatial": {"@type": "dct:Location", "dct:title": edition.dataset.region},
         "dct:temporal": {
             "@type": "dct:PeriodOfTime",
@@ -68,7 +71,7 @@ def _dataset(edition: Edition, base_url: str) -> dict[str, Any]:
             "dcat:endDate": _typed(edition.period.end.isoformat(), "date"),
         },
         "dcat:keyword": [_text(word) for word in (*edition.release.keywords, "differential privacy")],
-        "dcat:theme": _text(edition.release.theme),
+        "dcat:theme": {"@type": "skos:Concept", "skos:prefLabel": _text(edition.release.theme)},
         "dcat:landingPage": {"@id": home},
         "dcat:version": str(edition.revision.number),
         "dcat:distribution": [
@@ -78,7 +81,7 @@ def _dataset(edition: Edition, base_url: str) -> dict[str, Any]:
                 "dct:title": _text(file.title),
                 "dcat:accessURL": {"@id": home},
                 "dcat:downloadURL": {"@id": f"{base_url}/{edition.path}/{file.path}"},
-                "dcat:mediaType": file.media_type,
+                "dcat:mediaType": {"@id": f"{_MEDIA_TYPES}{file.media_type}"},
                 "dcat:byteSize": _typed(str(file.bytes), "nonNegativeInteger"),
                 "spdx:checksum": {
                     "@type": "spdx:Checksum",

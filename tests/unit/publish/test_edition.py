@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -75,6 +77,24 @@ def test_publishing_again_returns_what_is_there_even_at_a_later_time(sample: Any
     assert not again.new
     assert (again.checksum, again.edition) == (first.checksum, first.edition)
     assert {p: p.stat().st_mtime_ns for p in first.folder.iterdir()} == before
+
+
+def test_publishing_again_completes_what_a_crash_left_undone(sample: Any, tmp_path: Path) -> None:
+    sample.publish(tmp_path)
+    shutil.rmtree(tmp_path / "cases-by-area" / "latest")
+    (tmp_path / "cases-by-area" / "2021-W07" / "status.json").unlink()
+    assert not sample.publish(tmp_path).new
+    assert verify_public(tmp_path) == []
+    assert (tmp_path / "cases-by-area" / "latest" / "edition.json").is_file()
+    assert (tmp_path / "cases-by-area" / "2021-W07" / "status.json").is_file()
+
+
+def test_two_publishers_at_once_make_one_edition(sample: Any, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: sample.publish(tmp_path), range(4)))
+    assert sorted(p.new for p in found) == [False, False, False, True]
+    assert len({p.checksum for p in found}) == 1
+    assert verify_public(tmp_path) == []
 
 
 def test_other_content_under_the_same_name_is_refused(sample: Any, make_sample: Callable[..., Any], tmp_path: Path) -> None:
