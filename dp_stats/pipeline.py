@@ -247,6 +247,7 @@ def publish(edition: str, *, revision: int = 1, settings: Settings | None = None
     from dp_stats.estimate.model import EditionEstimates
     from dp_stats.publish import publish_edition
     from dp_stats.publish.describe import describe
+    from dp_stats.publish.index import refresh_index
     from dp_stats.publish.site import build
     from dp_stats.publish.targets import upload
     from dp_stats.quality import check_published
@@ -273,7 +274,10 @@ def publish(edition: str, *, revision: int = 1, settings: Settings | None = None
     )
     ledger.published(run.edition, revision, published.checksum)
     if run.release.audience == "public":
-        build(run.settings.public_dir, reports=run.settings.reports)
+        refresh_index(
+            run.settings.public_dir, base_url=run.settings.base_url, releases=run.catalogue.releases.values()
+        )
+        build(run.settings.public_dir, reports=run.settings.reports, base_url=run.settings.base_url)
         if "://" in run.settings.public:
             upload(run.settings.public_dir, run.settings.public)
     return {"edition": edition, "revision": revision, "path": run.path, "sha256": published.checksum}
