@@ -108,12 +108,12 @@ with DAG(
     @step(run_of)
     def reserve(run: Run) -> dict[str, Any]:
         """Set the privacy budget aside; the ledger looks for the approvals itself."""
-        return pipeline.reserve(run.edition, by=run.requested_by)
+        return pipeline.reserve(run.edition, requested_by=run.requested_by, run=run.link)
 
     @step(run_of)
     def measure(run: Run) -> dict[str, Any]:
         """Bound, aggregate, pay, add noise once, store."""
-        return pipeline.measure(run.edition, by=run.requested_by)
+        return pipeline.measure(run.edition)
 
     @step(run_of)
     def estimate(run: Run) -> dict[str, Any]:

@@ -75,12 +75,14 @@ def scheduled_release(release: Release, dataset: Dataset) -> DAG:
         @step(run_of)
         def reserve(run: Run) -> dict[str, Any]:
             """Set the privacy budget aside in the ledger, or stop."""
-            return pipeline.reserve(run.edition, revision=run.revision, by=run.requested_by, reason=run.reason)
+            return pipeline.reserve(
+                run.edition, revision=run.revision, reason=run.reason, requested_by=run.requested_by, run=run.link
+            )
 
         @step(run_of)
         def measure(run: Run) -> dict[str, Any]:
             """Bound, aggregate, pay, add noise once, store. A repeat returns what is stored."""
-            return pipeline.measure(run.edition, revision=run.revision, by=run.requested_by, reason=run.reason)
+            return pipeline.measure(run.edition, revision=run.revision)
 
         @step(run_of)
         def estimate(run: Run) -> dict[str, Any]:
@@ -90,7 +92,7 @@ def scheduled_release(release: Release, dataset: Dataset) -> DAG:
         @step(run_of, outlets=[edition])
         def publish(run: Run) -> dict[str, Any]:
             """Write the edition's folder, check it, move it into place, and build the site."""
-            return pipeline.publish(run.edition, revision=run.revision, reason=run.reason)
+            return pipeline.publish(run.edition, revision=run.revision)
 
         @step(run_of)
         def clean_up(run: Run) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def burndown(
         f'{grid}<path class="area" d="{area}"/><path class="past" d="{path}"/>'
         f"{f'<path class=ahead d={chr(34)}{later}{chr(34)}/>' if ahead else ''}"
         f'<line class="now" x1="{x(now):.1f}" x2="{x(now):.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>{dots}'
-        f'<text x="{LEFT}" y="{HEIGHT - 8}">{first:%d %b %Y}</text>'
+        f'<text x="{LEFT}" y="{HEIGHT - 8}">{f"{first:%d %b %Y}" if x(now) - LEFT > 120 else ""}</text>'
         f'<text x="{x(now):.1f}" y="{HEIGHT - 8}" text-anchor="{"end" if x(now) > WIDTH - 120 else "middle"}">today</text>'
         f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 8}" text-anchor="end">{end if x(last) - x(now) > 90 else ""}</text></svg>'
     )

@@ -54,7 +54,7 @@ def form(catalogue: Catalogue) -> dict[str, Param]:
             type=["null", "number"],
             exclusiveMinimum=0,
             title="Accuracy you need (±)",
-            description="Fill in this one **or** the privacy loss. 10 means: a typical value is within ±10 of the truth "
+            description_md="Fill in this one **or** the privacy loss. 10 means: a typical value is within ±10 of the truth "
             "in 95 of 100 cases. The privacy loss it needs is worked out.",
         ),
         "epsilon": Param(
