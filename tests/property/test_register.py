@@ -1,0 +1,208 @@
+"""The contribution register: over all editions of a series, in any order, a person counts at most k rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from dp_stats.errors import RegisterError
+from dp_stats.ledger import Ledger, Reservation
+from dp_stats.secure.measure import answer
+from dp_stats.secure.staging import secure_folder
+from dp_stats.settings import Settings, load_settings
+
+WEEKS = ("2021-W07", "2021-W08", "2021-W09")
+MONDAYS = dict(zip(WEEKS, (date(2021, 2, 15) + timedelta(weeks=i) for i in range(3)), strict=True))
+CASES, CUT, CUT_PEOPLE = "cases@all.week", "cut_rows@all.week", "cut_persons@all.week"
+
+
+class Series:
+    """Weekly editions that share one block, each with its own snapshot, in a state folder of their own."""
+
+    def __init__(self, home: Path, world: Callable[..., Any], table: Callable[..., Any], **shape: Any) -> None:
+        self.settings: Settings = load_settings({"DP_STATS_HOME": str(home)})
+        secure_folder(self.settings.secure)
+        self.ledger = Ledger.open(self.settings.ledger_url)
+        self.world, self.table, self.shape = world, table, {"k": 2, "cap": 3, **shape}
+
+    def edition(self, week: str) -> Any:
+        made = self.world(series=True, period=week, block="lifetime", **self.shape)
+        few = tuple(m for m in made.plan.measurements if m.id in (CASES, CUT, CUT_PEOPLE, "people@all.week"))
+        return replace(made, plan=made.plan.model_copy(update={"measurements": few}))
+
+    def reserve(self, week: str) -> Reservation:
+        w = self.edition(week)
+        return self.ledger.reserve(w.plan, dataset=w.dataset, category="scheduled", requested_by="test", reason="test")
+
+    def snapshot(self, week: str, rows: dict[str, int]) -> Path:
+        path = self.settings.secure / f"{week}.parquet"
+        listed = [(p, MONDAYS[week] + timedelta(days=i % 7), "ABC"[i % 3], i) for p, n in rows.items() for i in range(n)]
+        pq.write_table(self.table(listed), path)
+        return path
+
+    def run(self, week: str, rows: dict[str, int], *, ledger: Any = None) -> dict[str, int]:
+        """Register and aggregate an edition whose snapshot has so many rows per person; the totals it would measure."""
+        w = self.edition(week)
+        found = answer(
+            w.plan,
+            grid=w.grid,
+            release=w.release,
+            dataset=w.dataset,
+            snapshot=self.snapshot(week, rows),
+            ledger=ledger or self.ledger,
+            reservation=self.reserve(week),
+            settings=self.settings,
+        )
+        return {name: int(values.sum()) for name, values in found.items()}
+
+    def store(self, week: str) -> None:
+        reservation = self.reserve(week)
+        self.ledger.spend(reservation)
+        self.ledger.store(reservation, b"noisy")
+
+    @property
+    def files(self) -> list[Path]:
+        return sorted((self.settings.secure / "register").rglob("*.parquet"))
+
+
+@pytest.fixture
+def series(tmp_path: Path, world: Callable[..., Any], table: Callable[..., Any]) -> Callable[..., Series]:
+    return lambda **shape: Series(tmp_path / "home", world, table, **shape)
+
+
+@pytest.mark.parametrize("order", [WEEKS, WEEKS[::-1], (WEEKS[1], WEEKS[2], WEEKS[0])])
+def test_a_person_counts_k_rows_over_all_editions_in_any_order(series: Callable[..., Series], order: tuple[str, ...]) -> None:
+    s = series(k=3)
+    rows = {WEEKS[0]: {"p1": 2, "p2": 1}, WEEKS[1]: {"p1": 2, "p2": 1}, WEEKS[2]: {"p1": 2, "p2": 1, "p3": 3}}
+    assert sum(s.run(week, rows[week])[CASES] for week in order) == 3 + 3 + 3
+
+
+def test_without_a_series_each_edition_bounds_by_itself(series: Callable[..., Series], world: Callable[..., Any]) -> None:
+    s = series()
+    s.world = lambda **shape: world(**{**shape, "series": False})
+    assert [s.run(week, {"p1": 5})[CASES] for week in WEEKS] == [2, 2, 2]
+    assert s.files == []
+
+
+def test_editions_that_share_no_block_need_no_register(series: Callable[..., Series], world: Callable[..., Any]) -> None:
+    s = series()
+    s.world = lambda **shape: world(**{**shape, "block": "week"})
+    assert [s.run(week, {"p1": 5})[CASES] for week in WEEKS] == [2, 2, 2]
+    assert s.files == []
+
+
+def test_cut_rows_and_cut_persons_are_counted_once_over_the_block(series: Callable[..., Series]) -> None:
+    s = series(k=1, cap=3)
+    first, second, third = (s.run(week, {"p1": 3, "p2": 1}) for week in WEEKS)
+    assert (first[CASES], first[CUT], first[CUT_PEOPLE]) == (2, 2, 1)
+    assert (second[CASES], second[CUT], second[CUT_PEOPLE]) == (0, 1 + 1, 1)  # p1's last cut row; p2's first
+    assert (third[CASES], third[CUT], third[CUT_PEOPLE]) == (0, 1, 0)
+
+
+def test_a_retry_replaces_its_own_entry_and_never_adds(series: Callable[..., Series]) -> None:
+    s = series()
+    assert s.run(WEEKS[0], {"p1": 1})[CASES] == 1
+    for _ in range(3):
+        assert s.run(WEEKS[0], {"p1": 1})[CASES] == 1
+    assert s.run(WEEKS[1], {"p1": 5})[CASES] == 1
+
+
+def test_a_retry_with_fewer_rows_does_not_give_back_what_its_first_attempt_may_still_store(series: Callable[..., Series]) -> None:
+    s = series()
+    assert s.run(WEEKS[0], {"p1": 2})[CASES] == 2
+    assert s.run(WEEKS[0], {"p1": 1})[CASES] == 1  # a row was deleted in between
+    assert s.run(WEEKS[1], {"p1": 2})[CASES] == 0
+
+
+def test_a_void_edition_gives_its_rows_back(series: Callable[..., Series]) -> None:
+    s = series()
+    assert s.run(WEEKS[0], {"p1": 2})[CASES] == 2
+    s.ledger.void(s.reserve(WEEKS[0]), "nothing was measured")
+    assert s.run(WEEKS[1], {"p1": 2})[CASES] == 2
+    assert s.run(WEEKS[0], {"p1": 2})[CASES] == 0
+
+
+def test_rows_deleted_after_they_were_counted_stay_counted(series: Callable[..., Series]) -> None:
+    s = series()
+    s.run(WEEKS[0], {"p1": 2})
+    s.store(WEEKS[0])
+    s.snapshot(WEEKS[0], {})  # the source has forgotten them
+    assert s.run(WEEKS[1], {"p1": 2})[CASES] == 0
+
+
+def test_late_rows_of_a_stored_edition_are_refused(series: Callable[..., Series]) -> None:
+    s = series()
+    s.run(WEEKS[0], {"p1": 1})
+    s.store(WEEKS[0])
+    with pytest.raises(RegisterError):
+        s.run(WEEKS[0], {"p1": 2})
+
+
+def test_a_lost_file_refuses_every_other_edition(series: Callable[..., Series]) -> None:
+    s = series()
+    s.run(WEEKS[0], {"p1": 2})
+    s.files[0].unlink()
+    with pytest.raises(RegisterError, match="Restore the secure store"):
+        s.run(WEEKS[1], {"p1": 2})
+
+
+def test_an_altered_file_refuses_every_other_edition(series: Callable[..., Series]) -> None:
+    s = series()
+    s.run(WEEKS[0], {"p1": 2})
+    found = pq.read_table(s.files[0])
+    pq.write_table(found.slice(0, 0), s.files[0])
+    with pytest.raises(RegisterError, match="altered"):
+        s.run(WEEKS[1], {"p1": 2})
+
+
+def test_an_edition_that_registers_in_between_is_seen(series: Callable[..., Series]) -> None:
+    """Both read an empty register; the second to write finds out, reads again and bounds again."""
+    s = series()
+
+    class Overtaken:
+        """A ledger in which week 2 registers just after week 1 has looked."""
+
+        def __init__(self, ledger: Ledger) -> None:
+            self.ledger, self.done = ledger, False
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.ledger, name)
+
+        def register_entries(self, reservation: Reservation) -> Any:
+            seen = self.ledger.register_entries(reservation)
+            if not self.done:
+                self.done = True
+                assert s.run(WEEKS[1], {"p1": 2})[CASES] == 2
+            return seen
+
+    assert s.run(WEEKS[0], {"p1": 2}, ledger=Overtaken(s.ledger))[CASES] == 0
+
+
+def test_an_edition_that_is_always_overtaken_gives_up(series: Callable[..., Series], monkeypatch: pytest.MonkeyPatch) -> None:
+    s = series()
+    monkeypatch.setattr("dp_stats.secure.register.ATTEMPTS", 2)
+    monkeypatch.setattr(Ledger, "register_entry", lambda *_, **__: False)
+    with pytest.raises(RegisterError, match="again"):
+        s.run(WEEKS[0], {"p1": 2})
+
+
+def test_the_register_names_nobody(series: Callable[..., Series]) -> None:
+    s = series()
+    s.run(WEEKS[0], {"Anna Canary": 2})
+    content = s.files[0].read_bytes()
+    assert b"Canary" not in content
+    assert pq.read_table(s.files[0]).to_pydict()["kept"] == [2]
+    assert s.files[0].stat().st_mode & 0o077 == 0
+
+
+def test_without_the_register_a_person_would_count_more_than_k(series: Callable[..., Series], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests above have power: a register that forgets lets a person count twice."""
+    s = series()
+    monkeypatch.setattr("dp_stats.secure.register.Register._allowances", lambda *_: None)
+    assert sum(s.run(week, {"p1": 2})[CASES] for week in WEEKS) > 2
