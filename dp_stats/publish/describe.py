@@ -126,7 +126,7 @@ def describe(
         budget=tuple(_budget(b) for b in account.blocks if b.block in plan.blocks) if account else (),
         quality=QualityFacts(
             cut=_cut(estimates.cut),
-            expected=tuple(ExpectedFacts(**e.model_dump()) for e in plan.expected),
+            expected=tuple(_expected(e) for e in plan.expected),
             consistent=all(s.kind != "persons" for s in release.statistics),
             notes=(*plan.warnings, *_notes(estimates)),
         ),
@@ -240,7 +240,7 @@ def _dimension(
         levels.append(
             LevelFacts(
                 name=level.name,
-                title=_title(level.name),
+                title=spec.level_titles.get(level.name, _title(level.name)),
                 codes=level.codes,
                 names=names,
                 parents=_parents(level, coarser) if coarser else (),
@@ -310,6 +310,16 @@ def _derived(derived: Derived, release: Release) -> StatisticFacts:
         derived=True,
         description=text,
         integer=whole,
+    )
+
+
+def _expected(error: ExpectedError) -> ExpectedFacts:
+    def digits(number: float | None) -> float | None:
+        return None if number is None else float(f"{number:.5g}")
+
+    numbers = {name: digits(getattr(error, name)) for name in ("margin_95", "worst", "prior_mean", "relative")}
+    return ExpectedFacts.model_validate(
+        {"table": error.table, "statistic": error.statistic, "cells": error.cells, **numbers}
     )
 
 

@@ -8,6 +8,8 @@ the OpenDP deployments registry; ``schemas/privacy.schema.json`` is our own sche
 from __future__ import annotations
 
 import json
+import math
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -42,7 +44,7 @@ def privacy_record(edition: Edition) -> dict[str, Any]:
                 {
                     "block": b.block,
                     "rho_cap": float(b.cap),
-                    "rho_spent": float(b.spent),
+                    "rho_spent": rounded_up(b.spent),
                     "rho_remaining": float(b.remaining),
                 }
                 for b in edition.budget
@@ -81,13 +83,13 @@ def _variant(edition: Edition) -> dict[str, Any]:
 def _loss(edition: Edition) -> dict[str, Any]:
     guarantee = edition.guarantee
     parameters: dict[str, Any] = {
-        "rho": float(guarantee.rho),
+        "rho": rounded_up(guarantee.rho),
         "rho_exact": str(guarantee.rho),
-        "epsilon": guarantee.epsilon,
+        "epsilon": rounded_up(Fraction(guarantee.epsilon)),
         "delta": float(guarantee.delta),
     }
     if guarantee.pure_epsilon is not None:
-        parameters["pure_epsilon"] = float(guarantee.pure_epsilon)
+        parameters["pure_epsilon"] = rounded_up(guarantee.pure_epsilon)
         parameters["pure_epsilon_exact"] = str(guarantee.pure_epsilon)
     return {
         "privacy_unit": guarantee.unit if guarantee.per == "lifetime" else f"{guarantee.unit}-{guarantee.per}",
@@ -166,9 +168,18 @@ def _mechanism(measured: MeasuredFacts) -> dict[str, Any]:
         "l1_sensitivity": measured.l1,
         "l2_sensitivity_squared": measured.l2_squared,
         "unit": float(measured.unit),
-        "rho": float(measured.rho),
-        "epsilon": None if measured.epsilon is None else float(measured.epsilon),
+        "rho": rounded_up(measured.rho),
+        "epsilon": None if measured.epsilon is None else rounded_up(measured.epsilon),
     }
+
+
+def rounded_up(loss: Fraction) -> float:
+    """A privacy loss in at most nine digits, never below what it is."""
+    if loss == 0:
+        return 0.0
+    step = Fraction(10) ** (math.floor(math.log10(loss)) - 8)
+    shown = float(math.ceil(loss / step) * step)
+    return shown if Fraction(shown) >= loss else math.nextafter(shown, math.inf)
 
 
 @cache

@@ -188,8 +188,8 @@ _MISSING, _NOT_APPLICABLE = 6, 7
 def _numbers(statistic: StatisticFacts, estimate: Estimate, edition: Edition) -> dict[str, NDArray[Any]]:
     """Value, interval, status and unrounded value of each cell, flat in grid order.
 
-    Decimals come from the size of the noise alone: two digits of a typical standard error. Limits are
-    rounded outwards.
+    Decimals come from the size of the noise alone: two digits of a typical standard error, one more for the
+    unrounded value. Limits are rounded outwards.
     """
     value, error = estimate.value.ravel(), estimate.standard_error.ravel()
     decimals = _decimals(error)
@@ -207,7 +207,7 @@ def _numbers(statistic: StatisticFacts, estimate: Estimate, edition: Edition) ->
         "lower_95": np.minimum(np.floor(estimate.lower.ravel() * step) / step, shown) + 0.0,
         "upper_95": np.maximum(np.ceil(estimate.upper.ravel() * step) / step, shown) + 0.0,
         "status": status.astype(np.int32),
-        "value_unrounded": np.round(estimate.unrounded.ravel(), decimals) + 0.0,
+        "value_unrounded": np.round(estimate.unrounded.ravel(), decimals + 1) + 0.0,
     }
 
 

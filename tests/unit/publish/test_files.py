@@ -119,7 +119,7 @@ def test_limits_are_rounded_outwards_to_the_size_of_the_noise(costs: Any) -> Non
     rows = table_of(with_cells(costs, "mean-cost", [10.0, 20.0], [0.0345, 0.0345]), "by-sex").to_pandas()
     mean = rows[rows["metric"] == "mean-cost"].iloc[0]
     assert (mean["lower_95"], mean["upper_95"]) == (9.931, 10.069)
-    assert mean["value_unrounded"] == 10.123
+    assert mean["value_unrounded"] == 10.1235
 
 
 def test_estimates_of_another_shape_are_refused(sample: Any, make_sample: Callable[..., Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from jsonschema import Draft202012Validator
 
 from dp_stats.errors import PublishedError
 from dp_stats.publish.metadata import schema_org
-from dp_stats.publish.privacy_record import check_record, schema
+from dp_stats.publish.privacy_record import check_record, rounded_up, schema
 
 
 @pytest.fixture
@@ -97,6 +98,13 @@ def test_every_part_of_the_privacy_record_is_needed(published: Path) -> None:
             del broken["deployment"][part][field]
             with pytest.raises(PublishedError, match=part):
                 check_record(broken)
+
+
+@pytest.mark.parametrize("loss", ["1/3", "576460752303423429/576460752303423488", "1", "123456789123/1000000", "1/1000000007"])
+def test_a_privacy_loss_is_never_shown_smaller_than_it_is(loss: str) -> None:
+    shown = rounded_up(Fraction(loss))
+    assert Fraction(shown) >= Fraction(loss)
+    assert shown == pytest.approx(float(Fraction(loss)), rel=2e-8)
 
 
 def test_schema_org_describes_the_dataset_and_its_downloads(sample: Any, tmp_path: Path) -> None:
