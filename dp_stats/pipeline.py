@@ -97,6 +97,7 @@ class Run:
         """The ledger, opened and migrated."""
         from dp_stats.ledger import Ledger
 
+        self.settings.home.mkdir(parents=True, exist_ok=True)
         return Ledger.open(self.settings.ledger_url)
 
 

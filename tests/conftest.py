@@ -90,7 +90,7 @@ def clinic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clinic:
         "privacy_unit": {"column": "patient", "per": "year"},
         "opt_outs": {"source": {"kind": "csv", "path": "opt-outs.csv"}, "column": "patient"},
         "expectations": "visits.json",
-        "budget": {"epsilon": 6, "delta": "1e-6"},
+        "budget": {"epsilon": 10, "delta": "1e-6"},
     }
     release = {
         "id": "visits",

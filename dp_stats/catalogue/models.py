@@ -201,6 +201,7 @@ class DimensionSpec(Model):
     levels: tuple[str, ...] = ()
     edges: tuple[float, ...] = ()
     title: str = ""
+    level_titles: dict[str, str] = Field({}, description="What a reader calls a level, e.g. ltla: local authority.")
 
 
 class Statistic(Model):

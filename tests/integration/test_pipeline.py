@@ -26,6 +26,8 @@ from dp_stats.ledger import Ledger
 
 
 def spent(clinic: Any) -> float:
+    if not clinic.settings.home.exists():
+        return 0
     ledger = Ledger.open(clinic.settings.ledger_url)
     return float(sum(block.spent + block.reserved for block in ledger.blocks("visits")))
 
