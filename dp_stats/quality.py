@@ -1,34 +1,33 @@
-"""Run a Great Expectations suite and say which expectations failed, never on what value.
+"""Quality gates: run a suite of expectations and say which failed, never on what value.
 
-Suites are GX's own JSON in ``expectations/``. An expectation's ``severity`` decides: ``critical`` (GX's default)
-is a gate and stops the run, ``warning`` and ``info`` do not. Which table it looks at is said by its ``meta.table``:
-``rows`` (the default) or ``source``. Values that belong to the catalogue are written as GX parameters, e.g.
-``{"$PARAMETER": "area"}``, and supplied by the caller, so that no list stands in two places.
+Suites are Great Expectations' own JSON in ``expectations/``. An expectation's ``severity`` decides: ``critical``
+(the default) is a gate and stops the run; ``warning`` and ``info`` do not. Its ``meta`` may say which ``table``
+it is about (``rows``, the default, or ``source``) and ``if_present``, to leave it out where a column is missing.
+Values that belong to the catalogue are written as GX parameters, ``{"$PARAMETER": "area"}``, and filled in from
+there, so that no list stands in two places.
 
-A gate that fails on secret data is itself a signal: docs say which checks gate.
+A gate that fails on secret data is itself a signal to those who see it: the docs say which checks gate.
 """
 
 from __future__ import annotations
 
 import json
-import logging
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from dp_stats.errors import QualityError
+from dp_stats.errors import CatalogueError, QualityError
+from dp_stats.gx import EQUALITY, Table, column_names, evaluate, load
+from dp_stats.settings import Settings
 
 GATE = "critical"
 SEVERITIES = (GATE, "warning", "info")
 ROWS = "rows"
+PUBLISHED_KEYS = ("metric", "geography_type", "date", "period")
 
 Parameters: TypeAlias = Mapping[str, object]
-Table: TypeAlias = Any
-"""A Parquet file (its path), a pyarrow table or a pandas frame."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,8 @@ class Failure:
 
     Attributes:
         suite: the suite's file. position: of the expectation in it, from 1.
-        expectation: GX's name of it. columns: which it is about. broken: it could not be evaluated at all.
+        expectation: GX's name of it. columns: which it is about.
+        broken: it could not be evaluated at all.
     """
 
     suite: str
@@ -47,9 +47,11 @@ class Failure:
     broken: bool = False
 
     def __str__(self) -> str:
-        about = f" on {', '.join(self.columns)}" if self.columns else ""
-        fault = " could not be evaluated (check its spelling and columns)" if self.broken else " was not met"
-        return f"{self.suite}: expectation {self.position}, {self.expectation}{about},{fault}"
+        about = f" of {', '.join(self.columns)}" if self.columns else ""
+        what = (
+            "could not be evaluated; check its spelling, its columns and their types" if self.broken else "was not met"
+        )
+        return f"{self.suite}, expectation {self.position} ({self.expectation}{about}) {what}"
 
 
 @dataclass(frozen=True)
@@ -58,174 +60,144 @@ class QualityReport:
 
     evaluated: int
     failed_gates: tuple[Failure, ...] = ()
-    failed_warnings: tuple[Failure, ...] = ()
+    warnings: tuple[Failure, ...] = ()
 
     def enforce(self) -> QualityReport:
         """This report, if every gate passed.
 
         Raises:
-            QualityError: naming each failed gate by suite, position, expectation and column.
+            QualityError: naming each failed gate by suite, position, expectation and columns.
         """
         if self.failed_gates:
             listed = "\n".join(f"  {failure}" for failure in self.failed_gates)
             raise QualityError(
-                f"{len(self.failed_gates)} quality gate(s) failed; nothing was charged or published:\n{listed}\n"
-                "Look at the source with its custodian. Change the suite only if the expectation is wrong."
+                f"A quality gate failed, so nothing goes on from here:\n{listed}\n"
+                "Look for the reason in the source with its custodian. Change the suite only if what it expects is wrong."
             )
         return self
 
 
 @dataclass(frozen=True)
-class _Expectation:
+class Expectation:
+    """One expectation of a suite, its parameters filled in."""
+
     position: int
+    type: str
+    kwargs: Mapping[str, Any]
     severity: str
     table: str
-    config: dict[str, Any] = field(compare=False)
+    if_present: bool
 
     @property
     def columns(self) -> tuple[str, ...]:
-        kwargs = self.config["kwargs"]
-        named = [kwargs[key] for key in ("column", "column_A", "column_B") if key in kwargs]
-        return (*named, *kwargs.get("column_list", ()), *kwargs.get("column_set", ()))
+        """The columns it is about; none for one about the whole table."""
+        single = [self.kwargs[key] for key in ("column", "column_A", "column_B") if key in self.kwargs]
+        return (*single, *self.kwargs.get("column_list", ()))
+
+    @property
+    def needs(self) -> tuple[str, bool, bool, tuple[str, ...]]:
+        """The table, whether its rows, whether only equality of values, and the columns it takes to evaluate it."""
+        return self.table, not self.type.startswith("expect_table_column"), self.type in EQUALITY, self.columns
 
 
 def check(tables: Mapping[str, Table], *, suite: Path, parameters: Parameters | None = None) -> QualityReport:
-    """Run the suite on the tables.
+    """Run a suite.
 
     Args:
-        tables: by the name an expectation's ``meta.table`` gives. suite: the JSON file.
-        parameters: what ``{"$PARAMETER": name}`` stands for.
+        tables: Parquet files or pyarrow tables, by the name that ``meta.table`` gives.
+        suite: the JSON file. parameters: what ``{"$PARAMETER": name}`` stands for.
 
     Raises:
         QualityError: the suite is missing, is no GX suite, or names a table or parameter that there is not.
     """
-    expectations = _read(suite, tables, parameters or {})
-    failures: list[tuple[_Expectation, Failure]] = []
-
-    def by_columns(expectation: _Expectation) -> tuple[str, tuple[str, ...]]:
-        return expectation.table, expectation.columns
-
-    # One pass per set of columns keeps only those columns in memory.
-    for (table, columns), group in groupby(sorted(expectations, key=by_columns), key=by_columns):
-        wanted = list(group)
-        passed = _evaluate(_frame(tables[table], columns), wanted, parameters or {})
-        for expectation in wanted:
-            met = passed.get(expectation.position)
-            if not met:
-                failures.append((expectation, _failure(suite, expectation, broken=met is None)))
-    failures.sort(key=lambda pair: pair[0].position)
+    expectations = read_suite(suite, tables=tuple(tables), parameters=parameters or {})
+    there = {name: set(column_names(table)) for name, table in tables.items()}
+    expectations = [one for one in expectations if not one.if_present or set(one.columns) <= there[one.table]]
+    met: dict[int, bool] = {}
+    # What needs the same columns is evaluated together, and only those columns are in memory.
+    in_order = sorted(expectations, key=lambda one: one.needs)
+    for (name, rows, equality, columns), group in groupby(in_order, key=lambda one: one.needs):
+        wanted = {one.position: {"type": one.type, "kwargs": one.kwargs} for one in group}
+        met |= evaluate(load(tables[name], columns, rows=rows, equality=equality), wanted)
+    failed = [
+        (one.severity, Failure(suite.name, one.position, one.type, one.columns, one.position not in met))
+        for one in expectations
+        if not met.get(one.position)
+    ]
     return QualityReport(
         len(expectations),
-        tuple(failure for expectation, failure in failures if expectation.severity == GATE),
-        tuple(failure for expectation, failure in failures if expectation.severity != GATE),
+        tuple(failure for severity, failure in failed if severity == GATE),
+        tuple(failure for severity, failure in failed if severity != GATE),
     )
 
 
-def _failure(suite: Path, expectation: _Expectation, *, broken: bool) -> Failure:
-    return Failure(suite.name, expectation.position, expectation.config["type"], expectation.columns, broken)
+def check_published(table: Table, *, settings: Settings, lowest: float = 0.0) -> QualityReport:
+    """Run ``published.json`` on a tidy table that is about to be published.
+
+    Args:
+        table: a pyarrow table in the published shape. settings: say where suites are.
+        lowest: the least value there can be; below zero for sums of numbers that may be negative.
+
+    Raises:
+        QualityError: a gate failed; the table must not be published.
+    """
+    keys = [name for name in column_names(table) if name in PUBLISHED_KEYS or name.endswith("_code")]
+    parameters = {"key_columns": keys, "lowest_value": lowest}
+    return check({ROWS: table}, suite=find_suite("published.json", settings=settings), parameters=parameters).enforce()
 
 
-def _read(suite: Path, tables: Mapping[str, Table], parameters: Parameters) -> list[_Expectation]:
+def find_suite(name: str, *, settings: Settings) -> Path:
+    """The file of a suite: in the catalogue's own folder ``expectations``, or else in the project's.
+
+    Raises:
+        CatalogueError: it is in neither.
+    """
+    folders = (settings.catalogue / "expectations", settings.expectations)
+    for folder in folders:
+        if (folder / name).is_file():
+            return folder / name
+    searched = " or ".join(str(folder) for folder in folders)
+    raise CatalogueError(
+        f"There is no suite '{name}' in {searched}. Write one, or change 'expectations' in the dataset."
+    )
+
+
+def read_suite(suite: Path, *, tables: tuple[str, ...], parameters: Parameters) -> list[Expectation]:
+    """The expectations of a suite, in order.
+
+    Raises:
+        QualityError: naming the file and the expectation that is wrong.
+    """
     try:
         content = json.loads(suite.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise QualityError(f"There is no suite {suite}. Write one, or change 'expectations' in the dataset.") from None
     except (OSError, ValueError) as error:
-        raise QualityError(f"{suite} is no JSON: {error}. Save a suite as Great Expectations writes it.") from error
+        raise QualityError(f"{suite} cannot be read as JSON. Save a suite as Great Expectations writes it.") from error
     listed = content.get("expectations") if isinstance(content, dict) else None
     if not isinstance(listed, list) or not listed:
-        raise QualityError(
-            f"{suite}: needs 'expectations', a list of at least one. Save a suite as Great Expectations writes it."
-        )
-    read = []
-    for position, item in enumerate(listed, start=1):
-        where = f"{suite.name}: expectation {position}"
-        if (
-            not isinstance(item, dict)
-            or not isinstance(item.get("type"), str)
-            or not isinstance(item.get("kwargs"), dict)
-        ):
-            raise QualityError(f"{where}: needs 'type' and 'kwargs'.")
-        severity = item.get("severity", GATE)
-        if severity not in SEVERITIES:
-            raise QualityError(f"{where}: severity must be one of {', '.join(SEVERITIES)} ('{GATE}' stops the run).")
-        table = (item.get("meta") or {}).get("table", ROWS)
-        if table not in tables:
-            raise QualityError(f"{where}: meta.table must be one of {', '.join(tables)}.")
-        for value in item["kwargs"].values():
-            name = value.get("$PARAMETER") if isinstance(value, dict) else None
-            if name is not None and name not in parameters:
-                raise QualityError(
-                    f"{where}: there is no parameter '{name}'. There are: {', '.join(sorted(parameters))}."
-                )
-        read.append(_Expectation(position, severity, table, item))
-    return read
+        raise QualityError(f"{suite}: needs 'expectations', a list of at least one, as Great Expectations writes it.")
+    return [
+        _expectation(item, i, f"{suite}, expectation {i}", tables, parameters) for i, item in enumerate(listed, start=1)
+    ]
 
 
-def _frame(table: Table, columns: Sequence[str]) -> Any:
-    """The columns as pandas sees them cheaply: texts as categories, decimals as floats, missing as missing."""
-    import pandas as pd
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    if isinstance(table, pd.DataFrame):
-        return table
-    if isinstance(table, pa.Table):
-        arrow = table
-    else:
-        schema = pq.read_schema(table)
-        present = [name for name in dict.fromkeys(columns) if name in schema.names] or schema.names[:1]
-        texts = [name for name in present if pa.types.is_string(schema.field(name).type)]
-        arrow = pq.read_table(table, columns=present, read_dictionary=texts)
-    for index, column in enumerate(arrow.schema):
-        if pa.types.is_decimal(column.type):
-            arrow = arrow.set_column(index, column.name, arrow.column(index).cast(pa.float64()))
-        elif pa.types.is_date(column.type):
-            arrow = arrow.set_column(index, column.name, arrow.column(index).cast(pa.timestamp("s")))
-    return arrow.to_pandas(self_destruct=True, split_blocks=True)
+def _expectation(item: Any, position: int, where: str, tables: tuple[str, ...], parameters: Parameters) -> Expectation:
+    if not isinstance(item, dict) or not isinstance(item.get("type"), str) or not isinstance(item.get("kwargs"), dict):
+        raise QualityError(f"{where}: needs 'type' and 'kwargs'.")
+    severity = item.get("severity", GATE)
+    if severity not in SEVERITIES:
+        raise QualityError(f"{where}: severity must be one of {', '.join(SEVERITIES)}; '{GATE}' stops the run.")
+    meta = item.get("meta") or {}
+    table = meta.get("table", ROWS)
+    if table not in tables:
+        raise QualityError(f"{where}: meta.table must be one of {', '.join(tables)}.")
+    kwargs = {key: _filled(value, parameters, where) for key, value in item["kwargs"].items()}
+    return Expectation(position, item["type"], kwargs, severity, table, bool(meta.get("if_present")))
 
 
-def _evaluate(frame: Any, expectations: Sequence[_Expectation], parameters: Parameters) -> dict[int, bool | None]:
-    """Position → met (None: raised an error). All else that GX says about the data is thrown away here."""
-    with _quiet_gx() as gx:
-        context = gx.get_context(mode="ephemeral")
-        context.variables.progress_bars = {"globally": False}
-        asset = context.data_sources.add_pandas("rows").add_dataframe_asset("rows")
-        batch = asset.add_batch_definition_whole_dataframe("rows").get_batch({"dataframe": frame})
-        met: dict[int, bool | None] = {}
-        for expectation in expectations:
-            config = {key: expectation.config[key] for key in ("type", "kwargs")}
-            try:
-                suite = gx.ExpectationSuite(name="suite", expectations=[config])
-                result = batch.validate(suite, result_format="BOOLEAN_ONLY", expectation_parameters=dict(parameters))
-                raised = any(_raised(one.exception_info) for one in result.results)
-                met[expectation.position] = None if raised else bool(result.success)
-            except Exception:  # its text may quote values; that it could not be evaluated is all that is told
-                met[expectation.position] = None
-        return met
-
-
-def _raised(information: Any) -> bool:
-    if not isinstance(information, dict):
-        return False
-    if "raised_exception" in information:
-        return bool(information["raised_exception"])
-    return bool(information)
-
-
-@contextmanager
-def _quiet_gx() -> Iterator[Any]:
-    """Great Expectations (seconds to import) without telemetry, progress bars or logging."""
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    import great_expectations as gx
-
-    loggers = [logging.getLogger(name) for name in ("great_expectations", "py.warnings")]
-    before = [logger.disabled for logger in loggers]
-    levels = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        yield gx
-    finally:
-        logging.disable(levels)
-        for logger, disabled in zip(loggers, before, strict=True):
-            logger.disabled = disabled
+def _filled(value: Any, parameters: Parameters, where: str) -> Any:
+    if not isinstance(value, dict) or "$PARAMETER" not in value:
+        return value
+    name = value["$PARAMETER"]
+    if name not in parameters:
+        raise QualityError(f"{where}: there is no parameter '{name}'. There are: {', '.join(sorted(parameters))}.")
+    return parameters[name]

@@ -27,7 +27,7 @@ from dp_stats.secure.staging import replaced, secure_folder
 from dp_stats.settings import Settings
 
 Progress = Callable[[str], None]
-PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"
+PARQUET = "FORMAT parquet, COMPRESSION snappy"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,46 @@
+"""Check an edition's staged rows against the dataset's suite, before anything is charged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dp_stats.catalogue.load import Catalogue
+from dp_stats.catalogue.models import UNKNOWN, Dataset
+from dp_stats.catalogue.periods import Period
+from dp_stats.quality import ROWS, QualityReport, check, find_suite
+from dp_stats.settings import Settings
+
+
+def check_snapshot(
+    dataset: Dataset, *, catalogue: Catalogue, period: Period, folder: Path, settings: Settings
+) -> QualityReport:
+    """Run the dataset's suite on what ``pull`` staged in ``folder``.
+
+    The table ``rows`` holds all rows dated in the period with unreadable values null (``intake.parquet``);
+    ``source`` has one row of facts about the whole source (``source.parquet``): ``rows_in_period``,
+    ``days_without_rows``, ``days_behind`` and ``unreadable_dates``, a share.
+
+    Raises:
+        QualityError: a gate failed, or the suite itself is wrong.
+    """
+    tables = {ROWS: folder / "intake.parquet", "source": folder / "source.parquet"}
+    suite = find_suite(dataset.expectations, settings=settings)
+    return check(tables, suite=suite, parameters=suite_parameters(dataset, catalogue, period)).enforce()
+
+
+def suite_parameters(dataset: Dataset, catalogue: Catalogue, period: Period) -> dict[str, object]:
+    """What a suite may refer to: the codes of each code or band column by its name, and the period.
+
+    ``columns`` is the list of all canonical columns; ``period_start`` and ``period_end`` are ISO dates and
+    ``period_days`` is the number of days.
+    """
+    parameters: dict[str, object] = {
+        "columns": list(dataset.columns),
+        "period_start": period.start.isoformat(),
+        "period_end": period.end.isoformat(),
+        "period_days": len(period.days),
+    }
+    for name, column in dataset.columns.items():
+        if column.codes is not None:
+            parameters[name] = [*catalogue.codes[column.codes].codes, *([UNKNOWN] if column.unknown else [])]
+    return parameters
