@@ -25,6 +25,7 @@ DEFAULT_DELTA = Fraction(1, 10**6)
 VERSION = 1
 """Raised when the same declarations would be measured differently, so that series are not mixed."""
 
+REMEMBERED = 64
 _chosen: dict[str, tuple[tuple[Measurement, ...], Mechanism]] = {}
 
 
@@ -43,6 +44,8 @@ def make_plan(catalogue: Catalogue, release: Release, period: Period) -> Plan:
     basis = series_basis(release, dataset, canonical)
     name = digest(basis)
     if name not in _chosen:
+        while len(_chosen) >= REMEMBERED:
+            _chosen.pop(next(iter(_chosen)))
         _chosen[name] = measure(release, dataset, canonical)
     chosen, mechanism = _chosen[name]
     measurements = _on_edition(chosen, canonical, grid)

@@ -2,7 +2,7 @@
 
 The shares minimise Σ weight · log(MSE + (0.025 · prior mean)²) over everything published: relative error, balanced,
 where a margin below ±5 % of the mean (RMSE 2.5 %) earns little more. A declared ceiling adds a steep penalty above
-it. The problem in pure ε is not convex, so L-BFGS runs over softmax weights from fixed starts; levels that do not
+it. The problem in pure ε is not convex, so BFGS runs over softmax weights from fixed starts; levels that do not
 earn their share are dropped one by one. There is no randomness: the same declarations give the same strategy.
 
 Source of the objective's variance: McKenna et al. (2018), *Optimizing error of high-dimensional statistical queries
@@ -90,14 +90,14 @@ class Problem:
             loads = self.loads[statistic]
             rows = np.array([i for i, s in enumerate(self.goals) if s == statistic], dtype=np.intp)
             needed = loads.max(axis=0) > 0
-            if np.any(seen[needed] <= 0):
+            if np.any(seen[needed] <= 1e-100):
                 return np.inf, np.zeros(len(self.places))
-            inverse = np.where(seen > 0, 1 / np.where(seen > 0, seen, 1), 0)
+            inverse = np.where(needed, 1 / np.maximum(seen, 1e-100), 0)
             mse[rows] = loads @ inverse
             jacobian[np.ix_(rows, at)] = -(loads * inverse**2) @ gains
         for i, place in enumerate(self.own):
             if place >= 0:
-                if precision[place] <= 0:
+                if precision[place] <= 1e-100:
                     return np.inf, np.zeros(len(self.places))
                 mse[i] = 1 / precision[place]
                 jacobian[i, place] = -mse[i] ** 2
@@ -252,7 +252,7 @@ def _radical_inverse(i: int, base: int) -> float:
 def _descend(
     problem: Problem, mechanism: Mechanism, total: float, active: Indices, start: Floats
 ) -> tuple[Floats, float]:
-    """L-BFGS over softmax weights of the ``active`` places."""
+    """BFGS over softmax weights of the ``active`` places (few enough that its full matrix beats limited memory)."""
 
     def evaluate(logits: Floats) -> tuple[float, Floats]:
         powers = np.exp(logits - logits.max())
@@ -265,7 +265,7 @@ def _descend(
         inner = gradient[active]
         return value, part * (inner - part @ inner)
 
-    result = minimize(evaluate, np.log(start / start.sum()), jac=True, method="L-BFGS-B", options={"maxiter": 400, "ftol": 1e-10})
+    result = minimize(evaluate, np.log(start / start.sum()), jac=True, method="BFGS", options={"maxiter": 400, "gtol": 1e-5})
     powers = np.exp(result.x - result.x.max())
     shares = np.zeros(len(problem.places))
     shares[active] = powers / powers.sum()

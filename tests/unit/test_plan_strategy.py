@@ -125,9 +125,13 @@ class TestOtherShapes:
         assert made.pure_epsilon == 1
 
     def test_two_flat_dimensions_without_time(self) -> None:
+        tables = {"t": {"area": "area", "age": "band"}, "a": {"area": "area"}, "b": {"age": "band"}}
         made = plan_of(
-            {"t": ({"area": "area", "age": "band"}, ("visits",)), "a": ({"area": "area"}, ("visits",)), "b": ({"age": "band"}, ("visits",))},
-            dimensions=[{"name": "area", "column": "area", "levels": ["area"]}, {"name": "age", "column": "age", "levels": ["band"]}],
+            {name: (levels, ("visits",)) for name, levels in tables.items()},
+            dimensions=[
+                {"name": "area", "column": "area", "levels": ["area"]},
+                {"name": "age", "column": "age", "levels": ["band"]},
+            ],
             codes=code_lists((60,), bands=40),
         )
         assert all(np.isfinite(e.worst) for e in made.expected)
@@ -137,7 +141,8 @@ class TestOtherShapes:
             {"t": ({"area": "area"}, ("visits", "cost", "mean"))},
             statistics=[
                 {"id": "visits", "kind": "count", "expected_total": 5000},
-                {"id": "cost", "kind": "sum", "column": "cost", "lower": 0, "upper": 100, "resolution": "0.01", "expected_total": 50000},
+                {"id": "cost", "kind": "sum", "column": "cost", "lower": 0, "upper": 100, "resolution": "0.01"}
+                | {"expected_total": 50000},
             ],
             derived=[{"id": "mean", "kind": "mean", "of": "cost", "over": "visits"}],
         )

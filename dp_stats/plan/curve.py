@@ -1,0 +1,205 @@
+"""What accuracy costs: margins of error against ε, the ε of a wanted margin, and how long the budget lasts.
+
+Everything here follows from the catalogue alone: nothing is read, spent or drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import floor, log
+
+from dp_stats.catalogue.load import Catalogue
+from dp_stats.catalogue.models import Budget, Contribution, PrivacyLoss, Release
+from dp_stats.catalogue.periods import Period
+from dp_stats.errors import CatalogueError
+from dp_stats.plan.accounting import rho_of
+from dp_stats.plan.cut import share_cut
+from dp_stats.plan.expected import NORMAL_95
+from dp_stats.plan.make import make_plan
+from dp_stats.plan.model import Mechanism, Plan
+
+EPSILONS = tuple(Fraction(e) for e in ("1/8", "1/4", "1/2", "1", "2", "4", "8"))
+DAYS = {"day": 1.0, "week": 7.0, "month": 365.2425 / 12, "year": 365.2425}
+PLACES = 10_000
+"""A wanted accuracy is answered with an ε of four decimals."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One privacy loss and the accuracy it buys.
+
+    Attributes:
+        epsilon: the stated ε (pure, or at the release's δ). rho: cost per block.
+        mechanism: the noise the planner chooses there.
+        margins: (table, statistic) → half-width of a typical 95 % interval, in the statistic's units.
+        relative: the same divided by the public guess of the mean, where there is one.
+    """
+
+    epsilon: Fraction
+    rho: Fraction
+    mechanism: Mechanism
+    margins: Mapping[tuple[str, str], float]
+    relative: Mapping[tuple[str, str], float | None]
+
+
+@dataclass(frozen=True)
+class Lasting:
+    """How long a dataset's budget lasts for one release, if nothing else spends it.
+
+    Attributes:
+        share: cost per charge as a share of the cap that this kind of release may use.
+        editions: how many editions one block affords; ``None``: all of them (one charge pays for the block).
+        years: how long that is, where the block never ends (``None``: it does not run out).
+    """
+
+    share: float
+    editions: int | None
+    years: float | None
+
+    @property
+    def affordable(self) -> bool:
+        """Whether the budget pays for even one edition."""
+        return self.share <= 1
+
+
+@dataclass(frozen=True)
+class BoundChoice:
+    """One contribution bound: what it cuts against the noise it needs.
+
+    Attributes:
+        rows: the bound. share_cut: expected share of all rows that is cut.
+        bias, margin, error: per (table, statistic) with a guessed mean: how much too low the bounded value is,
+            the noise's 95 % margin, and the root-mean-square of both together.
+    """
+
+    rows: int
+    share_cut: float
+    bias: Mapping[tuple[str, str], float]
+    margin: Mapping[tuple[str, str], float]
+    error: Mapping[tuple[str, str], float]
+
+    @property
+    def score(self) -> float:
+        """Mean logarithm of the errors: smaller is better, alike for large and small numbers."""
+        return sum(log(e) for e in self.error.values()) / len(self.error)
+
+
+def at_epsilon(release: Release, epsilon: Fraction, budget: Budget) -> Release:
+    """The release with another privacy loss of the same form: pure ε, (ε, δ), or the ρ that shows as ε."""
+    loss = release.privacy_loss
+    if loss.rho is not None:
+        stated = PrivacyLoss(rho=rho_of(epsilon, budget.delta or Fraction(1, 10**6)), epsilon=None, delta=None)
+    else:
+        stated = PrivacyLoss(epsilon=epsilon, delta=loss.delta, rho=None)
+    return release.model_copy(update={"privacy_loss": stated})
+
+
+def curve(
+    catalogue: Catalogue, release: Release, period: Period, epsilons: Sequence[Fraction] = EPSILONS
+) -> tuple[Point, ...]:
+    """Margins of every published statistic at each ε; the strategy is chosen anew for each."""
+    return tuple(_point(catalogue, release, period, e) for e in epsilons)
+
+
+def _point(catalogue: Catalogue, release: Release, period: Period, epsilon: Fraction) -> Point:
+    plan = make_plan(catalogue, at_epsilon(release, epsilon, catalogue.dataset_of(release).budget), period)
+    return Point(
+        epsilon,
+        plan.rho,
+        plan.mechanism,
+        {(e.table, e.statistic): e.margin_95 for e in plan.expected},
+        {(e.table, e.statistic): e.relative for e in plan.expected},
+    )
+
+
+def cost_of(
+    catalogue: Catalogue, release: Release, period: Period, *, table: str, statistic: str, margin: float
+) -> Point:
+    """The smallest ε (to four decimals) at which a statistic's typical margin is at most ``margin``.
+
+    The declared objective stays as it is: the other statistics share the budget as before.
+
+    Raises:
+        CatalogueError: the release publishes no such statistic, or no ε up to 1000 is enough.
+    """
+    place = (table, statistic)
+    known = _point(catalogue, release, period, Fraction(1)).margins
+    if place not in known:
+        names = ", ".join(f"{t}.{s}" for t, s in known)
+        raise CatalogueError(f"release '{release.id}' plans no '{table}.{statistic}'. It has {names}.")
+    if margin <= 0:
+        raise CatalogueError("A margin of error is above zero. Write for example area-week.cases=10.")
+
+    def margin_at(steps: int) -> float:
+        return _point(catalogue, release, period, Fraction(steps, PLACES)).margins[place]
+
+    most = 1000 * PLACES
+    high = PLACES
+    for _ in range(3):  # a margin is nearly inverse to ε, so this is soon close
+        high = min(max(round(high * margin_at(high) / margin), 1), most)
+    while margin_at(high) > margin:
+        if high >= most:
+            raise CatalogueError(f"No ε up to 1000 gives {table}.{statistic} a margin of ±{margin:g}. Ask for a wider one.")
+        high = min(high + max(1, high // 100), most)
+    low = high - max(1, high // 50)
+    while low > 0 and margin_at(low) <= margin:
+        low, high = low // 2, low
+    while high - low > max(1, high // 1000):
+        middle = (low + high) // 2
+        low, high = (low, middle) if margin_at(middle) <= margin else (middle, high)
+    return _point(catalogue, release, period, Fraction(high, PLACES))
+
+
+def lasting(plan: Plan, release: Release, budget: Budget) -> Lasting:
+    """How many editions, and for a lifetime's budget how many years, the cap pays for."""
+    cap = budget.rho if budget.rho is not None else rho_of(budget.epsilon or Fraction(0), budget.delta or Fraction(1))
+    part = budget.adhoc if release.adhoc else budget.scheduled
+    cap *= part if part is not None else 1
+    share = float(plan.rho / cap)
+    if plan.series:
+        return Lasting(share, None, None)
+    editions = floor(cap / plan.rho)
+    never_ends = plan.block_kind == "lifetime" and release.period in DAYS
+    return Lasting(share, editions, editions * DAYS[release.period] / 365.2425 if never_ends else None)
+
+
+def bounds(
+    catalogue: Catalogue, release: Release, period: Period, candidates: Sequence[int] | None = None
+) -> tuple[BoundChoice, ...]:
+    """Bias against noise for several contribution bounds, from the declared ``contribution.repeats``.
+
+    The bias is that of the bounded values; where what is cut is measured, the corrected values have little of it
+    left and a wider margin instead.
+
+    Raises:
+        CatalogueError: no repeats are declared, so nothing is known about what a bound cuts.
+    """
+    repeats = release.contribution.repeats
+    if not repeats:
+        raise CatalogueError(
+            f"release '{release.id}': contribution.repeats is empty. Declare a public guess of how many rows people "
+            "have, for example {1: 0.9, 2: 0.08, 3: 0.02}, from an earlier edition or elsewhere."
+        )
+    ks = candidates or sorted({*repeats, release.contribution.rows})
+    return tuple(_bound(catalogue, release, period, k) for k in ks)
+
+
+def _bound(catalogue: Catalogue, release: Release, period: Period, k: int) -> BoundChoice:
+    contribution: Contribution = release.contribution.model_copy(update={"rows": k})
+    plan = make_plan(catalogue, release.model_copy(update={"contribution": contribution}), period)
+    cut = share_cut(contribution)
+    additive = {s.id for s in release.statistics if s.kind != "persons"}
+    additive |= {d.id for d in release.derived if d.kind in ("rate", "rolling", "cumulative") and d.of in additive}
+    known = {(e.table, e.statistic): e for e in plan.expected if e.prior_mean and e.statistic in additive}
+    bias = {place: cut * e.prior_mean for place, e in known.items() if e.prior_mean}
+    margin = {place: e.margin_95 for place, e in known.items()}
+    error = {place: (bias[place] ** 2 + (margin[place] / NORMAL_95) ** 2) ** 0.5 for place in known}
+    return BoundChoice(k, cut, bias, margin, error)
+
+
+def best_bound(choices: Sequence[BoundChoice]) -> BoundChoice | None:
+    """The bound with the smallest errors, where sizes are guessed."""
+    scored = [c for c in choices if c.error]
+    return min(scored, key=lambda c: (c.score, c.rows)) if scored else None
