@@ -90,11 +90,10 @@ def test_nan_infinities_and_huge_numbers_move_nothing_further(
 
 
 def reached(world: Any, backend: ibis.BaseBackend, table: Any, rows: list[tuple[Any, ...]]) -> dict[str, tuple[int, int]]:
-    found: dict[str, tuple[int, int]] = {}
-    for measurement, l1, l2_squared in movements(world, backend, rows, None, table):
-        before = found.get(measurement.id, (0, 0))
-        found[measurement.id] = (max(before[0], l1), max(before[1], l2_squared))
-    return found
+    """How far the only person of a table moves each measurement: the answers themselves, as nobody leaves zeros."""
+    answers = world.answer(backend, ibis.memtable(table(rows)))
+    moved = {name: values.astype(object).ravel() for name, values in answers.items()}
+    return {name: (sum(abs(v) for v in values), sum(v * v for v in values)) for name, values in moved.items()}
 
 
 @pytest.mark.parametrize("one_per_cell", [False, True])

@@ -1,0 +1,213 @@
+"""Measuring: charged before drawn, drawn once, and no exact answer or value in anything that leaves."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import ibis
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from dp_stats.errors import BudgetError, DpStatsError, RegisterError, SourceError
+from dp_stats.ledger import Ledger
+from dp_stats.plan.noisy import NoisyMeasurements
+from dp_stats.secure import measure as measuring
+from dp_stats.secure.measure import measure
+from dp_stats.secure.staging import secure_folder
+from dp_stats.settings import Settings, load_settings
+
+MONDAY = date(2021, 2, 15)
+CANARY = "canary-7731"
+SECRET_COUNT = 73_313
+
+
+@dataclass
+class Measured:
+    """An edition ready to be measured."""
+
+    world: Any
+    settings: Settings
+    ledger: Ledger
+    snapshot: Path
+
+    def measure(self, **other: Any) -> NoisyMeasurements:
+        w = self.world
+        return measure(
+            w.plan,
+            **{
+                "grid": w.grid,
+                "release": w.release,
+                "dataset": w.dataset,
+                "snapshot": self.snapshot,
+                "ledger": self.ledger,
+                "reservation": self.ledger.reserve(
+                    w.plan, dataset=w.dataset, category="scheduled", requested_by="test", reason="test"
+                ),
+                "settings": self.settings,
+                **other,
+            },
+        )
+
+
+@pytest.fixture
+def edition(tmp_path: Path, world: Callable[..., Any], table: Callable[..., Any]) -> Measured:
+    settings = load_settings({"DP_STATS_HOME": str(tmp_path / "home")})
+    secure_folder(settings.secure)
+    snapshot = settings.secure / "snapshot.parquet"
+    pq.write_table(table([(CANARY, MONDAY + timedelta(days=i % 7), "A", 7) for i in range(5)]), snapshot)
+    made = world(k=2)
+    few = tuple(m for m in made.plan.measurements if m.id in ("cases@area.day", "amount@region.week", "people@all.week"))
+    made = replace(made, plan=made.plan.model_copy(update={"measurements": few}))
+    return Measured(made, settings, Ledger.open(settings.ledger_url), snapshot)
+
+
+def same(first: NoisyMeasurements, second: NoisyMeasurements) -> bool:
+    return all((first.values[name] == second.values[name]).all() for name in first.values)
+
+
+def test_a_second_call_returns_what_the_first_stored_without_reading_a_row(edition: Measured) -> None:
+    first = edition.measure()
+    edition.snapshot.unlink()
+    assert same(first, edition.measure())
+
+
+def test_noise_is_on_every_cell_of_the_public_grid(edition: Measured) -> None:
+    noisy = edition.measure()
+    assert {name: values.shape for name, values in noisy.values.items()} == {
+        m.id: m.shape for m in edition.world.plan.measurements
+    }
+    assert (noisy.values["cases@area.day"] != 0).mean() > 0.5  # nearly all cells hold no rows
+
+
+def test_removing_any_person_leaves_every_key_as_it_was(
+    edition: Measured, world: Callable[..., Any], table: Any, duck: ibis.BaseBackend
+) -> None:
+    rows = [(f"p{i}", MONDAY + timedelta(days=i), "ABC"[i % 3], 1) for i in range(3)]
+    w = world(statistics=world().release.statistics[:1])
+    shapes = {
+        tuple((name, values.shape) for name, values in w.answer(duck, ibis.memtable(table(part))).items())
+        for part in (rows, *(rows[:i] + rows[i + 1 :] for i in range(3)), [])
+    }
+    assert len(shapes) == 1
+
+
+def test_the_charge_is_spent_before_the_first_draw(edition: Measured, monkeypatch: pytest.MonkeyPatch) -> None:
+    states = []
+    draw = measuring.draw
+
+    def watched(plan: Any, exact: Any) -> Any:
+        states.append(edition.ledger.reservation(plan.edition).state)  # type: ignore[union-attr]
+        return draw(plan, exact)
+
+    monkeypatch.setattr(measuring, "draw", watched)
+    edition.measure()
+    assert states == ["spent"]
+
+
+@pytest.mark.parametrize("refusal", [BudgetError("no budget"), RegisterError("no register")])
+def test_a_refused_charge_draws_nothing(
+    edition: Measured, monkeypatch: pytest.MonkeyPatch, refusal: DpStatsError
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise refusal
+
+    monkeypatch.setattr(Ledger, "spend", refuse)
+    monkeypatch.setattr(measuring, "draw", lambda *_: pytest.fail("noise was drawn"))
+    with pytest.raises(type(refusal)):
+        edition.measure()
+    assert edition.ledger.measurements(edition.world.plan.edition) is None
+
+
+def test_of_two_draws_the_first_to_store_is_what_both_return(edition: Measured, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second process that also drew gets the first one's values; its own are thrown away."""
+    stored: list[NoisyMeasurements] = []
+    draw = measuring.draw
+
+    def overtaken(plan: Any, exact: Any) -> Any:
+        if not stored:
+            stored.append(draw(plan, exact))
+            stored.append(edition.measure())
+        return draw(plan, exact)
+
+    monkeypatch.setattr(measuring, "draw", overtaken)
+    assert same(edition.measure(), stored[1])
+    assert not same(stored[0], stored[1])
+
+
+def test_a_crash_after_the_draw_leaves_nothing_readable_and_one_charge(
+    edition: Measured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: Any) -> None:
+        raise Killed
+
+    store = Ledger.store
+    monkeypatch.setattr(Ledger, "store", killed)
+    with pytest.raises(Killed):
+        edition.measure()
+    assert edition.ledger.measurements(edition.world.plan.edition) is None
+    monkeypatch.setattr(Ledger, "store", store)
+    edition.measure()
+    (block,) = edition.ledger.blocks()
+    assert block.spent >= edition.world.plan.rho > block.spent - edition.world.plan.rho
+
+
+@pytest.mark.parametrize("step", ["exact_answers", "add_noise", "rows_that_count"])
+def test_an_error_among_rows_carries_no_value_out(edition: Measured, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        try:
+            raise ValueError(f"could not convert {CANARY}")
+        except ValueError as error:
+            raise ArithmeticError(f"the count is {SECRET_COUNT}") from error
+
+    monkeypatch.setattr(measuring, step, fail)
+    with pytest.raises(SourceError) as caught:
+        edition.measure()
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+    told = "".join(traceback.format_exception(caught.value))
+    assert CANARY not in told
+    assert str(SECRET_COUNT) not in told
+    assert "ArithmeticError" in told
+
+
+def test_a_snapshot_with_a_wrong_column_says_what_to_do_and_no_value(edition: Measured) -> None:
+    pq.write_table(pa.table({"person": [CANARY], "area": [CANARY]}), edition.snapshot)
+    with pytest.raises(SourceError, match="pull and check") as caught:
+        edition.measure()
+    assert CANARY not in "".join(traceback.format_exception(caught.value))
+
+
+def test_nothing_exact_and_nobody_is_written_anywhere_but_the_secure_store(edition: Measured) -> None:
+    edition.measure()
+    for path in edition.settings.home.rglob("*"):
+        if path.is_file() and edition.settings.secure not in path.parents:
+            assert CANARY.encode() not in path.read_bytes(), path
+    left = {p.name for p in edition.settings.secure.iterdir()}
+    assert left == {"snapshot.parquet", "key"}  # no spill is left behind
+
+
+def test_a_mechanism_that_draws_again_would_be_seen(edition: Measured, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first test has power: without the look into the ledger, or with a store that overwrites, values change."""
+    first = edition.measure()
+    kept: list[bytes] = []
+    monkeypatch.setattr(Ledger, "measurements", lambda *_: None)
+    monkeypatch.setattr(Ledger, "store", lambda _self, _reservation, stored: kept.append(stored) or stored)
+    assert not same(first, edition.measure())
+
+
+def test_a_float_sum_never_reaches_noise(edition: Measured, monkeypatch: pytest.MonkeyPatch) -> None:
+    w = edition.world
+    floats = {m.id: np.zeros(m.shape) for m in w.plan.measurements}
+    monkeypatch.setattr(measuring, "exact_answers", lambda *_, **__: floats)
+    with pytest.raises(SourceError, match="TypeError"):
+        edition.measure()
