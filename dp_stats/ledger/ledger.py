@@ -43,7 +43,8 @@ class Ledger:
     """A ledger in a SQLite file or a PostgreSQL database; safe to use from many processes at once.
 
     Every method is one transaction. A method that returns has been written to disk; one that raises has
-    changed nothing. Any failure of the database is a LedgerError.
+    changed nothing, unless the server was lost in the very moment of committing: so every method of a run may
+    be repeated, and changes nothing the second time. Any failure of the database is a LedgerError.
     """
 
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
