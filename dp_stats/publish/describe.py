@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from fractions import Fraction
 from importlib.metadata import PackageNotFoundError, version
-from typing import Literal, Protocol
+from typing import Protocol
 
-import numpy as np
-
-from dp_stats.catalogue.codes import CodeList
-from dp_stats.catalogue.grid import ALL, Dimension, Grid, Level
+from dp_stats.catalogue.grid import Grid
 from dp_stats.catalogue.load import Catalogue
-from dp_stats.catalogue.models import Dataset, Derived, DimensionSpec, Release, Statistic
+from dp_stats.catalogue.models import Dataset, Derived, Release, Statistic
 from dp_stats.catalogue.periods import Period
 from dp_stats.estimate.model import CutEstimate, EditionEstimates
+from dp_stats.plan.model import ExpectedError
+from dp_stats.publish.dimensions import dimension_facts, title_of
 from dp_stats.publish.edition import (
     ApprovalFacts,
     BudgetFacts,
     CutFacts,
     DatasetFacts,
-    DimensionFacts,
     Edition,
     ExpectedFacts,
-    LevelFacts,
     PeriodFacts,
     PersonFacts,
     ProvenanceFacts,
@@ -38,9 +34,6 @@ from dp_stats.publish.edition import (
     utc,
 )
 from dp_stats.publish.guarantee import guarantee_facts
-
-GEOGRAPHIC = frozenset({"area", "areas", "geography", "region", "province", "country", "nation", "local_authority", "ltla"})
-"""Names of a dimension, its column or its first level that say it is a dimension of areas."""
 
 
 class BlockBudget(Protocol):
@@ -130,7 +123,7 @@ def describe(
             consistent=all(s.kind != "persons" for s in release.statistics),
             notes=(*plan.warnings, *_notes(estimates)),
         ),
-        dimensions=_dimensions(catalogue, release, dataset, grid),
+        dimensions=dimension_facts(catalogue, release, dataset, grid),
         statistics=tuple(_statistic(s, dataset) for s in release.statistics)
         + tuple(_derived(d, release) for d in release.derived),
         tables=tuple(
@@ -196,83 +189,6 @@ def _revision(revision: int | RevisionFacts, reason: str) -> RevisionFacts:
     )
 
 
-def _dimensions(catalogue: Catalogue, release: Release, dataset: Dataset, grid: Grid) -> tuple[DimensionFacts, ...]:
-    built: list[DimensionFacts] = []
-    taken: set[str] = set()
-    for spec, dimension in zip(release.dimensions, grid.dimensions, strict=True):
-        codes = catalogue.code_list_of(release, spec.name)
-        role = _role(spec, dimension, codes)
-        if role in taken:
-            role = "stratum"
-        if role != "stratum":
-            taken.add(role)
-        built.append(_dimension(spec, dimension, codes, role, dataset.region))
-    return tuple(built)
-
-
-def _role(spec: DimensionSpec, dimension: Dimension, codes: CodeList | None) -> Literal["geography", "date", "stratum"]:
-    if dimension.kind == "date":
-        return "date"
-    names = {spec.name, spec.column, dimension.leaf.name}
-    if codes is not None and ({"longitude", "latitude"} <= set(codes.header) or names & GEOGRAPHIC):
-        return "geography"
-    return "stratum"
-
-
-def _dimension(
-    spec: DimensionSpec,
-    dimension: Dimension,
-    codes: CodeList | None,
-    role: Literal["geography", "date", "stratum"],
-    region: str,
-) -> DimensionFacts:
-    def numbers(column: str) -> tuple[float | None, ...] | None:
-        if codes is None or column not in codes.header:
-            return None
-        found = [None if math.isnan(n) else n for n in codes.numbers(column)]
-        return tuple(found + [None] * (len(dimension) - len(found)))
-
-    population = numbers("population")
-    levels = []
-    for index, level in enumerate(dimension.levels):
-        coarser = dimension.levels[index + 1] if index + 1 < len(dimension.levels) else None
-        names = (region,) if role == "geography" and level.codes == (ALL,) else level.names
-        levels.append(
-            LevelFacts(
-                name=level.name,
-                title=spec.level_titles.get(level.name, _title(level.name)),
-                codes=level.codes,
-                names=names,
-                parents=_parents(level, coarser) if coarser else (),
-                population=_sums(population, level) if population else None,
-            )
-        )
-    return DimensionFacts(
-        name=dimension.name,
-        title=spec.title or _title(spec.name),
-        kind=dimension.kind,
-        role=role,
-        levels=tuple(levels),
-        unknown=dimension.unknown,
-        edges=dimension.edges,
-        longitude=numbers("longitude"),
-        latitude=numbers("latitude"),
-    )
-
-
-def _parents(level: Level, coarser: Level) -> tuple[str, ...]:
-    first = np.unique(level.group, return_index=True)[1]
-    return tuple(coarser.codes[i] for i in coarser.group[first])
-
-
-def _sums(leaves: tuple[float | None, ...], level: Level) -> tuple[float | None, ...]:
-    known = np.array([v is not None for v in leaves])
-    values = np.array([v or 0.0 for v in leaves])
-    total = np.bincount(level.group, weights=values, minlength=len(level.codes))
-    any_known = np.bincount(level.group, weights=known, minlength=len(level.codes)) > 0
-    return tuple(float(t) if k else None for t, k in zip(total, any_known, strict=True))
-
-
 def _statistic(statistic: Statistic, dataset: Dataset) -> StatisticFacts:
     people = {"person": "people"}.get(dataset.privacy_unit.name, f"{dataset.privacy_unit.name}s")
     what = {
@@ -282,7 +198,7 @@ def _statistic(statistic: Statistic, dataset: Dataset) -> StatisticFacts:
     }[statistic.kind]
     return StatisticFacts(
         id=statistic.id,
-        title=statistic.title or _title(statistic.id),
+        title=statistic.title or title_of(statistic.id),
         unit=statistic.unit or what[0],
         kind=statistic.kind,
         description=what[1],
@@ -292,11 +208,11 @@ def _statistic(statistic: Statistic, dataset: Dataset) -> StatisticFacts:
 
 def _derived(derived: Derived, release: Release) -> StatisticFacts:
     of = next((s for s in release.statistics if s.id == derived.of), None)
-    label = (of.title or _title(of.id)) if of else _title(derived.of)
+    label = (of.title or title_of(of.id)) if of else title_of(derived.of)
     unit, text = {
         "rate": (f"per {derived.per:,} people", f"{label} per {derived.per:,} people living there."),
-        "mean": ("", f"{label} divided by {_title(derived.over or '').lower()}."),
-        "share": ("%", f"{label} as a percentage of its total over {_title(derived.across or 'all').lower()}."),
+        "mean": ("", f"{label} divided by {title_of(derived.over or '').lower()}."),
+        "share": ("%", f"{label} as a percentage of its total over {title_of(derived.across or 'all').lower()}."),
         "rolling": ("", f"{label} over the last {derived.days} days."),
         "cumulative": ("", f"{label} since the start of the period."),
         "quantile": ("", f"{label}: the {derived.q:g} quantile."),
@@ -304,7 +220,7 @@ def _derived(derived: Derived, release: Release) -> StatisticFacts:
     whole = derived.kind in ("rolling", "cumulative") and of is not None and of.kind != "sum"
     return StatisticFacts(
         id=derived.id,
-        title=derived.title or _title(derived.id),
+        title=derived.title or title_of(derived.id),
         unit=derived.unit or unit,
         kind=derived.kind,
         derived=True,
@@ -361,8 +277,3 @@ def _budget(block: BlockBudget) -> BudgetFacts:
         epsilon_spent=epsilon_at(block.spent, block.delta),
         delta=block.delta,
     )
-
-
-def _title(name: str) -> str:
-    words = name.replace("_", " ").replace("-", " ")
-    return words[:1].upper() + words[1:]
