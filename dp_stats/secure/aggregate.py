@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import ibis
@@ -93,7 +94,8 @@ def _grouped(
     """Count rows or add up steps by the needed dimensions; a group outside the grid cannot exist here."""
     keys = dict.fromkeys(rows.coordinates[name] for name in needed)
     sums = {
-        column: table.count() if column == COUNT else table[column].sum().fill_null(0).cast("int64") for column in columns
+        column: table.count() if column == COUNT else table[column].sum().fill_null(0).cast("int64")
+        for column in columns
     }
     found = (table.group_by(*keys).aggregate(**sums) if keys else table.aggregate(**sums)).to_pyarrow()
     leaves = {name: _leaf(found[rows.coordinates[name]], grid[name], period) for name in needed}
@@ -112,18 +114,21 @@ def _leaf(column: pa.ChunkedArray, dimension: Dimension, period: Period) -> NDAr
     Raises:
         LookupError: a key is not on the grid (it was to be removed before the bound).
     """
+    leaves: NDArray[np.intp]
     if dimension.kind == "date":
         days = column.cast(pa.date32()).cast(pa.int32()).to_numpy() - (period.start - _EPOCH).days
-        return day_index(dimension, period)[days]
-    if dimension.kind == "bin":
-        return column.to_numpy().astype(np.intp)
-    found = pc.index_in(column.cast(pa.string()), value_set=pa.array(dimension.leaf.codes))
-    if found.null_count:
-        raise LookupError("a key outside the grid was left in")
-    return found.to_numpy().astype(np.intp)
+        leaves = day_index(dimension, period)[days]
+    elif dimension.kind == "bin":
+        leaves = column.to_numpy().astype(np.intp)
+    else:
+        found = pc.index_in(column.cast(pa.string()), value_set=pa.array(dimension.leaf.codes))
+        if found.null_count:
+            raise LookupError("a key outside the grid was left in")
+        leaves = found.to_numpy().astype(np.intp)
+    return leaves
 
 
-_EPOCH = np.datetime64(0, "D").astype(object)
+_EPOCH = date(1970, 1, 1)
 
 
 def _placed(parts: Iterable[tuple[Groups, int]], column: str, measurement: Measurement, grid: Grid) -> Vector:
@@ -182,5 +187,3 @@ def _cells(
         table = table.inner_join(lookup, table[column] == lookup[f"key_{position}"]).drop(f"key_{position}")
         names[dimension.name] = name
     return table, names
-
-

@@ -124,7 +124,9 @@ def _with_cells(table: ir.Table, rows: Rows, grid: Grid, period: Period) -> tupl
         if dimension.kind == "date" and dimension.leaf.name != "day":
             leaf = day_index(dimension, period)
             name = f"leaf_{index}"
-            days = ibis.memtable(pa.table({f"day_{index}": pa.array(period.days, pa.date32()), name: pa.array(leaf, pa.int64())}))
+            days = ibis.memtable(
+                pa.table({f"day_{index}": pa.array(period.days, pa.date32()), name: pa.array(leaf, pa.int64())})
+            )
             table = table.inner_join(days, table[DAY] == days[f"day_{index}"]).drop(f"day_{index}")
             column = name
         cell.append(column)

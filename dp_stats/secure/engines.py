@@ -72,7 +72,9 @@ def sha256_hex(backend: ibis.BaseBackend, text: ir.StringValue) -> ir.StringValu
 
 
 @contextmanager
-def open_snapshot(snapshot: Path, *, engine: EngineName, settings: Settings) -> Iterator[tuple[ibis.BaseBackend, ir.Table]]:
+def open_snapshot(
+    snapshot: Path, *, engine: EngineName, settings: Settings
+) -> Iterator[tuple[ibis.BaseBackend, ir.Table]]:
     """Open a Parquet snapshot on an engine; whatever it spills stays in the secure folder and is deleted after.
 
     Yields:

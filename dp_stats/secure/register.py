@@ -54,13 +54,13 @@ class Register:
     def __init__(self, secure: Path, *, ledger: Ledger, reservation: Reservation, plan: Plan, key: bytes) -> None:
         self.ledger, self.reservation, self.plan = ledger, reservation, plan
         charge = f"{reservation.dataset}/{reservation.key}"
-        self.folder = secure_folder(secure_folder(secure) / "register") / hashlib.sha256(charge.encode()).hexdigest()[:32]
+        self.folder = (
+            secure_folder(secure_folder(secure) / "register") / hashlib.sha256(charge.encode()).hexdigest()[:32]
+        )
         self.digest_key = hmac.new(key, f"register/{charge}".encode(), hashlib.sha256).digest()
         self.person_key = hmac.new(key, f"persons/{charge}".encode(), hashlib.sha256).hexdigest()
 
-    def enter(
-        self, backend: ibis.BaseBackend, rows: Rows, bounded: Callable[[ir.Table | None], Bounded]
-    ) -> Bounded:
+    def enter(self, backend: ibis.BaseBackend, rows: Rows, bounded: Callable[[ir.Table | None], Bounded]) -> Bounded:
         """Bound the rows by what is left to each person, and register what they contribute.
 
         Raises:

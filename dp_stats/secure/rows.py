@@ -208,7 +208,9 @@ def step_column(table: ir.Table, statistic: Statistic) -> ir.Value:
     high_enough, low_enough = _at_least(column, lower), _at_most(column, upper)
     scale = _scale(column, statistic)
     digits = len(str(ceil(max(abs(lower), abs(upper))))) + 1
-    exact = ibis.ifelse(high_enough & low_enough, column, ibis.null(column.type())).cast(dt.Decimal(digits + scale, scale))
+    exact = ibis.ifelse(high_enough & low_enough, column, ibis.null(column.type())).cast(
+        dt.Decimal(digits + scale, scale)
+    )
     whole = (exact.cast(dt.Decimal(min(digits + 2 * scale + 1, 38), scale)) * 10**scale).cast("int64")
     divisor = 10**scale * resolution.numerator
     shift = 2 * (abs(min(low, 0)) + 1)

@@ -43,7 +43,9 @@ from dp_stats.secure.rows import rows_that_count
 Row = tuple[str | None, date | None, str | None, Any]
 """Person, date, area, amount."""
 
-AMOUNT = Statistic(id="amount", kind="sum", column="amount", lower=Fraction(-2), upper=Fraction(5), resolution=Fraction(1, 4))
+AMOUNT = Statistic(
+    id="amount", kind="sum", column="amount", lower=Fraction(-2), upper=Fraction(5), resolution=Fraction(1, 4)
+)
 COUNT = Statistic(id="cases", kind="count")
 PERSONS = Statistic(id="people", kind="persons")
 
@@ -72,7 +74,9 @@ class World:
             blocks=self.plan.block_kind,
         )
 
-    def answer(self, backend: ibis.BaseBackend, table: ibis.Table, *, bound: Bound | None = None) -> dict[str, NDArray[np.int64]]:
+    def answer(
+        self, backend: ibis.BaseBackend, table: ibis.Table, *, bound: Bound | None = None
+    ) -> dict[str, NDArray[np.int64]]:
         """Exact bounded answers, without a register."""
         period = parse_period(self.plan.period)
         kept = apply_bound(backend, self.rows(backend, table), bound or self.bound, grid=self.grid, period=period)

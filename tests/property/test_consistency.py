@@ -30,7 +30,10 @@ def grid_of(sizes: list[int], period: str, bands: int, date_levels: tuple[str, .
     )
     band_names = tuple(f"B{i}" for i in range(bands))
     band = Dimension(
-        "band", "band", "code", (Level("band", band_names, band_names, np.arange(bands)), flat_level("all", "all", "All", bands))
+        "band",
+        "band",
+        "code",
+        (Level("band", band_names, band_names, np.arange(bands)), flat_level("all", "all", "All", bands)),
     )
     return Grid((area, date_dimension("date", "date", parse_period(period), date_levels), band))
 
@@ -42,7 +45,9 @@ def published(draw: st.DrawFn) -> tuple[Grid, list[dict[str, str]], np.ndarray]:
     grid = grid_of(sizes, "2024-02-26--2024-04-07", draw(st.integers(1, 3)), levels)
     tables = draw(
         st.lists(
-            st.fixed_dictionaries({d.name: st.sampled_from([level.name for level in d.levels]) for d in grid.dimensions}),
+            st.fixed_dictionaries(
+                {d.name: st.sampled_from([level.name for level in d.levels]) for d in grid.dimensions}
+            ),
             min_size=1,
             max_size=5,
         )
@@ -56,7 +61,9 @@ def published(draw: st.DrawFn) -> tuple[Grid, list[dict[str, str]], np.ndarray]:
 
 @settings(max_examples=150, deadline=None)
 @given(published())
-def test_tables_are_not_negative_and_agree_on_all_they_share(case: tuple[Grid, list[dict[str, str]], np.ndarray]) -> None:
+def test_tables_are_not_negative_and_agree_on_all_they_share(
+    case: tuple[Grid, list[dict[str, str]], np.ndarray],
+) -> None:
     grid, tables, leaves = case
     lattice = Lattice(grid)
     keys = [lattice.key(t) for t in tables]

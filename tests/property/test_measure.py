@@ -63,7 +63,9 @@ def edition(tmp_path: Path, world: Callable[..., Any], table: Callable[..., Any]
     snapshot = settings.secure / "snapshot.parquet"
     pq.write_table(table([(CANARY, MONDAY + timedelta(days=i % 7), "A", 7) for i in range(5)]), snapshot)
     made = world(k=2)
-    few = tuple(m for m in made.plan.measurements if m.id in ("cases@area.day", "amount@region.week", "people@all.week"))
+    few = tuple(
+        m for m in made.plan.measurements if m.id in ("cases@area.day", "amount@region.week", "people@all.week")
+    )
     made = replace(made, plan=made.plan.model_copy(update={"measurements": few}))
     return Measured(made, settings, Ledger.open(settings.ledger_url), snapshot)
 
@@ -125,7 +127,9 @@ def test_a_refused_charge_draws_nothing(
     assert edition.ledger.measurements(edition.world.plan.edition) is None
 
 
-def test_of_two_draws_the_first_to_store_is_what_both_return(edition: Measured, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_two_draws_the_first_to_store_is_what_both_return(
+    edition: Measured, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A second process that also drew gets the first one's values; its own are thrown away."""
     stored: list[NoisyMeasurements] = []
     draw = measuring.draw
@@ -162,7 +166,9 @@ def test_a_crash_after_the_draw_leaves_nothing_readable_and_one_charge(
 
 
 @pytest.mark.parametrize("step", ["exact_answers", "add_noise", "rows_that_count"])
-def test_an_error_among_rows_carries_no_value_out(edition: Measured, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+def test_an_error_among_rows_carries_no_value_out(
+    edition: Measured, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
     def fail(*_: Any, **__: Any) -> None:
         try:
             raise ValueError(f"could not convert {CANARY}")

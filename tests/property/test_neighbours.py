@@ -53,14 +53,14 @@ def measuring(world: Any, some: list[int]) -> Any:
     return replace(world, plan=world.plan.model_copy(update={"measurements": few}))
 
 
-def movements(world: Any, backend: ibis.BaseBackend, rows: list[tuple[Any, ...]], kind: pa.DataType | None, table: Any) -> Any:
+def movements(
+    world: Any, backend: ibis.BaseBackend, rows: list[tuple[Any, ...]], kind: pa.DataType | None, table: Any
+) -> Any:
     """For each person and block: how far removing it moves each measurement, as (measurement, L1, L2²)."""
     full = world.answer(backend, ibis.memtable(table(rows, kind)))
     blocks = {(r[0], block_of(r[1], world.plan.block_kind)) for r in rows if r[0] is not None and r[1] is not None}
     for person, block in sorted(blocks):
-        others = [
-            r for r in rows if r[0] != person or r[1] is None or block_of(r[1], world.plan.block_kind) != block
-        ]
+        others = [r for r in rows if r[0] != person or r[1] is None or block_of(r[1], world.plan.block_kind) != block]
         without = world.answer(backend, ibis.memtable(table(others, kind)))
         assert without.keys() == full.keys()
         for measurement in world.plan.measurements:
@@ -72,7 +72,12 @@ def movements(world: Any, backend: ibis.BaseBackend, rows: list[tuple[Any, ...]]
 @FAST
 @given(rows=lists_of(decimals), shape=shapes, some=some)
 def test_removing_a_person_moves_no_measurement_beyond_its_sensitivity(
-    rows: list[tuple[Any, ...]], shape: dict[str, Any], some: list[int], world: Callable[..., Any], duck: ibis.BaseBackend, table: Any
+    rows: list[tuple[Any, ...]],
+    shape: dict[str, Any],
+    some: list[int],
+    world: Callable[..., Any],
+    duck: ibis.BaseBackend,
+    table: Any,
 ) -> None:
     for measurement, l1, l2_squared in movements(measuring(world(**shape), some), duck, rows, None, table):
         assert l1 <= measurement.l1, measurement.id
@@ -82,14 +87,21 @@ def test_removing_a_person_moves_no_measurement_beyond_its_sensitivity(
 @FAST
 @given(rows=lists_of(floats), shape=shapes, some=some)
 def test_nan_infinities_and_huge_numbers_move_nothing_further(
-    rows: list[tuple[Any, ...]], shape: dict[str, Any], some: list[int], world: Callable[..., Any], duck: ibis.BaseBackend, table: Any
+    rows: list[tuple[Any, ...]],
+    shape: dict[str, Any],
+    some: list[int],
+    world: Callable[..., Any],
+    duck: ibis.BaseBackend,
+    table: Any,
 ) -> None:
     for measurement, l1, l2_squared in movements(measuring(world(**shape), some), duck, rows, pa.float64(), table):
         assert l1 <= measurement.l1, measurement.id
         assert l2_squared <= measurement.l2_squared, measurement.id
 
 
-def reached(world: Any, backend: ibis.BaseBackend, table: Any, rows: list[tuple[Any, ...]]) -> dict[str, tuple[int, int]]:
+def reached(
+    world: Any, backend: ibis.BaseBackend, table: Any, rows: list[tuple[Any, ...]]
+) -> dict[str, tuple[int, int]]:
     """How far the only person of a table moves each measurement: the answers themselves, as nobody leaves zeros."""
     answers = world.answer(backend, ibis.memtable(table(rows)))
     moved = {name: values.astype(object).ravel() for name, values in answers.items()}
@@ -107,7 +119,9 @@ def test_some_person_reaches_every_sensitivity(
     together = [("p1", MONDAY + timedelta(days=i), "A", 99) for i in range(7)]
     apart = [("p1", MONDAY + timedelta(days=i), "ABC"[i], 99) for i in range(3)]
     found = [reached(w, duck, table, rows) for rows in (same_cell, spread, together, apart)]
-    found += [reached(w, duck, table, [("p1", MONDAY + timedelta(days=i // 3), "ABC"[i % 3], 9) for i in n]) for n in ((0, 1, 2), (0, 1, 3), (0, 2, 5))]
+    for cells in ((0, 1, 2), (0, 1, 3), (0, 2, 5)):
+        rows = [("p1", MONDAY + timedelta(days=i // 3), "ABC"[i % 3], 9) for i in cells]
+        found.append(reached(w, duck, table, rows))
     for m in w.plan.measurements:
         assert max(f[m.id][0] for f in found) == m.l1, m.id
         assert max(f[m.id][1] for f in found) == m.l2_squared, m.id
@@ -123,7 +137,9 @@ def test_an_ignored_bound_is_caught(world: Callable[..., Any], duck: ibis.BaseBa
     assert abs(full[count.id] - without[count.id]).sum() > count.l1
 
 
-def test_nobody_elses_rows_decide_which_of_mine_are_kept(world: Callable[..., Any], duck: ibis.BaseBackend, table: Any) -> None:
+def test_nobody_elses_rows_decide_which_of_mine_are_kept(
+    world: Callable[..., Any], duck: ibis.BaseBackend, table: Any
+) -> None:
     w = world(k=1)
     mine = [("p1", MONDAY + timedelta(days=i), "ABC"[i % 3], i) for i in range(7)]
     alone = w.answer(duck, ibis.memtable(table(mine)))["cases@area.day"]
@@ -132,7 +148,9 @@ def test_nobody_elses_rows_decide_which_of_mine_are_kept(world: Callable[..., An
     assert (w.answer(duck, ibis.memtable(table(crowd + mine)))["cases@area.day"] == alone + without_me).all()
 
 
-def test_the_choice_of_rows_depends_on_the_secret_key(world: Callable[..., Any], duck: ibis.BaseBackend, table: Any) -> None:
+def test_the_choice_of_rows_depends_on_the_secret_key(
+    world: Callable[..., Any], duck: ibis.BaseBackend, table: Any
+) -> None:
     w = world(k=1)
     rows = [(f"p{i}", MONDAY + timedelta(days=d), "A", 1) for i in range(30) for d in range(7)]
     kept = {

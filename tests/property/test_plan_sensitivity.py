@@ -48,7 +48,9 @@ def answer(statistic: Statistic, kept: list[tuple[tuple[int, int], Fraction]], l
 
 def claimed(statistic: Statistic, k: int, one_per_cell: bool, levels: dict[str, str]) -> Sensitivity:
     contribution = Contribution(rows=k, one_per_cell=one_per_cell)
-    return sensitivity.of(statistic, "statistic", contribution=contribution, cap=4, grid=GRID, levels=levels, joint=False)
+    return sensitivity.of(
+        statistic, "statistic", contribution=contribution, cap=4, grid=GRID, levels=levels, joint=False
+    )
 
 
 @settings(max_examples=300, deadline=None)
@@ -67,7 +69,9 @@ def test_no_person_moves_a_table_by_more(
 @pytest.mark.parametrize("level", LEVELS, ids=lambda level: "-".join(level.values()))
 @pytest.mark.parametrize("one_per_cell", [False, True])
 @pytest.mark.parametrize("k", [1, 2, 3, 5])
-def test_some_person_moves_a_count_and_a_sum_by_exactly_as_much(level: dict[str, str], one_per_cell: bool, k: int) -> None:
+def test_some_person_moves_a_count_and_a_sum_by_exactly_as_much(
+    level: dict[str, str], one_per_cell: bool, k: int
+) -> None:
     grouped: dict[tuple[int, int], list[tuple[int, int]]] = {}
     for a in range(5):
         for d in range(7):
@@ -110,7 +114,9 @@ def test_a_person_of_a_series_can_be_counted_in_every_edition() -> None:
 
 def test_cut_rows_are_capped_and_cut_persons_are_one() -> None:
     of = {
-        role: sensitivity.of(COUNT, role, contribution=Contribution(rows=2), cap=8, grid=GRID, levels=LEVELS[0], joint=True)
+        role: sensitivity.of(
+            COUNT, role, contribution=Contribution(rows=2), cap=8, grid=GRID, levels=LEVELS[0], joint=True
+        )
         for role in ("cut_rows", "cut_persons")
     }
     assert of == {"cut_rows": Sensitivity(8, 64), "cut_persons": Sensitivity(1, 1)}

@@ -42,7 +42,9 @@ class Series:
 
     def snapshot(self, week: str, rows: dict[str, int]) -> Path:
         path = self.settings.secure / f"{week}.parquet"
-        listed = [(p, MONDAYS[week] + timedelta(days=i % 7), "ABC"[i % 3], i) for p, n in rows.items() for i in range(n)]
+        listed = [
+            (p, MONDAYS[week] + timedelta(days=i % 7), "ABC"[i % 3], i) for p, n in rows.items() for i in range(n)
+        ]
         pq.write_table(self.table(listed), path)
         return path
 
@@ -77,20 +79,26 @@ def series(tmp_path: Path, world: Callable[..., Any], table: Callable[..., Any])
 
 
 @pytest.mark.parametrize("order", [WEEKS, WEEKS[::-1], (WEEKS[1], WEEKS[2], WEEKS[0])])
-def test_a_person_counts_k_rows_over_all_editions_in_any_order(series: Callable[..., Series], order: tuple[str, ...]) -> None:
+def test_a_person_counts_k_rows_over_all_editions_in_any_order(
+    series: Callable[..., Series], order: tuple[str, ...]
+) -> None:
     s = series(k=3)
     rows = {WEEKS[0]: {"p1": 2, "p2": 1}, WEEKS[1]: {"p1": 2, "p2": 1}, WEEKS[2]: {"p1": 2, "p2": 1, "p3": 3}}
     assert sum(s.run(week, rows[week])[CASES] for week in order) == 3 + 3 + 3
 
 
-def test_without_a_series_each_edition_bounds_by_itself(series: Callable[..., Series], world: Callable[..., Any]) -> None:
+def test_without_a_series_each_edition_bounds_by_itself(
+    series: Callable[..., Series], world: Callable[..., Any]
+) -> None:
     s = series()
     s.world = lambda **shape: world(**{**shape, "series": False})
     assert [s.run(week, {"p1": 5})[CASES] for week in WEEKS] == [2, 2, 2]
     assert s.files == []
 
 
-def test_editions_that_share_no_block_need_no_register(series: Callable[..., Series], world: Callable[..., Any]) -> None:
+def test_editions_that_share_no_block_need_no_register(
+    series: Callable[..., Series], world: Callable[..., Any]
+) -> None:
     s = series()
     s.world = lambda **shape: world(**{**shape, "block": "week"})
     assert [s.run(week, {"p1": 5})[CASES] for week in WEEKS] == [2, 2, 2]
@@ -113,7 +121,9 @@ def test_a_retry_replaces_its_own_entry_and_never_adds(series: Callable[..., Ser
     assert s.run(WEEKS[1], {"p1": 5})[CASES] == 1
 
 
-def test_a_retry_with_fewer_rows_does_not_give_back_what_its_first_attempt_may_still_store(series: Callable[..., Series]) -> None:
+def test_a_retry_with_fewer_rows_does_not_give_back_what_its_first_attempt_may_still_store(
+    series: Callable[..., Series],
+) -> None:
     s = series()
     assert s.run(WEEKS[0], {"p1": 2})[CASES] == 2
     assert s.run(WEEKS[0], {"p1": 1})[CASES] == 1  # a row was deleted in between
@@ -184,7 +194,9 @@ def test_an_edition_that_registers_in_between_is_seen(series: Callable[..., Seri
     assert s.run(WEEKS[0], {"p1": 2}, ledger=Overtaken(s.ledger))[CASES] == 0
 
 
-def test_an_edition_that_is_always_overtaken_gives_up(series: Callable[..., Series], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_edition_that_is_always_overtaken_gives_up(
+    series: Callable[..., Series], monkeypatch: pytest.MonkeyPatch
+) -> None:
     s = series()
     monkeypatch.setattr("dp_stats.secure.register.ATTEMPTS", 2)
     monkeypatch.setattr(Ledger, "register_entry", lambda *_, **__: False)
@@ -201,7 +213,9 @@ def test_the_register_names_nobody(series: Callable[..., Series]) -> None:
     assert s.files[0].stat().st_mode & 0o077 == 0
 
 
-def test_without_the_register_a_person_would_count_more_than_k(series: Callable[..., Series], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_register_a_person_would_count_more_than_k(
+    series: Callable[..., Series], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The tests above have power: a register that forgets lets a person count twice."""
     s = series()
     monkeypatch.setattr("dp_stats.secure.register.Register._allowances", lambda *_: None)

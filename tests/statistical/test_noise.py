@@ -102,7 +102,14 @@ def test_nothing_is_drawn_when_the_vector_would_cost_more_than_the_plan_says(
 
 @pytest.mark.parametrize("mechanism", MECHANISMS)
 def test_only_integers_of_a_safe_size_meet_noise(mechanism: Mechanism) -> None:
-    arguments = {"mechanism": mechanism, "scale": SCALE, "l1": 1, "l2_squared": 1, "epsilon": Fraction(9), "rho": Fraction(9)}
+    arguments = {
+        "mechanism": mechanism,
+        "scale": SCALE,
+        "l1": 1,
+        "l2_squared": 1,
+        "epsilon": Fraction(9),
+        "rho": Fraction(9),
+    }
     with pytest.raises(TypeError):
         add_noise(np.zeros(3), **arguments)  # type: ignore[arg-type]
     for extreme in (2**62 + 1, -(2**63)):
