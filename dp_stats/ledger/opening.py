@@ -40,9 +40,7 @@ def prepare(database: Database, *, create: bool, now: datetime) -> None:
     if found is None and (database.read_only or not create):
         raise LedgerError(_MISSING)
     if database.read_only:
-        raise LedgerError(
-            "The ledger's schema is older than this version of dp_stats. Upgrade it with `dp-stats ledger verify`."
-        )
+        raise LedgerError("The ledger's schema is older than this version of dp_stats. Any run upgrades it.")
     _migrate(database, now)
 
 
