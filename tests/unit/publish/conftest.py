@@ -152,6 +152,12 @@ class Account:
 ACCOUNT = Account()
 
 
+@pytest.fixture(autouse=True)
+def do_not_wait_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of small editions are written here, and a power cut is not among what is tested."""
+    monkeypatch.setattr("dp_stats.publish.files.sync", lambda path: None)
+
+
 @pytest.fixture(scope="session")
 def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
     folder = tmp_path_factory.mktemp("catalogue")

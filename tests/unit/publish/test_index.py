@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,14 +26,20 @@ from dp_stats.publish.registers import short_title
 BASE = "https://statistics.example.org"
 
 
-@pytest.fixture
-def public(make_sample: Callable[..., Any], costs: Any, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def made(make_sample: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made")
     for week in (7, 8):
         published = datetime(2021, 2, 11 + week, 9, 30, tzinfo=UTC)
-        make_sample(period=f"2021-W{week:02d}", seed=week).publish(tmp_path, published=published)
-    costs.publish(tmp_path, published=datetime(2021, 2, 1, 9, 30, tzinfo=UTC))
-    refresh_index(tmp_path, base_url=BASE)
-    return tmp_path
+        make_sample(period=f"2021-W{week:02d}", seed=week).publish(folder, published=published)
+    make_sample("costs-by-sex", "2021").publish(folder, published=datetime(2021, 2, 1, 9, 30, tzinfo=UTC))
+    refresh_index(folder, base_url=BASE)
+    return folder
+
+
+@pytest.fixture
+def public(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "public"))
 
 
 def read(path: Path) -> Any:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -18,9 +20,14 @@ from dp_stats.publish.metadata import schema_org
 from dp_stats.publish.privacy_record import check_record, rounded_up, schema
 
 
+@pytest.fixture(scope="module")
+def made(make_sample: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_sample().publish(tmp_path_factory.mktemp("made")).folder
+
+
 @pytest.fixture
-def published(sample: Any, tmp_path: Path) -> Path:
-    return sample.publish(tmp_path).folder
+def published(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "r1"))
 
 
 def read(path: Path) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,18 @@ from dp_stats.publish.targets import upload
 BASE = "https://statistics.example.org"
 
 
-@pytest.fixture
-def public(sample: Any, tmp_path: Path) -> Path:
-    folder = tmp_path / "public"
-    sample.publish(folder)
+@pytest.fixture(scope="module")
+def made(make_sample: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made")
+    make_sample().publish(folder)
     refresh_index(folder, base_url=BASE)
     (folder / "index.html").write_text("<title>front</title>")
     return folder
+
+
+@pytest.fixture
+def public(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "public"))
 
 
 @pytest.fixture
