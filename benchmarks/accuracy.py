@@ -152,7 +152,13 @@ def inconsistencies(estimates: EditionEstimates, grid: Grid, release: Release) -
 
 
 def run(
-    catalogue: Catalogue, release: Release, grid: Grid, truth: Truth, *, loss: tuple[Fraction, Fraction | None], seeds: int
+    catalogue: Catalogue,
+    release: Release,
+    grid: Grid,
+    truth: Truth,
+    *,
+    loss: tuple[Fraction, Fraction | None],
+    seeds: int,
 ) -> tuple[dict[tuple[str, str], Score], Plan, dict[str, float]]:
     """Plan once, then draw and estimate for every seed."""
     began = time.perf_counter()
@@ -184,17 +190,31 @@ def report(title: str, scores: Mapping[tuple[str, str], Score], plan: Plan, fact
     print(f"\n## {title}\n")
     measured = "; ".join(f"{'×'.join(m.levels.values())} at scale {m.scale:.2f}" for m in plan.measurements)
     print(f"{plan.mechanism}, measured: {measured}")
-    print("\n| statistic | mean | RMSE | RMSE / mean | median error | median relative | coverage | over nine | over three |")
+    print(
+        "\n| statistic | mean | RMSE | RMSE / mean | median error | median relative | coverage | over nine | over three |"
+    )
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for (table, name), s in scores.items():
-        print(
-            f"| {table} {name} | {s.mean:.1f} | {s.rmse:.2f} | {100 * s.rmse / s.mean:.2f} % | "
-            f"{np.mean(s.absolute):.2f} | {100 * np.mean(s.relative):.2f} % | {100 * np.mean(s.covered):.1f} % | {s.nine / s.rmse:.2f} | {s.three / s.rmse:.2f} |"
-        )
+        cells = [
+            f"{table} {name}",
+            f"{s.mean:.1f}",
+            f"{s.rmse:.2f}",
+            f"{100 * s.rmse / s.mean:.2f} %",
+            f"{np.mean(s.absolute):.2f}",
+            f"{100 * np.mean(s.relative):.2f} %",
+            f"{100 * np.mean(s.covered):.1f} %",
+            f"{s.nine / s.rmse:.2f}",
+            f"{s.three / s.rmse:.2f}",
+        ]
+        print(f"| {' | '.join(cells)} |")
     local = [s for (table, _), s in scores.items() if table.startswith("area")]
     for label, chosen in (("local statistics", local), ("all", list(scores.values()))):
-        nine, three = (float(np.exp(np.mean([np.log(getattr(s, k) / s.rmse) for s in chosen]))) for k in ("nine", "three"))
-        print(f"\n{label}: {nine:.2f} times better than separate tables, {three:.2f} times better than three (geometric mean)")
+        nine, three = (
+            float(np.exp(np.mean([np.log(getattr(s, k) / s.rmse) for s in chosen]))) for k in ("nine", "three")
+        )
+        print(
+            f"\n{label}: {nine:.2f} times better than separate tables, {three:.2f} times better than three (geometric mean)"
+        )
     print("\n" + ", ".join(f"{name}: {value:.3g}" for name, value in facts.items()))
 
 
@@ -204,9 +224,13 @@ def main() -> None:
     parser.add_argument("truth", type=Path)
     parser.add_argument("--areas", type=Path, help="CSV of area and region")
     parser.add_argument("--areas-columns", default="code,region", help="its two columns")
-    parser.add_argument("--columns", default="", help="names in TRUTH, e.g. date=date,area=area_code,count=cases,band=age")
+    parser.add_argument(
+        "--columns", default="", help="names in TRUTH, e.g. date=date,area=area_code,count=cases,band=age"
+    )
     parser.add_argument("--prior", type=Path, help="earlier counts, same columns")
-    parser.add_argument("--guess", type=float, default=10.0, help="guessed mean of an area and day, if there is no PRIOR")
+    parser.add_argument(
+        "--guess", type=float, default=10.0, help="guessed mean of an area and day, if there is no PRIOR"
+    )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", help="run only the privacy losses whose title holds this text")
     parser.add_argument("--json", type=Path, help="also write the figures here")
@@ -236,7 +260,9 @@ def main() -> None:
 def _header(path: Path) -> list[str]:
     import gzip
 
-    with gzip.open(path, "rt", encoding="utf-8-sig") if path.suffix == ".gz" else path.open(encoding="utf-8-sig") as file:
+    with (
+        gzip.open(path, "rt", encoding="utf-8-sig") if path.suffix == ".gz" else path.open(encoding="utf-8-sig") as file
+    ):
         return [name.strip() for name in file.readline().split(",")]
 
 

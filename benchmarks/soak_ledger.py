@@ -52,7 +52,6 @@ def main() -> None:
                     kills=kills,
                     workers=given.workers,
                     seed=given.seed + killed,
-                    longest=0.3 if url.startswith("postgres") else 0.12,
                 )
                 killed += kills
                 events.update(entry.event for entry in Ledger.open(url, read_only=True).entries())

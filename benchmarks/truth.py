@@ -54,7 +54,9 @@ class Truth:
 
 def read_rows(path: Path) -> list[dict[str, str]]:
     """A CSV file, gzipped or not, as dictionaries."""
-    with gzip.open(path, "rt", encoding="utf-8-sig") if path.suffix == ".gz" else path.open(encoding="utf-8-sig") as file:
+    with (
+        gzip.open(path, "rt", encoding="utf-8-sig") if path.suffix == ".gz" else path.open(encoding="utf-8-sig") as file
+    ):
         return list(csv.DictReader(file))
 
 
@@ -128,7 +130,8 @@ def _areas(truth: Truth) -> CodeList:
     regions = bool(truth.regions[0])
     header = ("code", "name", "region") if regions else ("code", "name")
     rows = tuple(
-        {"code": a, "name": a, **({"region": r} if regions else {})} for a, r in zip(truth.areas, truth.regions, strict=True)
+        {"code": a, "name": a, **({"region": r} if regions else {})}
+        for a, r in zip(truth.areas, truth.regions, strict=True)
     )
     return CodeList("areas", Path("areas.csv"), header, rows)
 

@@ -29,7 +29,9 @@ def build(folder: Path, *, seed: int = 0) -> Truth:
         lookup=folder / "lad19_lookup.csv",
         lookup_columns=("LAD19CD", "region_code"),
     )
-    people = {row["LAD19CD"]: [float(row[f"pop_{band}"]) for band in BANDS] for row in read_rows(folder / "lad19_lookup.csv")}
+    people = {
+        row["LAD19CD"]: [float(row[f"pop_{band}"]) for band in BANDS] for row in read_rows(folder / "lad19_lookup.csv")
+    }
     usual = np.mean(list(people.values()), axis=0)
     pyramid = np.array([people.get(area, usual) for area in plain.areas])
     days = plain.counts.shape[1]

@@ -40,7 +40,9 @@ class World:
     grid: Grid
     plan: Plan
 
-    def draw(self, exact: Mapping[str, NDArray[np.int64]], rng: np.random.Generator, *, noise: float = 1.0) -> NoisyMeasurements:
+    def draw(
+        self, exact: Mapping[str, NDArray[np.int64]], rng: np.random.Generator, *, noise: float = 1.0
+    ) -> NoisyMeasurements:
         """Noisy measurements of exact leaf tables: statistic id, ``cut_rows`` or ``cut_persons`` → integers."""
         values = {}
         for m in self.plan.measurements:

@@ -9,7 +9,7 @@ The shrunken value is m + B·(y − m) with B = truth / (truth + v) (Efron and M
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 
 import numpy as np
@@ -33,21 +33,26 @@ _BINS = 24
 def shrink_targets(quantity: Quantity, keys: Sequence[Key], prior_total: float) -> dict[Key, Floats]:
     """Shrunken values of the levels for which the plan predicts that this is closer to the truth.
 
+    Coarser levels come first: a table leans on margins that are as good as they can be.
+
     Args:
         quantity: the statistic.
-        keys: published levels (of ``quantity.fit.lattice``).
+        keys: published levels (of ``quantity.fit.lattice``), or measured ones; what they share is added.
         prior_total: public guess of the statistic's total.
+
+    Returns:
+        Level → shrunken values, for some of those levels.
     """
     lattice = quantity.fit.lattice
-    chosen = {}
-    for key in dict.fromkeys(keys):
+    chosen: dict[Key, Floats] = {}
+    for key in lattice.closure(keys):
         margins = margins_of(lattice, key)
         if (
             margins
             and is_local(lattice, key)
             and _worthwhile(quantity, key, margins, prior_total / prod(lattice.shape(key)))
         ):
-            chosen[key] = shrink(quantity, key, margins)
+            chosen[key] = shrink(quantity, key, margins, chosen)
     return chosen
 
 
@@ -81,11 +86,11 @@ def _worthwhile(quantity: Quantity, key: Key, margins: Sequence[Key], mean: floa
     return noise / (truth + noise) * noise / total >= WORTHWHILE
 
 
-def shrink(quantity: Quantity, key: Key, margins: Sequence[Key]) -> Floats:
-    """The shrunken values at ``key``; shape of the level."""
+def shrink(quantity: Quantity, key: Key, margins: Sequence[Key], better: Mapping[Key, Floats]) -> Floats:
+    """The shrunken values at ``key``; shape of the level. ``better`` are margins that are shrunken already."""
     lattice = quantity.fit.lattice
     values = quantity.value(lattice.names(key))
-    suggested = suggestion(quantity, key, margins)
+    suggested = suggestion(quantity, key, margins, better)
     noise = interaction_variance(quantity, key, margins)
     difference = values - suggested
     truth = _structure(difference**2 - noise, suggested, noise)
@@ -93,15 +98,16 @@ def shrink(quantity: Quantity, key: Key, margins: Sequence[Key]) -> Floats:
     return np.asarray(suggested + trust * difference)
 
 
-def suggestion(quantity: Quantity, key: Key, margins: Sequence[Key]) -> Floats:
-    """The log-linear fit to the margins' least-squares values, which are kept a little above zero."""
+def suggestion(quantity: Quantity, key: Key, margins: Sequence[Key], better: Mapping[Key, Floats]) -> Floats:
+    """The log-linear fit to the margins' values (``better`` ones if there are), which are kept a little above zero."""
     lattice = quantity.fit.lattice
     fitted = np.ones(lattice.shape(key))
     totals = []
     for margin in margins:
         names = lattice.names(margin)
         error = np.sqrt(np.maximum(quantity.fit.variance(names), 0.0))
-        totals.append(np.maximum(quantity.value(names), 0.3 * error))
+        value = better[margin] if margin in better else quantity.value(names)
+        totals.append(np.maximum(value, 0.3 * error))
     for _ in range(_SWEEPS if len(margins) > 1 else 1):
         for margin, total in zip(margins, totals, strict=True):
             now = np.asarray(lattice.roll_up(fitted, key, margin), dtype=np.float64)

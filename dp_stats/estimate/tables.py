@@ -111,9 +111,10 @@ def _whole_numbers(
     keys = {tuple(one.values()): lattice.key(one) for one in levels}
     if not keys:
         return {}
+    measured = [lattice.key(m.levels) for m in quantity.fit.measurements]
     shrunken: dict[Key, Floats] = {}
     if quantity.lowest == 0.0 and prior_total is not None:
-        shrunken = shrink_targets(quantity, list(keys.values()), prior_total)
+        shrunken = shrink_targets(quantity, [*keys.values(), *measured], prior_total)
     quantity.shrunken = frozenset(shrunken)
 
     def target(key: Key) -> Floats:
@@ -122,7 +123,7 @@ def _whole_numbers(
         return quantity.value(lattice.names(key)) / unit
 
     settled = make_consistent(
-        quantity.grid, list(keys.values()), target, also=[lattice.key(m.levels) for m in quantity.fit.measurements],
+        quantity.grid, list(keys.values()), target, also=measured,
         signed=quantity.lowest < 0,
     )  # fmt: skip
     return {name: np.asarray(settled[key] * unit) for name, key in keys.items()}

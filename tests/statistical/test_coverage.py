@@ -24,14 +24,30 @@ DERIVED: tuple[dict[str, Any], ...] = (
 )
 TABLES: tuple[dict[str, Any], ...] = (
     {"id": "area-day", "levels": {"area": "area", "date": "day"}, "statistics": ["count", "rolling", "cumulative"]},
-    {"id": "area-week-band", "levels": {"area": "area", "date": "week", "band": "band"}, "statistics": ["count", "share"]},
-    {"id": "region-week", "levels": {"area": "region", "date": "week"}, "statistics": ["count", "rate", "cost", "mean"]},
+    {
+        "id": "area-week-band",
+        "levels": {"area": "area", "date": "week", "band": "band"},
+        "statistics": ["count", "share"],
+    },
+    {
+        "id": "region-week",
+        "levels": {"area": "region", "date": "week"},
+        "statistics": ["count", "rate", "cost", "mean"],
+    },
     {"id": "region", "levels": {"area": "region"}, "statistics": ["people", "people-rate"]},
     {"id": "all-day", "levels": {"date": "day"}, "statistics": ["count", "rolling"]},
 )
 STATISTICS: tuple[dict[str, Any], ...] = (
     {"id": "count", "kind": "count", "expected_total": 15000},
-    {"id": "cost", "kind": "sum", "column": "cost", "lower": 0, "upper": 10, "resolution": "0.5", "expected_total": 60000},
+    {
+        "id": "cost",
+        "kind": "sum",
+        "column": "cost",
+        "lower": 0,
+        "upper": 10,
+        "resolution": "0.5",
+        "expected_total": 60000,
+    },
     {"id": "people", "kind": "persons"},
 )
 RELEASES = 150

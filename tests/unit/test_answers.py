@@ -15,7 +15,11 @@ from tests.estimate_world import World, world
 WEEKS = ("2024-W10", "2024-W11", "2024-W12", "2024-W13")
 TABLES: tuple[dict[str, Any], ...] = (
     {"id": "area-day", "levels": {"area": "area", "date": "day"}, "statistics": ["count", "rate"]},
-    {"id": "area-week-band", "levels": {"area": "area", "date": "week", "band": "band"}, "statistics": ["count", "cost", "mean-cost"]},
+    {
+        "id": "area-week-band",
+        "levels": {"area": "area", "date": "week", "band": "band"},
+        "statistics": ["count", "cost", "mean-cost"],
+    },
     {"id": "region", "levels": {"area": "region"}, "statistics": ["people"]},
 )
 OPTIONS: dict[str, Any] = {
@@ -37,7 +41,11 @@ def edition(period: str, *, noise: float = 1.0, seed: int = 0, **options: Any) -
     made = world(period=period, kind=kind, **{**OPTIONS, **options})
     counts = np.random.default_rng(seed).poisson(20, made.grid.shape())
     exact = {"count": counts, "cost": counts * 4, "people": counts}
-    return made, counts, Measured(made.plan, made.grid, made.release, made.draw(exact, np.random.default_rng(seed + 9), noise=noise))
+    return (
+        made,
+        counts,
+        Measured(made.plan, made.grid, made.release, made.draw(exact, np.random.default_rng(seed + 9), noise=noise)),
+    )
 
 
 def test_any_set_of_cells_is_summed_exactly_without_noise() -> None:
@@ -120,6 +128,8 @@ def test_what_does_not_follow_is_refused_with_the_reason() -> None:
 
 def test_a_week_that_was_measured_whole_cannot_be_cut() -> None:
     tables = ({"id": "area-week", "levels": {"area": "area", "date": "week"}, "statistics": ["count"]},)
-    _, _, stored = edition("2024-03-04--2024-03-31", tables=tables, derived=(), statistics=({"id": "count", "kind": "count"},))
+    _, _, stored = edition(
+        "2024-03-04--2024-03-31", tables=tables, derived=(), statistics=({"id": "count", "kind": "count"},)
+    )
     refused("measured by week at the finest", [stored], "count", start=date(2024, 3, 5))
     assert answer([stored], "count", start=date(2024, 3, 11)).editions

@@ -25,7 +25,9 @@ def make(total: float = 4e6, **contribution: object) -> World:
     )
 
 
-def run(edition: World, share: np.ndarray | float, *, total: float = 4e6, seed: int = 0) -> tuple[dict[str, np.ndarray], EditionEstimates]:
+def run(
+    edition: World, share: np.ndarray | float, *, total: float = 4e6, seed: int = 0
+) -> tuple[dict[str, np.ndarray], EditionEstimates]:
     """True counts with a share of rows cut that differs by area, and the estimates from what was kept."""
     rng = np.random.default_rng(seed)
     kept = rng.poisson(total / edition.grid.cells(), edition.grid.shape())
@@ -73,7 +75,9 @@ def test_corrected_tables_still_add_up() -> None:
     edition = make()
     _, estimates = run(edition, np.linspace(0.0, 0.2, 9).reshape(9, 1, 1))
     area, region, whole = (estimates.tables[t]["count"].value for t in ("area-week", "region-week", "all"))
-    np.testing.assert_array_equal(edition.grid.roll_up(area, {"area": "region", "date": "week"}, {"area": "area", "date": "week"}), region)
+    np.testing.assert_array_equal(
+        edition.grid.roll_up(area, {"area": "region", "date": "week"}, {"area": "area", "date": "week"}), region
+    )
     assert region.sum() == whole.sum()
 
 

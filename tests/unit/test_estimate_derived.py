@@ -21,13 +21,25 @@ DERIVED: tuple[dict[str, Any], ...] = (
 )
 STATISTICS: tuple[dict[str, Any], ...] = (
     {"id": "count", "kind": "count", "expected_total": 20000},
-    {"id": "cost", "kind": "sum", "column": "cost", "lower": 0, "upper": 10, "resolution": "0.5", "expected_total": 80000},
+    {
+        "id": "cost",
+        "kind": "sum",
+        "column": "cost",
+        "lower": 0,
+        "upper": 10,
+        "resolution": "0.5",
+        "expected_total": 80000,
+    },
     {"id": "people", "kind": "persons"},
 )
 TABLES: tuple[dict[str, Any], ...] = (
     {"id": "area-day", "levels": {"area": "area", "date": "day"}, "statistics": ["count", "week-to-day", "so-far"]},
     {"id": "area-band", "levels": {"area": "area", "band": "band"}, "statistics": ["count", "share", "rate"]},
-    {"id": "region-week", "levels": {"area": "region", "date": "week"}, "statistics": ["count", "rate", "median", "mean-cost", "so-far"]},
+    {
+        "id": "region-week",
+        "levels": {"area": "region", "date": "week"},
+        "statistics": ["count", "rate", "median", "mean-cost", "so-far"],
+    },
     {"id": "region", "levels": {"area": "region"}, "statistics": ["people", "people-rate"]},
 )
 
@@ -100,7 +112,9 @@ def test_persons_are_published_as_measured_with_their_rate() -> None:
     np.testing.assert_allclose(region["people-rate"].value, region["people"].value * 1000 / people)
 
 
-@pytest.mark.parametrize(("table", "statistic"), [("region-week", "median"), ("region-week", "mean-cost"), ("area-band", "share")])
+@pytest.mark.parametrize(
+    ("table", "statistic"), [("region-week", "median"), ("region-week", "mean-cost"), ("area-band", "share")]
+)
 def test_every_value_lies_in_its_interval(table: str, statistic: str) -> None:
     _, estimates = measured(make(), mean=3.0)
     e = estimates.tables[table][statistic]

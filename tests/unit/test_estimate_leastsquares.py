@@ -60,14 +60,17 @@ def test_a_sum_is_in_its_own_unit() -> None:
         tables=({"id": "a", "levels": {"area": "area"}, "statistics": ["cost"]},),
     )
     steps = np.full(edition.grid.shape(), 3)
-    fit = LeastSquares(edition.grid, edition.plan.measurements, edition.draw({"cost": steps}, np.random.default_rng(0), noise=0).values)
+    fit = LeastSquares(
+        edition.grid, edition.plan.measurements, edition.draw({"cost": steps}, np.random.default_rng(0), noise=0).values
+    )
     np.testing.assert_allclose(fit.value({"area": "area"}).ravel(), 3 * 0.5 * 28 * 3)
     np.testing.assert_allclose(fit.variance({"area": "area"}).ravel(), edition.plan.measurements[0].variance * 0.25)
 
 
 def test_what_was_not_measured_is_infinitely_uncertain(small: World) -> None:
-    measured = [m for m in small.plan.measurements if m.levels["band"] != "band"] or list(small.plan.measurements)
-    coarse = [m.model_copy(update={"id": "one", "levels": {**m.levels, "band": "all"}, "shape": m.shape[:2] + (1,)}) for m in measured][:1]
+    first = small.plan.measurements[0]
+    levels = {**first.levels, "band": "all"}
+    coarse = [first.model_copy(update={"id": "one", "levels": levels, "shape": small.grid.shape(levels)})]
     noisy = {"one": np.zeros(coarse[0].shape, dtype=np.int64)}
     fit = LeastSquares(small.grid, coarse, noisy, needed=[{"area": "area", "band": "band"}])
     assert np.isinf(fit.variance({"band": "band"})).all()

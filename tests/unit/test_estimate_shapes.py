@@ -1,0 +1,159 @@
+"""The same code estimates other shapes: flat dimensions without time, deep hierarchies, a single table, sums alone."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dp_stats.catalogue import Catalogue
+from dp_stats.catalogue.codes import CodeList
+from dp_stats.catalogue.models import Dataset, Release
+from dp_stats.catalogue.periods import parse_period
+from dp_stats.estimate.lattice import Lattice
+from dp_stats.plan import make_plan
+from tests.estimate_world import World
+
+
+def declare(
+    lists: dict[str, CodeList], dimensions: list[dict[str, Any]], tables: list[dict[str, Any]], **more: Any
+) -> World:
+    columns: dict[str, Any] = {name: {"from": name, "type": "code", "codes": name} for name in lists}
+    columns |= {
+        "person": {"from": "p", "type": "person"},
+        "day": {"from": "d", "type": "date"},
+        "stay": {"from": "s", "type": "number"},
+    }
+    dataset = Dataset.model_validate(
+        {
+            "id": "stays",
+            "title": "Stays",
+            "description": "Rows of nobody.",
+            "custodians": [{"name": "Test"}],
+            "source": {"kind": "csv", "path": "none.csv"},
+            "columns": columns,
+            "date_column": "day",
+            "privacy_unit": {"column": "person"},
+            "opt_outs": None,
+            "expectations": "none.json",
+            "budget": {"epsilon": 10, "delta": "1e-6"},
+        }
+    )
+    release = Release.model_validate(
+        {
+            "id": "test",
+            "title": "Test",
+            "dataset": "stays",
+            "period": "year",
+            "start": "2024-01-01",
+            "dimensions": dimensions,
+            "statistics": [{"id": "count", "expected_total": 20_000}],
+            "tables": [{"title": t["id"], "statistics": ["count"], **t} for t in tables],
+            "contribution": {"rows": 1, "why_nothing_is_cut": "One row per person."},
+            "privacy_loss": {"epsilon": 1},
+            "texts": {"summary": "A test."},
+            **more,
+        }
+    )
+    catalogue = Catalogue(Path("test"), {"stays": dataset}, {"test": release}, lists)
+    period = parse_period("2024")
+    return World(catalogue, release, catalogue.grid(release, period), make_plan(catalogue, release, period))
+
+
+def flat(name: str, size: int) -> CodeList:
+    return CodeList(
+        name,
+        Path(f"{name}.csv"),
+        ("code", "name"),
+        tuple({"code": f"{name}{i}", "name": f"{name} {i}"} for i in range(size)),
+    )
+
+
+def check(edition: World, counts: np.ndarray, statistic: str = "count") -> None:
+    estimates = edition.estimate(edition.draw({statistic: counts}, np.random.default_rng(0)))
+    lattice = Lattice(edition.grid)
+    tables = {t.id: estimates.tables[t.id][statistic] for t in edition.release.tables}
+    for e in tables.values():
+        unit = float(edition.plan.measurements[0].unit)
+        true = edition.grid.roll_up(counts, e.levels) * unit
+        assert e.value.shape == true.shape
+        assert (np.abs(e.unrounded - true) < 8 * e.standard_error).all()
+        assert np.mean((e.lower <= true) & (true <= e.upper)) > 0.8
+    for a, b in combinations(tables.values(), 2):
+        first, second = lattice.key(a.levels), lattice.key(b.levels)
+        shared = lattice.coarsest((first, second))
+        np.testing.assert_allclose(lattice.roll_up(a.value, first, shared), lattice.roll_up(b.value, second, shared))
+
+
+def test_two_flat_dimensions_without_time() -> None:
+    edition = declare(
+        {"sex": flat("sex", 2), "cause": flat("cause", 40)},
+        [{"name": "sex", "column": "sex"}, {"name": "cause", "column": "cause"}],
+        [
+            {"id": "both", "levels": {"sex": "code", "cause": "code"}},
+            {"id": "cause", "levels": {"cause": "code"}},
+            {"id": "all", "levels": {}},
+        ],
+    )
+    check(edition, np.random.default_rng(1).poisson(250, edition.grid.shape()))
+
+
+def test_a_deep_unbalanced_hierarchy() -> None:
+    rows = []
+    for i in range(60):
+        district, county = i // 3 if i < 30 else 10 + (i - 30) // 7, i // 9
+        county = district // 3
+        rows.append(
+            {
+                "code": f"W{i}",
+                "name": f"Ward {i}",
+                "district": f"D{district}",
+                "county": f"C{county}",
+                "nation": f"N{county // 3}",
+            }
+        )
+    wards = CodeList("ward", Path("ward.csv"), ("code", "name", "district", "county", "nation"), tuple(rows))
+    names = ["ward", "district", "county", "nation"]
+    edition = declare(
+        {"ward": wards},
+        [{"name": "area", "column": "ward", "levels": names}, {"name": "date", "column": "day", "levels": ["month"]}],
+        [{"id": f"by-{name}", "levels": {"area": name, "date": "month"}} for name in names]
+        + [{"id": "year", "levels": {"area": "ward"}}],
+    )
+    check(edition, np.random.default_rng(1).poisson(25, edition.grid.shape()))
+
+
+def test_a_single_table() -> None:
+    edition = declare(
+        {"sex": flat("sex", 2)}, [{"name": "sex", "column": "sex"}], [{"id": "one", "levels": {"sex": "code"}}]
+    )
+    check(edition, np.array([9000, 11000]))
+
+
+def test_sums_alone_in_fixed_point_with_negative_values() -> None:
+    edition = declare(
+        {"cause": flat("cause", 12)},
+        [{"name": "cause", "column": "cause"}],
+        [
+            {"id": "one", "levels": {"cause": "code"}, "statistics": ["stay"]},
+            {"id": "all", "levels": {}, "statistics": ["stay"]},
+        ],
+        statistics=[{"id": "stay", "kind": "sum", "column": "stay", "lower": -5, "upper": 20, "resolution": "0.25"}],
+    )
+    check(edition, np.random.default_rng(1).integers(-4000, 8000, edition.grid.shape()), "stay")
+
+
+@pytest.mark.parametrize("levels", [["day", "week", "month"], ["day", "month"]])
+def test_weeks_and_months_that_do_not_nest(levels: list[str]) -> None:
+    edition = declare(
+        {"sex": flat("sex", 2)},
+        [{"name": "date", "column": "day", "levels": levels}, {"name": "sex", "column": "sex"}],
+        [
+            {"id": f"by-{level}", "levels": {"date": level, **({"sex": "code"} if level != "day" else {})}}
+            for level in levels
+        ],
+    )
+    check(edition, np.random.default_rng(1).poisson(40, edition.grid.shape()))

@@ -1,0 +1,74 @@
+"""Sparse local cells lean on their neighbours where the plan expects less error; nothing else does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.estimate_world import World, world
+
+TABLES: tuple[dict[str, Any], ...] = (
+    {"id": "area-day", "levels": {"area": "area", "date": "day"}, "statistics": ["count"]},
+    {"id": "area-week-band", "levels": {"area": "area", "date": "week", "band": "band"}, "statistics": ["count"]},
+    {"id": "region-week", "levels": {"area": "region", "date": "week"}, "statistics": ["count"]},
+    {"id": "all-week-band", "levels": {"date": "week", "band": "band"}, "statistics": ["count"]},
+)
+SIZES = (15, 20, 15)
+
+
+def make(total: float | None, **loss: Any) -> World:
+    statistic = {"id": "count", "kind": "count", **({"expected_total": total} if total else {})}
+    return world(
+        areas=SIZES,
+        tables=TABLES,
+        statistics=(statistic,),
+        loss=loss or {"epsilon": "0.5"},
+        period="2024-03-04--2024-04-28",
+    )
+
+
+def truth(edition: World, total: float, rng: np.random.Generator) -> np.ndarray:
+    areas, days, bands = edition.grid.shape()
+    size = rng.gamma(1.0, 1.0, (areas, 1, 1)) * np.array([1.0, 2.0, 0.5]).reshape(1, 1, bands)
+    wave = 1 + 0.8 * np.sin(np.arange(days) / 9).reshape(1, days, 1)
+    return rng.poisson(total * size * wave / (size * wave).sum())
+
+
+@pytest.mark.parametrize("table", ["area-day", "area-week-band"])
+def test_sparse_cells_have_a_smaller_error_than_by_least_squares(table: str) -> None:
+    edition = make(20_000)
+    rng = np.random.default_rng(1)
+    counts = truth(edition, 20_000, rng)
+    e = edition.estimate(edition.draw({"count": counts}, rng)).tables[table]["count"]
+    true = edition.grid.roll_up(counts, e.levels)
+    assert e.shrunken
+    assert np.mean((e.value - true) ** 2) < 0.75 * np.mean((np.maximum(e.unrounded, 0) - true) ** 2)
+    assert 0.93 < np.mean((e.lower <= true) & (true <= e.upper)) < 0.98
+
+
+def test_figures_of_regions_and_of_the_whole_are_never_shrunken() -> None:
+    edition = make(20_000)
+    estimates = edition.estimate(
+        edition.draw({"count": truth(edition, 20_000, np.random.default_rng(0))}, np.random.default_rng(1))
+    )
+    assert not estimates.tables["region-week"]["count"].shrunken
+    assert not estimates.tables["all-week-band"]["count"].shrunken
+
+
+def test_whether_a_table_is_shrunken_depends_on_the_plan_and_not_on_the_data() -> None:
+    for total, expected in ((20_000.0, True), (2e7, False), (None, False)):
+        edition = make(total)
+        for counts in (np.zeros(edition.grid.shape(), dtype=np.int64), np.full(edition.grid.shape(), 5000)):
+            estimates = edition.estimate(edition.draw({"count": counts}, np.random.default_rng(1)))
+            assert estimates.tables["area-day"]["count"].shrunken is expected
+
+
+def test_areas_that_differ_from_their_region_are_not_drawn_to_it_where_there_is_little_noise() -> None:
+    edition = make(20_000, epsilon=8)
+    rng = np.random.default_rng(4)
+    counts = truth(edition, 20_000, rng)
+    e = edition.estimate(edition.draw({"count": counts}, rng)).tables["area-week-band"]["count"]
+    true = edition.grid.roll_up(counts, e.levels)
+    assert np.mean((e.value - true) ** 2) <= 1.05 * np.mean((e.unrounded - true) ** 2)
