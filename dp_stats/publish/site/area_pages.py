@@ -122,14 +122,19 @@ def _page(
     code, name = panel.areas.codes[index], panel.areas.names[index]
     series = panel.series(metric.id, index)
     decimals = numbers.decimals_for(series.figures)
-    what = texts("area.series", what=metric.title, area=name)
+    what = parts.subject(texts, metric, name)
     finding = findings.of_series(texts, series, what=what)
     last = series.figure(-1)
+    lead = finding
+    if len(series) > 1 and last.known and series.figure(-2).known:
+        lead = findings.of_change(
+            texts, Change(series.figure(-2), last), what=what, before=series.labels[-2], after=series.labels[-1], decimals=decimals
+        )
     cards = [parts.figure_card(texts, f"{metric.title}, {parts.label_of(edition)}", last, decimals=decimals, unit=parts.unit_text(metric))]
     if story.rate and story.rate.id in panel.table.statistics:
         rate = panel.figure(story.rate.id, area=index)
         cards.append(
-            parts.figure_card(texts, story.rate.title, rate, decimals=numbers.decimals_for([rate]), unit=parts.unit_text(story.rate))
+            parts.figure_card(texts, story.rate.title, rate, decimals=max(1, numbers.decimals_for([rate])), unit=parts.unit_text(story.rate))
         )
     if len(series) > 1 and last.known and series.figure(-2).known:
         cards.append(parts.change_card(texts, texts("release.since"), Change(series.figure(-2), last), decimals=decimals))
@@ -162,7 +167,7 @@ def _page(
         ),
         name=name,
         release=edition.release.title,
-        finding=finding,
+        finding=lead,
         trail=[(texts("site.home"), "../../index.html"), (edition.release.title, "../index.html"), (texts("release.areas"), "index.html")],
         facts=facts,
         cards=cards,
@@ -171,7 +176,7 @@ def _page(
             "title": what,
             "sub": sentence(texts("area.series_sub", unit=unit_words(texts, edition, panel, metric), band=band_words(texts, series))),
             "svg": Markup(svg.line("series", series, texts, title=what, description=finding, zero=story.zero)),
-            "finding": "",
+            "finding": finding,
         },
         days=_days(site, view, story, code),
         groups=_groups(site, view, story, code, name),
@@ -192,7 +197,7 @@ def _days(site: Site, view: ReleaseView, story: Outline, code: str) -> dict[str,
     texts = site.texts
     series = panel.series(story.metric.id, panel.area_index[code]).last(MOST_DAYS)
     title = f"{texts('area.days')}: {series.name}"
-    finding = findings.of_series(texts, series, what=texts("area.series", what=story.metric.title, area=series.name))
+    finding = findings.of_series(texts, series, what=parts.subject(texts, story.metric, series.name))
     return {
         "title": title,
         "sub": texts("area.days_sub", count=len(series), band=band_words(texts, series)),
@@ -212,7 +217,7 @@ def _groups(site: Site, view: ReleaseView, story: Outline, code: str, name: str)
     finding = findings.of_groups(texts, groups, what=title, when=panel.labels[-1])
     return {
         "title": title,
-        "sub": texts("area.groups_sub", period=parts.label_of(view.latest.edition), bars=texts("chart.bars")),
+        "sub": texts("area.groups_sub", period=parts.label_of(view.latest.edition), bars=texts("chart.bars_weak" if any(g.figure.weak for g in groups) else "chart.bars")),
         "svg": Markup(svg.dots("groups", groups, title=title, description=finding, zero=story.zero)),
         "finding": finding,
     }

@@ -81,7 +81,7 @@ class Studio:
         """One series along time with its interval, its peak and its latest value labelled."""
 
         def draw(narrow: bool) -> Canvas:
-            canvas, axes = _sheet(words, narrow, height=4.3 if not narrow else 3.9)
+            canvas, axes = _sheet(words, narrow, height=4.3 if not narrow else 3.9, right=0.8 if narrow else 0.885)
             _line(axes, series, colour=NAVY)
             _value_axis(axes, [series], zero=zero)
             self._time_axis(axes, series.dates, narrow)
@@ -96,13 +96,14 @@ class Studio:
         def draw(narrow: bool) -> Canvas:
             columns = 2 if narrow else (3 if len(many) <= 9 else 4)
             rows = -(-len(many) // columns)
-            canvas, panels = _sheet_of(words, narrow, rows, columns, height=rows * (1.15 if narrow else 1.32) + 1.35)
+            canvas, panels = _sheet_of(words, narrow, rows, columns, height=rows * (1.25 if narrow else 1.32) + 1.35)
             middle = np.nanmedian([s.value for s in many], axis=0)
             for axes, series in zip(panels, many, strict=False):
                 axes.plot(series.dates, middle, color="#aab6c1", linewidth=0.9, zorder=1)
                 _line(axes, series, colour=NAVY, width=1.6)
-                _value_axis(axes, many, zero=zero, about=2)
-                axes.set_title("\n".join(wrap(series.name, 22)), loc="left", fontsize=9.5, color=INK, fontweight="bold", pad=3)
+                _value_axis(axes, many, zero=zero, about=2, cover=False)
+                name = _cut(series.name, 26)
+                axes.set_title(name, loc="left", fontsize=8.5 if narrow else 9.5, color=INK, fontweight="bold", pad=5)
                 axes.set_xticks([series.dates[0], series.dates[-1]])
                 ends = [self.texts.month(series.dates[i]) for i in (0, -1)]
                 axes.set_xticklabels(ends if ends[0] != ends[1] else [self.texts.day(series.dates[i], year=False, short=True) for i in (0, -1)], fontsize=8)
@@ -111,6 +112,9 @@ class Studio:
                     labels[0].set_horizontalalignment("left")
                     labels[1].set_horizontalalignment("right")
                 axes.tick_params(labelsize=8)
+            for index, axes in enumerate(panels):
+                if index % columns:
+                    axes.set_yticklabels([])
             for axes in panels[len(many) :]:
                 axes.set_visible(False)
             return canvas
@@ -122,7 +126,12 @@ class Studio:
 
         def draw(narrow: bool) -> Canvas:
             step = 0.25
-            canvas, axes = _sheet(words, narrow, height=len(groups) * step + 1.75, left=0.40 if narrow else 0.27)
+            longest = max((len(g.name) for g in groups), default=0)
+            room = min(longest, 26 if narrow else 34) * 0.075 + 0.15
+            extra = 0.2 if average is not None else 0.0
+            canvas, axes = _sheet(
+                words, narrow, height=len(groups) * step + 1.3 + extra, left=room / (NARROW if narrow else WIDE), right=0.965, drop=extra
+            )
             at = np.arange(len(groups))[::-1]
             value = np.array([g.figure.value for g in groups])
             low = np.array([g.figure.lower for g in groups])
@@ -130,22 +139,22 @@ class Studio:
             if average is not None and average.figure.known:
                 axes.axvline(average.figure.value, color=ORANGE, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
                 axes.annotate(
-                    average.name, (average.figure.value, 1), xycoords=("data", "axes fraction"), xytext=(4, 3),
-                    textcoords="offset points", fontsize=9, color="#8a3a10", va="bottom",
+                    average.name, (average.figure.value, 1), xycoords=("data", "axes fraction"), xytext=(0, 3),
+                    textcoords="offset points", fontsize=9, color="#8a3a10", va="bottom", ha="right",
                     annotation_clip=False,
                 )  # fmt: skip
             axes.hlines(at, low, high, color=NAVY, linewidth=2.2, alpha=0.45, zorder=2)
-            solid = np.array([g.figure.status == "" for g in groups])
+            solid = np.array([not g.figure.weak for g in groups])
             axes.plot(value[solid], at[solid], "o", color=NAVY, markersize=5.5, zorder=3)
             axes.plot(value[~solid], at[~solid], "o", color=NAVY, markerfacecolor="white", markersize=5.5, zorder=3)
-            axes.set_yticks(at, [_cut(g.name, 21 if narrow else 30) for g in groups])
+            axes.set_yticks(at, [_cut(g.name, 26 if narrow else 34) for g in groups])
             axes.set_ylim(-0.7, len(groups) - 0.3)
-            axes.tick_params(axis="y", labelsize=9.5 if narrow else 10.5, labelcolor=INK)
+            axes.tick_params(axis="y", labelsize=9 if narrow else 10.5, labelcolor=INK)
             axes.grid(axis="y", visible=False)
             axes.grid(axis="x", visible=True)
             top = numbers.nice_ceiling(float(np.nanmax(high))) if len(groups) else 1.0
             bottom = min(0.0, float(np.nanmin(low))) if len(groups) else 0.0
-            axes.set_xlim(bottom, top * 1.02)
+            axes.set_xlim(bottom, top)
             axes.set_xticks(numbers.nice_ticks(bottom, top, about=3 if narrow else 5))
             axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: numbers.short(v)))
             axes.spines["bottom"].set_visible(False)
@@ -181,14 +190,18 @@ class Studio:
         last, peak = int(known[-1]), int(known[np.argmax(series.value[known])])
         decimals = numbers.decimals_for(series.figures)
         days = max((series.dates[-1] - series.dates[0]).days, 1)
-        for index in dict.fromkeys((peak, last)):
-            right = (series.dates[index] - series.dates[0]).days > 0.72 * days
+        near = (series.dates[last] - series.dates[peak]).days < 0.12 * days
+        for index in [last] if near else [peak, last]:
             when = self.texts.day(series.dates[index], year=False, short=True)
             text = numbers.number(series.value[index], decimals=decimals)
-            axes.plot(series.dates[index], series.value[index], "o", color=NAVY, markersize=5.5, zorder=5)
+            at = (float(mdates.date2num(series.dates[index])), float(series.value[index]))
+            axes.plot(*at, "o", color=NAVY, markersize=5.5, zorder=5, clip_on=False)
+            beside = index == last
+            if not beside:
+                at = (at[0], float(series.upper[index]))
             axes.annotate(
-                f"{text}\n{when}", (mdates.date2num(series.dates[index]), float(series.upper[index])),
-                xytext=(3 if right else 0, 7), textcoords="offset points", ha="right" if right else "center", va="bottom",
+                f"{text}\n{when}", at, xytext=(8, 0) if beside else (0, 7), textcoords="offset points",
+                ha="left" if beside else "center", va="center" if beside else "bottom",
                 fontsize=9.5 if narrow else 10.5, color=NAVY, fontweight="bold", linespacing=1.15, annotation_clip=False,
             )  # fmt: skip
 
@@ -202,8 +215,10 @@ def _cut(name: str, most: int) -> str:
     return name if len(name) <= most else name[: most - 1].rstrip(" ,") + "…"
 
 
-def _sheet_of(words: Words, narrow: bool, rows: int, columns: int, *, height: float, left: float | None = None) -> tuple[Canvas, list[Axes]]:
-    """A canvas with its title, subtitle and source, and a grid of empty axes between them."""
+def _sheet_of(
+    words: Words, narrow: bool, rows: int, columns: int, *, height: float, left: float | None = None, right: float = 0.985, drop: float = 0.0
+) -> tuple[Canvas, list[Axes]]:
+    """A canvas with its title, subtitle and source, and a grid of empty axes between them; ``drop`` is extra room above, in inches."""
     width = NARROW if narrow else WIDE
     size = 13 if narrow else 15
     title = wrap(words.title, 33 if narrow else 62)
@@ -219,20 +234,22 @@ def _sheet_of(words: Words, narrow: bool, rows: int, columns: int, *, height: fl
         fontsize=10, color=MUTED, va="top", linespacing=1.25,
     )  # fmt: skip
     canvas.text(0.012, 0.04 / height, "\n".join(source), fontsize=8.5, color=MUTED, va="bottom", linespacing=1.25)
-    edge = left if left is not None else (0.115 if narrow else 0.07)
-    axis_room = 0.36
+    edge = left if left is not None else (0.125 if narrow else 0.07)
+    axis_room = 0.42 if rows * columns == 1 and left is None else 0.3
     panels = canvas.subplots(
         rows, columns, squeeze=False,
         gridspec_kw={
-            "left": edge, "right": 0.985, "top": 1 - (head + 0.16) / height, "bottom": (foot + axis_room) / height,
-            "hspace": 0.62, "wspace": 0.2 if not narrow else 0.28,
+            "left": edge, "right": right, "top": 1 - (head + 0.1 + drop + (0.22 if left is None else 0)) / height,
+            "bottom": (foot + axis_room) / height, "hspace": 0.75 if narrow else 0.62, "wspace": 0.12,
         },
     )  # fmt: skip
     return canvas, list(panels.ravel())
 
 
-def _sheet(words: Words, narrow: bool, *, height: float, left: float | None = None) -> tuple[Canvas, Axes]:
-    canvas, panels = _sheet_of(words, narrow, 1, 1, height=height, left=left)
+def _sheet(
+    words: Words, narrow: bool, *, height: float, left: float | None = None, right: float = 0.985, drop: float = 0.0
+) -> tuple[Canvas, Axes]:
+    canvas, panels = _sheet_of(words, narrow, 1, 1, height=height, left=left, right=right, drop=drop)
     return canvas, panels[0]
 
 
@@ -248,7 +265,8 @@ def _line(axes: Axes, series: Series, *, colour: str, width: float = 2.2) -> Non
     axes.plot(series.dates, series.value, "o", color=colour, markersize=5, zorder=3)
 
 
-def _value_axis(axes: Axes, many: Sequence[Series], *, zero: bool, about: int = 4) -> None:
+def _value_axis(axes: Axes, many: Sequence[Series], *, zero: bool, about: int = 4, cover: bool = True) -> None:
+    """Round ticks from zero (or around the values); ``cover`` puts a tick above the highest value."""
     high = float(np.nanmax([np.nanmax(s.upper) for s in many]))
     low = float(np.nanmin([np.nanmin(s.lower) for s in many]))
     if zero or low < 0:
@@ -257,9 +275,9 @@ def _value_axis(axes: Axes, many: Sequence[Series], *, zero: bool, about: int = 
         room = (high - low) * 0.15 or abs(high) * 0.1 or 1.0
         bottom, top = low - room, high + room
     ticks = numbers.nice_ticks(bottom, top, about=about)
-    if zero and ticks[-1] < top:
+    if zero and cover and ticks[-1] < top:
         ticks.append(ticks[-1] + (ticks[-1] - ticks[-2] if len(ticks) > 1 else top))
-    axes.set_ylim(bottom, max(top, ticks[-1]))
+    axes.set_ylim(bottom, max(top + (top - bottom) * 0.02, ticks[-1]))
     axes.set_yticks(ticks)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: numbers.short(v)))
 
@@ -310,9 +328,14 @@ def to_svg(canvas: Canvas, words: Words) -> str:
     svg = re.sub(r"<style[^>]*>.*?</style>", "", svg, flags=re.DOTALL)
     svg = re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL)
     svg = _STYLE.sub(_attributes, svg)
-    svg = re.sub(r"(\d+\.\d{2})\d+", r"\1", svg)
+    svg = re.sub(r"(\d+\.\d)\d+", r"\1", svg)
+    svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
     svg = re.sub(r">\s+<", "><", svg)
     svg = re.sub(r"\s*\n\s*", " ", svg)
+    svg = re.sub(r"\.0(?=\D)", "", svg)
+    svg = re.sub(r" ([MLCQZ]) ", r"\1", svg)
+    while "<g></g>" in svg:
+        svg = svg.replace("<g></g>", "")
     head = (
         '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" role="img" '
         'aria-labelledby="t d" stroke-linejoin="round" stroke-linecap="butt" '

@@ -11,7 +11,7 @@ from dp_stats.publish.site.charts import Chart, Studio, Words
 from dp_stats.publish.site.frame import Site
 from dp_stats.publish.site.numbers import typical_margin
 from dp_stats.publish.site.outline import FEW, Outline
-from dp_stats.publish.site.parts import label_of, lower_first, source_line, unit_text
+from dp_stats.publish.site.parts import label_of, lower_first, source_line, subject, unit_text
 from dp_stats.publish.site.reading import Panel, ReleaseView
 from dp_stats.publish.site.series import Group, Series, ranked
 from dp_stats.publish.site.texts import Texts
@@ -54,11 +54,7 @@ def save(site: Site, view: ReleaseView, name: str, chart: Chart) -> dict[str, An
         return round(float(found.group(1))), round(float(found.group(2)))
 
     width, height = size(chart.svg)
-    narrow_width, narrow_height = size(chart.narrow)
-    return {
-        "src": f"charts/{name}", "width": width, "height": height, "alt": chart.words.alt,
-        "narrow_width": narrow_width, "narrow_height": narrow_height,
-    }  # fmt: skip
+    return {"src": f"charts/{name}", "width": width, "height": height, "alt": chart.words.alt}
 
 
 def headline(site: Site, view: ReleaseView, story: Outline, studio: Studio) -> dict[str, Any] | None:
@@ -68,8 +64,7 @@ def headline(site: Site, view: ReleaseView, story: Outline, studio: Studio) -> d
         return None
     texts, edition, metric = site.texts, view.latest.edition, story.metric
     series = panel.series(metric.id)
-    place = panel.areas.names[0]
-    what = f"{metric.title}, {place}" if place else metric.title
+    what = subject(texts, metric, panel.areas.names[0])
     words = Words(
         title=what,
         subtitle=sentence(
@@ -144,10 +139,13 @@ def _dots(
     texts, edition = site.texts, view.latest.edition
     shown = ranked(groups) if name != "groups" else tuple(g for g in groups if g.figure.known)
     unit = unit_text(statistic) if statistic.kind not in ("count", "persons") else ""
-    title = f"{statistic.title} {unit}".strip() + f" {lower_first(what)}"
+    rate = statistic.kind == "rate"
+    title = f"{statistic.title} {unit if rate else ''}".strip() + f" {lower_first(what)}"
+    bars = texts("chart.bars_weak" if any(g.figure.weak for g in groups) else "chart.bars")
+    period = label_of(edition) + (f", {unit}" if unit and not rate else "")
     words = Words(
         title=title,
-        subtitle=texts("release.dots_sub", period=label_of(edition), bars=texts("chart.bars")),
+        subtitle=texts("release.dots_sub", period=period, bars=bars),
         source=source_line(texts, edition),
         alt=findings.of_groups(texts, groups, what=title, when=panel.labels[-1]),
     )

@@ -45,12 +45,12 @@ def of_groups(texts: Texts, groups: Sequence[Group], *, what: str, when: str) ->
         return texts("finding.single", what=f"{what}, {top.name}", value=texts.figure(top.figure, decimals=decimals), when=when)
     key = "finding.range" if top.figure.lower > bottom.figure.upper else "finding.range_unclear"
     sentence = texts(
-        key, what=what, when=when, top=top.name, bottom=bottom.name, count=len(order),
+        key, what=what, when=when, top=texts.place(top.name), bottom=texts.place(bottom.name), count=len(order),
         high=texts.figure(top.figure, decimals=decimals), low=texts.figure(bottom.figure, decimals=decimals),
     )  # fmt: skip
     close = sum(g.figure.upper >= top.figure.lower for g in order[1:])
     if key == "finding.range" and close:
-        sentence += " " + texts.plural("finding.close_to_top", close, top=top.name)
+        sentence += " " + texts.plural("finding.close_to_top", close, top=texts.place(top.name))
     return sentence
 
 

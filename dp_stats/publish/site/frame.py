@@ -111,6 +111,7 @@ class Card:
     interval: str = ""
     note: str = ""
     bar: Markup | str = ""
+    ends: tuple[str, str] = ("", "")
     word: bool = False
 
 

@@ -26,6 +26,11 @@ class Figure:
         return (self.upper - self.lower) / 2
 
     @property
+    def weak(self) -> bool:
+        """Whether it is marked as of low reliability."""
+        return bool({"u", "low"} & set(self.status.split()))
+
+    @property
     def known(self) -> bool:
         """Whether there is a value at all."""
         return not math.isnan(self.value)
@@ -50,16 +55,14 @@ def interval(figure: Figure, *, to: str = "to", decimals: int = 0) -> str:
 def decimals_for(figures: Iterable[Figure]) -> int:
     """How many decimals a set of figures deserves.
 
-    None where every value is whole. Otherwise as many as show one significant digit of the smallest
-    margin of error, at most three: digits beyond the noise would only look exact.
+    As many as show one significant digit of the smallest margin of error, at most three: digits beyond
+    the noise would only look exact. None where values are whole and margins are not below one.
     """
     known = [f for f in figures if f.known]
-    if all(float(f.value).is_integer() for f in known):
-        return 0
     margins = [f.margin for f in known if f.margin > 0]
     if not margins:
-        return 1
-    return min(3, max(0, -math.floor(math.log10(sorted(margins)[len(margins) // 2]))))
+        return 0 if all(float(f.value).is_integer() for f in known) else 1
+    return min(3, max(0, -math.floor(math.log10(min(margins)))))
 
 
 def rounded(value: float, *, digits: int = 2) -> float:

@@ -34,6 +34,11 @@ def lower_first(text: str) -> str:
     return text if len(text) < 2 or text[1].isupper() else text[0].lower() + text[1:]
 
 
+def subject(texts: Texts, statistic: StatisticFacts, place: str) -> str:
+    """What a sentence is about: ``Confirmed cases in the United Kingdom``."""
+    return texts("area.series", what=statistic.title, area=texts.place(place)) if place else statistic.title
+
+
 def label_of(edition: Edition) -> str:
     """The period in words, as a heading has it."""
     return edition.period.text
@@ -62,12 +67,11 @@ def figure_card(texts: Texts, label: str, figure: Figure, *, decimals: int, unit
     """A card for one figure, with its interval on a scale from zero."""
     if not figure.known:
         return Card(label, texts("figure.none"), word=True)
-    most = numbers.nice_ceiling(figure.upper * 1.12)
-    bar = Markup(svg.interval_bar(figure, most=most))
-    marks = "; ".join(name for name, _ in texts.status(figure.status))
+    marks = "; ".join(f"{name}: {meaning}" for mark in figure.status.split() if mark in ("u", "low") for name, meaning in texts.status(mark))
     return Card(
         label, numbers.number(figure.value, decimals=decimals), unit, texts.between(figure, decimals=decimals),
-        " ".join(part for part in (note, f"({marks})" if marks else "") if part), bar,
+        " ".join(part for part in (note, marks) if part), Markup(svg.interval_bar(figure)),
+        (numbers.number(figure.lower, decimals=decimals), numbers.number(figure.upper, decimals=decimals)),
     )  # fmt: skip
 
 
@@ -83,15 +87,22 @@ def change_card(texts: Texts, label: str, change: Change, *, decimals: int) -> C
     return Card(label, texts(f"change.word.{change.direction}"), note=note, word=True)
 
 
-def marks_line(texts: Texts, figures: Iterable[Figure]) -> str:
-    """An explanation of every reliability mark that occurs among the figures."""
-    seen = sorted({mark for figure in figures for mark in figure.status.split()})
+def marks_line(texts: Texts, figures: Sequence[Figure]) -> str:
+    """An explanation of every reliability mark that tells some of the figures from others."""
+    seen = sorted({mark for figure in figures for mark in figure.status.split()} - common_marks(figures))
     return "; ".join(f"{name}: {meaning}" for mark in seen for name, meaning in texts.status(mark))
 
 
-def note_cell(texts: Texts, figure: Figure) -> Cell:
-    """The names of a figure's reliability marks."""
-    return Cell(", ".join(name for name, _ in texts.status(figure.status)))
+def common_marks(figures: Iterable[Figure]) -> frozenset[str]:
+    """Marks that every figure bears, such as ``p`` in a provisional edition: the page says them once."""
+    sets = [frozenset(f.status.split()) for f in figures if f.known]
+    return frozenset.intersection(*sets) if sets else frozenset()
+
+
+def note_cell(texts: Texts, figure: Figure, *, but: frozenset[str] = frozenset()) -> Cell:
+    """The names of a figure's reliability marks, but for those said elsewhere."""
+    kept = " ".join(mark for mark in figure.status.split() if mark not in but)
+    return Cell(", ".join(name for name, _ in texts.status(kept)))
 
 
 def groups_table(
@@ -99,21 +110,24 @@ def groups_table(
 ) -> Rows:
     """Groups with their estimates, intervals and marks."""
     decimals = numbers.decimals_for(g.figure for g in groups)
-    head = [Cell(first), Cell(texts("release.value"), n=True), Cell(texts("release.interval"), n=True), Cell(texts("release.note"))]
+    said = common_marks(g.figure for g in groups)
+    noted = any(set(g.figure.status.split()) - said for g in groups)
+    head = [Cell(first), Cell(texts("release.value"), n=True), Cell(texts("release.interval"), n=True)]
+    head += [Cell(texts("release.note"))] if noted else []
     rows = [
         Row(
             g.name,
             (
                 Cell(numbers.number(g.figure.value, decimals=decimals), n=True),
                 Cell(texts.between(g.figure, decimals=decimals), n=True),
-                note_cell(texts, g.figure),
+                *((note_cell(texts, g.figure, but=said),) if noted else ()),
             ),
             (links or {}).get(g.code, ""),
         )
         for g in groups
     ]
     caption += f" ({unit})" if unit else ""
-    return Rows(caption, head, rows, marks_line(texts, (g.figure for g in groups)))
+    return Rows(caption, head, rows, marks_line(texts, [g.figure for g in groups]))
 
 
 @dataclass(frozen=True)
@@ -144,7 +158,7 @@ def changes(site: Site, view: ReleaseView, revision: Revision, story: Outline, *
             if not (change.before.known and change.after.known):
                 continue
             decimals = max(decimals_of(panel, statistic.id) for panel in whole)
-            what = f"{statistic.title}, {whole[1].areas.names[0]}".rstrip(", ")
+            what = subject(texts, statistic, whole[1].areas.names[0])
             cards.append(change_card(texts, what, change, decimals=decimals))
             if statistic is metric:
                 sentences.append(
@@ -263,7 +277,7 @@ def tile_map(site: Site, edition: Edition, panel: Panel, story: Outline, tiles: 
         "svg": Markup(svg.tiles("map", tiles, groups, bounds, texts, title=title, description=finding, areas=areas)),
         "key": key,
         "hexagon": svg.HEXAGON,
-        "unsure": any({"u", "low"} & set(g.figure.status.split()) for g in groups),
+        "unsure": any(g.figure.weak for g in groups),
         "finding": finding,
         "counts": not rate,
         "areas": areas,
@@ -335,25 +349,53 @@ FORMATS = {
 }  # fmt: skip
 
 
-def files_of(site: Site, revision: Revision, *, prefix: str, everything: bool) -> list[dict[str, str]]:
-    """The files of an edition with sizes and checksums: its tables, or everything in the folder."""
-    edition = revision.edition
+def files_of(site: Site, revision: Revision, *, prefix: str) -> list[dict[str, str]]:
+    """Every file in an edition's folder with its size and checksum, its tables first."""
     listed = [
         {"href": prefix + f.path, "title": t.title, "format": FORMATS.get(Path(f.path).suffix, ""), "size": numbers.file_size(f.bytes), "hash": f.sha256}
-        for t in edition.tables
+        for t in revision.edition.tables
         for f in t.files
     ]
-    known = {f.path for t in edition.tables for f in t.files}
-    sums = revision.folder / published_files.CHECKSUMS
-    for line in sums.read_text(encoding="utf-8").splitlines() if sums.is_file() else ():
-        found, _, name = line.partition("  ")
+    known = {f.path for t in revision.edition.tables for f in t.files}
+    for name, found in checksums_of(revision):
         path = revision.folder / name
-        if name in known or not path.is_file() or not (everything or path.suffix in (".xlsx", ".ods")):
-            continue
-        listed.append(
-            {"href": prefix + name, "title": name, "format": FORMATS.get(path.suffix, ""), "size": numbers.file_size(path.stat().st_size), "hash": found}
-        )
+        if name not in known and path.is_file():
+            title = site.texts.get("files").get(name, name)
+            size = numbers.file_size(path.stat().st_size)
+            listed.append({"href": prefix + name, "title": title, "format": FORMATS.get(path.suffix, ""), "size": size, "hash": found})
     return listed
+
+
+def checksums_of(revision: Revision) -> list[tuple[str, str]]:
+    """(name, SHA-256) of each file of an edition, from its ``SHA256SUMS``."""
+    sums = revision.folder / published_files.CHECKSUMS
+    lines = sums.read_text(encoding="utf-8").splitlines() if sums.is_file() else []
+    return [(name, found) for found, _, name in (line.partition("  ") for line in lines)]
+
+
+def downloads(site: Site, revision: Revision, *, prefix: str) -> dict[str, Any]:
+    """A row per table with its formats, the workbook if there is one, and the checksums to compare with."""
+    rows: list[dict[str, Any]] = []
+    names: list[str] = []
+    for table in revision.edition.tables:
+        rows.append(
+            {
+                "title": table.title,
+                "rows": site.texts.plural("edition.rows", table.rows),
+                "files": [
+                    {"href": prefix + f.path, "format": FORMATS.get(Path(f.path).suffix, f.path), "size": numbers.file_size(f.bytes)} for f in table.files
+                ],
+            }
+        )
+        names += [f.path for f in table.files]
+    sums = checksums_of(revision)
+    for name, _ in sums:
+        path = revision.folder / name
+        if path.suffix in (".xlsx", ".ods") and path.is_file():
+            size = numbers.file_size(path.stat().st_size)
+            rows.append({"title": site.texts("files.workbook"), "rows": "", "files": [{"href": prefix + name, "format": FORMATS[path.suffix], "size": size}]})
+            names.append(name)
+    return {"rows": rows, "sums": "\n".join(f"{found}  {name}" for name, found in sums if name in names)}
 
 
 def citation(site: Site, edition: Edition, page: str) -> str:
@@ -369,8 +411,8 @@ def citation(site: Site, edition: Edition, page: str) -> str:
     )
 
 
-def epsilon_words(texts: Texts, budget: BudgetFacts) -> tuple[str, str, str, float]:
-    """A block's budget in words: cap, spent and left, and the share spent in per cent."""
+def epsilon_words(texts: Texts, budget: BudgetFacts) -> tuple[str, str, float]:
+    """A block's budget in words: cap and spent, and the share spent in per cent (of ρ, which adds up)."""
     share = float(Fraction(budget.spent) / Fraction(budget.cap) * 100) if budget.cap else 0.0
 
     def say(rho: Fraction, epsilon: float | None) -> str:
@@ -378,7 +420,7 @@ def epsilon_words(texts: Texts, budget: BudgetFacts) -> tuple[str, str, str, flo
             return texts("budget.eps", epsilon=f"{epsilon:.3g}")
         return texts("budget.rho", rho=f"{float(rho):.3g}")
 
-    return say(budget.cap, budget.epsilon_cap), say(budget.spent, budget.epsilon_spent), texts("budget.rho", rho=f"{float(budget.remaining):.3g}"), share
+    return say(budget.cap, budget.epsilon_cap), say(budget.spent, budget.epsilon_spent), share
 
 
 def ranked_groups(groups: Sequence[Group], most: int) -> tuple[Group, ...]:

@@ -46,7 +46,7 @@ def cards(site: Site, view: ReleaseView, story: Outline, revision: Revision) -> 
         return [parts.figure_card(site.texts, g.name, g.figure, decimals=decimals, unit=parts.unit_text(story.metric)) for g in groups]
     for id in panel.table.statistics[:4]:
         statistic = revision.edition.statistic(id)
-        label = ", ".join(p for p in (statistic.title, panel.areas.names[0]) if p)
+        label = parts.subject(site.texts, statistic, panel.areas.names[0])
         made.append(
             parts.figure_card(
                 site.texts, label, panel.figure(id), decimals=parts.decimals_of(panel, id), unit=parts.unit_text(statistic)
@@ -136,8 +136,9 @@ def release_page(site: Site, view: ReleaseView, story: Outline, tiles: Layout | 
         groups={"name": group_name, "chart": groups, "table": group_rows} if groups else None,
         change=change,
         privacy=parts.privacy(site, edition, headline_panel, story.metric),
-        files=parts.files_of(site, latest, prefix=f"{edition.period.label}/r{edition.revision.number}/", everything=False),
+        files=parts.downloads(site, latest, prefix=f"{edition.period.label}/r{edition.revision.number}/"),
         period=f"{texts('edition.files')}: {edition.period.text}",
+        all_files=page_of(view, latest).removeprefix(f"{view.id}/"),
         code=[{"name": TITLES[k], "code": c} for k, c in snippets(edition, story.areas or edition.headline, address=f"{site.base_url}/{edition.path}/" if site.base_url else "").items()],
         citation=parts.citation(site, edition, page_of(view, latest)),
         benefit=release.public_benefit,
@@ -216,9 +217,13 @@ def areas_page(site: Site, view: ReleaseView, story: Outline, panel: Panel) -> N
     """``<release>/areas/index.html``: every area in one table that can be searched and sorted."""
     texts, latest = site.texts, view.latest
     metric, rate = story.metric, story.rate if story.rate and story.rate.id in panel.table.statistics else None
-    groups = panel.by_area(metric.id)
+    order = sorted(range(len(panel.areas.names)), key=lambda i: (panel.areas.names[i].casefold(), panel.areas.codes[i]))
+    everything = panel.by_area(metric.id)
+    groups = [everything[i] for i in order]
+    said = parts.common_marks(g.figure for g in groups)
     decimals = numbers.decimals_for(g.figure for g in groups)
-    rates = panel.by_area(rate.id) if rate else ()
+    every_rate = panel.by_area(rate.id) if rate else ()
+    rates = [every_rate[i] for i in order] if rate else []
     rate_decimals = numbers.decimals_for(g.figure for g in rates)
     index = next((i for i, r in enumerate(view.current) if r is latest), 0)
     old = view.panel(panel.table.id, upto=view.current[index - 1]) if index and story.areas else None
@@ -239,7 +244,7 @@ def areas_page(site: Site, view: ReleaseView, story: Outline, panel: Panel) -> N
         if before:
             known = g.code in before and before[g.code].known and g.figure.known
             cells.append(Cell(texts(f"change.word.{Change(before[g.code], g.figure).direction}") if known else ""))
-        rows.append(Row(g.name, (*cells, parts.note_cell(texts, g.figure)), f"{g.code}.html"))
+        rows.append(Row(g.name, (*cells, parts.note_cell(texts, g.figure, but=said)), f"{g.code}.html"))
     title = texts("areas.title", what=metric.title)
     lead = texts("areas.lead", period=parts.label_of(latest.edition), count=numbers.number(len(groups)))
     caption = texts("areas.caption", what=metric.title, level=parts.lower_first(panel.areas.title), period=parts.label_of(latest.edition))
@@ -252,7 +257,7 @@ def areas_page(site: Site, view: ReleaseView, story: Outline, panel: Panel) -> N
         trail=[(texts("site.home"), "../../index.html"), (latest.edition.release.title, "../index.html")],
         filter=texts("areas.label"),
         paragraphs=(),
-        tables=[Rows(caption, head, rows, parts.marks_line(texts, (g.figure for g in groups)), sortable=True)],
+        tables=[Rows(caption, head, rows, parts.marks_line(texts, [g.figure for g in groups]), sortable=True)],
         notes=(),
     )
 
@@ -304,9 +309,9 @@ def methods_page(site: Site, view: ReleaseView, story: Outline, panel: Panel | N
             for e in edition.quality.expected
         ],
     )
-    sections = [("words", "private"), ("guarantee", "guarantee"), ("measured", "measured")]
+    sections = [("words", "words"), ("guarantee", "guarantee"), ("measured", "measured")]
     sections += [("expected", "expected")] if edition.quality.expected else []
-    listed = [(id, texts(f"{'release' if id == 'words' else 'private'}.{key}")) for id, key in sections]
+    listed = [(id, texts(f"private.{key}")) for id, key in sections]
     listed.append(("method", texts("methodology.title")))
     issues = list(edition.release.known_issues) + list(edition.quality.notes)
     if issues:
@@ -398,7 +403,7 @@ def edition_page(site: Site, view: ReleaseView, story: Outline, tiles: Layout | 
         regions=_regions(site, view, story, revision, links="../areas/"),
         groups=groups,
         change=parts.changes(site, view, revision, story, areas="../areas/") if index is not None else parts.Changes((), (texts("edition.not_current"),), ()),
-        files=parts.files_of(site, revision, prefix=f"r{edition.revision.number}/", everything=True),
+        files=parts.files_of(site, revision, prefix=f"r{edition.revision.number}/"),
         citation=parts.citation(site, edition, path),
         revisions=revisions if len(same) > 1 else None,
         steps=steps,

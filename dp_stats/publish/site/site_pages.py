@@ -14,9 +14,11 @@ from dp_stats.publish.site import linked, numbers, parts, svg
 from dp_stats.publish.site.frame import Cell, Row, Rows, Site
 from dp_stats.publish.site.reading import ReleaseView
 from dp_stats.publish.site.release_pages import cards, page_of, theme
+from dp_stats.publish.site.tilemap import classes
 
 NEWEST = 8
 MOST_DUE = 12
+MOST_METERS = 4
 
 
 def planned(site: Site) -> list[Planned]:
@@ -46,13 +48,20 @@ def front_page(site: Site) -> None:
     texts = site.texts
     made = []
     find = None
+    ornament = Markup("")
     for view in site.releases:
         edition = view.latest.edition
         story = parts.outline_of(view)
         first = next(iter(cards(site, view, story, view.latest)), None)
         panel = view.panel(story.whole.id) if story.whole else None
         if find is None and story.areas is not None and edition.geography is not None:
-            find = {"action": f"{view.id}/areas/index.html", "example": ""}
+            find = {"action": f"{view.id}/areas/index.html"}
+            local = view.panel(story.areas.id, upto=view.latest)
+            tiles = parts.layout_of(site, edition, story.areas)
+            if local and tiles:
+                statistic = story.rate if story.rate and story.rate.id in local.table.statistics else story.metric
+                groups = local.by_area(statistic.id)
+                ornament = Markup(svg.silhouette(tiles, groups, classes([g.figure.value for g in groups])))
         status = view.latest.status
         made.append(
             {
@@ -66,6 +75,8 @@ def front_page(site: Site) -> None:
                 "label": first.label if first else "",
                 "value": first.value if first and not first.word else "",
                 "interval": first.interval if first else "",
+                "ends": first.ends if first else ("", ""),
+                "bar": first.bar if first else "",
                 "spark": Markup(svg.spark(panel.series(story.metric.id))) if panel else "",
             }
         )
@@ -79,6 +90,7 @@ def front_page(site: Site) -> None:
         linked=linked.catalogue(site, name=texts("site.name"), description=texts("front.lead")),
         cards=made,
         find=find,
+        ornament=ornament,
         newest=[
             {"href": page_of(v, r), "title": r.edition.title, "published": texts.day(r.edition.published.date())} for _, _, v, r in newest
         ],
@@ -137,8 +149,9 @@ def register_page(site: Site) -> None:
         release, dataset = e.release, e.dataset
         approvals = list(dict.fromkeys(texts("register.approval", approver=a.approver, decision=a.decision) for a in e.approvals))
         spent = [
-            texts("register.spent_text", spent=parts.epsilon_words(texts, b)[1], cap=parts.epsilon_words(texts, b)[0], block=b.block)
+            texts("register.spent_text", spent=spent, cap=cap, block=b.block)
             for b in e.budget
+            for cap, spent, _ in [parts.epsilon_words(texts, b)]
         ]
         first = min(r.edition.published for r in view.revisions)
         records.append(
@@ -191,12 +204,13 @@ def budget_page(site: Site) -> None:
         unit = texts(f"block.{edition.guarantee.per}")
         rows, meters = [], []
         for name in sorted(blocks, reverse=True):
-            cap, spent, left, share = parts.epsilon_words(texts, blocks[name][1])
-            rows.append(Row(name, (Cell(cap, n=True), Cell(spent, n=True), Cell(left, n=True), Cell(f"{share:.0f}{numbers.NBSP}%", n=True))))
-            if len(meters) < 4:
-                words = texts("register.spent_text", spent=spent, cap=cap, block=name)
-                meters.append({"label": name, "words": f"{words} ({share:.0f}{numbers.NBSP}%)", "share": f"{min(share, 100):.1f}"})
-        head = [Cell(unit[:1].upper() + unit[1:]), *(Cell(texts(f"budget.{k}"), n=True) for k in ("cap", "spent", "left", "share"))]
+            cap, spent, share = parts.epsilon_words(texts, blocks[name][1])
+            gone, left = (f"{part:.0f}{numbers.NBSP}%" for part in (share, 100 - share))
+            rows.append(Row(name, (Cell(cap, n=True), Cell(spent, n=True), Cell(gone, n=True), Cell(left, n=True))))
+            if len(meters) < MOST_METERS:
+                words = texts("budget.meter", spent=gone, left=left)
+                meters.append({"label": name, "words": words, "share": f"{min(share, 100):.1f}"})
+        head = [Cell(unit[:1].upper() + unit[1:]), *(Cell(texts(f"budget.{k}"), n=True) for k in ("cap", "spent", "share", "left"))]
         titles = ", ".join(v.latest.edition.release.title for v in users[id].values())
         records.append(
             {

@@ -19,7 +19,6 @@ from dp_stats.publish.site.tilemap import Layout
 
 HEIGHT, TOP, BOTTOM = 232, 26, 26
 UNITS = 1000
-RIGHT = 0.985
 
 
 def _n(value: float) -> str:
@@ -49,7 +48,7 @@ def line(id: str, series: Series, texts: Texts, *, title: str, description: str,
     plot = HEIGHT - TOP - BOTTOM
     start = series.dates[0].toordinal()
     days = max(series.dates[-1].toordinal() - start, 1)
-    x = np.array([(d.toordinal() - start) / days for d in series.dates]) * RIGHT * UNITS if len(series) > 1 else np.array([UNITS / 2])
+    x = np.array([(d.toordinal() - start) / days for d in series.dates]) * UNITS if len(series) > 1 else np.array([UNITS / 2])
 
     def y(value: float) -> float:
         return plot - (value - bottom) / (top - bottom) * plot
@@ -59,7 +58,7 @@ def line(id: str, series: Series, texts: Texts, *, title: str, description: str,
         at = TOP + y(tick)
         css = "axis" if tick == bottom else "grid"
         out.append(f'<line class="{css}" x1="0" x2="100%" y1="{_n(at)}" y2="{_n(at)}"/>')
-        out.append(f'<text class="tick" x="0" y="{_n(at - 4)}">{numbers.short(tick)}</text>')
+        out.append(f'<text class="tick" x="-8" y="{_n(at + 4)}" text-anchor="end">{numbers.short(tick)}</text>')
     out.append(
         f'<svg x="0" y="{TOP}" width="100%" height="{plot}" viewBox="0 0 {UNITS} {plot}" preserveAspectRatio="none" overflow="visible">'
     )
@@ -96,10 +95,12 @@ def _ends(series: Series, known: np.ndarray, x: np.ndarray, y: object, decimals:
     for index in marks:
         across, down = x[index] / UNITS * 100, TOP + y(float(series.value[index]))
         text = numbers.number(float(series.value[index]), decimals=decimals)
-        anchor = "end" if across > 80 else ("start" if across < 8 else "middle")
-        above = max(TOP + y(float(series.upper[index])) - 8, 12)
         out.append(f'<circle cx="{_n(across)}%" cy="{_n(down)}" r="4"/>')
-        out.append(f'<text class="value" x="{_n(across)}%" y="{_n(above)}" text-anchor="{anchor}">{text}</text>')
+        if index == last:
+            out.append(f'<text class="value" x="{_n(across)}%" dx="9" y="{_n(down + 5)}">{text}</text>')
+        else:
+            above = max(TOP + y(float(series.upper[index])) - 8, 12)
+            out.append(f'<text class="value" x="{_n(across)}%" y="{_n(above)}" text-anchor="middle">{text}</text>')
     return out
 
 
@@ -113,7 +114,8 @@ def _dates(series: Series, x: np.ndarray, texts: Texts) -> list[str]:
         day = series.dates[index]
         text = texts.month(day) if span > 120 else texts.day(day, year=False, short=True)
         anchor = "start" if place == 0 and len(chosen) > 1 else ("end" if place == len(chosen) - 1 and len(chosen) > 1 else "middle")
-        out.append(f'<text class="date" x="{_n(x[index] / UNITS * 100)}%" y="{HEIGHT - 6}" text-anchor="{anchor}">{text}</text>')
+        css = "date" if place in (0, len(chosen) - 1) else "date between"
+        out.append(f'<text class="{css}" x="{_n(x[index] / UNITS * 100)}%" y="{HEIGHT - 6}" text-anchor="{anchor}">{text}</text>')
     return out
 
 
@@ -125,21 +127,23 @@ def dots(id: str, groups: Sequence[Group], *, title: str, description: str, zero
     decimals = numbers.decimals_for(g.figure for g in known)
     low = min(0.0, *(g.figure.lower for g in known)) if zero else min(g.figure.lower for g in known) * 0.95
     high = max(*(g.figure.upper for g in known), low + 1e-9)
-    row, first, last = 26, 34.0, 84.0
+    stacked = max(len(g.name) for g in known) > 14
+    row, first, last = (44, 0.0, 84.0) if stacked else (26, 34.0, 84.0)
 
     def x(value: float) -> str:
         return _n(first + (value - low) / (high - low) * (last - first)) + "%"
 
     height = row * len(known) + 8
     out = [_open(id, title, description, css="dots", attributes=f'width="100%" height="{height}"')]
-    if low <= 0:
+    if low <= 0 and not stacked:
         out.append(f'<line class="axis" x1="{x(0)}" x2="{x(0)}" y1="0" y2="{height}"/>')
     for index, group in enumerate(known):
-        middle = row * index + row / 2 + 4
-        mark = ' class="weak"' if "u" in group.figure.status or "low" in group.figure.status else ""
+        middle = row * index + (32 if stacked else row / 2 + 4)
+        mark = ' class="weak"' if group.figure.weak else ""
         out.append(
-            f'<g{mark}><text x="0" y="{_n(middle + 4)}">{escape(group.name)}</text>'
-            f'<line class="range" x1="{x(group.figure.lower)}" x2="{x(group.figure.upper)}" y1="{_n(middle)}" y2="{_n(middle)}"/>'
+            f'<g{mark}><text x="0" y="{_n(middle - 14 if stacked else middle + 4)}">{escape(group.name)}</text>'
+            + (f'<line class="axis" x1="{x(0)}" x2="{x(0)}" y1="{_n(middle - 7)}" y2="{_n(middle + 7)}"/>' if stacked and low <= 0 else "")
+            + f'<line class="range" x1="{x(group.figure.lower)}" x2="{x(group.figure.upper)}" y1="{_n(middle)}" y2="{_n(middle)}"/>'
             f'<circle cx="{x(group.figure.value)}" cy="{_n(middle)}" r="4.5"/>'
             f'<text class="value" x="100%" y="{_n(middle + 4)}" text-anchor="end">{numbers.number(group.figure.value, decimals=decimals)}</text></g>'
         )
@@ -168,15 +172,16 @@ def spark(series: Series) -> str:
     )
 
 
-def interval_bar(figure: numbers.Figure, *, most: float) -> str:
-    """The interval of one figure on a scale from zero, below a big number."""
-    if not figure.known or most <= 0:
+def interval_bar(figure: numbers.Figure) -> str:
+    """The interval of one figure as a bracket, with the estimate where it lies between the limits."""
+    width = figure.upper - figure.lower
+    if not figure.known or not width > 0:
         return ""
-    left, right, middle = (max(0.0, min(100.0, v / most * 100)) for v in (figure.lower, figure.upper, figure.value))
+    middle = 2 + max(0.0, min(1.0, (figure.value - figure.lower) / width)) * 96
     return (
-        '<svg class="interval-bar" width="100%" height="14" aria-hidden="true" focusable="false">'
-        '<line class="grid" x1="0" x2="100%" y1="7" y2="7"/>'
-        f'<line class="range" x1="{_n(left)}%" x2="{_n(right)}%" y1="7" y2="7"/><circle cx="{_n(middle)}%" cy="7" r="4.5"/></svg>'
+        '<svg class="bracket" width="100%" height="16" aria-hidden="true" focusable="false">'
+        '<line class="range" x1="1%" x2="99%" y1="8" y2="8"/><line class="end" x1="1%" x2="1%" y1="2" y2="14"/>'
+        f'<line class="end" x1="99%" x2="99%" y1="2" y2="14"/><circle cx="{_n(middle)}%" cy="8" r="5"/></svg>'
     )
 
 
@@ -206,7 +211,7 @@ def tiles(
         words = f"{group.name}: {value} ({texts.between(group.figure, decimals=decimals)})"
         at = f'x="{across:.0f}" y="{down:.0f}"'
         by_class.setdefault(css, []).append(f'<use href="#{id}-h" {at}><title>{escape(words)}</title></use>')
-        if "u" in group.figure.status.split() or "low" in group.figure.status.split():
+        if group.figure.weak:
             dotted.append(f"M{across:.0f} {down:.0f}h0")
     link = f' data-areas="{escape(areas)}"' if areas else ""
     out = [_open(id, title, description, css="tiles", attributes=f'viewBox="{box}"{link}')]
@@ -261,4 +266,20 @@ def locator(layout: Layout, code: str) -> str:
     return (
         f'<svg class="locator" viewBox="-22 -22 {width * SCALE + 44:.0f} {height * SCALE + 44:.0f}" aria-hidden="true" focusable="false">'
         f'<path class="all" d="{spots}"/><circle cx="{x:.0f}" cy="{y:.0f}" r="19"/></svg>'
+    )
+
+
+def silhouette(layout: Layout, groups: Sequence[Group], bounds: Sequence[float]) -> str:
+    """The map without words, as an ornament: one path of dots per class."""
+    width, height = layout.size
+    paths: dict[int, str] = {}
+    for group in groups:
+        if group.code in layout.tiles and group.figure.known:
+            x, y = (v * SCALE for v in layout.centre(group.code))
+            index = int(np.searchsorted(bounds, group.figure.value, side="right"))
+            paths[index] = paths.get(index, "") + f"M{x:.0f} {y:.0f}h0"
+    drawn = "".join(f'<path class="s{index}" d="{path}"/>' for index, path in sorted(paths.items()))
+    return (
+        f'<svg class="silhouette" viewBox="-12 -12 {width * SCALE + 24:.0f} {height * SCALE + 24:.0f}" aria-hidden="true" '
+        f'focusable="false">{drawn}</svg>'
     )

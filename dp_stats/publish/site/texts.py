@@ -22,7 +22,7 @@ _markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
 def markdown(text: str) -> str:
     """Markdown to HTML; raw HTML in the source is shown as text, never passed through."""
     html: str = _markdown.render(text)
-    return html.replace("<table>", '<div class="scroll" tabindex="0" role="region"><table>').replace("</table>", "</table></div>")
+    return html.replace("<table>", '<div class="scroll" tabindex="0" role="group" aria-label="table"><table>').replace("</table>", "</table></div>")
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +109,10 @@ class Texts:
             return self("when.range", start=self.day(period.start), end=self.day(period.end))
         month = f"{self.get('months.long')[period.start.month - 1]} {period.start.year}"
         return self(f"when.{period.kind}", day=self.day(period.start), month=month, year=period.start.year)
+
+    def place(self, name: str) -> str:
+        """A place inside a sentence: some names take an article."""
+        return f"{self('articles.the')} {name}" if name in self.get("articles.names") else name
 
     def status(self, marks: str) -> list[tuple[str, str]]:
         """What each mark of a cell's status means, as (short name, meaning)."""
