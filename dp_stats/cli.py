@@ -33,7 +33,7 @@ app.add_typer(ledger_app, name="ledger")
 app.add_typer(site_app, name="site")
 app.add_typer(demo_app, name="demo")
 
-out = Console()
+out = Console() if sys.stdout.isatty() else Console(width=140)
 err = Console(stderr=True, highlight=False)
 
 ReleaseName = Annotated[str, typer.Argument(help="A release declared in the catalogue.", metavar="RELEASE")]

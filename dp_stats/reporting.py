@@ -15,6 +15,7 @@ from dp_stats.errors import CatalogueError
 if TYPE_CHECKING:
     from dp_stats.ledger import Ledger
     from dp_stats.pipeline import Run
+    from dp_stats.plan.curve import BoundChoice, Lasting, Point
     from dp_stats.review import Review
 
 
@@ -132,4 +133,89 @@ def print_answer(out: Console, answer: Any, *, as_json: bool) -> None:
 
 def print_curve(out: Console, run: Run, *, chart: Path | None, wanted: str | None) -> None:
     """Margins of error against ε, the cost of a wanted accuracy, and how long the budget lasts."""
-    raise NotImplementedError
+    from dp_stats.plan import curve
+
+    points = curve.curve(run.catalogue, run.release, run.period)
+    table = Table(title="Typical margin of error (±, 95 %) at each ε")
+    for heading in ("table", "statistic", *(f"ε = {number(float(p.epsilon))}" for p in points)):
+        table.add_column(heading, justify="left" if heading in ("table", "statistic") else "right")
+    for key in points[0].margins:
+        table.add_row(*key, *(number(p.margins[key]) for p in points))
+    out.print(table)
+    out.print(_lasting(curve.lasting(run.plan, run.release, run.dataset.budget), run))
+    choices = curve.bounds(run.catalogue, run.release, run.period)
+    if choices:
+        print_bounds(out, choices)
+    if wanted:
+        name, equals, margin = wanted.partition("=")
+        table_id, _, statistic = name.partition(".")
+        if not equals or not statistic:
+            raise CatalogueError(
+                f"'{wanted}' is no accuracy. Write TABLE.STATISTIC=MARGIN, for example area-week.cases=10."
+            )
+        found = curve.cost_of(
+            run.catalogue, run.release, run.period, table=table_id, statistic=statistic, margin=float(margin)
+        )
+        out.print(
+            f"±{margin} on {name} costs ε = {number(float(found.epsilon))} (ρ = {number(float(found.rho))}), "
+            f"with {found.mechanism.replace('discrete_', '')} noise."
+        )
+    if chart:
+        draw_curve(points, run.release.title, chart)
+        out.print(f"Wrote {chart}")
+
+
+def _lasting(lasting: Lasting, run: Run) -> str:
+    block = run.dataset.privacy_unit.per
+    if not lasting.affordable:
+        return f"The budget does not pay for this: it takes {lasting.share:.0%} of what may be spent per {block}."
+    if lasting.years is not None:
+        return f"The budget pays for {number(lasting.years)} years of this release, if nothing else spends it."
+    if lasting.editions is None:
+        return f"One charge of {lasting.share:.0%} of what may be spent per {block} pays for all its editions, every {block}."
+    return f"The budget pays for {lasting.editions} editions per {block} ({lasting.share:.0%} each), every {block}."
+
+
+def print_bounds(out: Console, choices: Sequence[BoundChoice]) -> None:
+    """What several contribution bounds would cut, against the noise they need."""
+    from dp_stats.plan.curve import best_bound
+
+    best = best_bound(choices)
+    table = Table(title="Contribution bound: bias against noise (from the declared guess of repeats)")
+    for heading in ("rows per person", "rows cut", "typical bias", "typical margin of noise", ""):
+        table.add_column(heading, justify="right")
+    for choice in choices:
+        first = next(iter(choice.margin))
+        bias = number(choice.bias[first]) if first in choice.bias else "–"
+        mark = "← smallest error" if best and choice.rows == best.rows else ""
+        table.add_row(str(choice.rows), f"{choice.share_cut:.1%}", bias, number(choice.margin[first]), mark)
+    out.print(table)
+
+
+def draw_curve(points: Sequence[Point], title: str, path: Path) -> None:
+    """A chart of margins of error against ε on logarithmic axes, as SVG or PNG by the file's ending."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(8, 5), layout="constrained")
+    epsilons = [float(p.epsilon) for p in points]
+    for key in points[0].margins:
+        margins = [p.margins[key] for p in points]
+        (line,) = axes.loglog(epsilons, margins, marker="o", markersize=3)
+        axes.annotate(
+            " · ".join(key),
+            (epsilons[-1], margins[-1]),
+            xytext=(6, 0),
+            textcoords="offset points",
+            color=line.get_color(),
+            fontsize=8,
+            va="center",
+            annotation_clip=False,
+        )
+    axes.set(title=f"{title}: what accuracy costs", xlabel="privacy loss ε", ylabel="± margin of error (95 %)")
+    axes.grid(visible=True, which="both", alpha=0.2)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=150)
+    pyplot.close(figure)

@@ -45,14 +45,14 @@ def review_catalogue(settings: Settings) -> Review:
         CatalogueError: a declaration is wrong, or an expectations suite is missing.
         BudgetError: the scheduled releases of a dataset cost more than its budget in one block.
     """
-    from dp_stats.ledger import cap_rho
+    from dp_stats.ledger.amounts import cap_of
     from dp_stats.quality import find_suite
 
     catalogue = load_catalogue(settings.catalogue)
     for dataset in catalogue.datasets.values():
         find_suite(dataset.expectations, settings=settings)
     reviews = tuple(review_release(release, catalogue) for release in catalogue.releases.values())
-    caps = {name: cap_rho(dataset.budget) for name, dataset in catalogue.datasets.items()}
+    caps = {name: cap_of(dataset.budget) for name, dataset in catalogue.datasets.items()}
     warnings: list[str] = []
     for name, dataset in catalogue.datasets.items():
         scheduled = [r for r in reviews if r.dataset.id == name and r.release.schedule]
