@@ -18,15 +18,16 @@ of a query that needs it is infinite.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from math import prod
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dp_stats.catalogue.grid import Dimension, Grid, LevelNames
+from dp_stats.plan.blocks import LARGEST_DENSE, Block, block_of
 from dp_stats.plan.symmetry import Axis, Component, Floats, Indices, split
 
 Key: TypeAlias = tuple[str, ...]
@@ -42,25 +43,6 @@ def key_of(grid: Grid, levels: LevelNames) -> Key:
     return tuple(complete[d.name] for d in grid.dimensions)
 
 
-@dataclass(frozen=True, eq=False)
-class Block:
-    """One tuple of components: the inverse of its block of ``A``, and what it cannot see.
-
-    Attributes:
-        inverse: pseudo-inverse, shape ``(rows, rows)``, rows in the order of the components' blocks.
-        unseen: projector on the combinations that are not measured; ``None`` if there are none.
-    """
-
-    components: tuple[Component, ...]
-    inverse: Floats
-    unseen: Floats | None
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """Rows of each dimension's block."""
-        return tuple(c.block for c in self.components)
-
-
 class Structure:
     """The normal equations of a set of measured levels.
 
@@ -68,30 +50,33 @@ class Structure:
         grid: the dimensions.
         precision: measured level → 1 / variance of one cell's noise (in the measurement's own units).
         tolerance: eigenvalues of a block below this share of its largest count as not measured.
+        largest_dense: rows above which a block is solved by conjugate gradients instead of inverted.
     """
 
-    def __init__(self, grid: Grid, precision: Mapping[Key, float], *, tolerance: float = 1e-12) -> None:
+    def __init__(
+        self,
+        grid: Grid,
+        precision: Mapping[Key, float],
+        *,
+        tolerance: float = 1e-12,
+        largest_dense: int = LARGEST_DENSE,
+    ) -> None:
         self.grid = grid
         self.precision = {key: float(p) for key, p in precision.items() if p > 0}
         self._tolerance = tolerance
+        self._largest = largest_dense
         self.axes = tuple(axis_of(d, {key[i] for key in self.precision}) for i, d in enumerate(grid.dimensions))
 
     @cached_property
-    def blocks(self) -> tuple[Block, ...]:
-        """All blocks of ``A``, inverted."""
-        return tuple(self._invert(parts) for parts in product(*(a.components for a in self.axes)))
+    def blocks(self) -> Mapping[tuple[Component, ...], Block]:
+        """All blocks of ``A``, one for each choice of a component per dimension."""
+        return {parts: self._block(parts) for parts in product(*(a.components for a in self.axes))}
 
-    def _invert(self, parts: tuple[Component, ...]) -> Block:
-        rows = int(np.prod([c.block for c in parts]))
-        matrix = np.zeros((rows, rows))
-        for key, p in self.precision.items():
-            matrix += p * kron([c.matrices[name] for c, name in zip(parts, key, strict=True)])
-        values, vectors = np.linalg.eigh(matrix)
-        seen = values > self._tolerance * max(values[-1], 0.0)
-        kept = vectors[:, seen]
-        inverse = (kept / values[seen]) @ kept.T
-        unseen = None if seen.all() else vectors[:, ~seen] @ vectors[:, ~seen].T
-        return Block(parts, inverse, unseen)
+    def _block(self, parts: tuple[Component, ...]) -> Block:
+        terms = [
+            (p, [c.matrices[name] for c, name in zip(parts, key, strict=True)]) for key, p in self.precision.items()
+        ]
+        return block_of(terms, [c.block for c in parts], self._tolerance, self._largest)
 
     def normal(self, measured: Mapping[Key, NDArray[np.float64]]) -> Floats:
         """``h = Σ p_l Q_lᵀ y_l``: every measured level spread over its leaves; leaf shape."""
@@ -107,17 +92,16 @@ class Structure:
 
     def solve(self, h: Floats) -> Floats:
         """``A⁺ h``; leaf shape in and out."""
-        inverses = {b.components: b.inverse for b in self.blocks}
-        return self._solve(np.asarray(h, dtype=np.float64), (), inverses)
+        return self._solve(np.asarray(h, dtype=np.float64), ())
 
-    def _solve(self, values: Floats, parts: tuple[Component, ...], inverses: Mapping[tuple[Component, ...], Floats]) -> Floats:
+    def _solve(self, values: Floats, parts: tuple[Component, ...]) -> Floats:
         """Analyse along the next axis, one component at a time; at the last, apply the inverse; then put together.
 
         ``values`` holds coordinates ``(copies, block)`` for each axis already analysed, leaves for the others.
         """
         done = len(parts)
         if done == len(self.axes):
-            return _apply(inverses[parts], values, parts)
+            return _apply(self.blocks[parts], values, len(parts))
         axis = 2 * done
         moved = np.moveaxis(values, axis, 0)
         rest = moved.shape[1:]
@@ -125,7 +109,7 @@ class Structure:
         total: Floats | None = None
         for part in self.axes[done].components:
             coordinates = part.analyse(flat).reshape(part.copies, part.block, *rest)
-            solved = self._solve(np.moveaxis(coordinates, (0, 1), (axis, axis + 1)), (*parts, part), inverses)
+            solved = self._solve(np.moveaxis(coordinates, (0, 1), (axis, axis + 1)), (*parts, part))
             back = np.ascontiguousarray(np.moveaxis(solved, (axis, axis + 1), (0, 1)))
             piece = part.synthesise(back)
             total = piece if total is None else total + piece
@@ -149,46 +133,53 @@ class Structure:
         Returns:
             Array with one axis per dimension, as long as its number of queries.
         """
-        grams = [self._distinct(i, queries.get(d.name, d.top.name)) for i, d in enumerate(self.grid.dimensions)]
-        values = self._contract([g for g, _ in grams])
-        return values[np.ix_(*(index for _, index in grams))]
+        grams, indices = [], []
+        for axis, dimension in zip(self.axes, self.grid.dimensions, strict=True):
+            distinct, index = distinct_grams(axis, dimension, queries.get(dimension.name, dimension.top.name))
+            grams.append(distinct)
+            indices.append(index)
+        return self._contract(grams, _norms(grams))[np.ix_(*indices)]
 
     def covariance(self, first: Mapping[str, Query], second: Mapping[str, Query]) -> Floats:
         """Covariance of ``first[i]`` with ``second[i]``: along each dimension both have equally many queries."""
-        grams = []
+        grams, norms = [], []
         for axis, d in zip(self.axes, self.grid.dimensions, strict=True):
             left, right = (weights(d, q.get(d.name, d.top.name)) for q in (first, second))
-            if len(left) != len(right):
-                left, right = np.broadcast_arrays(left, right)
+            left, right = np.broadcast_arrays(left, right)
             grams.append([c.gram(left, right) for c in axis.components])
-        return self._contract(grams)
+            norms.append(np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1))
+        return self._contract(grams, norms)
 
     def mean_variance(self, queries: Mapping[str, Query]) -> float:
         """Mean of ``query_variance`` over all combinations, without building them."""
         grams = []
-        for i, d in enumerate(self.grid.dimensions):
-            distinct, index = self._distinct(i, queries.get(d.name, d.top.name))
+        for axis, d in zip(self.axes, self.grid.dimensions, strict=True):
+            distinct, index = distinct_grams(axis, d, queries.get(d.name, d.top.name))
             share = np.bincount(index) / len(index)
             grams.append([np.einsum("q,qij->ij", share, g)[None] for g in distinct])
-        return float(self._contract(grams).item())
+        return float(self._contract(grams, _norms(grams)).item())
 
-    def _distinct(self, i: int, query: Query) -> tuple[list[Floats], Indices]:
-        return distinct_grams(self.axes[i], self.grid.dimensions[i], query)
+    def _contract(self, grams: list[list[Floats]], norms: list[Floats]) -> Floats:
+        """``Σ over blocks of <inverse, S_1 ⊗ S_2 ⊗ …>`` for all combinations of the queries of each dimension.
 
-    def _contract(self, grams: list[list[Floats]]) -> Floats:
-        """``Σ over blocks of <inverse, S_1 ⊗ S_2 ⊗ …>`` for all combinations of the queries of each dimension."""
-        counts = tuple(len(g[0]) for g in grams)
-        total = np.zeros(counts)
-        hidden = np.zeros(counts)
-        index = product(*(range(len(a.components)) for a in self.axes))
-        for block, choice in zip(self.blocks, index, strict=True):
-            chosen = [grams[i][c] for i, c in enumerate(choice)]
-            total += contract(block.inverse, chosen)
-            if block.unseen is not None:
-                weight = contract(block.unseen, chosen)
-                hidden += np.where(np.abs(weight) > 1e-9 * contract(np.eye(len(block.unseen)), chosen), np.abs(weight), 0)
-        size = contract(np.ones((1, 1)), [sum((np.einsum("qii->q", s) for s in g), np.zeros(1))[:, None, None] for g in grams])
-        return np.where(hidden > 1e-9 * np.abs(size), np.inf, total)
+        ``norms`` are the queries' squared lengths per dimension: a larger share of them than rounding error in
+        what no measurement sees makes the result infinite.
+        """
+        counts = tuple(len(n) for n in norms)
+        total, unseen, size = np.zeros(counts), np.zeros(counts), np.ones(())
+        choices = product(*(range(len(a.components)) for a in self.axes))
+        for block, choice in zip(self.blocks.values(), choices, strict=True):
+            value, hidden = block.contract([grams[i][c] for i, c in enumerate(choice)])
+            total += value
+            unseen += np.abs(hidden)
+        for n in norms:
+            size = np.multiply.outer(size, n)
+        return np.where(unseen > 1e-9 * size, np.inf, total)
+
+
+def _norms(grams: list[list[Floats]]) -> list[Floats]:
+    """Squared lengths of queries from their Gram matrices in all components."""
+    return [np.sum([np.einsum("qii->q", g) for g in parts], axis=0) for parts in grams]
 
 
 def axis_of(dimension: Dimension, names: set[str]) -> Axis:
@@ -227,32 +218,12 @@ def distinct_grams(axis: Axis, dimension: Dimension, query: Query) -> tuple[list
     return [g[where] for g in grams], index.reshape(-1)
 
 
-def kron(matrices: list[Floats]) -> Floats:
-    """Kronecker product of square matrices, first slowest."""
-    result: Floats = np.ones((1, 1))
-    for matrix in matrices:
-        result = np.asarray(np.kron(result, matrix), dtype=np.float64)
-    return result
-
-
-def contract(matrix: Floats, grams: list[Floats]) -> Floats:
-    """``<matrix, S_1 ⊗ S_2 ⊗ …>`` for all combinations; ``grams[d]`` has shape ``(queries, block, block)``."""
-    sizes = [g.shape[1] for g in grams]
-    tensor: Floats = matrix.reshape(1, *sizes, *sizes)
-    for g in grams:
-        half = (tensor.ndim - 1) // 2
-        moved = np.moveaxis(tensor, 1 + half, 2)
-        tensor = np.tensordot(moved, g, axes=([1, 2], [1, 2]))
-        tensor = np.asarray(np.moveaxis(tensor, -1, 1).reshape(-1, *tensor.shape[1:-1]))
-    return np.asarray(tensor.reshape([len(g) for g in grams]))
-
-
-def _apply(inverse: Floats, values: Floats, parts: tuple[Component, ...]) -> Floats:
-    """Multiply the block axes of ``(copies_1, block_1, copies_2, block_2, …)`` by ``inverse``."""
-    if len(inverse) == 1:
-        return np.asarray(values * inverse[0, 0])
-    count = len(parts)
+def _apply(block: Block, values: Floats, count: int) -> Floats:
+    """Multiply the block axes of ``(copies_1, block_1, copies_2, block_2, …)`` by the block's inverse."""
     order = [2 * i + 1 for i in range(count)] + [2 * i for i in range(count)]
     moved = np.transpose(values, order)
-    solved = (inverse @ moved.reshape(len(inverse), -1)).reshape(moved.shape)
+    rows = prod(moved.shape[:count])
+    if rows == 1:
+        return block.apply(values.reshape(1, -1)).reshape(values.shape)
+    solved = block.apply(moved.reshape(rows, -1)).reshape(moved.shape)
     return np.asarray(np.transpose(solved, np.argsort(order)))

@@ -75,6 +75,26 @@ def test_product_queries_have_exact_variances_and_covariances(seed: int) -> None
     assert structure.mean_variance(first) == pytest.approx(float(((a @ inverse) * a).sum(axis=1).mean()))
 
 
+@pytest.mark.parametrize("seed", range(1, 20, 2))
+def test_large_blocks_are_solved_as_exactly_by_conjugate_gradients(seed: int) -> None:
+    grid, precision = random_case(seed)
+    inverted, iterated = Structure(grid, precision), Structure(grid, precision, largest_dense=1)
+    h = np.random.default_rng(seed).normal(size=grid.shape())
+    np.testing.assert_allclose(iterated.solve(h), inverted.solve(h), rtol=1e-8, atol=1e-8)
+    for d in grid.dimensions:
+        levels = {d.name: d.levels[1].name}
+        np.testing.assert_allclose(iterated.variance(levels), inverted.variance(levels), rtol=1e-8)
+
+
+def test_conjugate_gradients_also_see_what_was_not_measured() -> None:
+    grid = Grid((dimension("x", [0, 0, 0, 1, 1]), dimension("y", [0, 0, 1])))
+    precision = {("x1", "y1"): 2.0, ("all", "all"): 0.1}
+    structure = Structure(grid, precision, largest_dense=1)
+    assert np.isinf(structure.variance({"x": "x", "y": "y"})).all()
+    exact = Structure(grid, precision).variance({"x": "x1"})
+    np.testing.assert_allclose(structure.variance({"x": "x1"}), exact, rtol=1e-8)
+
+
 def test_a_year_of_four_hundred_areas_and_ten_bands_takes_seconds_and_little_memory() -> None:
     areas = np.repeat(np.arange(len(REGIONS)), REGIONS)
     days = np.arange(364)
