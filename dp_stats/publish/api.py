@@ -87,7 +87,7 @@ def _leaves(
     area = newest.geography
     series = max(1, table.rows // _count(newest, table))
     kept = [e for e in editions if any(t.id == table.id for t in e.tables)][-max(1, MOST_ROWS // series) :]
-    strata = [f"{s.name}_code" for s in newest.strata if len(s.level(table.levels[s.name]).codes) > 1]
+    strata = [f"{s.column}_code" for s in newest.strata if len(s.level(table.levels[s.name]).codes) > 1]
     names = ["metric", *(["geography_code"] if area else []), *strata, "date", "period", *_VALUES]
     parts = [pq.read_table(public / e.path / f"{table.id}.parquet", columns=names) for e in kept]
     rows = pa.concat_tables([p for p in parts if p.schema.equals(parts[-1].schema)])

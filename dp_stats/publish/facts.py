@@ -36,6 +36,24 @@ LICENCES: dict[str, tuple[str, str]] = {
 }
 """Licence identifier (SPDX where there is one) → title and address."""
 
+COLUMNS = (
+    "metric",
+    "geography_type",
+    "geography_code",
+    "geography",
+    "date",
+    "period",
+    "value",
+    "lower_95",
+    "upper_95",
+    "status",
+    "value_unrounded",
+    "release",
+    "edition",
+    "revision",
+)
+"""Columns that published tables have beside those of strata, in order."""
+
 Instant = Annotated[AwareDatetime, PlainSerializer(lambda t: t.isoformat(), return_type=str)]
 
 
@@ -236,6 +254,11 @@ class DimensionFacts(Facts):
     edges: tuple[float, ...] = ()
     longitude: tuple[float | None, ...] | None = None
     latitude: tuple[float | None, ...] | None = None
+
+    @property
+    def column(self) -> str:
+        """Column of a stratum's names in published tables (its codes are in ``<column>_code``)."""
+        return f"{self.name}_group" if self.name in COLUMNS else self.name
 
     def level(self, name: str) -> LevelFacts:
         """The level called ``name``."""

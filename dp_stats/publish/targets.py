@@ -16,7 +16,7 @@ from typing import Any
 
 from dp_stats.errors import PublishedError
 from dp_stats.publish import files
-from dp_stats.publish.latest import LATEST
+from dp_stats.publish.latest import LATEST, folder_lock
 
 MANIFEST = "manifest.json"
 """What the target holds: path → SHA-256 of every file, written last."""
@@ -57,25 +57,34 @@ def upload(
     """
     try:
         remote, root = _open(url, storage_options, filesystem)
-        there = _manifest(remote, root)
-        here = {path.relative_to(public).as_posix(): path for path in public.rglob("*") if _is_public(path, public)}
-        sums = {name: files.file_sha256(path) for name, path in here.items()}
-        _refuse_changed_editions(sums, there, url)
-        changed = sorted((name for name in here if there.get(name) != sums[name]), key=_order)
-        for name in changed:
-            _put(remote, here[name], f"{root}/{name}")
-        stale = sorted(name for name in there.keys() - here.keys() if not _immutable(name))
-        for name in stale:
-            if remote.exists(f"{root}/{name}"):
-                remote.rm_file(f"{root}/{name}")
-        kept = {name: digest for name, digest in there.items() if _immutable(name)}
-        if changed or stale:
-            remote.pipe_file(f"{root}/{MANIFEST}", files.json_bytes(dict(sorted((kept | sums).items()))))
-    except (OSError, ValueError, ImportError) as error:
+        with folder_lock(public):
+            return _bring_up_to_date(public, remote, root, url)
+    except PublishedError:
+        raise
+    except ImportError as error:
+        raise PublishedError(f"Publishing to {url} needs one more package: {error}.") from error
+    except Exception as error:  # every object store raises errors of its own
         raise PublishedError(
             f"Publishing to {url} failed ({type(error).__name__}). What was there before is still complete; "
             "check the address and the credentials, and publish again."
         ) from error
+
+
+def _bring_up_to_date(public: Path, remote: Any, root: str, url: str) -> Uploaded:
+    there = _manifest(remote, root)
+    here = {path.relative_to(public).as_posix(): path for path in public.rglob("*") if _is_public(path, public)}
+    sums = {name: files.file_sha256(path) for name, path in here.items()}
+    _refuse_changed_editions(sums, there, url)
+    changed = sorted((name for name in here if there.get(name) != sums[name]), key=_order)
+    for name in changed:
+        _put(remote, here[name], f"{root}/{name}")
+    stale = sorted(name for name in there.keys() - here.keys() if not _immutable(name))
+    for name in stale:
+        if remote.exists(f"{root}/{name}"):
+            remote.rm_file(f"{root}/{name}")
+    kept = {name: digest for name, digest in there.items() if _immutable(name)}
+    if changed or stale:
+        remote.pipe_file(f"{root}/{MANIFEST}", files.json_bytes(dict(sorted((kept | sums).items()))))
     return Uploaded(tuple(changed), tuple(stale), len(here) - len(changed))
 
 

@@ -39,8 +39,8 @@ def columns_of(edition: Edition, table: TableFacts) -> tuple[ColumnFacts, ...]:
         ]
     for stratum in edition.strata:
         built += [
-            _text(f"{stratum.name}_code", f"Code of {stratum.title.lower()}", "Code of the group; 'all' is everyone", key=True),
-            _text(stratum.name, stratum.title, "Name of the group"),
+            _text(f"{stratum.column}_code", f"Code of {stratum.title.lower()}", "Code of the group; 'all' is everyone", key=True),
+            _text(stratum.column, stratum.title, "Name of the group"),
         ]
     unit = "Units are those of the metric"
     built += [
@@ -151,8 +151,8 @@ def _labels(edition: Edition, axes: dict[str, tuple[LevelFacts, NDArray[np.int32
         labels["geography"] = _repeat(level.names, index)
     for stratum in edition.strata:
         level, index = axes[stratum.name]
-        labels[f"{stratum.name}_code"] = _repeat(level.codes, index)
-        labels[stratum.name] = _repeat(level.names, index)
+        labels[f"{stratum.column}_code"] = _repeat(level.codes, index)
+        labels[stratum.column] = _repeat(level.names, index)
     days: tuple[date, ...] = (edition.period.start,)
     periods: tuple[str, ...] = (edition.period.label,)
     index = zeros

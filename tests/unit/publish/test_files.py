@@ -131,6 +131,17 @@ def test_estimates_of_another_shape_are_refused(sample: Any, make_sample: Callab
         tidy(edition, EditionEstimates(sample.estimates.plan, {}), edition.table("area-day"))
 
 
+def test_a_dimension_named_like_a_column_gets_columns_of_its_own(costs: Any) -> None:
+    edition = costs.edition()
+    [sex] = edition.dimensions
+    table = edition.tables[0].model_copy(update={"levels": {"status": "sex"}})
+    edition = edition.model_copy(update={"dimensions": (sex.model_copy(update={"name": "status"}),), "tables": (table,)})
+    rows = tidy(edition, costs.estimates, table)
+    assert rows["status_group"].to_pylist()[:2] == ["Female", "Male"]
+    assert set(rows["status"].to_pylist()) <= {"", "u", "low", "x"}
+    assert len(set(rows.column_names)) == len(rows.column_names)
+
+
 AWKWARD = ["plain", "comma, here", 'a "quote"', "line\nbreak", "Ynys Môn", "", None]
 
 

@@ -137,6 +137,11 @@ def test_an_unknown_kind_of_address_is_a_clear_error(public: Path) -> None:
         upload(public, "nosuch://x")
 
 
+def test_a_missing_package_is_named(public: Path) -> None:
+    with pytest.raises(PublishedError, match=r"needs one more package: .*gcsfs"):
+        upload(public, "gs://bucket/site")
+
+
 def test_an_opened_file_system_can_be_given(public: Path, memory: Any) -> None:
     upload(public, "memory://elsewhere", filesystem=memory)
     assert memory.exists("/elsewhere/index.html")

@@ -10,6 +10,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from dp_stats.errors import PublishedError
 from dp_stats.publish.index import refresh_index
 from dp_stats.publish.targets import upload
 
@@ -23,6 +24,14 @@ def endpoint() -> Iterator[str]:
     host, port = server.get_host_and_port()
     yield f"http://{host}:{port}"
     server.stop()
+
+
+def test_an_unreachable_store_is_a_clear_error(sample: Any, tmp_path: Path) -> None:
+    sample.publish(tmp_path)
+    options = {"key": "test", "secret": "test", "endpoint_url": "http://127.0.0.1:1"}
+    options |= {"config_kwargs": {"retries": {"max_attempts": 0}}}
+    with pytest.raises(PublishedError, match="s3://public failed"):
+        upload(tmp_path, "s3://public", storage_options=options)
 
 
 @pytest.mark.slow
