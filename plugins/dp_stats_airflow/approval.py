@@ -14,12 +14,21 @@ from typing import Any
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param
+from airflow.sdk.definitions.param import ParamsDict
 
 from dp_stats_airflow.cards import card_markdown, card_note
 from dp_stats_airflow.notes import write_note
 from dp_stats_airflow.steps import guarded, requester
 
 APPROVE, REFUSE = "Approve", "Refuse"
+REASON = {
+    "reason": Param(
+        "",
+        type="string",
+        title="Reason",
+        description="Kept in the ledger with your name and decision.",
+    )
+}
 
 
 class CustodianApproval(HITLOperator):
@@ -32,18 +41,11 @@ class CustodianApproval(HITLOperator):
 
     def __init__(self, *, custodian: str, response_timeout: timedelta, **kwargs: Any) -> None:
         self.custodian = custodian
+        kwargs.pop("params", None)  # a mapped task is handed the fields of the DAG's form, which are not the custodian's
         super().__init__(
             subject="May this be published?",
             options=[APPROVE, REFUSE],
-            params={
-                "reason": Param(
-                    "",
-                    type="string",
-                    minLength=5,
-                    title="Reason",
-                    description="Kept in the ledger with your name and decision.",
-                )
-            },
+            params=REASON,
             response_timeout=response_timeout,
             **kwargs,
         )
@@ -65,6 +67,7 @@ class CustodianApproval(HITLOperator):
             write_note(context, card_note(made))
 
         guarded(prepare)
+        self.params = ParamsDict(REASON)
         return super().execute(context)
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> dict[str, str]:
