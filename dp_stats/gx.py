@@ -40,10 +40,17 @@ def column_names(table: Table) -> list[str]:
     return list(pq.read_schema(table).names if isinstance(table, Path) else table.schema.names)
 
 
-def load(table: Table, columns: Sequence[str], *, rows: bool = True, equality: bool = False) -> Any:
-    """Some columns as a pandas frame; without ``columns`` one that it takes to count the rows.
+def is_large(table: Table) -> bool:
+    """Whether a table is too large to hold more of it than an expectation needs."""
+    import pyarrow.parquet as pq
 
-    In a large file, texts that repeat much become categories. Other texts stay texts, unless ``equality``
+    return isinstance(table, Path) and pq.read_metadata(table).num_rows >= LARGE
+
+
+def load(table: Table, columns: Sequence[str], *, rows: bool = True, equality: bool = False) -> Any:
+    """A table as a pandas frame: all of a small one; of a large one the ``columns``, or what it takes to count rows.
+
+    In a large one, texts that repeat much become categories. Other texts stay texts, unless ``equality``
     says that only equal and missing matter: then they become 53-bit hashes (among 10 million different
     texts one pair in a hundred such files would be taken for equal).
 
@@ -54,13 +61,14 @@ def load(table: Table, columns: Sequence[str], *, rows: bool = True, equality: b
     import pyarrow.parquet as pq
 
     names = column_names(table)
-    if not rows:
-        schema = pq.read_schema(table) if isinstance(table, Path) else table.schema
-        return schema.empty_table().to_pandas()
-    wanted = [name for name in dict.fromkeys(columns) if name in names] or names[:1]
+    if not rows and is_large(table):
+        return pq.read_schema(table).empty_table().to_pandas()
     if not isinstance(table, Path):
-        arrow = table.select(wanted)
+        arrow = table
+    elif not is_large(table):
+        arrow = pq.read_table(table)
     else:
+        wanted = [name for name in dict.fromkeys(columns) if name in names] or names[:1]
         texts = _texts(table)
         hashed = [name for name in wanted if equality and texts.get(name) is False]
         repeated = [name for name in wanted if texts.get(name)]
@@ -76,13 +84,11 @@ def load(table: Table, columns: Sequence[str], *, rows: bool = True, equality: b
 
 
 def _texts(path: Path) -> dict[str, bool]:
-    """The text columns of a large file → whether their values repeat much (the writer made dictionaries of them)."""
+    """The text columns of a file → whether their values repeat much (the writer made dictionaries of them)."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
-        if file.metadata.num_rows < LARGE:
-            return {}
         groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
         return {
             name: all(group.column(index).has_dictionary_page for group in groups)
@@ -119,16 +125,33 @@ def evaluate(frame: Any, expectations: Mapping[int, Mapping[str, Any]]) -> dict[
         asset = context.data_sources.add_pandas("rows").add_dataframe_asset("rows")
         batch = asset.add_batch_definition_whole_dataframe("rows").get_batch({"dataframe": frame})
         met: dict[int, bool] = {}
-        for number, expectation in expectations.items():
+        suites = _suites(gx, expectations)
+        while suites:
+            suite = suites.pop()
             try:
-                config = {"type": expectation["type"], "kwargs": dict(expectation["kwargs"])}
-                suite = gx.ExpectationSuite(name="suite", expectations=[config])
-                (result,) = batch.validate(suite, result_format="BOOLEAN_ONLY").results
-                if not _raised(result.exception_info):
-                    met[number] = bool(result.success)
-            except Exception:  # noqa: S112 - what GX raises may quote values; a missing number says enough
+                results = batch.validate(suite, result_format="BOOLEAN_ONLY").results
+            except Exception:  # what GX raises may quote values; a missing number says enough
+                if len(suite.expectations) > 1:
+                    suites += [gx.ExpectationSuite(name="suite", expectations=[one]) for one in suite.expectations]
                 continue
+            met |= {
+                result.expectation_config.meta["number"]: bool(result.success)
+                for result in results
+                if not _raised(result.exception_info)
+            }
         return met
+
+
+def _suites(gx: Any, expectations: Mapping[int, Mapping[str, Any]]) -> list[Any]:
+    """One suite of all expectations that GX knows with these arguments."""
+    known = []
+    for number, expectation in expectations.items():
+        config = {"type": expectation["type"], "kwargs": dict(expectation["kwargs"]), "meta": {"number": number}}
+        try:
+            known += gx.ExpectationSuite(name="suite", expectations=[config]).expectations
+        except Exception:  # noqa: S112 - misspelt or wrong arguments; its number will be missing
+            continue
+    return [gx.ExpectationSuite(name="suite", expectations=known)] if known else []
 
 
 def _raised(information: Any) -> bool:

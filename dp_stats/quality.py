@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from dp_stats.errors import CatalogueError, QualityError
-from dp_stats.gx import EQUALITY, Table, column_names, evaluate, load
+from dp_stats.gx import EQUALITY, Table, column_names, evaluate, is_large, load
 from dp_stats.settings import Settings
 
 GATE = "critical"
@@ -114,9 +114,13 @@ def check(tables: Mapping[str, Table], *, suite: Path, parameters: Parameters | 
     there = {name: set(column_names(table)) for name, table in tables.items()}
     expectations = [one for one in expectations if not one.if_present or set(one.columns) <= there[one.table]]
     met: dict[int, bool] = {}
-    # What needs the same columns is evaluated together, and only those columns are in memory.
-    in_order = sorted(expectations, key=lambda one: one.needs)
-    for (name, rows, equality, columns), group in groupby(in_order, key=lambda one: one.needs):
+    large = {name for name, table in tables.items() if is_large(table)}
+
+    def needs(one: Expectation) -> tuple[str, bool, bool, tuple[str, ...]]:
+        """What is loaded for it; of a large table only its columns are in memory."""
+        return one.needs if one.table in large else (one.table, True, False, ())
+
+    for (name, rows, equality, columns), group in groupby(sorted(expectations, key=needs), key=needs):
         wanted = {one.position: {"type": one.type, "kwargs": one.kwargs} for one in group}
         met |= evaluate(load(tables[name], columns, rows=rows, equality=equality), wanted)
     failed = [

@@ -1,0 +1,125 @@
+"""Rows lie only in private folders, whole or not at all, and are deleted; the key is drawn once."""
+
+from __future__ import annotations
+
+import os
+import stat
+from datetime import timedelta
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from dp_stats.errors import DpStatsError
+from dp_stats.secure.secret import KEY_BYTES, keyed_digest, load_key
+from dp_stats.secure.staging import purge_expired, remove, replaced, secure_folder, staging_folder
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_secure_folder_is_private_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        folder = staging_folder(tmp_path / "secure", release="cases", period="2021-W07", revision=2)
+    finally:
+        os.umask(before)
+    assert folder == tmp_path / "secure/staging/cases/2021-W07/r2"
+    assert [mode(path) for path in (folder, *folder.parents[:4])] == [0o700] * 5
+
+
+@pytest.mark.parametrize("open_to", [0o755, 0o750, 0o701])
+def test_a_folder_that_others_may_enter_is_refused(tmp_path: Path, open_to: int) -> None:
+    (tmp_path / "secure").mkdir()
+    (tmp_path / "secure").chmod(open_to)
+    with pytest.raises(DpStatsError, match="chmod 700"):
+        secure_folder(tmp_path / "secure")
+
+
+def test_a_link_or_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir(mode=0o700)
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "file").touch()
+    for name in ("link", "file"):
+        with pytest.raises(DpStatsError, match="real folder"):
+            secure_folder(tmp_path / name)
+
+
+@pytest.mark.parametrize("period", ["..", "a/b", ""])
+def test_an_edition_cannot_be_staged_outside_the_secure_store(tmp_path: Path, period: str) -> None:
+    with pytest.raises(DpStatsError, match="cannot name a folder"):
+        staging_folder(tmp_path / "secure", release="cases", period=period)
+
+
+def test_a_file_appears_whole_and_private_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "rows"
+
+    def fail() -> None:
+        with replaced(target) as temporary:
+            temporary.write_text("half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert list(tmp_path.iterdir()) == []
+    with replaced(target) as temporary:
+        temporary.write_text("whole")
+        assert not target.exists()
+    assert target.read_text() == "whole"
+    assert mode(target) == 0o600
+
+
+def test_removing_an_edition_leaves_the_others(tmp_path: Path) -> None:
+    one, other = (staging_folder(tmp_path / "secure", release="cases", period=p) for p in ("2021-W07", "2021-W08"))
+    (one / "snapshot.parquet").touch()
+    remove(one)
+    remove(one)
+    assert not one.parent.exists()
+    assert other.exists()
+
+
+def test_only_editions_left_untouched_for_long_are_purged(tmp_path: Path) -> None:
+    old, touched = (staging_folder(tmp_path / "secure", release="cases", period=p) for p in ("2021-W07", "2021-W08"))
+    for folder in (old, touched):
+        (folder / "snapshot.parquet").touch()
+        for path in (folder / "snapshot.parquet", folder):
+            os.utime(path, (0, 0))
+    os.utime(touched / "snapshot.parquet")
+    assert purge_expired(tmp_path / "secure", after=timedelta(days=2)) == (old,)
+    assert not old.exists()
+    assert touched.exists()
+    assert purge_expired(tmp_path / "nothing", after=timedelta(days=2)) == ()
+
+
+def test_the_key_is_random_private_and_stays(tmp_path: Path) -> None:
+    key = load_key(tmp_path / "secure")
+    assert len(key) == KEY_BYTES
+    assert load_key(tmp_path / "secure") == key
+    assert load_key(tmp_path / "another") != key
+    assert mode(tmp_path / "secure" / "key") == 0o600
+    assert [path.name for path in (tmp_path / "secure").iterdir()] == ["key"]
+
+
+def test_processes_that_start_together_agree_on_the_key(tmp_path: Path) -> None:
+    with get_context("spawn").Pool(4) as pool:
+        assert len(set(pool.map(load_key, [tmp_path / "secure"] * 8))) == 1
+
+
+def test_a_key_that_others_may_read_or_that_is_damaged_is_refused(tmp_path: Path) -> None:
+    load_key(tmp_path / "secure")
+    path = tmp_path / "secure" / "key"
+    path.chmod(0o644)
+    with pytest.raises(DpStatsError, match="chmod 600"):
+        load_key(tmp_path / "secure")
+    path.chmod(0o600)
+    path.write_bytes(b"short")
+    with pytest.raises(DpStatsError, match="damaged"):
+        load_key(tmp_path / "secure")
+
+
+def test_a_digest_cannot_be_made_without_the_key(tmp_path: Path) -> None:
+    rows = tmp_path / "rows"
+    rows.write_bytes(b"guessable")
+    assert keyed_digest(rows, b"1" * 32) != keyed_digest(rows, b"2" * 32)
+    assert keyed_digest(rows, b"1" * 32) == keyed_digest(rows, b"1" * 32)
