@@ -228,10 +228,18 @@ def digest_after(digests: Sequence[str], number: int) -> str:
 # Processes that are killed
 
 
-def life(url: str, witness: str, seed: int, year: int) -> None:
-    """Measure random editions of a series and of single releases for ever, noting what was drawn and returned."""
+def life(url: str, witness: str, seed: int, year: int, pulse: int) -> None:
+    """Measure random editions of a series and of single releases for ever, noting what was drawn and returned.
+
+    A byte goes to the pipe ``pulse`` before each call of the ledger.
+    """
     random = Random(seed)
     ledger = Ledger.open(url)
+
+    def call(method: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        os.write(pulse, b".")
+        return method(*arguments, **options)
+
     with open(witness, "a", buffering=1) as notes:
         while True:
             block, week = str(year + random.randint(0, 1)), random.randint(1, 12)
@@ -239,66 +247,67 @@ def life(url: str, witness: str, seed: int, year: int) -> None:
             series = name if name == "series" else None
             wanted = plan(f"{block}-W{week:02d}", blocks=[block], series=series, release=name)
             try:
-                made = reserve(ledger, wanted)
+                made = call(reserve, ledger, wanted)
                 if random.random() < 0.2 and made.state == "reserved":
-                    ledger.void(made, "changed my mind")
+                    call(ledger.void, made, "changed my mind")
                     continue
                 while series:
                     seen = len(ledger.register_entries(made))
-                    if ledger.register_entry(made, expected=seen, digest=f"rows of {week}"):
+                    if call(ledger.register_entry, made, expected=seen, digest=f"rows of {week}"):
                         break
-                ledger.spend(made)
+                call(ledger.spend, made)
                 notes.write(f"drew {made.edition}\n")
                 noise = os.urandom(8).hex()
-                notes.write(f"got {made.edition} {ledger.store(made, noise.encode()).decode()}\n")
-                ledger.published(made.edition, 1, "files")
+                notes.write(f"got {made.edition} {call(ledger.store, made, noise.encode()).decode()}\n")
+                call(ledger.published, made.edition, 1, "files")
             except (BudgetError, RegisterError):
                 pass  # nothing left, or another process registered the same edition meanwhile
             except LedgerError as error:
-                if "is void" not in str(error):
+                if "void" not in str(error):  # another process gave it back, or spent it before it could be given back
                     raise
 
 
-def storm(
-    url: str,
-    folder: Path,
-    *,
-    kills: int,
-    workers: int = 5,
-    seed: int = 1,
-    longest: float = 0.12,
-    rounds_per_check: int = 1,
-) -> Head:
-    """Kill ``kills`` processes at random instants and check after each round what must always hold.
+def storm(url: str, folder: Path, *, kills: int, workers: int = 5, seed: int = 1) -> Head:
+    """Kill ``kills`` processes at random instants of their work and check after each round what must always hold.
 
-    They are forked from this process, so call it from one without threads (see ``alone``).
+    A victim is left alone for a random number of calls, and then for a random part of the next one or two.
+    Victims are forked from this process, so call it from one without threads (see ``alone``).
     """
     with TemporaryDirectory() as scratch:
-        measured(new_ledger(Path(scratch)), plan())  # warm, so that the killed processes get to work at once
-    random, forked = Random(seed), multiprocessing.get_context("fork")
+        measured(new_ledger(Path(scratch)), plan())  # warm, so that victims get to work at once
+    random = Random(seed)
     witnesses = []
     ledger = Ledger.open(url)
     head = ledger.head()
     for number in range(0, kills, workers):
         batch = []
-        for worker in range(min(workers, kills - number)):
-            witness = folder / f"witness-{number + worker}"
-            witnesses.append(witness)
-            arguments = (url, str(witness), seed * 1_000_003 + number + worker, 2000 + number // (3 * workers))
-            batch.append(forked.Process(target=life, args=arguments))
-        for process in batch:
-            process.start()
-        for process in batch:
-            time.sleep(random.uniform(0, longest))
-            os.kill(process.pid, signal.SIGKILL)
+        for victim in range(number, min(number + workers, kills)):
+            witnesses.append(folder / f"witness-{victim}")
+            batch.append(_victim(url, str(witnesses[-1]), seed * 1_000_003 + victim, 2000 + number // (3 * workers)))
+        for process, pulse in batch:
+            for _ in range(random.randint(0, 12)):
+                assert os.read(pulse, 1), "a process failed before it was killed"
+            time.sleep(random.uniform(0, 0.02))
+            os.kill(process.pid or 0, signal.SIGKILL)
             process.join()
+            os.close(pulse)
             assert process.exitcode == -signal.SIGKILL, "a process failed before it was killed"
         for state in ledger.blocks():
             assert state.spent + state.reserved <= state.cap, "spending is above the cap"
-        if number // workers % rounds_per_check == 0:
-            head = ledger.verify(head).head
+        head = ledger.verify(head).head
     check_witnesses(ledger, witnesses)
-    return ledger.verify(head).head
+    return head
+
+
+def _victim(url: str, witness: str, seed: int, year: int) -> tuple[Any, int]:
+    """A process that lives ``life``, and the pipe on which its calls can be counted."""
+    pulse, write = os.pipe()
+    process = multiprocessing.get_context("fork").Process(
+        target=life, args=(url, witness, seed, year, write), daemon=True
+    )
+    process.start()
+    os.close(write)
+    return process, pulse
 
 
 def check_witnesses(ledger: Ledger, witnesses: Sequence[Path]) -> None:
