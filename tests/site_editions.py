@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+
 from dp_stats.catalogue.periods import Period, parse_period, period_of
 from dp_stats.publish import files
 from dp_stats.publish.edition import (
@@ -47,7 +48,12 @@ def area_dimension(limit: int | None = None) -> DimensionFacts:
     with CODES.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))[:limit]
     levels = []
-    chain = [("area", "code", "name"), ("region", "region", "region_name"), ("nation", "nation", "nation_name"), ("uk", "uk", "uk_name")]
+    chain = [
+        ("area", "code", "name"),
+        ("region", "region", "region_name"),
+        ("nation", "nation", "nation_name"),
+        ("uk", "uk", "uk_name"),
+    ]
     for index, (name, code, label) in enumerate(chain):
         groups: dict[str, dict[str, Any]] = {}
         for row in rows:
@@ -81,17 +87,20 @@ def date_dimension(period: Period) -> DimensionFacts:
     """The days of a period and the period as a whole."""
     days = period.days
     leaf = LevelFacts(
-        name="day", title="Day", codes=tuple(d.isoformat() for d in days), names=tuple(f"{d:%d %B %Y}" for d in days),
+        name="day",
+        title="Day",
+        codes=tuple(d.isoformat() for d in days),
+        names=tuple(f"{d:%d %B %Y}" for d in days),
         parents=(period.label,) * len(days),
-    )  # fmt: skip
+    )
     top = LevelFacts(name=period.kind, title=period.kind.title(), codes=(period.label,), names=(period.text,))
     return DimensionFacts(name="date", title="Date", kind="date", role="date", levels=(leaf, top))
 
 
 def age_dimension() -> DimensionFacts:
     """Ten-year age bands and everyone."""
-    codes = tuple(f"{a}-{a + 9}" for a in range(0, 90, 10)) + ("90+",)
-    names = tuple(f"{a} to {a + 9}" for a in range(0, 90, 10)) + ("90 and over",)
+    codes = (*(f"{a}-{a + 9}" for a in range(0, 90, 10)), "90+")
+    names = (*(f"{a} to {a + 9}" for a in range(0, 90, 10)), "90 and over")
     leaf = LevelFacts(name="age", title="Age", codes=codes, names=names, parents=("all",) * 10)
     top = LevelFacts(name="all", title="All ages", codes=("all",), names=("all ages",))
     return DimensionFacts(name="age", title="Age", kind="code", role="stratum", levels=(leaf, top))
@@ -101,17 +110,28 @@ def guarantee(period: Period, tables: int = 3) -> GuaranteeFacts:
     """A guarantee as a plan of pure ε = 1 would give it."""
     measured = tuple(
         MeasuredFacts(
-            id=f"cases@{i}", statistic="cases", role="statistic", levels={}, cells=1000 * (i + 1), mechanism="discrete_laplace",
-            scale=2.2, standard_deviation=3.11, l1=1, l2_squared=1, rho=Fraction(1, 10), epsilon=Fraction(9, 20), unit=Fraction(1),
+            id=f"cases@{i}",
+            statistic="cases",
+            role="statistic",
+            levels={},
+            cells=1000 * (i + 1),
+            mechanism="discrete_laplace",
+            scale=2.2,
+            standard_deviation=3.11,
+            l1=1,
+            l2_squared=1,
+            rho=Fraction(1, 10),
+            epsilon=Fraction(9, 20),
+            unit=Fraction(1),
         )
         for i in range(tables)
-    )  # fmt: skip
+    )
     return GuaranteeFacts(
         unit="person",
-        unit_description="Everything that one person has in the dataset in any one year. At most 1 row of one person counts in that time.",
+        unit_description="Everything that one person has in the dataset in any one year. At most 1 row of one person counts.",
         per="year",
         blocks=tuple(dict.fromkeys((str(period.start.year), str(period.end.year)))),
-        neighbouring="Two datasets are neighbours if one is the other with all rows of one person in any one year added or removed.",
+        neighbouring="Two datasets are neighbours if one is the other without all rows of one person in one year.",
         rho=Fraction(1, 2),
         epsilon=1.0,
         delta=Fraction(1, 1_000_000),
@@ -134,29 +154,80 @@ def guarantee(period: Period, tables: int = 3) -> GuaranteeFacts:
 def wave(start: date, days: int, rng: np.random.Generator) -> np.ndarray:
     """Two waves of an epidemic: how many people per 100,000 and day; shape ``(days,)``."""
     at = np.array([(start + timedelta(days=i)).toordinal() for i in range(days)]) - date(2020, 8, 31).toordinal()
-    return 6 + 25 * np.exp(-(((at - 65) / 22) ** 2)) + 80 * np.exp(-(((at - 128) / 24) ** 2)) + 55 * np.exp(-(((at - 322) / 20) ** 2))
+    return (
+        6
+        + 25 * np.exp(-(((at - 65) / 22) ** 2))
+        + 80 * np.exp(-(((at - 128) / 24) ** 2))
+        + 55 * np.exp(-(((at - 322) / 20) ** 2))
+    )
 
 
-def covid_edition(period: Period, *, revision: RevisionFacts | None = None, limit: int | None = None, release: str = "covid-cases-by-area") -> Edition:
+def covid_edition(
+    period: Period,
+    *,
+    revision: RevisionFacts | None = None,
+    limit: int | None = None,
+    release: str = "covid-cases-by-area",
+) -> Edition:
     """The facts of one weekly edition of cases by area, day and age."""
     published = datetime.combine(period.end + timedelta(days=10), datetime.min.time(), UTC).replace(hour=9, minute=30)
     all_time, whole = {"date": period.kind}, {"age": "all"}
     tables = (
-        TableFacts(id="uk", title="Cases in the United Kingdom", levels={"area": "uk", **all_time, **whole}, statistics=("cases", "rate")),
-        TableFacts(id="uk-day", title="Cases in the United Kingdom by day", levels={"area": "uk", "date": "day", **whole}, statistics=("cases",)),
-        TableFacts(id="uk-age", title="Cases in the United Kingdom by age", levels={"area": "uk", **all_time, "age": "age"}, statistics=("cases",)),
-        TableFacts(id="nation", title="Cases by nation", levels={"area": "nation", **all_time, **whole}, statistics=("cases", "rate")),
-        TableFacts(id="region", title="Cases by region", levels={"area": "region", **all_time, **whole}, statistics=("cases", "rate")),
-        TableFacts(id="area", title="Cases by local authority", levels={"area": "area", **all_time, **whole}, statistics=("cases", "rate")),
-        TableFacts(id="area-day", title="Cases by local authority and day", levels={"area": "area", "date": "day", **whole}, statistics=("cases",)),
-        TableFacts(id="area-age", title="Cases by local authority and age", levels={"area": "area", **all_time, "age": "age"}, statistics=("cases",)),
-    )  # fmt: skip
+        TableFacts(
+            id="uk",
+            title="Cases in the United Kingdom",
+            levels={"area": "uk", **all_time, **whole},
+            statistics=("cases", "rate"),
+        ),
+        TableFacts(
+            id="uk-day",
+            title="Cases in the United Kingdom by day",
+            levels={"area": "uk", "date": "day", **whole},
+            statistics=("cases",),
+        ),
+        TableFacts(
+            id="uk-age",
+            title="Cases in the United Kingdom by age",
+            levels={"area": "uk", **all_time, "age": "age"},
+            statistics=("cases",),
+        ),
+        TableFacts(
+            id="nation",
+            title="Cases by nation",
+            levels={"area": "nation", **all_time, **whole},
+            statistics=("cases", "rate"),
+        ),
+        TableFacts(
+            id="region",
+            title="Cases by region",
+            levels={"area": "region", **all_time, **whole},
+            statistics=("cases", "rate"),
+        ),
+        TableFacts(
+            id="area",
+            title="Cases by local authority",
+            levels={"area": "area", **all_time, **whole},
+            statistics=("cases", "rate"),
+        ),
+        TableFacts(
+            id="area-day",
+            title="Cases by local authority and day",
+            levels={"area": "area", "date": "day", **whole},
+            statistics=("cases",),
+        ),
+        TableFacts(
+            id="area-age",
+            title="Cases by local authority and age",
+            levels={"area": "area", **all_time, "age": "age"},
+            statistics=("cases",),
+        ),
+    )
     return Edition(
         release=ReleaseFacts(
             id=release,
             title="Confirmed COVID-19 cases by area",
             summary="How many people tested positive for COVID-19, by local authority, day and age, every week.",
-            public_benefit="Lets councils, schools and residents see how infections change near them without anyone being identifiable.",
+            public_benefit="Lets councils, schools and residents see how infections change near them.",
             known_issues=("Tests are dated by specimen; the last days of a week may grow.",),
             subtheme="Infectious disease",
             keywords=("COVID-19", "cases", "local authorities"),
@@ -181,23 +252,37 @@ def covid_edition(period: Period, *, revision: RevisionFacts | None = None, limi
         guarantee=guarantee(period),
         budget=tuple(
             BudgetFacts(
-                block=str(year), cap=Fraction(2), spent=Fraction(1, 2), remaining=Fraction(3, 2),
-                epsilon_cap=12.0, epsilon_spent=1.0, delta=Fraction(1, 10**6),
+                block=str(year),
+                cap=Fraction(2),
+                spent=Fraction(1, 2),
+                remaining=Fraction(3, 2),
+                epsilon_cap=12.0,
+                epsilon_spent=1.0,
+                delta=Fraction(1, 10**6),
             )
             for year in dict.fromkeys((period.start.year, period.end.year))
         ),
-        quality=QualityFacts(expected=(ExpectedFacts(table="area", statistic="cases", cells=381, margin_95=12.0, worst=13.0),)),
+        quality=QualityFacts(
+            expected=(ExpectedFacts(table="area", statistic="cases", cells=381, margin_95=12.0, worst=13.0),)
+        ),
         dimensions=(area_dimension(limit), date_dimension(period), age_dimension()),
         statistics=(
-            StatisticFacts(id="cases", title="Confirmed cases", unit="people", kind="count", description="Number of records."),
             StatisticFacts(
-                id="rate", title="Rate", unit="per 100,000 people", kind="rate", derived=True, integer=False,
+                id="cases", title="Confirmed cases", unit="people", kind="count", description="Number of records."
+            ),
+            StatisticFacts(
+                id="rate",
+                title="Rate",
+                unit="per 100,000 people",
+                kind="rate",
+                derived=True,
+                integer=False,
                 description="Confirmed cases per 100,000 people living there.",
             ),
         ),
         tables=tables,
         provenance=ProvenanceFacts(plan_hash="0" * 64, series_hash="1" * 64),
-    )  # fmt: skip
+    )
 
 
 def write(edition: Edition, public: Path, numbers: dict[str, dict[str, dict[str, np.ndarray]]]) -> Edition:
@@ -212,11 +297,18 @@ def write(edition: Edition, public: Path, numbers: dict[str, dict[str, dict[str,
         contents |= made
         kinds = {".csv": ("CSV", "text/csv"), ".parquet": ("Parquet", "application/vnd.apache.parquet")}
         facts = tuple(
-            FileFacts(path=p, title=f"{table.title} ({kinds[Path(p).suffix][0]})", media_type=kinds[Path(p).suffix][1],
-                      bytes=len(c), sha256=files.sha256(c))
+            FileFacts(
+                path=p,
+                title=f"{table.title} ({kinds[Path(p).suffix][0]})",
+                media_type=kinds[Path(p).suffix][1],
+                bytes=len(c),
+                sha256=files.sha256(c),
+            )
             for p, c in made.items()
-        )  # fmt: skip
-        tables.append(table.model_copy(update={"columns": columns_of(edition, table), "rows": len(rows), "files": facts}))
+        )
+        tables.append(
+            table.model_copy(update={"columns": columns_of(edition, table), "rows": len(rows), "files": facts})
+        )
     edition = edition.model_copy(update={"tables": tuple(tables)})
     contents["edition.json"] = edition.to_json().encode()
     folder = public / edition.path
@@ -247,7 +339,11 @@ def _rows(edition: Edition, table: TableFacts, numbers: dict[str, dict[str, np.n
             data[f"{dimension.name}_code"] = repeat(level.codes, index[dimension.name])
             data[dimension.name] = repeat(level.names, index[dimension.name])
     time = edition.date
-    days, labels = dates_of(edition, time, time.level(table.levels[time.name])) if time else ((edition.period.start,), (edition.period.label,))
+    days, labels = (
+        dates_of(edition, time, time.level(table.levels[time.name]))
+        if time
+        else ((edition.period.start,), (edition.period.label,))
+    )
     at = index[time.name] if time else zeros
     data["date"], data["period"] = repeat(days, at), repeat(labels, at)
     whole = all(edition.statistic(s).integer for s in table.statistics)
@@ -264,7 +360,11 @@ def _rows(edition: Edition, table: TableFacts, numbers: dict[str, dict[str, np.n
     data["status"] = pa.array(marks.astype(str).tolist(), pa.string())
     data["value_unrounded"] = pa.array(value.astype(float))
     count = metrics * cells
-    data |= {"release": [edition.release.id] * count, "edition": [edition.id] * count, "revision": [edition.revision.number] * count}
+    data |= {
+        "release": [edition.release.id] * count,
+        "edition": [edition.id] * count,
+        "revision": [edition.revision.number] * count,
+    }
     return pa.table({c.name: data[c.name] for c in columns_of(edition, table)})
 
 
@@ -296,7 +396,12 @@ def covid_numbers(edition: Edition, *, seed: int = 7) -> dict[str, dict[str, dic
         if table.levels["age"] == "all":
             values = values.sum(axis=2, keepdims=True)
         members = np.bincount(group, minlength=count)[:, None, None]
-        width = np.sqrt(members) * 4.1 * (2.0 if table.levels["date"] != "day" else 1.0) * (1.4 if table.levels["age"] == "all" else 1.0)
+        width = (
+            np.sqrt(members)
+            * 4.1
+            * (2.0 if table.levels["date"] != "day" else 1.0)
+            * (1.4 if table.levels["age"] == "all" else 1.0)
+        )
         width = np.broadcast_to(np.maximum(2, np.round(width)), values.shape)
         cases = {"value": values, "lower": np.maximum(values - width, 0), "upper": values + width}
         made[table.id] = {"cases": cases}
@@ -306,7 +411,14 @@ def covid_numbers(edition: Edition, *, seed: int = 7) -> dict[str, dict[str, dic
     return made
 
 
-def year_of_weeks(public: Path, *, weeks: int = 52, limit: int | None = None, revise: bool = True, release: str = "covid-cases-by-area") -> list[Edition]:
+def year_of_weeks(
+    public: Path,
+    *,
+    weeks: int = 52,
+    limit: int | None = None,
+    revise: bool = True,
+    release: str = "covid-cases-by-area",
+) -> list[Edition]:
     """Weekly editions from 31 August 2020; one is revised, and the newest is provisional."""
     made = []
     for week in range(weeks):
@@ -315,7 +427,13 @@ def year_of_weeks(public: Path, *, weeks: int = 52, limit: int | None = None, re
         edition = covid_edition(period, limit=limit, revision=facts, release=release)
         made.append(write(edition, public, covid_numbers(edition)))
         if revise and week == weeks - 3:
-            again = RevisionFacts(number=2, kind="unscheduled", reason="One laboratory's late results were added.", supersedes=1, remeasured=True)
+            again = RevisionFacts(
+                number=2,
+                kind="unscheduled",
+                reason="One laboratory's late results were added.",
+                supersedes=1,
+                remeasured=True,
+            )
             corrected = covid_edition(period, limit=limit, revision=again, release=release)
             made.append(write(corrected, public, covid_numbers(corrected)))
         refresh_status(public, release, period.label)
@@ -328,27 +446,59 @@ def single_edition(public: Path) -> Edition:
     period = parse_period("2020")
     base = covid_edition(period)
     tables = (
-        TableFacts(id="total", title="Days in hospital", levels={"date": "year", "age": "all"}, statistics=("days", "mean")),
-        TableFacts(id="by-age", title="Days in hospital by age", levels={"date": "year", "age": "age"}, statistics=("days", "mean")),
-    )  # fmt: skip
+        TableFacts(
+            id="total", title="Days in hospital", levels={"date": "year", "age": "all"}, statistics=("days", "mean")
+        ),
+        TableFacts(
+            id="by-age",
+            title="Days in hospital by age",
+            levels={"date": "year", "age": "age"},
+            statistics=("days", "mean"),
+        ),
+    )
     top = LevelFacts(name="year", title="Year", codes=("2020",), names=("2020",))
     edition = base.model_copy(
         update={
             "release": base.release.model_copy(
                 update={
-                    "id": "hospital-days", "title": "Days spent in hospital", "summary": "How many days people spent in hospital, by age.",
-                    "headline": "total", "period_kind": "year", "schedule": None, "known_issues": (), "public_benefit": "Helps to plan beds.",
-                    "subtheme": "Hospitals", "keywords": ("hospital",),
+                    "id": "hospital-days",
+                    "title": "Days spent in hospital",
+                    "summary": "How many days people spent in hospital, by age.",
+                    "headline": "total",
+                    "period_kind": "year",
+                    "schedule": None,
+                    "known_issues": (),
+                    "public_benefit": "Helps to plan beds.",
+                    "subtheme": "Hospitals",
+                    "keywords": ("hospital",),
                 }
             ),
-            "dimensions": (DimensionFacts(name="date", title="Date", kind="date", role="date", levels=(top,)), age_dimension()),
+            "dimensions": (
+                DimensionFacts(name="date", title="Date", kind="date", role="date", levels=(top,)),
+                age_dimension(),
+            ),
             "statistics": (
-                StatisticFacts(id="days", title="Days in hospital", unit="days", kind="sum", integer=False, description="Sum of the numbers."),
-                StatisticFacts(id="mean", title="Mean stay", unit="days", kind="mean", derived=True, integer=False, description="Days divided by stays."),
+                StatisticFacts(
+                    id="days",
+                    title="Days in hospital",
+                    unit="days",
+                    kind="sum",
+                    integer=False,
+                    description="Sum of the numbers.",
+                ),
+                StatisticFacts(
+                    id="mean",
+                    title="Mean stay",
+                    unit="days",
+                    kind="mean",
+                    derived=True,
+                    integer=False,
+                    description="Days divided by stays.",
+                ),
             ),
             "tables": tables,
         }
-    )  # fmt: skip
+    )
     value = np.array([2100.5, 900.25, 1500.0, 2600.5, 3300.75, 5200.5, 8100.0, 12050.5, 9900.25, 3000.5])
     numbers: dict[str, dict[str, dict[str, np.ndarray]]] = {}
     for id, values in (("total", value.sum(keepdims=True)), ("by-age", value)):

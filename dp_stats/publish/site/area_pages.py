@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from markupsafe import Markup
 
 from dp_stats.publish.site import findings, linked, numbers, parts, svg
 from dp_stats.publish.site.drawings import band_words, sentence, unit_words
-from dp_stats.publish.site.frame import Cell, Row, Rows, Site
+from dp_stats.publish.site.frame import Cell, Row, Rows, Site, trusted
 from dp_stats.publish.site.numbers import Change
 from dp_stats.publish.site.outline import Outline
 from dp_stats.publish.site.reading import Panel, ReleaseView, areas_of
@@ -95,10 +94,15 @@ def _larger(view: ReleaseView, story: Outline, panel: Panel) -> list[list[Group]
     maps = []
     for depth, level in enumerate(place.levels[1:], start=1):
         table = next(
-            (t for t in edition.tables if t.levels[place.name] == level.name and statistic.id in t.statistics
-             and all(t.levels[n] == lvl for n, lvl in others.items())),
+            (
+                t
+                for t in edition.tables
+                if t.levels[place.name] == level.name
+                and statistic.id in t.statistics
+                and all(t.levels[n] == lvl for n, lvl in others.items())
+            ),
             None,
-        )  # fmt: skip
+        )
         own = view.panel(table.id, upto=view.latest) if table else None
         chains.append({g.code: g for g in own.by_area(statistic.id)} if own else {})
         maps.append(dict(zip(place.levels[depth - 1].codes, place.levels[depth - 1].parents, strict=False)))
@@ -114,9 +118,17 @@ def _larger(view: ReleaseView, story: Outline, panel: Panel) -> list[list[Group]
 
 
 def _page(
-    site: Site, view: ReleaseView, story: Outline, panel: Panel, index: int, *,
-    size: int, near: list[tuple[str, str]], larger: list[Group], tiles: Layout | None,
-) -> None:  # fmt: skip
+    site: Site,
+    view: ReleaseView,
+    story: Outline,
+    panel: Panel,
+    index: int,
+    *,
+    size: int,
+    near: list[tuple[str, str]],
+    larger: list[Group],
+    tiles: Layout | None,
+) -> None:
     texts, latest, metric = site.texts, view.latest, story.metric
     edition = latest.edition
     code, name = panel.areas.codes[index], panel.areas.names[index]
@@ -128,33 +140,59 @@ def _page(
     lead = finding
     if len(series) > 1 and last.known and series.figure(-2).known:
         lead = findings.of_change(
-            texts, Change(series.figure(-2), last), what=what, before=series.labels[-2], after=series.labels[-1], decimals=decimals
+            texts,
+            Change(series.figure(-2), last),
+            what=what,
+            before=series.labels[-2],
+            after=series.labels[-1],
+            decimals=decimals,
         )
-    cards = [parts.figure_card(texts, f"{metric.title}, {parts.label_of(edition)}", last, decimals=decimals, unit=parts.unit_text(metric))]
+    cards = [
+        parts.figure_card(
+            texts, f"{metric.title}, {parts.label_of(edition)}", last, decimals=decimals, unit=parts.unit_text(metric)
+        )
+    ]
     if story.rate and story.rate.id in panel.table.statistics:
         rate = panel.figure(story.rate.id, area=index)
         cards.append(
-            parts.figure_card(texts, story.rate.title, rate, decimals=max(1, numbers.decimals_for([rate])), unit=parts.unit_text(story.rate))
+            parts.figure_card(
+                texts,
+                story.rate.title,
+                rate,
+                decimals=max(1, numbers.decimals_for([rate])),
+                unit=parts.unit_text(story.rate),
+            )
         )
     if len(series) > 1 and last.known and series.figure(-2).known:
-        cards.append(parts.change_card(texts, texts("release.since"), Change(series.figure(-2), last), decimals=decimals))
+        cards.append(
+            parts.change_card(texts, texts("release.since"), Change(series.figure(-2), last), decimals=decimals)
+        )
     typical = numbers.typical_margin(series.figures[-12:])
     margin = numbers.number(numbers.rounded(typical), decimals=0 if typical >= 10 else decimals)
     population = panel.areas.population[index] if panel.areas.population else None
     place = edition.geography
     parent = panel.areas.parents[index] if panel.areas.parents else ""
-    parents = dict(zip(place.levels[1].codes, place.levels[1].names, strict=True)) if place and len(place.levels) > 1 else {}
+    parents = (
+        dict(zip(place.levels[1].codes, place.levels[1].names, strict=True)) if place and len(place.levels) > 1 else {}
+    )
     facts = [(texts("area.part_of"), parents[parent])] if parent in parents and len(parents) > 1 else []
     facts.append((texts("area.code"), code))
     if population:
         facts.append((texts("area.people"), numbers.number(population)))
     head = [
-        Cell(texts("area.when")), Cell(texts("release.value"), n=True), Cell(texts("release.interval"), n=True), Cell(texts("release.note")),
-    ]  # fmt: skip
+        Cell(texts("area.when")),
+        Cell(texts("release.value"), n=True),
+        Cell(texts("release.interval"), n=True),
+        Cell(texts("release.note")),
+    ]
     rows = [
         Row(
             label[:1].upper() + label[1:],
-            (Cell(numbers.number(f.value, decimals=decimals), n=True), Cell(texts.between(f, decimals=decimals), n=True), parts.note_cell(texts, f)),
+            (
+                Cell(numbers.number(f.value, decimals=decimals), n=True),
+                Cell(texts.between(f, decimals=decimals), n=True),
+                parts.note_cell(texts, f),
+            ),
         )
         for label, f in list(zip(series.labels, series.figures, strict=True))[::-1][:120]
     ]
@@ -163,30 +201,47 @@ def _page(
         "area.html",
         page,
         linked=linked.part(
-            site, edition, name=f"{edition.release.title}: {name}", description=finding, page=page, place=name, download=f"{view.id}/areas/{code}.csv"
+            site,
+            edition,
+            name=f"{edition.release.title}: {name}",
+            description=finding,
+            page=page,
+            place=name,
+            download=f"{view.id}/areas/{code}.csv",
         ),
         name=name,
         release=edition.release.title,
         finding=lead,
-        trail=[(texts("site.home"), "../../index.html"), (edition.release.title, "../index.html"), (texts("release.areas"), "index.html")],
+        trail=[
+            (texts("site.home"), "../../index.html"),
+            (edition.release.title, "../index.html"),
+            (texts("release.areas"), "index.html"),
+        ],
         facts=facts,
         cards=cards,
         noise=texts("area.noise", margin=margin),
         chart={
             "title": what,
-            "sub": sentence(texts("area.series_sub", unit=unit_words(texts, edition, panel, metric), band=band_words(texts, series))),
-            "svg": Markup(svg.line("series", series, texts, title=what, description=finding, zero=story.zero)),
+            "sub": sentence(
+                texts("area.series_sub", unit=unit_words(texts, edition, panel, metric), band=band_words(texts, series))
+            ),
+            "svg": trusted(svg.line("series", series, texts, title=what, description=finding, zero=story.zero)),
             "finding": finding,
         },
         days=_days(site, view, story, code),
         groups=_groups(site, view, story, code, name),
         compared=_compared(site, story, larger, panel, parts.label_of(edition)),
-        table=Rows(texts("area.table_caption", what=metric.title, area=name), head, rows, parts.marks_line(texts, series.figures)),
+        table=Rows(
+            texts("area.table_caption", what=metric.title, area=name),
+            head,
+            rows,
+            parts.marks_line(texts, series.figures),
+        ),
         all=texts("area.table", area=name),
         csv={"href": f"{code}.csv", "text": texts("area.download", area=name, size=numbers.file_size(size))},
         near=[{"href": f"{c}.html", "name": n} for c, n in near],
-        locator=Markup(svg.locator(tiles, code)) if tiles else "",
-    )  # fmt: skip
+        locator=trusted(svg.locator(tiles, code)) if tiles else "",
+    )
 
 
 def _days(site: Site, view: ReleaseView, story: Outline, code: str) -> dict[str, object] | None:
@@ -201,7 +256,7 @@ def _days(site: Site, view: ReleaseView, story: Outline, code: str) -> dict[str,
     return {
         "title": title,
         "sub": texts("area.days_sub", count=len(series), band=band_words(texts, series)),
-        "svg": Markup(svg.line("days", series, texts, title=title, description=finding, zero=story.zero)),
+        "svg": trusted(svg.line("days", series, texts, title=title, description=finding, zero=story.zero)),
         "finding": finding,
     }
 
@@ -213,12 +268,20 @@ def _groups(site: Site, view: ReleaseView, story: Outline, code: str, name: str)
         return None
     texts = site.texts
     groups = panel.by_group(story.metric.id, area=panel.area_index[code])[:40]
-    title = texts("area.groups", group=f"{story.metric.title} {parts.lower_first(texts('release.by_group', group=parts.lower_first(panel.groups.title)))}", area=name)
+    title = texts(
+        "area.groups",
+        group=f"{story.metric.title} {parts.lower_first(texts('release.by_group', group=parts.lower_first(panel.groups.title)))}",
+        area=name,
+    )
     finding = findings.of_groups(texts, groups, what=title, when=panel.labels[-1])
     return {
         "title": title,
-        "sub": texts("area.groups_sub", period=parts.label_of(view.latest.edition), bars=texts("chart.bars_weak" if any(g.figure.weak for g in groups) else "chart.bars")),
-        "svg": Markup(svg.dots("groups", groups, title=title, description=finding, zero=story.zero)),
+        "sub": texts(
+            "area.groups_sub",
+            period=parts.label_of(view.latest.edition),
+            bars=texts("chart.bars_weak" if any(g.figure.weak for g in groups) else "chart.bars"),
+        ),
+        "svg": trusted(svg.dots("groups", groups, title=title, description=finding, zero=story.zero)),
         "finding": finding,
     }
 
@@ -235,6 +298,6 @@ def _compared(site: Site, story: Outline, larger: list[Group], panel: Panel, per
     return {
         "title": title,
         "sub": texts("area.compared_sub", what=what, period=period, bars=texts("chart.bars")),
-        "svg": Markup(svg.dots("compared", larger, title=title, description=finding, zero=story.zero)),
+        "svg": trusted(svg.dots("compared", larger, title=title, description=finding, zero=story.zero)),
         "finding": finding,
     }

@@ -10,7 +10,7 @@ from pathlib import Path
 from dp_stats.publish import files
 from dp_stats.publish.latest import folder_lock
 from dp_stats.publish.revisions import STATUS
-from dp_stats.publish.site import parts, release_pages, site_pages
+from dp_stats.publish.site import edition_pages, maps, parts, release_pages, site_pages
 from dp_stats.publish.site.area_pages import area_pages
 from dp_stats.publish.site.charts import Studio
 from dp_stats.publish.site.frame import Site, environment
@@ -93,7 +93,9 @@ def _sources(reports: Path) -> list[bytes]:
 def _release(site: Site, view: ReleaseView, tools: str, next_due: str, say: Callable[[str], None]) -> str:
     """Build the pages of one release; a digest of its sources."""
     facts = {
-        r.edition.path: digest((r.folder / files.CHECKSUMS).read_bytes(), (site.public / r.edition.id / STATUS).read_bytes(), r.status)
+        r.edition.path: digest(
+            (r.folder / files.CHECKSUMS).read_bytes(), (site.public / r.edition.id / STATUS).read_bytes(), r.status
+        )
         for r in view.revisions
     }
     whole = digest(tools, next_due, *sorted(facts.items()))
@@ -101,7 +103,7 @@ def _release(site: Site, view: ReleaseView, tools: str, next_due: str, say: Call
     area_job, tiles_needed = f"{view.id}/areas", story.areas is not None
     tiles = None
     if tiles_needed and story.areas is not None:
-        tiles = parts.layout_of(site, view.latest.edition, story.areas)
+        tiles = maps.layout_of(site, view.latest.edition, story.areas)
     if site.writer.due(view.id, whole):
         say(f"{view.id}: release and charts")
         release_pages.release_page(site, view, story, tiles, Studio(site.reports, site.texts), next_due)
@@ -118,7 +120,7 @@ def _release(site: Site, view: ReleaseView, tools: str, next_due: str, say: Call
         same = [facts[r.edition.path] for r in view.revisions if r.edition.id == revision.edition.id]
         key = digest(tools, facts[path], *same, *(f"{p}{facts[p]}" for p in around), story)
         if site.writer.due(path, key):
-            release_pages.edition_page(site, view, story, tiles, revision)
+            edition_pages.edition_page(site, view, story, tiles, revision)
     return whole
 
 

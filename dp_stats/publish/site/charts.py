@@ -6,13 +6,10 @@ says otherwise, and names its source. Equal input gives equal bytes.
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
-from html import escape
 from pathlib import Path
 from textwrap import wrap
 
@@ -27,9 +24,9 @@ from matplotlib import style as mstyle
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter
-from PIL import Image
 
 from dp_stats.publish.site import numbers
+from dp_stats.publish.site.export import to_png, to_svg
 from dp_stats.publish.site.series import Group, Series
 from dp_stats.publish.site.texts import Texts
 
@@ -68,14 +65,17 @@ class Studio:
 
     def style(self) -> AbstractContextManager[None]:
         """afcharts' style with ours on top."""
-        context: AbstractContextManager[None] = mstyle.context(["afcharts.afcharts", str(self.reports / "chart.mplstyle")])
+        context: AbstractContextManager[None] = mstyle.context(
+            ["afcharts.afcharts", str(self.reports / "chart.mplstyle")]
+        )
         return context
 
     def finish(self, draw: Callable[[bool], Canvas], words: Words) -> Chart:
         """Render one drawing for desktop, phone and reuse."""
         with self.style():
             wide, narrow = draw(False), draw(True)
-            return Chart(to_svg(wide, words), to_svg(narrow, words), to_png(wide), words)
+            svgs = [to_svg(canvas, title=words.title, description=words.alt) for canvas in (wide, narrow)]
+            return Chart(svgs[0], svgs[1], to_png(wide), words)
 
     def headline(self, series: Series, words: Words, *, zero: bool = True) -> Chart:
         """One series along time with its interval, its peak and its latest value labelled."""
@@ -99,14 +99,19 @@ class Studio:
             canvas, panels = _sheet_of(words, narrow, rows, columns, height=rows * (1.25 if narrow else 1.32) + 1.35)
             middle = np.nanmedian([s.value for s in many], axis=0)
             for axes, series in zip(panels, many, strict=False):
-                axes.plot(series.dates, middle, color="#aab6c1", linewidth=0.9, zorder=1)
+                axes.plot(series.days, middle, color="#aab6c1", linewidth=0.9, zorder=1)
                 _line(axes, series, colour=NAVY, width=1.6)
                 _value_axis(axes, many, zero=zero, about=2, cover=False)
                 name = _cut(series.name, 26)
                 axes.set_title(name, loc="left", fontsize=8.5 if narrow else 9.5, color=INK, fontweight="bold", pad=5)
-                axes.set_xticks([series.dates[0], series.dates[-1]])
+                axes.set_xticks(list(mdates.date2num([series.dates[0], series.dates[-1]])))
                 ends = [self.texts.month(series.dates[i]) for i in (0, -1)]
-                axes.set_xticklabels(ends if ends[0] != ends[1] else [self.texts.day(series.dates[i], year=False, short=True) for i in (0, -1)], fontsize=8)
+                axes.set_xticklabels(
+                    ends
+                    if ends[0] != ends[1]
+                    else [self.texts.day(series.dates[i], year=False, short=True) for i in (0, -1)],
+                    fontsize=8,
+                )
                 labels = axes.get_xticklabels()
                 if len(labels) == 2:
                     labels[0].set_horizontalalignment("left")
@@ -130,7 +135,12 @@ class Studio:
             room = min(longest, 26 if narrow else 34) * 0.075 + 0.15
             extra = 0.2 if average is not None else 0.0
             canvas, axes = _sheet(
-                words, narrow, height=len(groups) * step + 1.3 + extra, left=room / (NARROW if narrow else WIDE), right=0.965, drop=extra
+                words,
+                narrow,
+                height=len(groups) * step + 1.3 + extra,
+                left=room / (NARROW if narrow else WIDE),
+                right=0.965,
+                drop=extra,
             )
             at = np.arange(len(groups))[::-1]
             value = np.array([g.figure.value for g in groups])
@@ -139,10 +149,17 @@ class Studio:
             if average is not None and average.figure.known:
                 axes.axvline(average.figure.value, color=ORANGE, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
                 axes.annotate(
-                    average.name, (average.figure.value, 1), xycoords=("data", "axes fraction"), xytext=(0, 3),
-                    textcoords="offset points", fontsize=9, color="#8a3a10", va="bottom", ha="right",
+                    average.name,
+                    (average.figure.value, 1),
+                    xycoords=("data", "axes fraction"),
+                    xytext=(0, 3),
+                    textcoords="offset points",
+                    fontsize=9,
+                    color="#8a3a10",
+                    va="bottom",
+                    ha="right",
                     annotation_clip=False,
-                )  # fmt: skip
+                )
             axes.hlines(at, low, high, color=NAVY, linewidth=2.2, alpha=0.45, zorder=2)
             solid = np.array([not g.figure.weak for g in groups])
             axes.plot(value[solid], at[solid], "o", color=NAVY, markersize=5.5, zorder=3)
@@ -173,7 +190,10 @@ class Studio:
             ticks = _month_starts(dates[0], dates[-1], step)
             axes.set_xticks(list(mdates.date2num(ticks)))
             axes.set_xticklabels(
-                [self.texts.month(t, year=i == 0 or t.year != ticks[i - 1].year).replace(" ", "\n") for i, t in enumerate(ticks)]
+                [
+                    self.texts.month(t, year=i == 0 or t.year != ticks[i - 1].year).replace(" ", "\n")
+                    for i, t in enumerate(ticks)
+                ]
             )
         else:
             chosen = [dates[i] for i in range(0, len(dates), max(1, -(-len(dates) // most)))]
@@ -200,15 +220,29 @@ class Studio:
             if not beside:
                 at = (at[0], float(series.upper[index]))
             axes.annotate(
-                f"{text}\n{when}", at, xytext=(8, 0) if beside else (0, 7), textcoords="offset points",
-                ha="left" if beside else "center", va="center" if beside else "bottom",
-                fontsize=9.5 if narrow else 10.5, color=NAVY, fontweight="bold", linespacing=1.15, annotation_clip=False,
-            )  # fmt: skip
+                f"{text}\n{when}",
+                at,
+                xytext=(8, 0) if beside else (0, 7),
+                textcoords="offset points",
+                ha="left" if beside else "center",
+                va="center" if beside else "bottom",
+                fontsize=9.5 if narrow else 10.5,
+                color=NAVY,
+                fontweight="bold",
+                linespacing=1.15,
+                annotation_clip=False,
+            )
 
 
 def _month_starts(first: date, last: date, step: int) -> list[date]:
-    months = [date(m // 12, m % 12 + 1, 1) for m in range(first.year * 12 + first.month - 1, last.year * 12 + last.month)]
-    return [m for m in months if first <= m <= last and (m.month - 1) % min(step, 12) == 0 and (step <= 12 or m.year % (step // 12) == 0)]
+    months = [
+        date(m // 12, m % 12 + 1, 1) for m in range(first.year * 12 + first.month - 1, last.year * 12 + last.month)
+    ]
+    return [
+        m
+        for m in months
+        if first <= m <= last and (m.month - 1) % min(step, 12) == 0 and (step <= 12 or m.year % (step // 12) == 0)
+    ]
 
 
 def _cut(name: str, most: int) -> str:
@@ -216,9 +250,17 @@ def _cut(name: str, most: int) -> str:
 
 
 def _sheet_of(
-    words: Words, narrow: bool, rows: int, columns: int, *, height: float, left: float | None = None, right: float = 0.985, drop: float = 0.0
+    words: Words,
+    narrow: bool,
+    rows: int,
+    columns: int,
+    *,
+    height: float,
+    left: float | None = None,
+    right: float = 0.985,
+    drop: float = 0.0,
 ) -> tuple[Canvas, list[Axes]]:
-    """A canvas with its title, subtitle and source, and a grid of empty axes between them; ``drop`` is extra room above, in inches."""
+    """A canvas with its title, subtitle and source, and a grid of empty axes between them; ``drop`` is room above, in inches."""
     width = NARROW if narrow else WIDE
     size = 13 if narrow else 15
     title = wrap(words.title, 33 if narrow else 62)
@@ -228,21 +270,34 @@ def _sheet_of(
     foot = (len(source) * 8.5 * 1.3 + 6) / 72
     height += (len(title) - 1) * size * 1.22 / 72
     canvas = Canvas(figsize=(width, height))
-    canvas.text(0.012, 1 - 0.05 / height, "\n".join(title), fontsize=size, fontweight="bold", va="top", linespacing=1.12)
     canvas.text(
-        0.012, 1 - (0.05 + len(title) * size * 1.22 / 72 + 0.05) / height, "\n".join(subtitle),
-        fontsize=10, color=MUTED, va="top", linespacing=1.25,
-    )  # fmt: skip
+        0.012, 1 - 0.05 / height, "\n".join(title), fontsize=size, fontweight="bold", va="top", linespacing=1.12
+    )
+    canvas.text(
+        0.012,
+        1 - (0.05 + len(title) * size * 1.22 / 72 + 0.05) / height,
+        "\n".join(subtitle),
+        fontsize=10,
+        color=MUTED,
+        va="top",
+        linespacing=1.25,
+    )
     canvas.text(0.012, 0.04 / height, "\n".join(source), fontsize=8.5, color=MUTED, va="bottom", linespacing=1.25)
     edge = left if left is not None else (0.125 if narrow else 0.07)
     axis_room = 0.42 if rows * columns == 1 and left is None else 0.3
     panels = canvas.subplots(
-        rows, columns, squeeze=False,
+        rows,
+        columns,
+        squeeze=False,
         gridspec_kw={
-            "left": edge, "right": right, "top": 1 - (head + 0.1 + drop + (0.22 if left is None else 0)) / height,
-            "bottom": (foot + axis_room) / height, "hspace": 0.75 if narrow else 0.62, "wspace": 0.12,
+            "left": edge,
+            "right": right,
+            "top": 1 - (head + 0.1 + drop + (0.22 if left is None else 0)) / height,
+            "bottom": (foot + axis_room) / height,
+            "hspace": 0.75 if narrow else 0.62,
+            "wspace": 0.12,
         },
-    )  # fmt: skip
+    )
     return canvas, list(panels.ravel())
 
 
@@ -256,13 +311,13 @@ def _sheet(
 def _line(axes: Axes, series: Series, *, colour: str, width: float = 2.2) -> None:
     """A line in its ribbon, or dots with bars where there are too few moments for a line to mean anything."""
     if len(series) > 12:
-        axes.fill_between(series.dates, series.lower, series.upper, color=colour, alpha=0.24, linewidth=0, zorder=2)
-        axes.plot(series.dates, series.value, color=colour, linewidth=width, zorder=3)
+        axes.fill_between(series.days, series.lower, series.upper, color=colour, alpha=0.24, linewidth=0, zorder=2)
+        axes.plot(series.days, series.value, color=colour, linewidth=width, zorder=3)
         return
-    axes.vlines(series.dates, series.lower, series.upper, color=colour, linewidth=2.2, alpha=0.45, zorder=2)
+    axes.vlines(series.days, series.lower, series.upper, color=colour, linewidth=2.2, alpha=0.45, zorder=2)
     if len(series) > 1:
-        axes.plot(series.dates, series.value, color=colour, linewidth=1, alpha=0.55, zorder=2)
-    axes.plot(series.dates, series.value, "o", color=colour, markersize=5, zorder=3)
+        axes.plot(series.days, series.value, color=colour, linewidth=1, alpha=0.55, zorder=2)
+    axes.plot(series.days, series.value, "o", color=colour, markersize=5, zorder=3)
 
 
 def _value_axis(axes: Axes, many: Sequence[Series], *, zero: bool, about: int = 4, cover: bool = True) -> None:
@@ -280,69 +335,3 @@ def _value_axis(axes: Axes, many: Sequence[Series], *, zero: bool, about: int = 
     axes.set_ylim(bottom, max(top + (top - bottom) * 0.02, ticks[-1]))
     axes.set_yticks(ticks)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: numbers.short(v)))
-
-
-def to_png(canvas: Canvas) -> bytes:
-    """A PNG of twice the desktop's resolution, in as few colours as the chart needs."""
-    raw = io.BytesIO()
-    canvas.savefig(raw, format="png", dpi=160, metadata={"Software": None})
-    small = io.BytesIO()
-    raw.seek(0)
-    Image.open(raw).convert("RGB").quantize(64, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
-        small, "PNG", optimize=True
-    )
-    return small.getvalue()
-
-
-_STYLE = re.compile(r' style="([^"]*)"')
-_FONT = re.compile(r"^(?:(italic|normal|oblique)\s+)?(?:(bold|normal|\d{3})\s+)?([\d.]+px)\s+(.*)$")
-
-
-def _attributes(match: re.Match[str]) -> str:
-    """A style attribute as presentation attributes, which a strict content security policy allows."""
-    found: list[str] = []
-    for declaration in match.group(1).split(";"):
-        if ":" not in declaration:
-            continue
-        name, value = (part.strip() for part in declaration.split(":", 1))
-        if name == "font":
-            font = _FONT.match(value)
-            if font:
-                if font.group(2) and font.group(2) != "normal":
-                    found.append(f' font-weight="{font.group(2)}"')
-                found.append(f' font-size="{font.group(3)}"')
-        elif name == "font-family":
-            continue
-        else:
-            found.append(f' {name}="{value}"')
-    return "".join(found)
-
-
-def to_svg(canvas: Canvas, words: Words) -> str:
-    """A small, self-contained SVG with ``<title>``, ``<desc>`` and ``role="img"``; no style sheet, no metadata."""
-    buffer = io.StringIO()
-    canvas.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    svg = buffer.getvalue()
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"<style[^>]*>.*?</style>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL)
-    svg = _STYLE.sub(_attributes, svg)
-    svg = re.sub(r"(\d+\.\d)\d+", r"\1", svg)
-    svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
-    svg = re.sub(r">\s+<", "><", svg)
-    svg = re.sub(r"\s*\n\s*", " ", svg)
-    svg = re.sub(r"\.0(?=\D)", "", svg)
-    svg = re.sub(r" ([MLCQZ]) ", r"\1", svg)
-    while "<g></g>" in svg:
-        svg = svg.replace("<g></g>", "")
-    head = (
-        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" role="img" '
-        'aria-labelledby="t d" stroke-linejoin="round" stroke-linecap="butt" '
-        'font-family="Arial, Helvetica, \'Liberation Sans\', sans-serif" '
-    )
-    size = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
-    assert size is not None
-    head += f'width="{float(size.group(1)):g}" height="{float(size.group(2)):g}" {size.group(0)}>'
-    named = f'<title id="t">{escape(words.title)}</title><desc id="d">{escape(words.alt)}</desc>'
-    return head + named + svg[svg.index(">") + 1 :].strip() + "\n"

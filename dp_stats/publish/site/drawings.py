@@ -69,13 +69,16 @@ def headline(site: Site, view: ReleaseView, story: Outline, studio: Studio) -> d
         title=what,
         subtitle=sentence(
             texts(
-                "release.headline_sub", unit=unit_words(texts, edition, panel, metric),
-                start=texts.day(series.dates[0]), end=texts.day(edition.period.end), band=band_words(texts, series),
+                "release.headline_sub",
+                unit=unit_words(texts, edition, panel, metric),
+                start=texts.day(series.dates[0]),
+                end=texts.day(edition.period.end),
+                band=band_words(texts, series),
             )
         ),
         source=source_line(texts, edition),
         alt=findings.of_series(texts, series, what=what),
-    )  # fmt: skip
+    )
     return save(site, view, "headline", studio.headline(series, words, zero=story.zero))
 
 
@@ -93,7 +96,11 @@ def regions(site: Site, view: ReleaseView, story: Outline, studio: Studio) -> li
         words = Words(
             title=f"{metric.title} {lower_first(what)}",
             subtitle=sentence(
-                texts("release.multiples_sub", unit=unit_words(texts, edition, panel, metric), band=band_words(texts, many[0]))
+                texts(
+                    "release.multiples_sub",
+                    unit=unit_words(texts, edition, panel, metric),
+                    band=band_words(texts, many[0]),
+                )
             ),
             source=source_line(texts, edition),
             alt=findings.of_multiples(texts, many, what=f"{metric.title} {lower_first(what)}"),
@@ -101,7 +108,9 @@ def regions(site: Site, view: ReleaseView, story: Outline, studio: Studio) -> li
         made.append(save(site, view, "regions", studio.multiples(many, words, zero=story.zero)))
     statistic = story.rate if story.rate and story.rate.id in panel.table.statistics else metric
     average = _whole(view, story, statistic)
-    made.append(_dots(site, view, studio, "regions-latest", panel.by_area(statistic.id), statistic, panel, what, average))
+    made.append(
+        _dots(site, view, studio, "regions-latest", panel.by_area(statistic.id), statistic, panel, what, average)
+    )
     return made
 
 
@@ -115,7 +124,13 @@ def top_areas(site: Site, view: ReleaseView, story: Outline, studio: Studio) -> 
     texts, edition = site.texts, view.latest.edition
     words = Words(
         title=texts("release.ranked_title", what=statistic.title),
-        subtitle=texts("release.ranked_sub", period=label_of(edition), count=min(MOST_RANKED, len(groups)), all=len(groups), bars=texts("chart.bars")),
+        subtitle=texts(
+            "release.ranked_sub",
+            period=label_of(edition),
+            count=min(MOST_RANKED, len(groups)),
+            all=len(groups),
+            bars=texts("chart.bars"),
+        ),
         source=source_line(texts, edition),
         alt=findings.of_groups(texts, groups, what=statistic.title, when=panel.labels[-1]),
     )
@@ -133,9 +148,16 @@ def by_group(site: Site, view: ReleaseView, story: Outline, studio: Studio) -> d
 
 
 def _dots(
-    site: Site, view: ReleaseView, studio: Studio, name: str, groups: tuple[Group, ...], statistic: StatisticFacts,
-    panel: Panel, what: str, average: Group | None,
-) -> dict[str, Any]:  # fmt: skip
+    site: Site,
+    view: ReleaseView,
+    studio: Studio,
+    name: str,
+    groups: tuple[Group, ...],
+    statistic: StatisticFacts,
+    panel: Panel,
+    what: str,
+    average: Group | None,
+) -> dict[str, Any]:
     texts, edition = site.texts, view.latest.edition
     shown = ranked(groups) if name != "groups" else tuple(g for g in groups if g.figure.known)
     unit = unit_text(statistic) if statistic.kind not in ("count", "persons") else ""

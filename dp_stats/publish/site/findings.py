@@ -27,8 +27,12 @@ def of_series(texts: Texts, series: Series, *, what: str) -> str:
     change = Change(series.figure(first), series.figure(last))
     sentence = texts(
         f"finding.{change.direction}",
-        what=what, first=say(first), last=say(last), start=series.labels[first], end=series.labels[last],
-    )  # fmt: skip
+        what=what,
+        first=say(first),
+        last=say(last),
+        start=series.labels[first],
+        end=series.labels[last],
+    )
     if peak not in (first, last):
         sentence += " " + texts("finding.peak", value=say(peak), when=series.labels[peak])
     return sentence
@@ -42,12 +46,20 @@ def of_groups(texts: Texts, groups: Sequence[Group], *, what: str, when: str) ->
     decimals = decimals_for(g.figure for g in order)
     top, bottom = order[0], order[-1]
     if len(order) == 1:
-        return texts("finding.single", what=f"{what}, {top.name}", value=texts.figure(top.figure, decimals=decimals), when=when)
+        return texts(
+            "finding.single", what=f"{what}, {top.name}", value=texts.figure(top.figure, decimals=decimals), when=when
+        )
     key = "finding.range" if top.figure.lower > bottom.figure.upper else "finding.range_unclear"
     sentence = texts(
-        key, what=what, when=when, top=texts.place(top.name), bottom=texts.place(bottom.name), count=len(order),
-        high=texts.figure(top.figure, decimals=decimals), low=texts.figure(bottom.figure, decimals=decimals),
-    )  # fmt: skip
+        key,
+        what=what,
+        when=when,
+        top=texts.place(top.name),
+        bottom=texts.place(bottom.name),
+        count=len(order),
+        high=texts.figure(top.figure, decimals=decimals),
+        low=texts.figure(bottom.figure, decimals=decimals),
+    )
     close = sum(g.figure.upper >= top.figure.lower for g in order[1:])
     if key == "finding.range" and close:
         sentence += " " + texts.plural("finding.close_to_top", close, top=texts.place(top.name))
@@ -64,15 +76,24 @@ def of_multiples(texts: Texts, many: Sequence[Series], *, what: str) -> str:
     if not directions:
         return texts("finding.nothing", what=what)
     return texts(
-        "finding.multiples", what=what, count=len(directions), rose=directions.count("rose"),
-        fell=directions.count("fell"), unclear=directions.count("unclear"),
-        start=many[0].labels[0], end=many[0].labels[-1],
-    )  # fmt: skip
+        "finding.multiples",
+        what=what,
+        count=len(directions),
+        rose=directions.count("rose"),
+        fell=directions.count("fell"),
+        unclear=directions.count("unclear"),
+        start=many[0].labels[0],
+        end=many[0].labels[-1],
+    )
 
 
 def of_change(texts: Texts, change: Change, *, what: str, before: str, after: str, decimals: int = 0) -> str:
     """One sentence on the step from one edition to the next."""
     return texts(
-        f"change.{change.direction}", what=what, before=before, after=after,
-        first=texts.figure(change.before, decimals=decimals), last=texts.figure(change.after, decimals=decimals),
-    )  # fmt: skip
+        f"change.{change.direction}",
+        what=what,
+        before=before,
+        after=after,
+        first=texts.figure(change.before, decimals=decimals),
+        last=texts.figure(change.after, decimals=decimals),
+    )

@@ -20,7 +20,9 @@ def dataset(site: Site, revision: Revision, page: str) -> dict[str, Any]:
     return described
 
 
-def part(site: Site, edition: Edition, *, name: str, description: str, page: str, place: str, download: str) -> dict[str, Any]:
+def part(
+    site: Site, edition: Edition, *, name: str, description: str, page: str, place: str, download: str
+) -> dict[str, Any]:
     """One area's share of a release."""
     publisher = edition.release.publisher or edition.dataset.custodians[0].name
     return {
@@ -33,8 +35,14 @@ def part(site: Site, edition: Edition, *, name: str, description: str, page: str
         "creator": {"@type": "Organization", "name": publisher},
         "license": edition.release.licence_url or edition.release.licence,
         "spatialCoverage": {"@type": "Place", "name": place},
-        "isPartOf": {"@type": "Dataset", "name": edition.release.title, "url": f"{site.base_url}/{edition.release.id}/index.html"},
-        "distribution": [{"@type": "DataDownload", "contentUrl": f"{site.base_url}/{download}", "encodingFormat": "text/csv"}],
+        "isPartOf": {
+            "@type": "Dataset",
+            "name": edition.release.title,
+            "url": f"{site.base_url}/{edition.release.id}/index.html",
+        },
+        "distribution": [
+            {"@type": "DataDownload", "contentUrl": f"{site.base_url}/{download}", "encodingFormat": "text/csv"}
+        ],
     }
 
 

@@ -148,7 +148,9 @@ def read_table(revision: Revision, table: TableFacts) -> TableValues:
         raise PublishedError(f"{path} cannot be read; restore the edition from a copy of the site.") from error
     shape = [len(d.level(table.levels[d.name]).codes) for d in edition.dimensions]
     if rows.num_rows != len(table.statistics) * int(np.prod(shape)):
-        raise PublishedError(f"{path} does not hold the rows that edition.json says; restore it from a copy of the site.")
+        raise PublishedError(
+            f"{path} does not hold the rows that edition.json says; restore it from a copy of the site."
+        )
     order = [d.name for d in edition.dimensions]
     place = edition.geography.name if edition.geography else None
     time = edition.date.name if edition.date else None
@@ -275,9 +277,16 @@ class ReleaseView:
             parts["status"].append(np.where(missing, "x", values.status[index]).swapaxes(1, 2))
         whole = {name: np.concatenate(part, axis=1) for name, part in parts.items()}
         return Panel(
-            table, areas, groups, tuple(dates), tuple(labels),
-            whole["value"], whole["lower"], whole["upper"], whole["status"],
-        )  # fmt: skip
+            table,
+            areas,
+            groups,
+            tuple(dates),
+            tuple(labels),
+            whole["value"],
+            whole["lower"],
+            whole["upper"],
+            whole["status"],
+        )
 
 
 def _places(wanted: Sequence[str], have: Sequence[str]) -> NDArray[np.intp]:

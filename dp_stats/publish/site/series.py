@@ -38,9 +38,12 @@ class Series:
 
     def figure(self, index: int) -> Figure:
         """One moment's value with its interval."""
-        return Figure(
-            float(self.value[index]), float(self.lower[index]), float(self.upper[index]), self.status[index]
-        )
+        return Figure(float(self.value[index]), float(self.lower[index]), float(self.upper[index]), self.status[index])
+
+    @property
+    def days(self) -> NDArray[np.datetime64]:
+        """The dates as numbers that a chart can place; shape ``(moments,)``."""
+        return np.array(self.dates, dtype="datetime64[D]")
 
     @property
     def figures(self) -> tuple[Figure, ...]:
@@ -51,9 +54,15 @@ class Series:
         """The last ``count`` moments."""
         keep = slice(max(0, len(self) - count), None)
         return Series(
-            self.name, self.code, self.dates[keep], self.labels[keep],
-            self.value[keep], self.lower[keep], self.upper[keep], self.status[keep],
-        )  # fmt: skip
+            self.name,
+            self.code,
+            self.dates[keep],
+            self.labels[keep],
+            self.value[keep],
+            self.lower[keep],
+            self.upper[keep],
+            self.status[keep],
+        )
 
 
 @dataclass(frozen=True)

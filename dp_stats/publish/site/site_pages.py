@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from markupsafe import Markup
-
 from dp_stats.publish import feeds
 from dp_stats.publish.edition import BudgetFacts, Edition
 from dp_stats.publish.feeds import Planned, Scheduled
 from dp_stats.publish.revisions import corrections
-from dp_stats.publish.site import linked, numbers, parts, svg
-from dp_stats.publish.site.frame import Cell, Row, Rows, Site
+from dp_stats.publish.site import guarantee, linked, maps, numbers, parts, svg
+from dp_stats.publish.site.common import cards, page_of, theme
+from dp_stats.publish.site.frame import Cell, Row, Rows, Site, trusted
 from dp_stats.publish.site.reading import ReleaseView
-from dp_stats.publish.site.release_pages import cards, page_of, theme
 from dp_stats.publish.site.tilemap import classes
 
 NEWEST = 8
@@ -26,21 +24,30 @@ def planned(site: Site) -> list[Planned]:
     newest = [v.latest.edition for v in site.releases if v.current]
     scheduled = [
         Scheduled(
-            release=e.release.id, title=e.release.title, kind=e.release.period_kind, schedule=e.release.schedule,
-            settle_days=e.release.settle_days, last=e.period.label,
+            release=e.release.id,
+            title=e.release.title,
+            kind=e.release.period_kind,
+            schedule=e.release.schedule,
+            settle_days=e.release.settle_days,
+            last=e.period.label,
         )
         for e in newest
         if e.release.schedule
-    ]  # fmt: skip
+    ]
     return feeds.calendar(scheduled, since=max(e.published for e in newest)) if scheduled else []
 
 
 def _text_page(site: Site, name: str, path: str, **values: Any) -> None:
     title, lead = site.texts(f"{name}.title"), site.texts(f"{name}.lead")
     site.render(
-        values.pop("template"), path, linked=linked.page(site, name=title, description=lead, path=path), title=title, lead=lead,
-        trail=[(site.texts("site.home"), "index.html")], **values,
-    )  # fmt: skip
+        values.pop("template"),
+        path,
+        linked=linked.page(site, name=title, description=lead, path=path),
+        title=title,
+        lead=lead,
+        trail=[(site.texts("site.home"), "index.html")],
+        **values,
+    )
 
 
 def front_page(site: Site) -> None:
@@ -48,7 +55,7 @@ def front_page(site: Site) -> None:
     texts = site.texts
     made = []
     find = None
-    ornament = Markup("")
+    ornament = trusted("")
     for view in site.releases:
         edition = view.latest.edition
         story = parts.outline_of(view)
@@ -57,11 +64,11 @@ def front_page(site: Site) -> None:
         if find is None and story.areas is not None and edition.geography is not None:
             find = {"action": f"{view.id}/areas/index.html"}
             local = view.panel(story.areas.id, upto=view.latest)
-            tiles = parts.layout_of(site, edition, story.areas)
+            tiles = maps.layout_of(site, edition, story.areas)
             if local and tiles:
                 statistic = story.rate if story.rate and story.rate.id in local.table.statistics else story.metric
                 groups = local.by_area(statistic.id)
-                ornament = Markup(svg.silhouette(tiles, groups, classes([g.figure.value for g in groups])))
+                ornament = trusted(svg.silhouette(tiles, groups, classes([g.figure.value for g in groups])))
         status = view.latest.status
         made.append(
             {
@@ -77,11 +84,13 @@ def front_page(site: Site) -> None:
                 "interval": first.interval if first else "",
                 "ends": first.ends if first else ("", ""),
                 "bar": first.bar if first else "",
-                "spark": Markup(svg.spark(panel.series(story.metric.id))) if panel else "",
+                "spark": trusted(svg.spark(panel.series(story.metric.id))) if panel else "",
             }
         )
     newest = sorted(
-        ((r.edition.published, r.edition.path, v, r) for v in site.releases for r in v.revisions if r.current), reverse=True, key=lambda x: x[:2]
+        ((r.edition.published, r.edition.path, v, r) for v in site.releases for r in v.revisions if r.current),
+        reverse=True,
+        key=lambda x: x[:2],
     )[:NEWEST]
     data = [(texts("front.feed"), "feed.atom"), (texts("front.catalogue"), "catalog.jsonld")]
     site.render(
@@ -92,7 +101,8 @@ def front_page(site: Site) -> None:
         find=find,
         ornament=ornament,
         newest=[
-            {"href": page_of(v, r), "title": r.edition.title, "published": texts.day(r.edition.published.date())} for _, _, v, r in newest
+            {"href": page_of(v, r), "title": r.edition.title, "published": texts.day(r.edition.published.date())}
+            for _, _, v, r in newest
         ],
         data=[(name, address) for name, address in data if (site.public / address).is_file()],
     )
@@ -101,13 +111,19 @@ def front_page(site: Site) -> None:
 def plain_pages(site: Site) -> None:
     """Pages of text: how it works, accessibility, and the page that is shown where there is none."""
     for name in ("methodology", "accessibility"):
-        _text_page(site, name, f"{name}.html", template="text.html", body=Markup(site.texts.page(name)), link=None)
+        _text_page(site, name, f"{name}.html", template="text.html", body=trusted(site.texts.page(name)), link=None)
     base = site.base_url.partition("://")[2].partition("/")[2]
     root = f"/{base}/" if base else "/"
     site.render(
-        "text.html", "404.html", root=root, title=site.texts("missing.title"), lead=site.texts("missing.lead"), trail=[], body="",
+        "text.html",
+        "404.html",
+        root=root,
+        title=site.texts("missing.title"),
+        lead=site.texts("missing.lead"),
+        trail=[],
+        body="",
         link={"href": f"{root}index.html", "text": site.texts("missing.home")},
-    )  # fmt: skip
+    )
 
 
 def corrections_page(site: Site) -> None:
@@ -130,14 +146,24 @@ def corrections_page(site: Site) -> None:
         for c in log
     ]
     head = [
-        Cell(texts("corrections.what")), Cell(texts("corrections.when"), n=True), Cell(texts("corrections.kind")), Cell(texts("corrections.reason")),
-        Cell(texts("corrections.affected"), n=True), Cell(texts("corrections.budget")),
-    ]  # fmt: skip
+        Cell(texts("corrections.what")),
+        Cell(texts("corrections.when"), n=True),
+        Cell(texts("corrections.kind")),
+        Cell(texts("corrections.reason")),
+        Cell(texts("corrections.affected"), n=True),
+        Cell(texts("corrections.budget")),
+    ]
     tables = [Rows(texts("corrections.caption"), head, rows)] if rows else []
     _text_page(
-        site, "corrections", "corrections.html", template="table.html", filter="", tables=tables,
-        paragraphs=() if rows else (texts("corrections.none"),), notes=(),
-    )  # fmt: skip
+        site,
+        "corrections",
+        "corrections.html",
+        template="table.html",
+        filter="",
+        tables=tables,
+        paragraphs=() if rows else (texts("corrections.none"),),
+        notes=(),
+    )
 
 
 def register_page(site: Site) -> None:
@@ -147,11 +173,13 @@ def register_page(site: Site) -> None:
     for view in site.releases:
         e = view.latest.edition
         release, dataset = e.release, e.dataset
-        approvals = list(dict.fromkeys(texts("register.approval", approver=a.approver, decision=a.decision) for a in e.approvals))
+        approvals = list(
+            dict.fromkeys(texts("register.approval", approver=a.approver, decision=a.decision) for a in e.approvals)
+        )
         spent = [
             texts("register.spent_text", spent=spent, cap=cap, block=b.block)
             for b in e.budget
-            for cap, spent, _ in [parts.epsilon_words(texts, b)]
+            for cap, spent, _ in [guarantee.epsilon_words(texts, b)]
         ]
         first = min(r.edition.published for r in view.revisions)
         records.append(
@@ -164,18 +192,30 @@ def register_page(site: Site) -> None:
                 "facts": [
                     (texts("register.organisation"), release.publisher or dataset.custodians[0].name, ""),
                     (texts("register.summary"), release.summary, ""),
-                    (texts("register.benefit"), release.public_benefit or release.purpose or texts("register.unknown"), ""),
+                    (
+                        texts("register.benefit"),
+                        release.public_benefit or release.purpose or texts("register.unknown"),
+                        "",
+                    ),
                     (texts("register.dataset"), f"{dataset.title}. {dataset.description}", ""),
                     (texts("register.custodians"), ", ".join(c.name for c in dataset.custodians), ""),
                     (texts("register.legal"), dataset.legal_basis or texts("register.unknown"), ""),
-                    (texts("register.optouts"), texts("register.optouts_yes" if dataset.opt_outs_applied else "register.optouts_no"), ""),
+                    (
+                        texts("register.optouts"),
+                        texts("register.optouts_yes" if dataset.opt_outs_applied else "register.optouts_no"),
+                        "",
+                    ),
                     (texts("register.linked"), ", ".join(dataset.linked) or texts("register.unlinked"), ""),
                     (texts("register.access"), texts("register.access_text"), ""),
                     (texts("register.requested"), release.requested_by or texts("register.scheduled"), ""),
                     (texts("register.approvals"), "; ".join(approvals) or texts("register.approvals_none"), ""),
                     (
                         texts("register.outputs"),
-                        texts("register.since", count=texts.plural("count.editions", len(view.current)), day=texts.day(first.date())),
+                        texts(
+                            "register.since",
+                            count=texts.plural("count.editions", len(view.current)),
+                            day=texts.day(first.date()),
+                        ),
                         f"{view.id}/index.html",
                     ),
                     (texts("register.spent"), "; ".join(spent) or texts("register.unknown"), "budget.html"),
@@ -202,22 +242,31 @@ def budget_page(site: Site) -> None:
     for id, blocks in sorted(known.items()):
         edition = max((e for e, _ in blocks.values()), key=lambda e: e.published)
         unit = texts(f"block.{edition.guarantee.per}")
-        rows, meters = [], []
+        rows: list[Row] = []
+        meters: list[dict[str, str]] = []
         for name in sorted(blocks, reverse=True):
-            cap, spent, share = parts.epsilon_words(texts, blocks[name][1])
+            cap, spent, share = guarantee.epsilon_words(texts, blocks[name][1])
             gone, left = (f"{part:.0f}{numbers.NBSP}%" for part in (share, 100 - share))
             rows.append(Row(name, (Cell(cap, n=True), Cell(spent, n=True), Cell(gone, n=True), Cell(left, n=True))))
             if len(meters) < MOST_METERS:
                 words = texts("budget.meter", spent=gone, left=left)
                 meters.append({"label": name, "words": words, "share": f"{min(share, 100):.1f}"})
-        head = [Cell(unit[:1].upper() + unit[1:]), *(Cell(texts(f"budget.{k}"), n=True) for k in ("cap", "spent", "share", "left"))]
+        head = [
+            Cell(unit[:1].upper() + unit[1:]),
+            *(Cell(texts(f"budget.{k}"), n=True) for k in ("cap", "spent", "share", "left")),
+        ]
         titles = ", ".join(v.latest.edition.release.title for v in users[id].values())
         records.append(
             {
                 "id": id,
                 "title": edition.dataset.title,
                 "paragraphs": [
-                    texts("budget.dataset_of", unit=texts.get("people").get(edition.guarantee.unit, f"{edition.guarantee.unit}s"), custodians=", ".join(c.name for c in edition.dataset.custodians)) + ".",
+                    texts(
+                        "budget.dataset_of",
+                        unit=texts.get("people").get(edition.guarantee.unit, f"{edition.guarantee.unit}s"),
+                        custodians=", ".join(c.name for c in edition.dataset.custodians),
+                    )
+                    + ".",
                     texts("budget.releases", releases=titles) + ".",
                     texts("budget.as_of", day=texts.day(edition.published.date())),
                 ],
@@ -227,9 +276,14 @@ def budget_page(site: Site) -> None:
             }
         )
     _text_page(
-        site, "budget", "budget.html", template="records.html", records=records, none=texts("budget.none"),
+        site,
+        "budget",
+        "budget.html",
+        template="records.html",
+        records=records,
+        none=texts("budget.none"),
         notes=[(texts("budget.what"), texts("budget.what_text"))],
-    )  # fmt: skip
+    )
 
 
 def calendar_page(site: Site, due: list[Planned]) -> None:
@@ -251,6 +305,12 @@ def calendar_page(site: Site, due: list[Planned]) -> None:
     ]
     tables = [Rows(texts("calendar.caption"), head, rows)] if rows else []
     _text_page(
-        site, "calendar", "calendar.html", template="table.html", filter="", tables=tables,
-        paragraphs=() if rows else (texts("calendar.none"),), notes=[*notes, texts("calendar.time")] if rows else (),
-    )  # fmt: skip
+        site,
+        "calendar",
+        "calendar.html",
+        template="table.html",
+        filter="",
+        tables=tables,
+        paragraphs=() if rows else (texts("calendar.none"),),
+        notes=[*notes, texts("calendar.time")] if rows else (),
+    )

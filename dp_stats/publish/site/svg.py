@@ -48,7 +48,11 @@ def line(id: str, series: Series, texts: Texts, *, title: str, description: str,
     plot = HEIGHT - TOP - BOTTOM
     start = series.dates[0].toordinal()
     days = max(series.dates[-1].toordinal() - start, 1)
-    x = np.array([(d.toordinal() - start) / days for d in series.dates]) * UNITS if len(series) > 1 else np.array([UNITS / 2])
+    x = (
+        np.array([(d.toordinal() - start) / days for d in series.dates]) * UNITS
+        if len(series) > 1
+        else np.array([UNITS / 2])
+    )
 
     def y(value: float) -> float:
         return plot - (value - bottom) / (top - bottom) * plot
@@ -60,7 +64,8 @@ def line(id: str, series: Series, texts: Texts, *, title: str, description: str,
         out.append(f'<line class="{css}" x1="0" x2="100%" y1="{_n(at)}" y2="{_n(at)}"/>')
         out.append(f'<text class="tick" x="-8" y="{_n(at + 4)}" text-anchor="end">{numbers.short(tick)}</text>')
     out.append(
-        f'<svg x="0" y="{TOP}" width="100%" height="{plot}" viewBox="0 0 {UNITS} {plot}" preserveAspectRatio="none" overflow="visible">'
+        f'<svg x="0" y="{TOP}" width="100%" height="{plot}" viewBox="0 0 {UNITS} {plot}" '
+        'preserveAspectRatio="none" overflow="visible">'
     )
     if len(series) > 12:
         upper = [f"{x[i]:.0f} {_n(y(series.upper[i]))}" for i in known]
@@ -78,7 +83,9 @@ def line(id: str, series: Series, texts: Texts, *, title: str, description: str,
             left = (x[i - 1] + x[i]) / 2 if i else 0
             right = (x[i] + x[i + 1]) / 2 if i + 1 < len(x) else UNITS
             words = f"{series.labels[i]}: {texts.figure(series.figure(int(i)), decimals=decimals)}"
-            out.append(f'<rect x="{left:.0f}" width="{right - left:.0f}" height="{plot}"><title>{escape(words)}</title></rect>')
+            out.append(
+                f'<rect x="{left:.0f}" width="{right - left:.0f}" height="{plot}"><title>{escape(words)}</title></rect>'
+            )
     out.append("</svg>")
     out += _ends(series, known, x, y, numbers.decimals_for(series.figures))
     out += _dates(series, x, texts)
@@ -113,9 +120,15 @@ def _dates(series: Series, x: np.ndarray, texts: Texts) -> list[str]:
     for place, index in enumerate(chosen):
         day = series.dates[index]
         text = texts.month(day) if span > 120 else texts.day(day, year=False, short=True)
-        anchor = "start" if place == 0 and len(chosen) > 1 else ("end" if place == len(chosen) - 1 and len(chosen) > 1 else "middle")
+        anchor = (
+            "start"
+            if place == 0 and len(chosen) > 1
+            else ("end" if place == len(chosen) - 1 and len(chosen) > 1 else "middle")
+        )
         css = "date" if place in (0, len(chosen) - 1) else "date between"
-        out.append(f'<text class="{css}" x="{_n(x[index] / UNITS * 100)}%" y="{HEIGHT - 6}" text-anchor="{anchor}">{text}</text>')
+        out.append(
+            f'<text class="{css}" x="{_n(x[index] / UNITS * 100)}%" y="{HEIGHT - 6}" text-anchor="{anchor}">{text}</text>'
+        )
     return out
 
 
@@ -138,14 +151,19 @@ def dots(id: str, groups: Sequence[Group], *, title: str, description: str, zero
     if low <= 0 and not stacked:
         out.append(f'<line class="axis" x1="{x(0)}" x2="{x(0)}" y1="0" y2="{height}"/>')
     for index, group in enumerate(known):
+        value = numbers.number(group.figure.value, decimals=decimals)
         middle = row * index + (32 if stacked else row / 2 + 4)
         mark = ' class="weak"' if group.figure.weak else ""
         out.append(
             f'<g{mark}><text x="0" y="{_n(middle - 14 if stacked else middle + 4)}">{escape(group.name)}</text>'
-            + (f'<line class="axis" x1="{x(0)}" x2="{x(0)}" y1="{_n(middle - 7)}" y2="{_n(middle + 7)}"/>' if stacked and low <= 0 else "")
+            + (
+                f'<line class="axis" x1="{x(0)}" x2="{x(0)}" y1="{_n(middle - 7)}" y2="{_n(middle + 7)}"/>'
+                if stacked and low <= 0
+                else ""
+            )
             + f'<line class="range" x1="{x(group.figure.lower)}" x2="{x(group.figure.upper)}" y1="{_n(middle)}" y2="{_n(middle)}"/>'
             f'<circle cx="{x(group.figure.value)}" cy="{_n(middle)}" r="4.5"/>'
-            f'<text class="value" x="100%" y="{_n(middle + 4)}" text-anchor="end">{numbers.number(group.figure.value, decimals=decimals)}</text></g>'
+            f'<text class="value" x="100%" y="{_n(middle + 4)}" text-anchor="end">{value}</text></g>'
         )
     out.append("</svg>")
     return "".join(out)
@@ -190,9 +208,16 @@ HEXAGON = "M0-11l9.5 5.5v11L0 11l-9.5-5.5v-11z"
 
 
 def tiles(
-    id: str, layout: Layout, groups: Sequence[Group], bounds: Sequence[float], texts: Texts, *,
-    title: str, description: str, areas: str = "",
-) -> str:  # fmt: skip
+    id: str,
+    layout: Layout,
+    groups: Sequence[Group],
+    bounds: Sequence[float],
+    texts: Texts,
+    *,
+    title: str,
+    description: str,
+    areas: str = "",
+) -> str:
     """One hexagon per area in the colour of its class, with its value and interval for a pointer that rests on it.
 
     Areas of low reliability carry a dot, so that colour is not the only sign.
@@ -224,7 +249,9 @@ def tiles(
     return "".join(out)
 
 
-def noise(id: str, *, scale: float, shift: float, laplace: bool, title: str, description: str, words: Sequence[str]) -> str:
+def noise(
+    id: str, *, scale: float, shift: float, laplace: bool, title: str, description: str, words: Sequence[str]
+) -> str:
     """Two curves: what could be published with one person's record, and without it.
 
     Args:
@@ -241,7 +268,8 @@ def noise(id: str, *, scale: float, shift: float, laplace: bool, title: str, des
     def path(centre: float) -> str:
         tall = 118
         return "L".join(
-            f"{(a - at[0]) / (at[-1] - at[0]) * 1000:.0f} {tall - v * 106:.1f}" for a, v in zip(at, curve(centre), strict=True)
+            f"{(a - at[0]) / (at[-1] - at[0]) * 1000:.0f} {tall - v * 106:.1f}"
+            for a, v in zip(at, curve(centre), strict=True)
         )
 
     middle = ((0 - at[0]) / (at[-1] - at[0]) * 100, (shift - at[0]) / (at[-1] - at[0]) * 100)
@@ -264,7 +292,8 @@ def locator(layout: Layout, code: str) -> str:
     spots = "".join(f"M{x * SCALE:.0f} {y * SCALE:.0f}h0" for x, y in (layout.centre(c) for c in layout.tiles))
     x, y = (v * SCALE for v in layout.centre(code))
     return (
-        f'<svg class="locator" viewBox="-22 -22 {width * SCALE + 44:.0f} {height * SCALE + 44:.0f}" aria-hidden="true" focusable="false">'
+        f'<svg class="locator" viewBox="-22 -22 {width * SCALE + 44:.0f} {height * SCALE + 44:.0f}" '
+        'aria-hidden="true" focusable="false">'
         f'<path class="all" d="{spots}"/><circle cx="{x:.0f}" cy="{y:.0f}" r="19"/></svg>'
     )
 

@@ -22,7 +22,9 @@ _markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
 def markdown(text: str) -> str:
     """Markdown to HTML; raw HTML in the source is shown as text, never passed through."""
     html: str = _markdown.render(text)
-    return html.replace("<table>", '<div class="scroll" tabindex="0" role="group" aria-label="table"><table>').replace("</table>", "</table></div>")
+    return html.replace("<table>", '<div class="scroll" tabindex="0" role="group" aria-label="table"><table>').replace(
+        "</table>", "</table></div>"
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +47,9 @@ class Texts:
             text = path.read_text(encoding="utf-8")
             words = yaml.safe_load(text.replace("95 %", f"95{numbers.NBSP}%"))
         except (OSError, yaml.YAMLError) as error:
-            raise CatalogueError(f"{path}: the site's texts cannot be read. Restore the file or fix its YAML.") from error
+            raise CatalogueError(
+                f"{path}: the site's texts cannot be read. Restore the file or fix its YAML."
+            ) from error
         return cls(language, words, reports / "texts" / language)
 
     def get(self, key: str) -> Any:
@@ -85,7 +89,9 @@ class Texts:
         if not figure.known:
             return self("figure.none")
         value = numbers.number(figure.value, decimals=decimals) + unit
-        return self("figure.full", value=value, interval=numbers.interval(figure, to=self("figure.to"), decimals=decimals))
+        return self(
+            "figure.full", value=value, interval=numbers.interval(figure, to=self("figure.to"), decimals=decimals)
+        )
 
     def between(self, figure: Figure, *, decimals: int = 0) -> str:
         """The interval alone: ``1,200 to 1,268``."""

@@ -77,7 +77,7 @@ class Layout:
 
 def project(longitude: Floats, latitude: Floats) -> Floats:
     """Degrees to a local equirectangular plane, y downwards; shape ``(areas, 2)``."""
-    middle = np.radians(np.median(latitude))
+    middle = float(np.radians(np.median(latitude)))
     return np.column_stack([longitude * np.cos(middle), -latitude]).astype(np.float64)
 
 
@@ -88,8 +88,8 @@ def _neighbours(points: Floats, *, nearest: int = 5) -> NDArray[np.intp]:
     corners = Delaunay(points).simplices
     edges = np.sort(np.vstack([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [0, 2]]]), axis=1)
     edges = np.unique(edges, axis=0)
-    reach = cKDTree(points).query(points, k=min(nearest + 1, len(points)))[0][:, -1]
-    length = np.linalg.norm(points[edges[:, 0]] - points[edges[:, 1]], axis=1)
+    reach = np.asarray(cKDTree(points).query(points, k=min(nearest + 1, len(points)))[0])[:, -1]
+    length = np.sqrt(((points[edges[:, 0]] - points[edges[:, 1]]) ** 2).sum(axis=1))
     near: NDArray[np.intp] = edges[length <= 1.2 * np.maximum(reach[edges[:, 0]], reach[edges[:, 1]])].astype(np.intp)
     return near
 
@@ -99,7 +99,7 @@ def _spread(points: Floats, edges: NDArray[np.intp], weight: Floats, *, rounds: 
     place = points.copy()
     degree = np.zeros((len(points), 1))
     np.add.at(degree, edges.ravel(), np.repeat(weight, 2)[:, None])
-    degree = np.maximum(degree, 1)
+    degree = np.fmax(degree, 1.0)
     for step in range(rounds):
         cooling = 1 - step / rounds
         gap = place[edges[:, 0]] - place[edges[:, 1]]

@@ -1,0 +1,126 @@
+"""Charts are equal for equal input, small, honest, accessible, and self-contained."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import date, timedelta
+from io import BytesIO
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from dp_stats.publish.site import svg
+from dp_stats.publish.site.charts import Chart, Studio, Words
+from dp_stats.publish.site.numbers import Figure
+from dp_stats.publish.site.series import Group, Series
+from dp_stats.publish.site.texts import Texts
+from dp_stats.publish.site.tilemap import Layout
+from PIL import Image
+
+REPORTS = Path(__file__).resolve().parents[2] / "reports"
+TEXTS = Texts.load(REPORTS)
+STUDIO = Studio(REPORTS, TEXTS)
+WORDS = Words("Cases in Leeds", "Estimates per week.", "Source: a made-up one.", "Cases rose & fell <again>.")
+
+
+def series(count: int, *, name: str = "Leeds", seed: int = 1, margin: float = 40) -> Series:
+    value = 500 + 400 * np.sin(np.arange(count) / 6) + np.random.default_rng(seed).normal(0, 10, count)
+    dates = tuple(date(2020, 8, 31) + timedelta(weeks=i) for i in range(count))
+    labels = tuple(f"in week {i}" for i in range(count))
+    return Series(name, name, dates, labels, value, value - margin, value + margin, ("",) * count)
+
+
+def groups(count: int) -> tuple[Group, ...]:
+    return tuple(Group(str(i), f"Area number {i}", Figure(100 - i, 90 - i, 110 - i, "u" if i == 3 else "")) for i in range(count))
+
+
+DRAWINGS = {
+    "long": lambda: STUDIO.headline(series(52), WORDS),
+    "short": lambda: STUDIO.headline(series(6), WORDS),
+    "days": lambda: STUDIO.headline(series(400), WORDS),
+    "multiples": lambda: STUDIO.multiples([series(52, name=f"Region {i}", seed=i) for i in range(12)], WORDS),
+    "dots": lambda: STUDIO.dots(groups(25), WORDS, average=Group("x", "United Kingdom", Figure(50, 45, 55))),
+    "means": lambda: STUDIO.headline(series(20), WORDS, zero=False),
+}
+
+
+@pytest.fixture(scope="module")
+def drawn() -> dict[str, Chart]:
+    return {name: draw() for name, draw in DRAWINGS.items()}
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_a_chart_is_small_accessible_and_needs_nothing_from_elsewhere(drawn: dict[str, Chart], name: str) -> None:
+    for text in (drawn[name].svg, drawn[name].narrow):
+        root = ElementTree.fromstring(text)
+        assert len(text.encode()) < 60_000
+        assert root.get("role") == "img"
+        assert root.find("{http://www.w3.org/2000/svg}title").text == WORDS.title
+        assert root.find("{http://www.w3.org/2000/svg}desc").text == WORDS.alt
+        assert "style=" not in text
+        assert "<style" not in text
+        assert not re.search(r'href="(?!#)', text)
+        assert "http" not in text.replace("http://www.w3.org/", "")
+
+
+def test_equal_input_gives_equal_bytes(drawn: dict[str, Chart]) -> None:
+    for name in ("long", "dots"):
+        again = DRAWINGS[name]()
+        assert hashlib.sha256(again.png).digest() == hashlib.sha256(drawn[name].png).digest()
+        assert (again.svg, again.narrow) == (drawn[name].svg, drawn[name].narrow)
+
+
+def test_text_is_text_and_large_enough_on_a_phone(drawn: dict[str, Chart]) -> None:
+    for name in DRAWINGS:
+        width = float(ElementTree.fromstring(drawn[name].narrow).get("width"))
+        sizes = [float(s) for s in re.findall(r'font-size="([\d.]+)px"', drawn[name].narrow)]
+        assert sizes
+        assert min(sizes) * 328 / width >= 9.5, "328 pixels is what a page of 360 leaves"
+
+
+def test_an_amount_starts_at_zero_and_an_average_need_not(drawn: dict[str, Chart]) -> None:
+    assert ">0</text>" in drawn["long"].svg
+    high = Series("m", "m", series(3).dates, series(3).labels, np.array([500.0, 505, 510]), np.array([499.0, 504, 509]), np.array([501.0, 506, 511]), ("",) * 3)
+    assert ">0</text>" not in STUDIO.headline(high, WORDS, zero=False).svg
+    assert ">0</text>" in STUDIO.headline(high, WORDS).svg
+
+
+def test_a_picture_for_reuse_is_large_and_light(drawn: dict[str, Chart]) -> None:
+    image = Image.open(BytesIO(drawn["long"].png))
+    assert image.width >= 1200
+    assert len(drawn["long"].png) < 120_000
+
+
+def test_a_line_in_a_page_tells_every_value_and_escapes_names() -> None:
+    drawing = svg.line("x", series(52, name="<Leeds>"), TEXTS, title="<b>", description="a & b")
+    ElementTree.fromstring(drawing)
+    assert drawing.count("<rect") == 52
+    assert "<b>" not in drawing
+
+
+def test_a_line_survives_gaps_single_values_and_nothing_at_all() -> None:
+    gap = series(20)
+    value = gap.value.copy()
+    value[3:6] = np.nan
+    holed = Series(gap.name, gap.code, gap.dates, gap.labels, value, gap.lower, gap.upper, gap.status)
+    for one in (holed, series(1), series(2)):
+        ElementTree.fromstring(svg.line("x", one, TEXTS, title="t", description="d"))
+    nothing = Series(gap.name, gap.code, gap.dates, gap.labels, gap.value * np.nan, gap.lower, gap.upper, gap.status)
+    assert svg.line("x", nothing, TEXTS, title="t", description="d") == ""
+
+
+def test_a_tile_says_its_value_with_its_interval_and_low_reliability_has_a_mark() -> None:
+    tiles = Layout({str(i): (i % 5, i // 5) for i in range(10)})
+    drawing = svg.tiles("m", tiles, groups(10), [93.0, 96.0], TEXTS, title="Cases", description="What it shows")
+    ElementTree.fromstring(drawing)
+    assert "<title>Area number 0: 100 (90 to 110)</title>" in drawing
+    assert 'class="k2"' in drawing
+    assert 'class="unsure"' in drawing
+
+
+def test_dots_keep_long_names_clear_of_the_axis() -> None:
+    short = svg.dots("d", groups(2), title="t", description="d")
+    long = svg.dots("d", tuple(Group(g.code, "Yorkshire and The Humber", g.figure) for g in groups(2)), title="t", description="d")
+    assert int(re.search(r'height="(\d+)"', long).group(1)) > int(re.search(r'height="(\d+)"', short).group(1))
