@@ -19,7 +19,15 @@ from dp_stats.errors import ApprovalError, BudgetError, NotDueError, PublishedEr
 from dp_stats.free import free_table
 from dp_stats.ledger import Ledger
 from dp_stats.preflight import Card, epsilon_for, make_card
-from dp_stats.requests import load_request, make_release, period_of_request, read_question, request_id, save_request
+from dp_stats.requests import (
+    Question,
+    load_request,
+    make_release,
+    period_of_request,
+    read_question,
+    request_id,
+    save_request,
+)
 from dp_stats.settings import Settings, load_settings
 
 Way = Literal["free", "approval", "allowed"]
@@ -70,15 +78,21 @@ def ask(form: Mapping[str, Any], *, requested_by: str, settings: Settings | None
         )
     save_request(release, question, settings)
     made = card(release.id, settings=settings)
-    if made.refusals and not (made.free and question.free):
+    way = path_of(made, question)
+    if made.refusals and way != "free":
         raise BudgetError("The budget does not allow this request:\n  " + "\n  ".join(made.refusals))
-    return Request(release.id, made.edition, path_of(made, wants_free=question.free))
+    return Request(release.id, made.edition, way)
 
 
-def path_of(card: Card, *, wants_free: bool) -> Way:
-    """What happens to a request with this card."""
-    if card.free is not None and wants_free:
-        return "free"
+def path_of(card: Card, question: Question) -> Way:
+    """What happens to a request with this card.
+
+    A free answer is enough if it is as accurate as what was asked for, or as what paying would give.
+    """
+    if card.free is not None and question.free != "never":
+        paid = max(e.margin_95 for e in card.plan.expected)
+        if question.free == "always" or card.free.margin <= (question.margin or paid):
+            return "free"
     return "approval" if card.approvers else "allowed"
 
 
@@ -87,7 +101,7 @@ def request(name: str, *, settings: Settings | None = None) -> Request:
     settings = settings or load_settings()
     _, question = load_request(name, settings)
     made = card(name, settings=settings)
-    return Request(name, made.edition, path_of(made, wants_free=question.free))
+    return Request(name, made.edition, path_of(made, question))
 
 
 def card(name: str, *, settings: Settings | None = None) -> Card:

@@ -82,7 +82,7 @@ def free_table(chosen: FreeAnswer, asked: Release, catalogue: Catalogue, setting
         found = _answer(asked, source, cell)
         labels = [text for name in breakdowns for text in cell[name]]
         numbers = (found.value, found.lower, found.upper, found.unrounded)
-        writer.writerow([*labels, period_of_request(asked), *(f"{number:.10g}" for number in numbers)])
+        writer.writerow([*labels, period_of_request(asked), *(f"{number + 0.0:.10g}" for number in numbers)])
     return text.getvalue()
 
 

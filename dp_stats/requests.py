@@ -45,7 +45,7 @@ class Question(BaseModel):
     rows: int | None = Field(None, ge=1, le=1000)
     purpose: str = Field(min_length=15, max_length=2000)
     audience: Literal["public", "restricted"] = "public"
-    free: bool = True
+    free: Literal["enough", "always", "never"] = "enough"
 
     @model_validator(mode="after")
     def _one_goal(self) -> Question:

@@ -12,6 +12,9 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 USERS = {"admin": "admin", "engineer": "op", "analyst": "user", "custodian": "user", "viewer": "viewer"}
 """User → role; see docs/airflow.md for what each may do."""
 
+RECORDER = "recorder"
+"""The account that writes the notes of ad hoc runs; nobody logs in with it."""
+
 
 def local_environment(home: Path, *, port: int = 8080, database: str | None = None) -> dict[str, str]:
     """The environment variables that make Airflow run with our DAGs and pages.
@@ -36,8 +39,19 @@ def local_environment(home: Path, *, port: int = 8080, database: str | None = No
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
         "AIRFLOW__CORE__XCOM_BACKEND": "dp_stats_airflow.xcom.SmallPlainXCom",
         "AIRFLOW__CORE__AUTH_MANAGER": "dp_stats_airflow.roles.LocalAuthManager",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in USERS.items()),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(
+            f"{name}:{role}" for name, role in {**USERS, RECORDER: "user"}.items()
+        ),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(airflow / "passwords.json"),
+        "AIRFLOW_CONN_DP_STATS_RECORDER": json.dumps(
+            {
+                "conn_type": "http",
+                "host": "127.0.0.1",
+                "port": port,
+                "login": RECORDER,
+                "password": passwords(home)[RECORDER],
+            }
+        ),
         "AIRFLOW__CORE__FERNET_KEY": "",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
         "AIRFLOW__API__HOST": "127.0.0.1",
@@ -59,8 +73,9 @@ def passwords(home: Path) -> dict[str, str]:
     """User → password, made once and kept in a file only the owner can read."""
     file = home.absolute() / "airflow" / "passwords.json"
     known: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
-    for user in USERS:
-        known.setdefault(user, user if os.environ.get("DP_STATS_SIMPLE_PASSWORDS") else secrets.token_urlsafe(9))
+    simple = bool(os.environ.get("DP_STATS_SIMPLE_PASSWORDS"))
+    for user in (*USERS, RECORDER):
+        known.setdefault(user, user if simple and user != RECORDER else secrets.token_urlsafe(9))
     _write(file, json.dumps(known) + "\n")
     return known
 

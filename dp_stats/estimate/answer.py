@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import NoReturn
 
 import numpy as np
@@ -228,7 +229,7 @@ def _part(edition: Measured, statistic: str, where: Mapping[str, Sequence[str]],
     if declared.kind == "persons":
         own = [m for m in edition.plan.measurements if m.statistic == statistic and m.role == "statistic"]
         return _distinct(Persons(declared, edition.grid, own, edition.noisy.values), edition, weights, begin, stop)
-    quantity = fit_all(edition.plan, grid=edition.grid, release=edition.release, noisy=edition.noisy)[statistic]
+    quantity = _fit(edition)[statistic]
     queries: dict[str, Query] = {}
     for dimension in edition.grid.dimensions:
         queries[dimension.name] = _on_fit(quantity, dimension, weights[dimension.name])[None, :]
@@ -237,6 +238,12 @@ def _part(edition: Measured, statistic: str, where: Mapping[str, Sequence[str]],
         _refuse(f"{edition.plan.edition} did not measure '{statistic}' for this combination of {_list(where)}")
     value = float(quantity.value(queries).item())
     return _Part(edition.plan.edition, begin, stop, value, variance, quantity.quantile(queries))
+
+
+@lru_cache(maxsize=64)
+def _fit(edition: Measured) -> dict[str, Quantity]:
+    """The fit of an edition, kept because a table of answers asks it once per cell."""
+    return fit_all(edition.plan, grid=edition.grid, release=edition.release, noisy=edition.noisy)
 
 
 def _distinct(persons: Persons, edition: Measured, weights: Mapping[str, Floats], begin: date, stop: date) -> _Part:

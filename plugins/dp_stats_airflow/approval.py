@@ -41,7 +41,9 @@ class CustodianApproval(HITLOperator):
 
     def __init__(self, *, custodian: str, response_timeout: timedelta, **kwargs: Any) -> None:
         self.custodian = custodian
-        kwargs.pop("params", None)  # a mapped task is handed the fields of the DAG's form, which are not the custodian's
+        kwargs.pop(
+            "params", None
+        )  # a mapped task is handed the fields of the DAG's form, which are not the custodian's
         super().__init__(
             subject="May this be published?",
             options=[APPROVE, REFUSE],

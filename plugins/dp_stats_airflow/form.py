@@ -81,10 +81,16 @@ def form(catalogue: Catalogue) -> dict[str, Param]:
             title="For whom",
         ),
         "free": Param(
-            True,
-            type="boolean",
-            title="Use what is published already",
-            description="If published tables answer this, get them at once and spend nothing.",
+            "enough",
+            type="string",
+            enum=["enough", "always", "never"],
+            values_display={
+                "enough": "If it is accurate enough",
+                "always": "Whatever its accuracy: spend nothing",
+                "never": "No, measure again",
+            },
+            title="Answer from what is published",
+            description="Figures that follow from published editions come at once and cost no privacy.",
         ),
         "rows": Param(
             None,
