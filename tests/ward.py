@@ -81,9 +81,13 @@ class Ward:
         source = {"kind": "csv", "path": "${DP_STATS_HOME}/source/opt-outs.csv"} | declared
         self.declared["opt_outs"] = {"source": source, "column": "Patient ID"}
 
+    def save(self) -> None:
+        """Write the dataset's declaration into the catalogue."""
+        self.write("catalogue/datasets/visits.yaml", yaml.safe_dump(self.declared, sort_keys=False, allow_unicode=True))
+
     def pull(self) -> Snapshot:
         """Pull the week that the ward is about."""
-        self.write("catalogue/datasets/visits.yaml", yaml.safe_dump(self.declared, sort_keys=False, allow_unicode=True))
+        self.save()
         catalogue = load_catalogue(self.settings.catalogue)
         return pull(
             catalogue.datasets["visits"],

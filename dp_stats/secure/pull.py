@@ -23,7 +23,7 @@ from dp_stats.secure.database import literal, open_database, quoted, run
 from dp_stats.secure.opt_outs import without_opted_out
 from dp_stats.secure.secret import keyed_digest, load_key
 from dp_stats.secure.sources import DateFilter, Opening, SourceTable, open_source
-from dp_stats.secure.staging import replaced, secure_folder
+from dp_stats.secure.staging import replaced, secure_below
 from dp_stats.settings import Settings
 
 Progress = Callable[[str], None]
@@ -72,8 +72,9 @@ def pull(
 
     Raises:
         SourceError: the source, a column or a line cannot be read. OptOutError: the opt-out list cannot.
+        DpStatsError: ``folder`` is not private, or lies outside the secure store.
     """
-    secure_folder(folder)
+    secure_below(settings.secure, folder)
     snapshot = folder / "snapshot.parquet"
     for name in ("snapshot.parquet", "intake.parquet", "source.parquet"):
         (folder / name).unlink(missing_ok=True)

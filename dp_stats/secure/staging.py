@@ -49,12 +49,25 @@ def staging_folder(secure: Path, *, release: str, period: str, revision: int = 1
     Raises:
         DpStatsError: a folder on the way is open to others.
     """
-    folder = secure_folder(secure)
-    for part in ("staging", release, period, f"r{revision}"):
+    parts = ("staging", release, period, f"r{revision}")
+    for part in parts:
         if part in ("", ".", "..") or "/" in part:
             raise DpStatsError(f"'{part}' cannot name a folder of an edition.")
-        folder = secure_folder(folder / part)
-    return folder
+    return secure_below(secure, secure.joinpath(*parts))
+
+
+def secure_below(secure: Path, folder: Path) -> Path:
+    """Make ``folder`` and every folder between it and the secure store private, and return it.
+
+    Raises:
+        DpStatsError: it lies outside the secure store, or one of them is open to others.
+    """
+    if not folder.is_relative_to(secure) or ".." in folder.parts:
+        raise DpStatsError(f"{folder} lies outside the secure store {secure}. Rows are kept nowhere else.")
+    made = secure_folder(secure)
+    for part in folder.relative_to(secure).parts:
+        made = secure_folder(made / part)
+    return made
 
 
 def make_private(path: Path) -> None:

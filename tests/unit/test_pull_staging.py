@@ -12,7 +12,7 @@ import pytest
 
 from dp_stats.errors import DpStatsError
 from dp_stats.secure.secret import KEY_BYTES, keyed_digest, load_key
-from dp_stats.secure.staging import purge_expired, remove, replaced, secure_folder, staging_folder
+from dp_stats.secure.staging import purge_expired, remove, replaced, secure_below, secure_folder, staging_folder
 
 
 def mode(path: Path) -> int:
@@ -50,6 +50,13 @@ def test_a_link_or_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) 
 def test_an_edition_cannot_be_staged_outside_the_secure_store(tmp_path: Path, period: str) -> None:
     with pytest.raises(DpStatsError, match="cannot name a folder"):
         staging_folder(tmp_path / "secure", release="cases", period=period)
+
+
+def test_rows_are_kept_nowhere_but_in_the_secure_store(tmp_path: Path) -> None:
+    assert secure_below(tmp_path / "secure", tmp_path / "secure/staging/a") == tmp_path / "secure/staging/a"
+    for folder in (tmp_path / "public", tmp_path / "secure" / ".." / "public"):
+        with pytest.raises(DpStatsError, match="outside the secure store"):
+            secure_below(tmp_path / "secure", folder)
 
 
 def test_a_file_appears_whole_and_private_or_not_at_all(tmp_path: Path) -> None:

@@ -1,0 +1,99 @@
+"""Planted identifiers and values are found nowhere outside the secure store, whether a step works or fails."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CANARIES = ("CANARY", "canary", "7771", "7772", "4096.25")
+GOOD = "CANARY-1,09-03-2020,A1,30,4096.25\nCANARY-2,10-03-2020,CANARY-AREA,7771,7772\n"
+HEADER = "Patient ID,Visit Date,Area,Age,Nights\n"
+
+FAULTS = {
+    "none": {},
+    "a broken line": {"source": HEADER + GOOD + "CANARY-3,09-03-2020\n"},
+    "an open quotation mark": {"source": HEADER + GOOD + '"CANARY-3,09-03-2020,A1,1,1\n'},
+    "bytes of another encoding": {"source": (HEADER + GOOD).encode() + b"CANARY\xff,09-03-2020,A1,1,1\n"},
+    "a missing column": {"source": "Patient ID,Visit Date,Area,Age\nCANARY-1,09-03-2020,A1,7771\n"},
+    "an opt-out list with a broken line": {"opt_outs": "Patient ID,why\nCANARY-1\n"},
+    "an opt-out list with an empty line": {"opt_outs": "Patient ID,why\nCANARY-1,x\n ,x\n"},
+    "a failed gate": {
+        "suite": [{"type": "expect_column_max_to_be_between", "kwargs": {"column": "nights", "max_value": 5}}]
+    },
+    "a gate that cannot be evaluated": {
+        "suite": [{"type": "expect_column_max_to_be_between", "kwargs": {"column": "person", "max_value": 5}}]
+    },
+}
+
+STEPS = """
+import logging, sys
+from pathlib import Path
+logging.basicConfig(level=logging.DEBUG)
+from dp_stats.catalogue.load import load_catalogue
+from dp_stats.catalogue.periods import parse_period
+from dp_stats.secure.check import check_snapshot
+from dp_stats.secure.pull import pull
+from dp_stats.secure.staging import staging_folder
+from dp_stats.settings import load_settings
+
+settings = load_settings()
+catalogue = load_catalogue(settings.catalogue)
+what = dict(catalogue=catalogue, period=parse_period("2020-W11"), settings=settings)
+folder = staging_folder(settings.secure, release="visits", period="2020-W11")
+print(pull(catalogue.datasets["visits"], folder=folder, progress=print, **what))
+print(check_snapshot(catalogue.datasets["visits"], folder=folder, **what))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+def test_no_planted_value_leaves_the_secure_store(ward: Any, tmp_path: Path, fault: dict[str, Any]) -> None:
+    ward.source(fault.get("source", HEADER + GOOD))
+    ward.opt_outs(fault.get("opt_outs", "Patient ID\nCANARY-2\n"))
+    suite = fault.get("suite", [{"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 1}}])
+    ward.write("catalogue/expectations/visits.json", json.dumps({"name": "visits", "expectations": suite}))
+    ward.save()
+    around = tmp_path / "around"
+    around.mkdir()
+    run = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", textwrap.dedent(STEPS)],
+        cwd=around,
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(around),
+            "TMPDIR": str(around),
+            "DP_STATS_HOME": str(ward.settings.home),
+            "DP_STATS_CATALOGUE": str(ward.settings.catalogue),
+        },
+        capture_output=True,
+        check=False,
+    )
+    said = run.stdout + run.stderr
+    assert (run.returncode == 0) == (not fault), said.decode()
+    written = [path for path in tmp_path.rglob("*") if path.is_file() and not path.is_relative_to(ward.settings.secure)]
+    given = {ward.settings.home / "source" / name for name in ("visits.csv", "opt-outs.csv")}
+    everything = said + b"".join(path.read_bytes() for path in written if path not in given)
+    for canary in CANARIES:
+        assert canary.encode() not in everything
+
+
+def test_the_search_finds_what_is_planted(ward: Any) -> None:
+    """The same search over the secure store does find the identifiers, so it has power."""
+    ward.source(HEADER + GOOD)
+    snapshot = ward.pull()
+    assert b"CANARY-1" in snapshot.path.read_bytes()
+
+
+def test_nothing_is_logged_while_pulling(ward: Any, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    ward.source(HEADER + GOOD)
+    ward.pull()
+    assert caplog.records == []
