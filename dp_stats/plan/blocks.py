@@ -21,6 +21,9 @@ from dp_stats.plan.symmetry import Floats
 LARGEST_DENSE = 3000
 """Rows up to which a block is inverted (a second or two, 70 MB)."""
 
+TOGETHER = 256
+"""Right-hand sides that conjugate gradients solve at once."""
+
 Term = tuple[float, Sequence[Floats]]
 """A precision and one matrix per dimension."""
 
@@ -137,23 +140,35 @@ class LargeBlock:
         return np.asarray(x.reshape(values.shape))
 
     def contract(self, grams: list[Floats]) -> tuple[Floats, Floats]:
-        """One solve per combination of the queries' directions."""
+        """By solving for the directions of every combination of queries, many at once."""
         counts = tuple(len(g) for g in grams)
         value, hidden = np.zeros(counts), np.zeros(counts)
+        waiting: list[tuple[tuple[int, ...], Floats, Floats]] = []
         for choice in product(*(range(n) for n in counts)):
             left, right = np.ones((1, 1)), np.ones((1, 1))
             for g, q in zip(grams, choice, strict=True):
                 u, s, vt = np.linalg.svd(g[q])
                 kept = s > 1e-14 * max(s[0], 1e-300)
-                left = _columns(left, u[:, kept] * s[kept])
-                right = _columns(right, vt[kept].T)
-            if left.shape[1]:
-                solved = self.apply(right)
-                value[choice] = float((left * solved).sum())
-                missed = right - self._multiply(solved)
-                small = np.linalg.norm(missed, axis=0) < 1e-6 * np.linalg.norm(right, axis=0)
-                hidden[choice] = 0.0 if small.all() else float(np.abs((left * missed).sum(axis=0)[~small]).sum())
+                left, right = _columns(left, u[:, kept] * s[kept]), _columns(right, vt[kept].T)
+            waiting.append((choice, left, right))
+            if sum(r.shape[1] for _, _, r in waiting) >= TOGETHER:
+                self._answer(waiting, value, hidden)
+                waiting = []
+        self._answer(waiting, value, hidden)
         return value, hidden
+
+    def _answer(self, waiting: list[tuple[tuple[int, ...], Floats, Floats]], value: Floats, hidden: Floats) -> None:
+        if not waiting:
+            return
+        right = np.concatenate([r for _, _, r in waiting], axis=1)
+        solved = self.apply(right)
+        missed = right - self._multiply(solved)
+        missed[:, np.linalg.norm(missed, axis=0) < 1e-6 * np.linalg.norm(right, axis=0)] = 0
+        start = 0
+        for choice, left, part in waiting:
+            own = slice(start, start := start + part.shape[1])
+            value[choice] = float((left * solved[:, own]).sum())
+            hidden[choice] = float(np.abs((left * missed[:, own]).sum(axis=0)).sum())
 
 
 def _columns(first: Floats, second: Floats) -> Floats:

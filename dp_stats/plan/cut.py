@@ -12,8 +12,8 @@ from dp_stats.catalogue.models import Contribution, Release
 from dp_stats.plan.accounting import noise_variance
 from dp_stats.plan.algebra import Key, key_of
 from dp_stats.plan.model import Measurement, Mechanism, Role
-from dp_stats.plan.spaces import chain
-from dp_stats.plan.targets import prior_totals
+from dp_stats.plan.spaces import chain, nested
+from dp_stats.plan.targets import prior_totals, targets
 
 GUESSED_SHARE = 0.05
 """Share of rows that is cut where nobody has declared how often people repeat."""
@@ -57,10 +57,11 @@ def choose_cut(grid: Grid, release: Release, mechanism: Mechanism, total: Fracti
     statistic = next((s.id for s in release.statistics if s.kind == "count"), None)
     statistic = statistic or next(s.id for s in release.statistics if s.kind == "sum")
     whole = key_of(grid, {})
+    places = [t.levels for t in targets(grid, release) if t.statistic == statistic]
     expected = prior_totals(grid, release).get(statistic, 0.0) * share_cut(release.contribution)
     level, share = whole, ROW_SHARES[-1]
     for candidate in ROW_SHARES:
-        level = _finest(grid, expected, _deviation(cut_cap(release), mechanism, total * candidate))
+        level = _finest(grid, places, expected, _deviation(cut_cap(release), mechanism, total * candidate))
         if level != whole:
             share = candidate
             break
@@ -81,16 +82,24 @@ def _deviation(cap: int, mechanism: Mechanism, budget: Fraction) -> float:
     return math.sqrt(noise_variance(scale, mechanism))
 
 
-def _finest(grid: Grid, expected: float, deviation: float) -> Key:
-    """The level with most cells, whole in time, in whose cells the expected number still stands out."""
+def _finest(grid: Grid, places: list[Key], expected: float, deviation: float) -> Key:
+    """The level with most cells, whole in time, in whose cells the expected number still stands out.
+
+    It must be a sum of what is published at one of ``places``, since cut rows are compared with kept rows.
+    """
     best = key_of(grid, {})
     most = 1
     options = [(d.top.name,) if d.kind == "date" else chain(d, ()) for d in grid.dimensions]
     for key in product(*options):
         cells = grid.cells({d.name: name for d, name in zip(grid.dimensions, key, strict=True)})
-        if cells > most and expected / cells >= SIGNAL * deviation:
+        if cells > most and any(_sums_to(grid, p, key) for p in places) and expected / cells >= SIGNAL * deviation:
             best, most = key, cells
     return best
+
+
+def _sums_to(grid: Grid, fine: Key, coarse: Key) -> bool:
+    levels = zip(grid.dimensions, fine, coarse, strict=True)
+    return all(nested(d.level(a).group, d.level(b).group) for d, a, b in levels)
 
 
 def cut_note(release: Release, measurements: tuple[Measurement, ...]) -> str | None:

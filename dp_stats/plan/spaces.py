@@ -33,12 +33,13 @@ def chain(dimension: Dimension, wanted: Sequence[str]) -> tuple[str, ...]:
     for name in dict.fromkeys(names):
         group = dimension.level(name).group
         others = [dimension.level(k).group for k in kept]
-        if all(_nested(group, g) or _nested(g, group) for g in others) and not any(np.array_equal(group, g) for g in others):
+        if all(nested(group, g) or nested(g, group) for g in others) and not any(np.array_equal(group, g) for g in others):
             kept.append(name)
     return tuple(sorted(kept, key=lambda name: -len(dimension.level(name).codes)))
 
 
-def _nested(fine: Indices, coarse: Indices) -> bool:
+def nested(fine: Indices, coarse: Indices) -> bool:
+    """Whether every group of ``fine`` lies inside one group of ``coarse``."""
     return len(np.unique(np.stack([fine, coarse]), axis=1).T) == len(np.unique(fine))
 
 

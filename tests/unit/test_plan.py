@@ -219,6 +219,13 @@ class TestCutRows:
         cells = [next(np.prod(m.shape) for m in p.measurements if m.role == "cut_rows") for p in (small, large)]
         assert cells == [1, 15]
 
+    def test_it_is_measured_where_kept_rows_are_published_to_compare_with(self) -> None:
+        tables = {"a": ({"area": "region", "date": "week"}, ("visits",)), "b": ({"age": "band"}, ("visits",))}
+        many = [{"id": "visits", "kind": "count", "expected_total": 10_000_000}]
+        made = plan(tables=tables, statistics=many, contribution={"rows": 1, "repeats": REPEATS})
+        (cut,) = (m for m in made.measurements if m.role == "cut_rows")
+        assert cut.levels == {"area": "all", "date": "week", "age": "band"}
+
     def test_nothing_is_spent_where_nothing_is_cut_or_only_persons_are_counted(self) -> None:
         assert {m.role for m in plan().measurements} == {"statistic"}
         persons = plan(
