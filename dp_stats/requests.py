@@ -20,7 +20,6 @@ from dp_stats.catalogue import Catalogue, Dataset, Period, Release, parse_period
 from dp_stats.catalogue.load import read_model
 from dp_stats.catalogue.models import Contribution, DimensionSpec, PrivacyLoss, ReleaseTexts, Statistic, Table
 from dp_stats.errors import CatalogueError
-from dp_stats.plan.model import digest
 from dp_stats.settings import Settings
 
 TABLE = "answer"
@@ -134,6 +133,8 @@ def breakdowns(question: Question, catalogue: Catalogue) -> dict[str, str]:
 
 def request_id(question: Question, *, requested_by: str) -> str:
     """The id of the release that answers a question of this analyst."""
+    from dp_stats.plan.model import digest  # the planner is slow to import, and Airflow reads this module at every parse
+
     asked = question.model_dump(exclude={"purpose", "free"})
     asked["by"] = sorted("/".join(entry.split("/")[-2:]) for entry in question.by)
     return f"adhoc-{digest({**asked, 'requested_by': requested_by})[:12]}"

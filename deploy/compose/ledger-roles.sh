@@ -1,0 +1,11 @@
+#!/bin/sh
+# Two roles for the ledger: tasks write, the budget page reads. Run once, by PostgreSQL, when its volume is new.
+set -eu
+psql --set ON_ERROR_STOP=1 --username postgres --dbname ledger \
+  --set writer="$LEDGER_WRITER_PASSWORD" --set reader="$LEDGER_READER_PASSWORD" <<'SQL'
+CREATE ROLE ledger_writer LOGIN PASSWORD :'writer';
+CREATE ROLE ledger_reader LOGIN PASSWORD :'reader';
+GRANT CREATE, USAGE ON SCHEMA public TO ledger_writer;
+GRANT USAGE ON SCHEMA public TO ledger_reader;
+ALTER DEFAULT PRIVILEGES FOR ROLE ledger_writer IN SCHEMA public GRANT SELECT ON TABLES TO ledger_reader;
+SQL
