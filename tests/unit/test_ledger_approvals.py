@@ -142,7 +142,13 @@ def test_one_approval_does_not_pay_for_a_second_revision(ledger: Ledger) -> None
     ledger.store(made, b"noisy")
     with pytest.raises(ApprovalError, match="another budget"):
         reserve(
-            ledger, plan(), revision=2, reason="again", category="adhoc", requested_by="analyst", required_approvers=BOTH
+            ledger,
+            plan(),
+            revision=2,
+            reason="again",
+            category="adhoc",
+            requested_by="analyst",
+            required_approvers=BOTH,
         )
 
 
