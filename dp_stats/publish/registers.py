@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 import pyarrow as pa
 
 from dp_stats.publish import files
 from dp_stats.publish.edition import Edition, Facts, utc
+from dp_stats.publish.privacy_record import rounded_up
 
 CONTEXT: dict[str, Any] = {
     "dcat": "http://www.w3.org/ns/dcat#",
@@ -179,7 +181,7 @@ def data_use(published: Sequence[Edition], *, base_url: str) -> DataUse:
         latest_published=utc(last.published),
         outputs=f"{base_url}/{release.id}/",
         privacy_unit=f"{last.guarantee.unit} per {last.guarantee.per}",
-        epsilon=last.guarantee.epsilon,
+        epsilon=rounded_up(Fraction(last.guarantee.epsilon)),
         delta=float(last.guarantee.delta),
         epsilon_spent="; ".join(f"{b.block}: {b.epsilon_spent:.4g}" for b in last.budget if b.epsilon_spent is not None),
         epsilon_cap="; ".join(f"{b.block}: {b.epsilon_cap:.4g}" for b in last.budget if b.epsilon_cap is not None),
