@@ -101,14 +101,14 @@ def _simulate_ages(rng: np.random.Generator, codes: CodeList, area: NDArray[np.i
     )
     edges = np.cumsum(weights, axis=1) / weights.sum(axis=1, keepdims=True)
     band = (rng.random(len(area))[:, None] > edges[area]).sum(axis=1)
-    return np.minimum(band * 10 + rng.integers(0, 10, len(area)), 104)
+    return np.asarray(np.minimum(band * 10 + rng.integers(0, 10, len(area)), 104), dtype=np.int64)
 
 
 def _simulate_persons(rng: np.random.Generator, rows: int) -> NDArray[np.int64]:
     """A person for each row; most persons have one row, a few have up to four."""
     sizes = rng.choice(np.arange(1, len(REPEATS) + 1), p=REPEATS, size=rows)
     person = np.repeat(np.arange(rows), sizes)[:rows]
-    return person[rng.permutation(rows)]
+    return np.asarray(person[rng.permutation(rows)], dtype=np.int64)
 
 
 def _person_id(number: int) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import getpass
 import json
-import shutil
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
@@ -151,7 +151,9 @@ def pull(edition: str, *, revision: int = 1, settings: Settings | None = None) -
     if _stored(run) is not None:
         return {"edition": edition, "revision": revision, "snapshot": "not needed: already measured"}
     folder = staging_folder(run.settings.secure, release=run.release.id, period=run.period.label, revision=revision)
-    snapshot = pull_snapshot(run.dataset, catalogue=run.catalogue, period=run.period, folder=folder, settings=run.settings)
+    snapshot = pull_snapshot(
+        run.dataset, catalogue=run.catalogue, period=run.period, folder=folder, settings=run.settings
+    )
     return {"edition": edition, "revision": revision, "snapshot": snapshot.digest}
 
 
@@ -271,13 +273,11 @@ def publish(edition: str, *, revision: int = 1, settings: Settings | None = None
         described,
         estimates,
         run.published_in,
-        check=lambda table: check_published(table, settings=run.settings),
+        check=lambda table: check_published(table, settings=run.settings, lowest=_lowest(run.release)),
     )
     ledger.published(run.edition, revision, published.checksum)
     if run.release.audience == "public":
-        refresh_index(
-            run.settings.public_dir, base_url=run.settings.base_url, releases=run.catalogue.releases.values()
-        )
+        refresh_index(run.settings.public_dir, base_url=run.settings.base_url, releases=run.catalogue.releases.values())
         build(run.settings.public_dir, reports=run.settings.reports, base_url=run.settings.base_url)
         if "://" in run.settings.public:
             upload(run.settings.public_dir, run.settings.public)
@@ -286,8 +286,10 @@ def publish(edition: str, *, revision: int = 1, settings: Settings | None = None
 
 def clean_up(edition: str, *, revision: int = 1, settings: Settings | None = None) -> Step:
     """Delete the staged rows, whether the edition was published or failed."""
+    from dp_stats.secure.staging import remove
+
     run = open_run(edition, revision=revision, settings=settings)
-    shutil.rmtree(run.staging, ignore_errors=True)
+    remove(run.staging)
     return {"edition": edition, "revision": revision}
 
 
@@ -354,6 +356,11 @@ def _measured(run: Run) -> NoisyMeasurements:
     if stored is None:
         raise LedgerError(f"{run.edition} has not been measured yet. Run the measure step first.")
     return NoisyMeasurements.from_bytes(stored, plan=run.plan)
+
+
+def _lowest(release: Release) -> float:
+    """The least value a published cell can have: below zero only where numbers may be negative."""
+    return -math.inf if any(s.lower is not None and s.lower < 0 for s in release.statistics) else 0.0
 
 
 def _write(path: Path, content: bytes) -> None:

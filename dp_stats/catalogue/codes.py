@@ -70,27 +70,29 @@ class CodeList:
             CatalogueError: a level is no column of the list, or the levels are not nested (not a tree).
         """
         leaves = [*zip(self.codes, self.names, strict=True)] + ([(UNKNOWN, "Unknown")] if unknown else [])
-        built = [Level(levels[0] if levels else "code", *map(tuple, zip(*leaves, strict=True)), np.arange(len(leaves)))]  # type: ignore[arg-type]
+        codes, names = zip(*leaves, strict=True)
+        built = [Level(levels[0] if levels else "code", codes, names, np.arange(len(leaves)))]
         for level in (name for name in levels[1:] if name != ALL):
-            codes = list(self.column(level))
-            names = list(self.column(f"{level}_name")) if f"{level}_name" in self.header else codes
-            if "" in codes:
-                raise CatalogueError(
-                    f"{self.path.name}: column '{level}' is empty in line {codes.index('') + 2}. Fill it in."
-                )
-            single = len(set(codes)) == 1
-            if unknown:
-                codes, names = [*codes, codes[0] if single else UNKNOWN], [*names, names[0] if single else "Unknown"]
-            order = list(dict.fromkeys(codes))
-            label = dict(zip(codes, names, strict=True))
-            index = {code: i for i, code in enumerate(order)}
-            built.append(
-                Level(level, tuple(order), tuple(label[c] for c in order), np.array([index[c] for c in codes]))
-            )
+            built.append(self._level(level, unknown=unknown))
             self._check_nested(built[-2], built[-1])
         if len(built[-1].codes) > 1:
             built.append(flat_level(ALL, ALL, "All", len(leaves)))
         return Dimension(name, column, "code", tuple(built), unknown=UNKNOWN if unknown else None)
+
+    def _level(self, level: str, *, unknown: bool) -> Level:
+        codes = list(self.column(level))
+        names = list(self.column(f"{level}_name")) if f"{level}_name" in self.header else list(codes)
+        if "" in codes:
+            raise CatalogueError(
+                f"{self.path.name}: column '{level}' is empty in line {codes.index('') + 2}. Fill it in."
+            )
+        if unknown:
+            single = len(set(codes)) == 1
+            codes.append(codes[0] if single else UNKNOWN)
+            names.append(names[0] if single else "Unknown")
+        label = dict(zip(codes, names, strict=True))
+        index = {code: i for i, code in enumerate(label)}
+        return Level(level, tuple(label), tuple(label.values()), np.array([index[c] for c in codes], dtype=np.intp))
 
     def _check_nested(self, fine: Level, coarse: Level) -> None:
         for group, code in enumerate(fine.codes):

@@ -136,7 +136,7 @@ def sum_groups(values: NDArray[T], group: NDArray[np.intp], groups: int, axis: i
     if groups == len(group) and np.array_equal(group, np.arange(groups)):
         return values
     if groups == 1:
-        return values.sum(axis=axis, keepdims=True, dtype=values.dtype)
+        return np.add.reduce(values, axis=axis, keepdims=True, dtype=values.dtype)  # type: ignore[no-any-return]
     moved = np.moveaxis(values, axis, 0)
     out = np.zeros((groups, *moved.shape[1:]), dtype=values.dtype)
     np.add.at(out, group, moved)
@@ -165,7 +165,7 @@ def date_dimension(name: str, column: str, period: Period, levels: tuple[str, ..
 
     finest = levels[0]
     leaf_keys = [k for k, _ in groupby(key(finest, i) for i in range(len(days)))]
-    first_day = {}
+    first_day: dict[tuple[str, str], int] = {}
     for i in range(len(days)):
         first_day.setdefault(key(finest, i), i)
     built: list[Level] = []

@@ -20,7 +20,7 @@ from dp_stats.publish.latest import folder_lock, refresh_latest
 from dp_stats.publish.revisions import refresh_status
 from dp_stats.publish.tidy import columns_of, tidy
 
-Check = Callable[[pa.Table], None]
+Check = Callable[[pa.Table], object]
 
 
 @dataclass(frozen=True)
