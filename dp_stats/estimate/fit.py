@@ -12,6 +12,7 @@ Margin = tuple[NDArray[np.intp], Floats]
 """Group of each cell, and the total that each group must have."""
 
 _SWEEPS = 40
+_NEWTON = 200
 
 
 def nearest_with_margins(target: Floats, margins: Sequence[Margin], *, minimum: float | None = 0.0) -> Floats:
@@ -45,12 +46,14 @@ def _shift(base: Floats, group: NDArray[np.intp], total: Floats, low: float) -> 
     if low == -np.inf:
         return np.asarray(shift)
     # from here every group's sum is at least its total; Newton's steps on a convex function only go down
-    while True:
+    close = 1e-6 + 1e-9 * total + 1e-12 * float(np.abs(base).max(initial=0.0))
+    for _ in range(_NEWTON):
         moved = base + shift[group]
         above = moved > low
         excess = np.bincount(group, weights=np.where(above, moved, low), minlength=groups) - total
         active = np.bincount(group, weights=above, minlength=groups)
-        step = np.where((excess > 1e-6 + 1e-9 * total) & (active > 0), excess / np.maximum(active, 1), 0.0)
+        step = np.where((excess > close) & (active > 0), excess / np.maximum(active, 1), 0.0)
         if not step.any():
-            return np.asarray(shift)
+            break
         shift = shift - step
+    return np.asarray(shift)

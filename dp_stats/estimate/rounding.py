@@ -23,6 +23,11 @@ def round_within(values: Floats, group: Index, totals: Integers) -> Integers:
     rank = np.empty(len(values), dtype=np.int64)
     rank[order] = np.arange(len(values)) - first[group[order]]
     whole += rank < up[group]
+    # totals beyond the precision of the fit (sums of some 10^9 steps): the largest cell takes the rest
+    left = totals - np.rint(np.bincount(group, weights=whole, minlength=len(totals))).astype(np.int64)
+    if left.any():
+        largest = np.lexsort((whole, group))[first + np.diff([*first, len(values)]) - 1]
+        whole[largest] += left
     return whole
 
 
@@ -75,7 +80,10 @@ def _move(whole: Integers, values: Floats, table: Index, over: Integers, signed:
         cost = leave[:, np.newaxis] + 2.0 * off[:, short]
         line, place = divmod(int(np.argmin(cost)), len(short))
         target = short[place]
-        for where, change in ((source, -1), (target, 1)):
+        # many units at once only where far more than one for each row has to move
+        step = max(1, int(min(over[source], -over[target])) // (2 * len(table)))
+        step = step if signed else min(step, int(whole[table[line, source]]))
+        for where, change in ((source, -step), (target, step)):
             whole[table[line, where]] += change
             off[line, where] += change
             over[where] += change

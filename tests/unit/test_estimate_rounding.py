@@ -54,6 +54,19 @@ def test_two_way_rounding_keeps_both_margins_and_is_near_the_best_there_is(seed:
     assert np.abs(whole - values).sum() <= 1.1 * _least_absolute_rounding(values, rows, columns, exact) + 1
 
 
+def test_totals_are_exact_however_large_they_are() -> None:
+    rng = np.random.default_rng(0)
+    exact = rng.integers(0, 10**12, (20, 6))
+    exact[:, 2] = 0
+    rows, columns = (index.ravel() for index in np.indices(exact.shape))
+    margins = [(columns, exact.sum(axis=0).astype(float)), (rows, exact.sum(axis=1).astype(float))]
+    values = nearest_with_margins(exact.ravel() + rng.normal(size=exact.size) * 1e10, margins)
+    whole = round_two_way(values, rows * 0, rows, exact.sum(axis=1), columns, exact.sum(axis=0))
+    assert whole.min() >= 0
+    np.testing.assert_array_equal(whole.reshape(exact.shape).sum(axis=1), exact.sum(axis=1))
+    np.testing.assert_array_equal(whole.reshape(exact.shape).sum(axis=0), exact.sum(axis=0))
+
+
 def _least_absolute_rounding(values: np.ndarray, rows: np.ndarray, columns: np.ndarray, exact: np.ndarray) -> float:
     """By the network linear programme: each cell is its floor or one more."""
     floor = np.floor(values)
