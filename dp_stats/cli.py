@@ -7,7 +7,7 @@ import http.server
 import os
 import sys
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,6 +17,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from dp_stats import __version__, reporting
 from dp_stats.errors import DpStatsError, PublishedError
+from dp_stats.pipeline import published_checksums, refresh_site
 from dp_stats.settings import Settings, load_settings
 
 app = typer.Typer(
@@ -231,10 +232,8 @@ def ledger_export(
 @fails_clearly
 def site_build(full: Annotated[bool, typer.Option(help="Build every page again.")] = False) -> None:
     """Bring every page of the site up to date from the published editions."""
-    from dp_stats.publish.site import build
-
     where = settings()
-    build(where.public_dir, reports=where.reports, base_url=where.base_url, incremental=not full)
+    refresh_site(where, incremental=not full)
     out.print(f"Built {where.public_dir / 'index.html'}", soft_wrap=True)
 
 
@@ -244,13 +243,30 @@ def site_verify() -> None:
     """Find any published file that is missing, extra or no longer matches its checksum."""
     from dp_stats.publish.verify import verify_public
 
-    faults = verify_public(settings().public_dir)
+    where = settings()
+    faults = verify_public(where.public_dir, checksums=published_checksums(where))
     if faults:
         listed = "\n".join(f"  {fault}" for fault in faults)
         raise PublishedError(
             f"Published files do not match their checksums:\n{listed}\nRestore them from a copy of the site."
         )
     out.print("[green]Every published file matches its checksum.[/]")
+
+
+@app.command()
+@fails_clearly
+def retract(
+    edition: Annotated[str, typer.Argument(help="release/period", metavar="EDITION")],
+    reason: Annotated[str, typer.Option(help="Why; the public reads it.")],
+    revision: Revision = 1,
+) -> None:
+    """Mark a published revision as retracted: its files stay, and page, feed and metadata say so."""
+    from dp_stats.publish.revisions import retract as retract_edition
+
+    where = settings()
+    retract_edition(where.public_dir, edition, revision=revision, reason=reason, when=datetime.now(UTC))
+    refresh_site(where)
+    out.print(f"Retracted {edition} r{revision}.")
 
 
 @site_app.command("serve")

@@ -90,7 +90,7 @@ def _simulate_counts(rng: np.random.Generator, codes: CodeList, rows: int) -> ND
         intensity += height * strength[:, None] * np.exp(-0.5 * ((days - peak - shift[:, None]) / width) ** 2)
     weekday = np.array([(FIRST_DAY + timedelta(days=int(d))).weekday() for d in days])
     expected = population[:, None] * (intensity + 0.03) * WEEKDAYS[weekday]
-    return rng.poisson(expected * rows / expected.sum()).astype(np.int64)
+    return np.asarray(rng.poisson(expected * rows / expected.sum()), dtype=np.int64)
 
 
 def _simulate_ages(rng: np.random.Generator, codes: CodeList, area: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from dp_stats.catalogue import Catalogue, Dataset, Grid, Period, Release, load_catalogue
 from dp_stats.catalogue.load import is_due, read_model
@@ -229,7 +229,7 @@ def measure(edition: str, *, revision: int = 1, settings: Settings | None = None
             settings=run.settings,
         )
     except Exception:
-        ledger.void(reservation, "the measurement failed before any noise was drawn")
+        _release_unspent(run, ledger)
         raise
     return {"edition": edition, "revision": revision, "plan": run.plan.hash}
 
@@ -250,9 +250,6 @@ def publish(edition: str, *, revision: int = 1, settings: Settings | None = None
     from dp_stats.estimate.model import EditionEstimates
     from dp_stats.publish import publish_edition
     from dp_stats.publish.describe import describe
-    from dp_stats.publish.index import refresh_index
-    from dp_stats.publish.site import build
-    from dp_stats.publish.targets import upload
     from dp_stats.quality import check_published
 
     run = open_run(edition, revision=revision, settings=settings)
@@ -277,11 +274,33 @@ def publish(edition: str, *, revision: int = 1, settings: Settings | None = None
     )
     ledger.published(run.edition, revision, published.checksum)
     if run.release.audience == "public":
-        refresh_index(run.settings.public_dir, base_url=run.settings.base_url, releases=run.catalogue.releases.values())
-        build(run.settings.public_dir, reports=run.settings.reports, base_url=run.settings.base_url)
-        if "://" in run.settings.public:
-            upload(run.settings.public_dir, run.settings.public)
+        refresh_site(run.settings)
     return {"edition": edition, "revision": revision, "path": run.path, "sha256": published.checksum}
+
+
+def refresh_site(settings: Settings, *, incremental: bool = True) -> None:
+    """Bring feeds, catalogues and pages up to date with the published editions, here and at the public address."""
+    from dp_stats.publish.index import refresh_index
+    from dp_stats.publish.site import build
+    from dp_stats.publish.targets import upload
+
+    releases = load_catalogue_with_requests(settings).releases.values()
+    refresh_index(settings.public_dir, base_url=settings.base_url, releases=releases)
+    build(settings.public_dir, reports=settings.reports, base_url=settings.base_url, incremental=incremental)
+    if "://" in settings.public:
+        upload(settings.public_dir, settings.public)
+
+
+def published_checksums(settings: Settings) -> dict[str, str]:
+    """What the ledger says was published openly: folder of each revision → checksum of its SHA256SUMS."""
+    from dp_stats.ledger import Ledger
+
+    releases = load_catalogue_with_requests(settings).releases
+    restricted = {name for name, release in releases.items() if release.audience == "restricted"}
+    ledger = Ledger.open(settings.ledger_url, read_only=True)
+    public = (r for r in ledger.reservations() if r.release not in restricted)
+    found = ((r, ledger.publication(r.edition, r.revision)) for r in public)
+    return {f"{r.edition}/r{r.revision}": publication.checksum for r, publication in found if publication is not None}
 
 
 def clean_up(edition: str, *, revision: int = 1, settings: Settings | None = None) -> Step:
@@ -321,19 +340,26 @@ def run_edition(
 
 
 def _reserve(run: Run, ledger: Ledger, request: Request) -> Reservation:
-    release = run.release
-    needs_approval = release.adhoc and run.plan.rho > run.dataset.budget.no_approval_below
-    approvers = tuple(person.user or person.name for person in run.dataset.custodians) if needs_approval else ()
+    from dp_stats.ledger import approvers_needed
+
+    category: Literal["scheduled", "adhoc"] = "adhoc" if run.release.adhoc else "scheduled"
     return ledger.reserve(
         run.plan,
         dataset=run.dataset,
         revision=run.revision,
-        category="adhoc" if release.adhoc else "scheduled",
+        category=category,
         requested_by=request.requested_by,
         reason=request.reason,
         run=request.run,
-        required_approvers=approvers,
+        required_approvers=approvers_needed(run.dataset, rho=run.plan.rho, category=category),
     )
+
+
+def _release_unspent(run: Run, ledger: Ledger) -> None:
+    """Give the budget back after a failure, unless a draw may have begun."""
+    standing = ledger.reservation(run.edition, run.revision)
+    if standing is not None and standing.state == "reserved":
+        ledger.void(standing, "the measurement failed before any noise was drawn")
 
 
 def _request(run: Run) -> Request:

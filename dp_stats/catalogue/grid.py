@@ -136,7 +136,7 @@ def sum_groups(values: NDArray[T], group: NDArray[np.intp], groups: int, axis: i
     if groups == len(group) and np.array_equal(group, np.arange(groups)):
         return values
     if groups == 1:
-        return np.add.reduce(values, axis=axis, keepdims=True, dtype=values.dtype)  # type: ignore[no-any-return]
+        return np.add.reduce(values, axis=axis, keepdims=True, dtype=values.dtype)
     moved = np.moveaxis(values, axis, 0)
     out = np.zeros((groups, *moved.shape[1:]), dtype=values.dtype)
     np.add.at(out, group, moved)
@@ -181,7 +181,7 @@ def date_dimension(name: str, column: str, period: Period, levels: tuple[str, ..
                 np.array([index[g] for g in of_leaf], dtype=np.intp),
             )
         )
-    if len(built[-1].codes) > 1:
+    if len(built[-1].codes) > 1 or period.kind not in levels:
         top = period.kind if period.kind not in levels else ALL
         built.append(flat_level(top, period.label, period.text, len(leaf_keys)))
     return Dimension(name, column, "date", tuple(built))

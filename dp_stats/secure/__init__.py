@@ -1,0 +1,1 @@
+"""The only rooms where rows exist: pull, opt-outs, check, bound, aggregate, add noise."""
