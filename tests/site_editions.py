@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dp_stats.catalogue.periods import Period, parse_period, period_of
-from dp_stats.publish import files
+from dp_stats.publish import files, privacy_record
 from dp_stats.publish.edition import (
     BudgetFacts,
     DatasetFacts,
@@ -311,6 +311,7 @@ def write(edition: Edition, public: Path, numbers: dict[str, dict[str, dict[str,
         )
     edition = edition.model_copy(update={"tables": tuple(tables)})
     contents["edition.json"] = edition.to_json().encode()
+    contents[privacy_record.FILE_NAME] = files.json_bytes(privacy_record.privacy_record(edition))
     folder = public / edition.path
     folder.mkdir(parents=True)
     for name, content in contents.items():

@@ -33,7 +33,9 @@ def series(count: int, *, name: str = "Leeds", seed: int = 1, margin: float = 40
 
 
 def groups(count: int) -> tuple[Group, ...]:
-    return tuple(Group(str(i), f"Area number {i}", Figure(100 - i, 90 - i, 110 - i, "u" if i == 3 else "")) for i in range(count))
+    return tuple(
+        Group(str(i), f"Area number {i}", Figure(100 - i, 90 - i, 110 - i, "u" if i == 3 else "")) for i in range(count)
+    )
 
 
 DRAWINGS = {
@@ -82,7 +84,16 @@ def test_text_is_text_and_large_enough_on_a_phone(drawn: dict[str, Chart]) -> No
 
 def test_an_amount_starts_at_zero_and_an_average_need_not(drawn: dict[str, Chart]) -> None:
     assert ">0</text>" in drawn["long"].svg
-    high = Series("m", "m", series(3).dates, series(3).labels, np.array([500.0, 505, 510]), np.array([499.0, 504, 509]), np.array([501.0, 506, 511]), ("",) * 3)
+    high = Series(
+        "m",
+        "m",
+        series(3).dates,
+        series(3).labels,
+        np.array([500.0, 505, 510]),
+        np.array([499.0, 504, 509]),
+        np.array([501.0, 506, 511]),
+        ("",) * 3,
+    )
     assert ">0</text>" not in STUDIO.headline(high, WORDS, zero=False).svg
     assert ">0</text>" in STUDIO.headline(high, WORDS).svg
 
@@ -122,5 +133,7 @@ def test_a_tile_says_its_value_with_its_interval_and_low_reliability_has_a_mark(
 
 def test_dots_keep_long_names_clear_of_the_axis() -> None:
     short = svg.dots("d", groups(2), title="t", description="d")
-    long = svg.dots("d", tuple(Group(g.code, "Yorkshire and The Humber", g.figure) for g in groups(2)), title="t", description="d")
+    long = svg.dots(
+        "d", tuple(Group(g.code, "Yorkshire and The Humber", g.figure) for g in groups(2)), title="t", description="d"
+    )
     assert int(re.search(r'height="(\d+)"', long).group(1)) > int(re.search(r'height="(\d+)"', short).group(1))

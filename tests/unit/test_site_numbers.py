@@ -11,7 +11,13 @@ from dp_stats.publish.site.numbers import Change, Figure
 
 @pytest.mark.parametrize(
     ("value", "decimals", "text"),
-    [(1234, 0, "1,234"), (-1234.5, 1, "\N{MINUS SIGN}1,234.5"), (-0.2, 0, "0"), (math.nan, 0, "\N{EN DASH}"), (0, 0, "0")],
+    [
+        (1234, 0, "1,234"),
+        (-1234.5, 1, "\N{MINUS SIGN}1,234.5"),
+        (-0.2, 0, "0"),
+        (math.nan, 0, "\N{EN DASH}"),
+        (0, 0, "0"),
+    ],
 )
 def test_a_number_has_separators_and_a_true_minus(value: float, decimals: int, text: str) -> None:
     assert numbers.number(value, decimals=decimals) == text
@@ -39,7 +45,9 @@ def test_a_percentage_of_nothing_is_not_a_number() -> None:
     assert math.isnan(Change(Figure(0, 0, 1), Figure(5, 4, 6)).per_cent)
 
 
-@pytest.mark.parametrize(("size", "text"), [(940, "940 bytes"), (1234, "1.2 kB"), (104_000, "104 kB"), (3_400_000, "3.4 MB")])
+@pytest.mark.parametrize(
+    ("size", "text"), [(940, "940 bytes"), (1234, "1.2 kB"), (104_000, "104 kB"), (3_400_000, "3.4 MB")]
+)
 def test_sizes_of_files_are_in_units_of_a_thousand(size: int, text: str) -> None:
     assert numbers.file_size(size).replace(numbers.NBSP, " ") == text
 

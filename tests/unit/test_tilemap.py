@@ -49,7 +49,9 @@ def test_true_neighbours_stay_neighbours(areas: list[dict[str, str]], tiles: Lay
 
 def test_a_layout_that_shuffles_areas_would_be_noticed(areas: list[dict[str, str]], tiles: Layout) -> None:
     codes = list(tiles.tiles)
-    shuffled = Layout(dict(zip(codes, np.random.default_rng(1).permutation(list(tiles.tiles.values())).tolist(), strict=True)))
+    shuffled = Layout(
+        dict(zip(codes, np.random.default_rng(1).permutation(list(tiles.tiles.values())).tolist(), strict=True))
+    )
     assert kept_neighbours(areas, shuffled) < 0.1
 
 

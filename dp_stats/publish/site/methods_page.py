@@ -78,6 +78,7 @@ def methods_page(site: Site, view: ReleaseView, story: Outline, panel: Panel | N
         listed.append(("issues", texts("release.known")))
     title = texts("private.title")
     lead = texts("private.lead", release=edition.release.title)
+    record = f"{edition.period.label}/r{edition.revision.number}/privacy.json"
     site.render(
         "methods.html",
         f"{view.id}/methods.html",
@@ -91,7 +92,7 @@ def methods_page(site: Site, view: ReleaseView, story: Outline, panel: Panel | N
         sections=listed,
         privacy=guarantee.privacy(site, edition, panel, story.metric),
         guarantee=facts,
-        record=f"{edition.period.label}/r{edition.revision.number}/privacy.json",
+        record=record if (latest.folder / "privacy.json").is_file() else "",
         measured=measured,
         expected=expected if edition.quality.expected else None,
         body=trusted(texts.page("method")),

@@ -1,0 +1,234 @@
+"""The public site in a real browser: accessible, usable by keyboard, zoomed, without scripts, and on its own.
+
+``SITE_SCREENSHOTS=docs/images`` keeps the pictures that are taken of each kind of page.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dp_stats.publish.site import build
+from PIL import Image
+from site_editions import single_edition, year_of_weeks
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")]
+
+RELEASE = "covid-cases-by-area"
+WEEKS = 52
+PAGES = {
+    "front": "index.html",
+    "release": f"{RELEASE}/index.html",
+    "edition": f"{RELEASE}/2021-W20/index.html",
+    "superseded": f"{RELEASE}/2021-W32/r1.html",
+    "areas": f"{RELEASE}/areas/index.html",
+    "area": f"{RELEASE}/areas/E08000035.html",
+    "editions": f"{RELEASE}/editions.html",
+    "methods": f"{RELEASE}/methods.html",
+    "other-shape": "hospital-days/index.html",
+    "methodology": "methodology.html",
+    "corrections": "corrections.html",
+    "register": "register.html",
+    "budget": "budget.html",
+    "calendar": "calendar.html",
+    "accessibility": "accessibility.html",
+    "missing": "404.html",
+}
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    public = tmp_path_factory.mktemp("public")
+    year_of_weeks(public, weeks=WEEKS)
+    single_edition(public)
+    build(public, base_url="https://statistics.example.org")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(public)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        yield started
+        started.close()
+
+
+@contextlib.contextmanager
+def opened(browser: Any, url: str, *, width: int = 1280, **options: Any) -> Iterator[Any]:
+    context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+    page = context.new_page()
+    page.goto(url)
+    yield page
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_nothing_wrong(browser: Any, address: str, name: str, width: int, scheme: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    with opened(browser, f"{address}/{PAGES[name]}", width=width, color_scheme=scheme) as page:
+        found = Axe().run(page, options={"runOnly": TAGS, "preload": False}).response["violations"]
+    assert [(v["id"], v["nodes"][0]["html"][:200]) for v in found] == []
+
+
+def test_axe_would_notice_a_picture_without_words(browser: Any, address: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    with opened(browser, f"{address}/{PAGES['release']}") as page:
+        page.evaluate("document.querySelector('figure img').removeAttribute('alt')")
+        found = Axe().run(page, options={"runOnly": TAGS, "preload": False}).response["violations"]
+    assert "image-alt" in {v["id"] for v in found}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_asks_nothing_of_anyone_else_and_has_no_errors(browser: Any, address: str, name: str) -> None:
+    asked: list[str] = []
+    errors: list[str] = []
+    context = browser.new_context()
+    page = context.new_page()
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: errors.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(f"{address}/{PAGES[name]}")
+    page.evaluate("document.querySelectorAll('img').forEach(image => { image.loading = 'eager' })")
+    page.wait_for_load_state("networkidle")
+    broken = page.evaluate(
+        "[...document.images].filter(image => !image.complete || !image.naturalWidth).map(image => image.src)"
+    )
+    context.close()
+    assert [url for url in asked if not url.startswith(address)] == []
+    assert errors == []
+    assert broken == []
+
+
+@pytest.mark.parametrize(
+    ("name", "zoom"), [(n, z) for n in ("front", "release", "area", "areas", "methods") for z in (2, 4)]
+)
+def test_zoomed_in_nothing_falls_off_the_screen(browser: Any, address: str, name: str, zoom: int) -> None:
+    # Zoom makes the page as narrow as the screen divided by the zoom, which is what reflow is measured by (WCAG 1.4.10).
+    with opened(browser, f"{address}/{PAGES[name]}", width=1280 // zoom) as page:
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        outside = page.evaluate(
+            "[...document.querySelectorAll('main p, main h1, main h2, main h3, main li')].filter(e => !e.closest('.scroll, .visually-hidden'))"
+            ".filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.textContent.slice(0, 60))"
+        )
+        assert outside == []
+
+
+def test_a_keyboard_alone_reaches_content_search_and_areas(browser: Any, address: str) -> None:
+    with opened(browser, f"{address}/{PAGES['front']}") as page:
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.className") == "skip"
+        assert page.evaluate("document.activeElement.getBoundingClientRect().left") >= 0
+        page.keyboard.press("Enter")
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.name") == "q"
+        page.keyboard.type("leeds")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/areas/index.html?q=leeds")
+        shown = page.locator("tbody tr:visible")
+        assert shown.count() == 1
+        page.locator("#q").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/areas/E08000035.html")
+        assert page.locator("h1").text_content() == "Leeds"
+
+
+def test_every_stop_of_the_keyboard_can_be_seen(browser: Any, address: str) -> None:
+    with opened(browser, f"{address}/{PAGES['release']}") as page:
+        for _ in range(40):
+            page.keyboard.press("Tab")
+            style = page.evaluate(
+                "(e => e === document.body ? ['solid', '1px'] : [getComputedStyle(e).outlineStyle, getComputedStyle(e).outlineWidth])(document.activeElement)"
+            )
+            assert style[0] != "none"
+            assert float(style[1].removesuffix("px")) >= 1
+
+
+def test_a_table_sorts_by_its_headers_and_says_so(browser: Any, address: str) -> None:
+    with opened(browser, f"{address}/{PAGES['areas']}") as page:
+        head = page.locator("thead th").nth(2)
+        head.locator("button").press("Enter")
+        assert head.get_attribute("aria-sort") == "descending"
+        cells = page.locator("tbody td:nth-child(3)").all_text_contents()
+        values = [float(c.replace(",", "")) for c in cells]
+        assert values == sorted(values, reverse=True)
+        head.locator("button").press("Enter")
+        assert head.get_attribute("aria-sort") == "ascending"
+
+
+def test_a_maps_tile_tells_its_value_and_leads_to_its_area(browser: Any, address: str) -> None:
+    with opened(browser, f"{address}/{PAGES['release']}") as page:
+        tile = page.locator("svg.tiles use").nth(5)
+        tile.scroll_into_view_if_needed()
+        tile.hover()
+        words = page.locator(".tip").text_content() or ""
+        assert " to " in words
+        tile.click()
+        page.wait_for_url("**/areas/index.html?q=*")
+        assert page.locator("tbody tr:visible").count() >= 1
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_without_scripts_everything_can_be_read(browser: Any, address: str, name: str) -> None:
+    with opened(browser, f"{address}/{PAGES[name]}", java_script_enabled=False) as page:
+        assert (page.locator("h1").text_content() or "").strip()
+        if name == "areas":
+            assert page.locator("tbody tr:visible").count() == 381
+        if name == "release":
+            assert page.locator("svg.tiles use title").count() == 381
+
+
+def test_reduced_motion_is_respected(browser: Any, address: str) -> None:
+    for wanted, expected in (("reduce", "auto"), ("no-preference", "smooth")):
+        with opened(browser, f"{address}/{PAGES['release']}", reduced_motion=wanted) as page:
+            assert page.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == expected
+
+
+def test_on_paper_there_is_no_navigation(browser: Any, address: str) -> None:
+    with opened(browser, f"{address}/{PAGES['release']}") as page:
+        page.emulate_media(media="print")
+        assert not page.locator("header nav").is_visible()
+        assert not page.locator("nav.contents").is_visible()
+        assert page.locator("h1").is_visible()
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("name", ["front", "release", "edition", "area", "areas", "methods", "budget"])
+def test_a_picture_of_each_kind_of_page(browser: Any, address: str, name: str, width: int, tmp_path: Path) -> None:
+    folder = Path(os.environ.get("SITE_SCREENSHOTS", tmp_path))
+    path = folder / f"site-{name}-{'phone' if width == 360 else 'desktop'}.png"
+    with opened(browser, f"{address}/{PAGES[name]}", width=width) as page:
+        page.evaluate("document.querySelectorAll('img').forEach(image => { image.loading = 'eager' })")
+        page.evaluate("Promise.all([...document.images].map(image => image.decode()))")
+        height = min(page.evaluate("document.documentElement.scrollHeight"), 2400)
+        page.screenshot(path=path, full_page=True, clip={"x": 0, "y": 0, "width": width, "height": height})
+    image = Image.open(path).convert("RGB").quantize(128, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    image.save(path, "PNG", optimize=True)
+    assert path.stat().st_size < 200_000
