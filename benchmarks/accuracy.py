@@ -29,7 +29,9 @@ from dp_stats.catalogue import Catalogue
 from dp_stats.catalogue.grid import Grid
 from dp_stats.catalogue.models import Release
 from dp_stats.estimate import EditionEstimates, Estimate, estimate
+from dp_stats.estimate.lattice import Lattice
 from dp_stats.plan import make_plan
+from dp_stats.plan.accounting import rho_of
 from dp_stats.plan.model import Plan
 from dp_stats.plan.noisy import NoisyMeasurements
 
@@ -112,13 +114,10 @@ def separate_errors(
 
 
 def _noise(epsilon: Fraction, delta: Fraction | None, tables: int) -> float:
-    """Standard deviation of a cell's noise if the budget is split evenly over so many tables."""
-    if delta is None:
-        ratio = float(np.exp(-float(epsilon) / tables))
-        return float(np.sqrt(2 * ratio)) / (1 - ratio)
-    from dp_stats.plan.accounting import rho_of
-
-    return float(np.sqrt(tables / (2 * float(rho_of(epsilon, delta)))))
+    """Standard deviation of a cell's noise if the budget is split evenly over so many tables, by the better mechanism."""
+    ratio = float(np.exp(-float(epsilon) / tables))
+    laplace = float(np.sqrt(2 * ratio)) / (1 - ratio)
+    return laplace if delta is None else min(laplace, float(np.sqrt(tables / (2 * float(rho_of(epsilon, delta))))))
 
 
 def draw(plan: Plan, truth: Truth, grid: Grid, rng: np.random.Generator) -> NoisyMeasurements:
@@ -138,8 +137,6 @@ def draw(plan: Plan, truth: Truth, grid: Grid, rng: np.random.Generator) -> Nois
 
 def inconsistencies(estimates: EditionEstimates, grid: Grid, release: Release) -> int:
     """Cells in which a published table of counts disagrees with the sum of a finer one, and negative cells."""
-    from dp_stats.estimate.lattice import Lattice
-
     lattice = Lattice(grid)
     tables = {t.id: (lattice.key(t.levels), estimates.tables[t.id]["count"].value) for t in release.tables}
     wrong = sum(int((values < 0).sum()) for _, values in tables.values())
