@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from dp_stats.catalogue.grid import Grid
 from dp_stats.catalogue.models import Dataset, Release
 from dp_stats.catalogue.periods import parse_period
+from dp_stats.errors import RegisterError
 from dp_stats.plan.model import Measurement, Plan
 from dp_stats.plan.noisy import NoisyMeasurements
 from dp_stats.plan.sensitivity import one_edition_per_block
@@ -56,9 +57,43 @@ def measure(
         BudgetError, ApprovalError, LedgerError: the ledger does not allow the charge. Nothing was drawn.
         SourceError: the snapshot could not be read or aggregated. Nothing was drawn.
     """
+    stored = _stored(plan, ledger, reservation)
+    if stored is not None:
+        return stored
+    try:
+        return _measure_anew(
+            plan,
+            grid=grid,
+            release=release,
+            dataset=dataset,
+            snapshot=snapshot,
+            ledger=ledger,
+            reservation=reservation,
+            settings=settings,
+        )
+    except RegisterError:
+        stored = _stored(plan, ledger, reservation)  # another run of this edition may have been faster, from other rows
+        if stored is None:
+            raise
+    return stored
+
+
+def _stored(plan: Plan, ledger: Ledger, reservation: Reservation) -> NoisyMeasurements | None:
     found = ledger.measurements(reservation.edition, reservation.revision)
-    if found is not None:
-        return NoisyMeasurements.from_bytes(found.stored, plan=plan)
+    return None if found is None else NoisyMeasurements.from_bytes(found.stored, plan=plan)
+
+
+def _measure_anew(
+    plan: Plan,
+    *,
+    grid: Grid,
+    release: Release,
+    dataset: Dataset,
+    snapshot: Path,
+    ledger: Ledger,
+    reservation: Reservation,
+    settings: Settings,
+) -> NoisyMeasurements:
     exact = sealed(
         "the snapshot was bounded and aggregated",
         lambda: answer(

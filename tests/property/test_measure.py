@@ -145,6 +145,21 @@ def test_of_two_draws_the_first_to_store_is_what_both_return(
     assert not same(stored[0], stored[1])
 
 
+def test_a_run_whose_rows_were_overtaken_returns_what_the_other_stored(
+    edition: Measured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored: list[NoisyMeasurements] = []
+    answer = measuring.answer
+
+    def overtaken(*given: Any, **named: Any) -> Any:
+        monkeypatch.setattr(measuring, "answer", answer)
+        stored.append(edition.measure())
+        raise RegisterError("measured from other rows")
+
+    monkeypatch.setattr(measuring, "answer", overtaken)
+    assert same(edition.measure(), stored[0])
+
+
 def test_a_crash_after_the_draw_leaves_nothing_readable_and_one_charge(
     edition: Measured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
