@@ -1,0 +1,274 @@
+"""The DAGs as Airflow sees and runs them, in one process with a database of its own."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.local.environment import ROOT, local_environment
+from dp_stats import errors
+from dp_stats.ledger import Ledger
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("airflow")]
+
+FORM = {
+    "dataset": "visits",
+    "by": ["visits/clinic/district"],
+    "period": "2024-01-01--2024-01-10",
+    "epsilon": 1,
+    "purpose": "To plan how many nurses are needed.",
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Airflow with a fresh database; its settings are taken back afterwards."""
+    home = tmp_path_factory.mktemp("airflow")
+    before = dict(os.environ)
+    wanted = {k: v for k, v in local_environment(home).items() if k.startswith("AIRFLOW")}
+    os.environ.update(wanted)
+    from airflow.utils.db import initdb
+
+    initdb()
+    yield home
+    for name in wanted:
+        os.environ.pop(name, None)
+    os.environ.update({k: v for k, v in before.items() if k.startswith("AIRFLOW")})
+
+
+def dags(file: str) -> dict[str, Any]:
+    from airflow.dag_processing.dagbag import BundleDagBag
+
+    bag = BundleDagBag(
+        dag_folder=str(ROOT / "dags" / f"{file}.py"), bundle_path=ROOT / "dags", bundle_name="dags-folder"
+    )
+    assert not bag.import_errors, bag.import_errors
+    for dag in bag.dags.values():
+        for task in dag.tasks:
+            task.retries = 0
+    return dict(bag.dags)
+
+
+def states(run: Any) -> dict[str, str]:
+    return {instance.task_id: str(instance.state) for instance in run.get_task_instances()}
+
+
+def ledger(clinic: Any) -> Ledger:
+    return Ledger.open(clinic.settings.ledger_url)
+
+
+def events(clinic: Any) -> list[str]:
+    return [entry.event for entry in ledger(clinic).entries()]
+
+
+def test_a_dag_file_is_read_in_less_than_a_second(clinic: Any) -> None:
+    script = (
+        "import os, sys, time\n"
+        "from airflow.dag_processing.dagbag import BundleDagBag\n"
+        "import airflow.sdk, airflow.timetables.assets, airflow.providers.standard.operators.hitl\n"
+        "for name in ('scheduled_releases', 'adhoc_release', 'maintenance'):\n"
+        "    if os.fork():\n"  # as Airflow does: a child per file, with Airflow itself already imported
+        "        os.wait()\n"
+        "        continue\n"
+        "    started = time.process_time()\n"
+        "    bag = BundleDagBag(dag_folder=f'dags/{name}.py', bundle_path='dags', bundle_name='dags-folder')\n"
+        "    print('read', name, len(bag.dags), time.process_time() - started, flush=True)\n"
+        "    os._exit(0)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=clinic.environment, capture_output=True, text=True, check=True
+    )
+    read = [line.split()[1:] for line in done.stdout.splitlines() if line.startswith("read ")]
+    assert [name for name, _, _ in read] == ["scheduled_releases", "adhoc_release", "maintenance"]
+    for name, found, seconds in read:
+        assert (int(found), float(seconds) < 1.0) == (1, True), (name, seconds)
+
+
+def test_reading_the_dags_imports_nothing_that_reads_rows_or_draws_noise(clinic: Any) -> None:
+    script = (
+        "import sys; sys.path[:0] = ['plugins', 'dags']\n"
+        "import scheduled_releases, adhoc_release, maintenance\n"
+        "heavy = {'duckdb', 'ibis', 'opendp', 'great_expectations', 'matplotlib', 'scipy', 'dp_stats.secure.measure'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=clinic.environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+def test_a_scheduled_release_is_one_dag_with_the_steps_in_order(clinic: Any) -> None:
+    (dag,) = dags("scheduled_releases").values()
+    assert dag.dag_id == "visits"
+    order = ["due", "pull", "check", "reserve", "measure", "estimate", "publish"]
+    for first, second in itertools.pairwise(order):
+        assert second in dag.task_dict[first].downstream_task_ids
+    assert dag.task_dict["clean_up"].is_teardown
+    assert dag.catchup
+    assert dag.max_active_runs == 1
+    assert {"scheduled", "dataset:visits", "per:week"} <= set(dag.tags)
+    assert dag.task_dict["publish"].outlets[0].uri == "dp-stats://editions/visits"
+
+
+def test_catch_up_begins_with_the_interval_at_whose_end_the_first_edition_is_due(clinic: Any) -> None:
+    from dp_stats.catalogue import load_catalogue
+
+    dags("scheduled_releases")
+    from dp_stats_airflow.schedule import edition_at, first_interval, run_date
+
+    catalogue = load_catalogue(clinic.folder)
+    release = catalogue.release("visits")
+    end = run_date(release, catalogue.period(release, "2024-W01"))
+    assert (first_interval(release), end) == (
+        datetime(2024, 1, 4, 9, 30, tzinfo=UTC),
+        datetime(2024, 1, 11, 9, 30, tzinfo=UTC),
+    )
+    assert edition_at(catalogue, release, end) == "2024-W01"
+    with pytest.raises(errors.NotDueError):
+        edition_at(catalogue, release, datetime(2024, 1, 10, tzinfo=UTC))
+
+
+def test_a_run_publishes_the_edition_that_was_due_and_a_repeat_costs_and_changes_nothing(clinic: Any) -> None:
+    (dag,) = dags("scheduled_releases").values()
+    first = dag.test(logical_date=datetime(2024, 1, 18, 9, 30, tzinfo=UTC))
+    assert first.state == "success", states(first)
+    folder = clinic.settings.public_dir / "visits/2024-W02/r1"
+    sums, before = (folder / "SHA256SUMS").read_bytes(), events(clinic)
+    again = dag.test(logical_date=datetime(2024, 1, 18, 9, 30, tzinfo=UTC))
+    by_hand = dag.test(run_conf={"period": "2024-W02"})
+    assert (again.state, by_hand.state) == ("success", "success")
+    assert (folder / "SHA256SUMS").read_bytes() == sums
+    assert events(clinic) == before
+    assert not list((clinic.settings.secure / "staging").rglob("*.parquet"))
+    (charge,) = ledger(clinic).charges()
+    assert charge.run == f"visits/{first.run_id}"
+
+
+def test_a_failed_gate_fails_the_run_tells_somebody_charges_nothing_and_leaves_no_rows(clinic: Any) -> None:
+    suite = clinic.folder / "expectations" / "visits.json"
+    content = json.loads(suite.read_text())
+    content["expectations"][1]["kwargs"]["min_value"] = 10**6
+    suite.write_text(json.dumps(content))
+    (dag,) = dags("scheduled_releases").values()
+    run = dag.test(run_conf={"period": "2024-W02"})
+    assert run.state == "failed"
+    assert states(run)["check"] == "failed"
+    assert states(run)["clean_up"] == "success"
+    assert not ledger(clinic).charges()
+    assert not list((clinic.settings.secure / "staging").rglob("*.parquet"))
+    assert "visits failed" in (clinic.settings.home / "alerts.jsonl").read_text()
+
+
+def test_failures_that_need_a_person_are_not_retried_and_others_are() -> None:
+    from airflow.sdk.definitions.retry_policy import RetryAction
+    from dp_stats_airflow.steps import RETRIES
+
+    policy: Any = RETRIES["retry_policy"]
+    for kind in (
+        errors.BudgetError,
+        errors.QualityError,
+        errors.ApprovalError,
+        errors.OptOutError,
+        errors.CatalogueError,
+    ):
+        assert policy.evaluate(kind("x"), 1, 3).action is RetryAction.FAIL
+    for kind in (errors.SourceError, errors.LedgerError):
+        assert policy.evaluate(kind("x"), 1, 3).action is RetryAction.DEFAULT
+
+
+def test_what_a_step_raises_carries_no_value_and_no_cause() -> None:
+    from dp_stats_airflow.steps import StepFailedError, guarded
+
+    def leaks() -> None:
+        int("secret-patient-4711")
+
+    def known() -> None:
+        try:
+            leaks()
+        except ValueError as error:
+            raise errors.SourceError("visits.csv, line 7: not a number.") from error
+
+    for function, kind in ((leaks, StepFailedError), (known, errors.SourceError)):
+        with pytest.raises(kind) as caught:
+            guarded(function)
+        chain, error = [], caught.value
+        while error is not None:
+            chain.append(str(error))
+            error = error.__cause__ or error.__context__
+        assert "4711" not in " ".join(chain)
+
+
+@pytest.mark.parametrize("value", [list(range(51)), "x" * 5000, {"rows": [[1, 2]] * 60}, object(), {1: "a"}])
+def test_xcom_takes_only_small_plain_values(value: Any) -> None:
+    from dp_stats_airflow.xcom import RefusedXComError, SmallPlainXCom
+
+    with pytest.raises(RefusedXComError):
+        SmallPlainXCom.serialize_value(value, key="return_value", task_id="pull")
+    SmallPlainXCom.serialize_value({"edition": "visits/2024-W02", "revision": 1}, key="return_value", task_id="pull")
+
+
+def test_a_request_below_the_allowance_is_answered_without_approval(clinic: Any) -> None:
+    clinic.change("datasets/visits.yaml", budget={"epsilon": 10, "delta": "1e-6", "no_approval_below": 5})
+    (dag,) = dags("adhoc_release").values()
+    run = dag.test(run_conf=FORM)
+    assert run.state == "success", states(run)
+    assert states(run)["publish"] == "success"
+    (charge,) = ledger(clinic).charges()
+    assert (charge.category, charge.requested_by) == ("adhoc", "dag_test")
+    assert list((clinic.settings.public_dir).glob("adhoc-*/2024-01-01--2024-01-10/r1/answer.csv"))
+
+
+def test_a_key_that_the_form_does_not_have_is_refused_by_name(clinic: Any) -> None:
+    (dag,) = dags("adhoc_release").values()
+    run = dag.test(run_conf={**FORM, "epsilonn": 3})
+    assert run.state == "failed"
+    assert states(run)["ask"] == "failed"
+    assert not clinic.settings.requests.exists()
+
+
+def test_marking_the_approval_as_done_by_hand_does_not_approve(clinic: Any) -> None:
+    (dag,) = dags("adhoc_release").values()
+    run = dag.test(run_conf=FORM, mark_success_pattern="approve")
+    assert run.state == "failed"
+    assert states(run)["authorise"] == "failed"
+    assert states(run)["pull"] == "upstream_failed"
+    assert not ledger(clinic).charges()
+
+
+def test_a_question_that_published_editions_answer_costs_nothing(clinic: Any) -> None:
+    (scheduled,) = dags("scheduled_releases").values()
+    for week in ("2024-W02", "2024-W03"):
+        assert scheduled.test(run_conf={"period": week}).state == "success"
+    before = events(clinic)
+    (dag,) = dags("adhoc_release").values()
+    run = dag.test(run_conf={**FORM, "period": "2024-01-08--2024-01-21", "free": "always"})
+    assert run.state == "success", states(run)
+    assert states(run)["answer_for_free"] == "success"
+    assert states(run)["publish"] == "skipped"
+    assert events(clinic) == before
+    (table,) = clinic.settings.requests.glob("adhoc-*/answer.csv")
+    assert [line.split(",")[0] for line in table.read_text().splitlines()] == ["clinic_code", "A", "B", "unknown"]
+
+
+def test_upkeep_verifies_and_warns_and_an_altered_file_fails_it(clinic: Any) -> None:
+    (scheduled,) = dags("scheduled_releases").values()
+    assert scheduled.test(run_conf={"period": "2024-W02"}).state == "success"
+    (dag,) = dags("maintenance").values()
+    run = dag.test()
+    assert run.state == "success", states(run)
+    assert "visits is late" in (clinic.settings.home / "alerts.jsonl").read_text()
+    table = clinic.settings.public_dir / "visits/2024-W02/r1/clinic-week.csv"
+    table.chmod(0o644)
+    table.write_text(table.read_text() + "altered\n")
+    run = dag.test()
+    assert run.state == "failed"
+    assert states(run)["verify_published"] == "failed"
