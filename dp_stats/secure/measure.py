@@ -156,6 +156,8 @@ def draw(plan: Plan, exact: dict[str, NDArray[np.int64]]) -> NoisyMeasurements:
 
 
 def _noisy(measurement: Measurement, plan: Plan, exact: NDArray[np.int64]) -> NDArray[np.int64]:
+    if exact.shape != measurement.shape:
+        raise LookupError("an answer has other cells than the public grid")
     return add_noise(
         exact,
         mechanism=plan.mechanism,

@@ -232,3 +232,16 @@ def test_a_float_sum_never_reaches_noise(edition: Measured, monkeypatch: pytest.
     monkeypatch.setattr(measuring, "exact_answers", lambda *_, **__: floats)
     with pytest.raises(SourceError, match="TypeError"):
         edition.measure()
+
+
+def test_keys_taken_from_the_data_are_refused(edition: Measured, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A version that answers only for cells with rows would tell which cells have some."""
+    honest = measuring.exact_answers
+
+    def only_found(*given: Any, **named: Any) -> Any:
+        return {name: values[values != 0] for name, values in honest(*given, **named).items()}
+
+    monkeypatch.setattr(measuring, "exact_answers", only_found)
+    with pytest.raises(SourceError, match="LookupError"):
+        edition.measure()
+    assert edition.ledger.measurements(edition.world.plan.edition) is None
