@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from dp_stats.catalogue.periods import block_of
 
 MONDAY = date(2021, 2, 15)
-FAST = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 people = st.sampled_from(["p1", "p2", "p3", None])
 days = st.one_of(st.none(), st.integers(-1, 8).map(lambda i: MONDAY + timedelta(days=i)))
@@ -69,7 +69,8 @@ def movements(
             yield measurement, sum(abs(v) for v in moved), sum(v * v for v in moved)
 
 
-@FAST
+@pytest.mark.slow
+@FEW
 @given(rows=lists_of(decimals), shape=shapes, some=some)
 def test_removing_a_person_moves_no_measurement_beyond_its_sensitivity(
     rows: list[tuple[Any, ...]],
@@ -84,7 +85,8 @@ def test_removing_a_person_moves_no_measurement_beyond_its_sensitivity(
         assert l2_squared <= measurement.l2_squared, measurement.id
 
 
-@FAST
+@pytest.mark.slow
+@FEW
 @given(rows=lists_of(floats), shape=shapes, some=some)
 def test_nan_infinities_and_huge_numbers_move_nothing_further(
     rows: list[tuple[Any, ...]],
@@ -108,6 +110,7 @@ def reached(
     return {name: (sum(abs(v) for v in values), sum(v * v for v in values)) for name, values in moved.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("one_per_cell", [False, True])
 def test_some_person_reaches_every_sensitivity(
     one_per_cell: bool, world: Callable[..., Any], duck: ibis.BaseBackend, table: Any
