@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dp_stats.publish.site import build
 from PIL import Image
 from site_editions import single_edition, year_of_weeks
+
+from dp_stats.publish.site import build
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")]
@@ -135,7 +136,8 @@ def test_zoomed_in_nothing_falls_off_the_screen(browser: Any, address: str, name
     with opened(browser, f"{address}/{PAGES[name]}", width=1280 // zoom) as page:
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         outside = page.evaluate(
-            "[...document.querySelectorAll('main p, main h1, main h2, main h3, main li')].filter(e => !e.closest('.scroll, .visually-hidden'))"
+            "[...document.querySelectorAll('main p, main h1, main h2, main h3, main li')]"
+            ".filter(e => !e.closest('.scroll, .visually-hidden'))"
             ".filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.textContent.slice(0, 60))"
         )
         assert outside == []
@@ -165,7 +167,9 @@ def test_every_stop_of_the_keyboard_can_be_seen(browser: Any, address: str) -> N
         for _ in range(40):
             page.keyboard.press("Tab")
             style = page.evaluate(
-                "(e => e === document.body ? ['solid', '1px'] : [getComputedStyle(e).outlineStyle, getComputedStyle(e).outlineWidth])(document.activeElement)"
+                "(e => e === document.body ? ['solid', '1px'] : [getComputedStyle(e).outlineStyle, "
+                "getComputedStyle(e).outlineWidth])"
+                "(document.activeElement)"
             )
             assert style[0] != "none"
             assert float(style[1].removesuffix("px")) >= 1

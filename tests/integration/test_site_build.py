@@ -11,10 +11,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from site_editions import single_edition, year_of_weeks
+
 from dp_stats.publish import verify_public
 from dp_stats.publish.revisions import retract
 from dp_stats.publish.site import build
-from site_editions import single_edition, year_of_weeks
 
 BASE = "https://statistics.example.org"
 RELEASE = "covid-cases-by-area"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from dp_stats.errors import CatalogueError
 from dp_stats.publish.site import findings
 from dp_stats.publish.site.numbers import Figure

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+
 from dp_stats.publish.site import numbers
 from dp_stats.publish.site.numbers import Change, Figure
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
+
 from dp_stats.errors import CatalogueError
 from dp_stats.publish.site.tilemap import Layout, classes, layout
-from scipy.spatial import cKDTree
 
 ROOT = Path(__file__).resolve().parents[2]
 

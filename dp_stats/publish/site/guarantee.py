@@ -34,6 +34,7 @@ def privacy(site: Site, edition: Edition, panel: Panel | None, statistic: Statis
     percent = f"{math.floor(sure * 10) / 10:.1f}" if sure > 99 else f"{math.ceil(sure)}"
     delta = "" if g.pure_epsilon is not None else texts("private.odds_delta", delta=plain(float(g.delta)))
     block = texts(f"block.{g.per}")
+    seen = texts("private.seen_series" if g.series else "private.seen_edition", block=block)
     figures = panel.by_area(statistic.id) if panel else ()
     if panel and len(panel.groups.codes) > 1:
         figures = panel.by_group(statistic.id)
@@ -86,7 +87,7 @@ def privacy(site: Site, edition: Edition, panel: Panel | None, statistic: Statis
     return {
         "diagram": diagram,
         "diagram_caption": caption,
-        "odds": texts("private.odds", block=block, percent=f"{percent}{numbers.NBSP}%", delta=delta),
+        "odds": texts("private.odds", what=seen, percent=f"{percent}{numbers.NBSP}%", delta=delta),
         "loss": texts("private.loss", loss=loss_text(edition), unit=g.unit, block=block),
         "accurate": accurate,
     }
