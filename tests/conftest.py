@@ -58,7 +58,13 @@ class Clinic:
 @pytest.fixture
 def clinic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clinic:
     """Visits of 500 people to four clinics in the first five weeks of 2024; some people come six times."""
-    folder = tmp_path / "catalogue"
+    folder = make_clinic(tmp_path / "catalogue")
+    monkeypatch.setenv("DP_STATS_CATALOGUE", str(folder))
+    return Clinic(folder, load_settings())
+
+
+def make_clinic(folder: Path) -> Path:
+    """Write that clinic's catalogue and source."""
     for name in ("datasets", "releases", "codes", "expectations"):
         (folder / name).mkdir(parents=True)
     with (folder / "visits.csv").open("w", newline="") as file:
@@ -139,5 +145,4 @@ def clinic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clinic:
     (folder / "datasets" / "visits.yaml").write_text(yaml.safe_dump(dataset, sort_keys=False))
     (folder / "releases" / "visits.yaml").write_text(yaml.safe_dump(release, sort_keys=False))
     (folder / "expectations" / "visits.json").write_text(json.dumps(suite))
-    monkeypatch.setenv("DP_STATS_CATALOGUE", str(folder))
-    return Clinic(folder, load_settings())
+    return folder
