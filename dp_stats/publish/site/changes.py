@@ -35,7 +35,7 @@ def changes(site: Site, view: ReleaseView, revision: Revision, story: Outline, *
     sentences: list[str] = []
     tables: list[Rows] = []
     whole = _pair(view, story.whole, before, after)
-    if whole and len(whole[0].dates) == len(whole[1].dates) == 1:
+    if whole and len(whole[0].dates) == len(whole[1].dates):
         for statistic in (metric, story.rate):
             if (
                 statistic is None

@@ -317,7 +317,7 @@ def _line(axes: Axes, series: Series, *, colour: str, width: float = 2.2) -> Non
     axes.vlines(series.days, series.lower, series.upper, color=colour, linewidth=2.2, alpha=0.45, zorder=2)
     if len(series) > 1:
         axes.plot(series.days, series.value, color=colour, linewidth=1, alpha=0.55, zorder=2)
-    axes.plot(series.days, series.value, "o", color=colour, markersize=5, zorder=3)
+    axes.plot(series.days, series.value, "o", color=colour, markersize=2.2 * width, zorder=3, clip_on=False)
 
 
 def _value_axis(axes: Axes, many: Sequence[Series], *, zero: bool, about: int = 4, cover: bool = True) -> None:
@@ -332,6 +332,6 @@ def _value_axis(axes: Axes, many: Sequence[Series], *, zero: bool, about: int = 
     ticks = numbers.nice_ticks(bottom, top, about=about)
     if zero and cover and ticks[-1] < top:
         ticks.append(ticks[-1] + (ticks[-1] - ticks[-2] if len(ticks) > 1 else top))
-    axes.set_ylim(bottom, max(top + (top - bottom) * 0.02, ticks[-1]))
+    axes.set_ylim(bottom, max(top + (top - bottom) * 0.06, ticks[-1]))
     axes.set_yticks(ticks)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: numbers.short(v)))

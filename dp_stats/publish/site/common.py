@@ -46,6 +46,7 @@ def cards(site: Site, view: ReleaseView, story: Outline, revision: Revision) -> 
     for id in panel.table.statistics[:4]:
         statistic = revision.edition.statistic(id)
         label = parts.subject(site.texts, statistic, panel.areas.names[0])
+        label += f" {panel.labels[-1]}" if len(panel.dates) > 1 else ""
         made.append(
             parts.figure_card(
                 site.texts,

@@ -41,8 +41,9 @@ def source_line(texts: Texts, edition: Edition) -> str:
 
 
 def unit_text(statistic: StatisticFacts) -> str:
-    """The unit as it stands after a number; counts of records have none worth saying."""
-    return "" if statistic.unit in ("records", "") else statistic.unit
+    """The unit as it stands after a number; none where the statistic's name says it already."""
+    said = statistic.unit == "records" or statistic.unit.lower() in statistic.title.lower()
+    return "" if said else statistic.unit
 
 
 def decimals_of(panel: Panel, statistic: str) -> int:

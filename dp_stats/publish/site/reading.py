@@ -187,11 +187,11 @@ def groups_of(edition: Edition, table: TableFacts) -> LevelFacts:
         if len(level.codes) == 1:
             continue
         if found is ONE:
-            found = level
+            found = level.model_copy(update={"title": stratum.title})
             continue
         found = LevelFacts(
             name=f"{found.name}-{level.name}",
-            title=f"{found.title}, {level.title.lower()}",
+            title=f"{found.title}, {stratum.title.lower()}",
             codes=tuple(f"{a}.{b}" for a in found.codes for b in level.codes),
             names=tuple(f"{a}, {b}" for a in found.names for b in level.names),
         )

@@ -107,7 +107,8 @@ def _ends(series: Series, known: np.ndarray, x: np.ndarray, y: object, decimals:
             out.append(f'<text class="value" x="{_n(across)}%" dx="9" y="{_n(down + 5)}">{text}</text>')
         else:
             above = max(TOP + y(float(series.upper[index])) - 8, 12)
-            out.append(f'<text class="value" x="{_n(across)}%" y="{_n(above)}" text-anchor="middle">{text}</text>')
+            anchor = "start" if across < 8 else "middle"
+            out.append(f'<text class="value" x="{_n(across)}%" y="{_n(above)}" text-anchor="{anchor}">{text}</text>')
     return out
 
 
