@@ -1,0 +1,131 @@
+"""A real Airflow on 127.0.0.1 for tests: its own state folder and catalogue, and clients who are logged in."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import httpx
+import pytest
+from conftest import Clinic, make_clinic
+
+from deploy.local.environment import local_environment, passwords
+from deploy.local.processes import LocalAirflow
+from dp_stats.ledger import Ledger
+from dp_stats.settings import load_settings
+
+ADHOC = "/api/v2/dags/adhoc_release/dagRuns"
+QUESTION = {
+    "dataset": "visits",
+    "by": ["visits/clinic/district"],
+    "period": "2024-01-08--2024-01-20",
+    "epsilon": 1,
+    "purpose": "To plan how many nurses are needed.",
+}
+
+
+States: TypeAlias = dict[str, str | None]
+"""Task → state."""
+
+
+@dataclass
+class Server:
+    """The running Airflow with the clinic's catalogue; ``client(user)`` is logged in."""
+
+    airflow: LocalAirflow
+    clinic: Clinic
+    passwords: dict[str, str]
+
+    @property
+    def url(self) -> str:
+        return self.airflow.url
+
+    def client(self, user: str) -> httpx.Client:
+        login = httpx.post(
+            f"{self.url}/auth/token", json={"username": user, "password": self.passwords[user]}, timeout=30
+        )
+        login.raise_for_status()
+        return httpx.Client(
+            base_url=self.url, headers={"Authorization": f"Bearer {login.json()['access_token']}"}, timeout=30
+        )
+
+    def ledger(self) -> Ledger:
+        return Ledger.open(self.clinic.settings.ledger_url)
+
+    def states(self, dag: str, run: str) -> States:
+        found = self.client("engineer").get(f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances").json()["task_instances"]
+        return {instance["task_id"]: instance["state"] for instance in found}
+
+    def wait(
+        self, dag: str, run: str, until: Callable[[dict[str, str | None]], bool], seconds: float = 240
+    ) -> dict[str, str | None]:
+        """Wait until the states of a run's tasks are as wanted.
+
+        Raises:
+            TimeoutError: they are not; the message has them.
+        """
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            states = self.states(dag, run)
+            if until(states):
+                return states
+            time.sleep(0.5)
+        raise TimeoutError(f"{dag}, {run}: {states}")
+
+    def finish(self, dag: str, run: str, seconds: float = 240) -> str:
+        """Wait until a run has ended, and say how."""
+        engineer = self.client("engineer")
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            state = str(engineer.get(f"/api/v2/dags/{dag}/dagRuns/{run}").json()["state"])
+            if state in ("success", "failed"):
+                return state
+            time.sleep(0.5)
+        raise TimeoutError(f"{dag}, {run}: {self.states(dag, run)}")
+
+    def ask(self, user: str = "analyst", **changes: Any) -> str:
+        """Ask for figures over the REST API; returns the run."""
+        answer = self.client(user).post(ADHOC, json={"logical_date": None, "conf": {**QUESTION, **changes}})
+        answer.raise_for_status()
+        return str(answer.json()["dag_run_id"])
+
+    def approval(self, run: str) -> str:
+        """The path of the waiting approval; waits until it is ready to be answered."""
+        self.wait("adhoc_release", run, lambda s: s.get("approve") in ("awaiting_input", "failed", "skipped"))
+        time.sleep(1.5)  # Airflow fails a task that is answered in the moment at which it begins to wait
+        return f"{ADHOC}/{run}/taskInstances/approve/0/hitlDetails"
+
+    def answer(self, user: str, run: str, choice: str, reason: str = "It helps to plan.") -> httpx.Response:
+        """Answer an approval as a user."""
+        path = self.approval(run)
+        return self.client(user).patch(path, json={"chosen_options": [choice], "params_input": {"reason": reason}})
+
+
+@contextmanager
+def airflow_server(
+    folder: Path, *, database: str | None = None, ledger: str | None = None, **extra: str
+) -> Iterator[Server]:
+    """Start Airflow on a free port; stop it at the end."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    home = folder / "home"
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(("DP_STATS_", "AIRFLOW"))]:
+            patch.delenv(name)
+        patch.setenv("DP_STATS_HOME", str(home))
+        patch.setenv("DP_STATS_CATALOGUE", str(make_clinic(folder / "catalogue")))
+        if ledger:
+            patch.setenv("DP_STATS_LEDGER_URL", ledger)
+        for name, value in extra.items():
+            patch.setenv(name, value)
+        clinic = Clinic(folder / "catalogue", load_settings())
+        environment = local_environment(home, port=port, database=database)
+        with LocalAirflow(environment) as airflow:
+            yield Server(airflow, clinic, passwords(home))

@@ -1,0 +1,149 @@
+"""What people see in Airflow: an analyst fills in the form, a custodian reads the card and decides, both look at the budget.
+
+With ``DP_STATS_SCREENSHOTS=docs/images`` the pictures of the documentation are made again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from airflow_server import Server, airflow_server
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("airflow-ui"),
+    pytest.mark.timeout(900),
+]
+SECONDS = 1000
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with airflow_server(tmp_path_factory.mktemp("ui")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        executable = CHROMIUM if Path(CHROMIUM).exists() else None
+        browser = playwright.chromium.launch(executable_path=executable, args=arguments)
+        yield browser
+        browser.close()
+
+
+def log_in(chromium: Browser, server: Server, user: str) -> Page:
+    page = chromium.new_context(viewport={"width": 1400, "height": 1000}, accept_downloads=True).new_page()
+    page.set_default_timeout(60 * SECONDS)
+    page.goto(server.url)
+    page.fill("input[name=username]", user)
+    page.fill("input[name=password]", server.passwords[user])
+    page.click("button[type=submit]")
+    expect(page.get_by_role("link", name="Home")).to_be_visible()
+    return page
+
+
+def picture(page: Page, name: str) -> None:
+    if folder := os.environ.get("DP_STATS_SCREENSHOTS"):
+        page.wait_for_timeout(1500)
+        page.screenshot(path=Path(folder) / f"airflow-{name}.png")
+
+
+def open_form(page: Page, server: Server) -> Locator:
+    page.goto(f"{server.url}/dags/adhoc_release")
+    page.get_by_role("button", name="Trigger").first.click()
+    form = page.get_by_role("dialog").filter(has_text="Trigger Dag")
+    expect(form.get_by_text("Broken down by")).to_be_visible()
+    return form
+
+
+def fill_in(page: Page, form: Locator, *, period: str, epsilon: str, purpose: str) -> None:
+    form.locator("[name=element_period]").fill(period)
+    form.locator("[name=element_epsilon]").fill(epsilon)
+    form.locator("[name=element_purpose]").fill(purpose)
+    form.get_by_text("Select one or multiple values").click()
+    page.keyboard.type("district")
+    page.keyboard.press("Enter")
+
+
+def trigger(page: Page, form: Locator) -> str:
+    """Press the button; returns the run."""
+    with page.expect_response(
+        lambda answer: answer.url.endswith("/dagRuns") and answer.request.method == "POST"
+    ) as sent:
+        form.get_by_role("button", name="Trigger").click()
+    return str(sent.value.json()["dag_run_id"])
+
+
+def test_from_the_form_to_the_download(server: Server, chromium: Browser) -> None:
+    analyst = log_in(chromium, server, "analyst")
+
+    form = open_form(analyst, server)
+    expect(form.get_by_text("This field is required").first).to_be_visible()
+    expect(form.get_by_role("button", name="Trigger")).to_be_disabled()
+    picture(analyst, "form-empty")
+    fill_in(
+        analyst, form, period="2024-01-08--2024-01-20", epsilon="1.5", purpose="To plan how many nurses are needed."
+    )
+    expect(form.get_by_role("button", name="Trigger")).to_be_enabled()
+    picture(analyst, "form")
+    run = trigger(analyst, form)
+
+    server.approval(run)
+    required = f"{server.url}/dags/adhoc_release/runs/{run.replace('+', '%2B')}/tasks/approve/mapped/0/required_actions"
+    analyst.goto(required)
+    expect(analyst.get_by_text("What it costs")).to_be_visible()
+    analyst.locator("textarea, input[name=element_reason]").last.fill("I need it.")
+    with analyst.expect_response(re.compile("hitlDetails")) as refused:
+        analyst.get_by_role("button", name="Approve").click()
+    assert refused.value.status == 403
+    picture(analyst, "refused")
+
+    custodian = log_in(chromium, server, "custodian")
+    custodian.goto(required)
+    expect(custodian.get_by_text("What the public will read about privacy")).to_be_visible()
+    expect(custodian.get_by_text("To plan how many nurses are needed.")).to_be_visible()
+    custodian.locator("textarea, input[name=element_reason]").last.fill("Useful, and cheap.")
+    picture(custodian, "approval")
+    custodian.get_by_role("button", name="Approve").click()
+    assert server.finish("adhoc_release", run) == "success"
+    custodian.goto(f"{server.url}/dags/adhoc_release/runs/{run.replace('+', '%2B')}")
+    expect(custodian.get_by_text("publish").first).to_be_visible()
+    picture(custodian, "run")
+
+    analyst.goto(f"{server.url}/plugin/privacy-budget")
+    budget = analyst.frame_locator("iframe").first
+    expect(budget.get_by_role("heading", name="Privacy budget")).to_be_visible()
+    expect(budget.get_by_text("Block 2024")).to_be_visible()
+    expect(budget.get_by_text("To plan how many nurses are needed.")).to_be_visible()
+    picture(analyst, "budget")
+    budget.get_by_role("link", name=re.compile("^adhoc-")).click()
+    expect(budget.get_by_role("heading", name=re.compile("Visits by clinic"))).to_be_visible()
+    picture(analyst, "edition")
+    with analyst.expect_download() as download:
+        budget.get_by_role("link", name="answer.csv").click()
+    assert Path(download.value.path()).read_text().startswith("metric,clinic_code,clinic,date")
+
+    analyst.goto(server.url)
+    expect(analyst.get_by_text("ε").first).to_be_visible()
+    expect(analyst.get_by_role("link", name="Details")).to_be_visible()
+    picture(analyst, "home")
+
+
+def test_a_wrong_form_is_explained_in_the_log_of_its_first_task(server: Server, chromium: Browser) -> None:
+    analyst = log_in(chromium, server, "analyst")
+    form = open_form(analyst, server)
+    fill_in(analyst, form, period="last week", epsilon="1", purpose="To plan how many nurses are needed.")
+    run = trigger(analyst, form)
+    assert server.finish("adhoc_release", run) == "failed"
+    analyst.goto(f"{server.url}/dags/adhoc_release/runs/{run.replace('+', '%2B')}/tasks/ask")
+    expect(analyst.get_by_text(re.compile("'last week' is not a period")).first).to_be_visible()
+    picture(analyst, "wrong")

@@ -1,0 +1,147 @@
+"""A real Airflow with PostgreSQL for its own data and for the ledger: requests over REST, roles, and crashes."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from airflow_server import ADHOC, Server, airflow_server
+from ledger_world import postgres
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("airflow-server"), pytest.mark.timeout(900)]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with postgres() as database:
+        metadata = database().replace("postgresql://", "postgresql+psycopg2://", 1)
+        with airflow_server(tmp_path_factory.mktemp("server"), database=metadata, ledger=database()) as running:
+            yield running
+
+
+def charges(server: Server) -> list[tuple[str, str]]:
+    return [(c.edition, c.state) for c in server.ledger().charges() if c.state != "void"]
+
+
+def count(server: Server, event: str, edition: str) -> int:
+    return sum(e.event == event and e.payload.get("edition") == edition for e in server.ledger().entries())
+
+
+def test_a_request_is_shown_approved_measured_and_downloaded_over_rest(server: Server) -> None:
+    run = server.ask()
+    path = server.approval(run)
+    engineer = server.client("engineer")
+    card = engineer.get(path).json()
+    for words in ("What it costs", "Left after", "95 % margin", "What the public will read about privacy"):
+        assert words in card["body"]
+    assert [user["id"] for user in card["assigned_users"]] == ["custodian"]
+    assert "95 % margins" in engineer.get(f"{ADHOC}/{run}").json()["note"]
+    assert charges(server) == []
+    assert server.answer("custodian", run, "Approve").status_code == 200
+    assert server.finish("adhoc_release", run) == "success"
+    (charge,) = server.ledger().charges()
+    assert (charge.state, charge.requested_by, charge.run) == ("spent", "analyst", f"adhoc_release/{run}")
+    (approval,) = server.ledger().approvals(charge.plan_hash)
+    assert (approval.approver, approval.decision, approval.reason) == ("custodian", "approved", "It helps to plan.")
+    file = server.client("analyst").get(f"/budget/editions/{charge.edition}/r1/answer.csv")
+    assert file.status_code == 200
+    assert file.text.startswith("metric,clinic_code,clinic,date,period,value,lower_95,upper_95")
+
+
+def test_nobody_approves_her_own_request_or_in_anothers_name(server: Server) -> None:
+    before = charges(server)
+    run = server.ask(epsilon=0.5)
+    assert server.answer("analyst", run, "Approve").status_code == 403
+    assert server.answer("engineer", run, "Approve").status_code == 403
+    done = server.client("engineer").patch(f"{ADHOC}/{run}/taskInstances/approve/0", json={"new_state": "success"})
+    assert done.status_code == 200, "an engineer may force a task"
+    assert server.finish("adhoc_release", run) == "failed"
+    assert server.states("adhoc_release", run)["authorise"] == "failed"
+    assert charges(server) == before
+
+
+def test_a_custodian_cannot_decide_on_a_request_of_her_own(server: Server) -> None:
+    run = server.ask("custodian", epsilon=0.25)
+    assert server.finish("adhoc_release", run) == "failed"
+    assert server.states("adhoc_release", run)["approve"] == "failed"
+
+
+def test_a_refusal_ends_cleanly_and_spends_nothing(server: Server) -> None:
+    before = charges(server)
+    run = server.ask(epsilon=0.75)
+    assert server.answer("custodian", run, "Refuse", "Too detailed.").status_code == 200
+    assert server.finish("adhoc_release", run) == "success"
+    states = server.states("adhoc_release", run)
+    assert {states[task] for task in ("authorise", "pull", "reserve", "publish")} == {"skipped"}
+    assert charges(server) == before
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/api/v2/dags/visits/dagRuns", {"logical_date": None}),
+        ("PATCH", "/api/v2/dags/visits", {"is_paused": False}),
+        ("POST", "/api/v2/pools", {"name": "x", "slots": 1}),
+        ("POST", "/api/v2/backfills", {"dag_id": "visits", "from_date": "2024-01-01", "to_date": "2024-02-01"}),
+        ("PATCH", f"{ADHOC}/RUN/taskInstances/approve/0", {"new_state": "success"}),
+        ("POST", f"{ADHOC}/RUN/taskInstances/ask/xcomEntries", {"key": "return_value", "value": "x"}),
+        ("GET", f"{ADHOC}/RUN/taskInstances/ask/xcomEntries/return_value", None),
+        ("POST", f"{ADHOC}/RUN/clear", {"dry_run": False}),
+        ("PATCH", f"{ADHOC}/RUN", {"state": "success"}),
+        ("DELETE", f"{ADHOC}/RUN", None),
+    ],
+)
+def test_an_analyst_may_ask_and_nothing_else(server: Server, method: str, path: str, body: object) -> None:
+    engineer = server.client("engineer")
+    runs = engineer.get(ADHOC).json()["dag_runs"] or [{"dag_run_id": server.ask(epsilon=0.6)}]
+    answer = server.client("analyst").request(method, path.replace("RUN", runs[0]["dag_run_id"]), json=body)
+    assert answer.status_code == 403, answer.text
+
+
+def test_the_budget_page_asks_for_a_login_and_shows_the_charges(server: Server) -> None:
+    import httpx
+
+    for path in ("/budget/", "/budget/summary", "/budget/editions/visits/2024-W02/r1/", "/budget/requests/x"):
+        assert httpx.get(server.url + path, timeout=30).status_code == 401
+    page = server.client("viewer").get("/budget/")
+    assert page.status_code == 200
+    assert "Block 2024" in page.text
+
+
+def children(server: Server) -> list[psutil.Process]:
+    """Processes in which tasks run: descendants of the scheduler that execute a workload."""
+    scheduler = psutil.Process(server.airflow.running["scheduler"].pid)
+    return [p for p in scheduler.children(recursive=True) if "task" in " ".join(p.cmdline() or [p.name()])]
+
+
+@pytest.mark.parametrize("task", ["measure", "publish"])
+def test_a_killed_task_and_a_killed_scheduler_leave_one_charge_one_draw_and_one_edition(
+    server: Server, task: str
+) -> None:
+    week = {"measure": "2024-W02", "publish": "2024-W03"}[task]
+    edition = f"visits/{week}"
+    engineer = server.client("engineer")
+    engineer.patch("/api/v2/dags/visits", json={"is_paused": False, "tags": []}, params={"update_mask": "is_paused"})
+    started = engineer.post("/api/v2/dags/visits/dagRuns", json={"logical_date": None, "conf": {"period": week}})
+    run = started.json()["dag_run_id"]
+    server.wait("visits", run, lambda s: s.get(task) in ("running", "success", "failed"))
+    for process in children(server):
+        try:
+            os.kill(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+    server.airflow.kill("scheduler")
+    server.airflow.start("scheduler")
+    server.airflow.wait()
+    engineer.post(f"/api/v2/dags/visits/dagRuns/{run}/clear", json={"dry_run": False, "only_failed": False})
+    assert server.finish("visits", run) == "success"
+    assert count(server, "reserved", edition) == 1
+    assert count(server, "spent", edition) == 1
+    assert count(server, "stored", edition) == 1
+    assert server.ledger().publication(edition) is not None
+    assert [p.name for p in Path(server.clinic.settings.public_dir / edition).iterdir() if p.is_dir()] == ["r1"]
+    server.ledger().verify()
