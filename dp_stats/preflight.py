@@ -20,10 +20,10 @@ from dp_stats.ledger import Ledger
 from dp_stats.ledger.amounts import epsilon as epsilon_of
 from dp_stats.ledger.records import Quote
 from dp_stats.plan import ExpectedError, Plan, make_plan
-from dp_stats.requests import LARGEST_EPSILON, Question, make_release, period_of_request
+from dp_stats.plan.curve import cost_of
+from dp_stats.requests import LARGEST_EPSILON, TABLE, Question, make_release, period_of_request
 from dp_stats.settings import Settings
 
-SMALLEST_EPSILON = Fraction(1, 1000)
 UNRELIABLE = 0.2
 """As in publication: a standard error above this share of the value is flagged."""
 NORMAL_95 = 1.959963984540054
@@ -123,48 +123,29 @@ def make_card(release: Release, catalogue: Catalogue, settings: Settings, *, led
 
 
 def epsilon_for(question: Question, catalogue: Catalogue, *, requested_by: str) -> Fraction:
-    """The smallest privacy loss at which a typical value's 95 % margin is no more than the question asks.
-
-    Margins fall as ε rises. The answer has three digits and is at most three per cent too large.
+    """The privacy loss asked for, or the smallest at which a typical value's 95 % margin is no more than asked.
 
     Raises:
-        CatalogueError: no allowed privacy loss gives that accuracy; the message says what the largest gives.
+        CatalogueError: no allowed privacy loss gives that accuracy.
     """
     if question.epsilon is not None:
         return Fraction(str(question.epsilon))
     assert question.margin is not None
-    wanted = question.margin
-
-    def margin(epsilon: Fraction) -> float:
-        release = make_release(question, catalogue, requested_by=requested_by, epsilon=epsilon)
-        plan = make_plan(catalogue.with_release(release), release, parse_period(question.period))
-        return max(e.margin_95 for e in plan.expected)
-
-    high = Fraction(str(LARGEST_EPSILON))
-    best = margin(high)
-    if best > wanted:
+    release = make_release(question, catalogue, requested_by=requested_by, epsilon=Fraction(1))
+    needed = cost_of(
+        catalogue.with_release(release),
+        release,
+        parse_period(question.period),
+        table=TABLE,
+        statistic=question.statistic,
+        margin=question.margin,
+    ).epsilon
+    if needed > LARGEST_EPSILON:
         raise CatalogueError(
-            f"margin: ±{wanted:g} cannot be reached; the largest privacy loss allowed, ε = {LARGEST_EPSILON:g}, gives "
-            f"±{best:.3g}. Ask for a coarser breakdown, a longer period or a larger margin."
+            f"margin: ±{question.margin:g} would need ε = {float(needed):.3g}, more than the {LARGEST_EPSILON:g} that may be "
+            "asked for. Ask for a coarser breakdown, a longer period or a larger margin."
         )
-    # Noise scales are nearly proportional to 1/ε, so each guess corrects the last by the ratio it missed.
-    guess, reached = high, best
-    for _ in range(8):
-        guess = min(high, max(SMALLEST_EPSILON, _rounded(guess * Fraction(reached / wanted))))
-        reached = margin(guess)
-        if 0.97 * wanted <= reached <= wanted or (reached <= wanted and guess == SMALLEST_EPSILON):
-            return guess
-    while reached > wanted:
-        guess = min(high, _rounded(guess * Fraction(103, 100)))
-        reached = margin(guess)
-    return guess
-
-
-def _rounded(value: Fraction) -> Fraction:
-    """Three significant digits, upwards, so that the text of ε is short and exact."""
-    digits = 3 - len(str(int(value))) if value >= 1 else 3 + len(str(int(1 / value))) - 1
-    step = Fraction(10) ** digits
-    return Fraction(-int(-value * step // 1), 1) / step
+    return Fraction(needed)
 
 
 def unreliable_share(plan: Plan, catalogue: Catalogue, release: Release, grid: Grid) -> float | None:

@@ -133,7 +133,8 @@ def breakdowns(question: Question, catalogue: Catalogue) -> dict[str, str]:
 
 def request_id(question: Question, *, requested_by: str) -> str:
     """The id of the release that answers a question of this analyst."""
-    from dp_stats.plan.model import digest  # the planner is slow to import, and Airflow reads this module at every parse
+    # The planner is slow to import, and Airflow reads this module at every parse.
+    from dp_stats.plan.model import digest
 
     asked = question.model_dump(exclude={"purpose", "free"})
     asked["by"] = sorted("/".join(entry.split("/")[-2:]) for entry in question.by)

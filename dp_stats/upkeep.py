@@ -35,17 +35,27 @@ def verify_ledger(*, settings: Settings | None = None) -> str:
     """Check the ledger's chain, also against the head kept at the last call.
 
     Returns:
-        The head; it is kept in the state folder, and belongs in a backup elsewhere.
+        The head; it is kept in the state folder, and belongs in a backup elsewhere. Empty while nothing was
+        ever released.
 
     Raises:
         LedgerError: something was edited, removed, added or reordered.
     """
     settings = settings or load_settings()
     kept = settings.home / "ledger.head"
+    if not kept.exists() and not released_before(settings):
+        return ""
     ledger = Ledger.open(settings.ledger_url, read_only=True)
     head = str(ledger.verify(kept.read_text() if kept.exists() else None).head)
     kept.write_text(head)
     return head
+
+
+def released_before(settings: Settings) -> bool:
+    """Whether there is a ledger, or any sign that there once was one."""
+    if not settings.ledger_url.startswith("sqlite") or (settings.home / "ledger.db").exists():
+        return True
+    return any(folder.exists() for folder in (settings.secure, settings.work, settings.public_dir))
 
 
 def verify_published(*, settings: Settings | None = None) -> int:
@@ -58,6 +68,8 @@ def verify_published(*, settings: Settings | None = None) -> int:
         PublishedError: a file is missing, altered or extra, or an edition is not the one that the ledger recorded.
     """
     settings = settings or load_settings()
+    if not released_before(settings):
+        return 0
     ledger = Ledger.open(settings.ledger_url, read_only=True)
     releases = pipeline.load_catalogue_with_requests(settings).releases
     public: dict[str, str] = {}
@@ -78,6 +90,8 @@ def verify_published(*, settings: Settings | None = None) -> int:
 def rebuild_site(*, settings: Settings | None = None) -> None:
     """Build all pages and lists again from the edition folders."""
     settings = settings or load_settings()
+    if not settings.public_dir.exists():
+        return
     releases = load_catalogue(settings.catalogue).releases.values()
     refresh_index(settings.public_dir, base_url=settings.base_url, releases=releases)
     build(settings.public_dir, reports=settings.reports, base_url=settings.base_url)
@@ -101,6 +115,7 @@ def budget_alerts(*, settings: Settings | None = None, today: date | None = None
     settings = settings or load_settings()
     today = today or datetime.now(UTC).date()
     catalogue = load_catalogue(settings.catalogue)
+    settings.home.mkdir(parents=True, exist_ok=True)
     ledger = Ledger.open(settings.ledger_url)
     alerts = []
     for dataset in catalogue.datasets.values():
@@ -123,6 +138,7 @@ def late_editions(*, settings: Settings | None = None, today: date | None = None
     settings = settings or load_settings()
     today = today or datetime.now(UTC).date()
     catalogue = load_catalogue(settings.catalogue)
+    settings.home.mkdir(parents=True, exist_ok=True)
     ledger = Ledger.open(settings.ledger_url)
     alerts = []
     for release in catalogue.releases.values():

@@ -21,6 +21,7 @@ pytestmark = [
     pytest.mark.timeout(900),
 ]
 SECONDS = 1000
+expect.set_options(timeout=60 * SECONDS)
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 
 
@@ -47,7 +48,7 @@ def log_in(chromium: Browser, server: Server, user: str) -> Page:
     page.fill("input[name=username]", user)
     page.fill("input[name=password]", server.passwords[user])
     page.click("button[type=submit]")
-    expect(page.get_by_role("link", name="Home")).to_be_visible()
+    expect(page.get_by_test_id("nav-home-link")).to_be_visible()
     return page
 
 

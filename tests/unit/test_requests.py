@@ -1,0 +1,92 @@
+"""A request is checked as a whole, says what to write instead, and the same question is the same release."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from dp_stats.catalogue import load_catalogue
+from dp_stats.errors import CatalogueError
+from dp_stats.preflight import epsilon_for, make_card
+from dp_stats.requests import load_request, make_release, read_question, request_id, save_request
+
+
+@pytest.fixture(autouse=True)
+def state_folder(clinic: Any) -> None:
+    clinic.settings.home.mkdir()
+
+
+FORM = {
+    "dataset": "visits",
+    "by": ["visits/clinic/district"],
+    "period": "2024-01",
+    "epsilon": 1,
+    "purpose": "To plan how many nurses are needed.",
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"epsilonn": 1}, "there is no such field"),
+        ({"purpose": "because"}, "Say in a sentence"),
+        ({"purpose": None}, "is missing"),
+        ({"margin": 10}, "fill in either the privacy loss"),
+        ({"epsilon": None}, "fill in either the privacy loss"),
+        ({"epsilon": 99}, "at most 20"),
+        ({"dataset": "visitors"}, "There are: visits"),
+        ({"by": ["clinic/street"]}, "Choose from clinic/clinic, clinic/district"),
+        ({"by": ["other/clinic/clinic"]}, "belongs to dataset 'other'"),
+        ({"by": ["clinic/clinic", "clinic/district"]}, "chosen at two levels"),
+        ({"period": "last week"}, "is not a period"),
+    ],
+)
+def test_a_wrong_form_is_refused_with_what_to_write_instead(clinic: Any, change: dict[str, Any], words: str) -> None:
+    with pytest.raises(CatalogueError, match=words):
+        read_question({**FORM, **change}, load_catalogue(clinic.folder))
+
+
+def test_the_same_question_of_the_same_analyst_is_the_same_release_and_nobody_elses(clinic: Any) -> None:
+    catalogue = load_catalogue(clinic.folder)
+    question = read_question(FORM, catalogue)
+    reworded = read_question(
+        {**FORM, "purpose": "To plan how many beds are needed.", "by": ["clinic/district"]}, catalogue
+    )
+    assert request_id(question, requested_by="ann") == request_id(reworded, requested_by="ann")
+    assert request_id(question, requested_by="ann") != request_id(question, requested_by="bob")
+    assert request_id(question, requested_by="ann") != request_id(
+        read_question({**FORM, "epsilon": 2}, catalogue), requested_by="ann"
+    )
+
+
+def test_a_request_is_kept_as_a_declaration_that_reads_back_the_same(clinic: Any) -> None:
+    catalogue = load_catalogue(clinic.folder)
+    question = read_question(FORM, catalogue)
+    release = make_release(question, catalogue, requested_by="ann", epsilon=Fraction(1, 3))
+    save_request(release, question, clinic.settings)
+    assert load_request(release.id, clinic.settings) == (release, question)
+
+
+def test_an_accuracy_is_turned_into_the_privacy_loss_it_needs(clinic: Any) -> None:
+    catalogue = load_catalogue(clinic.folder)
+    question = read_question({**FORM, "epsilon": None, "margin": 60}, catalogue)
+    epsilon = epsilon_for(question, catalogue, requested_by="ann")
+    release = make_release(question, catalogue, requested_by="ann", epsilon=epsilon)
+    (expected,) = make_card(release, catalogue, clinic.settings).plan.expected
+    assert 0.97 * 60 <= expected.margin_95 <= 60
+    with pytest.raises(CatalogueError, match="Ask for a coarser breakdown"):
+        epsilon_for(question.model_copy(update={"margin": 0.01}), catalogue, requested_by="ann")
+
+
+def test_the_card_shows_cost_budget_accuracy_and_the_custodian_and_charges_nothing(clinic: Any) -> None:
+    catalogue = load_catalogue(clinic.folder)
+    release = make_release(read_question(FORM, catalogue), catalogue, requested_by="ann", epsilon=Fraction(1))
+    card = make_card(release, catalogue, clinic.settings)
+    (block,) = card.blocks
+    assert (block.block, card.approvers, card.refusals, card.free) == ("2024", ("custodian",), (), None)
+    assert 0 < block.after < block.before == block.cap
+    assert card.unreliable is not None
+    assert "nobody can tell from these figures whether any one person" in card.privacy_sentence
+    assert make_card(release, catalogue, clinic.settings).blocks == card.blocks
