@@ -131,21 +131,17 @@ def epsilon_for(question: Question, catalogue: Catalogue, *, requested_by: str) 
     if question.epsilon is not None:
         return Fraction(str(question.epsilon))
     assert question.margin is not None
-    release = make_release(question, catalogue, requested_by=requested_by, epsilon=Fraction(1))
-    needed = cost_of(
-        catalogue.with_release(release),
-        release,
-        parse_period(question.period),
-        table=TABLE,
-        statistic=question.statistic,
-        margin=question.margin,
-    ).epsilon
-    if needed > LARGEST_EPSILON:
+    period = parse_period(question.period)
+    release = make_release(question, catalogue, requested_by=requested_by, epsilon=Fraction(str(LARGEST_EPSILON)))
+    known = catalogue.with_release(release)
+    best = min(e.margin_95 for e in make_plan(known, release, period).expected)
+    if best > question.margin:
         raise CatalogueError(
-            f"margin: ±{question.margin:g} would need ε = {float(needed):.3g}, more than the {LARGEST_EPSILON:g} that may be "
-            "asked for. Ask for a coarser breakdown, a longer period or a larger margin."
+            f"margin: ±{question.margin:g} cannot be reached; the largest privacy loss that may be asked for, ε = "
+            f"{LARGEST_EPSILON:g}, gives ±{best:.3g}. Ask for a coarser breakdown, a longer period or a larger margin."
         )
-    return Fraction(needed)
+    found = cost_of(known, release, period, table=TABLE, statistic=question.statistic, margin=question.margin)
+    return min(found.epsilon, Fraction(str(LARGEST_EPSILON)))
 
 
 def unreliable_share(plan: Plan, catalogue: Catalogue, release: Release, grid: Grid) -> float | None:

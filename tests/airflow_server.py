@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -109,9 +110,9 @@ class Server:
 
 @contextmanager
 def airflow_server(
-    folder: Path, *, database: str | None = None, ledger: str | None = None, **extra: str
+    folder: Path, *, database: str | None = None, ledger: str | None = None, last: date | None = None, **extra: str
 ) -> Iterator[Server]:
-    """Start Airflow on a free port; stop it at the end."""
+    """Start Airflow on a free port; stop it at the end. ``last``: the last day that the scheduled release publishes."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -126,6 +127,7 @@ def airflow_server(
         for name, value in extra.items():
             patch.setenv(name, value)
         clinic = Clinic(folder / "catalogue", load_settings())
+        clinic.change("releases/visits.yaml", end=last)
         environment = local_environment(home, port=port, database=database)
         with LocalAirflow(environment) as airflow:
             yield Server(airflow, clinic, passwords(home))

@@ -70,7 +70,7 @@ def fill_in(page: Page, form: Locator, *, period: str, epsilon: str, purpose: st
     form.locator("[name=element_period]").fill(period)
     form.locator("[name=element_epsilon]").fill(epsilon)
     form.locator("[name=element_purpose]").fill(purpose)
-    form.get_by_text("Select one or multiple values").click()
+    form.get_by_text("Select one or multiple values").click(force=True)
     page.keyboard.type("district")
     page.keyboard.press("Enter")
 
