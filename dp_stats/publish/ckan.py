@@ -76,7 +76,7 @@ def package_of(edition: Edition, *, organisation: str, base_url: str) -> dict[st
         "title": release.title,
         "notes": release.summary,
         "owner_org": organisation,
-        "url": f"{base_url}/{release.id}/",
+        "url": f"{base_url}/{release.id}/index.html",
         "version": f"{edition.period.label} {version(edition)}",
         "license_id": _LICENCES.get(release.licence, "notspecified"),
         "author": release.publisher or edition.dataset.custodians[0].name,

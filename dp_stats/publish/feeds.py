@@ -75,7 +75,7 @@ def feed(
         _add(entry, "id", _urn(key))
         _add(entry, "published", utc(when))
         _add(entry, "updated", utc(when))
-        _link(entry, f"{base_url}/{place}/", "alternate", "text/html")
+        _link(entry, f"{base_url}/{place.rpartition('/')[0]}/index.html", "alternate", "text/html")
         _add(entry, "summary", text)
     ElementTree.indent(root, space=" ")
     content: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
@@ -147,7 +147,7 @@ def icalendar(planned: Sequence[Planned], *, stamp: datetime, base_url: str) -> 
             f"DTSTAMP:{_moment(stamp)}",
             f"DTSTART:{_moment(item.when)}",
             f"SUMMARY:{_escape(f'{item.title}: {item.period_text}')}",
-            f"URL:{base_url}/{item.release}/{item.period}/",
+            f"URL:{base_url}/{item.release}/index.html",
             "TRANSP:TRANSPARENT",
             "END:VEVENT",
         ]

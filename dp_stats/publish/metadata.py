@@ -136,7 +136,7 @@ def schema_org(
         "name": edition.title,
         "description": f"{edition.release.summary} Every value is an estimate with a 95 % interval; people's privacy "
         "is protected by noise (differential privacy).",
-        "url": f"{home}/",
+        "url": f"{base_url}/{edition.id}/index.html",
         "identifier": f"urn:uuid:{identifier(edition)}",
         "version": version(edition),
         "creator": {"@type": "Organization", "name": publisher},

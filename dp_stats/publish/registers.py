@@ -74,7 +74,7 @@ def _dataset(edition: Edition, base_url: str) -> dict[str, Any]:
         },
         "dcat:keyword": [_text(word) for word in (*edition.release.keywords, "differential privacy")],
         "dcat:theme": {"@type": "skos:Concept", "skos:prefLabel": _text(edition.release.theme)},
-        "dcat:landingPage": {"@id": home},
+        "dcat:landingPage": {"@id": f"{home}index.html"},
         "dcat:version": str(edition.revision.number),
         "dcat:distribution": [
             {
@@ -179,7 +179,7 @@ def data_use(published: Sequence[Edition], *, base_url: str) -> DataUse:
         approvals="; ".join(approvals) or "declared in the catalogue",
         first_published=utc(min(e.published for e in published)),
         latest_published=utc(last.published),
-        outputs=f"{base_url}/{release.id}/",
+        outputs=f"{base_url}/{release.id}/index.html",
         privacy_unit=f"{last.guarantee.unit} per {last.guarantee.per}",
         epsilon=rounded_up(Fraction(last.guarantee.epsilon)),
         delta=float(last.guarantee.delta),

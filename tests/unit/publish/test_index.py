@@ -80,7 +80,7 @@ def test_the_feed_lists_editions_newest_first(public: Path) -> None:
         "New: Cases by area, 15 to 21 February 2021",
         "New: Costs by sex, 2021",
     ]
-    assert parsed.entries[0].link == f"{BASE}/cases-by-area/2021-W08/r1/"
+    assert parsed.entries[0].link == f"{BASE}/cases-by-area/2021-W08/index.html"
     assert len({e.id for e in parsed.entries}) == 3
     assert len(feedparser.parse((public / "costs-by-sex/feed.atom").read_bytes()).entries) == 1
 
