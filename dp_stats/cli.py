@@ -217,6 +217,15 @@ def ledger_verify(head: Annotated[str | None, typer.Option(help="A head hash you
     out.print(f"[green]The ledger is intact.[/] {found.entries} entries; head {found.head}", soft_wrap=True)
 
 
+@ledger_app.command("head")
+@fails_clearly
+def ledger_head() -> None:
+    """Print the head hash: noted elsewhere, it proves later that nothing was cut off or rewritten."""
+    from dp_stats.ledger import Ledger
+
+    sys.stdout.write(f"{Ledger.open(settings().ledger_url, read_only=True).head()}\n")
+
+
 @ledger_app.command("export")
 @fails_clearly
 def ledger_export(

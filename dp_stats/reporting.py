@@ -143,9 +143,8 @@ def print_curve(out: Console, run: Run, *, chart: Path | None, wanted: str | Non
         table.add_row(*key, *(number(p.margins[key]) for p in points))
     out.print(table)
     out.print(_lasting(curve.lasting(run.plan, run.release, run.dataset.budget), run))
-    choices = curve.bounds(run.catalogue, run.release, run.period)
-    if choices:
-        print_bounds(out, choices)
+    if run.release.contribution.repeats:
+        print_bounds(out, curve.bounds(run.catalogue, run.release, run.period))
     if wanted:
         name, equals, margin = wanted.partition("=")
         table_id, _, statistic = name.partition(".")

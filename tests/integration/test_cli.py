@@ -1,0 +1,128 @@
+"""The command line: every command is documented, has help, and fails with its own exit code and one clear message."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+from typer.testing import CliRunner
+
+from dp_stats import errors
+from dp_stats.cli import app
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+runner = CliRunner()
+
+
+def commands() -> list[str]:
+    """Every command, with its group: ``ledger show``."""
+    found = []
+    for name, command in typer.main.get_group(app).commands.items():
+        below = getattr(command, "commands", None)
+        found += [f"{name} {sub}" for sub in below] if below else [name]
+    return found
+
+
+def run(*arguments: str, code: int = 0) -> str:
+    done = runner.invoke(app, list(arguments))
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+def test_every_command_is_in_the_manual_and_nothing_else_is() -> None:
+    documented = re.findall(r"^\| `([a-z ]+[a-z])", (DOCS / "command-line.md").read_text(), flags=re.MULTILINE)
+    assert sorted(documented) == sorted(commands())
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_has_help_that_says_what_it_does(command: str) -> None:
+    assert len(run(*command.split(), "--help")) > 100
+
+
+def test_every_class_of_failure_has_an_exit_code_of_its_own_in_the_guide() -> None:
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and kind.__base__ is errors.DpStatsError]
+    codes = [kind.exit_code for kind in kinds]
+    assert len(codes) == len(set(codes)) > 8
+    documented = {
+        int(code) for code in re.findall(r"^\| (\d+) \|", (DOCS / "guide.md").read_text(), flags=re.MULTILINE)
+    }
+    assert set(codes) <= documented
+
+
+def test_a_plan_reads_no_rows_and_spends_nothing(clinic: Any) -> None:
+    (clinic.folder / "visits.csv").unlink()
+    printed = run("plan", "visits", "--period", "2024-W02")
+    assert "Expected margins of error" in printed
+    plan = json.loads(run("plan", "visits", "--period", "2024-W02", "--json"))
+    assert (plan["release"], plan["period"]) == ("visits", "2024-W02")
+    assert not clinic.settings.home.exists()
+
+
+def test_a_plan_says_what_a_wanted_accuracy_costs(clinic: Any, tmp_path: Path) -> None:
+    chart = tmp_path / "curve.svg"
+    printed = run("plan", "visits", "-p", "2024-W02", "--for", "clinic-week.visits=20", "--chart", str(chart))
+    assert re.search(r"±20 on clinic-week\.visits costs ε = [\d.]+", printed)
+    assert chart.read_text().startswith("<?xml")
+
+
+def test_checking_a_sound_catalogue_shows_what_a_year_costs(clinic: Any) -> None:
+    printed = run("check")
+    assert "The catalogue is sound." in printed
+    assert re.search(r"visits +│ visits +│ +5[23] │", printed)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "change", "kind", "says"),
+    [
+        (
+            ("check",),
+            {"file": "releases/visits.yaml", "dataset": "none"},
+            errors.CatalogueError,
+            "there is no dataset 'none'",
+        ),
+        (("check",), {"file": "datasets/visits.yaml", "expectations": "lost.json"}, errors.CatalogueError, "lost.json"),
+        (
+            ("check",),
+            {"file": "datasets/visits.yaml", "budget": {"epsilon": 0.2, "delta": "1e-6"}},
+            errors.BudgetError,
+            "Lower their privacy_loss",
+        ),
+        (("check",), {"file": "releases/visits.yaml", "series": False}, errors.BudgetError, "declare 'series: true'"),
+        (("plan", "flu", "-p", "2024-W02"), {}, errors.CatalogueError, "There is no release 'flu'"),
+        (("plan", "visits", "-p", "2024-02"), {}, errors.CatalogueError, "write a period such as 2024-W01"),
+        (("run", "visits", "-p", "2199-W02"), {}, errors.NotDueError, "Run it after that day"),
+        (("ledger", "show"), {}, errors.LedgerError, "ledger"),
+    ],
+)
+def test_failures_say_what_to_do_and_exit_with_their_code(
+    clinic: Any, arguments: tuple[str, ...], change: dict[str, Any], kind: type[errors.DpStatsError], says: str
+) -> None:
+    if change:
+        clinic.change(change.pop("file"), **change)
+    printed = run(*arguments, code=kind.exit_code)
+    assert says in printed.replace("\n", " ")
+    assert "Traceback" not in printed
+
+
+@pytest.mark.slow
+def test_a_published_edition_can_be_asked_verified_exported_and_retracted(clinic: Any) -> None:
+    assert "Published" in run("run", "visits", "-p", "2024-W02")
+    assert "Published" in run("run", "visits", "-p", "2024-W03")
+    answer = json.loads(run("answer", "visits", "visits", "--where", "clinic=A", "--json"))
+    assert answer["editions"] == ["visits/2024-W02", "visits/2024-W03"]
+    assert answer["lower_95"] < answer["value"] < answer["upper_95"]
+    run("answer", "visits", "visits", "--where", "clinic=nowhere", code=errors.NotDerivableError.exit_code)
+    head = run("ledger", "head").strip()
+    assert "The ledger is intact" in run("ledger", "verify", "--head", head)
+    assert len(json.loads(run("ledger", "export", "--format", "json"))["entries"]) > 3
+    assert json.loads(run("ledger", "show", "--json"))[0]["block"] == "2024"
+    assert "matches its checksum" in run("site", "verify")
+    run("retract", "visits/2024-W02", "--reason", "The clinics had sent test rows.")
+    assert "The clinics had sent test rows." in (clinic.settings.public_dir / "corrections.html").read_text()
+    assert "matches its checksum" in run("site", "verify")
+    (clinic.settings.public_dir / "visits" / "2024-W03" / "r1" / "clinic-day.csv").write_text("altered")
+    assert "clinic-day.csv" in run("site", "verify", code=errors.PublishedError.exit_code)
