@@ -155,6 +155,7 @@ def unreliable_share(plan: Plan, catalogue: Catalogue, release: Release, grid: G
         if expected.prior_mean is None:
             return None
         sizes = _guessed_sizes(expected, catalogue, release, grid)
+        sizes = sizes[sizes > 0]  # nobody can guess the size of 'unknown'
         flagged += int((expected.margin_95 / NORMAL_95 > UNRELIABLE * sizes).sum())
         cells += sizes.size
     return flagged / cells if cells else None

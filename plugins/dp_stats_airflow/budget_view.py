@@ -12,7 +12,7 @@ from dp_stats.catalogue import Catalogue, load_catalogue
 from dp_stats.errors import LedgerError
 from dp_stats.forecast import BlockForecast, NextCharge, forecast
 from dp_stats.ledger import Ledger
-from dp_stats.ledger.amounts import DEFAULT_DELTA, epsilon
+from dp_stats.ledger.amounts import DEFAULT_DELTA
 from dp_stats.ledger.records import Charge
 from dp_stats.settings import Settings, load_settings
 from dp_stats_airflow.burndown import burndown
@@ -27,7 +27,7 @@ class ChargeRow:
     why: str
     category: str
     state: str
-    epsilon: str
+    share: str
     rho: str
     edition: str
     editions: int
@@ -105,7 +105,7 @@ def datasets(only: str | None = None) -> list[DatasetView]:
                     if block.budget.spent or block.budget.reserved
                 ),
                 coming=tuple(
-                    _coming(charge, dataset_delta)
+                    _coming(charge, block.budget.cap)
                     for block in blocks
                     if not (block.budget.spent or block.budget.reserved)
                     for charge in block.next[:2]
@@ -143,18 +143,18 @@ def _block(forecasted: BlockForecast, charges: list[Charge], settings: Settings,
         left_share=left,
         chart=burndown(points, ahead, now=now),
         charges=tuple(_charge(c, settings) for c in reversed(charges)),
-        coming=tuple(_coming(c, state.delta) for c in forecasted.next[:6]),
+        coming=tuple(_coming(c, cap) for c in forecasted.next[:6]),
         runs_out=f"{out.due:%d %B %Y} (cannot pay for {out.edition})" if out else "",
         level="bad" if out or left < 10 else "low" if left < 35 else "good",
     )
 
 
-def _coming(charge: NextCharge, delta: Fraction) -> dict[str, str]:
+def _coming(charge: NextCharge, cap: Fraction) -> dict[str, str]:
     return {
         "due": f"{charge.due:%d %B %Y}",
         "edition": charge.edition,
         "block": charge.block,
-        "epsilon": _short(epsilon(charge.rho, delta)),
+        "share": _percent(charge.rho, cap),
         "rho": _rho(charge.rho),
     }
 
@@ -167,7 +167,7 @@ def _charge(charge: Charge, settings: Settings) -> ChargeRow:
         why=charge.reason,
         category={"adhoc": "ad hoc"}.get(charge.category, charge.category),
         state=charge.state,
-        epsilon=_short(epsilon(charge.rho, charge.delta)),
+        share=_percent(charge.rho, charge.cap),
         rho=_rho(charge.rho),
         edition=charge.edition,
         editions=len(charge.editions),
@@ -197,6 +197,10 @@ def catalogue() -> Catalogue:
 
 def _short(value: float) -> str:
     return f"{value:.3g}"
+
+
+def _percent(rho: Fraction, cap: Fraction) -> str:
+    return f"{float(100 * rho / cap):.1f} %" if cap else ""
 
 
 def _rho(value: Fraction) -> str:

@@ -1,6 +1,6 @@
 """What people see in Airflow: an analyst fills in the form, a custodian reads the card and decides, both look at the budget.
 
-With ``DP_STATS_SCREENSHOTS=docs/images`` the pictures of the documentation are made again.
+With ``SCREENSHOTS=docs/images`` the pictures of the documentation are made again.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ pytestmark = [
 ]
 SECONDS = 1000
 expect.set_options(timeout=60 * SECONDS)
+PICTURES = os.environ.get("SCREENSHOTS")
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 
 
@@ -52,10 +53,11 @@ def log_in(chromium: Browser, server: Server, user: str) -> Page:
     return page
 
 
-def picture(page: Page, name: str) -> None:
-    if folder := os.environ.get("DP_STATS_SCREENSHOTS"):
+def picture(page: Page, name: str, height: int = 1000) -> None:
+    if PICTURES:
+        page.set_viewport_size({"width": 1400, "height": height})
         page.wait_for_timeout(1500)
-        page.screenshot(path=Path(folder) / f"airflow-{name}.png")
+        page.screenshot(path=Path(PICTURES) / f"airflow-{name}.png")
 
 
 def open_form(page: Page, server: Server) -> Locator:
@@ -90,12 +92,12 @@ def test_from_the_form_to_the_download(server: Server, chromium: Browser) -> Non
     form = open_form(analyst, server)
     expect(form.get_by_text("This field is required").first).to_be_visible()
     expect(form.get_by_role("button", name="Trigger")).to_be_disabled()
-    picture(analyst, "form-empty")
+    picture(analyst, "form-empty", height=1000)
     fill_in(
         analyst, form, period="2024-01-08--2024-01-20", epsilon="1.5", purpose="To plan how many nurses are needed."
     )
     expect(form.get_by_role("button", name="Trigger")).to_be_enabled()
-    picture(analyst, "form")
+    picture(analyst, "form", height=1560)
     run = trigger(analyst, form)
 
     server.approval(run)
@@ -113,7 +115,7 @@ def test_from_the_form_to_the_download(server: Server, chromium: Browser) -> Non
     expect(custodian.get_by_text("What the public will read about privacy")).to_be_visible()
     expect(custodian.get_by_text("To plan how many nurses are needed.")).to_be_visible()
     custodian.locator("textarea, input[name=element_reason]").last.fill("Useful, and cheap.")
-    picture(custodian, "approval")
+    picture(custodian, "approval", height=1160)
     custodian.get_by_role("button", name="Approve").click()
     assert server.finish("adhoc_release", run) == "success"
     custodian.goto(f"{server.url}/dags/adhoc_release/runs/{run.replace('+', '%2B')}")
@@ -130,7 +132,7 @@ def test_from_the_form_to_the_download(server: Server, chromium: Browser) -> Non
     expect(budget.get_by_role("heading", name=re.compile("Visits by clinic"))).to_be_visible()
     picture(analyst, "edition")
     with analyst.expect_download() as download:
-        budget.get_by_role("link", name="answer.csv").click()
+        budget.get_by_role("link", name="answer.csv", exact=True).click()
     assert Path(download.value.path()).read_text().startswith("metric,clinic_code,clinic,date")
 
     analyst.goto(server.url)
