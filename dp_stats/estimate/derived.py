@@ -12,7 +12,7 @@ from dp_stats.catalogue.grid import Dimension, Grid, LevelNames
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Derived, Release, Statistic
 from dp_stats.errors import CatalogueError
-from dp_stats.estimate.intervals import around, interval, normal_quantile, ratio_interval
+from dp_stats.estimate.intervals import around, interval, normal_quantile, ratio_interval, skewness_shift
 from dp_stats.estimate.model import Estimate
 from dp_stats.estimate.persons import Persons
 from dp_stats.estimate.populations import population_of
@@ -42,6 +42,31 @@ class Source:
     def published(self, grid: Grid, levels: LevelNames) -> Floats:
         """The published whole numbers at ``levels``."""
         return self.whole[tuple(grid.complete(levels).values())]
+
+
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """What is known of the truth behind published values: centre, standard error, quantile and skewness."""
+
+    centre: Floats
+    error: Floats
+    quantile: float
+    shift: Floats | float
+    shrunken: bool
+
+    def interval(self, low: float) -> tuple[Floats, Floats]:
+        """95 % interval, cut at ``low``."""
+        return interval(self.centre, self.error, self.quantile, low=low, shift=self.shift)
+
+
+def published_spread(quantity: Quantity | Persons, levels: LevelNames) -> Spread:
+    """Of a level: the posterior where it is shrunken, else least squares."""
+    quantile = quantity.quantile(levels)
+    found = quantity.posterior(levels) if isinstance(quantity, Quantity) else None
+    if found is None:
+        return Spread(quantity.value(levels), np.sqrt(quantity.variance(levels)), quantile, 0.0, False)
+    shift = skewness_shift(found.variance, found.third_moment, quantile)
+    return Spread(found.value, np.sqrt(found.variance), quantile, shift, True)
 
 
 def source_levels(derived: Derived, grid: Grid, levels: LevelNames) -> list[dict[str, str]]:
@@ -94,20 +119,26 @@ def _rate(
     people = population_of(grid, release, catalogue, levels, derived.population)
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = np.where(people > 0, derived.per / people, np.nan)
-    return _scaled(derived.id, of, levels, levels, of.published(grid, levels), scale)
+    return _scaled(
+        derived.id, of, levels, levels, of.published(grid, levels), scale, published_spread(of.quantity, levels)
+    )
 
 
 def _scaled(
-    name: str, of: Source, levels: dict[str, str], queries: Mapping[str, Query], value: Floats, scale: Floats
+    name: str,
+    of: Source,
+    levels: dict[str, str],
+    queries: Mapping[str, Query],
+    value: Floats,
+    scale: Floats,
+    spread: Spread,
 ) -> Estimate:
-    unrounded = of.quantity.value(queries)
-    error = np.sqrt(of.quantity.variance(queries))
-    lower, upper = interval(unrounded, error, of.quantity.quantile(queries), low=of.quantity.lowest)
-    lower, upper = around(value, lower, upper)
+    lower, upper = around(value, *spread.interval(of.quantity.lowest))
     bounded = of.quantity.bounded(queries)
+    own = np.sqrt(of.quantity.variance(queries)) * scale if spread.shrunken else None
     return Estimate(
-        name, levels, value * scale, unrounded * scale, lower * scale, upper * scale, error * scale,
-        None if bounded is None else bounded * scale,
+        name, levels, value * scale, of.quantity.value(queries) * scale, lower * scale, upper * scale,
+        spread.error * scale, None if bounded is None else bounded * scale, spread.shrunken, own,
     )  # fmt: skip
 
 
@@ -116,20 +147,27 @@ def _share(derived: Derived, of: Source, grid: Grid, levels: dict[str, str]) -> 
     across = grid[derived.across]
     of_all = {**levels, across.name: across.top.name}
     part, whole = of.quantity.value(levels), of.quantity.value(of_all)
-    part_variance, whole_variance = of.quantity.variance(levels), of.quantity.variance(of_all)
-    # the part and the rest, measured or not, are the whole: noise covariance is exact, what is uncertain about
-    # a correction for cut rows mostly cancels in a share and is left in both
-    covariance = of.quantity.fit.covariance(levels, of_all)
-    quantile = of.quantity.quantile(levels)
+    some, every = published_spread(of.quantity, levels), published_spread(of.quantity, of_all)
+    if some.shrunken and isinstance(of.quantity, Quantity):
+        # a shrunken part follows its total in proportion, and has its own error besides
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.clip(np.where(every.centre > 0, some.centre / every.centre, 0.0), 0.0, 1.0)
+        covariance = ratio * np.minimum(every.error**2, some.error**2)
+    else:
+        # the part and the rest, measured or not, are the whole: noise covariance is exact, what is uncertain about
+        # a correction for cut rows mostly cancels in a share and is left in both
+        covariance = of.quantity.fit.covariance(levels, of_all)
     lower, upper, error = ratio_interval(
-        part, whole, part_variance, whole_variance, covariance, quantile, low=0.0, high=1.0
+        some.centre, every.centre, some.error**2, every.error**2, covariance, some.quantile, low=0.0, high=1.0
     )
     published, total = of.published(grid, levels), of.published(grid, of_all)
     with np.errstate(divide="ignore", invalid="ignore"):
         value = np.where(total > 0, published / total, np.nan)
         unrounded = np.where(whole > 0, part / whole, np.nan)
     lower, upper = (np.where(np.isnan(value), np.nan, side) for side in around(value, lower, upper))
-    return Estimate(derived.id, levels, 100 * value, 100 * unrounded, 100 * lower, 100 * upper, 100 * error)
+    return Estimate(
+        derived.id, levels, 100 * value, 100 * unrounded, 100 * lower, 100 * upper, 100 * error, None, some.shrunken
+    )
 
 
 def _mean(derived: Derived, of: Source, over: Source, levels: dict[str, str]) -> Estimate:
@@ -181,7 +219,10 @@ def _running(derived: Derived, of: Source, grid: Grid, levels: dict[str, str]) -
     shape = [1] * len(grid.dimensions)
     shape[axis] = len(last)
     missing = np.where(before < 0, np.nan, 1.0).reshape(shape)
-    return _scaled(derived.id, of, levels, queries, value, missing)
+    own = Spread(
+        of.quantity.value(queries), np.sqrt(of.quantity.variance(queries)), of.quantity.quantile(queries), 0.0, False
+    )
+    return _scaled(derived.id, of, levels, queries, value, missing, own)
 
 
 def _on_leaves(quantity: Quantity | Persons, dates: Dimension, window: Floats) -> Floats:

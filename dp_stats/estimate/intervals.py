@@ -57,11 +57,22 @@ def quantile_of_parts(parts: Floats) -> float:
 
 
 def interval(
-    centre: Floats, error: Floats, quantile: float | Floats, *, low: float = -np.inf, high: float = np.inf
+    centre: Floats,
+    error: Floats,
+    quantile: float | Floats,
+    *,
+    low: float = -np.inf,
+    high: float = np.inf,
+    shift: float | Floats = 0.0,
 ) -> tuple[Floats, Floats]:
-    """``centre`` ± ``quantile`` · ``error``, cut to [``low``, ``high``]."""
+    """``centre`` + ``shift`` ± ``quantile`` · ``error``, cut to [``low``, ``high``]."""
     reach = quantile * error
-    return np.clip(centre - reach, low, high), np.clip(centre + reach, low, high)
+    return np.clip(centre + shift - reach, low, high), np.clip(centre + shift + reach, low, high)
+
+
+def skewness_shift(variance: Floats, third_moment: Floats, quantile: float) -> Floats:
+    """How far both ends of an interval move for a skewed distribution (Cornish and Fisher 1938, first term)."""
+    return np.asarray((quantile**2 - 1) / 6 * third_moment / np.maximum(variance, 1e-12))
 
 
 def around(value: Floats, lower: Floats, upper: Floats) -> tuple[Floats, Floats]:

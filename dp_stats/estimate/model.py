@@ -33,12 +33,13 @@ class Estimate:
         levels: dimension → level, complete and in grid order.
         value: what is published; for counts non-negative whole numbers that add up across all tables.
         unrounded: the unbiased least-squares value before rounding (corrected for the contribution bound).
-        lower, upper: 95 % interval of the true value.
-        standard_error: of ``unrounded``.
+        lower, upper: 95 % interval of the true value; holds ``value``.
+        standard_error: of ``value`` (but for rounding): what ``lower`` and ``upper`` are made from.
         bounded: ``unrounded`` of the rows that the contribution bound kept, before the correction for
             rows that were cut; None where nothing is corrected.
         shrunken: whether ``value`` leans on neighbouring cells (see ``estimate.shrink``); such a value has
             a smaller error than ``unrounded`` and a small bias.
+        unrounded_error: standard error of ``unrounded`` where ``value`` is shrunken; None: ``standard_error``.
     """
 
     statistic: str
@@ -50,6 +51,7 @@ class Estimate:
     standard_error: Floats
     bounded: Floats | None = None
     shrunken: bool = False
+    unrounded_error: Floats | None = None
 
 
 @dataclass(frozen=True, eq=False)

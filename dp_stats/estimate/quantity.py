@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dp_stats.catalogue.grid import sum_groups
+from dp_stats.catalogue.grid import LevelNames, sum_groups
 from dp_stats.catalogue.models import Statistic
 from dp_stats.estimate.cut import Correction
 from dp_stats.estimate.lattice import Key
@@ -18,11 +19,20 @@ from dp_stats.plan.algebra import Query, weights
 Floats = NDArray[np.float64]
 
 
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """Shrunken values of a level, with the variance and third central moment of the truth around them."""
+
+    value: Floats
+    variance: Floats
+    third_moment: Floats
+
+
 class Quantity:
     """Least squares of one statistic, and its correction for the contribution bound if there is one.
 
-    Queries are as in ``LeastSquares.value``: one level name or weight matrix per dimension. ``shrunken`` are the
-    levels at which published values lean on neighbouring cells.
+    Queries are as in ``LeastSquares.value``: one level name or weight matrix per dimension. ``shrunken`` has the
+    levels at which published values lean on neighbouring cells (see ``estimate.shrink``).
     """
 
     def __init__(self, statistic: Statistic, fit: LeastSquares, correction: Correction | None = None) -> None:
@@ -30,7 +40,7 @@ class Quantity:
         self.fit = fit
         self.grid = fit.grid
         self.correction = correction
-        self.shrunken: frozenset[Key] = frozenset()
+        self.shrunken: Mapping[Key, Posterior] = {}
 
     @property
     def lowest(self) -> float:
@@ -57,6 +67,10 @@ class Quantity:
     def value(self, queries: Mapping[str, Query]) -> Floats:
         """Best corrected value of each query."""
         return self.fit.value(queries, of=self.leaves)
+
+    def posterior(self, levels: LevelNames) -> Posterior | None:
+        """The shrunken values of a level; None where it is not shrunken."""
+        return self.shrunken.get(self.fit.lattice.key(levels)) if self.shrunken else None
 
     def bounded(self, queries: Mapping[str, Query]) -> Floats | None:
         """The value before correction; None where nothing is corrected."""

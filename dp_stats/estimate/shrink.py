@@ -3,13 +3,19 @@
 A cell's least-squares value y is compared with m, what its margins suggest: for an area on a day, the area's week
 times the day's share of the region's week. The margins are the table's own, with one dimension one step coarser;
 m is their log-linear fit (iterative proportional fitting; Deming and Stephan 1940). The difference y − m is part
-noise, whose variance v the plan tells, and part truth, with variance φ·m + ψ·m², fitted by moments over all cells.
-The shrunken value is m + B·(y − m) with B = truth / (truth + v) (Efron and Morris 1973).
+noise, whose variance v the plan tells, and part truth, with variance t = φ·m + ψ·m², fitted by moments over all
+cells. The shrunken value is m + B·(y − m) with B = t / (t + v) (Efron and Morris 1973): where the truth differs much
+from what is suggested, or the noise is small, B is near one and the value stays as it is.
+
+Its error is that of the margins, plus B times the noise of the cell, plus (1 − B) times the true difference, so its
+variance is V_m + B²·v + (1 − B)²·t (Morris 1983). In an interval, t is what each group of cells of alike size shows,
+if more than the fitted curve, and a standard error of its estimate is added.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import prod
 
 import numpy as np
@@ -17,41 +23,38 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from dp_stats.estimate.lattice import Key, Lattice, parents
-from dp_stats.estimate.quantity import Quantity
+from dp_stats.estimate.quantity import Posterior, Quantity
 from dp_stats.plan.algebra import Query
 
 Floats = NDArray[np.float64]
 
-WORTHWHILE = 0.05
-"""A table is shrunken if the plan expects its sparser cells' error variance to fall by at least this share."""
+LEAST_NOISE = 0.05
+"""Noise of a smaller variance, in units squared, is below rounding: nothing is gained by shrinking."""
 
-_GUESSED_SPREAD = 0.2
+LEAST_CELLS = 24
+"""Independent differences from the margins that are needed to tell truth from noise."""
+
 _SWEEPS = 5
 _BINS = 24
 
 
-def shrink_targets(quantity: Quantity, keys: Sequence[Key], prior_total: float) -> dict[Key, Floats]:
-    """Shrunken values of the levels for which the plan predicts that this is closer to the truth.
+def shrink_targets(quantity: Quantity, keys: Sequence[Key]) -> dict[Key, Posterior]:
+    """Shrunken values of the local levels, coarser levels first, so that a table leans on the best margins.
 
-    Coarser levels come first: a table leans on margins that are as good as they can be.
+    Whether a level is shrunken follows from the plan alone; by how much, from the noisy values.
 
     Args:
         quantity: the statistic.
         keys: published levels (of ``quantity.fit.lattice``), or measured ones; what they share is added.
-        prior_total: public guess of the statistic's total.
 
     Returns:
-        Level → shrunken values, for some of those levels.
+        Level → shrunken values with their errors, for some of those levels.
     """
     lattice = quantity.fit.lattice
-    chosen: dict[Key, Floats] = {}
+    chosen: dict[Key, Posterior] = {}
     for key in lattice.closure(keys):
         margins = margins_of(lattice, key)
-        if (
-            margins
-            and is_local(lattice, key)
-            and _worthwhile(quantity, key, margins, prior_total / prod(lattice.shape(key)))
-        ):
+        if margins and is_local(lattice, key) and _can_learn(quantity, key, margins):
             chosen[key] = shrink(quantity, key, margins, chosen)
     return chosen
 
@@ -77,42 +80,70 @@ def margins_of(lattice: Lattice, key: Key) -> list[Key]:
     return found
 
 
-def _worthwhile(quantity: Quantity, key: Key, margins: Sequence[Key], mean: float) -> bool:
-    """Whether noise matters in a cell with a quarter of the mean (areas differ much in size)."""
-    noise = float(np.median(interaction_variance(quantity, key, margins)))
-    sparse = mean / 4
-    truth = sparse + (_GUESSED_SPREAD * sparse) ** 2
-    total = float(np.median(quantity.fit.variance(quantity.fit.lattice.names(key))))
-    return noise / (truth + noise) * noise / total >= WORTHWHILE
+def _can_learn(quantity: Quantity, key: Key, margins: Sequence[Key]) -> bool:
+    """Whether there is noise worth removing, and there are enough cells to see how much of it there is."""
+    lattice = quantity.fit.lattice
+    if differences(lattice, key, margins) < LEAST_CELLS:
+        return False
+    noise = interaction_variance(quantity, key, margins)
+    return bool(np.isfinite(noise).all()) and float(np.median(noise)) >= LEAST_NOISE * quantity.fit.unit**2
 
 
-def shrink(quantity: Quantity, key: Key, margins: Sequence[Key], better: Mapping[Key, Floats]) -> Floats:
+def differences(lattice: Lattice, key: Key, margins: Sequence[Key]) -> int:
+    """How many independent differences there are between cells and what their margins suggest."""
+    coarser = {axis: m[axis] for m in margins for axis in range(len(key)) if m[axis] != key[axis]}
+    steps = zip(lattice.grid.dimensions, key, strict=True)
+    return prod(
+        len(d.levels[k].codes) - (len(d.levels[coarser[axis]].codes) if axis in coarser else 0)
+        for axis, (d, k) in enumerate(steps)
+    )
+
+
+def shrink(quantity: Quantity, key: Key, margins: Sequence[Key], better: Mapping[Key, Posterior]) -> Posterior:
     """The shrunken values at ``key``; shape of the level. ``better`` are margins that are shrunken already."""
     lattice = quantity.fit.lattice
-    values = quantity.value(lattice.names(key))
-    suggested = suggestion(quantity, key, margins, better)
-    noise = interaction_variance(quantity, key, margins)
+    names = lattice.names(key)
+    values = quantity.value(names)
+    suggested, doubt = suggestion(quantity, key, margins, better)
+    own = quantity.fit.variance(names)
+    doubt = np.minimum(doubt, own)
+    # where the margins are better than least squares has them, y also differs from m by what they were bettered by
+    noise = np.maximum(interaction_variance(quantity, key, margins), own - doubt)
     difference = values - suggested
-    truth = _structure(difference**2 - noise, suggested, noise)
-    trust = truth / np.maximum(truth + noise, 1e-300)
-    return np.asarray(suggested + trust * difference)
+    truth = _truth(difference**2 - noise, suggested, noise, differences(lattice, key, margins))
+    trust = truth.variance / np.maximum(truth.variance + noise, 1e-300)
+    lean = 1 - trust
+    corrections = np.maximum(quantity.variance(names) - own, 0.0)
+    return Posterior(
+        value=np.asarray(suggested + trust * difference),
+        variance=np.asarray(doubt + trust**2 * noise + lean**2 * truth.at_most + corrections),
+        third_moment=np.asarray(lean**3 * truth.linear * suggested * quantity.row_size**2),
+    )
 
 
-def suggestion(quantity: Quantity, key: Key, margins: Sequence[Key], better: Mapping[Key, Floats]) -> Floats:
-    """The log-linear fit to the margins' values (``better`` ones if there are), which are kept a little above zero."""
+def suggestion(
+    quantity: Quantity, key: Key, margins: Sequence[Key], better: Mapping[Key, Posterior]
+) -> tuple[Floats, Floats]:
+    """The log-linear fit to the margins' values (``better`` ones if there are), kept a little above zero, and what
+    the margins' errors do to it: each shifts a cell in proportion to its share."""
     lattice = quantity.fit.lattice
     fitted = np.ones(lattice.shape(key))
-    totals = []
+    totals, errors = [], []
     for margin in margins:
         names = lattice.names(margin)
-        error = np.sqrt(np.maximum(quantity.fit.variance(names), 0.0))
-        value = better[margin] if margin in better else quantity.value(names)
-        totals.append(np.maximum(value, 0.3 * error))
+        variance = np.maximum(quantity.fit.variance(names), 0.0)
+        value = better[margin].value if margin in better else quantity.value(names)
+        totals.append(np.maximum(value, 0.3 * np.sqrt(variance)))
+        errors.append(better[margin].variance if margin in better else variance)
     for _ in range(_SWEEPS if len(margins) > 1 else 1):
         for margin, total in zip(margins, totals, strict=True):
             now = np.asarray(lattice.roll_up(fitted, key, margin), dtype=np.float64)
             fitted = fitted * lattice.spread_out(total / np.maximum(now, 1e-12), key, margin)
-    return fitted
+    doubt = np.zeros_like(fitted)
+    for margin, error in zip(margins, errors, strict=True):
+        now = np.asarray(lattice.roll_up(fitted, key, margin), dtype=np.float64)
+        doubt += fitted**2 * lattice.spread_out(error / np.maximum(now, 1e-12) ** 2, key, margin)
+    return fitted, doubt
 
 
 def interaction_variance(quantity: Quantity, key: Key, margins: Sequence[Key]) -> Floats:
@@ -138,15 +169,38 @@ def interaction_variance(quantity: Quantity, key: Key, margins: Sequence[Key]) -
     return np.asarray(quantity.fit.variance(queries) * scale)
 
 
-def _structure(excess: Floats, suggested: Floats, noise: Floats) -> Floats:
-    """φ·m + ψ·m² ≥ 0, fitted to ``excess`` (squared difference less noise) over groups of cells of alike size."""
+@dataclass(frozen=True, eq=False)
+class _Truth:
+    """Variance of the true differences: fitted; at most, allowing for what the fit misses; φ alone."""
+
+    variance: Floats
+    at_most: Floats
+    linear: float
+
+
+def _truth(excess: Floats, suggested: Floats, noise: Floats, independent: int) -> _Truth:
+    """φ·m + ψ·m² ≥ 0, fitted to ``excess`` (squared difference less noise) over groups of cells of alike size.
+
+    A standard error of the fit is added: leaning too little costs less than leaning too much. ``independent`` of
+    the differences count as independent.
+    """
     order = np.argsort(suggested, axis=None)
     size = suggested.ravel()[order]
     over = excess.ravel()[order]
-    parts = [p for p in np.array_split(np.arange(len(size)), _BINS) if len(p)]
-    mean = np.array([size[p].mean() for p in parts])
-    square = np.array([(size[p] ** 2).mean() for p in parts])
+    parts = np.array_split(np.arange(len(size)), min(_BINS, max(len(size) // 8, 1)))
+    powers = np.array([[size[p].mean(), (size[p] ** 2).mean()] for p in parts])
     moment = np.array([over[p].mean() for p in parts])
-    weight = 1 / (float(np.median(noise)) + mean)
-    (linear, quadratic), _ = nnls(np.stack([mean, square], axis=1) * weight[:, None], moment * weight)
-    return np.asarray(linear * suggested + quadratic * suggested**2)
+    share = np.array([len(p) for p in parts]) / len(size)
+    error = np.array([over[p].std() for p in parts]) / np.sqrt(np.maximum(independent * share, 1.0))
+    weight = 1 / (float(np.median(noise)) + powers[:, 0])
+    weighted = powers * weight[:, None]
+    (linear, quadratic), _ = nnls(weighted, moment * weight)
+    lever = np.linalg.pinv(weighted) * (weight * error)
+    doubt = lever @ lever.T
+    squared = suggested**2
+    unsure = doubt[0, 0] * squared + 2 * doubt[0, 1] * suggested * squared + doubt[1, 1] * squared**2
+    fitted = linear * suggested + quadratic * squared + np.sqrt(np.maximum(unsure, 0.0))
+    missed = np.maximum(moment - powers @ np.array([linear, quadratic]) - 2 * error, 0.0)
+    part = np.empty(len(size), dtype=np.intp)
+    part[order] = np.repeat(np.arange(len(parts)), [len(p) for p in parts])
+    return _Truth(np.asarray(fitted), np.asarray(fitted + missed[part.reshape(suggested.shape)]), float(linear))

@@ -12,8 +12,8 @@ from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Release, Statistic
 from dp_stats.estimate.consistent import make_consistent
 from dp_stats.estimate.cut import Correction, correction, cut_levels
-from dp_stats.estimate.derived import Source, derive, source_levels
-from dp_stats.estimate.intervals import around, interval, whole_numbers
+from dp_stats.estimate.derived import Source, derive, published_spread, source_levels
+from dp_stats.estimate.intervals import around, whole_numbers
 from dp_stats.estimate.lattice import Key
 from dp_stats.estimate.leastsquares import LeastSquares
 from dp_stats.estimate.model import EditionEstimates, Estimate
@@ -22,7 +22,6 @@ from dp_stats.estimate.quantity import Quantity
 from dp_stats.estimate.shrink import shrink_targets
 from dp_stats.plan.model import Plan
 from dp_stats.plan.noisy import NoisyMeasurements
-from dp_stats.plan.targets import prior_totals
 
 Floats = NDArray[np.float64]
 
@@ -41,9 +40,8 @@ def estimate(
     """
     quantities = fit_all(plan, grid=grid, release=release, noisy=noisy)
     levels = levels_needed(release, grid)
-    totals = prior_totals(grid, release)
     sources = {
-        name: Source(quantity.statistic, quantity, _whole_numbers(quantity, levels[name], totals.get(name)))
+        name: Source(quantity.statistic, quantity, _whole_numbers(quantity, levels[name]))
         for name, quantity in quantities.items()
     }
     for statistic in release.statistics:
@@ -103,23 +101,20 @@ def fit_all(plan: Plan, *, grid: Grid, release: Release, noisy: NoisyMeasurement
     return {name: Quantity(statistic, fit, correct) for name, (statistic, fit) in fits.items()}
 
 
-def _whole_numbers(
-    quantity: Quantity, levels: list[dict[str, str]], prior_total: float | None
-) -> dict[tuple[str, ...], Floats]:
+def _whole_numbers(quantity: Quantity, levels: list[dict[str, str]]) -> dict[tuple[str, ...], Floats]:
     """Whole numbers (of steps, for a sum) at every level, adding up; in the statistic's unit."""
     lattice, unit = quantity.fit.lattice, quantity.fit.unit
     keys = {tuple(one.values()): lattice.key(one) for one in levels}
     if not keys:
         return {}
     measured = [lattice.key(m.levels) for m in quantity.fit.measurements]
-    shrunken: dict[Key, Floats] = {}
-    if quantity.lowest == 0.0 and prior_total is not None:
-        shrunken = shrink_targets(quantity, [*keys.values(), *measured], prior_total)
-    quantity.shrunken = frozenset(shrunken)
+    if quantity.lowest == 0.0:
+        quantity.shrunken = shrink_targets(quantity, [*keys.values(), *measured])
+    shrunken = quantity.shrunken
 
     def target(key: Key) -> Floats:
         if key in shrunken:
-            return shrunken[key] / unit
+            return shrunken[key].value / unit
         return quantity.value(lattice.names(key)) / unit
 
     settled = make_consistent(
@@ -132,13 +127,12 @@ def _whole_numbers(
 def _measured(source: Source, grid: Grid, levels: dict[str, str]) -> Estimate:
     quantity = source.quantity
     value = source.published(grid, levels)
-    unrounded = quantity.value(levels)
-    error = np.sqrt(quantity.variance(levels))
-    lower, upper = interval(unrounded, error, quantity.quantile(levels), low=quantity.lowest)
+    spread = published_spread(quantity, levels)
+    lower, upper = spread.interval(quantity.lowest)
     if source.statistic.kind != "sum":
         lower, upper = whole_numbers(lower, upper)
     lower, upper = around(value, lower, upper)
-    shrunken = isinstance(quantity, Quantity) and quantity.fit.lattice.key(levels) in quantity.shrunken
     return Estimate(
-        source.statistic.id, levels, value, unrounded, lower, upper, error, quantity.bounded(levels), shrunken
-    )
+        source.statistic.id, levels, value, quantity.value(levels), lower, upper, spread.error,
+        quantity.bounded(levels), spread.shrunken, np.sqrt(quantity.variance(levels)) if spread.shrunken else None,
+    )  # fmt: skip

@@ -45,7 +45,20 @@ def test_sparse_cells_have_a_smaller_error_than_by_least_squares(table: str) -> 
     true = edition.grid.roll_up(counts, e.levels)
     assert e.shrunken
     assert np.mean((e.value - true) ** 2) < 0.75 * np.mean((np.maximum(e.unrounded, 0) - true) ** 2)
-    assert 0.93 < np.mean((e.lower <= true) & (true <= e.upper)) < 0.98
+    assert 0.93 < np.mean((e.lower <= true) & (true <= e.upper)) < 0.985
+    assert (e.lower <= e.value).all()
+    assert (e.value <= e.upper).all()
+
+
+@pytest.mark.parametrize("table", ["area-day", "area-week-band"])
+def test_intervals_go_with_the_shrunken_value_and_are_narrower_than_those_of_least_squares(table: str) -> None:
+    edition = make(20_000)
+    rng = np.random.default_rng(1)
+    e = edition.estimate(edition.draw({"count": truth(edition, 20_000, rng)}, rng)).tables[table]["count"]
+    assert e.unrounded_error is not None
+    assert np.median(e.standard_error) < 0.8 * np.median(e.unrounded_error)
+    reach = np.maximum(e.upper - e.value, e.value - e.lower)
+    assert (reach <= 3 * e.standard_error + 1.5).mean() > 0.99
 
 
 def test_figures_of_regions_and_of_the_whole_are_never_shrunken() -> None:
@@ -57,12 +70,28 @@ def test_figures_of_regions_and_of_the_whole_are_never_shrunken() -> None:
     assert not estimates.tables["all-week-band"]["count"].shrunken
 
 
-def test_whether_a_table_is_shrunken_depends_on_the_plan_and_not_on_the_data() -> None:
-    for total, expected in ((20_000.0, True), (2e7, False), (None, False)):
-        edition = make(total)
+def test_whether_a_table_is_shrunken_depends_on_the_plan_and_not_on_the_data_or_a_guess() -> None:
+    for total, epsilon, expected in ((20_000.0, 0.5, True), (2e7, 0.5, True), (None, 0.5, True), (20_000.0, 40, False)):
+        edition = make(total, epsilon=epsilon)
         for counts in (np.zeros(edition.grid.shape(), dtype=np.int64), np.full(edition.grid.shape(), 5000)):
             estimates = edition.estimate(edition.draw({"count": counts}, np.random.default_rng(1)))
             assert estimates.tables["area-day"]["count"].shrunken is expected
+
+
+def test_large_counts_stay_as_they_are() -> None:
+    edition = make(None, epsilon=1)
+    rng = np.random.default_rng(4)
+    counts = truth(edition, 2e7, rng) + rng.integers(0, 3000, edition.grid.shape())
+    e = edition.estimate(edition.draw({"count": counts}, rng)).tables["area-day"]["count"]
+    true = edition.grid.roll_up(counts, e.levels)
+    assert np.mean((e.value - true) ** 2) < 1.02 * np.mean((e.unrounded - true) ** 2)
+    assert 0.93 < np.mean((e.lower <= true) & (true <= e.upper)) < 0.97
+
+
+def test_too_few_cells_to_learn_from_are_left_alone() -> None:
+    edition = world(areas=(3, 4), tables=({"id": "area", "levels": {"area": "area"}, "statistics": ["count"]},))
+    estimates = edition.estimate(edition.draw({"count": np.full(edition.grid.shape(), 9)}, np.random.default_rng(0)))
+    assert not estimates.tables["area"]["count"].shrunken
 
 
 def test_areas_that_differ_from_their_region_are_not_drawn_to_it_where_there_is_little_noise() -> None:
