@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from airflow.listeners import hookimpl
@@ -11,10 +12,9 @@ SLOTS = 2
 
 @hookimpl
 def on_starting(component: Any) -> None:
-    """Add the pools that are missing; sizes that somebody changed stay."""
-    if "Scheduler" not in type(component).__name__ and "Scheduler" not in str(getattr(component, "job_type", "")):
-        return
-    add_pools()
+    """Add the pools that are missing when a scheduler starts; sizes that somebody changed stay."""
+    if "scheduler" in sys.argv:  # the component does not say yet what it is
+        add_pools()
 
 
 def add_pools() -> None:

@@ -122,6 +122,11 @@ def test_the_budget_page_asks_for_a_login_and_shows_the_charges(server: Server) 
     assert "Block 2024" in page.text
 
 
+def test_every_dataset_has_its_pool_from_the_first_start(server: Server) -> None:
+    pools = server.client("engineer").get("/api/v2/pools").json()["pools"]
+    assert "dataset-visits" in [pool["name"] for pool in pools]
+
+
 def kill_everything_that_runs_tasks(server: Server) -> None:
     """End the scheduler, its workers and their tasks at once, as a power cut would; then start a scheduler again."""
     scheduler = psutil.Process(server.airflow.running["scheduler"].pid)
