@@ -35,7 +35,7 @@ class Snapshot:
     """The staged rows of one edition.
 
     Attributes:
-        path: ``snapshot.parquet``. digest: HMAC-SHA-256 of its bytes under this installation's secret key.
+        path: ``snapshot.parquet``. digest: HMAC-SHA-256 of edition and bytes under this installation's secret key.
     """
 
     path: Path
@@ -104,7 +104,8 @@ def pull(
         everything.unlink(missing_ok=True)
         for copy in folder.glob("*.csv"):
             copy.unlink()
-    return Snapshot(snapshot, keyed_digest(snapshot, load_key(settings.secure)))
+    edition = str(folder.relative_to(settings.secure))
+    return Snapshot(snapshot, keyed_digest(snapshot, load_key(settings.secure), about=edition))
 
 
 def _write(connection: duckdb.DuckDBPyConnection, sql: str, target: Path, table: SourceTable) -> None:

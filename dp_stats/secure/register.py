@@ -80,14 +80,14 @@ class Register:
 
     def _others(self, entries: Sequence[RegisterEntry]) -> pa.Table:
         """What the other editions registered, added up per person and block of this edition."""
-        tables = [self._read(e.digest) for e in entries if not e.replaced and not self._is_own(e)]
+        tables = [self._read(e) for e in entries if not e.replaced and not self._is_own(e)]
         together = pa.concat_tables(tables) if tables else SCHEMA.empty_table()
         here = together.filter(pc.is_in(together["block"], value_set=pa.array(self.plan.blocks, pa.string())))
         return _by_person(here, "sum")
 
     def _own(self, entries: Sequence[RegisterEntry]) -> pa.Table | None:
         """What an earlier attempt at this edition registered."""
-        found = [self._read(e.digest) for e in entries if not e.replaced and self._is_own(e)]
+        found = [self._read(e) for e in entries if not e.replaced and self._is_own(e)]
         return found[-1] if found else None
 
     def _is_own(self, entry: RegisterEntry) -> bool:
@@ -133,7 +133,7 @@ class Register:
         """Write the file, then its digest to the ledger; false if another edition registered first."""
         content = io.BytesIO()
         pq.write_table(entry, content, compression="zstd")
-        digest = self._digest(content.getvalue())
+        digest = self._digest(content.getvalue(), self.reservation.edition, self.reservation.revision)
         target = secure_folder(self.folder) / f"{digest}.parquet"
         draft = target.with_name(f"{digest}.{secrets.token_hex(4)}")
         with replaced(draft) as partial:
@@ -141,12 +141,12 @@ class Register:
         draft.replace(target)
         return bool(self.ledger.register_entry(self.reservation, expected=expected, digest=digest))
 
-    def _read(self, digest: str) -> pa.Table:
+    def _read(self, entry: RegisterEntry) -> pa.Table:
         try:
-            content = (self.folder / f"{digest}.parquet").read_bytes()
+            content = (self.folder / f"{entry.digest}.parquet").read_bytes()
         except OSError:
             content = b""
-        if not hmac.compare_digest(self._digest(content), digest):
+        if not hmac.compare_digest(self._digest(content, entry.edition, entry.revision), entry.digest):
             raise RegisterError(
                 f"The contribution register of series {self.plan.release} has lost or altered a file in {self.folder}. "
                 "Restore the secure store from its backup. Without it this series can release nothing more in the blocks "
@@ -154,8 +154,9 @@ class Register:
             )
         return pq.read_table(io.BytesIO(content), schema=SCHEMA)
 
-    def _digest(self, content: bytes) -> str:
-        return hmac.new(self.digest_key, content, hashlib.sha256).hexdigest()
+    def _digest(self, content: bytes, edition: str, revision: int) -> str:
+        """The keyed digest that stands in the ledger; of another edition it differs even if the same people count."""
+        return hmac.new(self.digest_key, f"{edition}+r{revision}\0".encode() + content, hashlib.sha256).hexdigest()
 
 
 def _at_least_zero(most: int, used: pa.ChunkedArray) -> pa.ChunkedArray:

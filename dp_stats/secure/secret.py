@@ -52,9 +52,12 @@ def _create(path: Path) -> None:
         draft.unlink()
 
 
-def keyed_digest(path: Path, key: bytes) -> str:
-    """HMAC-SHA-256 of a file's bytes under ``key``, in hexadecimal (RFC 2104)."""
-    digest = hmac.new(key, digestmod=hashlib.sha256)
+def keyed_digest(path: Path, key: bytes, *, about: str = "") -> str:
+    """HMAC-SHA-256 of a file's bytes under ``key``, in hexadecimal (RFC 2104).
+
+    With ``about``, such as the name of an edition, equal files about different things have different digests.
+    """
+    digest = hmac.new(key, f"{about}\0".encode() if about else None, digestmod=hashlib.sha256)
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
             digest.update(chunk)

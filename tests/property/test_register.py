@@ -220,3 +220,14 @@ def test_without_the_register_a_person_would_count_more_than_k(
     s = series()
     monkeypatch.setattr("dp_stats.secure.register.Register._allowances", lambda *_: None)
     assert sum(s.run(week, {"p1": 2})[CASES] for week in WEEKS) > 2
+
+
+def test_editions_that_count_the_same_people_have_different_digests_in_the_ledger(
+    series: Callable[..., Series],
+) -> None:
+    """Else equal digests would tell whoever reads the ledger that two editions count alike, nobody for instance."""
+    s = series()
+    for week in WEEKS:
+        s.run(week, {})
+    digests = [entry.payload["digest"] for entry in s.ledger.entries() if entry.event == "registered"]
+    assert len(set(digests)) == len(WEEKS)
