@@ -149,4 +149,3 @@ def test_a_wrong_form_is_explained_in_the_log_of_its_first_task(server: Server, 
     assert server.finish("adhoc_release", run) == "failed"
     analyst.goto(f"{server.url}/dags/adhoc_release/runs/{run.replace('+', '%2B')}/tasks/ask")
     expect(analyst.get_by_text(re.compile("'last week' is not a period")).first).to_be_visible()
-    picture(analyst, "wrong")
