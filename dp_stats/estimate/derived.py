@@ -152,7 +152,7 @@ def _share(derived: Derived, of: Source, grid: Grid, levels: dict[str, str]) -> 
         # a shrunken part follows its total in proportion, and has its own error besides
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.clip(np.where(every.centre > 0, some.centre / every.centre, 0.0), 0.0, 1.0)
-        covariance = ratio * np.minimum(every.error**2, some.error**2)
+        covariance = np.minimum(ratio * every.error, some.error) * every.error
     else:
         # the part and the rest, measured or not, are the whole: noise covariance is exact, what is uncertain about
         # a correction for cut rows mostly cancels in a share and is left in both

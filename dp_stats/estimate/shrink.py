@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from math import prod
 
 import numpy as np
@@ -108,7 +109,8 @@ def shrink(quantity: Quantity, key: Key, margins: Sequence[Key], better: Mapping
     own = quantity.fit.variance(names)
     doubt = np.minimum(doubt, own)
     # where the margins are better than least squares has them, y also differs from m by what they were bettered by
-    noise = np.maximum(interaction_variance(quantity, key, margins), own - doubt)
+    interaction = interaction_variance(quantity, key, margins)
+    noise = np.maximum(interaction, own - doubt)
     difference = values - suggested
     truth = _truth(difference**2 - noise, suggested, noise, differences(lattice, key, margins))
     trust = truth.variance / np.maximum(truth.variance + noise, 1e-300)
@@ -116,7 +118,7 @@ def shrink(quantity: Quantity, key: Key, margins: Sequence[Key], better: Mapping
     corrections = np.maximum(quantity.variance(names) - own, 0.0)
     return Posterior(
         value=np.asarray(suggested + trust * difference),
-        variance=np.asarray(doubt + trust**2 * noise + lean**2 * truth.at_most + corrections),
+        variance=np.asarray(doubt + trust**2 * interaction + lean**2 * truth.at_most + corrections),
         third_moment=np.asarray(lean**3 * truth.linear * suggested * quantity.row_size**2),
     )
 
@@ -124,26 +126,39 @@ def shrink(quantity: Quantity, key: Key, margins: Sequence[Key], better: Mapping
 def suggestion(
     quantity: Quantity, key: Key, margins: Sequence[Key], better: Mapping[Key, Posterior]
 ) -> tuple[Floats, Floats]:
-    """The log-linear fit to the margins' values (``better`` ones if there are), kept a little above zero, and what
-    the margins' errors do to it: each shifts a cell in proportion to its share."""
+    """The log-linear fit to the margins' values (``better`` ones if there are), kept a little above zero, and the
+    variance that the margins' errors give it."""
     lattice = quantity.fit.lattice
     fitted = np.ones(lattice.shape(key))
-    totals, errors = [], []
+    totals = []
     for margin in margins:
         names = lattice.names(margin)
         variance = np.maximum(quantity.fit.variance(names), 0.0)
         value = better[margin].value if margin in better else quantity.value(names)
         totals.append(np.maximum(value, 0.3 * np.sqrt(variance)))
-        errors.append(better[margin].variance if margin in better else variance)
     for _ in range(_SWEEPS if len(margins) > 1 else 1):
         for margin, total in zip(margins, totals, strict=True):
             now = np.asarray(lattice.roll_up(fitted, key, margin), dtype=np.float64)
             fitted = fitted * lattice.spread_out(total / np.maximum(now, 1e-12), key, margin)
-    doubt = np.zeros_like(fitted)
-    for margin, error in zip(margins, errors, strict=True):
-        now = np.asarray(lattice.roll_up(fitted, key, margin), dtype=np.float64)
-        doubt += fitted**2 * lattice.spread_out(error / np.maximum(now, 1e-12) ** 2, key, margin)
-    return fitted, doubt
+    return fitted, fitted**2 * _relative_variance(quantity, key, margins, better, fitted)
+
+
+def _relative_variance(
+    quantity: Quantity, key: Key, margins: Sequence[Key], better: Mapping[Key, Posterior], fitted: Floats
+) -> Floats:
+    """Variance of log m. With two margins log m is their sum less what they share, and so are the variances, as each
+    margin's error includes that of its own totals; with more, by inclusion and exclusion."""
+    lattice = quantity.fit.lattice
+    largest = total = np.zeros(())
+    for size in range(1, len(margins) + 1):
+        for some in combinations(margins, size):
+            shared = lattice.coarsest(some)
+            variance = better[shared].variance if shared in better else quantity.fit.variance(lattice.names(shared))
+            sums = np.asarray(lattice.roll_up(fitted, key, shared), dtype=np.float64)
+            relative = lattice.spread_out(np.maximum(variance, 0.0) / np.maximum(sums, 1e-12) ** 2, key, shared)
+            total = total + (-1) ** (size + 1) * relative
+            largest = np.maximum(largest, relative) if size == 1 else largest
+    return np.maximum(total, largest)
 
 
 def interaction_variance(quantity: Quantity, key: Key, margins: Sequence[Key]) -> Floats:

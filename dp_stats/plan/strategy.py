@@ -1,9 +1,12 @@
 """Which levels to measure, with what share of the budget, and with which noise.
 
-The shares minimise Σ weight · log(MSE + (0.025 · prior mean)²) over everything published: relative error, balanced,
-where a margin below ±5 % of the mean (RMSE 2.5 %) earns little more. A declared ceiling adds a steep penalty above
-it. The problem in pure ε is not convex, so BFGS runs over softmax weights from fixed starts; levels that do not
-earn their share are dropped one by one. There is no randomness: the same declarations give the same strategy.
+The shares minimise Σ weight · log(MSE + (0.025 · mean)²) over everything published: relative error, balanced, where
+a margin below ±5 % of the mean (RMSE 2.5 %) earns little more. The mean is a public guess, so the objective is
+averaged over means between 2 and 128 times that: a mean guessed too low costs the finest cells much, as coarse ones
+then seem to be worth more budget, and one guessed too high costs little. Without a guess the finest published cells
+are taken to have means between 10 and 10,000. A declared ceiling adds a steep penalty above it. The problem in pure
+ε is not convex, so BFGS runs over softmax weights from fixed starts; levels that do not earn their share are dropped
+one by one. There is no randomness: the same declarations give the same strategy.
 
 Source of the objective's variance: McKenna et al. (2018), *Optimizing error of high-dimensional statistical queries
 under differential privacy* (HDMM); here with sums over hierarchies as strategies and closed-form spaces.
@@ -26,9 +29,17 @@ from dp_stats.plan.model import Mechanism
 from dp_stats.plan.sensitivity import Sensitivity
 from dp_stats.plan.spaces import Spaces, chain
 from dp_stats.plan.symmetry import Floats, Indices
-from dp_stats.plan.targets import Target, statistic_of, targets
+from dp_stats.plan.targets import Target, mean_share, statistic_of, targets
 
 FLOOR = 0.025
+
+GUESSED = (2.0, 128.0)
+"""The strategy is to be good for means between these multiples of the guess."""
+
+UNGUESSED = (10.0, 10_000.0)
+"""The same where nothing is guessed: means of a finest published cell, in rows (of half the largest value, in a sum)."""
+
+MEANS = 7
 NEGLIGIBLE = 0.002
 ROUND = 10_000
 MOST_KEYS = 400
@@ -54,7 +65,8 @@ class Problem:
         places: the parameters. l1, l2_squared: sensitivity of each, in integer steps; unit: real value of a step.
         gains: per additive statistic, ``(spaces, its places)``; at: the places' indices.
         loads: per additive statistic, ``(its goals, spaces)``; own: a person count's place, else −1; per goal.
-        goals: the statistic of each; prior, weight: theirs; ceiling: largest acceptable MSE (infinite: none).
+        goals: the statistic of each; weight: theirs; ceiling: largest acceptable MSE (infinite: none).
+        floors: per goal, the errors below which little more is earned, squared, ``(goals, plausible means)``.
     """
 
     places: tuple[Place, ...]
@@ -66,7 +78,7 @@ class Problem:
     loads: Mapping[str, Floats]
     own: Indices
     goals: tuple[str, ...]
-    prior: Floats
+    floors: Floats
     weight: Floats
     ceiling: Floats
 
@@ -101,10 +113,10 @@ class Problem:
                     return np.inf, np.zeros(len(self.places))
                 mse[i] = 1 / precision[place]
                 jacobian[i, place] = -mse[i] ** 2
-        base = mse + (FLOOR * self.prior) ** 2
+        base = mse[:, None] + self.floors
         over = np.maximum(np.log(mse) - np.log(self.ceiling), 0.0)
-        value = float(self.weight @ (np.log(base) + 5 * over**2))
-        outer = self.weight * (1 / base + 10 * over / mse)
+        value = float(self.weight @ (np.log(base).mean(axis=1) + 5 * over**2))
+        outer = self.weight * ((1 / base).mean(axis=1) + 10 * over / mse)
         return value, (outer @ jacobian) * slope
 
 
@@ -195,10 +207,25 @@ def build(
         loads=loads,
         own=own,
         goals=tuple(t.statistic for t in found),
-        prior=np.array([t.prior_mean or 0.0 for t in found]),
+        floors=(FLOOR * _plausible_means(grid, release, found)) ** 2,
         weight=np.array([max(t.weight, 1e-6) for t in found]),
         ceiling=np.array([(t.ceiling / 1.96) ** 2 if t.ceiling else np.inf for t in found]),
     )
+
+
+def _plausible_means(grid: Grid, release: Release, found: Sequence[Target]) -> Floats:
+    """Per goal, the means for which the strategy is to be good; shape ``(goals, MEANS)``."""
+    rows = []
+    for target in found:
+        if target.prior_mean is not None:
+            rows.append(target.prior_mean * np.geomspace(*GUESSED, MEANS))
+            continue
+        statistic = statistic_of(release, target.statistic)
+        ends = [abs(float(end)) for end in (statistic.lower, statistic.upper) if end is not None]
+        size = max(ends) / 2 if statistic.kind == "sum" else 1.0
+        finest = min(mean_share(grid, t.queries) for t in found if t.statistic == target.statistic)
+        rows.append(size * mean_share(grid, target.queries) / finest * np.geomspace(*UNGUESSED, MEANS))
+    return np.stack(rows)
 
 
 def optimise(problem: Problem, mechanism: Mechanism, total: float) -> tuple[Floats, float]:

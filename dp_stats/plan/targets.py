@@ -83,8 +83,13 @@ def target_of(
     total = totals.get(measured)
     if table.prior_mean is not None and measured_for(release, table.statistics[0])[0] == measured:
         total = table.prior_mean * grid.cells(table.levels)
-    mean = total * prod(_mean_share(grid[name], q) for name, q in queries.items()) if total is not None else None
+    mean = total * mean_share(grid, queries) if total is not None else None
     return Target(table.id, measured, key, queries, mean, table.weight, table.ceiling)
+
+
+def mean_share(grid: Grid, queries: Mapping[str, Query]) -> float:
+    """The share of a statistic's total that the mean value of product queries has."""
+    return prod(_mean_share(grid[name], q) for name, q in queries.items())
 
 
 def _mean_share(dimension: Dimension, query: Query) -> float:

@@ -84,7 +84,7 @@ def test_large_counts_stay_as_they_are() -> None:
     counts = truth(edition, 2e7, rng) + rng.integers(0, 3000, edition.grid.shape())
     e = edition.estimate(edition.draw({"count": counts}, rng)).tables["area-day"]["count"]
     true = edition.grid.roll_up(counts, e.levels)
-    assert np.mean((e.value - true) ** 2) < 1.02 * np.mean((e.unrounded - true) ** 2)
+    assert np.mean((e.value - true) ** 2) < np.mean((e.unrounded - true) ** 2) + 0.3  # rounding
     assert 0.93 < np.mean((e.lower <= true) & (true <= e.upper)) < 0.97
 
 
