@@ -9,7 +9,7 @@ from dp_stats.catalogue import Catalogue, Release, parse_period
 from dp_stats.errors import CatalogueError
 from dp_stats.estimate.answer import Answer, Measured, answer
 from dp_stats.ledger import Ledger
-from dp_stats.pipeline import load_catalogue_with_requests
+from dp_stats.pipeline import load_catalogue_with
 from dp_stats.plan.model import Plan
 from dp_stats.plan.noisy import NoisyMeasurements
 from dp_stats.settings import Settings
@@ -29,7 +29,7 @@ def answer_question(
     Raises:
         CatalogueError: there is no such release. NotDerivableError: what has been measured does not tell.
     """
-    catalogue = load_catalogue_with_requests(settings)
+    catalogue = load_catalogue_with(release, settings)
     declared = catalogue.release(release)
     ledger = Ledger.open(settings.ledger_url, read_only=True)
     editions = list(measured_editions(declared, catalogue, settings=settings, ledger=ledger, start=start, end=end))

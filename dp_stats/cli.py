@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from dp_stats import __version__, reporting
-from dp_stats.errors import DpStatsError, PublishedError
-from dp_stats.pipeline import published_checksums, refresh_site
+from dp_stats.errors import DpStatsError
+from dp_stats.pipeline import refresh_site
 from dp_stats.settings import Settings, load_settings
 
 app = typer.Typer(
@@ -250,15 +250,9 @@ def site_build(full: Annotated[bool, typer.Option(help="Build every page again."
 @fails_clearly
 def site_verify() -> None:
     """Find any published file that is missing, extra or no longer matches its checksum."""
-    from dp_stats.publish.verify import verify_public
+    from dp_stats.upkeep import verify_published
 
-    where = settings()
-    faults = verify_public(where.public_dir, checksums=published_checksums(where))
-    if faults:
-        listed = "\n".join(f"  {fault}" for fault in faults)
-        raise PublishedError(
-            f"Published files do not match their checksums:\n{listed}\nRestore them from a copy of the site."
-        )
+    verify_published(settings=settings())
     out.print("[green]Every published file matches its checksum.[/]")
 
 

@@ -113,17 +113,16 @@ def open_run(edition: str, *, revision: int = 1, settings: Settings | None = Non
         raise CatalogueError(
             f"'{edition}' is no edition. Write release/period, for example covid-cases-by-area/2021-W07."
         )
-    catalogue = load_catalogue_with_requests(settings)
+    catalogue = load_catalogue_with(name, settings)
     release = catalogue.release(name)
     return Run(settings, catalogue, release, catalogue.dataset_of(release), catalogue.period(release, label), revision)
 
 
-def load_catalogue_with_requests(settings: Settings) -> Catalogue:
-    """The declared catalogue together with the ad hoc releases that analysts have asked for."""
+def load_catalogue_with(name: str, settings: Settings) -> Catalogue:
+    """The declared catalogue, with the ad hoc release called ``name`` if an analyst asked for one."""
     catalogue = load_catalogue(settings.catalogue)
-    for path in sorted(settings.requests.glob("*.yaml")):
-        catalogue = catalogue.with_release(read_model(path, Release))
-    return catalogue
+    request = settings.requests / f"{name}.yaml"
+    return catalogue.with_release(read_model(request, Release)) if request.is_file() else catalogue
 
 
 def due_editions(release: str, *, until: date | None = None, settings: Settings | None = None) -> list[str]:
@@ -284,23 +283,11 @@ def refresh_site(settings: Settings, *, incremental: bool = True) -> None:
     from dp_stats.publish.site import build
     from dp_stats.publish.targets import upload
 
-    releases = load_catalogue_with_requests(settings).releases.values()
+    releases = load_catalogue(settings.catalogue).releases.values()
     refresh_index(settings.public_dir, base_url=settings.base_url, releases=releases)
     build(settings.public_dir, reports=settings.reports, base_url=settings.base_url, incremental=incremental)
     if "://" in settings.public:
         upload(settings.public_dir, settings.public)
-
-
-def published_checksums(settings: Settings) -> dict[str, str]:
-    """What the ledger says was published openly: folder of each revision → checksum of its SHA256SUMS."""
-    from dp_stats.ledger import Ledger
-
-    releases = load_catalogue_with_requests(settings).releases
-    restricted = {name for name, release in releases.items() if release.audience == "restricted"}
-    ledger = Ledger.open(settings.ledger_url, read_only=True)
-    public = (r for r in ledger.reservations() if r.release not in restricted)
-    found = ((r, ledger.publication(r.edition, r.revision)) for r in public)
-    return {f"{r.edition}/r{r.revision}": publication.checksum for r, publication in found if publication is not None}
 
 
 def clean_up(edition: str, *, revision: int = 1, settings: Settings | None = None) -> Step:

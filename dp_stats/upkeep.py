@@ -5,18 +5,16 @@ Every function says what it found; sending alerts is the caller's business.
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from dp_stats import pipeline
 from dp_stats.catalogue import load_catalogue
-from dp_stats.errors import PublishedError
+from dp_stats.errors import CatalogueError, PublishedError
 from dp_stats.forecast import forecast
 from dp_stats.ledger import Ledger
-from dp_stats.publish.index import refresh_index
-from dp_stats.publish.site import build
 from dp_stats.publish.verify import verify_public
+from dp_stats.secure.staging import purge_expired
 from dp_stats.settings import Settings, load_settings
 
 STAGING_KEPT = timedelta(days=2)
@@ -71,13 +69,12 @@ def verify_published(*, settings: Settings | None = None) -> int:
     if not released_before(settings):
         return 0
     ledger = Ledger.open(settings.ledger_url, read_only=True)
-    releases = pipeline.load_catalogue_with_requests(settings).releases
     public: dict[str, str] = {}
     restricted: dict[str, str] = {}
     for r in ledger.reservations():
         publication = ledger.publication(r.edition, r.revision)
         if publication is not None:
-            hidden = r.release in releases and releases[r.release].audience == "restricted"
+            hidden = is_restricted(r.release, settings)
             (restricted if hidden else public)[f"{r.edition}/r{r.revision}"] = publication.checksum
     faults = verify_public(settings.public_dir, checksums=public)
     faults += verify_public(settings.home / "restricted", checksums=restricted)
@@ -87,27 +84,26 @@ def verify_published(*, settings: Settings | None = None) -> int:
     return len(public) + len(restricted)
 
 
+def is_restricted(release: str, settings: Settings) -> bool:
+    """Whether a release is for a restricted audience: as declared or asked for, or as its folder says."""
+    try:
+        return pipeline.load_catalogue_with(release, settings).release(release).audience == "restricted"
+    except CatalogueError:  # no longer declared
+        return (settings.home / "restricted" / release).exists()
+
+
 def rebuild_site(*, settings: Settings | None = None) -> None:
     """Build all pages and lists again from the edition folders."""
     settings = settings or load_settings()
     if not settings.public_dir.exists():
         return
-    releases = load_catalogue(settings.catalogue).releases.values()
-    refresh_index(settings.public_dir, base_url=settings.base_url, releases=releases)
-    build(settings.public_dir, reports=settings.reports, base_url=settings.base_url)
+    pipeline.refresh_site(settings)
 
 
-def purge_staging(*, settings: Settings | None = None, now: datetime | None = None) -> int:
+def purge_staging(*, settings: Settings | None = None) -> int:
     """Delete staged rows that a stopped run left behind; returns how many folders."""
     settings = settings or load_settings()
-    oldest = ((now or datetime.now(UTC)) - STAGING_KEPT).timestamp()
-    purged = 0
-    for folder in sorted((settings.secure / "staging").glob("*/*/r*")):
-        files = [folder, *folder.rglob("*")]
-        if max(file.stat().st_mtime for file in files) < oldest:
-            shutil.rmtree(folder)
-            purged += 1
-    return purged
+    return len(purge_expired(settings.secure, after=STAGING_KEPT))
 
 
 def budget_alerts(*, settings: Settings | None = None, today: date | None = None) -> list[Alert]:
