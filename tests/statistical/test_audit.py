@@ -35,7 +35,7 @@ from dp_stats.settings import load_settings
 
 DRAWS = 16_000
 FALSE_ALARM = 2e-8
-"""Of one bound. The sound mechanisms below are bounded 12 times in both directions: together below 1e-6."""
+"""Of one bound. Sound mechanisms are bounded 14 times below (7 audits, 2 directions): together less than 1e-6."""
 
 ABSENT = -(10**12)
 DIGITS = 1000

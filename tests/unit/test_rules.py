@@ -1,0 +1,111 @@
+"""The list of rules names tests that exist; noise has one home; what the docs list is what is declared."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+RULES = ROOT / "docs" / "rules-and-tests.md"
+NOISE, ACCOUNTING, DEMO = "secure/noise.py", "plan/accounting.py", "demo.py"
+
+
+@cache
+def functions(file: Path) -> frozenset[str]:
+    """Names of the functions that a test file defines at its top, or in a class there."""
+    tree = ast.parse(file.read_text())
+    inside = [node for each in tree.body if isinstance(each, ast.ClassDef) for node in each.body]
+    return frozenset(node.name for node in (*tree.body, *inside) if isinstance(node, ast.FunctionDef))
+
+
+def missing(text: str) -> list[str]:
+    """Tests that a text names and that do not exist."""
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", text)
+    return [f"{f}::{t}" for f, t in named if not (ROOT / f).is_file() or (t and t not in functions(ROOT / f))]
+
+
+def test_every_test_that_is_named_exists() -> None:
+    assert missing(RULES.read_text()) == []
+    assert missing("`tests/unit/test_rules.py::test_that_nobody_wrote`, `tests/unit/test_nothing.py`") != []
+
+
+def test_every_rule_has_a_test_and_says_how_it_was_broken() -> None:
+    rows = [line.strip("|").split("|") for line in RULES.read_text().splitlines() if re.match(r"\| \d+\. ", line)]
+    assert [int(row[0].split(".")[0]) for row in rows] == list(range(1, 20))
+    for rule, held, broken in rows:
+        assert "::test_" in held, rule
+        assert broken.strip(), rule
+
+
+def test_other_documents_name_tests_that_exist() -> None:
+    for path in sorted((ROOT / "docs").rglob("*.md")):
+        assert missing(path.read_text()) == [], path.name
+
+
+def randomness(source: str, where: str) -> list[str]:
+    """What a module does that only one other module may: construct OpenDP's noise, call its maps, draw in any other way."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        imported = []
+        if isinstance(node, ast.Import):
+            imported = [alias.name for alias in node.names]
+        if isinstance(node, ast.ImportFrom):
+            imported = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
+        found += [name for name in imported if name.split(".")[0] == "random" or name.startswith("numpy.random")]
+        if where not in (NOISE, ACCOUNTING):
+            found += [name for name in imported if name.split(".")[0] == "opendp"]
+        if isinstance(node, ast.Attribute):
+            text = ast.unparse(node)
+            found += [text] if re.match(r"(np|numpy)\.random\b", text) else []
+            found += [text] if where != NOISE and re.search(r"\bthen_(laplace|gaussian|geometric)", text) else []
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("enable_features"):
+            found += [f"enable_features({ast.unparse(a)})" for a in node.args if ast.unparse(a) != "'contrib'"]
+    return found
+
+
+def test_noise_is_made_in_one_place_and_nothing_else_is_random() -> None:
+    package = ROOT / "dp_stats"
+    for path in sorted(package.rglob("*.py")):
+        where = str(path.relative_to(package))
+        if where != DEMO:
+            assert randomness(path.read_text(), where) == [], where
+
+
+def test_a_module_that_makes_noise_of_its_own_is_caught() -> None:
+    for line in (
+        "import opendp.prelude as dp",
+        "import random",
+        "from numpy.random import default_rng",
+        "x = np.random.laplace(0, 1)",
+        "space >> dp.m.then_laplace(1.0)",
+        "dp.enable_features('contrib', 'honest-but-curious')",
+    ):
+        assert randomness(line, "publish/tidy.py") != [], line
+
+
+def gates(suite: Path) -> list[str]:
+    """The expectations of a suite that stop a run, each with what it is about."""
+    found = []
+    for expectation in json.loads(suite.read_text())["expectations"]:
+        if expectation.get("severity", "critical") == "critical":
+            about = expectation["kwargs"].get("column", "columns")
+            found.append(f"| `{expectation['type']}` | `{about}` |")
+    return found
+
+
+def test_every_gate_of_the_shipped_suites_is_listed_in_the_docs() -> None:
+    listed = [
+        line.strip()
+        for line in (ROOT / "docs" / "guarantee.md").read_text().splitlines()
+        if line.startswith("| `expect_")
+    ]
+    assert listed == gates(ROOT / "expectations" / "covid-cases.json")
+
+
+def test_the_limits_are_said() -> None:
+    limits = (ROOT / "docs" / "guarantee.md").read_text().split("## Limits, said plainly")[1]
+    for word in ("Timing", "Quality gates", "Linkage", "Opt-outs after publication", "Groups", "Staff", "Ad hoc"):
+        assert f"**{word}" in limits, word
