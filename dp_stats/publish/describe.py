@@ -171,6 +171,7 @@ def _release(release: Release) -> ReleaseFacts:
         requested_by=release.requested_by,
         purpose=release.purpose,
         period_kind=release.period,
+        end=release.end,
         schedule=release.schedule,
         settle_days=release.settle_days,
         series=release.series,

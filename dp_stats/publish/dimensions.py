@@ -17,6 +17,20 @@ GEOGRAPHIC = frozenset({"area", "areas", "geography", "region", "province", "cou
 """Names of a dimension, its column or its first level that say it is a dimension of areas."""
 
 
+KNOWN_LEVELS = {
+    "ltla": "Local authority",
+    "utla": "Upper-tier local authority",
+    "lad": "Local authority",
+    "msoa": "Middle-layer super output area",
+    "lsoa": "Lower-layer super output area",
+    "icb": "Integrated care board",
+    "nhs_region": "NHS region",
+    "uk": "United Kingdom",
+    "band": "Group",
+}
+"""What readers call levels whose names are abbreviations, where the release does not say."""
+
+
 def dimension_facts(catalogue: Catalogue, release: Release, dataset: Dataset, grid: Grid) -> tuple[DimensionFacts, ...]:
     """The axes of an edition's grid, with names, parents, populations and coordinates of their groups.
 
@@ -65,7 +79,7 @@ def _dimension(
         levels.append(
             LevelFacts(
                 name=level.name,
-                title=spec.level_titles.get(level.name, title_of(level.name)),
+                title=spec.level_titles.get(level.name) or KNOWN_LEVELS.get(level.name) or title_of(level.name),
                 codes=level.codes,
                 names=names,
                 parents=_parents(level, coarser) if coarser else (),

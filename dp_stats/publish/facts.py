@@ -84,6 +84,7 @@ class ReleaseFacts(Facts):
     requested_by: str | None = None
     purpose: str = ""
     period_kind: PeriodKind
+    end: date | None = Field(None, description="Last day that is ever published; open where there is none.")
     schedule: str | None = None
     settle_days: int = 0
     series: bool = True

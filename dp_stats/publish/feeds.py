@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from xml.etree import ElementTree
 
 from dp_stats.catalogue.periods import Period, parse_period, period_of
@@ -27,7 +27,11 @@ class Planned(Facts):
 
 
 class Scheduled(Facts):
-    """What the calendar needs to know about a release; ``last`` is the newest published period."""
+    """What the calendar needs to know about a release.
+
+    Attributes:
+        last: the newest published period. end: last day that is ever published, if there is one.
+    """
 
     release: str
     title: str
@@ -35,6 +39,23 @@ class Scheduled(Facts):
     schedule: str
     settle_days: int
     last: str
+    end: date | None = None
+
+    @classmethod
+    def after(cls, edition: Edition) -> Scheduled | None:
+        """What is to follow an edition; None where its release has no schedule."""
+        release = edition.release
+        if not release.schedule:
+            return None
+        return cls(
+            release=release.id,
+            title=release.title,
+            kind=release.period_kind,
+            schedule=release.schedule,
+            settle_days=release.settle_days,
+            last=edition.period.label,
+            end=release.end,
+        )
 
 
 def feed(
@@ -104,7 +125,7 @@ def calendar(releases: Iterable[Scheduled], *, since: datetime) -> list[Planned]
     planned: list[Planned] = []
     for release in releases:
         period = _next(parse_period(release.last))
-        while period is not None:
+        while period is not None and (release.end is None or period.start <= release.end):
             when = due_at(period, schedule=release.schedule, settle_days=release.settle_days)
             if when > until:
                 break

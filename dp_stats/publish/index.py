@@ -68,18 +68,7 @@ def _current(public: Path, published: list[Edition]) -> list[Edition]:
 def _calendar(
     found: list[Edition], newest: list[Edition], releases: Iterable[Release], base_url: str
 ) -> dict[str, bytes]:
-    scheduled = [
-        feeds.Scheduled(
-            release=e.release.id,
-            title=e.release.title,
-            kind=e.release.period_kind,
-            schedule=e.release.schedule,
-            settle_days=e.release.settle_days,
-            last=e.period.label,
-        )
-        for e in newest
-        if e.release.schedule
-    ]
+    scheduled = [s for e in newest if (s := feeds.Scheduled.after(e))]
     known = {s.release for s in scheduled}
     for release in releases:
         if release.schedule and release.audience == "public" and release.id not in known and release.period != "range":
@@ -92,6 +81,7 @@ def _calendar(
                     schedule=release.schedule,
                     settle_days=release.settle_days,
                     last=before.label,
+                    end=release.end,
                 )
             )
     if not found:

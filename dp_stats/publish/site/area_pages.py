@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from dp_stats.publish.site import findings, linked, numbers, parts, svg
 from dp_stats.publish.site.drawings import band_words, sentence, unit_words
 from dp_stats.publish.site.frame import Cell, Row, Rows, Site, trusted
 from dp_stats.publish.site.numbers import Change
-from dp_stats.publish.site.outline import Outline
+from dp_stats.publish.site.outline import Outline, area_levels, paged_areas
 from dp_stats.publish.site.reading import Panel, ReleaseView, areas_of
 from dp_stats.publish.site.series import Group
 from dp_stats.publish.site.tilemap import Layout
@@ -21,17 +22,33 @@ MOST_DAYS = 56
 
 def area_pages(site: Site, view: ReleaseView, story: Outline, tiles: Layout | None) -> Iterator[str]:
     """Write the page and the CSV of every area; yields each area's code when it is done."""
-    panel = view.panel(story.areas.id) if story.areas else None
-    if panel is None:
-        return
-    downloads = area_csv(view, panel)
-    near = _near(panel, tiles)
-    larger = _larger(view, story, panel)
-    for index, code in enumerate(panel.areas.codes):
-        csv = downloads[index]
-        site.writer.write(f"{view.id}/areas/{code}.csv", csv)
-        _page(site, view, story, panel, index, size=len(csv), near=near[index], larger=larger[index], tiles=tiles)
-        yield code
+    paged = paged_areas(view.latest.edition, story)
+    for depth, own in area_levels(view.latest.edition, story):
+        panel = view.panel(own.areas.id) if own.areas else None
+        if panel is None:
+            continue
+        finest = own is story
+        downloads = area_csv(view, panel)
+        near = _near(panel, tiles if finest else None)
+        larger = _larger(view, own, panel, depth)
+        for index, code in enumerate(panel.areas.codes):
+            if paged[code] != depth:
+                continue
+            csv = downloads[index]
+            site.writer.write(f"{view.id}/areas/{code}.csv", csv)
+            links = Links(depth, paged, near[index], tiles if finest else None)
+            _page(site, view, own, panel, index, size=len(csv), larger=larger[index], links=links)
+            yield code
+
+
+@dataclass(frozen=True)
+class Links:
+    """Where an area's page leads: its level, the areas that have pages (and their levels), and those nearby."""
+
+    depth: int
+    paged: dict[str, int]
+    near: list[tuple[str, str]]
+    tiles: Layout | None
 
 
 def area_csv(view: ReleaseView, panel: Panel) -> list[bytes]:
@@ -44,7 +61,7 @@ def area_csv(view: ReleaseView, panel: Panel) -> list[bytes]:
         if place is None:
             continue
         for table in edition.tables:
-            if table.levels[place.name] != place.levels[0].name:
+            if table.levels[place.name] != panel.areas.name:
                 continue
             lines = (revision.folder / table.file(".csv").path).read_bytes().split(b"\r\n")
             header = lines[0]
@@ -82,7 +99,7 @@ def _near(panel: Panel, tiles: Layout | None) -> list[list[tuple[str, str]]]:
     return found
 
 
-def _larger(view: ReleaseView, story: Outline, panel: Panel) -> list[list[Group]]:
+def _larger(view: ReleaseView, story: Outline, panel: Panel, own_depth: int) -> list[list[Group]]:
     """For each area, its rate and those of the larger areas it is part of; nothing where amounts cannot be compared."""
     statistic = story.rate or (story.metric if story.metric.kind in ("mean", "share", "quantile") else None)
     edition = view.latest.edition
@@ -92,7 +109,7 @@ def _larger(view: ReleaseView, story: Outline, panel: Panel) -> list[list[Group]
     others = {n: lvl for n, lvl in panel.table.levels.items() if n != place.name}
     chains: list[dict[str, Group]] = []
     maps = []
-    for depth, level in enumerate(place.levels[1:], start=1):
+    for depth, level in enumerate(place.levels[own_depth + 1 :], start=own_depth + 1):
         table = next(
             (
                 t
@@ -125,9 +142,8 @@ def _page(
     index: int,
     *,
     size: int,
-    near: list[tuple[str, str]],
     larger: list[Group],
-    tiles: Layout | None,
+    links: Links,
 ) -> None:
     texts, latest, metric = site.texts, view.latest, story.metric
     edition = latest.edition
@@ -172,13 +188,24 @@ def _page(
     population = panel.areas.population[index] if panel.areas.population else None
     place = edition.geography
     parent = panel.areas.parents[index] if panel.areas.parents else ""
-    parents = (
-        dict(zip(place.levels[1].codes, place.levels[1].names, strict=True)) if place and len(place.levels) > 1 else {}
-    )
-    facts = [(texts("area.part_of"), parents[parent])] if parent in parents and len(parents) > 1 else []
-    facts.append((texts("area.code"), code))
+    above = place.levels[links.depth + 1] if place and len(place.levels) > links.depth + 1 else None
+    parents = dict(zip(above.codes, above.names, strict=True)) if above else {}
+    facts = []
+    if parent in parents and len(parents) > 1:
+        facts.append((texts("area.part_of"), parents[parent], f"{parent}.html" if parent in links.paged else ""))
+    facts.append((texts("area.code"), code, ""))
     if population:
-        facts.append((texts("area.people"), numbers.number(population)))
+        facts.append((texts("area.people"), numbers.number(population), ""))
+    below = place.levels[links.depth - 1] if place and links.depth else None
+    inside = (
+        sorted(
+            (n, c)
+            for c, n, up in zip(below.codes, below.names, below.parents, strict=True)
+            if up == code and links.paged.get(c) == links.depth - 1
+        )
+        if below
+        else []
+    )
     head = [
         Cell(texts("area.when")),
         Cell(texts("release.value"), n=True),
@@ -239,8 +266,14 @@ def _page(
         ),
         all=texts("area.table", area=name),
         csv={"href": f"{code}.csv", "text": texts("area.download", area=name, size=numbers.file_size(size))},
-        near=[{"href": f"{c}.html", "name": n} for c, n in near],
-        locator=trusted(svg.locator(tiles, code)) if tiles else "",
+        near=[{"href": f"{c}.html", "name": n} for c, n in links.near],
+        inside={
+            "title": texts("area.inside", area=texts.place(name)),
+            "areas": [{"href": f"{c}.html", "name": n} for n, c in inside],
+        }
+        if inside
+        else None,
+        locator=trusted(svg.locator(links.tiles, code)) if links.tiles else "",
     )
 
 

@@ -34,7 +34,7 @@ def changes(site: Site, view: ReleaseView, revision: Revision, story: Outline, *
     cards: list[Card] = []
     sentences: list[str] = []
     tables: list[Rows] = []
-    whole = _pair(view, story.whole, before, after)
+    whole = _pair(view, story.total, before, after)
     if whole and len(whole[0].dates) == len(whole[1].dates):
         for statistic in (metric, story.rate):
             if (

@@ -96,14 +96,25 @@ class Studio:
         def draw(narrow: bool) -> Canvas:
             columns = 2 if narrow else (3 if len(many) <= 9 else 4)
             rows = -(-len(many) // columns)
-            canvas, panels = _sheet_of(words, narrow, rows, columns, height=rows * (1.25 if narrow else 1.32) + 1.35)
-            middle = np.nanmedian([s.value for s in many], axis=0)
-            for axes, series in zip(panels, many, strict=False):
-                axes.plot(series.days, middle, color="#aab6c1", linewidth=0.9, zorder=1)
+            names = [wrap(_cut(s.name, 40), 28 if columns == 3 else 20)[:2] for s in many]
+            extra = 0.14 * (max(map(len, names)) - 1)
+            canvas, panels = _sheet_of(
+                words,
+                narrow,
+                rows,
+                columns,
+                height=rows * ((1.25 if narrow else 1.32) + extra) + 1.35,
+                drop=extra,
+                gap=0.5 + extra,
+            )
+            middle = _median(many)
+            for axes, series, name in zip(panels, many, names, strict=False):
+                for run in middle.runs:
+                    axes.plot(middle.days[run], middle.value[run], color="#aab6c1", linewidth=0.9, zorder=1)
                 _line(axes, series, colour=NAVY, width=1.6)
                 _value_axis(axes, many, zero=zero, about=2, cover=False)
-                name = _cut(series.name, 26)
-                axes.set_title(name, loc="left", fontsize=8.5 if narrow else 9.5, color=INK, fontweight="bold", pad=5)
+                size = 8.5 if narrow else 9.5
+                axes.set_title("\n".join(name), loc="left", fontsize=size, color=INK, fontweight="bold", pad=5)
                 axes.set_xticks(list(mdates.date2num([series.dates[0], series.dates[-1]])))
                 ends = [self.texts.month(series.dates[i]) for i in (0, -1)]
                 axes.set_xticklabels(
@@ -196,7 +207,10 @@ class Studio:
                 ]
             )
         else:
-            chosen = [dates[i] for i in range(0, len(dates), max(1, -(-len(dates) // most)))]
+            chosen = [dates[0]]
+            for day in dates[1:]:
+                if (day - chosen[-1]).days * most > days:
+                    chosen.append(day)
             axes.set_xticks(list(mdates.date2num(chosen)))
             axes.set_xticklabels([self.texts.day(d, year=False, short=True) for d in chosen])
         if days:
@@ -217,14 +231,17 @@ class Studio:
             at = (float(mdates.date2num(series.dates[index])), float(series.value[index]))
             axes.plot(*at, "o", color=NAVY, markersize=5.5, zorder=5, clip_on=False)
             beside = index == last
+            left = not beside and (series.dates[index] - series.dates[0]).days < 0.07 * days
             if not beside:
                 at = (at[0], float(series.upper[index]))
+                low, high = axes.get_ylim()
+                axes.set_ylim(low, max(high, low + (at[1] - low) / 0.86))
             axes.annotate(
                 f"{text}\n{when}",
                 at,
                 xytext=(8, 0) if beside else (0, 7),
                 textcoords="offset points",
-                ha="left" if beside else "center",
+                ha="left" if beside or left else "center",
                 va="center" if beside else "bottom",
                 fontsize=9.5 if narrow else 10.5,
                 color=NAVY,
@@ -232,6 +249,15 @@ class Studio:
                 linespacing=1.15,
                 annotation_clip=False,
             )
+
+
+def _median(many: Sequence[Series]) -> Series:
+    """The median of several series at each moment, without an interval."""
+    value = np.full(len(many[0]), np.nan)
+    known = ~np.all(np.isnan([s.value for s in many]), axis=0)
+    value[known] = np.nanmedian([s.value[known] for s in many], axis=0)
+    first = many[0]
+    return Series("", "", first.dates, first.labels, value, value, value, ("",) * len(value))
 
 
 def _month_starts(first: date, last: date, step: int) -> list[date]:
@@ -259,8 +285,12 @@ def _sheet_of(
     left: float | None = None,
     right: float = 0.985,
     drop: float = 0.0,
+    gap: float = 0.0,
 ) -> tuple[Canvas, list[Axes]]:
-    """A canvas with its title, subtitle and source, and a grid of empty axes between them; ``drop`` is room above, in inches."""
+    """A canvas with its title, subtitle and source, and a grid of empty axes between them.
+
+    Lengths are in inches: ``drop`` is more room above the axes, ``gap`` the room between their rows.
+    """
     width = NARROW if narrow else WIDE
     size = 13 if narrow else 15
     title = wrap(words.title, 33 if narrow else 62)
@@ -285,6 +315,9 @@ def _sheet_of(
     canvas.text(0.012, 0.04 / height, "\n".join(source), fontsize=8.5, color=MUTED, va="bottom", linespacing=1.25)
     edge = left if left is not None else (0.125 if narrow else 0.07)
     axis_room = 0.42 if rows * columns == 1 and left is None else 0.3
+    top = 1 - (head + 0.1 + drop + (0.22 if left is None else 0)) / height
+    bottom = (foot + axis_room) / height
+    tall = ((top - bottom) * height - (rows - 1) * gap) / rows
     panels = canvas.subplots(
         rows,
         columns,
@@ -292,9 +325,9 @@ def _sheet_of(
         gridspec_kw={
             "left": edge,
             "right": right,
-            "top": 1 - (head + 0.1 + drop + (0.22 if left is None else 0)) / height,
-            "bottom": (foot + axis_room) / height,
-            "hspace": 0.75 if narrow else 0.62,
+            "top": top,
+            "bottom": bottom,
+            "hspace": gap / tall,
             "wspace": 0.12,
         },
     )
@@ -311,12 +344,20 @@ def _sheet(
 def _line(axes: Axes, series: Series, *, colour: str, width: float = 2.2) -> None:
     """A line in its ribbon, or dots with bars where there are too few moments for a line to mean anything."""
     if len(series) > 12:
-        axes.fill_between(series.days, series.lower, series.upper, color=colour, alpha=0.24, linewidth=0, zorder=2)
-        axes.plot(series.days, series.value, color=colour, linewidth=width, zorder=3)
+        for run in series.runs:
+            days = series.days[run]
+            if len(run) == 1:
+                axes.vlines(days, series.lower[run], series.upper[run], color=colour, linewidth=2.2, alpha=0.45, zorder=2)
+                axes.plot(days, series.value[run], "o", color=colour, markersize=2.2 * width, zorder=3, clip_on=False)
+                continue
+            axes.fill_between(
+                days, series.lower[run], series.upper[run], color=colour, alpha=0.24, linewidth=0, zorder=2
+            )
+            axes.plot(days, series.value[run], color=colour, linewidth=width, zorder=3)
         return
     axes.vlines(series.days, series.lower, series.upper, color=colour, linewidth=2.2, alpha=0.45, zorder=2)
-    if len(series) > 1:
-        axes.plot(series.days, series.value, color=colour, linewidth=1, alpha=0.55, zorder=2)
+    for run in series.runs:
+        axes.plot(series.days[run], series.value[run], color=colour, linewidth=1, alpha=0.55, zorder=2)
     axes.plot(series.days, series.value, "o", color=colour, markersize=2.2 * width, zorder=3, clip_on=False)
 
 

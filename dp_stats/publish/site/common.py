@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dp_stats.publish.site import numbers, parts
 from dp_stats.publish.site.frame import Card, Notice, Rows, Site
-from dp_stats.publish.site.outline import Outline
+from dp_stats.publish.site.outline import Outline, paged_areas
 from dp_stats.publish.site.reading import ReleaseView, Revision
 
 
@@ -27,7 +27,7 @@ def theme(view: ReleaseView) -> str:
 
 def cards(site: Site, view: ReleaseView, story: Outline, revision: Revision) -> list[Card]:
     """The figures of the whole: every metric of the whole's table, up to four."""
-    table = story.whole or story.regions or story.areas
+    table = story.total or story.regions or story.areas
     panel = (
         view.panel(table.id, upto=revision)
         if table and any(t.id == table.id for t in revision.edition.tables)
@@ -36,7 +36,7 @@ def cards(site: Site, view: ReleaseView, story: Outline, revision: Revision) -> 
     if panel is None:
         return []
     made = []
-    if story.whole is None:
+    if story.total is None:
         groups = parts.ranked_groups(panel.by_area(story.metric.id), 3)
         decimals = numbers.decimals_for(g.figure for g in groups)
         return [
@@ -98,10 +98,10 @@ def regions_table(site: Site, view: ReleaseView, story: Outline, revision: Revis
     if panel is None:
         return None
     groups = list(panel.by_area(story.metric.id))
-    if story.whole and (whole := view.panel(story.whole.id, upto=revision)) and len(whole.dates) == len(panel.dates):
+    if story.total and (whole := view.panel(story.total.id, upto=revision)) and len(whole.dates) == len(panel.dates):
         groups += whole.by_area(story.metric.id)
     texts = site.texts
-    leaf = story.areas is not None and table.id == story.areas.id
+    paged = paged_areas(view.latest.edition, story) if links else {}
     return parts.groups_table(
         texts,
         groups,
@@ -112,5 +112,5 @@ def regions_table(site: Site, view: ReleaseView, story: Outline, revision: Revis
             period=parts.label_of(revision.edition),
         ),
         first=panel.areas.title or texts("release.area"),
-        links={c: f"{links}{c}.html" for c in panel.areas.codes} if leaf and links else None,
+        links={c: f"{links}{c}.html" for c in panel.areas.codes if c in paged},
     )

@@ -176,7 +176,7 @@ def _dots(
 
 def _whole(view: ReleaseView, story: Outline, statistic: StatisticFacts) -> Group | None:
     """The rate of the whole, to compare areas with; amounts of the whole are no comparison."""
-    panel = view.panel(story.whole.id, upto=view.latest) if story.whole else None
+    panel = view.panel(story.total.id, upto=view.latest) if story.total else None
     if panel is None or statistic.kind not in ("rate", "mean", "share") or statistic.id not in panel.table.statistics:
         return None
     figure = panel.figure(statistic.id)

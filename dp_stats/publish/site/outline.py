@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dp_stats.publish.edition import Edition, StatisticFacts, TableFacts
 from dp_stats.publish.site.reading import areas_of, groups_of, moments_of
@@ -17,7 +17,8 @@ class Outline:
 
     Attributes:
         metric: the headline statistic; rate: a rate of it that fairly compares areas.
-        whole: one value per moment. regions: a few areas. areas: every area, one value per edition.
+        whole: one value per moment. total: the same with the fewest moments, one per edition where a table has it.
+        regions: a few areas. areas: every area, one value per edition.
         areas_fine: every area within the edition (day by day). groups: strata of the whole.
         area_groups: strata of every area.
     """
@@ -25,6 +26,7 @@ class Outline:
     metric: StatisticFacts
     rate: StatisticFacts | None
     whole: TableFacts | None
+    total: TableFacts | None
     regions: TableFacts | None
     areas: TableFacts | None
     areas_fine: TableFacts | None
@@ -35,6 +37,41 @@ class Outline:
     def zero(self) -> bool:
         """Whether the value axis must start at zero: amounts do, averages need not."""
         return self.metric.kind not in ("mean", "quantile")
+
+
+def _first(edition: Edition, found: list[TableFacts], *, coarse: bool) -> TableFacts | None:
+    """The table with the fewest moments, or with the most."""
+    sign = 1 if coarse else -1
+    return min(found, key=lambda t: sign * len(moments_of(edition, t)[0]), default=None)
+
+
+def area_levels(edition: Edition, story: Outline) -> list[tuple[int, Outline]]:
+    """The levels whose areas have pages, finest first: where each stands, and the story of its areas.
+
+    These are the level of ``story.areas`` and every larger one that has several areas and a table of its own.
+    """
+    place = edition.geography
+    if place is None or story.areas is None:
+        return []
+    base = [level.name for level in place.levels].index(story.areas.levels[place.name])
+    found = [(base, story)]
+    for depth, level in enumerate(place.levels[base + 1 :], start=base + 1):
+        tables = [t for t in edition.tables if t.levels[place.name] == level.name and story.metric.id in t.statistics]
+        plain = [t for t in tables if len(groups_of(edition, t).codes) == 1]
+        areas, fine = (_first(edition, plain, coarse=coarse) for coarse in (True, False))
+        if areas is None or len(level.codes) < 2:
+            continue
+        split = _first(edition, [t for t in tables if t not in plain], coarse=True)
+        same = areas is fine or len(moments_of(edition, fine or areas)[0]) == len(moments_of(edition, areas)[0])
+        found.append((depth, replace(story, areas=areas, areas_fine=None if same else fine, area_groups=split)))
+    return found
+
+
+def paged_areas(edition: Edition, story: Outline) -> dict[str, int]:
+    """Code of every area that has a page → its level; a code of several levels has the page of the finest."""
+    place = edition.geography
+    levels = reversed(area_levels(edition, story))
+    return {code: depth for depth, _ in levels for code in place.levels[depth].codes} if place else {}
 
 
 def outline(edition: Edition, *, editions: int) -> Outline:
@@ -58,7 +95,7 @@ def outline(edition: Edition, *, editions: int) -> Outline:
         return len(moments_of(edition, t)[0])
 
     def first(found: list[TableFacts], *, coarse: bool) -> TableFacts | None:
-        return min(found, key=lambda t: moments(t) if coarse else -moments(t), default=None)
+        return _first(edition, found, coarse=coarse)
 
     plain = [t for t in having if groups(t) == 1]
     split = [t for t in having if groups(t) > 1]
@@ -72,6 +109,7 @@ def outline(edition: Edition, *, editions: int) -> Outline:
         metric=metric,
         rate=rate,
         whole=first([t for t in plain if areas(t) == 1], coarse=long),
+        total=first([t for t in plain if areas(t) == 1], coarse=True),
         regions=first([t for t in between if areas(t) == most], coarse=True),
         areas=coarse_local,
         areas_fine=fine if fine and coarse_local and moments(fine) > moments(coarse_local) else None,

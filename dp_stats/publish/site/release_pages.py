@@ -34,10 +34,13 @@ def release_page(
         ("chart", "chart"),
         ("map", "map"),
         ("ranked", "compare"),
-        ("regions", "regions"),
     ]
-    present = {"headline": True, "chart": chart, "map": tile, "ranked": top, "regions": between}
+    present = {"headline": True, "chart": chart, "map": tile, "ranked": top}
     listed = [(id, texts(f"release.{key}")) for id, key in sections if present[id]]
+    region_name = ""
+    if between and story.regions and (panel := view.panel(story.regions.id, upto=latest)):
+        region_name = texts("release.by_group", group=parts.lower_first(panel.areas.title))
+        listed.append(("regions", region_name))
     group_name = ""
     group_rows: Rows | None = None
     if story.groups and (panel := view.panel(story.groups.id, upto=latest)):
@@ -92,7 +95,7 @@ def release_page(
         chart=chart,
         map=tile,
         ranked=top,
-        regions={"charts": between, "table": region_rows} if between and region_rows else None,
+        regions={"name": region_name, "charts": between, "table": region_rows} if between and region_rows else None,
         groups={"name": group_name, "chart": groups, "table": group_rows} if groups else None,
         change=change,
         privacy=guarantee.privacy(site, edition, headline_panel, story.metric),

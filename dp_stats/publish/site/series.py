@@ -50,6 +50,19 @@ class Series:
         """Every moment's value with its interval, in order of time."""
         return tuple(self.figure(i) for i in range(len(self)))
 
+    @property
+    def runs(self) -> tuple[NDArray[np.intp], ...]:
+        """Moments with a value that follow one another without a gap, as indices: lines must not cross gaps.
+
+        A gap is a moment without a value, or a step of more than one and a half of the usual step.
+        """
+        known = np.flatnonzero(~np.isnan(self.value))
+        if not len(known):
+            return ()
+        steps = np.diff(self.days).astype(int)
+        usual = float(np.median(steps)) if len(steps) else 1.0
+        return tuple(np.split(known, 1 + np.flatnonzero(np.diff(self.days[known]).astype(int) > 1.5 * usual)))
+
     def last(self, count: int) -> Series:
         """The last ``count`` moments."""
         keep = slice(max(0, len(self) - count), None)

@@ -22,18 +22,7 @@ MOST_METERS = 4
 def planned(site: Site) -> list[Planned]:
     """What is due in the twelve months after the newest publication."""
     newest = [v.latest.edition for v in site.releases if v.current]
-    scheduled = [
-        Scheduled(
-            release=e.release.id,
-            title=e.release.title,
-            kind=e.release.period_kind,
-            schedule=e.release.schedule,
-            settle_days=e.release.settle_days,
-            last=e.period.label,
-        )
-        for e in newest
-        if e.release.schedule
-    ]
+    scheduled = [s for e in newest if (s := Scheduled.after(e))]
     return feeds.calendar(scheduled, since=max(e.published for e in newest)) if scheduled else []
 
 

@@ -68,15 +68,19 @@ def line(id: str, series: Series, texts: Texts, *, title: str, description: str,
         'preserveAspectRatio="none" overflow="visible">'
     )
     if len(series) > 12:
-        upper = [f"{x[i]:.0f} {_n(y(series.upper[i]))}" for i in known]
-        lower = [f"{x[i]:.0f} {_n(y(series.lower[i]))}" for i in known[::-1]]
-        out.append(f'<path class="band" d="M{"L".join(upper + lower)}Z"/>')
-    else:
-        bars = "".join(f"M{x[i]:.0f} {_n(y(series.lower[i]))}V{_n(y(series.upper[i]))}" for i in known)
+        bands = []
+        for run in series.runs:
+            upper = [f"{x[i]:.0f} {_n(y(series.upper[i]))}" for i in run]
+            lower = [f"{x[i]:.0f} {_n(y(series.lower[i]))}" for i in run[::-1]]
+            bands.append(f"M{'L'.join(upper + lower)}Z")
+        out.append(f'<path class="band" d="{"".join(bands)}"/>')
+    barred = known if len(series) <= 12 else [run[0] for run in series.runs if len(run) == 1]
+    if len(barred):
+        bars = "".join(f"M{x[i]:.0f} {_n(y(series.lower[i]))}V{_n(y(series.upper[i]))}" for i in barred)
         out.append(f'<path class="bar" d="{bars}"/>')
-    if len(known) > 1:
-        points = [f"{x[i]:.0f} {_n(y(series.value[i]))}" for i in known]
-        out.append(f'<path class="stroke" d="M{"L".join(points)}"/>')
+    lines = ["L".join(f"{x[i]:.0f} {_n(y(series.value[i]))}" for i in run) for run in series.runs if len(run) > 1]
+    if lines:
+        out.append(f'<path class="stroke" d="M{"M".join(lines)}"/>')
     if len(series) <= 120:
         decimals = numbers.decimals_for(series.figures)
         for i in known:
@@ -87,6 +91,10 @@ def line(id: str, series: Series, texts: Texts, *, title: str, description: str,
                 f'<rect x="{left:.0f}" width="{right - left:.0f}" height="{plot}"><title>{escape(words)}</title></rect>'
             )
     out.append("</svg>")
+    out += [
+        f'<circle cx="{_n(x[i] / UNITS * 100)}%" cy="{_n(TOP + y(float(series.value[i])))}" r="3.5"/>'
+        for i in (known if len(series) <= 12 else barred)
+    ]
     out += _ends(series, known, x, y, numbers.decimals_for(series.figures))
     out += _dates(series, x, texts)
     out.append("</svg>")
@@ -116,7 +124,10 @@ def _dates(series: Series, x: np.ndarray, texts: Texts) -> list[str]:
     """Up to four dates below the axis: months for long series, days for short ones."""
     span = (series.dates[-1] - series.dates[0]).days
     many = min(4, len(series))
-    chosen = sorted({round(i * (len(series) - 1) / max(many - 1, 1)) for i in range(many)})
+    wanted = [UNITS * i / max(many - 1, 1) for i in range(many)]
+    chosen = sorted({0, len(series) - 1, *(int(np.argmin(np.abs(x - at))) for at in wanted)})
+    chosen = [i for i in chosen if i in (0, len(series) - 1) or 0.2 * UNITS <= x[i] <= 0.8 * UNITS]
+    chosen = [i for at, i in enumerate(chosen) if at == 0 or i == len(series) - 1 or x[i] - x[chosen[at - 1]] >= 0.2 * UNITS]
     out = []
     for place, index in enumerate(chosen):
         day = series.dates[index]
@@ -177,17 +188,20 @@ def spark(series: Series) -> str:
         return ""
     high = float(np.nanmax(series.upper)) or 1.0
     low = min(0.0, float(np.nanmin(series.lower)))
-    x = np.linspace(0, 198, len(series))
+    x = np.interp(series.days.astype(float), series.days[[0, -1]].astype(float), (0, 198))
 
     def point(i: int, values: np.ndarray) -> str:
         return f"{_n(x[i])} {_n(46 - (values[i] - low) / (high - low) * 42)}"
 
-    band = [point(int(i), series.upper) for i in known] + [point(int(i), series.lower) for i in known[::-1]]
-    path = "L".join(point(int(i), series.value) for i in known)
+    band = "".join(
+        f"M{'L'.join([point(int(i), series.upper) for i in run] + [point(int(i), series.lower) for i in run[::-1]])}Z"
+        for run in series.runs
+    )
+    path = "M".join("L".join(point(int(i), series.value) for i in run) for run in series.runs)
     cx, cy = point(int(known[-1]), series.value).split()
     return (
         '<svg class="spark" viewBox="0 0 202 50" aria-hidden="true" focusable="false">'
-        f'<path class="band" d="M{"L".join(band)}Z"/><path class="stroke" d="M{path}"/><circle cx="{cx}" cy="{cy}" r="3.5"/></svg>'
+        f'<path class="band" d="{band}"/><path class="stroke" d="M{path}"/><circle cx="{cx}" cy="{cy}" r="3.5"/></svg>'
     )
 
 
