@@ -11,11 +11,11 @@ from dp_stats.catalogue.models import Dataset, PrivacyLoss, Release
 from dp_stats.catalogue.periods import Period, blocks_of, parse_period
 from dp_stats.plan import accounting, sensitivity
 from dp_stats.plan.algebra import Key
-from dp_stats.plan.cut import CutShare, choose_cut, cut_cap, cut_note
+from dp_stats.plan.cut import choose_cut, cut_cap, cut_note
 from dp_stats.plan.expected import accuracy, expected_errors
 from dp_stats.plan.model import ExpectedError, Measurement, Mechanism, Plan, Role, digest
 from dp_stats.plan.sensitivity import Sensitivity
-from dp_stats.plan.strategy import Strategy, candidates, choose
+from dp_stats.plan.strategy import candidates, choose
 from dp_stats.plan.targets import statistic_of
 
 CANONICAL = {"day": "2021-01-01", "week": "2021-W01", "month": "2021-03", "year": "2024"}
@@ -24,6 +24,9 @@ CANONICAL = {"day": "2021-01-01", "week": "2021-W01", "month": "2021-03", "year"
 DEFAULT_DELTA = Fraction(1, 10**6)
 VERSION = 1
 """Raised when the same declarations would be measured differently, so that series are not mixed."""
+
+ALIKE = 1.05
+"""Another mechanism whose errors are all within this of the best one's is chosen if it costs the budget less ρ."""
 
 REMEMBERED = 64
 _chosen: dict[str, tuple[tuple[Measurement, ...], Mechanism]] = {}
@@ -40,7 +43,9 @@ def make_plan(catalogue: Catalogue, release: Release, period: Period) -> Plan:
     """
     dataset = catalogue.dataset_of(release)
     grid = catalogue.grid(release, period)
-    canonical = catalogue.grid(release, parse_period(CANONICAL[release.period])) if release.period in CANONICAL else grid
+    canonical = (
+        catalogue.grid(release, parse_period(CANONICAL[release.period])) if release.period in CANONICAL else grid
+    )
     basis = series_basis(release, dataset, canonical)
     name = digest(basis)
     if name not in _chosen:
@@ -51,7 +56,11 @@ def make_plan(catalogue: Catalogue, release: Release, period: Period) -> Plan:
     measurements = _on_edition(chosen, canonical, grid)
     delta = release.privacy_loss.delta or dataset.budget.delta or DEFAULT_DELTA
     rho = sum((m.rho for m in chosen), Fraction(0))
-    pure = sum((m.epsilon for m in chosen if m.epsilon is not None), Fraction(0)) if mechanism == "discrete_laplace" else None
+    pure = (
+        sum((m.epsilon for m in chosen if m.epsilon is not None), Fraction(0))
+        if mechanism == "discrete_laplace"
+        else None
+    )
     shown = accounting.epsilon_at(rho, delta)
     series_hash = digest([basis, mechanism, [m.model_dump(mode="json", exclude={"shape"}) for m in chosen]])
     expected = expected_errors(catalogue, grid, release, accuracy(grid, release, measurements))
@@ -74,10 +83,22 @@ def make_plan(catalogue: Catalogue, release: Release, period: Period) -> Plan:
         "series_hash": series_hash,
     }
     unnamed = Plan(**content, expected=(), hash="")
-    identity = digest([unnamed.model_dump(mode="json"), [_domain(d) for d in grid.dimensions]])
     return unnamed.model_copy(
-        update={"expected": expected, "warnings": warnings(release, expected, measurements), "hash": identity}
+        update={
+            "expected": expected,
+            "warnings": warnings(release, expected, measurements),
+            "hash": identity(unnamed, grid),
+        }
     )
+
+
+def identity(plan: Plan, grid: Grid) -> str:
+    """The hash that names a plan: of everything that is measured, at what noise and cost, and of the public cells.
+
+    A plan that was kept in a file is the one that was approved if this is the hash that the ledger has.
+    """
+    bare = plan.model_copy(update={"expected": (), "warnings": (), "hash": ""})
+    return digest([bare.model_dump(mode="json"), [_domain(d) for d in grid.dimensions]])
 
 
 def series_basis(release: Release, dataset: Dataset, canonical: Grid) -> dict[str, Any]:
@@ -126,26 +147,24 @@ def measure(release: Release, dataset: Dataset, grid: Grid) -> tuple[tuple[Measu
     joint = release.series and not sensitivity.one_edition_per_block(release.period, dataset.privacy_unit.per)
     spaces, found, places = candidates(grid, release)
     moved = {place: _sensitivity(release, grid, place, "statistic", joint) for place in places}
-    totals = totals_of(release.privacy_loss)
-    best: tuple[Strategy, list[CutShare], Fraction] | None = None
-    for mechanism, total in totals.items():
+    options = []
+    for mechanism, total in totals_of(release.privacy_loss).items():
         cut = choose_cut(grid, release, mechanism, total)
         left = total * (1 - sum((c.share for c in cut), Fraction(0)))
-        strategy = choose(grid, release, moved, spaces, found, {mechanism: left})
-        if best is None or strategy.objective < best[0].objective:
-            best = strategy, cut, left
-    assert best is not None
-    strategy, cut, left = best
-    total = totals[strategy.mechanism]
-    measured = [
-        _measurement(release, grid, place, "statistic", moved[place], strategy.mechanism, share * left)
-        for place, share in strategy.shares.items()
-    ]
-    for part in cut:
-        place = (part.statistic, part.levels)
-        moves = _sensitivity(release, grid, place, part.role, joint)
-        measured.append(_measurement(release, grid, place, part.role, moves, strategy.mechanism, part.share * total))
-    return tuple(measured), strategy.mechanism
+        strategy = choose(grid, release, moved, spaces, found, mechanism=mechanism, total=left)
+        measured = [
+            _measurement(release, grid, place, "statistic", moved[place], mechanism, share * left)
+            for place, share in strategy.shares.items()
+        ]
+        for part in cut:
+            place = (part.statistic, part.levels)
+            moves = _sensitivity(release, grid, place, part.role, joint)
+            measured.append(_measurement(release, grid, place, part.role, moves, mechanism, part.share * total))
+        options.append((strategy, tuple(measured)))
+    best = min((strategy for strategy, _ in options), key=lambda strategy: strategy.error)
+    alike = [(s, m) for s, m in options if all(a <= ALIKE * b for a, b in zip(s.errors, best.errors, strict=True))]
+    strategy, chosen = min(alike, key=lambda option: sum(m.rho for m in option[1]))
+    return chosen, strategy.mechanism
 
 
 def _sensitivity(release: Release, grid: Grid, place: tuple[str, Key], role: Role, joint: bool) -> Sensitivity:
@@ -222,9 +241,13 @@ def warnings(
     for e in expected:
         ceiling = ceilings[e.table]
         if ceiling is not None and e.margin_95 > ceiling and e.statistic == first[e.table]:
-            notes.append(f"{e.table}, {e.statistic}: the expected margin ±{e.margin_95:.3g} is above the ceiling ±{ceiling:g}.")
+            notes.append(
+                f"{e.table}, {e.statistic}: the expected margin ±{e.margin_95:.3g} is above the ceiling ±{ceiling:g}."
+            )
         if e.relative is not None and e.relative > 1:
-            notes.append(f"{e.table}, {e.statistic}: the expected margin ±{e.margin_95:.3g} exceeds the mean, {e.prior_mean:.3g}.")
+            notes.append(
+                f"{e.table}, {e.statistic}: the expected margin ±{e.margin_95:.3g} exceeds the mean, {e.prior_mean:.3g}."
+            )
     if any(e.prior_mean is None for e in expected):
         notes.append(
             "No size is guessed for some statistics, so the budget cannot be balanced by relative error. "

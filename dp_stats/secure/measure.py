@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from dp_stats.catalogue.grid import Grid
 from dp_stats.catalogue.models import Dataset, Release
 from dp_stats.catalogue.periods import parse_period
-from dp_stats.errors import RegisterError
+from dp_stats.errors import LedgerError, RegisterError
+from dp_stats.plan.make import identity
 from dp_stats.plan.model import Measurement, Plan
 from dp_stats.plan.noisy import NoisyMeasurements
 from dp_stats.plan.sensitivity import one_edition_per_block
@@ -54,7 +55,8 @@ def measure(
 
     Raises:
         RegisterError: a file of the contribution register is missing or altered. Nothing was drawn.
-        BudgetError, ApprovalError, LedgerError: the ledger does not allow the charge. Nothing was drawn.
+        BudgetError, ApprovalError, LedgerError: the ledger does not allow the charge, or has it for another plan.
+            Nothing was drawn.
         SourceError: the snapshot could not be read or aggregated. Nothing was drawn.
     """
     stored = _stored(plan, ledger, reservation)
@@ -94,6 +96,12 @@ def _measure_anew(
     reservation: Reservation,
     settings: Settings,
 ) -> NoisyMeasurements:
+    if identity(plan, grid) != reservation.plan_hash:
+        raise LedgerError(
+            f"What is to be measured for {reservation.edition} is not what was reserved: the plan that waits in the state "
+            "folder was altered, or the catalogue has changed. Nothing was drawn. Restore the catalogue, or delete the "
+            "edition's folder in work/ and run it again from the reserve step."
+        )
     exact = sealed(
         "the snapshot was bounded and aggregated",
         lambda: answer(

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dp_stats.errors import BudgetError, DpStatsError, RegisterError, SourceError
+from dp_stats.errors import BudgetError, DpStatsError, LedgerError, RegisterError, SourceError
 from dp_stats.ledger import Ledger
+from dp_stats.plan.make import identity
 from dp_stats.plan.noisy import NoisyMeasurements
 from dp_stats.secure import measure as measuring
 from dp_stats.secure.measure import measure
@@ -67,6 +69,7 @@ def edition(tmp_path: Path, world: Callable[..., Any], table: Callable[..., Any]
         m for m in made.plan.measurements if m.id in ("cases@area.day", "amount@region.week", "people@all.week")
     )
     made = replace(made, plan=made.plan.model_copy(update={"measurements": few}))
+    made = replace(made, plan=made.plan.model_copy(update={"hash": identity(made.plan, made.grid)}))
     return Measured(made, settings, Ledger.open(settings.ledger_url), snapshot)
 
 
@@ -125,6 +128,22 @@ def test_a_refused_charge_draws_nothing(
     with pytest.raises(type(refusal)):
         edition.measure()
     assert edition.ledger.measurements(edition.world.plan.edition) is None
+
+
+def test_a_plan_that_was_altered_after_it_was_reserved_draws_nothing(
+    edition: Measured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Less noise than was approved, a wider bound, no register: the hash in the ledger is of the whole plan."""
+    monkeypatch.setattr(measuring, "draw", lambda *_: pytest.fail("noise was drawn"))
+    w = edition.world
+    reservation = edition.ledger.reserve(
+        w.plan, dataset=w.dataset, category="scheduled", requested_by="test", reason="test"
+    )
+    quiet = tuple(m.model_copy(update={"scale": 0.01, "epsilon": Fraction(10**5)}) for m in w.plan.measurements)
+    for change in ({"measurements": quiet}, {"contribution_rows": 10**6}, {"series": True}):
+        altered = replace(w, plan=w.plan.model_copy(update=change))
+        with pytest.raises(LedgerError, match="not what was reserved"):
+            replace(edition, world=altered).measure(reservation=reservation)
 
 
 def test_of_two_draws_the_first_to_store_is_what_both_return(
