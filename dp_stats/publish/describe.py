@@ -221,7 +221,7 @@ def _derived(derived: Derived, release: Release) -> StatisticFacts:
     whole = derived.kind in ("rolling", "cumulative") and of is not None and of.kind != "sum"
     return StatisticFacts(
         id=derived.id,
-        title=derived.title or title_of(derived.id),
+        title=derived.title or (f"Rate of {label[:1].lower()}{label[1:]}" if derived.kind == "rate" else title_of(derived.id)),
         unit=derived.unit or unit,
         kind=derived.kind,
         derived=True,

@@ -165,7 +165,7 @@ def _page(
         )
     cards = [
         parts.figure_card(
-            texts, f"{metric.title}, {parts.label_of(edition)}", last, decimals=decimals, unit=parts.unit_text(metric)
+            texts, f"{metric.title}, {panel.periods[-1]}", last, decimals=decimals, unit=parts.unit_text(metric)
         )
     ]
     if story.rate and story.rate.id in panel.table.statistics:
@@ -181,7 +181,9 @@ def _page(
         )
     if len(series) > 1 and last.known and series.figure(-2).known:
         cards.append(
-            parts.change_card(texts, texts("release.since"), Change(series.figure(-2), last), decimals=decimals)
+            parts.change_card(
+                texts, texts("area.since", period=panel.periods[-2]), Change(series.figure(-2), last), decimals=decimals
+            )
         )
     typical = numbers.typical_margin(series.figures[-12:])
     margin = numbers.number(numbers.rounded(typical), decimals=0 if typical >= 10 else decimals)
@@ -257,7 +259,7 @@ def _page(
         },
         days=_days(site, view, story, code),
         groups=_groups(site, view, story, code, name),
-        compared=_compared(site, story, larger, panel, parts.label_of(edition)),
+        compared=_compared(site, story, larger, panel, panel.periods[-1]),
         table=Rows(
             texts("area.table_caption", what=metric.title, area=name),
             head,
@@ -311,7 +313,7 @@ def _groups(site: Site, view: ReleaseView, story: Outline, code: str, name: str)
         "title": title,
         "sub": texts(
             "area.groups_sub",
-            period=parts.label_of(view.latest.edition),
+            period=panel.periods[-1],
             bars=texts("chart.bars_weak" if any(g.figure.weak for g in groups) else "chart.bars"),
         ),
         "svg": trusted(svg.dots("groups", groups, title=title, description=finding, zero=story.zero)),

@@ -48,7 +48,8 @@ def changes(site: Site, view: ReleaseView, revision: Revision, story: Outline, *
                 continue
             decimals = max(parts.decimals_of(panel, statistic.id) for panel in whole)
             what = parts.subject(texts, statistic, whole[1].areas.names[0])
-            cards.append(parts.change_card(texts, what, change, decimals=decimals))
+            if len(whole[1].dates) == 1:
+                cards.append(parts.change_card(texts, what, change, decimals=decimals))
             if statistic is metric:
                 sentences.append(
                     findings.of_change(

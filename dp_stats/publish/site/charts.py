@@ -314,7 +314,7 @@ def _sheet_of(
     )
     canvas.text(0.012, 0.04 / height, "\n".join(source), fontsize=8.5, color=MUTED, va="bottom", linespacing=1.25)
     edge = left if left is not None else (0.125 if narrow else 0.07)
-    axis_room = 0.42 if rows * columns == 1 and left is None else 0.3
+    axis_room = 0.5 if rows * columns == 1 and left is None else 0.3
     top = 1 - (head + 0.1 + drop + (0.22 if left is None else 0)) / height
     bottom = (foot + axis_room) / height
     tall = ((top - bottom) * height - (rows - 1) * gap) / rows

@@ -109,7 +109,7 @@ def regions_table(site: Site, view: ReleaseView, story: Outline, revision: Revis
             "release.table_region",
             what=story.metric.title,
             level=parts.lower_first(panel.areas.title),
-            period=parts.label_of(revision.edition),
+            period=panel.periods[-1],
         ),
         first=panel.areas.title or texts("release.area"),
         links={c: f"{links}{c}.html" for c in panel.areas.codes if c in paged},

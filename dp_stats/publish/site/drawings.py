@@ -11,7 +11,7 @@ from dp_stats.publish.site.charts import Chart, Studio, Words
 from dp_stats.publish.site.frame import Site
 from dp_stats.publish.site.numbers import typical_margin
 from dp_stats.publish.site.outline import FEW, Outline
-from dp_stats.publish.site.parts import label_of, lower_first, source_line, subject, unit_text
+from dp_stats.publish.site.parts import lower_first, source_line, subject, unit_text
 from dp_stats.publish.site.reading import Panel, ReleaseView
 from dp_stats.publish.site.series import Group, Series, ranked
 from dp_stats.publish.site.texts import Texts
@@ -126,7 +126,7 @@ def top_areas(site: Site, view: ReleaseView, story: Outline, studio: Studio) -> 
         title=texts("release.ranked_title", what=statistic.title),
         subtitle=texts(
             "release.ranked_sub",
-            period=label_of(edition),
+            period=panel.periods[-1],
             count=min(MOST_RANKED, len(groups)),
             all=len(groups),
             bars=texts("chart.bars"),
@@ -164,7 +164,7 @@ def _dots(
     rate = statistic.kind == "rate"
     title = f"{statistic.title} {unit if rate else ''}".strip() + f" {lower_first(what)}"
     bars = texts("chart.bars_weak" if any(g.figure.weak for g in groups) else "chart.bars")
-    period = label_of(edition) + (f", {unit}" if unit and not rate else "")
+    period = panel.periods[-1] + (f", {unit}" if unit and not rate else "")
     words = Words(
         title=title,
         subtitle=texts("release.dots_sub", period=period, bars=bars),

@@ -33,7 +33,7 @@ def edition_page(site: Site, view: ReleaseView, story: Outline, tiles: Layout | 
         finding = findings.of_groups(texts, shown, what=title, when=panel.labels[-1])
         groups = {
             "title": title,
-            "sub": texts("release.dots_sub", period=parts.label_of(edition), bars=texts("chart.bars")),
+            "sub": texts("release.dots_sub", period=panel.periods[-1], bars=texts("chart.bars")),
             "svg": trusted(svg.dots("groups", shown, title=title, description=finding, zero=story.zero)),
             "finding": finding,
         }
@@ -77,7 +77,7 @@ def edition_page(site: Site, view: ReleaseView, story: Outline, tiles: Layout | 
         ],
         notices=notices(site, view, revision, prefix="../"),
         cards=cards(site, view, story, revision),
-        map=maps.tile_map(site, edition, local, story, tiles, areas="../areas/index.html") if local and tiles else None,
+        map=maps.tile_map(site, local, story, tiles, areas="../areas/index.html") if local and tiles else None,
         regions=regions_table(site, view, story, revision, links="../areas/"),
         groups=groups,
         change=changes.changes(site, view, revision, story, areas="../areas/")

@@ -86,12 +86,12 @@ def areas_page(site: Site, view: ReleaseView, story: Outline, panel: Panel) -> N
             cells.append(Cell(texts(f"change.word.{Change(before[g.code], g.figure).direction}") if known else ""))
         rows.append(Row(g.name, (*cells, parts.note_cell(texts, g.figure, but=said)), f"{g.code}.html"))
     title = texts("areas.title", what=metric.title)
-    lead = texts("areas.lead", period=parts.label_of(latest.edition), count=numbers.number(len(groups)))
+    lead = texts("areas.lead", period=panel.periods[-1], count=numbers.number(len(groups)))
     caption = texts(
         "areas.caption",
         what=metric.title,
         level=parts.lower_first(panel.areas.title),
-        period=parts.label_of(latest.edition),
+        period=panel.periods[-1],
     )
     site.render(
         "table.html",

@@ -38,7 +38,7 @@ def layout_of(site: Site, edition: Edition, table: TableFacts) -> Layout | None:
 
 
 def tile_map(
-    site: Site, edition: Edition, panel: Panel, story: Outline, tiles: Layout, *, areas: str
+    site: Site, panel: Panel, story: Outline, tiles: Layout, *, areas: str
 ) -> dict[str, Any]:
     """The map of one moment with its key; rates are mapped where there are any, for they compare places fairly."""
     texts = site.texts
@@ -69,7 +69,7 @@ def tile_map(
     title = texts("release.map_title", what=what, level=parts.lower_first(panel.areas.title))
     return {
         "title": title,
-        "sub": texts("release.map_sub", period=parts.label_of(edition)),
+        "sub": texts("release.map_sub", period=panel.periods[-1]),
         "svg": trusted(svg.tiles("map", tiles, groups, bounds, texts, title=title, description=finding, areas=areas)),
         "key": key,
         "hexagon": svg.HEXAGON,

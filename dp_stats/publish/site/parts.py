@@ -30,11 +30,6 @@ def subject(texts: Texts, statistic: StatisticFacts, place: str) -> str:
     return texts("area.series", what=statistic.title, area=texts.place(place)) if place else statistic.title
 
 
-def label_of(edition: Edition) -> str:
-    """The period in words, as a heading has it."""
-    return edition.period.text
-
-
 def source_line(texts: Texts, edition: Edition) -> str:
     """What stands below every chart."""
     return texts("chart.source", publisher=edition.release.publisher or edition.dataset.custodians[0].name)

@@ -76,7 +76,7 @@ class Panel:
 
     Attributes:
         table: the table of the latest edition. areas, groups: what the last two axes are.
-        dates, labels: first day of each moment, and the moment in words.
+        dates, labels, periods: first day of each moment; the moment as a sentence says it, and as a heading has it.
     """
 
     table: TableFacts
@@ -84,6 +84,7 @@ class Panel:
     groups: LevelFacts
     dates: tuple[date, ...]
     labels: tuple[str, ...]
+    periods: tuple[str, ...]
     value: Floats
     lower: Floats
     upper: Floats
@@ -255,6 +256,7 @@ class ReleaseView:
         areas, groups = areas_of(last, table), groups_of(last, table)
         dates: list[date] = []
         labels: list[str] = []
+        periods: list[str] = []
         parts: dict[str, list[NDArray[Any]]] = {"value": [], "lower": [], "upper": [], "status": []}
         for revision in having:
             edition = revision.edition
@@ -263,6 +265,7 @@ class ReleaseView:
             days, names = moments_of(edition, own)
             dates += days
             labels += [self.texts.when(name) for name in names]
+            periods += [self.texts.period(name) for name in names] if len(names) > 1 else [edition.period.text]
             index = np.ix_(
                 _places(table.statistics, own.statistics),
                 _places(areas.codes, areas_of(edition, own).codes),
@@ -282,6 +285,7 @@ class ReleaseView:
             groups,
             tuple(dates),
             tuple(labels),
+            tuple(periods),
             whole["value"],
             whole["lower"],
             whole["upper"],

@@ -22,7 +22,7 @@ def release_page(
     edition = latest.edition
     release = edition.release
     local = view.panel(story.areas.id, upto=latest) if story.areas else None
-    tile = maps.tile_map(site, edition, local, story, tiles, areas="areas/index.html") if local and tiles else None
+    tile = maps.tile_map(site, local, story, tiles, areas="areas/index.html") if local and tiles else None
     chart = drawings.headline(site, view, story, studio)
     between = drawings.regions(site, view, story, studio)
     top = None if tile else drawings.top_areas(site, view, story, studio)
@@ -49,7 +49,7 @@ def release_page(
         group_rows = parts.groups_table(
             texts,
             panel.by_group(story.metric.id),
-            caption=f"{story.metric.title} {parts.lower_first(group_name)}, {parts.label_of(edition)}",
+            caption=f"{story.metric.title} {parts.lower_first(group_name)}, {panel.periods[-1]}",
             first=panel.groups.title,
             unit=parts.unit_text(story.metric),
         )
@@ -65,7 +65,6 @@ def release_page(
     ]
     region_rows = regions_table(site, view, story, latest, links="areas/")
     headline_panel = local or (view.panel((story.groups or story.whole or edition.headline).id, upto=latest))
-    number = numbers.number(len(view.current))
     notes = notices(site, view, latest, prefix="")
     if not view.current:
         notes.insert(0, Notice(texts("release.retracted"), "bad"))
@@ -114,7 +113,7 @@ def release_page(
         benefit=release.public_benefit,
         issues=release.known_issues,
         about=[
-            (texts("release.editions"), texts("release.fewer", count=number), "editions.html"),
+            (texts("release.editions"), texts.plural("count.editions", len(view.current)), "editions.html"),
             (texts("release.licence"), release.licence_title, release.licence_url),
             *(
                 [

@@ -116,6 +116,13 @@ class Texts:
         month = f"{self.get('months.long')[period.start.month - 1]} {period.start.year}"
         return self(f"when.{period.kind}", day=self.day(period.start), month=month, year=period.start.year)
 
+    def period(self, label: str) -> str:
+        """A period's label as a heading has it: ``15 to 21 February 2021``."""
+        if label.endswith("-P4W"):
+            said = self.when(label)
+            return said[:1].upper() + said[1:]
+        return parse_period(label).text
+
     def place(self, name: str) -> str:
         """A place inside a sentence: some names take an article."""
         return f"{self('articles.the')} {name}" if name in self.get("articles.names") else name
