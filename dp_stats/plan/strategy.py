@@ -44,17 +44,23 @@ NEGLIGIBLE = 0.002
 ROUND = 10_000
 MOST_KEYS = 400
 
+UNSEEN = 1e-60
+"""A smaller precision counts as not measured."""
+
 Place = tuple[str, Key]
 """What one parameter of the optimiser is: a statistic measured at a level."""
 
 
 @dataclass(frozen=True)
 class Strategy:
-    """The chosen shares of the total budget (of ε for Laplace, of ρ for Gaussian), and what they achieve."""
+    """The chosen shares of the total budget (of ε for Laplace, of ρ for Gaussian), and how large errors are."""
 
     mechanism: Mechanism
     shares: Mapping[Place, Fraction]
-    objective: float
+    errors: tuple[float, ...]
+    """Root-mean-square error of everything published."""
+    error: float
+    """Their geometric mean, by declared weights, with what little an error below ±5 % of the smallest mean earns."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +99,18 @@ class Problem:
 
     def value(self, shares: Floats, mechanism: Mechanism, total: float) -> tuple[float, Floats]:
         """The objective and its gradient in the shares."""
+        found = self.errors(shares, mechanism, total)
+        if found is None:
+            return np.inf, np.zeros(len(self.places))
+        mse, jacobian = found
+        base = mse[:, None] + self.floors
+        over = np.maximum(np.log(mse) - np.log(self.ceiling), 0.0)
+        value = float(self.weight @ (np.log(base).mean(axis=1) + 5 * over**2))
+        outer = self.weight * ((1 / base).mean(axis=1) + 10 * over / mse)
+        return value, outer @ jacobian
+
+    def errors(self, shares: Floats, mechanism: Mechanism, total: float) -> tuple[Floats, Floats] | None:
+        """Mean squared error of each goal and its gradient in the shares; None where a goal is not estimable."""
         precision, slope = self.precision(shares, mechanism, total)
         mse = np.zeros(len(self.goals))
         jacobian = np.zeros((len(self.goals), len(self.places)))
@@ -102,22 +120,18 @@ class Problem:
             loads = self.loads[statistic]
             rows = np.array([i for i, s in enumerate(self.goals) if s == statistic], dtype=np.intp)
             needed = loads.max(axis=0) > 0
-            if np.any(seen[needed] <= 1e-100):
-                return np.inf, np.zeros(len(self.places))
-            inverse = np.where(needed, 1 / np.maximum(seen, 1e-100), 0)
+            if np.any(seen[needed] <= UNSEEN):
+                return None
+            inverse = np.where(needed, 1 / np.maximum(seen, UNSEEN), 0)
             mse[rows] = loads @ inverse
             jacobian[np.ix_(rows, at)] = -(loads * inverse**2) @ gains
         for i, place in enumerate(self.own):
             if place >= 0:
-                if precision[place] <= 1e-100:
-                    return np.inf, np.zeros(len(self.places))
+                if precision[place] <= UNSEEN:
+                    return None
                 mse[i] = 1 / precision[place]
                 jacobian[i, place] = -mse[i] ** 2
-        base = mse[:, None] + self.floors
-        over = np.maximum(np.log(mse) - np.log(self.ceiling), 0.0)
-        value = float(self.weight @ (np.log(base).mean(axis=1) + 5 * over**2))
-        outer = self.weight * ((1 / base).mean(axis=1) + 10 * over / mse)
-        return value, (outer @ jacobian) * slope
+        return mse, jacobian * slope
 
 
 def choose(
@@ -126,22 +140,23 @@ def choose(
     sensitivities: Mapping[Place, Sensitivity],
     spaces: Spaces,
     found: Sequence[Target],
-    totals: Mapping[Mechanism, Fraction],
+    *,
+    mechanism: Mechanism,
+    total: Fraction,
 ) -> Strategy:
-    """The best strategy over the mechanisms offered.
+    """The best strategy with one mechanism.
 
     Args:
         sensitivities: of every place that may be measured (see ``candidates``).
-        totals: mechanism → its total ε (Laplace) or ρ (Gaussian) for the published statistics.
+        total: ε (Laplace) or ρ (Gaussian) for the published statistics.
     """
     problem = build(grid, release, sensitivities, spaces, found)
-    best: Strategy | None = None
-    for mechanism, total in totals.items():
-        shares, value = optimise(problem, mechanism, float(total))
-        if best is None or value < best.objective - 1e-6:
-            best = Strategy(mechanism, _round(problem.places, shares), value)
-    assert best is not None
-    return best
+    shares, _ = optimise(problem, mechanism, float(total))
+    errors = problem.errors(shares, mechanism, float(total))
+    assert errors is not None, "an optimum has finite errors"
+    mse = errors[0]
+    mean = float(problem.weight @ np.log(mse + problem.floors[:, 0]) / problem.weight.sum())
+    return Strategy(mechanism, _round(problem.places, shares), tuple(np.sqrt(mse).tolist()), float(np.exp(mean / 2)))
 
 
 def _round(places: Sequence[Place], shares: Floats) -> dict[Place, Fraction]:

@@ -13,6 +13,7 @@ from dp_stats.catalogue import CodeList, parse_period
 from dp_stats.plan import make, make_plan
 from dp_stats.plan.accounting import noise_variance
 from dp_stats.plan.expected import accuracy
+from dp_stats.plan.model import Plan
 from dp_stats.plan.targets import targets
 from tests.plan_world import REGIONS, catalogue, code_lists, release
 
@@ -103,6 +104,34 @@ def test_a_delta_helps() -> None:
     """At (1, 1e-6) nothing is worse in the mean than at pure ε = 1, which also keeps it."""
     pure, both = errors(), errors(privacy_loss={"epsilon": 1, "delta": 1e-6})
     assert np.mean([np.log(both[n] / pure[n]) for n in pure]) <= 1e-6
+
+
+def separate_tables(count: int) -> Plan:
+    """One table each of so many statistics of areas, at (1, 1e-6)."""
+    return plan_of(
+        {f"t{i}": ({"area": "area"}, (f"n{i}",)) for i in range(count)},
+        dimensions=[{"name": "area", "column": "area", "levels": ["area"]}],
+        statistics=[{"id": f"n{i}", "kind": "count", "expected_total": 5000} for i in range(count)],
+        privacy_loss={"epsilon": 1, "delta": 1e-6},
+    )
+
+
+@pytest.mark.parametrize(("count", "mechanism"), [(1, "discrete_laplace"), (20, "discrete_gaussian")])
+def test_few_tables_get_laplace_noise_and_many_gaussian_at_the_same_guarantee(count: int, mechanism: str) -> None:
+    made = separate_tables(count)
+    assert made.mechanism == mechanism
+    assert made.epsilon <= 1
+
+
+def test_of_two_mechanisms_that_are_alike_the_one_that_costs_less_is_chosen() -> None:
+    costs, chosen = [], []
+    for many in range(6, 16):
+        made = separate_tables(many)
+        chosen.append(made.mechanism)
+        costs.append(made.measurements[0].variance ** 0.5)
+    first = chosen.index("discrete_gaussian")
+    assert chosen[first:] == ["discrete_gaussian"] * (10 - first)
+    assert costs[first] <= 1.05 * 2**0.5 * (first + 6)
 
 
 def test_a_declared_weight_and_a_declared_ceiling_move_budget_to_their_table() -> None:
