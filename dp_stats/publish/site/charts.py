@@ -347,7 +347,9 @@ def _line(axes: Axes, series: Series, *, colour: str, width: float = 2.2) -> Non
         for run in series.runs:
             days = series.days[run]
             if len(run) == 1:
-                axes.vlines(days, series.lower[run], series.upper[run], color=colour, linewidth=2.2, alpha=0.45, zorder=2)
+                axes.vlines(
+                    days, series.lower[run], series.upper[run], color=colour, linewidth=2.2, alpha=0.45, zorder=2
+                )
                 axes.plot(days, series.value[run], "o", color=colour, markersize=2.2 * width, zorder=3, clip_on=False)
                 continue
             axes.fill_between(

@@ -68,15 +68,14 @@ def areas_page(site: Site, view: ReleaseView, story: Outline, panel: Panel) -> N
         dict(zip(place.levels[1].codes, place.levels[1].names, strict=True)) if place and len(place.levels) > 2 else {}
     )
     head = [Cell(texts("release.area"))]
-    head += [Cell(place.levels[1].title)] if parents and place else []
     head += [Cell(metric.title, n=True), Cell(texts("release.interval"), n=True)]
     head += [Cell(f"{rate.title} {rate.unit}", n=True)] if rate else []
     head += [Cell(texts("release.change_column"))] if before else []
+    head += [Cell(place.levels[1].title)] if parents and place else []
     head += [Cell(texts("release.note"))]
     rows = []
     for i, g in enumerate(groups):
-        cells = [Cell(parents.get(g.parent, ""))] if parents else []
-        cells += [
+        cells = [
             Cell(numbers.number(g.figure.value, decimals=decimals), n=True),
             Cell(texts.between(g.figure, decimals=decimals), n=True),
         ]
@@ -84,6 +83,7 @@ def areas_page(site: Site, view: ReleaseView, story: Outline, panel: Panel) -> N
         if before:
             known = g.code in before and before[g.code].known and g.figure.known
             cells.append(Cell(texts(f"change.word.{Change(before[g.code], g.figure).direction}") if known else ""))
+        cells += [Cell(parents.get(g.parent, ""))] if parents else []
         rows.append(Row(g.name, (*cells, parts.note_cell(texts, g.figure, but=said)), f"{g.code}.html"))
     title = texts("areas.title", what=metric.title)
     lead = texts("areas.lead", period=panel.periods[-1], count=numbers.number(len(groups)))

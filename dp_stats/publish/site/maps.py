@@ -37,9 +37,7 @@ def layout_of(site: Site, edition: Edition, table: TableFacts) -> Layout | None:
     return layout([k[0] for k in known], [k[1] for k in known], [k[2] for k in known], groups=[k[3] for k in known])
 
 
-def tile_map(
-    site: Site, panel: Panel, story: Outline, tiles: Layout, *, areas: str
-) -> dict[str, Any]:
+def tile_map(site: Site, panel: Panel, story: Outline, tiles: Layout, *, areas: str) -> dict[str, Any]:
     """The map of one moment with its key; rates are mapped where there are any, for they compare places fairly."""
     texts = site.texts
     rate = story.rate is not None and story.rate.id in panel.table.statistics

@@ -73,7 +73,7 @@ def methods_page(site: Site, view: ReleaseView, story: Outline, panel: Panel | N
     sections += [("expected", "expected")] if edition.quality.expected else []
     listed = [(id, texts(f"private.{key}")) for id, key in sections]
     listed.append(("method", texts("methodology.title")))
-    issues = list(edition.release.known_issues) + list(edition.quality.notes)
+    issues = list(edition.release.known_issues) + [_named(view, note) for note in edition.quality.notes]
     if issues:
         listed.append(("issues", texts("release.known")))
     title = texts("private.title")
@@ -98,6 +98,14 @@ def methods_page(site: Site, view: ReleaseView, story: Outline, panel: Panel | N
         body=trusted(texts.page("method")),
         issues=issues,
     )
+
+
+def _named(view: ReleaseView, note: str) -> str:
+    """A note of the plan with titles in the place of the ids that it begins with."""
+    ids, colon, rest = note.partition(": ")
+    table, comma, statistic = ids.partition(", ")
+    named = _published_name(view, table, statistic) if colon and comma else ids
+    return note if named in (ids, f"{table}: {statistic}") else f"{named}: {rest}"
 
 
 def _published_name(view: ReleaseView, table: str, statistic: str) -> str:

@@ -127,7 +127,9 @@ def _dates(series: Series, x: np.ndarray, texts: Texts) -> list[str]:
     wanted = [UNITS * i / max(many - 1, 1) for i in range(many)]
     chosen = sorted({0, len(series) - 1, *(int(np.argmin(np.abs(x - at))) for at in wanted)})
     chosen = [i for i in chosen if i in (0, len(series) - 1) or 0.2 * UNITS <= x[i] <= 0.8 * UNITS]
-    chosen = [i for at, i in enumerate(chosen) if at == 0 or i == len(series) - 1 or x[i] - x[chosen[at - 1]] >= 0.2 * UNITS]
+    chosen = [
+        i for at, i in enumerate(chosen) if at == 0 or i == len(series) - 1 or x[i] - x[chosen[at - 1]] >= 0.2 * UNITS
+    ]
     out = []
     for place, index in enumerate(chosen):
         day = series.dates[index]
