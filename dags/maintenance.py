@@ -27,28 +27,28 @@ with DAG(
     @task(show_return_value_in_logs=False)
     def verify_ledger() -> dict[str, Any]:
         """Recompute the ledger's chain; keep its head, which belongs in a backup elsewhere."""
-        from dp_stats import upkeep
+        from dp_stats.operate import upkeep
 
         return {"head": guarded(upkeep.verify_ledger)}
 
     @task(show_return_value_in_logs=False)
     def verify_published() -> dict[str, Any]:
         """Check every published file against its checksum and the ledger."""
-        from dp_stats import upkeep
+        from dp_stats.operate import upkeep
 
         return {"editions": guarded(upkeep.verify_published)}
 
     @task(show_return_value_in_logs=False)
     def purge_staging() -> dict[str, Any]:
         """Delete rows that a stopped run left behind."""
-        from dp_stats import upkeep
+        from dp_stats.operate import upkeep
 
         return {"purged": guarded(upkeep.purge_staging)}
 
     @task(trigger_rule="all_done", show_return_value_in_logs=False)
     def warn() -> dict[str, Any]:
         """Warn of budgets that run out and editions that are late."""
-        from dp_stats import upkeep
+        from dp_stats.operate import upkeep
 
         found = guarded(upkeep.budget_alerts) + guarded(upkeep.late_editions)
         for one in found:
@@ -58,7 +58,7 @@ with DAG(
     @task(show_return_value_in_logs=False)
     def rebuild_site() -> None:
         """Build all pages again from the edition folders."""
-        from dp_stats import upkeep
+        from dp_stats.operate import upkeep
 
         guarded(upkeep.rebuild_site)
 

@@ -91,7 +91,7 @@ def version() -> None:
 @fails_clearly
 def check() -> None:
     """Check the whole catalogue: every file, hierarchy and code list, and that a year's editions fit the budget."""
-    from dp_stats.review import review_catalogue
+    from dp_stats.operate.review import review_catalogue
 
     findings = review_catalogue(settings())
     out.print(reporting.review_table(findings))
@@ -183,7 +183,7 @@ def answer(
     json: AsJson = False,
 ) -> None:
     """Answer a question from what has been measured already, with its interval, at no cost."""
-    from dp_stats.answers import answer_question
+    from dp_stats.adhoc.answers import answer_question
 
     found = answer_question(
         release,
@@ -250,7 +250,7 @@ def site_build(full: Annotated[bool, typer.Option(help="Build every page again."
 @fails_clearly
 def site_verify() -> None:
     """Find any published file that is missing, extra or no longer matches its checksum."""
-    from dp_stats.upkeep import verify_published
+    from dp_stats.operate.upkeep import verify_published
 
     verify_published(settings=settings())
     out.print("[green]Every published file matches its checksum.[/]")

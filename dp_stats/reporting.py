@@ -14,9 +14,9 @@ from dp_stats.errors import CatalogueError
 
 if TYPE_CHECKING:
     from dp_stats.ledger import Ledger
+    from dp_stats.operate.review import Review
     from dp_stats.pipeline import Run
     from dp_stats.plan.curve import BoundChoice, Lasting, Point
-    from dp_stats.review import Review
 
 
 def number(value: float) -> str:

@@ -15,10 +15,10 @@ from fastapi import Depends, FastAPI, HTTPException
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader
 
+from dp_stats.adhoc.requests import load_request
 from dp_stats.catalogue import load_catalogue
 from dp_stats.errors import CatalogueError
 from dp_stats.publish.edition import Edition
-from dp_stats.requests import load_request
 from dp_stats.settings import load_settings
 from dp_stats_airflow import budget_view
 
@@ -121,7 +121,7 @@ def request_answer(name: str, user: GetUserDep) -> Any:
     free = settings.requests / name / "answer.csv"
     if free.is_file():
         return FileResponse(free, filename=f"{name}.csv", headers={"Cache-Control": "no-store"})
-    from dp_stats.requests import period_of_request
+    from dp_stats.adhoc.requests import period_of_request
 
     path = f"{name}/{period_of_request(release)}/r1"
     if budget_view.edition_folder(settings, path) is None:

@@ -10,10 +10,10 @@ from urllib.parse import quote
 
 from dp_stats.catalogue import Catalogue, load_catalogue
 from dp_stats.errors import LedgerError
-from dp_stats.forecast import BlockForecast, NextCharge, forecast
 from dp_stats.ledger import Ledger
 from dp_stats.ledger.amounts import DEFAULT_DELTA
 from dp_stats.ledger.records import Charge
+from dp_stats.operate.forecast import BlockForecast, NextCharge, forecast
 from dp_stats.settings import Settings, load_settings
 from dp_stats_airflow.burndown import burndown
 

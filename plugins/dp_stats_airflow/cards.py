@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dp_stats.preflight import Card
+    from dp_stats.adhoc.preflight import Card
 
 
 def escape(text: str) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from airflow.sdk import Param
 
+from dp_stats.adhoc.requests import LARGEST_EPSILON, STATISTICS, levels_of
 from dp_stats.catalogue import Catalogue
-from dp_stats.requests import LARGEST_EPSILON, STATISTICS, levels_of
 
 
 def form(catalogue: Catalogue) -> dict[str, Param]:

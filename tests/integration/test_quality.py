@@ -11,11 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dp_stats import gx
 from dp_stats.catalogue.load import load_catalogue
 from dp_stats.catalogue.periods import parse_period
 from dp_stats.errors import CatalogueError, DpStatsError, QualityError
-from dp_stats.quality import QualityReport, check, check_published, find_suite
+from dp_stats.quality import QualityReport, check, check_published, find_suite, gx
 from dp_stats.secure.check import check_snapshot, suite_parameters
 from dp_stats.settings import load_settings
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from dp_stats.adhoc.preflight import epsilon_for, make_card
+from dp_stats.adhoc.requests import load_request, make_release, read_question, request_id, save_request
 from dp_stats.catalogue import load_catalogue
 from dp_stats.errors import CatalogueError
-from dp_stats.preflight import epsilon_for, make_card
-from dp_stats.requests import load_request, make_release, read_question, request_id, save_request
 
 
 @pytest.fixture(autouse=True)

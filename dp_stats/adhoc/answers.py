@@ -46,6 +46,7 @@ def measured_editions(
     end: date | None = None,
 ) -> Iterator[Measured]:
     """The published editions of a release with days from ``start`` to ``end``, each at its last revision."""
+    known = catalogue.with_release(release)
     for folder in sorted((settings.work / release.id).glob("*/")):
         try:
             period = parse_period(folder.name)
@@ -61,5 +62,5 @@ def measured_editions(
                 continue
             plan = Plan.model_validate_json(plan_file.read_bytes())
             noisy = NoisyMeasurements.from_bytes(stored.stored, plan=plan)
-            yield Measured(plan, catalogue.grid(release, period), release, noisy)
+            yield Measured(plan, known.grid(release, period), release, noisy)
             break

@@ -76,7 +76,21 @@ def review_catalogue(settings: Settings) -> Review:
         for name in catalogue.datasets
         if not any(r.dataset.id == name for r in reviews)
     ]
+    warnings += shared_sources(catalogue)
     return Review(reviews, caps, tuple(warnings))
+
+
+def shared_sources(catalogue: Catalogue) -> list[str]:
+    """Datasets that read the same table: their budgets do not know of each other."""
+    places: dict[tuple[object, ...], list[str]] = {}
+    for name, dataset in catalogue.datasets.items():
+        source = dataset.source
+        places.setdefault((source.kind, source.path, source.table, source.connection, source.url_env), []).append(name)
+    return [
+        f"Datasets {' and '.join(names)} read the same table, so the people in it have as many budgets. Declare one dataset."
+        for names in places.values()
+        if len(names) > 1
+    ]
 
 
 def review_release(release: Release, catalogue: Catalogue) -> ReleaseReview:

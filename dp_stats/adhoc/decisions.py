@@ -13,13 +13,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
-from dp_stats.catalogue import Catalogue, load_catalogue
-from dp_stats.catalogue.load import is_due
-from dp_stats.errors import ApprovalError, BudgetError, NotDueError, PublishedError
-from dp_stats.free import free_table
-from dp_stats.ledger import Ledger
-from dp_stats.preflight import Card, epsilon_for, make_card
-from dp_stats.requests import (
+from dp_stats.adhoc.free import free_table
+from dp_stats.adhoc.preflight import Card, epsilon_for, make_card
+from dp_stats.adhoc.requests import (
     Question,
     load_request,
     make_release,
@@ -28,6 +24,10 @@ from dp_stats.requests import (
     request_id,
     save_request,
 )
+from dp_stats.catalogue import Catalogue, load_catalogue
+from dp_stats.catalogue.load import is_due
+from dp_stats.errors import ApprovalError, BudgetError, NotDueError, PublishedError
+from dp_stats.ledger import Ledger
 from dp_stats.settings import Settings, load_settings
 
 Way = Literal["free", "approval", "allowed"]

@@ -12,16 +12,16 @@ from fractions import Fraction
 
 import numpy as np
 
+from dp_stats.adhoc.free import FreeAnswer, free_answer
+from dp_stats.adhoc.requests import LARGEST_EPSILON, TABLE, Question, make_release, period_of_request
 from dp_stats.catalogue import Catalogue, Dataset, Grid, Release, parse_period
 from dp_stats.catalogue.codes import CodeList
 from dp_stats.errors import CatalogueError
-from dp_stats.free import FreeAnswer, free_answer
 from dp_stats.ledger import Ledger
 from dp_stats.ledger.amounts import epsilon as epsilon_of
 from dp_stats.ledger.records import Quote
 from dp_stats.plan import ExpectedError, Plan, make_plan
 from dp_stats.plan.curve import cost_of
-from dp_stats.requests import LARGEST_EPSILON, TABLE, Question, make_release, period_of_request
 from dp_stats.settings import Settings
 
 UNRELIABLE = 0.2

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import product
 from statistics import median
 
+from dp_stats.adhoc.requests import period_of_request
 from dp_stats.catalogue import Catalogue, Grid, Period, Release, parse_period
 from dp_stats.catalogue.load import read_model
 from dp_stats.errors import CatalogueError, NotDerivableError
@@ -16,7 +17,6 @@ from dp_stats.estimate.answer import Answer, Measured, answer
 from dp_stats.ledger import Ledger
 from dp_stats.plan.model import Plan
 from dp_stats.plan.noisy import NoisyMeasurements
-from dp_stats.requests import period_of_request
 from dp_stats.settings import Settings
 
 SAMPLE = 24

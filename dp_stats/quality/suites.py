@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from dp_stats.errors import CatalogueError, QualityError
-from dp_stats.gx import EQUALITY, Table, column_names, evaluate, is_large, load
+from dp_stats.quality.gx import EQUALITY, Table, column_names, evaluate, is_large, load
 from dp_stats.settings import Settings
 
 GATE = "critical"

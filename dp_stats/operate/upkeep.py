@@ -11,8 +11,8 @@ from datetime import UTC, date, datetime, timedelta
 from dp_stats import pipeline
 from dp_stats.catalogue import load_catalogue
 from dp_stats.errors import CatalogueError, PublishedError
-from dp_stats.forecast import forecast
 from dp_stats.ledger import Ledger
+from dp_stats.operate.forecast import forecast
 from dp_stats.publish.verify import verify_public
 from dp_stats.secure.staging import purge_expired
 from dp_stats.settings import Settings, load_settings

@@ -1,0 +1,1 @@
+"""Keeping a system running: review the catalogue beforehand, forecast budgets, verify and tidy every night."""
