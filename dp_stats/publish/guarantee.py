@@ -11,15 +11,15 @@ from dp_stats.publish.edition import ClippingFacts, GuaranteeFacts, MeasuredFact
 NOT_PROTECTED = (
     "The public code lists and calendars: which areas, groups and dates appear does not depend on the records.",
     "The declarations: the periods, the statistics, the contribution bound, the clipping bounds and the noise scales.",
-    "That the edition was published, and when.",
+    "That the edition was published, and when. A scheduled edition is held back if a declared quality gate fails.",
     "What a person has in other blocks of time, and what other publications say about them.",
 )
 
 PROTECTIONS = {
     "floating_point": "Rows are aggregated to integers and noise is drawn by OpenDP's exact discrete samplers; "
     "no floating-point number from a row reaches noise.",
-    "timing": "Queries and samplers may take time that depends on the data; editions appear at declared times "
-    "and durations are visible to staff only. Nothing more is claimed.",
+    "timing": "Queries and samplers may take time that depends on the data. Scheduled editions appear at declared "
+    "times; of an ad hoc release, whoever asked sees how long it took. Nothing more is claimed.",
     "side_channels": "Rows, identifiers and exact counts enter no log, message, task state or file outside the "
     "secure store.",
     "repetition": "Noise is drawn once per charge and stored; a retry or a new page returns the stored values.",
