@@ -187,7 +187,8 @@ def bounds(
 
 
 def _bound(catalogue: Catalogue, release: Release, period: Period, k: int) -> BoundChoice:
-    contribution: Contribution = release.contribution.model_copy(update={"rows": k})
+    # of the bounded values alone: no budget for what is cut, and no doubt about its correction
+    contribution: Contribution = release.contribution.model_copy(update={"rows": k, "measure_cut": False})
     plan = make_plan(catalogue, release.model_copy(update={"contribution": contribution}), period)
     cut = share_cut(contribution)
     additive = {s.id for s in release.statistics if s.kind != "persons"}

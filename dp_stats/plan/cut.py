@@ -54,10 +54,12 @@ def choose_cut(grid: Grid, release: Release, mechanism: Mechanism, total: Fracti
     """Where cut rows and persons are measured, and the smallest share that shows anything below the whole grid."""
     if not measures_cut(release):
         return []
-    statistic = next((s.id for s in release.statistics if s.kind == "count"), None)
-    statistic = statistic or next(s.id for s in release.statistics if s.kind == "sum")
+    published = targets(grid, release)
+    statistic = next((s.id for s in release.statistics if s.kind == "count" and any(t.statistic == s.id for t in published)), None)
+    if statistic is None:
+        return []  # cut rows are compared with kept rows, which only a published count tells
     whole = key_of(grid, {})
-    places = [t.levels for t in targets(grid, release) if t.statistic == statistic]
+    places = [t.levels for t in published if t.statistic == statistic and not t.windowed]
     expected = prior_totals(grid, release).get(statistic, 0.0) * share_cut(release.contribution)
     level, share = whole, ROW_SHARES[-1]
     for candidate in ROW_SHARES:
@@ -109,5 +111,5 @@ def cut_note(release: Release, measurements: tuple[Measurement, ...]) -> str | N
         return None
     return (
         f"Rows beyond {contribution.rows} per person are cut and how many is not measured, so counts are too low by an "
-        "unknown amount. Set contribution.measure_cut, or say in why_nothing_is_cut why nobody has more."
+        "unknown amount. Set contribution.measure_cut and publish a count, or say in why_nothing_is_cut why nobody has more."
     )

@@ -1,4 +1,5 @@
-"""Expected errors of everything a release publishes, exact for sums and by the delta method for ratios."""
+"""Expected errors of everything a release publishes: exact for sums, by the delta method for ratios, and with what
+shrinkage and the correction of the contribution bound will roughly do to them."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ import numpy as np
 from dp_stats.catalogue.grid import Grid, sum_groups
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Derived, Release, Table
+from dp_stats.plan.adjusted import correction_variance, shrunken
 from dp_stats.plan.algebra import Key, Structure, key_of
 from dp_stats.plan.model import ExpectedError, Measurement
 from dp_stats.plan.symmetry import Floats
@@ -26,11 +28,13 @@ class Accuracy:
     Attributes:
         structures: additive statistic → its measured levels and precisions, in real units.
         own: (statistic, level) → variance, for distinct persons, whose tables do not add up.
+        cut: the measurement of cut rows, if there is one.
     """
 
     grid: Grid
     structures: Mapping[str, Structure]
     own: Mapping[tuple[str, Key], float]
+    cut: Measurement | None = None
 
     def variance(self, target: Target) -> Floats:
         """Variance of each value of a linear target, in real units squared."""
@@ -54,7 +58,8 @@ def accuracy(grid: Grid, release: Release, measurements: tuple[Measurement, ...]
         else:
             known = precisions.setdefault(m.statistic, {})
             known[key] = known.get(key, 0.0) + 1 / variance
-    return Accuracy(grid, {s: Structure(grid, p) for s, p in precisions.items()}, own)
+    cut = next((m for m in measurements if m.role == "cut_rows"), None)
+    return Accuracy(grid, {s: Structure(grid, p) for s, p in precisions.items()}, own, cut)
 
 
 def expected_errors(catalogue: Catalogue, grid: Grid, release: Release, given: Accuracy) -> tuple[ExpectedError, ...]:
@@ -98,6 +103,8 @@ def _spread(
     """Standard deviation of each value and the mean value."""
     variance = given.variance(target)
     mean = target.prior_mean
+    if derived is None or derived.kind in ("rolling", "cumulative", "rate"):
+        variance = shrunken(grid, release, target, variance) + correction_variance(grid, release, target, given.cut)
     if derived is None or derived.kind in ("rolling", "cumulative"):
         return np.sqrt(variance), mean
     if derived.kind == "rate":

@@ -130,7 +130,7 @@ class Problem:
                 if precision[place] <= UNSEEN:
                     return None
                 mse[i] = 1 / precision[place]
-                jacobian[i, place] = -mse[i] ** 2
+                jacobian[i, place] = -(mse[i] ** 2)
         return mse, jacobian * slope
 
 
@@ -307,7 +307,9 @@ def _descend(
         inner = gradient[active]
         return value, part * (inner - part @ inner)
 
-    result = minimize(evaluate, np.log(start / start.sum()), jac=True, method="BFGS", options={"maxiter": 400, "gtol": 1e-5})
+    result = minimize(
+        evaluate, np.log(start / start.sum()), jac=True, method="BFGS", options={"maxiter": 400, "gtol": 1e-5}
+    )
     powers = np.exp(result.x - result.x.max())
     shares = np.zeros(len(problem.places))
     shares[active] = powers / powers.sum()

@@ -1,0 +1,62 @@
+"""The margins a plan promises are near the errors of what is published, and fall as the privacy loss rises."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dp_stats.catalogue.periods import parse_period
+from dp_stats.plan.curve import curve
+from tests.estimate_world import World, world
+
+TABLES: tuple[dict[str, Any], ...] = (
+    {"id": "area-day", "levels": {"area": "area", "date": "day"}, "statistics": ["count"]},
+    {"id": "area-week-band", "levels": {"area": "area", "date": "week", "band": "band"}, "statistics": ["count"]},
+    {"id": "region-week", "levels": {"area": "region", "date": "week"}, "statistics": ["count"]},
+)
+PERIOD = "2024-03-04--2024-04-28"
+TOTAL = 20_000
+REPEATS = {"1": 0.9, "2": 0.06, "3": 0.04}
+
+
+def make(epsilon: float, **contribution: Any) -> World:
+    return world(
+        areas=(15, 20, 15),
+        tables=TABLES,
+        statistics=({"id": "count", "kind": "count", "expected_total": TOTAL},),
+        loss={"epsilon": epsilon},
+        period=PERIOD,
+        contribution=contribution or None,
+    )
+
+
+@pytest.mark.parametrize("epsilon", [0.25, 1, 4])
+def test_margins_match_the_errors_of_published_values(epsilon: float) -> None:
+    edition = make(epsilon)
+    rng = np.random.default_rng(3)
+    size = rng.gamma(2.0, 1.0, (50, 1, 1))
+    truth = rng.poisson(TOTAL * size / (size.sum() * 56 * 3), edition.grid.shape())
+    estimates = [edition.estimate(edition.draw({"count": truth}, rng)) for _ in range(4)]
+    for e in edition.plan.expected:
+        true = edition.grid.roll_up(truth, edition.grid.complete(estimates[0].tables[e.table]["count"].levels))
+        mse = np.mean([np.mean((run.tables[e.table]["count"].value - true) ** 2) for run in estimates])
+        assert 0.9 < e.margin_95 / (1.96 * np.sqrt(mse)) < 2.2
+
+
+@pytest.mark.parametrize("contribution", [{}, {"rows": 2, "repeats": REPEATS}])
+def test_margins_fall_as_the_privacy_loss_rises(contribution: dict[str, Any]) -> None:
+    edition = make(1, **contribution)
+    points = curve(edition.catalogue, edition.release, parse_period(PERIOD), [Fraction(2) ** k for k in range(-3, 4)])
+    for place in points[0].margins:
+        margins = [p.margins[place] for p in points]
+        assert margins == sorted(margins, reverse=True)
+
+
+def test_margins_hold_the_doubt_about_rows_that_the_bound_cuts() -> None:
+    known = make(8, rows=2, measure_cut=False)
+    corrected = make(8, rows=2, repeats=REPEATS)
+    pairs = zip(known.plan.expected, corrected.plan.expected, strict=True)
+    assert all(less.margin_95 < more.margin_95 for less, more in pairs)
