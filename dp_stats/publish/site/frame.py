@@ -72,6 +72,7 @@ def environment(reports: Path) -> Environment:
         loader=FileSystemLoader(reports / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )

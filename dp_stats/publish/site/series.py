@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,17 +41,17 @@ class Series:
         """One moment's value with its interval."""
         return Figure(float(self.value[index]), float(self.lower[index]), float(self.upper[index]), self.status[index])
 
-    @property
+    @cached_property
     def days(self) -> NDArray[np.datetime64]:
         """The dates as numbers that a chart can place; shape ``(moments,)``."""
         return np.array(self.dates, dtype="datetime64[D]")
 
-    @property
+    @cached_property
     def figures(self) -> tuple[Figure, ...]:
         """Every moment's value with its interval, in order of time."""
         return tuple(self.figure(i) for i in range(len(self)))
 
-    @property
+    @cached_property
     def runs(self) -> tuple[NDArray[np.intp], ...]:
         """Moments with a value that follow one another without a gap, as indices: lines must not cross gaps.
 

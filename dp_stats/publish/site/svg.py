@@ -8,6 +8,7 @@ page's style sheet, so dark mode and print work, and nothing needs an inline sty
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from html import escape
 
 import numpy as np
@@ -301,12 +302,18 @@ def noise(
     )
 
 
+@lru_cache(maxsize=4)
+def _spots(layout: Layout) -> str:
+    """Every tile as a dot, as the data of a path."""
+    return "".join(f"M{x * SCALE:.0f} {y * SCALE:.0f}h0" for x, y in layout.centres.values())
+
+
 def locator(layout: Layout, code: str) -> str:
     """A small picture of all tiles with one of them marked; says nothing that the page does not say in words."""
     if code not in layout.tiles:
         return ""
     width, height = layout.size
-    spots = "".join(f"M{x * SCALE:.0f} {y * SCALE:.0f}h0" for x, y in (layout.centre(c) for c in layout.tiles))
+    spots = _spots(layout)
     x, y = (v * SCALE for v in layout.centre(code))
     return (
         f'<svg class="locator" viewBox="-22 -22 {width * SCALE + 44:.0f} {height * SCALE + 44:.0f}" '

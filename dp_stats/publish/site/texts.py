@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ class Texts:
     language: str
     words: Mapping[str, Any]
     folder: Path
+    _found: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
     def load(cls, reports: Path, language: str = "en") -> Texts:
@@ -58,11 +59,14 @@ class Texts:
         Raises:
             CatalogueError: there is no such key.
         """
+        if key in self._found:
+            return self._found[key]
         found: Any = self.words
         for part in key.split("."):
             if not isinstance(found, Mapping) or part not in found:
                 raise CatalogueError(f"texts/{self.language}.yaml: there is no text '{key}'. Add it.")
             found = found[part]
+        self._found[key] = found
         return found
 
     def __call__(self, key: str, **values: object) -> str:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -32,11 +33,16 @@ TOGETHER = 4.0
 """How much more firmly neighbours of one region hold together than neighbours across its border."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Layout:
     """Where each area's hexagon sits: code → (column, row); odd rows are shifted right by half a tile."""
 
     tiles: Mapping[str, tuple[int, int]]
+
+    @cached_property
+    def centres(self) -> Mapping[str, tuple[float, float]]:
+        """The centre of every tile, by code."""
+        return {code: self.centre(code) for code in self.tiles}
 
     def covers(self, codes: Sequence[str]) -> bool:
         """Whether nearly every code has a tile (codes such as 'unknown' have none)."""
@@ -47,10 +53,10 @@ class Layout:
         column, row = self.tiles[code]
         return column + row % 2 / 2, row * float(ROW)
 
-    @property
+    @cached_property
     def size(self) -> tuple[float, float]:
         """Width and height that hold every centre."""
-        centres = [self.centre(code) for code in self.tiles]
+        centres = self.centres.values()
         return max(x for x, _ in centres), max(y for _, y in centres)
 
     def save(self, path: Path) -> None:
