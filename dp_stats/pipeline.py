@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from dp_stats.ledger import Ledger, Reservation
     from dp_stats.plan.model import Plan
     from dp_stats.plan.noisy import NoisyMeasurements
+    from dp_stats.publish.site.charts import Chart
 
 Step = dict[str, Any]
 Progress = Callable[[str], None]
@@ -261,6 +262,7 @@ def publish(edition: str, *, revision: int = 1, settings: Settings | None = None
     from dp_stats.estimate.model import EditionEstimates
     from dp_stats.publish import publish_edition
     from dp_stats.publish.describe import describe
+    from dp_stats.publish.site.edition_chart import edition_chart
     from dp_stats.quality import check_published
 
     run = open_run(edition, revision=revision, settings=settings)
@@ -282,6 +284,7 @@ def publish(edition: str, *, revision: int = 1, settings: Settings | None = None
         estimates,
         run.published_in,
         check=lambda table: check_published(table, settings=run.settings, lowest=_lowest(run.release)),
+        illustrate=lambda edition, folder: _pictures(edition_chart(edition, folder, reports=run.settings.reports)),
     )
     ledger.published(run.edition, revision, published.checksum)
     if run.release.audience == "public":
@@ -381,6 +384,10 @@ def _measured(run: Run) -> NoisyMeasurements:
     if stored is None:
         raise LedgerError(f"{run.edition} has not been measured yet. Run the measure step first.")
     return NoisyMeasurements.from_bytes(stored, plan=run.plan)
+
+
+def _pictures(chart: Chart) -> dict[str, bytes]:
+    return {"chart.svg": chart.svg.encode(), "chart.png": chart.png}
 
 
 def _lowest(release: Release) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from dp_stats.publish.revisions import refresh_status
 from dp_stats.publish.tidy import columns_of, tidy
 
 Check = Callable[[pa.Table], object]
+Illustrate = Callable[[Edition, Path], Mapping[str, bytes]]
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,12 @@ class PublishedEdition:
 
 
 def publish_edition(
-    edition: Edition, estimates: EditionEstimates, public: Path, *, check: Check | None = None
+    edition: Edition,
+    estimates: EditionEstimates,
+    public: Path,
+    *,
+    check: Check | None = None,
+    illustrate: Illustrate | None = None,
 ) -> PublishedEdition:
     """Write the files of an edition below ``public`` and switch ``latest``; an existing edition is never edited.
 
@@ -42,6 +48,7 @@ def publish_edition(
 
     Args:
         edition: the facts (see ``describe``); its tables are completed here.
+        illustrate: draws the pictures of the folder from its tables: file name → content.
         check: run on every table before anything is visible, e.g. the suite of what is published; raises to refuse.
 
     Raises:
@@ -50,7 +57,10 @@ def publish_edition(
     """
     folder = public / edition.path
     with folder_lock(public):
-        rows = {table.id: tidy(edition, estimates, table, previous=_previous(public, edition, table)) for table in edition.tables}
+        rows = {
+            table.id: tidy(edition, estimates, table, previous=_previous(public, edition, table))
+            for table in edition.tables
+        }
         contents = {f"{id}.csv": files.csv_bytes(table) for id, table in rows.items()}
         if folder.exists():
             found = _same(folder, edition, contents)
@@ -58,7 +68,7 @@ def publish_edition(
             for table in rows.values():
                 if check is not None:
                     check(table)
-            found = _write(folder, edition, rows, contents)
+            found = _write(folder, edition, rows, contents, illustrate)
         refresh_status(public, edition.release.id, edition.period.label)
         refresh_latest(public, edition.release.id)
     return found
@@ -91,7 +101,9 @@ def _same(folder: Path, edition: Edition, contents: dict[str, bytes]) -> Publish
     return PublishedEdition(there, folder, hashlib.sha256(sums).hexdigest(), new=False)
 
 
-def _write(folder: Path, edition: Edition, rows: dict[str, pa.Table], contents: dict[str, bytes]) -> PublishedEdition:
+def _write(
+    folder: Path, edition: Edition, rows: dict[str, pa.Table], contents: dict[str, bytes], illustrate: Illustrate | None
+) -> PublishedEdition:
     contents = dict(contents)
     contents |= {f"{id}.parquet": files.parquet_bytes(table) for id, table in rows.items()}
     tables = []
@@ -116,12 +128,13 @@ def _write(folder: Path, edition: Edition, rows: dict[str, pa.Table], contents: 
     if book is not None:
         contents[workbook.FILE_NAME] = book
     contents[editions.FILE_NAME] = edition.to_json().encode()
-    sums = files.checksums(contents)
-
     hidden = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(hidden, ignore_errors=True)
     hidden.mkdir(parents=True)
-    files.write_synced(hidden, {**contents, files.CHECKSUMS: sums})
+    files.write_synced(hidden, contents)
+    pictures = dict(illustrate(edition, hidden)) if illustrate else {}
+    sums = files.checksums({**contents, **pictures})
+    files.write_synced(hidden, {**pictures, files.CHECKSUMS: sums})
     _read_back(hidden, edition)
     hidden.rename(folder)
     files.sync(folder.parent)
@@ -149,4 +162,6 @@ def _read_back(folder: Path, edition: Edition) -> None:
         columns = pq.read_table(folder / table.file(".parquet").path)
         for found in (text, columns):
             if found.column_names != names or len(found) != table.rows:
-                raise PublishedError(f"{edition.path}: table '{table.id}' does not read back as it was written. Report this.")
+                raise PublishedError(
+                    f"{edition.path}: table '{table.id}' does not read back as it was written. Report this."
+                )
