@@ -27,6 +27,9 @@ LEAST_SPREAD = 0.3
 """Groups inside a coarse cell are taken to differ at least this much in their share of cut rows (a standard
 deviation, relative to the share), however alike the coarse cells are."""
 
+LEAST_GUESS = 0.005
+"""A guess of a smaller share of cut rows is taken to be this large."""
+
 UNKNOWN_SPREAD = 0.5
 """The same where fewer than four coarse cells were measured, which cannot show how much groups differ."""
 
@@ -47,13 +50,14 @@ class Correction:
 
 
 def correction(
-    plan: Plan, grid: Grid, noisy: Mapping[str, NDArray[np.int64]], count: LeastSquares
+    plan: Plan, grid: Grid, noisy: Mapping[str, NDArray[np.int64]], count: LeastSquares, *, guess: float
 ) -> Correction | None:
     """The correction of an edition, or None if cut rows were not measured.
 
     Args:
         plan, grid, noisy: of the edition.
         count: least squares of the kept rows.
+        guess: public guess of the share of all rows that is cut (see ``plan.cut.share_cut``).
     """
     rows = next((m for m in plan.measurements if m.role == "cut_rows"), None)
     if rows is None:
@@ -63,7 +67,7 @@ def correction(
     cut = grid.roll_up(measured, levels, rows.levels)
     variance = grid.roll_up(np.full(rows.shape, rows.variance), levels, rows.levels)
     kept, kept_variance = count.value(levels), count.variance(levels)
-    share, share_variance, between = _shares(cut, variance, kept, kept_variance)
+    share, share_variance, between = _shares(cut, variance, kept, kept_variance, guess=guess)
     total = max(float(cut.sum()), 0.0)
     total_low, total_high = _total_interval(rows, measured)
     persons = next((m for m in plan.measurements if m.role == "cut_persons"), None)
@@ -116,20 +120,29 @@ def _total_interval(measurement: Measurement, values: Floats) -> tuple[float, fl
     return max(float(values.sum()) - reach, 0.0), max(float(values.sum()) + reach, 0.0)
 
 
-def _shares(cut: Floats, variance: Floats, kept: Floats, kept_variance: Floats) -> tuple[Floats, Floats, float]:
+def _shares(
+    cut: Floats, variance: Floats, kept: Floats, kept_variance: Floats, *, guess: float
+) -> tuple[Floats, Floats, float]:
     """Cut rows per kept row, its variance, and the variance between coarse cells.
 
     A coarse cell with few rows says little of its own; it is drawn towards the share of the whole in
-    proportion (empirical Bayes with a moment estimate of the variance between cells).
+    proportion (empirical Bayes with a moment estimate of the variance between cells). So is the share of the
+    whole towards the public guess, which is taken to be off by as much as itself, or by what is measured where that
+    is beyond two standard deviations: in a small release the noise of the measurement is larger than what is cut.
+    As the guess may be wrong, the variance of the whole stays that of the measurement.
     """
     safe = np.maximum(kept, 1.0)
-    whole = float(cut.sum()) / max(float(kept.sum()), 1.0)
-    whole = max(whole, 0.0)
-    whole_variance = float(variance.sum()) / max(float(kept.sum()), 1.0) ** 2
+    rows = max(float(kept.sum()), 1.0)
+    noise_of_whole = float(variance.sum()) / rows**2
+    prior = max(guess / max(1 - guess, 0.5), LEAST_GUESS)
+    off = float(cut.sum()) / rows - prior
+    doubt = max(prior**2, off**2 - 4 * noise_of_whole)
+    whole = max(prior + doubt / (doubt + noise_of_whole) * off, 0.0)
+    whole_variance = noise_of_whole
     own = cut / safe
     noise = (variance + whole**2 * np.maximum(kept_variance, 0.0)) / safe**2
     if cut.size == 1:
-        return np.full(cut.shape, whole), noise, 0.0
+        return np.full(cut.shape, whole), whole_variance + whole**2 * np.maximum(kept_variance, 0.0) / safe**2, 0.0
     weight = safe / safe.sum()
     between = max(float((weight * ((own - whole) ** 2 - noise)).sum()), 0.0)
     trust = between / (between + noise) if between > 0 else np.zeros_like(noise)

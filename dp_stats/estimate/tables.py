@@ -20,6 +20,7 @@ from dp_stats.estimate.model import EditionEstimates, Estimate
 from dp_stats.estimate.persons import Persons
 from dp_stats.estimate.quantity import Quantity
 from dp_stats.estimate.shrink import shrink_targets
+from dp_stats.plan.cut import share_cut
 from dp_stats.plan.model import Plan
 from dp_stats.plan.noisy import NoisyMeasurements
 
@@ -97,7 +98,7 @@ def fit_all(plan: Plan, *, grid: Grid, release: Release, noisy: NoisyMeasurement
     correct: Correction | None = None
     count = next((fit for statistic, fit in fits.values() if statistic.kind == "count"), None)
     if at is not None and count is not None:
-        correct = correction(plan, grid, noisy.values, count)
+        correct = correction(plan, grid, noisy.values, count, guess=share_cut(release.contribution))
     return {name: Quantity(statistic, fit, correct) for name, (statistic, fit) in fits.items()}
 
 
