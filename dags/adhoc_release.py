@@ -125,6 +125,15 @@ with DAG(
         """Write the edition and, if it is public, bring the site up to date."""
         return pipeline.publish(run.edition)
 
+    @task(show_return_value_in_logs=False)
+    def hand_over() -> dict[str, Any]:
+        """Cut the table to the areas and bands that were asked for, if not all were."""
+        from dp_stats import adhoc
+
+        name = guarded(lambda: request_of(get_current_context()))
+        guarded(lambda: adhoc.hand_over(name))
+        return {"request": name, "download": f"/budget/requests/{name}"}
+
     @step(run_of)
     def clean_up(run: Run) -> dict[str, Any]:
         """Delete the staged rows, whether the run succeeded or failed."""
@@ -135,4 +144,15 @@ with DAG(
         task_id="approve", response_timeout=WAIT, retries=0, map_index_template="{{ task.custodian }}"
     ).expand_kwargs(named)
     asked >> [named, answer_for_free()]
-    approve >> go >> pull >> check >> reserve >> measure >> estimate >> publish >> clean_up.as_teardown(setups=go)
+    (
+        approve
+        >> go
+        >> pull
+        >> check
+        >> reserve
+        >> measure
+        >> estimate
+        >> publish
+        >> hand_over()
+        >> clean_up.as_teardown(setups=go)
+    )

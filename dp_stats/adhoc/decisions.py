@@ -13,10 +13,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
+from dp_stats.adhoc.chosen import cut
 from dp_stats.adhoc.free import free_table
 from dp_stats.adhoc.preflight import Card, epsilon_for, make_card
 from dp_stats.adhoc.requests import (
+    TABLE,
     Question,
+    chosen,
     load_request,
     make_release,
     period_of_request,
@@ -28,6 +31,7 @@ from dp_stats.catalogue import Catalogue, load_catalogue
 from dp_stats.catalogue.load import is_due
 from dp_stats.errors import ApprovalError, BudgetError, NotDueError, PublishedError
 from dp_stats.ledger import Ledger
+from dp_stats.pipeline import open_run
 from dp_stats.settings import Settings, load_settings
 
 Way = Literal["free", "approval", "allowed"]
@@ -107,8 +111,9 @@ def request(name: str, *, settings: Settings | None = None) -> Request:
 def card(name: str, *, settings: Settings | None = None) -> Card:
     """The pre-flight card of a request, with the budget as it is now."""
     settings = settings or load_settings()
-    release, _ = load_request(name, settings)
-    return make_card(release, _catalogue(settings), settings)
+    release, question = load_request(name, settings)
+    catalogue = _catalogue(settings)
+    return make_card(release, catalogue, settings, only=chosen(question, catalogue))
 
 
 def may_decide(made: Card, approver: str) -> None:
@@ -184,7 +189,7 @@ def answer(name: str, *, settings: Settings | None = None) -> Path:
     made = card(name, settings=settings)
     if made.free is None:
         raise PublishedError(f"Nothing that is published answers {made.edition}. Ask again without the free answer.")
-    table = free_table(made.free, made.release, _catalogue(settings), settings, Ledger.open(settings.ledger_url))
+    table = free_table(made.free, made.release, _catalogue(settings))
     folder = settings.requests / name
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "answer.csv").write_text(table, encoding="utf-8")
@@ -194,6 +199,33 @@ def answer(name: str, *, settings: Settings | None = None) -> Path:
         encoding="utf-8",
     )
     return folder
+
+
+def hand_over(name: str, *, settings: Settings | None = None) -> Path | None:
+    """Cut the published table to the areas and bands the analyst asked for, in a file of her own.
+
+    Returns:
+        The file; None if she asked for all, which the edition holds.
+
+    Raises:
+        PublishedError: the edition is not published.
+    """
+    settings = settings or load_settings()
+    release, question = load_request(name, settings)
+    run = open_run(f"{name}/{period_of_request(release)}", settings=settings)
+    table = run.published_in / run.path / f"{TABLE}.csv"
+    if not table.is_file():
+        raise PublishedError(f"{run.edition} is not published, so nothing can be handed over. Run the steps before.")
+    mine = settings.requests / name / "answer.csv"
+    only = chosen(question, _catalogue(settings))
+    if not only:
+        mine.unlink(missing_ok=True)  # an earlier, free answer
+        return None
+    names = {d.column: d.name for d in release.dimensions}
+    mine.parent.mkdir(parents=True, exist_ok=True)
+    wanted = {names[column]: codes for column, codes in only.items()}
+    mine.write_text(cut(table.read_text(encoding="utf-8"), wanted), encoding="utf-8")
+    return mine
 
 
 def _catalogue(settings: Settings) -> Catalogue:

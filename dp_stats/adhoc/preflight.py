@@ -7,7 +7,7 @@ on the card's plan hash and on the budget it shows.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
@@ -31,12 +31,18 @@ NORMAL_95 = 1.959963984540054
 
 @dataclass(frozen=True)
 class BlockLine:
-    """One block's budget as ε at the dataset's δ: its cap, what is left now, and what would be left after."""
+    """One block's budget: its cap, what is left now, and what would be left after, as ε at the dataset's δ.
+
+    ``share_…`` are shares of the cap in ρ, which add up: what is left now, what the request costs, what is left after.
+    """
 
     block: str
     cap: float
     before: float
     after: float
+    share_before: float
+    share_cost: float
+    share_after: float
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,7 @@ class Card:
         unreliable: expected share of cells flagged as unreliable; None if nobody guessed their size.
         approvers: users who must approve (empty: below the dataset's allowance, or already paid).
         refusals: why the budget does not allow it; empty if it does.
+        only: column → codes that are handed over, where not all are; all are measured and published.
     """
 
     release: Release
@@ -58,6 +65,7 @@ class Card:
     unreliable: float | None
     free: FreeAnswer | None
     approvers: tuple[str, ...]
+    only: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def edition(self) -> str:
@@ -86,14 +94,21 @@ class Card:
         )
         rows = f"{self.plan.contribution_rows} record{'s' if self.plan.contribution_rows > 1 else ''}"
         return (
-            f"Random noise was added so that nobody can tell from these figures whether any one {unit.name} is in the "
-            f"records, whatever else they know: everything a {unit.name} has {span} is protected with {strength} "
+            f"Random noise was added so that one can hardly tell from these figures whether any one {unit.name} is in "
+            f"the records, whatever else one knows: everything a {unit.name} has {span} is protected with {strength} "
             f"(at most {rows} of a {unit.name} count)."
         )
 
 
-def make_card(release: Release, catalogue: Catalogue, settings: Settings, *, ledger: Ledger | None = None) -> Card:
-    """The card of an ad hoc release as things stand now; writes nothing."""
+def make_card(
+    release: Release,
+    catalogue: Catalogue,
+    settings: Settings,
+    *,
+    only: Mapping[str, frozenset[str]] | None = None,
+    ledger: Ledger | None = None,
+) -> Card:
+    """The card of an ad hoc release as things stand now; writes nothing. ``only``: see ``Card``."""
     dataset = catalogue.datasets[release.dataset]
     known = catalogue.with_release(release)
     period = known.period(release, period_of_request(release))
@@ -113,13 +128,22 @@ def make_card(release: Release, catalogue: Catalogue, settings: Settings, *, led
                 cap=epsilon_of(state.cap, state.delta),
                 before=epsilon_of(state.remaining, state.delta),
                 after=epsilon_of(max(Fraction(0), quote.remaining_after[state.block]), state.delta),
+                share_before=share_of(state.remaining, state.cap),
+                share_cost=share_of(state.remaining - quote.remaining_after[state.block], state.cap),
+                share_after=share_of(max(Fraction(0), quote.remaining_after[state.block]), state.cap),
             )
             for state in quote.before
         ),
         unreliable=unreliable_share(plan, known, release, known.grid(release, period)),
-        free=free_answer(release, catalogue, settings, ledger),
+        free=free_answer(release, catalogue, settings, ledger, only=only),
         approvers=tuple(person.user or person.name for person in dataset.custodians) if needed else (),
+        only=only or {},
     )
+
+
+def share_of(rho: Fraction, cap: Fraction) -> float:
+    """``rho`` as a share of a budget."""
+    return float(rho / cap) if cap else 0.0
 
 
 def epsilon_for(question: Question, catalogue: Catalogue, *, requested_by: str) -> Fraction:

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from dp_stats.adhoc.chosen import chosen_codes
 from dp_stats.catalogue import Catalogue, Dataset, Period, Release, parse_period
 from dp_stats.catalogue.load import read_model
 from dp_stats.catalogue.models import Contribution, DimensionSpec, PrivacyLoss, ReleaseTexts, Statistic, Table
@@ -45,6 +46,13 @@ class Question(BaseModel):
     purpose: str = Field(min_length=15, max_length=2000)
     audience: Literal["public", "restricted"] = "public"
     free: Literal["enough", "always", "never"] = "enough"
+    only: tuple[str, ...] = Field((), description="Codes or names of the areas and bands that are handed over.")
+
+    @field_validator("only", mode="before")
+    @classmethod
+    def _lines(cls, value: Any) -> Any:
+        """A text has one code or name a line."""
+        return tuple(line.strip() for line in value.splitlines() if line.strip()) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _one_goal(self) -> Question:
@@ -66,7 +74,7 @@ def read_question(form: Mapping[str, Any], catalogue: Catalogue) -> Question:
         raise CatalogueError("The request cannot be read:\n" + "\n".join(_fault(f) for f in error.errors())) from None
     if question.dataset not in catalogue.datasets:
         raise CatalogueError(f"dataset: there is no '{question.dataset}'. There are: {', '.join(catalogue.datasets)}.")
-    breakdowns(question, catalogue)
+    chosen(question, catalogue)
     parse_period(question.period)
     return question
 
@@ -131,12 +139,18 @@ def breakdowns(question: Question, catalogue: Catalogue) -> dict[str, str]:
     return chosen
 
 
+def chosen(question: Question, catalogue: Catalogue) -> dict[str, frozenset[str]]:
+    """Column → the codes asked for, where not all are (see ``adhoc.chosen``)."""
+    dataset = catalogue.datasets[question.dataset]
+    return chosen_codes(question.only, breakdowns(question, catalogue), dataset=dataset, catalogue=catalogue)
+
+
 def request_id(question: Question, *, requested_by: str) -> str:
     """The id of the release that answers a question of this analyst."""
     # The planner is slow to import, and Airflow reads this module at every parse.
     from dp_stats.plan.model import digest
 
-    asked = question.model_dump(exclude={"purpose", "free"})
+    asked = question.model_dump(exclude={"purpose", "free", "only"})
     asked["by"] = sorted("/".join(entry.split("/")[-2:]) for entry in question.by)
     return f"adhoc-{digest({**asked, 'requested_by': requested_by})[:12]}"
 

@@ -296,7 +296,7 @@ def _between(dimension: Dimension, period: Period, begin: date, stop: date) -> F
     chosen = np.zeros(len(dimension))
     last = stop - timedelta(days=1)
     for i, code in enumerate(dimension.leaf.codes):
-        start, end = _days(code)
+        start, end = days_of(code)
         start, end = max(start, period.start), min(end, period.end)
         if start >= begin and end <= last:
             chosen[i] = 1.0
@@ -305,7 +305,8 @@ def _between(dimension: Dimension, period: Period, begin: date, stop: date) -> F
     return chosen
 
 
-def _days(code: str) -> tuple[date, date]:
+def days_of(code: str) -> tuple[date, date]:
+    """The first and last day of a code of a calendar level."""
     if code.endswith("-P4W"):
         start = date.fromisoformat(code.removesuffix("-P4W"))
         return start, start + timedelta(days=27)

@@ -22,9 +22,6 @@ def number(value: float) -> str:
 def card_markdown(card: Card) -> str:
     """The whole card."""
     release, plan = card.release, card.plan
-    strength = (
-        f"ε = {number(float(plan.pure_epsilon))}" if plan.pure_epsilon is not None else f"ε = {number(plan.epsilon)}"
-    )
     parts = [
         f"## {escape(release.title)}",
         f"**{escape(release.requested_by or '')}** asks, for a **{release.audience}** audience:",
@@ -34,16 +31,14 @@ def card_markdown(card: Card) -> str:
     if card.quote.free:
         parts.append("**Nothing.** This was measured before; it would be published from the stored measurements.")
     else:
+        parts.append(_cost(card))
+    parts.append(_budget(card))
+    if card.only:
+        chosen = sum(len(codes) for codes in card.only.values())
         parts.append(
-            f"**{strength}** (ρ = {float(card.quote.rho):.5f}) of the privacy of each {card.dataset.privacy_unit.name}, "
-            f"once in each block below. ε is at δ = {float(plan.delta):.0e} for the budget."
+            f"Only {chosen} of the areas or bands {'was' if chosen == 1 else 'were'} asked for. All are measured and "
+            "published, at the same cost; fewer would be no more accurate."
         )
-    parts.append(
-        "\n".join(
-            ["| Block | Budget ε | Left now | Left after |", "| --- | ---: | ---: | ---: |"]
-            + [f"| {b.block} | {number(b.cap)} | {number(b.before)} | **{number(b.after)}** |" for b in card.blocks]
-        )
-    )
     if card.refusals:
         parts.append("**The budget does not allow it:**\n\n" + "\n".join(f"- {line}" for line in card.refusals))
     parts += ["### How accurate it will be", _accuracy(card)]
@@ -57,6 +52,30 @@ def card_markdown(card: Card) -> str:
         f"Your answer is bound to plan `{plan.hash[:12]}` and to the budget shown here.",
     ]
     return "\n\n".join(parts)
+
+
+def _cost(card: Card) -> str:
+    plan, unit = card.plan, card.dataset.privacy_unit.name
+    where = f"of the privacy of each {unit}, once in each block below."
+    at_delta = f"ε = {number(plan.epsilon)} at δ = {float(plan.delta):.0e}"
+    rho = f"ρ = {float(card.quote.rho):.5f}"
+    if plan.pure_epsilon is None:
+        return f"**{at_delta}** ({rho}) {where}"
+    return (
+        f"**ε = {number(float(plan.pure_epsilon))}** ({rho}) {where}\n\n"
+        f"The budget counts in ρ, where this weighs as much as {at_delta}: it adds up many small charges more "
+        "kindly than one large one. The shares below are of ρ."
+    )
+
+
+def _budget(card: Card) -> str:
+    lines = ["| Block | Budget ε | Left now | This request | Left after |", "| --- | ---: | ---: | ---: | ---: |"]
+    for b in card.blocks:
+        lines.append(
+            f"| {b.block} | {number(b.cap)} | {b.share_before:.1%} (ε {number(b.before)}) | **{b.share_cost:.1%}** "
+            f"| **{b.share_after:.1%}** (ε {number(b.after)}) |"
+        )
+    return "\n".join(lines)
 
 
 def _accuracy(card: Card) -> str:
@@ -85,7 +104,7 @@ def _free(card: Card) -> str:
 
 def card_note(card: Card) -> str:
     """The card in a few lines, for the note of the run."""
-    blocks = "; ".join(f"{b.block}: ε {number(b.before)} → {number(b.after)} of {number(b.cap)}" for b in card.blocks)
+    blocks = "; ".join(f"{b.block}: {b.share_before:.1%} → {b.share_after:.1%} left" for b in card.blocks)
     margins = "; ".join(f"{e.statistic} ±{number(e.margin_95)}" for e in card.plan.expected)
     flagged = "" if card.unreliable is None else f" About {card.unreliable:.0%} flagged as unreliable."
     cost = (

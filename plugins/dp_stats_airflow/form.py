@@ -38,8 +38,15 @@ def form(catalogue: Catalogue) -> dict[str, Param]:
             values_display=breakdowns,
             uniqueItems=True,
             title="Broken down by",
-            description="One level of each kind at most. Every area of a level is published: leaving some out would "
-            "make the others no more accurate and save nothing. Empty: one total.",
+            description="One level of each kind at most. Empty: one total.",
+        ),
+        "only": Param(
+            None,
+            type=["null", "string"],
+            format="multiline",
+            title="Only these areas or bands",
+            description="Codes or names at the levels chosen above, one a line. Empty: all. What must be measured is "
+            "measured and published for all, at the same cost: leaving some out would make the others no more accurate.",
         ),
         "period": Param(
             "",

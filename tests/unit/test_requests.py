@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from dp_stats.adhoc.chosen import cut
 from dp_stats.adhoc.preflight import epsilon_for, make_card
-from dp_stats.adhoc.requests import load_request, make_release, read_question, request_id, save_request
+from dp_stats.adhoc.requests import chosen, load_request, make_release, read_question, request_id, save_request
 from dp_stats.catalogue import load_catalogue
 from dp_stats.errors import CatalogueError
 
@@ -41,6 +42,12 @@ FORM = {
         ({"by": ["other/clinic/clinic"]}, "belongs to dataset 'other'"),
         ({"by": ["clinic/clinic", "clinic/district"]}, "chosen at two levels"),
         ({"period": "last week"}, "is not a period"),
+        ({"only": "Uper"}, "there is no 'Uper' at the levels asked for. Did you mean Upper"),
+        (
+            {"only": "Upper\nnorth"},
+            "there is no 'north' at the levels asked for. Write codes or names such as A, Upper",
+        ),
+        ({"by": [], "only": "Upper"}, "Choose a breakdown by areas or bands first"),
     ],
 )
 def test_a_wrong_form_is_refused_with_what_to_write_instead(clinic: Any, change: dict[str, Any], words: str) -> None:
@@ -88,5 +95,36 @@ def test_the_card_shows_cost_budget_accuracy_and_the_custodian_and_charges_nothi
     assert (block.block, card.approvers, card.refusals, card.free) == ("2024", ("custodian",), (), None)
     assert 0 < block.after < block.before == block.cap
     assert card.unreliable is not None
-    assert "nobody can tell from these figures whether any one person" in card.privacy_sentence
+    assert "can hardly tell from these figures whether any one person" in card.privacy_sentence
     assert make_card(release, catalogue, clinic.settings).blocks == card.blocks
+
+
+def test_areas_are_chosen_by_code_or_name_and_ask_for_the_same_release(clinic: Any) -> None:
+    catalogue = load_catalogue(clinic.folder)
+    everything = read_question(FORM, catalogue)
+    some = read_question({**FORM, "only": " upper \n\nunknown\n"}, catalogue)
+    assert chosen(some, catalogue) == {"clinic": {"A", "unknown"}}
+    assert chosen(everything, catalogue) == {}
+    assert request_id(some, requested_by="ann") == request_id(everything, requested_by="ann")
+
+
+def test_what_is_chosen_cuts_the_file_and_nothing_that_is_published() -> None:
+    table = 'metric,clinic_code,clinic,value\nvisits,A,"Upper, East",3\nvisits,B,Lower,4\n'
+    assert cut(table, {"clinic": frozenset("A")}) == 'metric,clinic_code,clinic,value\nvisits,A,"Upper, East",3\n'
+
+
+def test_the_card_says_the_share_of_the_budget_and_what_a_pure_loss_weighs(clinic: Any) -> None:
+    from dp_stats_airflow.cards import card_markdown
+
+    catalogue = load_catalogue(clinic.folder)
+    question = read_question({**FORM, "only": "Upper"}, catalogue)
+    release = make_release(question, catalogue, requested_by="ann", epsilon=Fraction(1))
+    card = make_card(release, catalogue, clinic.settings, only=chosen(question, catalogue))
+    (block,) = card.blocks
+    assert block.share_before == 1
+    assert block.share_cost == pytest.approx(float(card.plan.rho / card.quote.before[0].cap), rel=1e-6)
+    assert block.share_after == pytest.approx(1 - block.share_cost)
+    text = card_markdown(card)
+    assert f"**{block.share_cost:.1%}**" in text
+    assert "The budget counts in ρ, where this weighs as much as ε =" in text
+    assert "Only 1 of the areas or bands was asked for." in text
