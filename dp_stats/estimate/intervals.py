@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import integrate, optimize, special
+
+from dp_stats.plan.accounting import noise_variance
+from dp_stats.plan.model import Mechanism
 
 Floats = NDArray[np.float64]
 
@@ -42,6 +46,21 @@ def laplace_sum_quantile(draws: float) -> float:
         return float(integrate.quad(tail, 0.0, 1.0, limit=200)[0])
 
     return float(optimize.brentq(lambda x: outside(x) - (1 - LEVEL), 1.8, 2.2, xtol=1e-4))
+
+
+@lru_cache
+def one_draw_quantile(scale: float, mechanism: Mechanism) -> float:
+    """Standard errors that a 95 % interval of one discrete noise value reaches: a whole number of steps.
+
+    A continuous quantile would be cut to the steps inside it, which hold as little as 90 % where noise is small.
+    """
+    deviation = math.sqrt(noise_variance(scale, mechanism))
+    if scale > 50:
+        return laplace_sum_quantile(1.0) if mechanism == "discrete_laplace" else normal_quantile()
+    steps = np.arange(1, math.ceil(20 * scale) + 20)
+    tails = np.exp(-steps / scale if mechanism == "discrete_laplace" else -(steps**2) / (2 * scale**2))
+    inside = np.concatenate([[1.0], 1 + 2 * np.cumsum(tails)]) / (1 + 2 * tails.sum())
+    return float(int(np.argmax(inside >= LEVEL)) / max(deviation, 1e-300))
 
 
 def quantile_of_parts(parts: Floats) -> float:
@@ -80,8 +99,16 @@ def around(value: Floats, lower: Floats, upper: Floats) -> tuple[Floats, Floats]
     return np.fmin(lower, value), np.fmax(upper, value)
 
 
-def whole_numbers(lower: Floats, upper: Floats) -> tuple[Floats, Floats]:
-    """The whole numbers of an interval: its coverage of a count is unchanged. At least one is kept."""
+def whole_numbers(lower: Floats, upper: Floats, centre: Floats | None = None) -> tuple[Floats, Floats]:
+    """The whole numbers of an interval: its coverage of a count is unchanged. At least one is kept.
+
+    Where the ``centre`` is a whole number, so is the noise, and the reach is rounded (continuity correction).
+    """
+    if centre is not None:
+        whole = np.abs(centre - np.rint(centre)) < 1e-6
+        reach = np.rint(upper - centre)
+        lower = np.where(whole, np.where(lower > 0, np.maximum(centre - reach, 0), np.minimum(lower, 0)), lower)
+        upper = np.where(whole, centre + reach, upper)
     first, last = np.ceil(lower - 1e-9), np.floor(upper + 1e-9)
     empty = first > last
     middle = np.rint((lower + upper) / 2)

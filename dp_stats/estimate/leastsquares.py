@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dp_stats.catalogue.grid import Grid, LevelNames, sum_groups
-from dp_stats.estimate.intervals import normal_quantile, quantile_of_parts
+from dp_stats.estimate.intervals import laplace_sum_quantile, normal_quantile, one_draw_quantile, quantile_of_parts
 from dp_stats.estimate.lattice import Lattice, without_unused_levels
 from dp_stats.plan.algebra import Key, Query, Structure, key_of, weights
-from dp_stats.plan.model import Measurement
+from dp_stats.plan.model import Measurement, Mechanism
 
 Floats = NDArray[np.float64]
 
@@ -91,6 +91,10 @@ class LeastSquares:
         Gaussian noise: 1.96. Laplace noise: between 2.12 (one draw dominates) and 1.96 (many draws), from how
         the middle cell's error is shared among the draws it is made of.
         """
+        if len(self.measurements) == 1 and self._is_measured(queries):
+            continuous = laplace_sum_quantile(1.0) if self.laplace else normal_quantile()
+            mechanism: Mechanism = "discrete_laplace" if self.laplace else "discrete_gaussian"
+            return max(continuous, one_draw_quantile(self.measurements[0].scale, mechanism))
         if not self.laplace:
             return normal_quantile()
         asked = (queries.get(d.name, d.top.name) for d in self.grid.dimensions)
@@ -98,6 +102,14 @@ class LeastSquares:
         if key not in self._quantiles:
             self._quantiles[key] = quantile_of_parts(self._parts(queries))
         return self._quantiles[key]
+
+    def _is_measured(self, queries: Mapping[str, Query]) -> bool:
+        """Whether the only measurement answers the queries by itself."""
+        level = dict(zip((d.name for d in self.grid.dimensions), self._level(self.measurements[0]), strict=True))
+        names = {d.name: queries.get(d.name, d.top.name) for d in self.grid.dimensions}
+        return all(isinstance(name, str) for name in names.values()) and self.lattice.key(
+            {d: str(name) for d, name in names.items()}
+        ) == self.lattice.key(level)
 
     def _parts(self, queries: Mapping[str, Query]) -> Floats:
         """What each Laplace draw adds to the variance of the middle cell."""

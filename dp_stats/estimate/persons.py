@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from dp_stats.catalogue.grid import Grid
 from dp_stats.catalogue.models import Statistic
 from dp_stats.errors import CatalogueError
-from dp_stats.estimate.intervals import laplace_sum_quantile, normal_quantile
+from dp_stats.estimate.intervals import laplace_sum_quantile, normal_quantile, one_draw_quantile
 from dp_stats.plan.algebra import Query
 from dp_stats.plan.model import Measurement
 
@@ -74,4 +74,7 @@ class Persons:
 
     def quantile(self, queries: Mapping[str, Query]) -> float:
         """Standard errors that a 95 % interval reaches on each side: of one draw."""
-        return normal_quantile() if self._find(queries).epsilon is None else laplace_sum_quantile(1.0)
+        m = self._find(queries)
+        if m.epsilon is None:
+            return max(normal_quantile(), one_draw_quantile(m.scale, "discrete_gaussian"))
+        return max(laplace_sum_quantile(1.0), one_draw_quantile(m.scale, "discrete_laplace"))

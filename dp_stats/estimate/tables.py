@@ -131,7 +131,7 @@ def _measured(source: Source, grid: Grid, levels: dict[str, str]) -> Estimate:
     spread = published_spread(quantity, levels)
     lower, upper = spread.interval(quantity.lowest)
     if source.statistic.kind != "sum":
-        lower, upper = whole_numbers(lower, upper)
+        lower, upper = whole_numbers(lower, upper, spread.centre)
     lower, upper = around(value, lower, upper)
     return Estimate(
         source.statistic.id, levels, value, quantity.value(levels), lower, upper, spread.error,

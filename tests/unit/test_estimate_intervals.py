@@ -10,10 +10,13 @@ from dp_stats.estimate.intervals import (
     interval,
     laplace_sum_quantile,
     normal_quantile,
+    one_draw_quantile,
     quantile_of_parts,
     ratio_interval,
     whole_numbers,
 )
+from dp_stats.plan.accounting import noise_variance
+from dp_stats.plan.model import Mechanism
 
 
 @pytest.mark.parametrize("draws", [1, 2, 5, 20])
@@ -64,3 +67,14 @@ def test_ratio_intervals_cover_also_where_the_bottom_is_noisy() -> None:
         top, bottom, np.full(100_000, 36.0), np.full(100_000, 4.0), 0.0, normal_quantile(), low=-np.inf, high=np.inf
     )
     assert abs(np.mean((lower <= 2.5) & (upper >= 2.5)) - 0.95) < 0.005
+
+
+@pytest.mark.parametrize("mechanism", ["discrete_laplace", "discrete_gaussian"])
+@pytest.mark.parametrize("scale", [0.3, 0.6, 1.0, 1.5, 3.0, 12.0])
+def test_an_interval_of_one_discrete_draw_holds_95_percent(mechanism: Mechanism, scale: float) -> None:
+    reach = round(one_draw_quantile(scale, mechanism) * noise_variance(scale, mechanism) ** 0.5)
+    steps = np.arange(-600, 601)
+    mass = np.exp(-np.abs(steps) / scale if mechanism == "discrete_laplace" else -(steps**2) / (2 * scale**2))
+    mass /= mass.sum()
+    assert mass[np.abs(steps) <= reach].sum() >= 0.95
+    assert reach == 0 or mass[np.abs(steps) < reach].sum() < 0.95
