@@ -23,6 +23,7 @@ MOST_DAYS = 56
 def area_pages(site: Site, view: ReleaseView, story: Outline, tiles: Layout | None) -> Iterator[str]:
     """Write the page and the CSV of every area; yields each area's code when it is done."""
     paged = paged_areas(view.latest.edition, story)
+    every = svg.spots(tiles) if tiles else ""
     for depth, own in area_levels(view.latest.edition, story):
         panel = view.panel(own.areas.id) if own.areas else None
         if panel is None:
@@ -36,19 +37,20 @@ def area_pages(site: Site, view: ReleaseView, story: Outline, tiles: Layout | No
                 continue
             csv = downloads[index]
             site.writer.write(f"{view.id}/areas/{code}.csv", csv)
-            links = Links(depth, paged, near[index], tiles if finest else None)
+            links = Links(depth, paged, near[index], tiles if finest else None, every)
             _page(site, view, own, panel, index, size=len(csv), larger=larger[index], links=links)
             yield code
 
 
 @dataclass(frozen=True)
 class Links:
-    """Where an area's page leads: its level, the areas that have pages (and their levels), and those nearby."""
+    """Where an area's page leads: its level, the areas that have pages (and their levels), those nearby, and the map."""
 
     depth: int
     paged: dict[str, int]
     near: list[tuple[str, str]]
     tiles: Layout | None
+    every: str
 
 
 def area_csv(view: ReleaseView, panel: Panel) -> list[bytes]:
@@ -275,7 +277,7 @@ def _page(
         }
         if inside
         else None,
-        locator=trusted(svg.locator(links.tiles, code)) if links.tiles else "",
+        locator=trusted(svg.locator(links.tiles, code, links.every)) if links.tiles else "",
     )
 
 

@@ -27,7 +27,7 @@ def theme(view: ReleaseView) -> str:
 
 def cards(site: Site, view: ReleaseView, story: Outline, revision: Revision) -> list[Card]:
     """The figures of the whole: every metric of the whole's table, up to four."""
-    table = story.total or story.regions or story.areas
+    table = story.total or story.regions or story.areas or story.groups
     panel = (
         view.panel(table.id, upto=revision)
         if table and any(t.id == table.id for t in revision.edition.tables)
@@ -37,7 +37,8 @@ def cards(site: Site, view: ReleaseView, story: Outline, revision: Revision) -> 
         return []
     made = []
     if story.total is None:
-        groups = parts.ranked_groups(panel.by_area(story.metric.id), 3)
+        many = panel.by_group(story.metric.id) if table is story.groups else panel.by_area(story.metric.id)
+        groups = parts.ranked_groups(many, 3)
         decimals = numbers.decimals_for(g.figure for g in groups)
         return [
             parts.figure_card(site.texts, g.name, g.figure, decimals=decimals, unit=parts.unit_text(story.metric))

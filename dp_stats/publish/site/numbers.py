@@ -56,9 +56,11 @@ def decimals_for(figures: Iterable[Figure]) -> int:
     """How many decimals a set of figures deserves.
 
     As many as show one significant digit of the smallest margin of error, at most three: digits beyond
-    the noise would only look exact. None where values are whole and margins are not below one.
+    the noise would only look exact. None where values and limits are whole, as those of counts are.
     """
     known = [f for f in figures if f.known]
+    if all(float(x).is_integer() for f in known for x in (f.value, f.lower, f.upper)):
+        return 0
     margins = [f.margin for f in known if f.margin > 0]
     if not margins:
         return 0 if all(float(f.value).is_integer() for f in known) else 1

@@ -35,7 +35,8 @@ def release_page(
         ("map", "map"),
         ("ranked", "compare"),
     ]
-    present = {"headline": True, "chart": chart, "map": tile, "ranked": top}
+    top_cards = cards(site, view, story, latest)
+    present = {"headline": bool(top_cards or local), "chart": chart, "map": tile, "ranked": top}
     listed = [(id, texts(f"release.{key}")) for id, key in sections if present[id]]
     region_name = ""
     if between and story.regions and (panel := view.panel(story.regions.id, upto=latest)):
@@ -84,7 +85,7 @@ def release_page(
         ],
         notices=notes,
         sections=listed,
-        cards=cards(site, view, story, latest),
+        cards=top_cards,
         find={
             "action": "areas/index.html",
             "all": texts("release.all_areas", count=numbers.number(len(local.areas.codes))),

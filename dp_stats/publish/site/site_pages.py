@@ -124,9 +124,9 @@ def corrections_page(site: Site) -> None:
         Row(
             c.title,
             (
-                Cell(texts.day(c.when.date()), n=True),
-                Cell(texts(f"corrections.kinds.{c.kind}")),
                 Cell(c.reason),
+                Cell(texts(f"corrections.kinds.{c.kind}")),
+                Cell(texts.day(c.when.date()), n=True),
                 Cell("" if c.cells_affected is None else numbers.number(c.cells_affected), n=True),
                 Cell(texts("corrections.costs" if c.costs_budget else "corrections.free")),
             ),
@@ -136,9 +136,9 @@ def corrections_page(site: Site) -> None:
     ]
     head = [
         Cell(texts("corrections.what")),
-        Cell(texts("corrections.when"), n=True),
-        Cell(texts("corrections.kind")),
         Cell(texts("corrections.reason")),
+        Cell(texts("corrections.kind")),
+        Cell(texts("corrections.when"), n=True),
         Cell(texts("corrections.affected"), n=True),
         Cell(texts("corrections.budget")),
     ]

@@ -8,7 +8,6 @@ page's style sheet, so dark mode and print work, and nothing needs an inline sty
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from html import escape
 
 import numpy as np
@@ -302,23 +301,21 @@ def noise(
     )
 
 
-@lru_cache(maxsize=4)
-def _spots(layout: Layout) -> str:
+def spots(layout: Layout) -> str:
     """Every tile as a dot, as the data of a path."""
     return "".join(f"M{x * SCALE:.0f} {y * SCALE:.0f}h0" for x, y in layout.centres.values())
 
 
-def locator(layout: Layout, code: str) -> str:
-    """A small picture of all tiles with one of them marked; says nothing that the page does not say in words."""
+def locator(layout: Layout, code: str, every: str) -> str:
+    """A small picture of all tiles (``every``: their ``spots``) with one marked; the page says the same in words."""
     if code not in layout.tiles:
         return ""
     width, height = layout.size
-    spots = _spots(layout)
     x, y = (v * SCALE for v in layout.centre(code))
     return (
         f'<svg class="locator" viewBox="-22 -22 {width * SCALE + 44:.0f} {height * SCALE + 44:.0f}" '
         'aria-hidden="true" focusable="false">'
-        f'<path class="all" d="{spots}"/><circle cx="{x:.0f}" cy="{y:.0f}" r="19"/></svg>'
+        f'<path class="all" d="{every}"/><circle cx="{x:.0f}" cy="{y:.0f}" r="19"/></svg>'
     )
 
 

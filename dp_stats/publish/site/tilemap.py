@@ -33,7 +33,7 @@ TOGETHER = 4.0
 """How much more firmly neighbours of one region hold together than neighbours across its border."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Layout:
     """Where each area's hexagon sits: code → (column, row); odd rows are shifted right by half a tile."""
 
