@@ -33,6 +33,7 @@ PAGES = {
     "superseded": f"{RELEASE}/2021-W32/r1.html",
     "areas": f"{RELEASE}/areas/index.html",
     "area": f"{RELEASE}/areas/E08000035.html",
+    "region": f"{RELEASE}/areas/E12000003.html",
     "editions": f"{RELEASE}/editions.html",
     "methods": f"{RELEASE}/methods.html",
     "other-shape": "hospital-days/index.html",

@@ -138,3 +138,24 @@ def test_dots_keep_long_names_clear_of_the_axis() -> None:
         "d", tuple(Group(g.code, "Yorkshire and The Humber", g.figure) for g in groups(2)), title="t", description="d"
     )
     assert int(re.search(r'height="(\d+)"', long).group(1)) > int(re.search(r'height="(\d+)"', short).group(1))
+
+
+def test_lines_break_where_an_edition_is_missing() -> None:
+    whole = series(20)
+    keep = [i for i in range(20) if not 8 <= i <= 12]
+    value = whole.value[keep].copy()
+    value[2] = np.nan
+    dates = tuple(whole.dates[i] for i in keep)
+    broken = Series("Leeds", "Leeds", dates, ("",) * 15, value, value - 40, value + 40, ("",) * 15)
+    assert [run.tolist() for run in broken.runs] == [[0, 1], list(range(3, 8)), list(range(8, 15))]
+    assert [len(run) for run in whole.runs] == [20]
+    drawn = svg.line("s", broken, TEXTS, title="Cases", description="Cases.")
+    stroke = re.search(r'class="stroke" d="([^"]*)"', drawn)
+    assert stroke is not None and stroke.group(1).count("M") == 3
+    assert "nan" not in drawn
+
+
+def test_months_of_unequal_length_are_no_gap() -> None:
+    dates = tuple(date(2020 + m // 12, m % 12 + 1, 1) for m in range(24))
+    value = np.arange(24.0)
+    assert len(Series("x", "x", dates, ("",) * 24, value, value, value, ("",) * 24).runs) == 1

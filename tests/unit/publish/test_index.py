@@ -7,7 +7,7 @@ import io
 import json
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import rdflib
 from dp_stats.catalogue.periods import parse_period
 from dp_stats.publish import retract
 from dp_stats.publish.api import slug
-from dp_stats.publish.feeds import due_at
+from dp_stats.publish.feeds import Scheduled, calendar, due_at
 from dp_stats.publish.index import refresh_index
 from dp_stats.publish.registers import short_title
 
@@ -110,6 +110,14 @@ def test_the_calendar_shows_twelve_months_of_weekly_editions(public: Path) -> No
     assert planned[0]["when"] == "2021-03-11T09:30:00+00:00"
     assert 50 <= len(planned) <= 53
     assert {p["release"] for p in planned} == {"cases-by-area"}
+
+
+def test_a_release_that_has_ended_is_not_expected_again() -> None:
+    release = Scheduled(
+        release="r", title="R", kind="week", schedule="30 9 * * 4", settle_days=3, last="2021-W07", end=date(2021, 3, 4)
+    )
+    planned = calendar([release], since=datetime(2021, 2, 22, tzinfo=UTC))
+    assert [p.period for p in planned] == ["2021-W08", "2021-W09"], "the last week is cut at the release's end"
 
 
 def test_an_edition_is_due_at_the_first_scheduled_moment_after_it_has_settled() -> None:
