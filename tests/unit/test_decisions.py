@@ -1,0 +1,100 @@
+"""A request goes on only by what the ledger says: every custodian's own approval of this plan, and nothing less."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import pytest
+
+from dp_stats import adhoc, pipeline
+from dp_stats.errors import ApprovalError, PublishedError
+from dp_stats.ledger import Ledger
+
+FORM = {
+    "dataset": "visits",
+    "by": ["visits/clinic/district"],
+    "period": "2024-01-01--2024-01-10",
+    "epsilon": 1,
+    "purpose": "To plan how many nurses are needed.",
+}
+CUSTODIANS = [{"name": "The clinics", "user": "custodian"}, {"name": "The council", "user": "council"}]
+
+
+@pytest.fixture
+def asked(clinic: Any) -> str:
+    """A request on records that two custodians hold."""
+    clinic.change("datasets/visits.yaml", custodians=CUSTODIANS)
+    clinic.settings.home.mkdir()
+    made = adhoc.ask(FORM, requested_by="analyst")
+    assert made.path == "approval"
+    return made.id
+
+
+def decide(name: str, who: str, decision: Literal["approved", "refused", "expired"] = "approved") -> None:
+    card = adhoc.card(name)
+    adhoc.decide(name, approver=who, decision=decision, reason="It helps.", plan=card.plan.hash, shown=dict(card.shown))
+
+
+def charges(clinic: Any) -> int:
+    return len(Ledger.open(clinic.settings.ledger_url).charges())
+
+
+def test_of_several_custodians_all_must_approve(clinic: Any, asked: str) -> None:
+    with pytest.raises(ApprovalError, match="no decision of custodian, council"):
+        adhoc.authorise(asked)
+    decide(asked, "custodian")
+    with pytest.raises(ApprovalError, match="no decision of council"):
+        adhoc.authorise(asked)
+    edition = adhoc.request(asked).edition
+    with pytest.raises(ApprovalError):
+        pipeline.reserve(edition)
+    assert charges(clinic) == 0
+    decide(asked, "council")
+    assert adhoc.authorise(asked)
+    pipeline.reserve(edition)
+    assert charges(clinic) == 1
+
+
+@pytest.mark.parametrize("decision", ["refused", "expired"])
+def test_one_refusal_or_no_answer_ends_it_with_nothing_spent(clinic: Any, asked: str, decision: Any) -> None:
+    decide(asked, "custodian")
+    decide(asked, "council", decision)
+    assert not adhoc.authorise(asked)
+    with pytest.raises(ApprovalError):
+        pipeline.reserve(adhoc.request(asked).edition)
+    assert charges(clinic) == 0
+
+
+def test_nobody_decides_on_her_own_request_or_without_being_a_custodian(clinic: Any, asked: str) -> None:
+    with pytest.raises(ApprovalError, match="is no custodian"):
+        decide(asked, "engineer")
+    own = adhoc.ask(FORM, requested_by="Council")
+    with pytest.raises(ApprovalError, match="cannot approve it as well"):
+        decide(own.id, "council")
+
+
+def test_an_approval_counts_only_for_the_plan_that_was_shown(asked: str) -> None:
+    card = adhoc.card(asked)
+    with pytest.raises(ApprovalError, match="has changed since it was shown"):
+        adhoc.decide(
+            asked, approver="council", decision="approved", reason="Fine.", plan="0" * 64, shown=dict(card.shown)
+        )
+
+
+@pytest.mark.slow
+def test_what_was_asked_for_is_handed_over_from_the_whole_table(clinic: Any) -> None:
+    clinic.change("datasets/visits.yaml", budget={"epsilon": 10, "delta": "1e-6", "no_approval_below": 5})
+    clinic.settings.home.mkdir()
+    made = adhoc.ask({**FORM, "only": "Lower"}, requested_by="analyst")
+    assert made.path == "allowed"
+    with pytest.raises(PublishedError, match="is not published"):
+        adhoc.hand_over(made.id)
+    pipeline.run_edition(made.edition)
+    mine = adhoc.hand_over(made.id)
+    published = (clinic.settings.public_dir / made.edition / "r1/answer.csv").read_text().splitlines()
+    assert mine is not None
+    assert mine.read_text().splitlines() == [published[0], *(line for line in published[1:] if ",B,Lower," in line)]
+    again = adhoc.ask({**FORM, "free": "never"}, requested_by="analyst")
+    assert (again.id, charges(clinic)) == (made.id, 1)
+    assert adhoc.hand_over(again.id) is None
+    assert not mine.exists()

@@ -1,0 +1,93 @@
+"""The files for a real deployment read as YAML, name files that exist, and keep rows and the ledger's writer to the workers."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+COMPOSE = (DEPLOY / "compose/compose.yaml").read_text()
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(COMPOSE)["services"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def values() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((DEPLOY / "helm/values.yaml").read_text())
+    return found
+
+
+def mounts(service: dict[str, Any]) -> dict[str, str]:
+    """Folder in the container → ``source:mode``."""
+    parts = [volume.split(":") for volume in service.get("volumes", [])]
+    return {target: ":".join([source, *mode]) for source, target, *mode in parts}
+
+
+def test_compose_has_every_role_and_everything_it_refers_to(services: dict[str, Any]) -> None:
+    assert {"api-server", "scheduler", "dag-processor", "worker", "migrate", "airflow-db", "ledger-db"} <= set(services)
+    whole = yaml.safe_load(COMPOSE)
+    for name, service in services.items():
+        assert set(service.get("networks", [])) <= set(whole["networks"]), name
+        assert set(service.get("depends_on", {})) <= set(services), name
+        for source in (m.partition(":")[0] for m in mounts(service).values()):
+            assert source in whole["volumes"] or (DEPLOY / "compose" / source).exists(), (name, source)
+        build = service.get("build")
+        assert build is None or (DEPLOY / "compose" / build["context"] / build["dockerfile"]).resolve().is_file()
+
+
+def test_in_compose_only_workers_see_rows_or_write_the_ledger(services: dict[str, Any]) -> None:
+    home = "/var/lib/dp-stats"
+    for name, service in services.items():
+        environment = service.get("environment", {})
+        writes = "ledger_writer" in str(environment.get("DP_STATS_LEDGER_URL", ""))
+        assert (home in mounts(service), writes) == ((True, True) if name == "worker" else (False, False)), name
+    web = services["api-server"]
+    assert "ledger_reader" in web["environment"]["DP_STATS_LEDGER_URL"]
+    assert all(mount.endswith(":ro") for mount in mounts(web).values())
+    assert all(port.startswith("127.0.0.1:") for service in services.values() for port in service.get("ports", []))
+    assert {"synchronous_commit=on", "fsync=on"} <= set(services["ledger-db"]["command"])
+
+
+def test_every_variable_of_compose_is_made_by_the_script_or_in_the_example() -> None:
+    script = subprocess.run(["sh", DEPLOY / "compose/secrets.sh"], capture_output=True, text=True, check=True).stdout
+    example = (DEPLOY / "compose/example.env").read_text()
+    given = set(re.findall(r"^#? ?(\w+)=", script + example, re.MULTILINE))
+    optional = set(re.findall(r"\$\{(\w+):-", COMPOSE))
+    assert set(re.findall(r"\$\{(\w+)", COMPOSE)) - optional <= given
+    secrets = [line.partition("=")[2] for line in script.splitlines()]
+    every_secret_is_another_and_long = len(set(secrets)) == len(secrets) and min(map(len, secrets)) >= 40
+    assert every_secret_is_another_and_long  # not compared in the assertion, which would print them
+
+
+def test_in_helm_only_workers_mount_the_whole_state_and_write_the_ledger(values: dict[str, Any]) -> None:
+    def ledger(role: str) -> list[str]:
+        return [e["valueFrom"]["secretKeyRef"]["key"] for e in values[role].get("env", []) if "LEDGER" in e["name"]]
+
+    assert (ledger("workers"), ledger("apiServer"), ledger("scheduler")) == (["writer-url"], ["reader-url"], [])
+    assert [m.get("subPath") for m in values["workers"]["extraVolumeMounts"]] == [None]
+    for mount in values["apiServer"]["extraVolumeMounts"]:
+        assert (mount["subPath"] in {"public", "restricted", "requests"}, mount["readOnly"]) == (True, True)
+    assert "extraVolumeMounts" not in values["scheduler"]
+    assert values["config"]["core"]["xcom_backend"] == "dp_stats_airflow.xcom.SmallPlainXCom"
+    assert not re.search(r"(?i)(password|secret|token)\s*:\s*[\"'][^\"']", (DEPLOY / "helm/values.yaml").read_text())
+
+
+def test_the_image_copies_what_exists_and_runs_the_locked_airflow(values: dict[str, Any]) -> None:
+    root = DEPLOY.parent
+    copied = [
+        part
+        for line in re.findall(r"^COPY (.+)$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
+        for part in [word for word in line.split() if not word.startswith("--")][:-1]
+    ]
+    assert copied
+    assert [name for name in copied if not (root / name).exists()] == []
+    assert f"apache-airflow=={values['airflowVersion']} " in (DEPLOY / "requirements.lock").read_text()
