@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -29,6 +30,25 @@ MEASURED = (
     "cut_rows@area.week.all",
     "cut_persons@all.week.all",
 )
+
+TINY = {
+    "spark.sql.shuffle.partitions": "1",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.adaptive.enabled": "false",
+}
+"""A dozen rows are answered sooner without compiled code and without partitions."""
+
+ENGINES = [
+    pytest.param("postgres", marks=pytest.mark.xdist_group("engines-postgres")),
+    pytest.param(
+        "spark",
+        marks=[
+            pytest.mark.xdist_group("engines-spark"),
+            pytest.mark.skipif(shutil.which("java") is None, reason="PySpark needs Java"),
+        ],
+    ),
+]
 
 Open = Callable[[pa.Table], tuple[ibis.BaseBackend, ibis.Table]]
 
@@ -59,7 +79,8 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
     path: Path = settings.secure / "rows.parquet"
     pq.write_table(pa.table({"empty": [1]}), path)
     with open_snapshot(path, engine="spark", settings=settings) as (backend, _):
-        backend._session.conf.set("spark.sql.shuffle.partitions", "2")  # type: ignore[attr-defined]
+        for name, value in TINY.items():
+            backend._session.conf.set(name, value)  # type: ignore[attr-defined]
 
         def load(rows: pa.Table) -> tuple[ibis.BaseBackend, ibis.Table]:
             pq.write_table(rows, path)
@@ -96,7 +117,7 @@ MESSY = [
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ["postgres", "spark"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_engines_agree_where_nobody_exceeds_the_bound(
     engine: str, request: pytest.FixtureRequest, world_of_all: Any, table: Any, duck: ibis.BaseBackend
 ) -> None:
@@ -110,7 +131,7 @@ def test_engines_agree_where_nobody_exceeds_the_bound(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ["postgres", "spark"])
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("one_per_cell", [False, True])
 def test_every_engine_keeps_the_bound(
     engine: str, one_per_cell: bool, request: pytest.FixtureRequest, world_of_all: Any, table: Any
@@ -127,7 +148,7 @@ def test_every_engine_keeps_the_bound(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ["postgres", "spark"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_a_persons_hash_is_the_same_on_every_engine(
     engine: str, request: pytest.FixtureRequest, table: Any, duck: ibis.BaseBackend
 ) -> None:
