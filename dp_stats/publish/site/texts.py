@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,11 @@ from dp_stats.publish.site.numbers import Figure
 _markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
-def markdown(text: str) -> str:
-    """Markdown to HTML; raw HTML in the source is shown as text, never passed through."""
+def markdown(text: str, *, table: str = "") -> str:
+    """Markdown to HTML; raw HTML in the source is shown as text, never passed through; ``table`` names tables."""
     html: str = _markdown.render(text)
-    return html.replace("<table>", '<div class="scroll" tabindex="0" role="group" aria-label="table"><table>').replace(
-        "</table>", "</table></div>"
-    )
+    opening = f'<div class="scroll" tabindex="0" role="group" aria-label="{escape(table)}"><table>'
+    return html.replace("<table>", opening).replace("</table>", "</table></div>")
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +86,7 @@ class Texts:
             raise CatalogueError(f"{path}: the text is missing. Restore or write it.") from error
         for key, value in values.items():
             text = text.replace("{{" + key + "}}", str(value))
-        return markdown(text)
+        return markdown(text, table=self("site.table"))
 
     def figure(self, figure: Figure, *, decimals: int = 0, unit: str = "") -> str:
         """``1,234 (95 % interval 1,200 to 1,268)``."""
