@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -148,7 +149,7 @@ def print_curve(out: Console, run: Run, *, chart: Path | None, wanted: str | Non
     if wanted:
         name, equals, margin = wanted.partition("=")
         table_id, _, statistic = name.partition(".")
-        if not equals or not statistic:
+        if not equals or not statistic or not re.fullmatch(r"[\d.]+", margin):
             raise CatalogueError(
                 f"'{wanted}' is no accuracy. Write TABLE.STATISTIC=MARGIN, for example area-week.cases=10."
             )

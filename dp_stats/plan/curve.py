@@ -122,7 +122,7 @@ def cost_of(
     The declared objective stays as it is: the other statistics share the budget as before.
 
     Raises:
-        CatalogueError: the release publishes no such statistic, or no ε up to 1000 is enough.
+        CatalogueError: the release publishes no such statistic, or no ε up to 100 is enough.
     """
     place = (table, statistic)
     known = _point(catalogue, release, period, Fraction(1)).margins
@@ -135,13 +135,13 @@ def cost_of(
     def margin_at(steps: int) -> float:
         return _point(catalogue, release, period, Fraction(steps, PLACES)).margins[place]
 
-    most = 1000 * PLACES
+    most = 100 * PLACES
     high = PLACES
     for _ in range(3):  # a margin is nearly inverse to ε, so this is soon close
         high = min(max(round(high * margin_at(high) / margin), 1), most)
     while margin_at(high) > margin:
         if high >= most:
-            raise CatalogueError(f"No ε up to 1000 gives {table}.{statistic} a margin of ±{margin:g}. Ask for a wider one.")
+            raise CatalogueError(f"No ε up to 100 gives {table}.{statistic} a margin of ±{margin:g}. Ask for a wider one.")
         high = min(high + max(1, high // 100), most)
     low = high - max(1, high // 50)
     while low > 0 and margin_at(low) <= margin:
