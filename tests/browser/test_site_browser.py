@@ -88,8 +88,7 @@ def opened(browser: Any, url: str, *, width: int = 1280, **options: Any) -> Iter
     context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1280, "dark")])
 @pytest.mark.parametrize("name", PAGES)
 def test_axe_finds_nothing_wrong(browser: Any, address: str, name: str, width: int, scheme: str) -> None:
     from axe_playwright_python.sync_playwright import Axe
