@@ -130,7 +130,7 @@ def main() -> None:
     """Make the data, run the editions, say where the site is or what failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--release", default="covid-cases-by-area", help="id of a scheduled release")
-    parser.add_argument("--periods", nargs="+", default=["2021-W05", "2021-W06", "2021-W07", "2021-W08"])
+    parser.add_argument("--periods", nargs="+", default=["2021-W25", "2021-W26", "2021-W27", "2021-W28"])
     parser.add_argument("--home", type=Path, default=Path(os.environ.get("DP_STATS_HOME", "home")), help="state folder")
     options = parser.parse_args()
     home = options.home.absolute()
