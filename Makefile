@@ -48,7 +48,7 @@ test: install-dev ## every test: also properties, statistics, real Airflow, Post
 	ruff check . && ruff format --check .
 	mypy
 	lint-imports --no-cache
-	pytest tests -n 2 --dist loadgroup
+	pytest tests -n 2 --dist loadfile
 
 lock: $(BIN)/uv ## resolve the lock files again
 	uv pip compile pyproject.toml build.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet -o requirements.lock

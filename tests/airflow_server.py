@@ -28,6 +28,7 @@ QUESTION = {
     "period": "2024-01-08--2024-01-20",
     "epsilon": 1,
     "purpose": "To plan how many nurses are needed.",
+    "free": "never",  # whatever other tests have published
 }
 
 

@@ -17,7 +17,6 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
-    pytest.mark.xdist_group("airflow-ui"),
     pytest.mark.timeout(900),
 ]
 SECONDS = 1000
