@@ -141,7 +141,7 @@ def plan(
 @fails_clearly
 def run(release: ReleaseName, period: PeriodLabel, revision: Revision = 1, reason: Reason = "") -> None:
     """Publish an edition: pull, check, reserve, measure, estimate, publish. Running it again costs nothing."""
-    from dp_stats.pipeline import run_edition
+    from dp_stats.pipeline import open_run, run_edition
 
     where = settings()
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
@@ -154,7 +154,8 @@ def run(release: ReleaseName, period: PeriodLabel, revision: Revision = 1, reaso
                 err.print(f"{release}/{period}: {step}")
 
         result = run_edition(f"{release}/{period}", revision=revision, reason=reason, settings=where, progress=progress)
-    out.print(f"Published {where.public_dir / result['path']}", soft_wrap=True)
+    folder = open_run(f"{release}/{period}", revision=revision, settings=where).published_in / result["path"]
+    out.print(f"Published {folder}", soft_wrap=True)
 
 
 @app.command()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import getpass
 import json
 import math
+import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
@@ -20,13 +21,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dp_stats.catalogue import Catalogue, Dataset, Grid, Period, Release, load_catalogue
 from dp_stats.catalogue.load import is_due, read_model
-from dp_stats.errors import CatalogueError, LedgerError, NotDueError
+from dp_stats.errors import CatalogueError, LedgerError, NotDueError, PublishedError
 from dp_stats.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from dp_stats.ledger import Ledger, Reservation
     from dp_stats.plan.model import Plan
     from dp_stats.plan.noisy import NoisyMeasurements
+    from dp_stats.publish.edition import Edition
     from dp_stats.publish.site.charts import Chart
 
 Step = dict[str, Any]
@@ -289,7 +291,26 @@ def publish(edition: str, *, revision: int = 1, settings: Settings | None = None
     ledger.published(run.edition, revision, published.checksum)
     if run.release.audience == "public":
         refresh_site(run.settings)
+        if run.settings.ckan_url:
+            _register_at_ckan(published.edition, run.settings)
     return {"edition": edition, "revision": revision, "path": run.path, "sha256": published.checksum}
+
+
+def _register_at_ckan(edition: Edition, settings: Settings) -> None:
+    from dp_stats.publish.ckan import publish_to_ckan
+
+    key = os.environ.get(settings.ckan_key_env)
+    if not key:
+        raise PublishedError(
+            f"{edition.id} is published; for CKAN, set {settings.ckan_key_env} to its API key and publish again."
+        )
+    publish_to_ckan(
+        edition,
+        address=settings.ckan_url,
+        api_key=key,
+        organisation=settings.ckan_organisation,
+        base_url=settings.base_url,
+    )
 
 
 def refresh_site(settings: Settings, *, incremental: bool = True) -> None:

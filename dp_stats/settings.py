@@ -25,6 +25,9 @@ class Settings:
         ledger_url: SQLAlchemy URL (``DP_STATS_LEDGER_URL``; SQLite in the state folder by default).
         public: where editions are published: a folder, or an fsspec URL such as ``s3://bucket/statistics``
             to which the local public folder is copied (``DP_STATS_PUBLIC``).
+        ckan_url, ckan_organisation, ckan_key_env: a CKAN site that public editions are registered at
+            (``DP_STATS_CKAN_URL``, ``DP_STATS_CKAN_ORGANISATION``), and the name of the environment variable that
+            holds its API key (``DP_STATS_CKAN_KEY_ENV``); off by default.
         base_url: address of the published site in metadata that needs absolute links (``DP_STATS_BASE_URL``).
     """
 
@@ -35,6 +38,9 @@ class Settings:
     ledger_url: str
     public: str
     base_url: str
+    ckan_url: str = ""
+    ckan_organisation: str = ""
+    ckan_key_env: str = "CKAN_API_KEY"
 
     @property
     def secure(self) -> Path:
@@ -77,4 +83,7 @@ def load_settings(environ: dict[str, str] | None = None) -> Settings:
         ledger_url=env.get("DP_STATS_LEDGER_URL", f"sqlite:///{home / 'ledger.db'}"),
         public=env.get("DP_STATS_PUBLIC", str(home / "public")),
         base_url=env.get("DP_STATS_BASE_URL", "http://127.0.0.1:8000").rstrip("/"),
+        ckan_url=env.get("DP_STATS_CKAN_URL", ""),
+        ckan_organisation=env.get("DP_STATS_CKAN_ORGANISATION", ""),
+        ckan_key_env=env.get("DP_STATS_CKAN_KEY_ENV", "CKAN_API_KEY"),
     )

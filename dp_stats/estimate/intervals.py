@@ -84,9 +84,28 @@ def interval(
     high: float = np.inf,
     shift: float | Floats = 0.0,
 ) -> tuple[Floats, Floats]:
-    """``centre`` + ``shift`` ± ``quantile`` · ``error``, cut to [``low``, ``high``]."""
+    """``centre`` + ``shift`` ± ``quantile`` · ``error``, cut to [``low``, ``high``].
+
+    Where noise has pushed the centre below ``low``, the upper end does not fall along with it: an interval of a
+    single point would look like certainty (see ``above_the_bound``).
+    """
     reach = quantile * error
-    return np.clip(centre + shift - reach, low, high), np.clip(centre + shift + reach, low, high)
+    lower, upper = centre + shift - reach, centre + shift + reach
+    if np.isfinite(low):
+        upper = np.fmax(upper, above_the_bound(centre + shift, reach / normal_quantile(), low))
+    return np.clip(lower, low, high), np.clip(upper, low, high)
+
+
+def above_the_bound(centre: Floats, error: Floats, low: float) -> Floats:
+    """The upper end for a centre below what is possible: the 95 % point of the noise's normal law cut off at ``low``.
+
+    It equals ``centre`` + 1.96 ``error`` for a centre at ``low`` and stays above ``low`` however far below the centre
+    lies; it is wider than the interval it replaces, so coverage can only rise. NaN where the centre is not below.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        depth = np.where((centre < low) & (error > 0), (low - centre) / error, np.nan)
+        beyond = -special.ndtri_exp(np.log(1 - LEVEL) + special.log_ndtr(-depth))
+    return np.asarray(centre + beyond * error)
 
 
 def skewness_shift(variance: Floats, third_moment: Floats, quantile: float) -> Floats:

@@ -43,9 +43,9 @@ def test_one_dominant_draw_counts_as_one() -> None:
 def test_intervals_are_cut_at_zero_and_hold_the_published_value() -> None:
     lower, upper = interval(np.array([1.0, -9.0]), np.array([2.0, 2.0]), 2.0, low=0.0)
     assert lower.tolist() == [0.0, 0.0]
-    assert upper.tolist() == [5.0, 0.0]
-    lower, upper = around(np.array([6.0, 0.0]), lower, upper)
-    assert upper.tolist() == [6.0, 0.0]
+    assert upper[0] == 5.0
+    assert 0.0 < upper[1] < 2.0, "a single point would look like certainty"
+    assert around(np.array([6.0, 0.0]), lower, upper)[1].tolist() == [6.0, upper[1]]
 
 
 def test_whole_numbers_of_an_interval_are_those_inside_it() -> None:
@@ -78,3 +78,13 @@ def test_an_interval_of_one_discrete_draw_holds_95_percent(mechanism: Mechanism,
     mass /= mass.sum()
     assert mass[np.abs(steps) <= reach].sum() >= 0.95
     assert reach == 0 or mass[np.abs(steps) < reach].sum() < 0.95
+
+
+def test_an_interval_never_shrinks_to_zero_where_noise_pushed_the_value_below_it() -> None:
+    centre = np.array([-1000.0, -30.0, -20.0, -10.0, -0.001, 0.0, 5.0])
+    lower, upper = interval(centre, np.full(7, 10.0), 1.96, low=0.0)
+    assert (lower == 0).all()
+    assert (np.diff(upper) > 0).all()
+    assert upper[0] > 0.2
+    assert upper[4] == pytest.approx(upper[5], abs=0.01)
+    assert upper[5] == pytest.approx(19.6)

@@ -16,6 +16,7 @@ import flask
 import pytest
 from werkzeug.serving import make_server
 
+from dp_stats import pipeline
 from dp_stats.errors import PublishedError
 from dp_stats.publish.ckan import package_of, publish_to_ckan
 
@@ -161,3 +162,17 @@ def test_a_wrong_key_and_an_unreachable_portal_are_clear_errors(ckan: Any, sampl
         publish_to_ckan(edition, address=address, api_key="wrong", organisation="agency", base_url=BASE)
     with pytest.raises(PublishedError, match="Check the address"):
         publish(edition, "http://127.0.0.1:1")
+
+
+@pytest.mark.slow
+def test_a_published_edition_is_registered_where_the_settings_say(
+    ckan: Any, clinic: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake, address = ckan
+    monkeypatch.setenv("DP_STATS_CKAN_URL", address)
+    monkeypatch.setenv("DP_STATS_CKAN_ORGANISATION", "agency")
+    with pytest.raises(PublishedError, match="set CKAN_API_KEY"):
+        pipeline.run_edition(clinic.first)
+    monkeypatch.setenv("CKAN_API_KEY", KEY)
+    pipeline.run_edition(clinic.first)
+    assert fake.packages["visits"]["title"] == "Visits by clinic"
