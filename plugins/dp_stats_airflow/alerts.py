@@ -62,7 +62,8 @@ def alert(subject: str, text: str, context: Mapping[str, Any] | None = None) -> 
         stream.write(json.dumps(line, ensure_ascii=False) + "\n")
     for notifier in notifiers(subject, text):
         try:
-            notifier(dict(context or {}))
+            # Without the DAG: the one that a callback is given cannot render templates, and no letter would go out.
+            notifier({name: value for name, value in (context or {}).items() if name != "dag"})
         except Exception as error:
             log.error("%s failed with %s", type(notifier).__name__, type(error).__name__)
 
