@@ -99,9 +99,23 @@ class Server:
 
     def approval(self, run: str) -> str:
         """The path of the waiting approval; waits until it is ready to be answered."""
-        self.wait("adhoc_release", run, lambda s: s.get("approve") in ("awaiting_input", "failed", "skipped"))
-        time.sleep(1.5)  # Airflow fails a task that is answered in the moment at which it begins to wait
+        states = self.wait("adhoc_release", run, lambda s: s.get("approve") in ("awaiting_input", "failed", "skipped"))
+        if states["approve"] == "awaiting_input":
+            self.wait_for_log(
+                "scheduler", f"TaskInstance Finished: dag_id=adhoc_release, task_id=approve, run_id={run},"
+            )
         return f"{ADHOC}/{run}/taskInstances/approve/0/hitlDetails"
+
+    def wait_for_log(self, process: str, words: str, seconds: float = 60) -> None:
+        """Wait until a process has logged something.
+
+        Airflow fails a task that is answered before the scheduler has seen that its process ended.
+        """
+        deadline = time.monotonic() + seconds
+        while words not in (self.airflow.folder / f"{process}.log").read_text(errors="replace"):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{process} did not log: {words}")
+            time.sleep(0.2)
 
     def answer(self, user: str, run: str, choice: str, reason: str = "It helps to plan.") -> httpx.Response:
         """Answer an approval as a user."""

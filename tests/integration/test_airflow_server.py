@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
+from typing import Any
 
 import psutil
+import psycopg2
 import pytest
 from airflow_server import ADHOC, Server, airflow_server
 from ledger_world import postgres
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("airflow-server"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +23,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with postgres() as database:
         metadata = database().replace("postgresql://", "postgresql+psycopg2://", 1)
         folder = tmp_path_factory.mktemp("server")
-        with airflow_server(folder, database=metadata, ledger=database(), last=date(2024, 1, 14), **SOON) as running:
+        lineage = {"type": "file", "log_file_path": str(folder / "lineage.jsonl"), "append": True}
+        extra = {**SOON, "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(lineage)}
+        with airflow_server(folder, database=metadata, ledger=database(), last=date(2024, 1, 14), **extra) as running:
             yield running
 
 
@@ -88,6 +94,80 @@ def test_a_refusal_ends_cleanly_and_spends_nothing(server: Server) -> None:
     states = server.states("adhoc_release", run)
     assert {states[task] for task in ("authorise", "pull", "reserve", "publish")} == {"skipped"}
     assert charges(server) == before
+
+
+def test_no_answer_in_time_ends_cleanly_and_spends_nothing(server: Server) -> None:
+    before = charges(server)
+    run = server.ask(epsilon=0.65)
+    server.approval(run)
+    let_the_time_pass(server, run)
+    assert server.finish("adhoc_release", run) == "success"
+    states = server.states("adhoc_release", run)
+    assert states["approve"] == "success"
+    assert {states[task] for task in ("authorise", "pull", "reserve", "publish")} == {"skipped"}
+    assert charges(server) == before
+    expired = [e for e in server.ledger().entries() if e.event == "expired"]
+    assert len(expired) == 1
+
+
+def let_the_time_pass(server: Server, run: str) -> None:
+    """Move the deadline of a waiting approval into the past, in Airflow's database."""
+    url = server.airflow.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "")
+    with psycopg2.connect(url) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE task_instance SET trigger_timeout = now() - interval '1 minute' "
+            "WHERE run_id = %s AND state = 'awaiting_input'",
+            [run],
+        )
+        assert cursor.rowcount == 1
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"period": "last week"}, "'last week' is not a period"),
+        ({"margin": 10}, "fill in either the privacy loss"),
+        ({"only": "Uper"}, "Did you mean Upper"),
+        ({"epsilonn": 1}, "there is no such field"),
+    ],
+)
+def test_a_wrong_request_over_rest_says_what_to_write_instead(
+    server: Server, change: dict[str, object], words: str
+) -> None:
+    run = server.ask(**change)
+    assert server.finish("adhoc_release", run) == "failed"
+    log = server.client("analyst").get(f"{ADHOC}/{run}/taskInstances/ask/logs/1", params={"full_content": True})
+    assert words in log.text
+
+
+def test_two_schedulers_and_the_same_request_twice_give_one_charge_one_draw_and_one_edition(server: Server) -> None:
+    first = server.airflow.running.pop("scheduler")
+    server.airflow.start("scheduler")
+    server.airflow.running["first scheduler"] = first
+    wait_for(lambda: schedulers_alive(server) == 2)
+    runs = [server.ask(epsilon=0.3) for _ in range(2)]
+    for run in runs:
+        assert server.answer("custodian", run, "Approve").status_code == 200
+    assert [server.finish("adhoc_release", run) for run in runs] == ["success", "success"]
+    # The second to look may find it measured already, and then publishes the stored measurements again.
+    (edition,) = {c.edition for c in server.ledger().charges() if c.run.removeprefix("adhoc_release/") in runs}
+    assert [count(server, event, edition) for event in ("reserved", "spent", "stored", "published")] == [1, 1, 1, 1]
+    folders = [p.name for p in (server.clinic.settings.public_dir / edition).iterdir() if p.is_dir()]
+    assert folders == ["r1"]
+    server.airflow.kill("first scheduler")
+
+
+def schedulers_alive(server: Server) -> int:
+    alive = {"job_type": "SchedulerJob", "is_alive": True}
+    return int(server.client("admin").get("/api/v2/jobs", params=alive).json()["total_entries"])
+
+
+def wait_for(happens: Callable[[], bool], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not happens():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.5)
 
 
 @pytest.mark.parametrize(
@@ -167,3 +247,41 @@ def test_killed_in_mid_task_twice_catch_up_still_gives_one_charge_one_draw_and_o
         assert folders == ["r1"]
     assert len([c for c in server.ledger().charges() if c.release == "visits" and c.state != "void"]) == 1
     server.ledger().verify()
+
+
+def test_new_rows_start_a_run_which_pays_nothing_for_what_is_published(server: Server) -> None:
+    before, admin = charges(server), server.client("admin")
+    (rows,) = admin.get("/api/v2/assets", params={"name_pattern": "visits-rows"}).json()["assets"]
+    admin.post("/api/v2/assets/events", json={"asset_id": rows["id"]}).raise_for_status()
+
+    def started() -> list[str]:
+        runs = admin.get("/api/v2/dags/visits/dagRuns", params={"run_type": "asset_triggered"}).json()["dag_runs"]
+        return [run["dag_run_id"] for run in runs]
+
+    wait_for(lambda: bool(started()))
+    assert server.finish("visits", started()[0]) == "success"
+    assert charges(server) == before
+    assert count(server, "stored", "visits/2024-W02") == 1
+
+
+def test_lineage_names_runs_and_assets_and_holds_no_statistic(server: Server) -> None:
+    text = (server.clinic.folder.parent / "lineage.jsonl").read_text()
+    events = [json.loads(line) for line in text.splitlines()]
+    jobs = {event["job"]["name"] for event in events}
+    assert {"visits.measure", "visits.publish", "adhoc_release.publish"} <= jobs
+    assert "dp-stats://editions/visits" in text or '"editions/visits"' in text
+    facets = {name for event in events for part in parts(event) for name in part.get("facets", {})}
+    facets |= {name for event in events for part in parts(event) for name in part.get("outputFacets", {})}
+    assert not facets & {"outputStatistics", "dataQualityMetrics", "dataQualityAssertions", "columnMetrics", "schema"}
+    published = list(server.clinic.settings.public_dir.rglob("r1/*.csv"))
+    assert published
+    for table in published:
+        for row in csv.DictReader(table.read_text().splitlines()):
+            if "value" in row:
+                assert f"{row['value']},{row['lower_95']},{row['upper_95']}" not in text
+    assert not any(word in text for word in ("value_unrounded", "lower_95", "standard_error"))
+
+
+def parts(event: dict[str, Any]) -> list[dict[str, Any]]:
+    """The parts of an event that carry facets."""
+    return [event["run"], event["job"], *event.get("inputs", []), *event.get("outputs", [])]
