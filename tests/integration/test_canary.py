@@ -62,11 +62,11 @@ if FAULT == "a step that logs a row":
     import logging
     import dp_stats.secure.pull as pulling
     real = pulling.keyed_digest
-    def logging_digest(path, key):
+    def logging_digest(path, *rest, **named):
         import duckdb
         logging.basicConfig(level="INFO")
         logging.info("first row: %s", duckdb.sql(f"SELECT * FROM '{path}' LIMIT 1").fetchall())
-        return real(path, key)
+        return real(path, *rest, **named)
     pulling.keyed_digest = logging_digest
 if FAULT == "a step that tells a count":
     import pyarrow.parquet as pq

@@ -69,7 +69,9 @@ def areas_page(site: Site, view: ReleaseView, story: Outline, panel: Panel) -> N
     )
     head = [Cell(texts("release.area"))]
     head += [Cell(metric.title, n=True), Cell(texts("release.interval"), n=True)]
-    head += [Cell(f"{rate.title} {rate.unit}", n=True)] if rate else []
+    if rate:
+        of_rate = f"{rate.title}, {parts.lower_first(texts('release.interval'))}"
+        head += [Cell(f"{rate.title} {rate.unit}", n=True), Cell(of_rate, n=True)]
     head += [Cell(texts("release.change_column"))] if before else []
     head += [Cell(place.levels[1].title)] if parents and place else []
     head += [Cell(texts("release.note"))]
@@ -79,7 +81,9 @@ def areas_page(site: Site, view: ReleaseView, story: Outline, panel: Panel) -> N
             Cell(numbers.number(g.figure.value, decimals=decimals), n=True),
             Cell(texts.between(g.figure, decimals=decimals), n=True),
         ]
-        cells += [Cell(numbers.number(rates[i].figure.value, decimals=rate_decimals), n=True)] if rate else []
+        if rate:
+            cells.append(Cell(numbers.number(rates[i].figure.value, decimals=rate_decimals), n=True))
+            cells.append(Cell(texts.between(rates[i].figure, decimals=rate_decimals), n=True))
         if before:
             known = g.code in before and before[g.code].known and g.figure.known
             cells.append(Cell(texts(f"change.word.{Change(before[g.code], g.figure).direction}") if known else ""))
