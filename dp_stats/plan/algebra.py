@@ -209,9 +209,7 @@ def distinct_grams(axis: Axis, dimension: Dimension, query: Query) -> tuple[list
         return [c.gram(rows) for c in axis.components], index
     rows = weights(dimension, query)
     step = max(1, 20_000_000 // max(1, rows.shape[1]))
-    grams = [
-        np.concatenate([c.gram(rows[i : i + step]) for i in range(0, len(rows), step)]) for c in axis.components
-    ]
+    grams = [np.concatenate([c.gram(rows[i : i + step]) for i in range(0, len(rows), step)]) for c in axis.components]
     flat = np.concatenate([g.reshape(len(rows), -1) for g in grams], axis=1)
     rounded = np.round(flat / max(float(np.abs(flat).max()), 1e-300), 12)
     _, where, index = np.unique(rounded, axis=0, return_index=True, return_inverse=True)

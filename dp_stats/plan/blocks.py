@@ -40,7 +40,11 @@ class Block(Protocol):
 
 def block_of(terms: Sequence[Term], sizes: Sequence[int], tolerance: float, largest: int = LARGEST_DENSE) -> Block:
     """The block ``Σ p · M_1 ⊗ M_2 ⊗ …`` with ``sizes`` rows per dimension."""
-    return DenseBlock.of(terms, prod(sizes), tolerance) if prod(sizes) <= largest else LargeBlock(tuple(terms), tuple(sizes))
+    return (
+        DenseBlock.of(terms, prod(sizes), tolerance)
+        if prod(sizes) <= largest
+        else LargeBlock(tuple(terms), tuple(sizes))
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -141,7 +141,9 @@ def cost_of(
         high = min(max(round(high * margin_at(high) / margin), 1), most)
     while margin_at(high) > margin:
         if high >= most:
-            raise CatalogueError(f"No ε up to 100 gives {table}.{statistic} a margin of ±{margin:g}. Ask for a wider one.")
+            raise CatalogueError(
+                f"No ε up to 100 gives {table}.{statistic} a margin of ±{margin:g}. Ask for a wider one."
+            )
         high = min(high + max(1, high // 100), most)
     low = high - max(1, high // 50)
     while low > 0 and margin_at(low) <= margin:

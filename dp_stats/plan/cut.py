@@ -55,7 +55,9 @@ def choose_cut(grid: Grid, release: Release, mechanism: Mechanism, total: Fracti
     if not measures_cut(release):
         return []
     published = targets(grid, release)
-    statistic = next((s.id for s in release.statistics if s.kind == "count" and any(t.statistic == s.id for t in published)), None)
+    statistic = next(
+        (s.id for s in release.statistics if s.kind == "count" and any(t.statistic == s.id for t in published)), None
+    )
     if statistic is None:
         return []  # cut rows are compared with kept rows, which only a published count tells
     whole = key_of(grid, {})

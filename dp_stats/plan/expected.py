@@ -148,7 +148,11 @@ def _people(catalogue: Catalogue, grid: Grid, release: Release, target: Target, 
         leaves = np.zeros(len(dimension))
         numbers = codes.numbers(column)
         leaves[: len(numbers)] = np.nan_to_num(np.array(numbers))
-        others = [(d, k) for d, k in zip(grid.dimensions, target.levels, strict=True) if d is not dimension and d.kind != "date"]
+        others = [
+            (d, k)
+            for d, k in zip(grid.dimensions, target.levels, strict=True)
+            if d is not dimension and d.kind != "date"
+        ]
         people = sum_groups(leaves, level.group, len(level.codes), 0) / prod(len(d.level(k).codes) for d, k in others)
         shape = [1] * len(grid.dimensions)
         shape[axis] = len(people)

@@ -33,7 +33,9 @@ def chain(dimension: Dimension, wanted: Sequence[str]) -> tuple[str, ...]:
     for name in dict.fromkeys(names):
         group = dimension.level(name).group
         others = [dimension.level(k).group for k in kept]
-        if all(nested(group, g) or nested(g, group) for g in others) and not any(np.array_equal(group, g) for g in others):
+        if all(nested(group, g) or nested(g, group) for g in others) and not any(
+            np.array_equal(group, g) for g in others
+        ):
             kept.append(name)
     return tuple(sorted(kept, key=lambda name: -len(dimension.level(name).codes)))
 
@@ -101,7 +103,9 @@ def _loads(dimension: Dimension, names: tuple[str, ...], query: Query) -> Floats
     leaves = len(dimension)
     if isinstance(query, str):
         group = dimension.level(query).group
-        rows = sparse.csr_array((np.ones(leaves), (group, np.arange(leaves))), shape=(len(dimension.level(query).codes), leaves))
+        rows = sparse.csr_array(
+            (np.ones(leaves), (group, np.arange(leaves))), shape=(len(dimension.level(query).codes), leaves)
+        )
     else:
         rows = sparse.csr_array(np.atleast_2d(query))
     squares = []

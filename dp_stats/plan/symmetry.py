@@ -158,9 +158,7 @@ def _block(
     block = int(orbit[member].max()) + 1
     row = position[fine[member]] * block + orbit[member]
     size = np.bincount(row, minlength=len(nodes) * block)
-    analysis = sparse.csr_array(
-        (1 / np.sqrt(size[row]), (row, member)), shape=(len(nodes) * block, len(fine))
-    )
+    analysis = sparse.csr_array((1 / np.sqrt(size[row]), (row, member)), shape=(len(nodes) * block, len(fine)))
     one = analysis[:block].toarray()
     inside = np.flatnonzero(one.any(axis=0))
     matrices = {}

@@ -118,7 +118,9 @@ def date_of(grid: Grid, release: Release) -> Dimension:
     for dimension in grid.dimensions:
         if dimension.kind == "date":
             return dimension
-    raise CatalogueError(f"release '{release.id}': rolling and cumulative statistics need a date dimension. Declare one.")
+    raise CatalogueError(
+        f"release '{release.id}': rolling and cumulative statistics need a date dimension. Declare one."
+    )
 
 
 def published_levels(grid: Grid, table: Table, derived: Derived | None) -> dict[str, str]:

@@ -51,14 +51,19 @@ def write_api(public: Path, releases: Sequence[Sequence[Edition]], *, base_url: 
                 written += files.replace_file(public / _path(path[:-1]) / f"{table.id}.json", leaf)
                 node = tree
                 for step, part in enumerate(path):
-                    node = node.setdefault(part, {"title": _title(step, newest, name, table, metric), "below": {}})["below"]
+                    node = node.setdefault(part, {"title": _title(step, newest, name, table, metric), "below": {}})[
+                        "below"
+                    ]
     return written + _write_index(public, tree, (), base_url)
 
 
 def slug(text: str) -> str:
     """A name as one segment of a path: small ASCII letters, digits and hyphens; official codes keep their letters."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return re.sub(r"[^A-Za-z0-9_.+-]+", "-", plain if re.fullmatch(r"[A-Z0-9]+", plain) else plain.lower()).strip("-.") or "x"
+    return (
+        re.sub(r"[^A-Za-z0-9_.+-]+", "-", plain if re.fullmatch(r"[A-Z0-9]+", plain) else plain.lower()).strip("-.")
+        or "x"
+    )
 
 
 def _path(parts: tuple[str, ...]) -> str:

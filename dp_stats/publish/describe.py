@@ -132,7 +132,8 @@ def describe(
         ),
         charges=tuple(account.charges) if account else (),
         approvals=tuple(
-            ApprovalFacts(approver=a.approver, decision=a.decision, reason=a.reason, when=utc(a.at)) for a in account.approvals
+            ApprovalFacts(approver=a.approver, decision=a.decision, reason=a.reason, when=utc(a.at))
+            for a in account.approvals
         )
         if account
         else (),
@@ -185,9 +186,7 @@ def _revision(revision: int | RevisionFacts, reason: str) -> RevisionFacts:
         return revision
     if revision == 1:
         return RevisionFacts(reason=reason)
-    return RevisionFacts(
-        number=revision, kind="unscheduled", reason=reason, supersedes=revision - 1, remeasured=True
-    )
+    return RevisionFacts(number=revision, kind="unscheduled", reason=reason, supersedes=revision - 1, remeasured=True)
 
 
 def _statistic(statistic: Statistic, dataset: Dataset) -> StatisticFacts:
@@ -221,7 +220,8 @@ def _derived(derived: Derived, release: Release) -> StatisticFacts:
     whole = derived.kind in ("rolling", "cumulative") and of is not None and of.kind != "sum"
     return StatisticFacts(
         id=derived.id,
-        title=derived.title or (f"Rate of {label[:1].lower()}{label[1:]}" if derived.kind == "rate" else title_of(derived.id)),
+        title=derived.title
+        or (f"Rate of {label[:1].lower()}{label[1:]}" if derived.kind == "rate" else title_of(derived.id)),
         unit=derived.unit or unit,
         kind=derived.kind,
         derived=True,

@@ -13,7 +13,9 @@ from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Dataset, DimensionSpec, Release
 from dp_stats.publish.edition import DimensionFacts, LevelFacts
 
-GEOGRAPHIC = frozenset({"area", "areas", "geography", "region", "province", "country", "nation", "local_authority", "ltla"})
+GEOGRAPHIC = frozenset(
+    {"area", "areas", "geography", "region", "province", "country", "nation", "local_authority", "ltla"}
+)
 """Names of a dimension, its column or its first level that say it is a dimension of areas."""
 
 

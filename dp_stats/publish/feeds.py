@@ -78,7 +78,9 @@ def feed(
     for correction in corrections:
         if correction.kind == "retraction":
             place = f"{correction.edition}/r{correction.revision}"
-            entries.append((correction.when, f"{place}#retracted", f"Withdrawn: {correction.title}", correction.reason, place))
+            entries.append(
+                (correction.when, f"{place}#retracted", f"Withdrawn: {correction.title}", correction.reason, place)
+            )
     entries = sorted(entries, key=lambda e: (e[0], e[1]), reverse=True)[:MOST_ENTRIES]
 
     ElementTree.register_namespace("", _ATOM)

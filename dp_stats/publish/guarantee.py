@@ -111,7 +111,9 @@ def _post_processing(release: Release) -> tuple[str, ...]:
         "Reliability marks are set from noisy values and known variances only.",
     ]
     if release.contribution.measure_cut and not release.contribution.why_nothing_is_cut:
-        done.append("Values are corrected for the rows that the contribution bound cut, by a noisy measurement of them.")
+        done.append(
+            "Values are corrected for the rows that the contribution bound cut, by a noisy measurement of them."
+        )
     if release.derived:
         done.append("Rates, means, shares and moving sums are computed from published values and public populations.")
     return tuple(done)

@@ -162,7 +162,12 @@ def schema_org(
 
 def _variable(edition: Edition, id: str) -> dict[str, Any]:
     statistic = edition.statistic(id)
-    variable = {"@type": "PropertyValue", "name": statistic.title, "propertyID": id, "description": statistic.description}
+    variable = {
+        "@type": "PropertyValue",
+        "name": statistic.title,
+        "propertyID": id,
+        "description": statistic.description,
+    }
     return variable | ({"unitText": statistic.unit} if statistic.unit else {})
 
 

@@ -200,4 +200,6 @@ def check_record(record: dict[str, Any]) -> None:
     fault = next(iter(Draft202012Validator(schema()).iter_errors(record)), None)
     if fault is not None:
         place = ".".join(str(part) for part in fault.absolute_path) or "(whole record)"
-        raise PublishedError(f"{FILE_NAME}: {place} does not fit the schema ({fault.validator}). Complete the declarations.")
+        raise PublishedError(
+            f"{FILE_NAME}: {place} does not fit the schema ({fault.validator}). Complete the declarations."
+        )

@@ -18,7 +18,15 @@ def snippets(edition: Edition, table: TableFacts, *, address: str = "") -> dict[
     csv, parquet = f"{address}{table.id}.csv", f"{address}{table.id}.parquet"
     place = "geography" if edition.geography is not None else "metric"
     groups = [d.column for d in edition.strata if len(d.level(table.levels[d.name]).codes) > 1]
-    columns = ["metric", *(["geography"] if place == "geography" else []), *groups, "date", "value", "lower_95", "upper_95"]
+    columns = [
+        "metric",
+        *(["geography"] if place == "geography" else []),
+        *groups,
+        "date",
+        "value",
+        "lower_95",
+        "upper_95",
+    ]
     return {
         "pandas": (
             "import pandas as pd\n"

@@ -183,7 +183,9 @@ def data_use(published: Sequence[Edition], *, base_url: str) -> DataUse:
         privacy_unit=f"{last.guarantee.unit} per {last.guarantee.per}",
         epsilon=rounded_up(Fraction(last.guarantee.epsilon)),
         delta=float(last.guarantee.delta),
-        epsilon_spent="; ".join(f"{b.block}: {b.epsilon_spent:.4g}" for b in last.budget if b.epsilon_spent is not None),
+        epsilon_spent="; ".join(
+            f"{b.block}: {b.epsilon_spent:.4g}" for b in last.budget if b.epsilon_spent is not None
+        ),
         epsilon_cap="; ".join(f"{b.block}: {b.epsilon_cap:.4g}" for b in last.budget if b.epsilon_cap is not None),
         rho_remaining="; ".join(f"{b.block}: {float(b.remaining):.4g}" for b in last.budget),
     )

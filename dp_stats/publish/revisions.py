@@ -142,7 +142,9 @@ def status_of(public: Path, edition: str) -> EditionStatus:
     try:
         return EditionStatus.model_validate_json(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise PublishedError(f"{path} is missing or cannot be read; publish the edition again to restore it.") from error
+        raise PublishedError(
+            f"{path} is missing or cannot be read; publish the edition again to restore it."
+        ) from error
 
 
 def _status(public: Path, release: str, period: str) -> EditionStatus:

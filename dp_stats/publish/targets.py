@@ -121,7 +121,9 @@ def _put(remote: Any, local: Path, path: str) -> None:
 
 def _is_public(path: Path, public: Path) -> bool:
     relative = path.relative_to(public)
-    return path.is_file() and not any(part.startswith(".") for part in relative.parts) and relative.as_posix() != MANIFEST
+    return (
+        path.is_file() and not any(part.startswith(".") for part in relative.parts) and relative.as_posix() != MANIFEST
+    )
 
 
 def _immutable(name: str) -> bool:

@@ -39,7 +39,12 @@ def columns_of(edition: Edition, table: TableFacts) -> tuple[ColumnFacts, ...]:
         ]
     for stratum in edition.strata:
         built += [
-            _text(f"{stratum.column}_code", f"Code of {stratum.title.lower()}", "Code of the group; 'all' is everyone", key=True),
+            _text(
+                f"{stratum.column}_code",
+                f"Code of {stratum.title.lower()}",
+                "Code of the group; 'all' is everyone",
+                key=True,
+            ),
             _text(stratum.column, stratum.title, "Name of the group"),
         ]
     unit = "Units are those of the metric"
@@ -164,7 +169,9 @@ def _labels(edition: Edition, axes: dict[str, tuple[LevelFacts, NDArray[np.int32
     return labels
 
 
-def dates_of(edition: Edition, dimension: DimensionFacts, level: LevelFacts) -> tuple[tuple[date, ...], tuple[str, ...]]:
+def dates_of(
+    edition: Edition, dimension: DimensionFacts, level: LevelFacts
+) -> tuple[tuple[date, ...], tuple[str, ...]]:
     """First day and label of each group of a level of the calendar; weeks and months are cut at the period's start."""
     days: list[date] = []
     labels: list[str] = []

@@ -65,5 +65,7 @@ def _verify_folder(public: Path, folder: Path, expected: str | None) -> list[Fau
     there = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()} - {files.CHECKSUMS}
     faults = [fault(name, "missing") for name in listed.keys() - there]
     faults += [fault(name, "extra") for name in there - listed.keys()]
-    faults += [fault(name, "altered") for name in listed.keys() & there if files.file_sha256(folder / name) != listed[name]]
+    faults += [
+        fault(name, "altered") for name in listed.keys() & there if files.file_sha256(folder / name) != listed[name]
+    ]
     return faults

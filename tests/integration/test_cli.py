@@ -128,7 +128,9 @@ def test_a_published_edition_can_be_asked_verified_exported_and_retracted(clinic
     assert "clinic-day.csv" in run("site", "verify", code=errors.PublishedError.exit_code)
 
 
-@pytest.mark.parametrize(("wanted", "says"), [("0.0001", "Ask for a wider one"), ("ten", "Write TABLE.STATISTIC=MARGIN")])
+@pytest.mark.parametrize(
+    ("wanted", "says"), [("0.0001", "Ask for a wider one"), ("ten", "Write TABLE.STATISTIC=MARGIN")]
+)
 def test_an_accuracy_that_cannot_be_had_or_read_is_refused(clinic: Any, wanted: str, says: str) -> None:
     arguments = ("plan", "visits", "-p", "2024-W02", "--for", f"clinic-week.visits={wanted}")
     assert says in run(*arguments, code=errors.CatalogueError.exit_code).replace("\n", " ")

@@ -71,7 +71,9 @@ def test_product_queries_have_exact_variances_and_covariances(seed: int) -> None
     first, second = ({d.name: rng.normal(size=(3, len(d))) for d in grid.dimensions} for _ in range(2))
     a, b = rows_of(grid, first), rows_of(grid, second)
     np.testing.assert_allclose(structure.query_variance(first).ravel(), ((a @ inverse) * a).sum(axis=1), rtol=1e-8)
-    np.testing.assert_allclose(structure.covariance(first, second).ravel(), ((a @ inverse) * b).sum(axis=1), rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(
+        structure.covariance(first, second).ravel(), ((a @ inverse) * b).sum(axis=1), rtol=1e-7, atol=1e-9
+    )
     assert structure.mean_variance(first) == pytest.approx(float(((a @ inverse) * a).sum(axis=1).mean()))
 
 
@@ -98,7 +100,9 @@ def test_conjugate_gradients_also_see_what_was_not_measured() -> None:
 def test_a_year_of_four_hundred_areas_and_ten_bands_takes_seconds_and_little_memory() -> None:
     areas = np.repeat(np.arange(len(REGIONS)), REGIONS)
     days = np.arange(364)
-    grid = Grid((dimension("area", areas), dimension("day", days // 7, days // 28), dimension("band", np.zeros(10, int))))
+    grid = Grid(
+        (dimension("area", areas), dimension("day", days // 7, days // 28), dimension("band", np.zeros(10, int)))
+    )
     precision = {("area", "day1", "band"): 1 / 9.2, ("area", "day", "all"): 1 / 9.7, ("all", "day", "band"): 1 / 300}
     h = np.random.default_rng(0).normal(size=grid.shape())
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -173,7 +173,9 @@ def test_codes_that_look_like_yes_and_no_stay_codes_and_double_fields_are_errors
     (folder / "codes" / "provinces.csv").write_text("code,name\nON,Ontario\nNO,Nord\n")
     path = folder / "datasets" / "covid-cases.yaml"
     text = path.read_text()
-    path.write_text(text.replace("age_band:", "province: {from: p, type: code, codes: provinces, values: {x: ON}}\n  age_band:"))
+    path.write_text(
+        text.replace("age_band:", "province: {from: p, type: code, codes: provinces, values: {x: ON}}\n  age_band:")
+    )
     assert load_catalogue(folder).datasets["covid-cases"].columns["province"].values == {"x": "ON"}
     path.write_text(text + "title: Twice\n")
     with pytest.raises(CatalogueError, match="not valid YAML"):

@@ -47,7 +47,11 @@ def test_months_of_unequal_length_share_noise_and_charge() -> None:
 
 def test_a_short_month_whose_levels_coincide_is_measured_once() -> None:
     dims = [{"name": "date", "column": "day", "levels": ["day", "4-week"]}]
-    tables = {"days": ({"date": "day"}, ("visits",)), "four": ({"date": "4-week"}, ("visits",)), "all": ({}, ("visits",))}
+    tables = {
+        "days": ({"date": "day"}, ("visits",)),
+        "four": ({"date": "4-week"}, ("visits",)),
+        "all": ({}, ("visits",)),
+    }
     for month in ("2021-02", "2021-03"):
         made = plan(parse_period(month), tables, period="month", dimensions=dims)
         assert len({tuple(m.levels.items()) for m in made.measurements}) == len(made.measurements)
@@ -111,13 +115,24 @@ def test_with_a_delta_the_mechanism_with_the_smaller_error_is_chosen() -> None:
 
 def test_every_published_statistic_has_an_expected_margin() -> None:
     tables = {
-        "area-day": ({"area": "area", "date": "day"}, ("visits", "rate", "week", "sofar", "cost", "mean-cost", "share")),
+        "area-day": (
+            {"area": "area", "date": "day"},
+            ("visits", "rate", "week", "sofar", "cost", "mean-cost", "share"),
+        ),
         "people": ({"area": "area", "date": "week"}, ("people",)),
     }
     statistics = [
         {"id": "visits", "kind": "count", "expected_total": 5000},
         {"id": "people", "kind": "persons", "expected_total": 4000},
-        {"id": "cost", "kind": "sum", "column": "cost", "lower": 0, "upper": 500, "resolution": 1, "expected_total": 100000},
+        {
+            "id": "cost",
+            "kind": "sum",
+            "column": "cost",
+            "lower": 0,
+            "upper": 500,
+            "resolution": 1,
+            "expected_total": 100000,
+        },
     ]
     derived = [
         {"id": "rate", "kind": "rate", "of": "visits"},
@@ -127,7 +142,9 @@ def test_every_published_statistic_has_an_expected_margin() -> None:
         {"id": "share", "kind": "share", "of": "visits", "across": "area"},
     ]
     made = plan(tables=tables, statistics=statistics, derived=derived)
-    assert {(e.table, e.statistic) for e in made.expected} == {(t, s) for t, (_, names) in tables.items() for s in names}
+    assert {(e.table, e.statistic) for e in made.expected} == {
+        (t, s) for t, (_, names) in tables.items() for s in names
+    }
     assert all(0 < e.margin_95 <= e.worst < np.inf for e in made.expected)
     assert {m.statistic for m in made.measurements} == {"visits", "people", "cost"}
     by = {e.statistic: e for e in made.expected}
@@ -188,7 +205,9 @@ class TestWarnings:
         assert "above the ceiling ±0.5" in make_plan(catalogue(made), made, WEEK).warnings[0]
 
     def test_noise_larger_than_the_number(self) -> None:
-        made = plan(statistics=[{"id": "visits", "kind": "count", "expected_total": 20}], privacy_loss={"epsilon": "1/10"})
+        made = plan(
+            statistics=[{"id": "visits", "kind": "count", "expected_total": 20}], privacy_loss={"epsilon": "1/10"}
+        )
         assert any("exceeds the mean" in w for w in made.warnings)
 
     def test_no_size_is_guessed(self) -> None:

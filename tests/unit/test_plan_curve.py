@@ -50,7 +50,9 @@ def test_a_series_pays_once_and_lasts() -> None:
     found = lasting(make_plan(catalogue(one), one, WEEK), one, data.budget)
     assert (found.editions, found.years) == (None, None)
     assert found.affordable
-    assert found.share == pytest.approx(float(make_plan(catalogue(one), one, WEEK).rho / rho_of(Fraction(8), Fraction("1e-6"))))
+    assert found.share == pytest.approx(
+        float(make_plan(catalogue(one), one, WEEK).rho / rho_of(Fraction(8), Fraction("1e-6")))
+    )
 
 
 def test_without_a_series_a_lifetimes_budget_runs_out() -> None:

@@ -143,7 +143,11 @@ def test_a_declared_weight_and_a_declared_ceiling_move_budget_to_their_table() -
         assert errors(tables=changed)["area-week-age"] < plain - 0.2
 
 
-def plan_of(tables: dict[str, tuple[dict[str, str], tuple[str, ...]]], codes: dict[str, CodeList] | None = None, **fields: object):  # type: ignore[no-untyped-def]
+def plan_of(
+    tables: dict[str, tuple[dict[str, str], tuple[str, ...]]],
+    codes: dict[str, CodeList] | None = None,
+    **fields: object,
+):  # type: ignore[no-untyped-def]
     one = release(tables, **fields)  # type: ignore[arg-type]
     return make_plan(catalogue(one, codes=codes), one, parse_period("2021-W05"))
 
@@ -179,11 +183,17 @@ class TestOtherShapes:
         spent = {m.statistic: m.epsilon for m in made.measurements}
         assert sum(spent.values()) == made.pure_epsilon <= 1
         assert min(spent.values()) > Fraction(1, 10)
-        assert {m.statistic: (m.unit, m.l1) for m in made.measurements} == {"visits": (1, 1), "cost": (Fraction(1, 100), 10_000)}
+        assert {m.statistic: (m.unit, m.l1) for m in made.measurements} == {
+            "visits": (1, 1),
+            "cost": (Fraction(1, 100), 10_000),
+        }
 
     def test_weeks_and_months_that_cross_can_both_be_published(self) -> None:
         one = release(
-            {"w": ({"area": "area", "date": "week"}, ("visits",)), "m": ({"area": "area", "date": "month"}, ("visits",))},
+            {
+                "w": ({"area": "area", "date": "week"}, ("visits",)),
+                "m": ({"area": "area", "date": "month"}, ("visits",)),
+            },
             period="year",
             dimensions=[
                 {"name": "area", "column": "area", "levels": ["area", "region", "all"]},

@@ -104,7 +104,9 @@ class Sample:
     period: Period
     estimates: EditionEstimates
 
-    def edition(self, *, revision: int | RevisionFacts = 1, reason: str = "", published: datetime = PUBLISHED) -> Edition:
+    def edition(
+        self, *, revision: int | RevisionFacts = 1, reason: str = "", published: datetime = PUBLISHED
+    ) -> Edition:
         return describe(
             self.release,
             dataset=self.catalogue.dataset_of(self.release),

@@ -97,7 +97,9 @@ def test_two_publishers_at_once_make_one_edition(sample: Any, tmp_path: Path) ->
     assert verify_public(tmp_path) == []
 
 
-def test_other_content_under_the_same_name_is_refused(sample: Any, make_sample: Callable[..., Any], tmp_path: Path) -> None:
+def test_other_content_under_the_same_name_is_refused(
+    sample: Any, make_sample: Callable[..., Any], tmp_path: Path
+) -> None:
     first = sample.publish(tmp_path)
     before = contents(first.folder)
     with pytest.raises(PublishedError, match="new revision"):
@@ -187,9 +189,7 @@ def test_a_reader_never_sees_half_of_latest(make_sample: Callable[..., Any], tmp
         (lambda f: (f / "SHA256SUMS").write_text("nonsense"), "unreadable"),
     ],
 )
-def test_a_damaged_edition_is_found(
-    damage: Callable[[Path], object], fault: str, sample: Any, tmp_path: Path
-) -> None:
+def test_a_damaged_edition_is_found(damage: Callable[[Path], object], fault: str, sample: Any, tmp_path: Path) -> None:
     published = sample.publish(tmp_path)
     damage(published.folder)
     assert [f.kind for f in verify_public(tmp_path)] == [fault]

@@ -135,7 +135,9 @@ def test_a_dimension_named_like_a_column_gets_columns_of_its_own(costs: Any) -> 
     edition = costs.edition()
     [sex] = edition.dimensions
     table = edition.tables[0].model_copy(update={"levels": {"status": "sex"}})
-    edition = edition.model_copy(update={"dimensions": (sex.model_copy(update={"name": "status"}),), "tables": (table,)})
+    edition = edition.model_copy(
+        update={"dimensions": (sex.model_copy(update={"name": "status"}),), "tables": (table,)}
+    )
     rows = tidy(edition, costs.estimates, table)
     assert rows["status_group"].to_pylist()[:2] == ["Female", "Male"]
     assert set(rows["status"].to_pylist()) <= {"", "u", "low", "x"}
@@ -146,7 +148,9 @@ AWKWARD = ["plain", "comma, here", 'a "quote"', "line\nbreak", "Ynys Môn", "", 
 
 
 def test_csv_reads_back_with_another_reader() -> None:
-    rows = pa.table({"name": AWKWARD, "n": pa.array([1, -2, None, 4, 5, 6, 7]), "x": [0.1, 1e-7, 2.0, None, 1e20, -0.5, 3]})
+    rows = pa.table(
+        {"name": AWKWARD, "n": pa.array([1, -2, None, 4, 5, 6, 7]), "x": [0.1, 1e-7, 2.0, None, 1e20, -0.5, 3]}
+    )
     text = csv_bytes(rows)
     read = list(csv.reader(io.StringIO(text.decode("utf-8"), newline=""), strict=True))
     assert read[0] == ["name", "n", "x"]

@@ -85,9 +85,7 @@ def test_the_feed_lists_editions_newest_first(public: Path) -> None:
     assert len(feedparser.parse((public / "costs-by-sex/feed.atom").read_bytes()).entries) == 1
 
 
-def test_revisions_and_retractions_reach_feed_log_and_catalogue(
-    public: Path, make_sample: Callable[..., Any]
-) -> None:
+def test_revisions_and_retractions_reach_feed_log_and_catalogue(public: Path, make_sample: Callable[..., Any]) -> None:
     make_sample(period="2021-W08", seed=80).publish(
         public, revision=2, reason="Late reports", published=datetime(2021, 3, 2, 9, 30, tzinfo=UTC)
     )
@@ -135,7 +133,9 @@ def test_a_declared_release_without_editions_is_in_the_calendar(public: Path, ca
 
 
 def test_the_calendar_can_be_subscribed_to(public: Path, catalogue: Any) -> None:
-    release = catalogue.release("cases-by-area").model_copy(update={"id": "new", "title": "Name; with, odd signs " + "é" * 40})
+    release = catalogue.release("cases-by-area").model_copy(
+        update={"id": "new", "title": "Name; with, odd signs " + "é" * 40}
+    )
     refresh_index(public, base_url=BASE, releases=[release])
     text = (public / "calendar.ics").read_bytes()
     lines = text.split(b"\r\n")

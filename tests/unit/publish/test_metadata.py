@@ -107,7 +107,9 @@ def test_every_part_of_the_privacy_record_is_needed(published: Path) -> None:
                 check_record(broken)
 
 
-@pytest.mark.parametrize("loss", ["1/3", "576460752303423429/576460752303423488", "1", "123456789123/1000000", "1/1000000007"])
+@pytest.mark.parametrize(
+    "loss", ["1/3", "576460752303423429/576460752303423488", "1", "123456789123/1000000", "1/1000000007"]
+)
 def test_a_privacy_loss_is_never_shown_smaller_than_it_is(loss: str) -> None:
     shown = rounded_up(Fraction(loss))
     assert Fraction(shown) >= Fraction(loss)
@@ -116,7 +118,9 @@ def test_a_privacy_loss_is_never_shown_smaller_than_it_is(loss: str) -> None:
 
 def test_schema_org_describes_the_dataset_and_its_downloads(sample: Any, tmp_path: Path) -> None:
     edition = sample.publish(tmp_path).edition
-    described = schema_org(edition, base_url="https://statistics.example.org", superseded_by="cases-by-area/2021-W07/r2")
+    described = schema_org(
+        edition, base_url="https://statistics.example.org", superseded_by="cases-by-area/2021-W07/r2"
+    )
     assert described == json.loads(json.dumps(described))
     needed = {
         "name", "description", "creator", "identifier", "license", "dateCreated", "temporalCoverage",

@@ -42,7 +42,10 @@ def test_duckdb_loads_every_table_with_its_intervals(published: Any, monkeypatch
 @pytest.mark.skipif(shutil.which("Rscript") is None, reason="R is not installed")
 def test_r_loads_every_table_with_its_intervals(published: Any) -> None:
     for table in published.edition.tables:
-        code = snippets(published.edition, table)["r"] + f"stopifnot(nrow(data) == {table.rows}, is.numeric(data$upper_95))"
+        code = (
+            snippets(published.edition, table)["r"]
+            + f"stopifnot(nrow(data) == {table.rows}, is.numeric(data$upper_95))"
+        )
         subprocess.run(["Rscript", "-e", code], cwd=published.folder, check=True, capture_output=True)
 
 
