@@ -40,14 +40,8 @@ TINY = {
 """A dozen rows are answered sooner without compiled code and without partitions."""
 
 ENGINES = [
-    pytest.param("postgres", marks=pytest.mark.xdist_group("engines-postgres")),
-    pytest.param(
-        "spark",
-        marks=[
-            pytest.mark.xdist_group("engines-spark"),
-            pytest.mark.skipif(shutil.which("java") is None, reason="PySpark needs Java"),
-        ],
-    ),
+    "postgres",
+    pytest.param("spark", marks=pytest.mark.skipif(shutil.which("java") is None, reason="PySpark needs Java")),
 ]
 
 Open = Callable[[pa.Table], tuple[ibis.BaseBackend, ibis.Table]]

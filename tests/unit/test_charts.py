@@ -151,7 +151,8 @@ def test_lines_break_where_an_edition_is_missing() -> None:
     assert [len(run) for run in whole.runs] == [20]
     drawn = svg.line("s", broken, TEXTS, title="Cases", description="Cases.")
     stroke = re.search(r'class="stroke" d="([^"]*)"', drawn)
-    assert stroke is not None and stroke.group(1).count("M") == 3
+    assert stroke is not None
+    assert stroke.group(1).count("M") == 3
     assert "nan" not in drawn
 
 
