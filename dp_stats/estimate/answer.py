@@ -16,6 +16,7 @@ from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Derived, Release
 from dp_stats.catalogue.periods import Period, parse_period
 from dp_stats.errors import NotDerivableError
+from dp_stats.estimate.covering import cover
 from dp_stats.estimate.intervals import around, interval, normal_quantile, ratio_interval, whole_numbers
 from dp_stats.estimate.persons import Persons
 from dp_stats.estimate.populations import population_of
@@ -114,7 +115,13 @@ def answer(
 def _sum(
     asked: Sequence[Measured], statistic: str, where: Mapping[str, Sequence[str]], first: date, last: date
 ) -> Answer:
-    parts = _cover(asked, statistic, where, first, last)
+    parts = cover(
+        [(parse_period(e.plan.period), e) for e in asked],
+        first,
+        last,
+        part=lambda edition, begin, stop: _part(edition, statistic, where, begin, stop),
+        variance=lambda part: part.variance,
+    )
     value, error = sum(p.value for p in parts), float(np.sqrt(sum(p.variance for p in parts)))
     declared = next(s for s in asked[0].release.statistics if s.id == statistic)
     signed = declared.kind == "sum" and (declared.lower or 0) < 0
@@ -192,35 +199,6 @@ def _mean(
     best = float(np.clip(unrounded, low, high))
     lower, upper = around(np.array(best), lower, upper)
     return Answer(derived.id, best, unrounded, float(lower), float(upper), float(error), top.editions)
-
-
-def _cover(
-    asked: Sequence[Measured], statistic: str, where: Mapping[str, Sequence[str]], first: date, last: date
-) -> list[_Part]:
-    """Editions that together cover every day once, with the smallest variance (shortest path over the days)."""
-    reasons: list[str] = []
-    parts: list[_Part] = []
-    for edition in asked:
-        period = parse_period(edition.plan.period)
-        begin, stop = max(first, period.start), min(last, period.end) + timedelta(days=1)
-        if begin < stop:
-            try:
-                parts.append(_part(edition, statistic, where, begin, stop))
-            except NotDerivableError as error:
-                reasons.append(str(error))
-    best: dict[date, tuple[float, list[_Part]]] = {first: (0.0, [])}
-    for part in sorted(parts, key=lambda p: (p.stop, p.start)):
-        if part.start in best:
-            so_far, path = best[part.start]
-            if part.stop not in best or so_far + part.variance < best[part.stop][0]:
-                best[part.stop] = (so_far + part.variance, [*path, part])
-    goal = last + timedelta(days=1)
-    if goal in best:
-        return best[goal][1]
-    if reasons:
-        raise NotDerivableError(reasons[0])
-    reached = max(best)
-    _refuse(f"no measured edition covers {reached}" + (" and later days" if reached < last else ""))
 
 
 def _part(edition: Measured, statistic: str, where: Mapping[str, Sequence[str]], begin: date, stop: date) -> _Part:

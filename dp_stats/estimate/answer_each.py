@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from itertools import product
 
 import numpy as np
 
 from dp_stats.catalogue.grid import Dimension
 from dp_stats.catalogue.periods import parse_period
-from dp_stats.errors import NotDerivableError
 from dp_stats.estimate.answer import Answer, Floats, Measured, _conditions, _fit, _leaves, _refuse, answer
+from dp_stats.estimate.covering import cover
 from dp_stats.estimate.intervals import around, interval, normal_quantile, whole_numbers
 from dp_stats.estimate.quantity import Quantity
 
@@ -50,7 +50,13 @@ def answer_each(
             answer(editions, statistic, where=dict(zip(cells, ((code,) for code in codes), strict=True)), start=start, end=end)
             for codes in product(*cells.values())
         ]  # fmt: skip
-    parts = _cover(editions, statistic, cells, start, end)
+    parts = cover(
+        [(parse_period(e.plan.period), e) for e in editions],
+        start,
+        end,
+        part=lambda edition, begin, stop: _part(edition, statistic, cells, begin, stop),
+        variance=lambda part: float(np.median(part.variance)),
+    )
     value = np.sum([p.value for p in parts], axis=0)
     error = np.sqrt(np.sum([p.variance for p in parts], axis=0))
     lowest = -np.inf if declared.kind == "sum" and (declared.lower or 0) < 0 else 0.0
@@ -66,35 +72,6 @@ def answer_each(
         Answer(statistic, float(v), float(u), float(low), float(high), float(e), names)
         for v, u, low, high, e in zip(best, value, lower, upper, error, strict=True)
     ]
-
-
-def _cover(
-    editions: Sequence[Measured], statistic: str, cells: Mapping[str, Sequence[str]], first: date, last: date
-) -> list[_Part]:
-    """Editions that together cover every day once, with the smallest variance of the middle cell."""
-    reasons: list[str] = []
-    parts: list[_Part] = []
-    for edition in editions:
-        period = parse_period(edition.plan.period)
-        begin, stop = max(first, period.start), min(last, period.end) + timedelta(days=1)
-        if begin < stop:
-            try:
-                parts.append(_part(edition, statistic, cells, begin, stop))
-            except NotDerivableError as error:
-                reasons.append(str(error))
-    best: dict[date, tuple[float, list[_Part]]] = {first: (0.0, [])}
-    for part in sorted(parts, key=lambda p: (p.stop, p.start)):
-        if part.start in best:
-            so_far, path = best[part.start]
-            cost = so_far + float(np.median(part.variance))
-            if part.stop not in best or cost < best[part.stop][0]:
-                best[part.stop] = (cost, [*path, part])
-    goal = last + timedelta(days=1)
-    if goal not in best:
-        if reasons:
-            raise NotDerivableError(reasons[0])
-        _refuse(f"no measured edition covers all days from {first} to {last}")
-    return best[goal][1]
 
 
 def _part(edition: Measured, statistic: str, cells: Mapping[str, Sequence[str]], begin: date, stop: date) -> _Part:
