@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import csv
 import json
 import os
+import shutil
+import tempfile
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -13,9 +16,15 @@ from typing import Any
 import pytest
 import yaml
 
+from deploy.local.environment import local_environment
 from dp_stats.settings import Settings, load_settings
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+
+# Airflow reads its settings when it is first imported, by whichever test that is: one home for each test process.
+AIRFLOW_HOME = Path(tempfile.mkdtemp(prefix="airflow-tests-"))
+atexit.register(shutil.rmtree, AIRFLOW_HOME, ignore_errors=True)
+os.environ.update({k: v for k, v in local_environment(AIRFLOW_HOME).items() if k.startswith("AIRFLOW")})
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import socketserver
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from deploy.local.environment import ROOT, local_environment
+from deploy.local.environment import ROOT
 from dp_stats import errors
 from dp_stats.ledger import Ledger
 
@@ -32,19 +31,11 @@ FORM = {
 
 
 @pytest.fixture(scope="module", autouse=True)
-def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Airflow with a fresh database; its settings are taken back afterwards."""
-    home = tmp_path_factory.mktemp("airflow")
-    before = dict(os.environ)
-    wanted = {k: v for k, v in local_environment(home).items() if k.startswith("AIRFLOW")}
-    os.environ.update(wanted)
+def airflow() -> None:
+    """A fresh database in the home that Airflow has in this test process."""
     from airflow.utils.db import initdb
 
     initdb()
-    yield home
-    for name in wanted:
-        os.environ.pop(name, None)
-    os.environ.update({k: v for k, v in before.items() if k.startswith("AIRFLOW")})
 
 
 def dags(file: str) -> dict[str, Any]:

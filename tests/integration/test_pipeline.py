@@ -206,6 +206,7 @@ def test_killed_at_any_step_and_started_again_gives_one_charge_one_draw_and_one_
         check=False,
     )
     assert killed.returncode == -9, killed.stderr
+    clinic.settings.home.mkdir(exist_ok=True)
     drawn = Ledger.open(clinic.settings.ledger_url).measurements(clinic.first, 1)
     charged = spent(clinic)
     pipeline.run_edition(clinic.first)
