@@ -61,9 +61,12 @@ def _cost(card: Card) -> str:
     rho = f"ρ = {float(card.quote.rho):.5f}"
     if plan.pure_epsilon is None:
         return f"**{at_delta}** ({rho}) {where}"
+    from dp_stats.ledger.amounts import epsilon
+
+    weight = f"ε = {number(epsilon(plan.rho, plan.delta))} at δ = {float(plan.delta):.0e}"
     return (
         f"**ε = {number(float(plan.pure_epsilon))}** ({rho}) {where}\n\n"
-        f"The budget counts in ρ, where this weighs as much as {at_delta}: it adds up many small charges more "
+        f"The budget counts in ρ, where this weighs as much as {weight}: it adds up many small charges more "
         "kindly than one large one. The shares below are of ρ."
     )
 
