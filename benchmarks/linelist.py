@@ -39,7 +39,7 @@ def run_step(step: str, edition: str) -> None:
 
 def truth_of(edition: str) -> np.ndarray:
     """Exact unbounded counts at the leaves of the grid, from the staged snapshot."""
-    from dp_stats.pipeline import open_run
+    from dp_stats.run import open_run
 
     run = open_run(edition)
     columns = ", ".join(f'"{d.column}"' for d in run.grid.dimensions)
@@ -62,7 +62,7 @@ def truth_of(edition: str) -> np.ndarray:
 def print_errors(edition: str, truth: np.ndarray) -> None:
     """Error and coverage of every published count."""
     from dp_stats.estimate.model import EditionEstimates
-    from dp_stats.pipeline import open_run
+    from dp_stats.run import open_run
 
     run = open_run(edition)
     counts = {s.id for s in run.release.statistics if s.kind == "count"}
@@ -96,7 +96,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         os.environ |= {"DP_STATS_HOME": home, "DP_STATS_CATALOGUE": str(options.catalogue.absolute())}
         if options.catalogue == ROOT / "dags" / "catalogue":
-            from dp_stats.demo import make_line_list
+            from dp_stats.demo.line_list import make_line_list
 
             make_line_list(Path(home) / "source", options.catalogue / "codes" / "lad19.csv", rows=options.rows)
         print(f"\n{'step':<12}{'wall s':>9}{'CPU s':>9}{'peak MB':>10}")

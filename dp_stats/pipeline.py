@@ -15,124 +15,32 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from dp_stats.catalogue import Catalogue, Dataset, Grid, Period, Release, load_catalogue
-from dp_stats.catalogue.load import is_due, read_model
-from dp_stats.errors import CatalogueError, LedgerError, NotDueError, PublishedError
+from dp_stats.catalogue import Release, load_catalogue
+from dp_stats.catalogue.load import is_due
+from dp_stats.errors import LedgerError, NotDueError, PublishedError
+from dp_stats.run import Run, open_run
 from dp_stats.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from dp_stats.charts.drawing import Chart
+    from dp_stats.editions.edition import Edition
     from dp_stats.ledger import Ledger, Reservation
-    from dp_stats.plan.model import Plan
     from dp_stats.plan.noisy import NoisyMeasurements
-    from dp_stats.publish.edition import Edition
-    from dp_stats.publish.site.charts import Chart
 
 Step = dict[str, Any]
 Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Request:
+class Asked:
     """Who asked for an edition, why, and in which run; kept from the reservation on."""
 
     requested_by: str
     reason: str
     run: str = ""
-
-
-@dataclass(frozen=True)
-class Run:
-    """One revision of one edition, with everything declared about it and its places on disk."""
-
-    settings: Settings
-    catalogue: Catalogue
-    release: Release
-    dataset: Dataset
-    period: Period
-    revision: int
-
-    @property
-    def edition(self) -> str:
-        """``release/period``."""
-        return f"{self.release.id}/{self.period.label}"
-
-    @property
-    def path(self) -> str:
-        """The revision's folder, relative to wherever editions are kept."""
-        return f"{self.edition}/r{self.revision}"
-
-    @property
-    def work(self) -> Path:
-        """Where estimates wait for publication; no rows."""
-        return self.settings.work / self.path
-
-    @property
-    def staging(self) -> Path:
-        """Where the snapshot of rows lives until the edition is published or failed."""
-        return self.settings.secure / "staging" / self.path
-
-    @property
-    def published_in(self) -> Path:
-        """The public folder, or for a restricted release a folder that no public server shows."""
-        public = self.release.audience == "public"
-        return self.settings.public_dir if public else self.settings.home / "restricted"
-
-    @cached_property
-    def grid(self) -> Grid:
-        """The public cells of this edition."""
-        return self.catalogue.grid(self.release, self.period)
-
-    @cached_property
-    def plan(self) -> Plan:
-        """What will be measured: as it was reserved where a reservation stands, else made from the catalogue.
-
-        A plan that lies on disk counts only if it is the one that the ledger knows.
-        """
-        from dp_stats.plan import make_plan
-        from dp_stats.plan.model import Plan
-
-        stored = self.work / "plan.json"
-        if stored.exists():
-            plan = Plan.model_validate_json(stored.read_bytes())
-            standing = self.ledger().reservation(self.edition, self.revision)
-            if standing is not None and standing.state != "void" and standing.plan_hash == plan.hash:
-                return plan
-        return make_plan(self.catalogue, self.release, self.period)
-
-    def ledger(self) -> Ledger:
-        """The ledger, opened and migrated."""
-        from dp_stats.ledger import Ledger
-
-        self.settings.home.mkdir(parents=True, exist_ok=True)
-        return Ledger.open(self.settings.ledger_url)
-
-
-def open_run(edition: str, *, revision: int = 1, settings: Settings | None = None) -> Run:
-    """Find what is declared about an edition.
-
-    Raises:
-        CatalogueError: the name is not ``release/period``, or the catalogue does not declare it.
-    """
-    settings = settings or load_settings()
-    name, slash, label = edition.partition("/")
-    if not slash:
-        raise CatalogueError(
-            f"'{edition}' is no edition. Write release/period, for example covid-cases-by-area/2021-W07."
-        )
-    catalogue = load_catalogue_with(name, settings)
-    release = catalogue.release(name)
-    return Run(settings, catalogue, release, catalogue.dataset_of(release), catalogue.period(release, label), revision)
-
-
-def load_catalogue_with(name: str, settings: Settings) -> Catalogue:
-    """The declared catalogue, with the ad hoc release called ``name`` if an analyst asked for one."""
-    catalogue = load_catalogue(settings.catalogue)
-    request = settings.requests / f"{name}.yaml"
-    return catalogue.with_release(read_model(request, Release)) if request.is_file() else catalogue
 
 
 def due_editions(release: str, *, until: date | None = None, settings: Settings | None = None) -> list[str]:
@@ -208,7 +116,7 @@ def reserve(
         BudgetError: the budget does not allow it. ApprovalError: a needed approval is missing or expired.
     """
     opened = open_run(edition, revision=revision, settings=settings)
-    request = Request(
+    request = Asked(
         requested_by=opened.release.requested_by or requested_by or getpass.getuser(),
         reason=reason or opened.release.purpose or ("" if revision > 1 else "scheduled edition"),
         run=run,
@@ -261,10 +169,10 @@ def estimate(edition: str, *, revision: int = 1, settings: Settings | None = Non
 
 def publish(edition: str, *, revision: int = 1, settings: Settings | None = None) -> Step:
     """Write the edition's files once, switch ``latest`` and bring the site up to date."""
+    from dp_stats.charts.edition_chart import edition_chart
+    from dp_stats.editions import publish_edition
+    from dp_stats.editions.describe import describe
     from dp_stats.estimate.model import EditionEstimates
-    from dp_stats.publish import publish_edition
-    from dp_stats.publish.describe import describe
-    from dp_stats.publish.site.edition_chart import edition_chart
     from dp_stats.quality import check_published
 
     run = open_run(edition, revision=revision, settings=settings)
@@ -297,7 +205,7 @@ def publish(edition: str, *, revision: int = 1, settings: Settings | None = None
 
 
 def _register_at_ckan(edition: Edition, settings: Settings) -> None:
-    from dp_stats.publish.ckan import publish_to_ckan
+    from dp_stats.outlets.ckan import publish_to_ckan
 
     key = os.environ.get(settings.ckan_key_env)
     if not key:
@@ -315,9 +223,9 @@ def _register_at_ckan(edition: Edition, settings: Settings) -> None:
 
 def refresh_site(settings: Settings, *, incremental: bool = True) -> None:
     """Bring feeds, catalogues and pages up to date with the published editions, here and at the public address."""
-    from dp_stats.publish.index import refresh_index
-    from dp_stats.publish.site import build
-    from dp_stats.publish.targets import upload
+    from dp_stats.outlets.index import refresh_index
+    from dp_stats.outlets.targets import upload
+    from dp_stats.site import build
 
     releases = load_catalogue(settings.catalogue).releases.values()
     refresh_index(settings.public_dir, base_url=settings.base_url, releases=releases)
@@ -362,7 +270,7 @@ def run_edition(
         clean_up(edition, revision=revision, settings=settings)
 
 
-def _reserve(run: Run, ledger: Ledger, request: Request) -> Reservation:
+def _reserve(run: Run, ledger: Ledger, request: Asked) -> Reservation:
     from dp_stats.ledger import approvers_needed
 
     category: Literal["scheduled", "adhoc"] = "adhoc" if run.release.adhoc else "scheduled"
@@ -385,9 +293,9 @@ def _release_unspent(run: Run, ledger: Ledger) -> None:
         ledger.void(standing, "the measurement failed before any noise was drawn")
 
 
-def _request(run: Run) -> Request:
+def _request(run: Run) -> Asked:
     try:
-        return Request(**json.loads((run.work / "request.json").read_bytes()))
+        return Asked(**json.loads((run.work / "request.json").read_bytes()))
     except FileNotFoundError:
         raise LedgerError(f"Nothing is reserved for {run.path}. Run the reserve step first.") from None
 

@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dp_stats.catalogue.periods import Period, parse_period, period_of
-from dp_stats.publish import files, privacy_record
-from dp_stats.publish.edition import (
+from dp_stats.editions import formats as files
+from dp_stats.editions import privacy_record
+from dp_stats.editions.edition import (
     BudgetFacts,
     DatasetFacts,
     DimensionFacts,
@@ -34,10 +35,10 @@ from dp_stats.publish.edition import (
     StatisticFacts,
     TableFacts,
 )
-from dp_stats.publish.guarantee import NOT_PROTECTED, PROTECTIONS
-from dp_stats.publish.latest import refresh_latest
-from dp_stats.publish.revisions import refresh_status
-from dp_stats.publish.tidy import columns_of, dates_of
+from dp_stats.editions.guarantee import NOT_PROTECTED, PROTECTIONS
+from dp_stats.editions.latest import refresh_latest
+from dp_stats.editions.revisions import refresh_status
+from dp_stats.editions.tidy import columns_of, dates_of
 
 ROOT = Path(__file__).resolve().parent.parent
 CODES = ROOT / "dags" / "catalogue" / "codes" / "lad19.csv"

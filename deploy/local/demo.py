@@ -100,7 +100,7 @@ def run_editions(
             task.retries = 0  # nobody wants to watch a demonstration wait
         get_listener_manager().add_listener(progress.listener())
         progress.say(f" ready in {time.monotonic() - started:.0f} s. Its log is {home / 'airflow' / 'demo.log'}")
-        from dp_stats_airflow.schedule import run_date
+        from dp_stats.airflow.schedule import run_date
 
         declared = load_catalogue(load_settings().catalogue).release(release)
         if data is not None and data.wait() != 0:
@@ -123,7 +123,7 @@ def make_data(home: Path) -> subprocess.Popen[bytes] | None:
         "Making a synthetic line list: invented people in the 381 real local authorities, one year of cases.",
         flush=True,
     )
-    return subprocess.Popen([sys.executable, "-m", "dp_stats.cli", "demo", "data"], stdout=subprocess.DEVNULL)
+    return subprocess.Popen([sys.executable, "-m", "dp_stats.cli.main", "demo", "data"], stdout=subprocess.DEVNULL)
 
 
 def main() -> None:

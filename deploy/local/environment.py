@@ -26,19 +26,19 @@ def local_environment(home: Path, *, port: int = 8080, database: str | None = No
     home = home.absolute()
     airflow = home / "airflow"
     airflow.mkdir(parents=True, exist_ok=True)
+    _write(airflow / "config" / "airflow_local_settings.py", "import dp_stats.airflow.preload\n")
     return {
         "DP_STATS_HOME": str(home),
         "DP_STATS_CATALOGUE": os.environ.get("DP_STATS_CATALOGUE", str(ROOT / "dags" / "catalogue")),
         "AIRFLOW_HOME": str(airflow),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database or f"sqlite:///{airflow / 'airflow.db'}",
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "4",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
-        "AIRFLOW__CORE__XCOM_BACKEND": "dp_stats_airflow.xcom.SmallPlainXCom",
-        "AIRFLOW__CORE__AUTH_MANAGER": "dp_stats_airflow.roles.LocalAuthManager",
+        "AIRFLOW__CORE__XCOM_BACKEND": "dp_stats.airflow.xcom.SmallPlainXCom",
+        "AIRFLOW__CORE__AUTH_MANAGER": "dp_stats.airflow.roles.LocalAuthManager",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(
             f"{name}:{role}" for name, role in {**USERS, RECORDER: "user"}.items()
         ),

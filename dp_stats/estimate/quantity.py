@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from dp_stats.catalogue.grid import LevelNames, sum_groups
 from dp_stats.catalogue.models import Statistic
-from dp_stats.estimate.cut import Correction
 from dp_stats.estimate.lattice import Key
 from dp_stats.estimate.leastsquares import LeastSquares
+from dp_stats.estimate.truncation import Correction
 from dp_stats.plan.algebra import Query, weights
 
 Floats = NDArray[np.float64]

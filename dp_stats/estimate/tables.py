@@ -11,7 +11,6 @@ from dp_stats.catalogue.grid import Grid, LevelNames
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Release, Statistic
 from dp_stats.estimate.consistent import make_consistent
-from dp_stats.estimate.cut import Correction, correction, cut_levels
 from dp_stats.estimate.derived import Source, derive, published_spread, source_levels
 from dp_stats.estimate.intervals import around, whole_numbers
 from dp_stats.estimate.lattice import Key
@@ -20,9 +19,10 @@ from dp_stats.estimate.model import EditionEstimates, Estimate
 from dp_stats.estimate.persons import Persons
 from dp_stats.estimate.quantity import Quantity
 from dp_stats.estimate.shrink import shrink_targets
-from dp_stats.plan.cut import share_cut
+from dp_stats.estimate.truncation import Correction, correction, cut_levels
 from dp_stats.plan.model import Plan
 from dp_stats.plan.noisy import NoisyMeasurements
+from dp_stats.plan.truncation import share_cut
 
 Floats = NDArray[np.float64]
 

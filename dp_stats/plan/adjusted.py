@@ -13,10 +13,10 @@ import numpy as np
 
 from dp_stats.catalogue.grid import Dimension, Grid
 from dp_stats.catalogue.models import Release
-from dp_stats.plan.cut import share_cut
 from dp_stats.plan.model import Measurement
 from dp_stats.plan.symmetry import Floats
 from dp_stats.plan.targets import Target, mean_share, statistic_of, targets
+from dp_stats.plan.truncation import share_cut
 
 TRUE_SPREAD = 0.5
 """How far true cells are taken to lie from what their margins suggest, relative to their size, besides chance."""

@@ -15,10 +15,10 @@ from dp_stats.catalogue.models import Budget, Contribution, PrivacyLoss, Release
 from dp_stats.catalogue.periods import Period
 from dp_stats.errors import CatalogueError
 from dp_stats.plan.accounting import rho_of
-from dp_stats.plan.cut import share_cut
 from dp_stats.plan.expected import NORMAL_95
 from dp_stats.plan.make import make_plan
 from dp_stats.plan.model import Mechanism, Plan
+from dp_stats.plan.truncation import share_cut
 
 EPSILONS = tuple(Fraction(e) for e in ("1/8", "1/4", "1/2", "1", "2", "4", "8"))
 DAYS = {"day": 1.0, "week": 7.0, "month": 365.2425 / 12, "year": 365.2425}

@@ -11,12 +11,12 @@ from dp_stats.catalogue.models import Dataset, PrivacyLoss, Release
 from dp_stats.catalogue.periods import Period, blocks_of, parse_period
 from dp_stats.plan import accounting, sensitivity
 from dp_stats.plan.algebra import Key
-from dp_stats.plan.cut import choose_cut, cut_cap, cut_note
 from dp_stats.plan.expected import accuracy, expected_errors
 from dp_stats.plan.model import ExpectedError, Measurement, Mechanism, Plan, Role, digest
 from dp_stats.plan.sensitivity import Sensitivity
 from dp_stats.plan.strategy import candidates, choose
 from dp_stats.plan.targets import statistic_of
+from dp_stats.plan.truncation import choose_cut, cut_cap, cut_note
 
 CANONICAL = {"day": "2021-01-01", "week": "2021-W01", "month": "2021-03", "year": "2024"}
 """The period that stands for all editions of a release: the longest there is of its kind."""

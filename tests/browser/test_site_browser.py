@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 from site_editions import single_edition, year_of_weeks
 
-from dp_stats.publish.site import build
+from dp_stats.site import build
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")]

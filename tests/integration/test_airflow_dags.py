@@ -88,7 +88,7 @@ def test_a_dag_file_is_read_in_less_than_a_second(clinic: Any) -> None:
 
 def test_reading_the_dags_imports_nothing_that_reads_rows_or_draws_noise(clinic: Any) -> None:
     script = (
-        "import sys; sys.path[:0] = ['plugins', 'dags']\n"
+        "import sys; sys.path[:0] = ['dags']\n"
         "import scheduled_releases, adhoc_release, maintenance\n"
         "heavy = {'duckdb', 'ibis', 'opendp', 'great_expectations', 'matplotlib', 'scipy', 'dp_stats.secure.measure'}\n"
         "print(sorted(heavy & set(sys.modules)))"
@@ -116,7 +116,7 @@ def test_catch_up_begins_with_the_interval_at_whose_end_the_first_edition_is_due
     from dp_stats.catalogue import load_catalogue
 
     dags("scheduled_releases")
-    from dp_stats_airflow.schedule import edition_at, first_interval, run_date
+    from dp_stats.airflow.schedule import edition_at, first_interval, run_date
 
     catalogue = load_catalogue(clinic.folder)
     release = catalogue.release("visits")
@@ -226,7 +226,8 @@ def test_a_failed_gate_fails_the_run_tells_somebody_charges_nothing_and_leaves_n
 
 def test_failures_that_need_a_person_are_not_retried_and_others_are() -> None:
     from airflow.sdk.definitions.retry_policy import RetryAction
-    from dp_stats_airflow.steps import RETRIES
+
+    from dp_stats.airflow.steps import RETRIES
 
     policy: Any = RETRIES["retry_policy"]
     for kind in (
@@ -242,7 +243,7 @@ def test_failures_that_need_a_person_are_not_retried_and_others_are() -> None:
 
 
 def test_what_a_step_raises_carries_no_value_and_no_cause() -> None:
-    from dp_stats_airflow.steps import StepFailedError, guarded
+    from dp_stats.airflow.steps import StepFailedError, guarded
 
     def leaks() -> None:
         int("secret-patient-4711")
@@ -265,7 +266,7 @@ def test_what_a_step_raises_carries_no_value_and_no_cause() -> None:
 
 @pytest.mark.parametrize("value", [list(range(51)), "x" * 5000, {"rows": [[1, 2]] * 60}, object(), {1: "a"}])
 def test_xcom_takes_only_small_plain_values(value: Any) -> None:
-    from dp_stats_airflow.xcom import RefusedXComError, SmallPlainXCom
+    from dp_stats.airflow.xcom import RefusedXComError, SmallPlainXCom
 
     with pytest.raises(RefusedXComError):
         SmallPlainXCom.serialize_value(value, key="return_value", task_id="pull")

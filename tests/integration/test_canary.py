@@ -54,7 +54,7 @@ if FAULT == "store":
         raise LedgerError("The disk is full.")
     Ledger.store = full
 if FAULT == "publish":
-    import dp_stats.publish.publication as publication
+    import dp_stats.editions.publication as publication
     def stopped(*arguments, **options):
         raise OSError("No space left on device")
     publication.files.write_synced = stopped
@@ -76,7 +76,7 @@ if FAULT == "a step that tells a count":
         staged = next((pipeline.load_settings().secure / "staging").rglob("snapshot.parquet"), None)
         write(path, content + (f" {pq.read_metadata(staged).num_rows}".encode() if path.name == "request.json" else b""))
     pipeline._write = counting
-from dp_stats.cli import app
+from dp_stats.cli.main import app
 app(COMMAND)
 """
 
@@ -268,7 +268,7 @@ def test_no_planted_value_is_in_airflows_database_or_logs(clinic: Any, tmp_path:
         cwd=around,
         env={
             **clinic.environment,
-            "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}",
+            "PYTHONPATH": f"{ROOT}",
             "HOME": str(around),
             "TMPDIR": str(around),
         },

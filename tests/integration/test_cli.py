@@ -12,7 +12,7 @@ import typer.main
 from typer.testing import CliRunner
 
 from dp_stats import errors
-from dp_stats.cli import app
+from dp_stats.cli.main import app
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 runner = CliRunner()

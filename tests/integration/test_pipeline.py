@@ -189,7 +189,7 @@ MOMENTS = [
         for when in ("before", "after")
     ),
     ("dp_stats.secure.noise.add_noise", "after"),
-    ("dp_stats.publish.site.build", "before"),
+    ("dp_stats.site.build", "before"),
 ]
 
 

@@ -17,6 +17,7 @@ import pytest
 from dp_stats import pipeline
 from dp_stats.errors import ApprovalError, DpStatsError, LedgerError, OptOutError, RegisterError
 from dp_stats.ledger import Ledger
+from dp_stats.run import open_run
 
 STEPS = ("pull", "check", "reserve", "measure", "estimate", "publish")
 
@@ -115,9 +116,9 @@ def test_published_keys_are_the_public_grid_whoever_is_in_the_data(clinic: Any) 
     """Ten rows in one cell, or rows everywhere: the same keys, all of the grid's cells."""
     pipeline.run_edition(clinic.first)
     full = keys(clinic, clinic.settings)
-    grid = pipeline.open_run(clinic.first).grid
+    grid = open_run(clinic.first).grid
     assert {name: len(rows) for name, rows in full.items()} == {
-        f"{t.id}.csv": grid.cells(grid.complete(t.levels)) for t in pipeline.open_run(clinic.first).release.tables
+        f"{t.id}.csv": grid.cells(grid.complete(t.levels)) for t in open_run(clinic.first).release.tables
     }
     lines = ["Patient,Day,Clinic,Cost,Telephone", *(f"q{i},2024-01-08,north,1,5" for i in range(10))]
     (clinic.folder / "visits.csv").write_text("\n".join(lines) + "\n")
@@ -178,7 +179,7 @@ def test_an_approval_that_expires_between_reserving_and_measuring_stops_the_draw
 ) -> None:
     monkeypatch.setattr("dp_stats.secure.measure.draw", lambda *_: pytest.fail("noise was drawn"))
     pipeline.pull(clinic.first)
-    run = pipeline.open_run(clinic.first)
+    run = open_run(clinic.first)
     ledger = run.ledger()
     quote = ledger.quote(run.plan, dataset=run.dataset, category="adhoc", requested_by="analyst")
     soon = datetime.now(UTC) + timedelta(hours=1)
@@ -219,7 +220,7 @@ def test_rows_are_private_while_they_are_staged_and_hold_the_declared_columns_al
 
     pipeline.pull(clinic.first)
     assert open_paths(clinic.settings.secure) == []
-    staged = pipeline.open_run(clinic.first).staging
+    staged = open_run(clinic.first).staging
     assert pq.read_schema(staged / "snapshot.parquet").names == ["patient", "day", "clinic", "cost"]
     assert not any(b"555" in path.read_bytes() for path in staged.rglob("*.parquet"))
     (staged / "snapshot.parquet").chmod(0o644)
@@ -271,7 +272,7 @@ def test_a_value_outside_the_lists_is_judged_row_by_row(clinic: Any) -> None:
     def canonical_rows(lines: list[str]) -> list[Any]:
         (clinic.folder / "visits.csv").write_text("\n".join(["Patient,Day,Clinic,Cost,Telephone", *lines]) + "\n")
         pipeline.pull(clinic.first)
-        table = pq.read_table(pipeline.open_run(clinic.first).staging / "snapshot.parquet")
+        table = pq.read_table(open_run(clinic.first).staging / "snapshot.parquet")
         return sorted(str(row) for row in table.to_pylist() if row["patient"] == "me")
 
     mine = [

@@ -21,9 +21,10 @@ import numpy as np
 import pytest
 
 from dp_stats import pipeline
+from dp_stats.editions import describe
 from dp_stats.ledger import Ledger
 from dp_stats.plan.noisy import NoisyMeasurements
-from dp_stats.publish import describe
+from dp_stats.run import open_run
 from dp_stats.secure import measure as measuring
 from dp_stats.settings import Settings, load_settings
 
@@ -113,7 +114,7 @@ def test_without_any_one_person_everything_that_leaves_is_the_same_to_the_byte(
     recorder: Recorder, rows: list[list[str]], clinic: Any
 ) -> None:
     everyone = recorder.run(rows)
-    plan = pipeline.open_run(clinic.first).plan
+    plan = open_run(clinic.first).plan
     for person in ("target", "p7", "nobody"):
         fewer = recorder.run(without(rows, person))
         assert fewer.keys() == everyone.keys()
@@ -137,7 +138,7 @@ def tells(what: Callable[[Path], str]) -> Callable[[pytest.MonkeyPatch, Any], No
         staged: list[Path] = []
 
         def looking(edition: str, *, revision: int = 1, settings: Any = None) -> Any:
-            staged.append(pipeline.open_run(edition, settings=settings).staging / "snapshot.parquet")
+            staged.append(open_run(edition, settings=settings).staging / "snapshot.parquet")
             return publish(edition, revision=revision, settings=settings)
 
         monkeypatch.setattr(pipeline, "publish", looking)
@@ -188,6 +189,6 @@ def test_an_ignored_bound_is_caught(
     monkeypatch.setattr(measuring, "Bound", lambda rows, *rest, key: bound(10**6, *rest, key=key))
     recorder.run(rows)
     recorder.run(without(rows, "target"))
-    plan = pipeline.open_run(clinic.first).plan
+    plan = open_run(clinic.first).plan
     count = next(m for m in plan.measurements if m.role == "statistic")
     assert np.abs(recorder.exact[0][count.id] - recorder.exact[1][count.id]).sum() > count.l1

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from site_editions import single_edition, year_of_weeks
 
-from dp_stats.publish import verify_public
-from dp_stats.publish.revisions import retract
-from dp_stats.publish.site import build
+from dp_stats.editions import verify_public
+from dp_stats.editions.revisions import retract
+from dp_stats.site import build
 
 BASE = "https://statistics.example.org"
 RELEASE = "covid-cases-by-area"

@@ -9,7 +9,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dp_stats.publish.files import csv_bytes, parquet_bytes
+from dp_stats.editions.formats import csv_bytes, parquet_bytes
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
 NUMBERS = st.none() | st.floats(allow_nan=False, allow_infinity=False)

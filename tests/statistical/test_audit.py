@@ -29,6 +29,7 @@ from dp_stats.plan.accounting import epsilon_at
 from dp_stats.plan.make import identity
 from dp_stats.plan.model import Plan
 from dp_stats.plan.noisy import NoisyMeasurements
+from dp_stats.run import open_run
 from dp_stats.secure import measure as measuring
 from dp_stats.secure import noise
 from dp_stats.secure.register import Register
@@ -89,7 +90,7 @@ def observe(clinic: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
         noisy, exact = [], []
         for edition in views:
             pipeline.pull(edition, settings=settings)
-            opened = pipeline.open_run(edition, settings=settings)
+            opened = open_run(edition, settings=settings)
             plan = opened.plan
             repeated = plan.model_copy(
                 update={

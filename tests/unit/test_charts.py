@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dp_stats.publish.site import svg
-from dp_stats.publish.site.charts import Chart, Studio, Words
-from dp_stats.publish.site.numbers import Figure
-from dp_stats.publish.site.series import Group, Series
-from dp_stats.publish.site.texts import Texts
-from dp_stats.publish.site.tilemap import Layout
+from dp_stats.charts import svg
+from dp_stats.charts.drawing import Chart, Studio, Words
+from dp_stats.charts.series import Group, Series
+from dp_stats.charts.tilemap import Layout
+from dp_stats.texts.numbers import Figure
+from dp_stats.texts.words import Texts
 
 REPORTS = Path(__file__).resolve().parents[2] / "reports"
 TEXTS = Texts.load(REPORTS)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import pytest
 
-from dp_stats import adhoc, pipeline
+from dp_stats import pipeline, requests
 from dp_stats.errors import ApprovalError, PublishedError
 from dp_stats.ledger import Ledger
 
@@ -25,14 +25,16 @@ def asked(clinic: Any) -> str:
     """A request on records that two custodians hold."""
     clinic.change("datasets/visits.yaml", custodians=CUSTODIANS)
     clinic.settings.home.mkdir()
-    made = adhoc.ask(FORM, requested_by="analyst")
+    made = requests.ask(FORM, requested_by="analyst")
     assert made.path == "approval"
     return made.id
 
 
 def decide(name: str, who: str, decision: Literal["approved", "refused", "expired"] = "approved") -> None:
-    card = adhoc.card(name)
-    adhoc.decide(name, approver=who, decision=decision, reason="It helps.", plan=card.plan.hash, shown=dict(card.shown))
+    card = requests.card(name)
+    requests.decide(
+        name, approver=who, decision=decision, reason="It helps.", plan=card.plan.hash, shown=dict(card.shown)
+    )
 
 
 def charges(clinic: Any) -> int:
@@ -41,16 +43,16 @@ def charges(clinic: Any) -> int:
 
 def test_of_several_custodians_all_must_approve(clinic: Any, asked: str) -> None:
     with pytest.raises(ApprovalError, match="no decision of custodian, council"):
-        adhoc.authorise(asked)
+        requests.authorise(asked)
     decide(asked, "custodian")
     with pytest.raises(ApprovalError, match="no decision of council"):
-        adhoc.authorise(asked)
-    edition = adhoc.request(asked).edition
+        requests.authorise(asked)
+    edition = requests.request(asked).edition
     with pytest.raises(ApprovalError):
         pipeline.reserve(edition)
     assert charges(clinic) == 0
     decide(asked, "council")
-    assert adhoc.authorise(asked)
+    assert requests.authorise(asked)
     pipeline.reserve(edition)
     assert charges(clinic) == 1
 
@@ -59,24 +61,24 @@ def test_of_several_custodians_all_must_approve(clinic: Any, asked: str) -> None
 def test_one_refusal_or_no_answer_ends_it_with_nothing_spent(clinic: Any, asked: str, decision: Any) -> None:
     decide(asked, "custodian")
     decide(asked, "council", decision)
-    assert not adhoc.authorise(asked)
+    assert not requests.authorise(asked)
     with pytest.raises(ApprovalError):
-        pipeline.reserve(adhoc.request(asked).edition)
+        pipeline.reserve(requests.request(asked).edition)
     assert charges(clinic) == 0
 
 
 def test_nobody_decides_on_her_own_request_or_without_being_a_custodian(clinic: Any, asked: str) -> None:
     with pytest.raises(ApprovalError, match="is no custodian"):
         decide(asked, "engineer")
-    own = adhoc.ask(FORM, requested_by="Council")
+    own = requests.ask(FORM, requested_by="Council")
     with pytest.raises(ApprovalError, match="cannot approve it as well"):
         decide(own.id, "council")
 
 
 def test_an_approval_counts_only_for_the_plan_that_was_shown(asked: str) -> None:
-    card = adhoc.card(asked)
+    card = requests.card(asked)
     with pytest.raises(ApprovalError, match="has changed since it was shown"):
-        adhoc.decide(
+        requests.decide(
             asked, approver="council", decision="approved", reason="Fine.", plan="0" * 64, shown=dict(card.shown)
         )
 
@@ -85,16 +87,16 @@ def test_an_approval_counts_only_for_the_plan_that_was_shown(asked: str) -> None
 def test_what_was_asked_for_is_handed_over_from_the_whole_table(clinic: Any) -> None:
     clinic.change("datasets/visits.yaml", budget={"epsilon": 10, "delta": "1e-6", "no_approval_below": 5})
     clinic.settings.home.mkdir()
-    made = adhoc.ask({**FORM, "only": "Lower"}, requested_by="analyst")
+    made = requests.ask({**FORM, "only": "Lower"}, requested_by="analyst")
     assert made.path == "allowed"
     with pytest.raises(PublishedError, match="is not published"):
-        adhoc.hand_over(made.id)
+        requests.hand_over(made.id)
     pipeline.run_edition(made.edition)
-    mine = adhoc.hand_over(made.id)
+    mine = requests.hand_over(made.id)
     published = (clinic.settings.public_dir / made.edition / "r1/answer.csv").read_text().splitlines()
     assert mine is not None
     assert mine.read_text().splitlines() == [published[0], *(line for line in published[1:] if ",B,Lower," in line)]
-    again = adhoc.ask({**FORM, "free": "never"}, requested_by="analyst")
+    again = requests.ask({**FORM, "free": "never"}, requested_by="analyst")
     assert (again.id, charges(clinic)) == (made.id, 1)
-    assert adhoc.hand_over(again.id) is None
+    assert requests.hand_over(again.id) is None
     assert not mine.exists()

@@ -77,7 +77,7 @@ def test_in_helm_only_workers_mount_the_whole_state_and_write_the_ledger(values:
     for mount in values["apiServer"]["extraVolumeMounts"]:
         assert (mount["subPath"] in {"public", "restricted", "requests"}, mount["readOnly"]) == (True, True)
     assert "extraVolumeMounts" not in values["scheduler"]
-    assert values["config"]["core"]["xcom_backend"] == "dp_stats_airflow.xcom.SmallPlainXCom"
+    assert values["config"]["core"]["xcom_backend"] == "dp_stats.airflow.xcom.SmallPlainXCom"
     assert not re.search(r"(?i)(password|secret|token)\s*:\s*[\"'][^\"']", (DEPLOY / "helm/values.yaml").read_text())
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from dp_stats.adhoc.chosen import cut
-from dp_stats.adhoc.preflight import epsilon_for, make_card
-from dp_stats.adhoc.requests import chosen, load_request, make_release, read_question, request_id, save_request
 from dp_stats.catalogue import load_catalogue
 from dp_stats.errors import CatalogueError
+from dp_stats.requests.preflight import epsilon_for, make_card
+from dp_stats.requests.questions import chosen, load_request, make_release, read_question, request_id, save_request
+from dp_stats.requests.selection import cut
 
 
 @pytest.fixture(autouse=True)
@@ -114,7 +114,7 @@ def test_what_is_chosen_cuts_the_file_and_nothing_that_is_published() -> None:
 
 
 def test_the_card_says_the_share_of_the_budget_and_what_a_pure_loss_weighs(clinic: Any) -> None:
-    from dp_stats_airflow.cards import card_markdown
+    from dp_stats.airflow.cards import card_markdown
 
     catalogue = load_catalogue(clinic.folder)
     question = read_question({**FORM, "only": "Upper"}, catalogue)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "docs" / "rules-and-tests.md"
-NOISE, ACCOUNTING, DEMO = "secure/noise.py", "plan/accounting.py", "demo.py"
+NOISE, ACCOUNTING, DEMO = "secure/noise.py", "plan/accounting.py", "demo/line_list.py"
 
 
 @cache

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dp_stats.charts import findings
+from dp_stats.charts.series import Group, Series
 from dp_stats.errors import CatalogueError
-from dp_stats.publish.site import findings
-from dp_stats.publish.site.numbers import Figure
-from dp_stats.publish.site.series import Group, Series
-from dp_stats.publish.site.texts import Texts, markdown
+from dp_stats.texts.numbers import Figure
+from dp_stats.texts.words import Texts, markdown
 
 REPORTS = Path(__file__).resolve().parents[2] / "reports"
 TEXTS = Texts.load(REPORTS)

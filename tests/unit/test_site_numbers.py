@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from dp_stats.publish.site import numbers
-from dp_stats.publish.site.numbers import Change, Figure
+from dp_stats.texts import numbers
+from dp_stats.texts.numbers import Change, Figure
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
+from dp_stats.charts.tilemap import Layout, classes, layout
 from dp_stats.errors import CatalogueError
-from dp_stats.publish.site.tilemap import Layout, classes, layout
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -15,11 +15,11 @@ import pytest
 from dp_stats.catalogue.load import Catalogue, load_catalogue
 from dp_stats.catalogue.models import Release
 from dp_stats.catalogue.periods import Period
+from dp_stats.editions.describe import describe
+from dp_stats.editions.edition import Edition, RevisionFacts
+from dp_stats.editions.publication import PublishedEdition, publish_edition
 from dp_stats.estimate.model import CutEstimate, EditionEstimates, Estimate
 from dp_stats.plan.model import ExpectedError, Measurement, Plan
-from dp_stats.publish.describe import describe
-from dp_stats.publish.edition import Edition, RevisionFacts
-from dp_stats.publish.publication import PublishedEdition, publish_edition
 
 AREAS = """code,name,region,region_name,uk,uk_name,population,longitude,latitude
 A1,"Bristol, City of",R1,South West,K1,United Kingdom,460000,-2.6,51.45
@@ -157,7 +157,7 @@ ACCOUNT = Account()
 @pytest.fixture(autouse=True)
 def do_not_wait_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hundreds of small editions are written here, and a power cut is not among what is tested."""
-    monkeypatch.setattr("dp_stats.publish.files.sync", lambda path: None)
+    monkeypatch.setattr("dp_stats.editions.formats.sync", lambda path: None)
 
 
 @pytest.fixture(scope="session")

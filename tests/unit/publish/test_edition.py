@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from dp_stats.editions import publish_edition, verify_public
+from dp_stats.editions.edition import Edition, editions
+from dp_stats.editions.verify import Fault
 from dp_stats.errors import PublishedError, QualityError
-from dp_stats.publish import publish_edition, verify_public
-from dp_stats.publish.edition import Edition, editions
-from dp_stats.publish.verify import Fault
 
 FILES = {
     "edition.json",

@@ -17,12 +17,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from dp_stats.editions import workbook
+from dp_stats.editions.edition import STATUS_MEANINGS, RevisionFacts
+from dp_stats.editions.formats import checksums, csv_bytes, parquet_bytes
+from dp_stats.editions.tidy import columns_of, tidy
 from dp_stats.errors import PublishedError
 from dp_stats.estimate.model import EditionEstimates, Estimate
-from dp_stats.publish import workbook
-from dp_stats.publish.edition import STATUS_MEANINGS, RevisionFacts
-from dp_stats.publish.files import checksums, csv_bytes, parquet_bytes
-from dp_stats.publish.tidy import columns_of, tidy
 
 
 def table_of(sample: Any, name: str, **facts: Any) -> pa.Table:

@@ -17,11 +17,11 @@ import pytest
 import rdflib
 
 from dp_stats.catalogue.periods import parse_period
-from dp_stats.publish import retract
-from dp_stats.publish.api import slug
-from dp_stats.publish.feeds import Scheduled, calendar, due_at
-from dp_stats.publish.index import refresh_index
-from dp_stats.publish.registers import short_title
+from dp_stats.editions import retract
+from dp_stats.outlets.api import slug
+from dp_stats.outlets.feeds import Scheduled, calendar, due_at
+from dp_stats.outlets.index import refresh_index
+from dp_stats.outlets.registers import short_title
 
 BASE = "https://statistics.example.org"
 
@@ -213,7 +213,7 @@ def test_the_api_of_a_release_without_areas_has_one_place(public: Path) -> None:
 
 
 def test_a_leaf_of_the_api_goes_back_a_bounded_time_and_says_so(public: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dp_stats.publish.api.MOST_ROWS", 7)
+    monkeypatch.setattr("dp_stats.outlets.api.MOST_ROWS", 7)
     refresh_index(public, base_url=BASE)
     leaf = read(
         public / "api/themes/health/sub_themes/infectious-disease/topics/cases-by-area/geography_types/ltla"

@@ -15,9 +15,9 @@ import frictionless
 import pytest
 from jsonschema import Draft202012Validator
 
+from dp_stats.editions.metadata import schema_org
+from dp_stats.editions.privacy_record import check_record, rounded_up, schema
 from dp_stats.errors import PublishedError
-from dp_stats.publish.metadata import schema_org
-from dp_stats.publish.privacy_record import check_record, rounded_up, schema
 
 
 @pytest.fixture(scope="module")

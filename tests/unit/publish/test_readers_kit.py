@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from dp_stats.publish.readers_kit import snippets
+from dp_stats.editions.readers_kit import snippets
 
 
 @pytest.fixture(params=["areas", "no areas"])

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from dp_stats.editions import retract, verify_public
+from dp_stats.editions.edition import Edition, RevisionFacts
+from dp_stats.editions.revisions import corrections, status_of
 from dp_stats.errors import PublishedError
-from dp_stats.publish import retract, verify_public
-from dp_stats.publish.edition import Edition, RevisionFacts
-from dp_stats.publish.revisions import corrections, status_of
 
 EDITION = "cases-by-area/2021-W07"
 LATER = datetime(2021, 3, 1, 12, tzinfo=UTC)

@@ -11,10 +11,10 @@ from typing import Any
 import fsspec
 import pytest
 
+from dp_stats.editions import retract, verify_public
 from dp_stats.errors import PublishedError
-from dp_stats.publish import retract, verify_public
-from dp_stats.publish.index import refresh_index
-from dp_stats.publish.targets import upload
+from dp_stats.outlets.index import refresh_index
+from dp_stats.outlets.targets import upload
 
 BASE = "https://statistics.example.org"
 

@@ -18,7 +18,7 @@ from werkzeug.serving import make_server
 
 from dp_stats import pipeline
 from dp_stats.errors import PublishedError
-from dp_stats.publish.ckan import package_of, publish_to_ckan
+from dp_stats.outlets.ckan import package_of, publish_to_ckan
 
 KEY = "secret-key"
 BASE = "https://statistics.example.org"

@@ -11,8 +11,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from dp_stats.errors import PublishedError
-from dp_stats.publish.index import refresh_index
-from dp_stats.publish.targets import upload
+from dp_stats.outlets.index import refresh_index
+from dp_stats.outlets.targets import upload
 
 KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "eu-west-2"}
 

@@ -1,0 +1,39 @@
+"""How dp_stats lives inside Airflow: DAG makers, guarded steps, approvals, roles, alerts and the budget page.
+
+A DAG file needs two lines; the makers are imported only when asked for, so that a process that wants one part of
+this package does not pay for the others::
+
+    from dp_stats.airflow import scheduled_releases  # Airflow looks for the word DAG
+    globals().update(scheduled_releases())
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
+
+
+def scheduled_releases() -> dict[str, DAG]:
+    """One DAG for each scheduled release of the catalogue, by DAG id."""
+    from dp_stats.airflow import scheduled
+
+    return scheduled.scheduled_releases()
+
+
+def adhoc_release() -> DAG:
+    """The DAG by which analysts ask for figures and custodians decide."""
+    from dp_stats.airflow import adhoc
+
+    return adhoc.adhoc_release()
+
+
+def maintenance() -> DAG:
+    """The DAG of nightly upkeep."""
+    from dp_stats.airflow import nightly
+
+    return nightly.maintenance()
+
+
+__all__ = ["adhoc_release", "maintenance", "scheduled_releases"]

@@ -1,0 +1,116 @@
+"""Ask for figures that no scheduled release has: a form, a pre-flight card, approval, then the usual steps.
+
+Wiring only. Every task finds its request from the run's form and its user, so nothing that decides
+about privacy passes through Airflow's own state.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow.sdk import DAG, get_current_context, task
+from airflow.sdk.exceptions import AirflowSkipException
+
+from dp_stats.airflow.alerts import run_failed
+from dp_stats.airflow.approval import CustodianApproval, form_of
+from dp_stats.airflow.form import form
+from dp_stats.airflow.steps import RETRIES, Run, guarded, pipeline_steps, requester, run_name
+from dp_stats.catalogue import load_catalogue
+from dp_stats.settings import load_settings
+
+WAIT = timedelta(hours=float(os.environ.get("DP_STATS_APPROVAL_HOURS", "168")))
+"""How long custodians have to answer."""
+
+
+def request_of(context: Mapping[str, Any]) -> str:
+    """The id of the request that this run is about."""
+    from dp_stats import requests
+
+    return requests.name_of(form_of(context), requested_by=requester(context))
+
+
+def run_of(context: Mapping[str, Any]) -> Run:
+    """The edition that answers the request."""
+    from dp_stats import requests
+
+    found = requests.request(request_of(context))
+    return Run(found.edition, revision=1, reason="", requested_by=requester(context), link=run_name(context))
+
+
+def adhoc_release() -> DAG:
+    """The DAG by which analysts ask and custodians decide."""
+    with DAG(
+        dag_id="adhoc_release",
+        dag_display_name="Ask for figures (ad hoc release)",
+        description="A form for analysts; custodians see what it costs and decide.",
+        doc_md=__doc__,
+        schedule=None,
+        start_date=datetime(2020, 1, 1),  # noqa: DTZ001  Airflow reads it as UTC
+        catchup=False,
+        is_paused_upon_creation=False,
+        max_active_runs=16,
+        tags=["ad hoc"],
+        params=form(load_catalogue(load_settings().catalogue)),
+        on_failure_callback=run_failed,
+        default_args={"owner": "analysts", **RETRIES},
+    ) as dag:
+
+        @task(show_return_value_in_logs=False)
+        def ask() -> dict[str, Any]:
+            """Check the form and say what happens next: a free answer, an approval, or straight on."""
+            from dp_stats import requests
+
+            context = get_current_context()
+            made = guarded(lambda: requests.ask(form_of(context), requested_by=requester(context)))
+            return {"request": made.id, "edition": made.edition, "path": made.path}
+
+        @task(show_return_value_in_logs=False)
+        def custodians() -> list[dict[str, str]]:
+            """Name the custodians who must decide; none for a free answer or below the allowance."""
+            from dp_stats import requests
+
+            name = guarded(lambda: request_of(get_current_context()))
+            found = guarded(lambda: requests.request(name))
+            needed = guarded(lambda: requests.card(name)).approvers if found.path == "approval" else ()
+            return [{"custodian": user} for user in needed]
+
+        @task(trigger_rule="none_failed", show_return_value_in_logs=False)
+        def authorise() -> None:
+            """Go on only if the ledger holds every custodian's approval of exactly this plan."""
+            from dp_stats import requests
+
+            if not guarded(lambda: requests.authorise(request_of(get_current_context()))):
+                raise AirflowSkipException("Not approved, or answered from what is published. Nothing was spent.")
+
+        @task(show_return_value_in_logs=False)
+        def answer_for_free() -> dict[str, Any]:
+            """Give the published tables that answer the request."""
+            from dp_stats import requests
+
+            name = guarded(lambda: request_of(get_current_context()))
+            if guarded(lambda: requests.request(name)).path != "free":
+                raise AirflowSkipException("No published table answers it.")
+            guarded(lambda: requests.answer(name))
+            return {"request": name, "download": f"/budget/requests/{name}"}
+
+        @task(show_return_value_in_logs=False)
+        def hand_over() -> dict[str, Any]:
+            """Cut the table to the areas and bands that were asked for, if not all were."""
+            from dp_stats import requests
+
+            name = guarded(lambda: request_of(get_current_context()))
+            guarded(lambda: requests.hand_over(name))
+            return {"request": name, "download": f"/budget/requests/{name}"}
+
+        asked, named, go = ask(), custodians(), authorise()
+        approve = CustodianApproval.partial(
+            task_id="approve", response_timeout=WAIT, retries=0, map_index_template="{{ task.custodian }}"
+        ).expand_kwargs(named)
+        asked >> [named, answer_for_free()]
+        steps = pipeline_steps(run_of)
+        approve >> go >> steps.first
+        steps.last >> hand_over() >> steps.clean_up.as_teardown(setups=go)
+    return dag

@@ -1,0 +1,121 @@
+"""The pre-flight card as Markdown for the approver, and as a few lines for the run's note."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dp_stats.requests.preflight import Card
+
+
+def escape(text: str) -> str:
+    """An analyst's words as plain text: no Markdown or HTML of theirs may shape what a custodian sees."""
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~&])", r"\\\1", " ".join(text.split()))
+
+
+def number(value: float) -> str:
+    """Three significant digits, as people write them."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def card_markdown(card: Card) -> str:
+    """The whole card."""
+    release, plan = card.release, card.plan
+    parts = [
+        f"## {escape(release.title)}",
+        f"**{escape(release.requested_by or '')}** asks, for a **{release.audience}** audience:",
+        f"> {escape(release.purpose)}",
+        "### What it costs",
+    ]
+    if card.quote.free:
+        parts.append("**Nothing.** This was measured before; it would be published from the stored measurements.")
+    else:
+        parts.append(_cost(card))
+    parts.append(_budget(card))
+    if card.only:
+        chosen = sum(len(codes) for codes in card.only.values())
+        parts.append(
+            f"Only {chosen} of the areas or bands {'was' if chosen == 1 else 'were'} asked for. All are measured and "
+            "published, at the same cost; fewer would be no more accurate."
+        )
+    if card.refusals:
+        parts.append("**The budget does not allow it:**\n\n" + "\n".join(f"- {line}" for line in card.refusals))
+    parts += ["### How accurate it will be", _accuracy(card)]
+    if card.free:
+        parts += ["### Already published", _free(card)]
+    if plan.warnings:
+        parts.append("\n".join(f"- {escape(warning)}" for warning in plan.warnings))
+    parts += [
+        "### What the public will read about privacy",
+        f"> {escape(card.privacy_sentence)}",
+        f"Your answer is bound to plan `{plan.hash[:12]}` and to the budget shown here.",
+    ]
+    return "\n\n".join(parts)
+
+
+def _cost(card: Card) -> str:
+    plan, unit = card.plan, card.dataset.privacy_unit.name
+    where = f"of the privacy of each {unit}, once in each block below."
+    at_delta = f"ε = {number(plan.epsilon)} at δ = {float(plan.delta):.0e}"
+    rho = f"ρ = {float(card.quote.rho):.5f}"
+    if plan.pure_epsilon is None:
+        return f"**{at_delta}** ({rho}) {where}"
+    from dp_stats.ledger.amounts import epsilon
+
+    weight = f"ε = {number(epsilon(plan.rho, plan.delta))} at δ = {float(plan.delta):.0e}"
+    return (
+        f"**ε = {number(float(plan.pure_epsilon))}** ({rho}) {where}\n\n"
+        f"The budget counts in ρ, where this weighs as much as {weight}: it adds up many small charges more "
+        "kindly than one large one. The shares below are of ρ."
+    )
+
+
+def _budget(card: Card) -> str:
+    lines = ["| Block | Budget ε | Left now | This request | Left after |", "| --- | ---: | ---: | ---: | ---: |"]
+    for b in card.blocks:
+        lines.append(
+            f"| {b.block} | {number(b.cap)} | {b.share_before:.1%} (ε {number(b.before)}) | **{b.share_cost:.1%}** "
+            f"| **{b.share_after:.1%}** (ε {number(b.after)}) |"
+        )
+    return "\n".join(lines)
+
+
+def _accuracy(card: Card) -> str:
+    lines = ["| Statistic | Values | Typical 95 % margin | Widest |", "| --- | ---: | ---: | ---: |"]
+    titles = {s.id: s.title or s.id for s in card.release.statistics}
+    for e in card.plan.expected:
+        typical = f"±{number(e.margin_95)}" + (f" ({e.relative:.0%} of a mean value)" if e.relative else "")
+        lines.append(
+            f"| {escape(titles.get(e.statistic, e.statistic))} | {e.cells:,} | {typical} | ±{number(e.worst)} |"
+        )
+    text = "\n".join(lines)
+    if card.unreliable is None:
+        return text + "\n\nNobody has guessed how large the values are, so the share of unreliable values is not known."
+    return text + f"\n\nAbout **{card.unreliable:.0%}** of the values are expected to be flagged as unreliable."
+
+
+def _free(card: Card) -> str:
+    assert card.free is not None
+    editions = ", ".join(f"`{edition}`" for edition in card.free.editions[:6])
+    more = f" and {len(card.free.editions) - 6} more" if len(card.free.editions) > 6 else ""
+    return (
+        f"The same {card.free.cells:,} figures follow from *{escape(card.free.title)}* ({editions}{more}) with a typical "
+        f"95 % margin of **±{number(card.free.margin)}**, and cost nothing."
+    )
+
+
+def card_note(card: Card) -> str:
+    """The card in a few lines, for the note of the run."""
+    blocks = "; ".join(f"{b.block}: {b.share_before:.1%} → {b.share_after:.1%} left" for b in card.blocks)
+    margins = "; ".join(f"{e.statistic} ±{number(e.margin_95)}" for e in card.plan.expected)
+    flagged = "" if card.unreliable is None else f" About {card.unreliable:.0%} flagged as unreliable."
+    cost = (
+        "nothing (measured before)"
+        if card.quote.free
+        else f"ρ {float(card.quote.rho):.5f} (ε {number(card.plan.epsilon)})"
+    )
+    return (
+        f"**{escape(card.release.title)}**\n\nAsked by {escape(card.release.requested_by or '')}. Costs {cost}.\n\n"
+        f"Budget {blocks}.\n\n95 % margins: {margins}.{flagged}"
+    )

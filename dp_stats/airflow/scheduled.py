@@ -1,0 +1,99 @@
+"""One DAG per scheduled release of the catalogue: pull → check → reserve → measure → estimate → publish.
+
+Wiring only: every task is one call of ``dp_stats.pipeline``. Clearing, retrying or repeating any task
+never pays twice and never draws noise twice, because the ledger keeps what was charged and drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow.sdk import DAG, Asset, Param
+from airflow.timetables.assets import AssetOrTimeSchedule
+from airflow.timetables.interval import CronDataIntervalTimetable
+
+from dp_stats.airflow.alerts import run_failed
+from dp_stats.airflow.schedule import edition_at, first_interval, last_interval
+from dp_stats.airflow.steps import POOL, RETRIES, Run, moment, pipeline_steps, requester, run_name, step
+from dp_stats.catalogue import Catalogue, Dataset, Release, load_catalogue
+from dp_stats.settings import load_settings
+
+
+def scheduled_releases() -> dict[str, DAG]:
+    """One DAG for each release of the catalogue that has a schedule, by its id: what a DAG file adds to its globals."""
+    catalogue = load_catalogue(load_settings().catalogue)
+    made = [scheduled_release(catalogue, release) for release in catalogue.releases.values() if release.schedule]
+    return {dag.dag_id: dag for dag in made}
+
+
+def scheduled_release(catalogue: Catalogue, release: Release) -> DAG:
+    """The DAG of one release."""
+    dataset = catalogue.dataset_of(release)
+
+    def run_of(context: Mapping[str, Any]) -> Run:
+        """The edition a run makes: the period asked for by hand, or the last that had settled when it was due."""
+        asked = context["params"]
+        period = asked.get("period") or edition_at(catalogue, release, moment(context))
+        return Run(
+            edition=f"{release.id}/{period}",
+            revision=asked.get("revision") or 1,
+            reason=asked.get("reason") or "",
+            requested_by=requester(context),
+            link=run_name(context),
+        )
+
+    rows = Asset(name=f"{dataset.id}-rows", uri=f"dp-stats://datasets/{dataset.id}", group="datasets")
+    edition = Asset(name=release.id, uri=f"dp-stats://editions/{release.id}", group="editions")
+    every = CronDataIntervalTimetable(release.schedule, timezone="UTC")
+    with DAG(
+        dag_id=release.id.replace("-", "_"),
+        dag_display_name=release.title,
+        description=release.texts.summary.strip().split("\n")[0][:200],
+        doc_md=describe(release, dataset),
+        schedule=AssetOrTimeSchedule(timetable=every, assets=rows),
+        start_date=first_interval(release),
+        end_date=last_interval(release),
+        catchup=True,
+        max_active_runs=1,
+        tags=["scheduled", f"dataset:{dataset.id}", f"per:{release.period}"],
+        params=asked_by_hand(),
+        on_failure_callback=run_failed,
+        default_args={"owner": dataset.custodians[0].name, "pool": POOL.format(dataset.id), **RETRIES},
+    ) as dag:
+
+        @step(run_of)
+        def due(run: Run) -> dict[str, Any]:
+            """Say which edition this run makes."""
+            return {"edition": run.edition, "revision": run.revision}
+
+        steps = pipeline_steps(run_of, inlets=[rows], outlets=[edition])
+        due >> steps.first
+        steps.last >> steps.clean_up.as_teardown(setups=due)
+    return dag
+
+
+def asked_by_hand() -> dict[str, Param]:
+    """What an engineer may fill in when starting a run herself."""
+    text = ["null", "string"]
+    return {
+        "period": Param(
+            None, type=text, title="Period", description="Such as 2021-W07; empty: the last that has settled."
+        ),
+        "revision": Param(
+            1, type="integer", minimum=1, title="Revision", description="From 2: corrects what is published."
+        ),
+        "reason": Param(None, type=text, title="Reason", description="Why it is corrected; the public reads it."),
+    }
+
+
+def describe(release: Release, dataset: Dataset) -> str:
+    """What the DAG's page says."""
+    tables = "\n".join(f"- {table.title}" for table in release.tables)
+    custodians = ", ".join(person.name for person in dataset.custodians)
+    return (
+        f"# {release.title}\n\n{release.texts.summary}\n\n{tables}\n\n"
+        f"One edition per {release.period}, published {release.settle_days} days after the period's end. "
+        f"Made from *{dataset.title}*, held by {custodians}.\n\n"
+        "Clearing or repeating any task is safe: an edition is paid for once and its noise is drawn once."
+    )

@@ -1,0 +1,380 @@
+"""Charts for pages and newspapers: matplotlib in one style, as SVG and PNG, with the finding as text.
+
+Every chart draws its intervals, labels its lines directly, starts its value axis at zero unless it
+says otherwise, and names its source. Equal input gives equal bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from textwrap import wrap
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import numpy as np
+from afcharts import af_colours
+from matplotlib import dates as mdates
+from matplotlib import style as mstyle
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import FuncFormatter
+
+from dp_stats.charts.export import to_png, to_svg
+from dp_stats.charts.series import Group, Series
+from dp_stats.texts import numbers
+from dp_stats.texts.words import Texts
+
+NAVY, TEAL, PLUM, ORANGE = af_colours.get_af_colours("categorical", number_of_colours=4)
+INK, MUTED, LIGHT = "#132235", "#44566a", "#8494a3"
+WIDE, NARROW = 7.6, 3.7
+"""Widths in inches: for a desktop column (547 px) and for a phone (266 px), before the browser scales them."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words of a chart: its subject, how to read it, where it comes from, and what it shows."""
+
+    title: str
+    subtitle: str
+    source: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A finished chart: a wide and a narrow SVG, a PNG for reuse, and what it shows in words."""
+
+    svg: str
+    narrow: str
+    png: bytes
+    words: Words
+
+
+@dataclass(frozen=True)
+class Studio:
+    """The style that charts are drawn in, and the language they speak."""
+
+    reports: Path
+    texts: Texts
+
+    def style(self) -> AbstractContextManager[None]:
+        """afcharts' style with ours on top."""
+        context: AbstractContextManager[None] = mstyle.context(
+            ["afcharts.afcharts", str(self.reports / "chart.mplstyle")]
+        )
+        return context
+
+    def finish(self, draw: Callable[[bool], Canvas], words: Words) -> Chart:
+        """Render one drawing for desktop, phone and reuse."""
+        with self.style():
+            wide, narrow = draw(False), draw(True)
+            svgs = [to_svg(canvas, title=words.title, description=words.alt) for canvas in (wide, narrow)]
+            return Chart(svgs[0], svgs[1], to_png(wide), words)
+
+    def headline(self, series: Series, words: Words, *, zero: bool = True) -> Chart:
+        """One series along time with its interval, its peak and its latest value labelled."""
+
+        def draw(narrow: bool) -> Canvas:
+            canvas, axes = _sheet(words, narrow, height=4.3 if not narrow else 3.9, right=0.8 if narrow else 0.885)
+            _line(axes, series, colour=NAVY)
+            _value_axis(axes, [series], zero=zero)
+            self._time_axis(axes, series.dates, narrow)
+            self._label(axes, series, narrow)
+            return canvas
+
+        return self.finish(draw, words)
+
+    def multiples(self, many: Sequence[Series], words: Words, *, zero: bool = True) -> Chart:
+        """One small chart per group on equal axes."""
+
+        def draw(narrow: bool) -> Canvas:
+            columns = 2 if narrow else (3 if len(many) <= 9 else 4)
+            rows = -(-len(many) // columns)
+            names = [wrap(_cut(s.name, 40), 28 if columns == 3 else 20)[:2] for s in many]
+            extra = 0.14 * (max(map(len, names)) - 1)
+            canvas, panels = _sheet_of(
+                words,
+                narrow,
+                rows,
+                columns,
+                height=rows * ((1.25 if narrow else 1.32) + extra) + 1.35,
+                drop=extra,
+                gap=0.5 + extra,
+            )
+            middle = _median(many)
+            for axes, series, name in zip(panels, many, names, strict=False):
+                for run in middle.runs:
+                    axes.plot(middle.days[run], middle.value[run], color="#aab6c1", linewidth=0.9, zorder=1)
+                _line(axes, series, colour=NAVY, width=1.6)
+                _value_axis(axes, many, zero=zero, about=2, cover=False)
+                size = 8.5 if narrow else 9.5
+                axes.set_title("\n".join(name), loc="left", fontsize=size, color=INK, fontweight="bold", pad=5)
+                axes.set_xticks(list(mdates.date2num([series.dates[0], series.dates[-1]])))
+                ends = [self.texts.month(series.dates[i]) for i in (0, -1)]
+                axes.set_xticklabels(
+                    ends
+                    if ends[0] != ends[1]
+                    else [self.texts.day(series.dates[i], year=False, short=True) for i in (0, -1)],
+                    fontsize=8,
+                )
+                labels = axes.get_xticklabels()
+                if len(labels) == 2:
+                    labels[0].set_horizontalalignment("left")
+                    labels[1].set_horizontalalignment("right")
+                axes.tick_params(labelsize=8)
+            for index, axes in enumerate(panels):
+                if index % columns:
+                    axes.set_yticklabels([])
+            for axes in panels[len(many) :]:
+                axes.set_visible(False)
+            return canvas
+
+        return self.finish(draw, words)
+
+    def dots(self, groups: Sequence[Group], words: Words, *, average: Group | None = None) -> Chart:
+        """A dot and an interval per group, in the given order from the top."""
+
+        def draw(narrow: bool) -> Canvas:
+            step = 0.25
+            longest = max((len(g.name) for g in groups), default=0)
+            room = min(longest, 26 if narrow else 34) * 0.075 + 0.15
+            extra = 0.2 if average is not None else 0.0
+            canvas, axes = _sheet(
+                words,
+                narrow,
+                height=len(groups) * step + 1.3 + extra,
+                left=room / (NARROW if narrow else WIDE),
+                right=0.965,
+                drop=extra,
+            )
+            at = np.arange(len(groups))[::-1]
+            value = np.array([g.figure.value for g in groups])
+            low = np.array([g.figure.lower for g in groups])
+            high = np.array([g.figure.upper for g in groups])
+            if average is not None and average.figure.known:
+                axes.axvline(average.figure.value, color=ORANGE, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
+                axes.annotate(
+                    average.name,
+                    (average.figure.value, 1),
+                    xycoords=("data", "axes fraction"),
+                    xytext=(0, 3),
+                    textcoords="offset points",
+                    fontsize=9,
+                    color="#8a3a10",
+                    va="bottom",
+                    ha="right",
+                    annotation_clip=False,
+                )
+            axes.hlines(at, low, high, color=NAVY, linewidth=2.2, alpha=0.45, zorder=2)
+            solid = np.array([not g.figure.weak for g in groups])
+            axes.plot(value[solid], at[solid], "o", color=NAVY, markersize=5.5, zorder=3)
+            axes.plot(value[~solid], at[~solid], "o", color=NAVY, markerfacecolor="white", markersize=5.5, zorder=3)
+            axes.set_yticks(at, [_cut(g.name, 26 if narrow else 34) for g in groups])
+            axes.set_ylim(-0.7, len(groups) - 0.3)
+            axes.tick_params(axis="y", labelsize=9 if narrow else 10.5, labelcolor=INK)
+            axes.grid(axis="y", visible=False)
+            axes.grid(axis="x", visible=True)
+            top = numbers.nice_ceiling(float(np.nanmax(high))) if len(groups) else 1.0
+            bottom = min(0.0, float(np.nanmin(low))) if len(groups) else 0.0
+            axes.set_xlim(bottom, top)
+            axes.set_xticks(numbers.nice_ticks(bottom, top, about=3 if narrow else 5))
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: numbers.short(v)))
+            axes.spines["bottom"].set_visible(False)
+            axes.spines["left"].set_visible(True)
+            axes.tick_params(axis="x", length=0)
+            return canvas
+
+        return self.finish(draw, words)
+
+    def _time_axis(self, axes: Axes, dates: Sequence[date], narrow: bool) -> None:
+        days = (dates[-1] - dates[0]).days
+        most = 4 if narrow else 8
+        if days > 75:
+            months = -(-max(1, round(days / 30.4)) // most)
+            step = next(s for s in (1, 2, 3, 4, 6, 12, 24, 60, 120) if s >= months)
+            ticks = _month_starts(dates[0], dates[-1], step)
+            axes.set_xticks(list(mdates.date2num(ticks)))
+            axes.set_xticklabels(
+                [
+                    self.texts.month(t, year=i == 0 or t.year != ticks[i - 1].year).replace(" ", "\n")
+                    for i, t in enumerate(ticks)
+                ]
+            )
+        else:
+            chosen = [dates[0]]
+            for day in dates[1:]:
+                if (day - chosen[-1]).days * most > days:
+                    chosen.append(day)
+            axes.set_xticks(list(mdates.date2num(chosen)))
+            axes.set_xticklabels([self.texts.day(d, year=False, short=True) for d in chosen])
+        if days:
+            axes.set_xlim(mdates.date2num(dates[0]) - days * 0.01, mdates.date2num(dates[-1]) + days * 0.01)
+
+    def _label(self, axes: Axes, series: Series, narrow: bool) -> None:
+        """Name the latest value and the peak where they stand."""
+        known = np.flatnonzero(~np.isnan(series.value))
+        if not len(known):
+            return
+        last, peak = int(known[-1]), int(known[np.argmax(series.value[known])])
+        decimals = numbers.decimals_for(series.figures)
+        days = max((series.dates[-1] - series.dates[0]).days, 1)
+        near = (series.dates[last] - series.dates[peak]).days < 0.12 * days
+        for index in [last] if near else [peak, last]:
+            when = self.texts.day(series.dates[index], year=False, short=True)
+            text = numbers.number(series.value[index], decimals=decimals)
+            at = (float(mdates.date2num(series.dates[index])), float(series.value[index]))
+            axes.plot(*at, "o", color=NAVY, markersize=5.5, zorder=5, clip_on=False)
+            beside = index == last
+            left = not beside and (series.dates[index] - series.dates[0]).days < 0.07 * days
+            if not beside:
+                at = (at[0], float(series.upper[index]))
+                low, high = axes.get_ylim()
+                axes.set_ylim(low, max(high, low + (at[1] - low) / 0.86))
+            axes.annotate(
+                f"{text}\n{when}",
+                at,
+                xytext=(8, 0) if beside else (0, 7),
+                textcoords="offset points",
+                ha="left" if beside or left else "center",
+                va="center" if beside else "bottom",
+                fontsize=9.5 if narrow else 10.5,
+                color=NAVY,
+                fontweight="bold",
+                linespacing=1.15,
+                annotation_clip=False,
+            )
+
+
+def _median(many: Sequence[Series]) -> Series:
+    """The median of several series at each moment, without an interval."""
+    value = np.full(len(many[0]), np.nan)
+    known = ~np.all(np.isnan([s.value for s in many]), axis=0)
+    value[known] = np.nanmedian([s.value[known] for s in many], axis=0)
+    first = many[0]
+    return Series("", "", first.dates, first.labels, value, value, value, ("",) * len(value))
+
+
+def _month_starts(first: date, last: date, step: int) -> list[date]:
+    months = [
+        date(m // 12, m % 12 + 1, 1) for m in range(first.year * 12 + first.month - 1, last.year * 12 + last.month)
+    ]
+    return [
+        m
+        for m in months
+        if first <= m <= last and (m.month - 1) % min(step, 12) == 0 and (step <= 12 or m.year % (step // 12) == 0)
+    ]
+
+
+def _cut(name: str, most: int) -> str:
+    return name if len(name) <= most else name[: most - 1].rstrip(" ,") + "…"
+
+
+def _sheet_of(
+    words: Words,
+    narrow: bool,
+    rows: int,
+    columns: int,
+    *,
+    height: float,
+    left: float | None = None,
+    right: float = 0.985,
+    drop: float = 0.0,
+    gap: float = 0.0,
+) -> tuple[Canvas, list[Axes]]:
+    """A canvas with its title, subtitle and source, and a grid of empty axes between them.
+
+    Lengths are in inches: ``drop`` is more room above the axes, ``gap`` the room between their rows.
+    """
+    width = NARROW if narrow else WIDE
+    size = 13 if narrow else 15
+    title = wrap(words.title, 33 if narrow else 62)
+    subtitle = wrap(words.subtitle, 47 if narrow else 92)
+    source = wrap(words.source, 56 if narrow else 112)
+    head = (len(title) * size * 1.22 + len(subtitle) * 10 * 1.3 + 20) / 72
+    foot = (len(source) * 8.5 * 1.3 + 6) / 72
+    height += (len(title) - 1) * size * 1.22 / 72
+    canvas = Canvas(figsize=(width, height))
+    canvas.text(
+        0.012, 1 - 0.05 / height, "\n".join(title), fontsize=size, fontweight="bold", va="top", linespacing=1.12
+    )
+    canvas.text(
+        0.012,
+        1 - (0.05 + len(title) * size * 1.22 / 72 + 0.05) / height,
+        "\n".join(subtitle),
+        fontsize=10,
+        color=MUTED,
+        va="top",
+        linespacing=1.25,
+    )
+    canvas.text(0.012, 0.04 / height, "\n".join(source), fontsize=8.5, color=MUTED, va="bottom", linespacing=1.25)
+    edge = left if left is not None else (0.125 if narrow else 0.07)
+    axis_room = 0.5 if rows * columns == 1 and left is None else 0.3
+    top = 1 - (head + 0.1 + drop + (0.22 if left is None else 0)) / height
+    bottom = (foot + axis_room) / height
+    tall = ((top - bottom) * height - (rows - 1) * gap) / rows
+    panels = canvas.subplots(
+        rows,
+        columns,
+        squeeze=False,
+        gridspec_kw={
+            "left": edge,
+            "right": right,
+            "top": top,
+            "bottom": bottom,
+            "hspace": gap / tall,
+            "wspace": 0.12,
+        },
+    )
+    return canvas, list(panels.ravel())
+
+
+def _sheet(
+    words: Words, narrow: bool, *, height: float, left: float | None = None, right: float = 0.985, drop: float = 0.0
+) -> tuple[Canvas, Axes]:
+    canvas, panels = _sheet_of(words, narrow, 1, 1, height=height, left=left, right=right, drop=drop)
+    return canvas, panels[0]
+
+
+def _line(axes: Axes, series: Series, *, colour: str, width: float = 2.2) -> None:
+    """A line in its ribbon, or dots with bars where there are too few moments for a line to mean anything."""
+    if len(series) > 12:
+        for run in series.runs:
+            days = series.days[run]
+            if len(run) == 1:
+                axes.vlines(
+                    days, series.lower[run], series.upper[run], color=colour, linewidth=2.2, alpha=0.45, zorder=2
+                )
+                axes.plot(days, series.value[run], "o", color=colour, markersize=2.2 * width, zorder=3, clip_on=False)
+                continue
+            axes.fill_between(
+                days, series.lower[run], series.upper[run], color=colour, alpha=0.24, linewidth=0, zorder=2
+            )
+            axes.plot(days, series.value[run], color=colour, linewidth=width, zorder=3)
+        return
+    axes.vlines(series.days, series.lower, series.upper, color=colour, linewidth=2.2, alpha=0.45, zorder=2)
+    for run in series.runs:
+        axes.plot(series.days[run], series.value[run], color=colour, linewidth=1, alpha=0.55, zorder=2)
+    axes.plot(series.days, series.value, "o", color=colour, markersize=2.2 * width, zorder=3, clip_on=False)
+
+
+def _value_axis(axes: Axes, many: Sequence[Series], *, zero: bool, about: int = 4, cover: bool = True) -> None:
+    """Round ticks from zero (or around the values); ``cover`` puts a tick above the highest value."""
+    high = float(np.nanmax([np.nanmax(s.upper) for s in many]))
+    low = float(np.nanmin([np.nanmin(s.lower) for s in many]))
+    if zero or low < 0:
+        bottom, top = min(0.0, low), max(high, 1e-9)
+    else:
+        room = (high - low) * 0.15 or abs(high) * 0.1 or 1.0
+        bottom, top = low - room, high + room
+    ticks = numbers.nice_ticks(bottom, top, about=about)
+    if zero and cover and ticks[-1] < top:
+        ticks.append(ticks[-1] + (ticks[-1] - ticks[-2] if len(ticks) > 1 else top))
+    axes.set_ylim(bottom, max(top + (top - bottom) * 0.06, ticks[-1]))
+    axes.set_yticks(ticks)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: numbers.short(v)))

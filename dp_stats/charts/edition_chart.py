@@ -1,0 +1,59 @@
+"""The chart that lies in an edition's own folder: its headline table alone, so that it never changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dp_stats.charts import findings
+from dp_stats.charts.drawing import Chart, Studio, Words
+from dp_stats.charts.reading import ReleaseView, Revision
+from dp_stats.charts.series import ranked
+from dp_stats.editions.edition import Edition
+from dp_stats.errors import PublishedError
+from dp_stats.site.drawings import MOST_RANKED, band_words, sentence, unit_words
+from dp_stats.site.parts import lower_first, source_line, subject
+from dp_stats.texts.words import Texts
+
+
+def edition_chart(edition: Edition, folder: Path, *, reports: Path, language: str = "en") -> Chart:
+    """Draw an edition's headline table: along time where it has several moments, else one dot per group.
+
+    Args:
+        edition: its facts, with tables and files. folder: where its Parquet files are.
+
+    Raises:
+        PublishedError: the headline table cannot be read.
+    """
+    texts = Texts.load(reports, language)
+    revision = Revision(edition, folder, "final")
+    panel = ReleaseView(edition.release.id, (revision,), texts).panel(edition.headline.id)
+    if panel is None:
+        raise PublishedError(f"{edition.path}: the headline table '{edition.headline.id}' is missing. Report this.")
+    studio, metric = Studio(reports, texts), edition.statistic(edition.headline.statistics[0])
+    single = len(panel.areas.codes) == len(panel.groups.codes) == 1
+    if single and len(panel.dates) > 1:
+        series = panel.series(metric.id)
+        what = subject(texts, metric, panel.areas.names[0])
+        subtitle = texts(
+            "release.headline_sub",
+            unit=unit_words(texts, edition, panel, metric),
+            start=texts.day(series.dates[0]),
+            end=texts.day(edition.period.end),
+            band=band_words(texts, series),
+        )
+        words = Words(
+            what, sentence(subtitle), source_line(texts, edition), findings.of_series(texts, series, what=what)
+        )
+        return studio.headline(series, words)
+    by_area = len(panel.areas.codes) > 1
+    level = panel.areas if by_area else panel.groups
+    groups = panel.by_area(metric.id) if by_area else panel.by_group(metric.id)
+    shown = ranked(groups)[:MOST_RANKED] if by_area else groups[:MOST_RANKED]
+    title = f"{metric.title} {lower_first(texts('release.by_group', group=lower_first(level.title)))}"
+    words = Words(
+        title=title,
+        subtitle=texts("release.dots_sub", period=panel.periods[-1], bars=texts("chart.bars")),
+        source=source_line(texts, edition),
+        alt=findings.of_groups(texts, groups, what=title, when=panel.labels[-1]),
+    )
+    return studio.dots(shown, words)

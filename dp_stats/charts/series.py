@@ -1,0 +1,95 @@
+"""What charts are drawn from: values with intervals along time, or one per group."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dp_stats.texts.numbers import Figure
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """One metric of one group along time; arrays have shape ``(moments,)``.
+
+    Attributes:
+        name: what a reader calls the group, e.g. ``Leeds``. code: its public code.
+        dates: first day of each moment. labels: the moments in words.
+        value, lower, upper: estimates and their 95 % intervals; NaN where there is none.
+        status: reliability marks, empty where reliable.
+    """
+
+    name: str
+    code: str
+    dates: tuple[date, ...]
+    labels: tuple[str, ...]
+    value: Floats
+    lower: Floats
+    upper: Floats
+    status: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.dates)
+
+    def figure(self, index: int) -> Figure:
+        """One moment's value with its interval."""
+        return Figure(float(self.value[index]), float(self.lower[index]), float(self.upper[index]), self.status[index])
+
+    @cached_property
+    def days(self) -> NDArray[np.datetime64]:
+        """The dates as numbers that a chart can place; shape ``(moments,)``."""
+        return np.array(self.dates, dtype="datetime64[D]")
+
+    @cached_property
+    def figures(self) -> tuple[Figure, ...]:
+        """Every moment's value with its interval, in order of time."""
+        return tuple(self.figure(i) for i in range(len(self)))
+
+    @cached_property
+    def runs(self) -> tuple[NDArray[np.intp], ...]:
+        """Moments with a value that follow one another without a gap, as indices: lines must not cross gaps.
+
+        A gap is a moment without a value, or a step of more than one and a half of the usual step.
+        """
+        known = np.flatnonzero(~np.isnan(self.value))
+        if not len(known):
+            return ()
+        steps = np.diff(self.days).astype(int)
+        usual = float(np.median(steps)) if len(steps) else 1.0
+        return tuple(np.split(known, 1 + np.flatnonzero(np.diff(self.days[known]).astype(int) > 1.5 * usual)))
+
+    def last(self, count: int) -> Series:
+        """The last ``count`` moments."""
+        keep = slice(max(0, len(self) - count), None)
+        return Series(
+            self.name,
+            self.code,
+            self.dates[keep],
+            self.labels[keep],
+            self.value[keep],
+            self.lower[keep],
+            self.upper[keep],
+            self.status[keep],
+        )
+
+
+@dataclass(frozen=True)
+class Group:
+    """One group (an area, an age band) and its figure at one moment."""
+
+    code: str
+    name: str
+    figure: Figure
+    parent: str = ""
+    population: float | None = None
+
+
+def ranked(groups: tuple[Group, ...]) -> tuple[Group, ...]:
+    """Groups with a value, highest first; ties in the order of their codes."""
+    return tuple(sorted((g for g in groups if g.figure.known), key=lambda g: (-g.figure.value, g.code)))

@@ -1,0 +1,335 @@
+"""Light charts drawn straight into a page: they stretch to any width while their text keeps its size.
+
+Lines are drawn in a nested coordinate system of 1,000 units that the browser stretches to the width
+there is; text and dots are placed by percentages and are never stretched. Colours come from the
+page's style sheet, so dark mode and print work, and nothing needs an inline style.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+
+from dp_stats.charts.series import Group, Series
+from dp_stats.charts.tilemap import Layout
+from dp_stats.texts import numbers
+from dp_stats.texts.words import Texts
+
+HEIGHT, TOP, BOTTOM = 232, 26, 26
+UNITS = 1000
+
+
+def _n(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")
+
+
+def _open(id: str, title: str, description: str, *, css: str, attributes: str) -> str:
+    return (
+        f'<svg class="{css}" {attributes} role="img" aria-labelledby="{id}-t {id}-d">'
+        f'<title id="{id}-t">{escape(title)}</title><desc id="{id}-d">{escape(description)}</desc>'
+    )
+
+
+def line(id: str, series: Series, texts: Texts, *, title: str, description: str, zero: bool = True) -> str:
+    """A line in its 95 % ribbon; each moment tells its value to a pointer that rests on it."""
+    known = np.flatnonzero(~np.isnan(series.value))
+    if not len(known):
+        return ""
+    high, low = float(np.nanmax(series.upper)), float(np.nanmin(series.lower))
+    bottom = min(0.0, low) if zero else low - (high - low) * 0.15
+    top = high + (0.0 if zero else (high - low) * 0.15)
+    top = top if top > bottom else bottom + 1
+    ticks = numbers.nice_ticks(bottom, top, about=4)
+    if ticks[-1] < top and zero and len(ticks) > 1 and (top - ticks[-1]) > 0.5 * (ticks[1] - ticks[0]):
+        ticks.append(2 * ticks[-1] - ticks[-2])
+    top = max(top, ticks[-1])
+    plot = HEIGHT - TOP - BOTTOM
+    start = series.dates[0].toordinal()
+    days = max(series.dates[-1].toordinal() - start, 1)
+    x = (
+        np.array([(d.toordinal() - start) / days for d in series.dates]) * UNITS
+        if len(series) > 1
+        else np.array([UNITS / 2])
+    )
+
+    def y(value: float) -> float:
+        return plot - (value - bottom) / (top - bottom) * plot
+
+    out = [_open(id, title, description, css="line", attributes=f'width="100%" height="{HEIGHT}"')]
+    for tick in ticks:
+        at = TOP + y(tick)
+        css = "axis" if tick == bottom else "grid"
+        out.append(f'<line class="{css}" x1="0" x2="100%" y1="{_n(at)}" y2="{_n(at)}"/>')
+        out.append(f'<text class="tick" x="-8" y="{_n(at + 4)}" text-anchor="end">{numbers.short(tick)}</text>')
+    out.append(
+        f'<svg x="0" y="{TOP}" width="100%" height="{plot}" viewBox="0 0 {UNITS} {plot}" '
+        'preserveAspectRatio="none" overflow="visible">'
+    )
+    if len(series) > 12:
+        bands = []
+        for run in series.runs:
+            upper = [f"{x[i]:.0f} {_n(y(series.upper[i]))}" for i in run]
+            lower = [f"{x[i]:.0f} {_n(y(series.lower[i]))}" for i in run[::-1]]
+            bands.append(f"M{'L'.join(upper + lower)}Z")
+        out.append(f'<path class="band" d="{"".join(bands)}"/>')
+    barred = known if len(series) <= 12 else [run[0] for run in series.runs if len(run) == 1]
+    if len(barred):
+        bars = "".join(f"M{x[i]:.0f} {_n(y(series.lower[i]))}V{_n(y(series.upper[i]))}" for i in barred)
+        out.append(f'<path class="bar" d="{bars}"/>')
+    lines = ["L".join(f"{x[i]:.0f} {_n(y(series.value[i]))}" for i in run) for run in series.runs if len(run) > 1]
+    if lines:
+        out.append(f'<path class="stroke" d="M{"M".join(lines)}"/>')
+    if len(series) <= 120:
+        decimals = numbers.decimals_for(series.figures)
+        for i in known:
+            left = (x[i - 1] + x[i]) / 2 if i else 0
+            right = (x[i] + x[i + 1]) / 2 if i + 1 < len(x) else UNITS
+            words = f"{series.labels[i]}: {texts.figure(series.figure(int(i)), decimals=decimals)}"
+            out.append(
+                f'<rect x="{left:.0f}" width="{right - left:.0f}" height="{plot}"><title>{escape(words)}</title></rect>'
+            )
+    out.append("</svg>")
+    out += [
+        f'<circle cx="{_n(x[i] / UNITS * 100)}%" cy="{_n(TOP + y(float(series.value[i])))}" r="3.5"/>'
+        for i in (known if len(series) <= 12 else barred)
+    ]
+    out += _ends(series, known, x, y, numbers.decimals_for(series.figures))
+    out += _dates(series, x, texts)
+    out.append("</svg>")
+    return "".join(out)
+
+
+def _ends(series: Series, known: np.ndarray, x: np.ndarray, y: object, decimals: int) -> list[str]:
+    """A dot and a label at the highest and at the latest moment."""
+    assert callable(y)
+    last, peak = int(known[-1]), int(known[np.argmax(series.value[known])])
+    marks = [last] if abs(x[peak] - x[last]) < 140 and peak != last else list(dict.fromkeys((peak, last)))
+    out = []
+    for index in marks:
+        across, down = x[index] / UNITS * 100, TOP + y(float(series.value[index]))
+        text = numbers.number(float(series.value[index]), decimals=decimals)
+        out.append(f'<circle cx="{_n(across)}%" cy="{_n(down)}" r="4"/>')
+        if index == last:
+            out.append(f'<text class="value" x="{_n(across)}%" dx="9" y="{_n(down + 5)}">{text}</text>')
+        else:
+            above = max(TOP + y(float(series.upper[index])) - 8, 12)
+            anchor = "start" if across < 8 else "middle"
+            out.append(f'<text class="value" x="{_n(across)}%" y="{_n(above)}" text-anchor="{anchor}">{text}</text>')
+    return out
+
+
+def _dates(series: Series, x: np.ndarray, texts: Texts) -> list[str]:
+    """Up to four dates below the axis: months for long series, days for short ones."""
+    span = (series.dates[-1] - series.dates[0]).days
+    many = min(4, len(series))
+    wanted = [UNITS * i / max(many - 1, 1) for i in range(many)]
+    chosen = sorted({0, len(series) - 1, *(int(np.argmin(np.abs(x - at))) for at in wanted)})
+    chosen = [i for i in chosen if i in (0, len(series) - 1) or 0.2 * UNITS <= x[i] <= 0.8 * UNITS]
+    chosen = [
+        i for at, i in enumerate(chosen) if at == 0 or i == len(series) - 1 or x[i] - x[chosen[at - 1]] >= 0.2 * UNITS
+    ]
+    out = []
+    for place, index in enumerate(chosen):
+        day = series.dates[index]
+        text = texts.month(day) if span > 120 else texts.day(day, year=False, short=True)
+        anchor = (
+            "start"
+            if place == 0 and len(chosen) > 1
+            else ("end" if place == len(chosen) - 1 and len(chosen) > 1 else "middle")
+        )
+        css = "date" if place in (0, len(chosen) - 1) else "date between"
+        out.append(
+            f'<text class="{css}" x="{_n(x[index] / UNITS * 100)}%" y="{HEIGHT - 6}" text-anchor="{anchor}">{text}</text>'
+        )
+    return out
+
+
+def dots(id: str, groups: Sequence[Group], *, title: str, description: str, zero: bool = True) -> str:
+    """A dot in its interval per group, with its value; one row of 26 pixels each."""
+    known = [g for g in groups if g.figure.known]
+    if not known:
+        return ""
+    decimals = numbers.decimals_for(g.figure for g in known)
+    low = min(0.0, *(g.figure.lower for g in known)) if zero else min(g.figure.lower for g in known) * 0.95
+    high = max(*(g.figure.upper for g in known), low + 1e-9)
+    stacked = max(len(g.name) for g in known) > 14
+    row, first, last = (44, 0.0, 84.0) if stacked else (26, 34.0, 84.0)
+
+    def x(value: float) -> str:
+        return _n(first + (value - low) / (high - low) * (last - first)) + "%"
+
+    height = row * len(known) + 8
+    out = [_open(id, title, description, css="dots", attributes=f'width="100%" height="{height}"')]
+    if low <= 0 and not stacked:
+        out.append(f'<line class="axis" x1="{x(0)}" x2="{x(0)}" y1="0" y2="{height}"/>')
+    for index, group in enumerate(known):
+        value = numbers.number(group.figure.value, decimals=decimals)
+        middle = row * index + (32 if stacked else row / 2 + 4)
+        mark = ' class="weak"' if group.figure.weak else ""
+        out.append(
+            f'<g{mark}><text x="0" y="{_n(middle - 14 if stacked else middle + 4)}">{escape(group.name)}</text>'
+            + (
+                f'<line class="axis" x1="{x(0)}" x2="{x(0)}" y1="{_n(middle - 7)}" y2="{_n(middle + 7)}"/>'
+                if stacked and low <= 0
+                else ""
+            )
+            + f'<line class="range" x1="{x(group.figure.lower)}" x2="{x(group.figure.upper)}" y1="{_n(middle)}" y2="{_n(middle)}"/>'
+            f'<circle cx="{x(group.figure.value)}" cy="{_n(middle)}" r="4.5"/>'
+            f'<text class="value" x="100%" y="{_n(middle + 4)}" text-anchor="end">{value}</text></g>'
+        )
+    out.append("</svg>")
+    return "".join(out)
+
+
+def spark(series: Series) -> str:
+    """A line without axes, for a card; hidden from readers of screens, who get the sentence."""
+    known = np.flatnonzero(~np.isnan(series.value))
+    if len(known) < 3:
+        return ""
+    high = float(np.nanmax(series.upper)) or 1.0
+    low = min(0.0, float(np.nanmin(series.lower)))
+    x = np.interp(series.days.astype(float), series.days[[0, -1]].astype(float), (0, 198))
+
+    def point(i: int, values: np.ndarray) -> str:
+        return f"{_n(x[i])} {_n(46 - (values[i] - low) / (high - low) * 42)}"
+
+    band = "".join(
+        f"M{'L'.join([point(int(i), series.upper) for i in run] + [point(int(i), series.lower) for i in run[::-1]])}Z"
+        for run in series.runs
+    )
+    path = "M".join("L".join(point(int(i), series.value) for i in run) for run in series.runs)
+    cx, cy = point(int(known[-1]), series.value).split()
+    return (
+        '<svg class="spark" viewBox="0 0 202 50" aria-hidden="true" focusable="false">'
+        f'<path class="band" d="{band}"/><path class="stroke" d="M{path}"/><circle cx="{cx}" cy="{cy}" r="3.5"/></svg>'
+    )
+
+
+def interval_bar(figure: numbers.Figure) -> str:
+    """The interval of one figure as a bracket, with the estimate where it lies between the limits."""
+    width = figure.upper - figure.lower
+    if not figure.known or not width > 0:
+        return ""
+    middle = 2 + max(0.0, min(1.0, (figure.value - figure.lower) / width)) * 96
+    return (
+        '<svg class="bracket" width="100%" height="16" aria-hidden="true" focusable="false">'
+        '<line class="range" x1="1%" x2="99%" y1="8" y2="8"/><line class="end" x1="1%" x2="1%" y1="2" y2="14"/>'
+        f'<line class="end" x1="99%" x2="99%" y1="2" y2="14"/><circle cx="{_n(middle)}%" cy="8" r="5"/></svg>'
+    )
+
+
+SCALE = 20
+HEXAGON = "M0-11l9.5 5.5v11L0 11l-9.5-5.5v-11z"
+
+
+def tiles(
+    id: str,
+    layout: Layout,
+    groups: Sequence[Group],
+    bounds: Sequence[float],
+    texts: Texts,
+    *,
+    title: str,
+    description: str,
+    areas: str = "",
+) -> str:
+    """One hexagon per area in the colour of its class, with its value and interval for a pointer that rests on it.
+
+    Areas of low reliability carry a dot, so that colour is not the only sign.
+    """
+    width, height = layout.size
+    box = f"-12 -12 {width * SCALE + 24:.0f} {height * SCALE + 24:.0f}"
+    decimals = numbers.decimals_for(g.figure for g in groups)
+    by_class: dict[str, list[str]] = {}
+    dotted: list[str] = []
+    for group in groups:
+        if group.code not in layout.tiles:
+            continue
+        across, down = (v * SCALE for v in layout.centre(group.code))
+        css = f"k{int(np.searchsorted(bounds, group.figure.value, side='right'))}" if group.figure.known else "none"
+        value = numbers.number(group.figure.value, decimals=decimals)
+        words = f"{group.name}: {value} ({texts.between(group.figure, decimals=decimals)})"
+        at = f'x="{across:.0f}" y="{down:.0f}"'
+        by_class.setdefault(css, []).append(f'<use href="#{id}-h" {at}><title>{escape(words)}</title></use>')
+        if group.figure.weak:
+            dotted.append(f"M{across:.0f} {down:.0f}h0")
+    link = f' data-areas="{escape(areas)}"' if areas else ""
+    out = [_open(id, title, description, css="tiles", attributes=f'viewBox="{box}"{link}')]
+    out.append(f'<defs><path id="{id}-h" d="{HEXAGON}"/></defs>')
+    for css in sorted(by_class):
+        out.append(f'<g class="{css}">{"".join(by_class[css])}</g>')
+    if dotted:
+        out.append(f'<path class="unsure" d="{"".join(dotted)}"/>')
+    out.append("</svg>")
+    return "".join(out)
+
+
+def noise(
+    id: str, *, scale: float, shift: float, laplace: bool, title: str, description: str, words: Sequence[str]
+) -> str:
+    """Two curves: what could be published with one person's record, and without it.
+
+    Args:
+        scale: of the noise (Laplace b or Gaussian σ). shift: how far one person can move the number.
+        words: labels for the curve without the person, the curve with, and the axis.
+    """
+    reach = 5.5 * scale if laplace else 3.6 * scale
+    at = np.linspace(-reach, reach + shift, 161)
+
+    def curve(centre: float) -> np.ndarray:
+        away = (at - centre) / scale
+        return np.asarray(np.exp(-np.abs(away)) if laplace else np.exp(-(away**2) / 2))
+
+    def path(centre: float) -> str:
+        tall = 118
+        return "L".join(
+            f"{(a - at[0]) / (at[-1] - at[0]) * 1000:.0f} {tall - v * 106:.1f}"
+            for a, v in zip(at, curve(centre), strict=True)
+        )
+
+    middle = ((0 - at[0]) / (at[-1] - at[0]) * 100, (shift - at[0]) / (at[-1] - at[0]) * 100)
+    return (
+        _open(id, title, description, css="noise", attributes='width="100%" height="176"')
+        + '<svg x="0" y="24" width="100%" height="122" viewBox="0 0 1000 122" preserveAspectRatio="none" overflow="visible">'
+        + f'<path class="without" d="M0 118L{path(0)}L1000 118Z"/><path class="with" d="M0 118L{path(shift)}L1000 118Z"/></svg>'
+        + '<line class="axis" x1="0" x2="100%" y1="142.5" y2="142.5"/>'
+        + f'<text class="without-label" x="{middle[0] - 2:.1f}%" y="16" text-anchor="end">{escape(words[0])}</text>'
+        + f'<text class="with-label" x="{middle[1] + 2:.1f}%" y="16">{escape(words[1])}</text>'
+        + f'<text class="date" x="50%" y="166" text-anchor="middle">{escape(words[2])}</text></svg>'
+    )
+
+
+def spots(layout: Layout) -> str:
+    """Every tile as a dot, as the data of a path."""
+    return "".join(f"M{x * SCALE:.0f} {y * SCALE:.0f}h0" for x, y in layout.centres.values())
+
+
+def locator(layout: Layout, code: str, every: str) -> str:
+    """A small picture of all tiles (``every``: their ``spots``) with one marked; the page says the same in words."""
+    if code not in layout.tiles:
+        return ""
+    width, height = layout.size
+    x, y = (v * SCALE for v in layout.centre(code))
+    return (
+        f'<svg class="locator" viewBox="-22 -22 {width * SCALE + 44:.0f} {height * SCALE + 44:.0f}" '
+        'aria-hidden="true" focusable="false">'
+        f'<path class="all" d="{every}"/><circle cx="{x:.0f}" cy="{y:.0f}" r="19"/></svg>'
+    )
+
+
+def silhouette(layout: Layout, groups: Sequence[Group], bounds: Sequence[float]) -> str:
+    """The map without words, as an ornament: one path of dots per class."""
+    width, height = layout.size
+    paths: dict[int, str] = {}
+    for group in groups:
+        if group.code in layout.tiles and group.figure.known:
+            x, y = (v * SCALE for v in layout.centre(group.code))
+            index = int(np.searchsorted(bounds, group.figure.value, side="right"))
+            paths[index] = paths.get(index, "") + f"M{x:.0f} {y:.0f}h0"
+    drawn = "".join(f'<path class="s{index}" d="{path}"/>' for index, path in sorted(paths.items()))
+    return (
+        f'<svg class="silhouette" viewBox="-12 -12 {width * SCALE + 24:.0f} {height * SCALE + 24:.0f}" aria-hidden="true" '
+        f'focusable="false">{drawn}</svg>'
+    )

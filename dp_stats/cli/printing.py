@@ -1,0 +1,221 @@
+"""What the command line prints: plans, budgets and answers as tables for people."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from dp_stats.errors import CatalogueError
+
+if TYPE_CHECKING:
+    from dp_stats.ledger import Ledger
+    from dp_stats.operations.review import Review
+    from dp_stats.plan.curve import BoundChoice, Lasting, Point
+    from dp_stats.run import Run
+
+
+def number(value: float) -> str:
+    """A number with as many digits as a reader needs."""
+    if value != value:
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def review_table(review: Review) -> Table:
+    """What each release costs in a year, beside its dataset's budget."""
+    table = Table(title="Releases and what a year of them costs")
+    for heading in ("release", "dataset", "editions per block", "ρ per block", "budget ρ", "mechanism"):
+        table.add_column(heading, justify="right" if "ρ" in heading or "per" in heading else "left")
+    for item in review.releases:
+        table.add_row(
+            item.release.id,
+            item.dataset.id,
+            str(item.editions_per_block),
+            number(float(item.rho_per_block)),
+            number(float(review.caps[item.dataset.id])),
+            item.plan.mechanism.replace("discrete_", ""),
+        )
+    return table
+
+
+def print_plan(out: Console, run: Run) -> None:
+    """The plan as a person reads it: cost, what is measured, and how accurate each table will be."""
+    plan = run.plan
+    out.print(f"[bold]{run.release.title}[/], {run.period.text} ({plan.edition})")
+    pure = f"pure ε = {number(float(plan.pure_epsilon))}; " if plan.pure_epsilon else ""
+    shared = "once for all editions in the block" if plan.series else "for this edition"
+    out.print(
+        f"Costs {pure}ε = {plan.epsilon:.3g} at δ = {float(plan.delta):g} (ρ = {float(plan.rho):.4g}) "
+        f"{shared}, of each {run.dataset.privacy_unit.name}'s budget in {', '.join(plan.blocks)}. "
+        f"At most {plan.contribution_rows} rows of one {run.dataset.privacy_unit.name} count."
+    )
+    measured = Table(title="What is measured")
+    for heading in ("table", "cells", "noise", "standard deviation", "share of ρ"):
+        measured.add_column(heading, justify="left" if heading in ("table", "noise") else "right")
+    for m in plan.measurements:
+        levels = " × ".join(v for k, v in m.levels.items() if len(run.grid[k].level(v).codes) > 1) or "total"
+        cells = 1
+        for size in m.shape:
+            cells *= size
+        role = {"statistic": m.statistic, "cut_rows": "rows cut", "cut_persons": "persons cut"}[m.role]
+        noise = plan.mechanism.replace("discrete_", "")
+        deviation = number(m.variance**0.5 * float(m.unit))
+        measured.add_row(f"{role}: {levels}", f"{cells:,}", noise, deviation, f"{float(m.rho / plan.rho):.1%}")
+    out.print(measured)
+    expected = Table(title="Expected margins of error (95 %)")
+    for heading in ("table", "statistic", "values", "± typical", "± widest", "of a mean of"):
+        expected.add_column(heading, justify="left" if heading in ("table", "statistic") else "right")
+    for e in plan.expected:
+        mean = number(e.prior_mean) if e.prior_mean else "–"
+        expected.add_row(e.table, e.statistic, f"{e.cells:,}", number(e.margin_95), number(e.worst), mean)
+    out.print(expected)
+    for warning in plan.warnings:
+        out.print(f"[yellow]Warning:[/] {warning}")
+
+
+def print_ledger(out: Console, ledger: Ledger, dataset: str | None, *, as_json: bool) -> None:
+    """Budgets per dataset and block."""
+    from dp_stats.plan.accounting import epsilon_at
+
+    blocks = [b for b in ledger.blocks(dataset)]
+    if as_json:
+        rows = [
+            {k: str(getattr(b, k)) for k in ("dataset", "block", "cap", "spent", "reserved", "remaining")}
+            for b in blocks
+        ]
+        out.print_json(json.dumps(rows))
+        return
+    table = Table(title="Privacy budget, per person and block")
+    for heading in ("dataset", "block", "cap ρ", "spent ρ", "reserved ρ", "left ρ", "spent ε", "of ε"):
+        table.add_column(heading, justify="left" if heading in ("dataset", "block") else "right")
+    for b in blocks:
+        spent = epsilon_at(b.spent, b.delta) if b.spent else 0.0
+        figures = (b.cap, b.spent, b.reserved, b.remaining)
+        table.add_row(
+            b.dataset, b.block, *(number(float(f)) for f in figures), number(spent), number(epsilon_at(b.cap, b.delta))
+        )
+    out.print(table)
+
+
+def read_conditions(conditions: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """``['area=E12000001,E12000002']`` → ``{'area': ('E12000001', 'E12000002')}``."""
+    read: dict[str, tuple[str, ...]] = {}
+    for condition in conditions:
+        name, equals, codes = condition.partition("=")
+        if not equals or not codes:
+            raise CatalogueError(f"'{condition}' is no condition. Write DIMENSION=CODE, for example area=E12000007.")
+        read[name.strip()] = tuple(code.strip() for code in codes.split(","))
+    return read
+
+
+def print_answer(out: Console, answer: Any, *, as_json: bool) -> None:
+    """An answer with its interval and the editions it comes from."""
+    facts = {
+        "statistic": answer.statistic,
+        "value": answer.value,
+        "lower_95": answer.lower,
+        "upper_95": answer.upper,
+        "editions": list(answer.editions),
+    }
+    if as_json:
+        out.print_json(json.dumps(facts))
+        return
+    out.print(
+        f"[bold]{number(answer.value)}[/] (95 % interval {number(answer.lower)} to {number(answer.upper)}), at no cost. "
+        f"From {len(answer.editions)} edition{'s' if len(answer.editions) > 1 else ''}: {', '.join(answer.editions)}"
+    )
+
+
+def print_curve(out: Console, run: Run, *, chart: Path | None, wanted: str | None) -> None:
+    """Margins of error against ε, the cost of a wanted accuracy, and how long the budget lasts."""
+    from dp_stats.plan import curve
+
+    points = curve.curve(run.catalogue, run.release, run.period)
+    table = Table(title="Typical margin of error (±, 95 %) at each ε")
+    for heading in ("table", "statistic", *(f"ε = {number(float(p.epsilon))}" for p in points)):
+        table.add_column(heading, justify="left" if heading in ("table", "statistic") else "right")
+    for key in points[0].margins:
+        table.add_row(*key, *(number(p.margins[key]) for p in points))
+    out.print(table)
+    out.print(_lasting(curve.lasting(run.plan, run.release, run.dataset.budget), run))
+    if run.release.contribution.repeats:
+        print_bounds(out, curve.bounds(run.catalogue, run.release, run.period))
+    if wanted:
+        name, equals, margin = wanted.partition("=")
+        table_id, _, statistic = name.partition(".")
+        if not equals or not statistic or not re.fullmatch(r"[\d.]+", margin):
+            raise CatalogueError(
+                f"'{wanted}' is no accuracy. Write TABLE.STATISTIC=MARGIN, for example area-week.cases=10."
+            )
+        found = curve.cost_of(
+            run.catalogue, run.release, run.period, table=table_id, statistic=statistic, margin=float(margin)
+        )
+        out.print(
+            f"±{margin} on {name} costs ε = {number(float(found.epsilon))} (ρ = {number(float(found.rho))}), "
+            f"with {found.mechanism.replace('discrete_', '')} noise."
+        )
+    if chart:
+        draw_curve(points, run.release.title, chart)
+        out.print(f"Wrote {chart}")
+
+
+def _lasting(lasting: Lasting, run: Run) -> str:
+    block = run.dataset.privacy_unit.per
+    if not lasting.affordable:
+        return f"The budget does not pay for this: it takes {lasting.share:.0%} of what may be spent per {block}."
+    if lasting.years is not None:
+        return f"The budget pays for {number(lasting.years)} years of this release, if nothing else spends it."
+    if lasting.editions is None:
+        return f"One charge of {lasting.share:.0%} of what may be spent per {block} pays for all its editions, every {block}."
+    return f"The budget pays for {lasting.editions} editions per {block} ({lasting.share:.0%} each), every {block}."
+
+
+def print_bounds(out: Console, choices: Sequence[BoundChoice]) -> None:
+    """What several contribution bounds would cut, against the noise they need."""
+    from dp_stats.plan.curve import best_bound
+
+    best = best_bound(choices)
+    table = Table(title="Contribution bound: bias against noise (from the declared guess of repeats)")
+    for heading in ("rows per person", "rows cut", "typical bias", "typical margin of noise", ""):
+        table.add_column(heading, justify="right")
+    for choice in choices:
+        first = next(iter(choice.margin))
+        bias = number(choice.bias[first]) if first in choice.bias else "–"
+        mark = "← smallest error" if best and choice.rows == best.rows else ""
+        table.add_row(str(choice.rows), f"{choice.share_cut:.1%}", bias, number(choice.margin[first]), mark)
+    out.print(table)
+
+
+def draw_curve(points: Sequence[Point], title: str, path: Path) -> None:
+    """A chart of margins of error against ε on logarithmic axes, as SVG or PNG by the file's ending."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(8, 5), layout="constrained")
+    epsilons = [float(p.epsilon) for p in points]
+    for key in points[0].margins:
+        margins = [p.margins[key] for p in points]
+        (line,) = axes.loglog(epsilons, margins, marker="o", markersize=3)
+        axes.annotate(
+            " · ".join(key),
+            (epsilons[-1], margins[-1]),
+            xytext=(6, 0),
+            textcoords="offset points",
+            color=line.get_color(),
+            fontsize=8,
+            va="center",
+            annotation_clip=False,
+        )
+    axes.set(title=f"{title}: what accuracy costs", xlabel="privacy loss ε", ylabel="± margin of error (95 %)")
+    axes.grid(visible=True, which="both", alpha=0.2)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=150)
+    pyplot.close(figure)

@@ -1,0 +1,1 @@
+"""Invented people in real places, to try the pipeline on."""

@@ -1,0 +1,280 @@
+"""Say every fact about an edition: from its declarations, its plan and its estimates, to an ``Edition``."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from fractions import Fraction
+from importlib.metadata import PackageNotFoundError, version
+from typing import Protocol
+
+from dp_stats.catalogue.grid import Grid
+from dp_stats.catalogue.load import Catalogue
+from dp_stats.catalogue.models import Dataset, Derived, Release, Statistic
+from dp_stats.catalogue.periods import Period
+from dp_stats.editions.dimensions import dimension_facts, title_of
+from dp_stats.editions.edition import (
+    ApprovalFacts,
+    BudgetFacts,
+    CutFacts,
+    DatasetFacts,
+    Edition,
+    ExpectedFacts,
+    PeriodFacts,
+    PersonFacts,
+    ProvenanceFacts,
+    QualityFacts,
+    ReleaseFacts,
+    RevisionFacts,
+    StatisticFacts,
+    TableFacts,
+    utc,
+)
+from dp_stats.editions.guarantee import guarantee_facts
+from dp_stats.estimate.model import CutEstimate, EditionEstimates
+from dp_stats.plan.model import ExpectedError
+
+
+class BlockBudget(Protocol):
+    """What the ledger says about one block, in ρ."""
+
+    @property
+    def block(self) -> str: ...
+    @property
+    def cap(self) -> Fraction: ...
+    @property
+    def spent(self) -> Fraction: ...
+    @property
+    def remaining(self) -> Fraction: ...
+    @property
+    def delta(self) -> Fraction: ...
+
+
+class Approval(Protocol):
+    """What the ledger says about one approver's decision."""
+
+    @property
+    def approver(self) -> str: ...
+    @property
+    def decision(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def at(self) -> datetime: ...
+
+
+class Account(Protocol):
+    """What the ledger says about one edition."""
+
+    @property
+    def blocks(self) -> Sequence[BlockBudget]: ...
+    @property
+    def charges(self) -> Sequence[str]: ...
+    @property
+    def approvals(self) -> Sequence[Approval]: ...
+
+
+def describe(
+    release: Release,
+    *,
+    dataset: Dataset,
+    catalogue: Catalogue,
+    period: Period,
+    grid: Grid,
+    estimates: EditionEstimates,
+    account: Account | None = None,
+    revision: int | RevisionFacts = 1,
+    reason: str = "",
+    published: datetime | None = None,
+    commit: str = "",
+) -> Edition:
+    """Every fact about one edition, before its files are written.
+
+    Args:
+        estimates: only the plan and what the contribution bound cut are used.
+        account: what was charged, what is left and who approved.
+        revision: its number, or everything about it; a number above one means that it was measured again.
+        reason: why there is a revision.
+        published: the moment of publication, with a time zone; now if left out.
+        commit: the version of the catalogue, e.g. a git commit.
+    """
+    plan = estimates.plan
+    published = published or datetime.now(UTC).replace(microsecond=0)
+    return Edition(
+        release=_release(release),
+        dataset=DatasetFacts(
+            id=dataset.id,
+            title=dataset.title,
+            description=dataset.description,
+            custodians=tuple(PersonFacts(name=c.name, email=c.email) for c in dataset.custodians),
+            region=dataset.region,
+            legal_basis=dataset.legal_basis,
+            opt_outs_applied=dataset.opt_outs is not None,
+        ),
+        period=PeriodFacts(label=period.label, text=period.text, kind=period.kind, start=period.start, end=period.end),
+        revision=_revision(revision, reason),
+        published=published,
+        guarantee=guarantee_facts(plan, release, dataset, libraries=library_versions()),
+        budget=tuple(_budget(b) for b in account.blocks if b.block in plan.blocks) if account else (),
+        quality=QualityFacts(
+            cut=_cut(estimates.cut),
+            expected=tuple(_expected(e) for e in plan.expected),
+            consistent=all(s.kind != "persons" for s in release.statistics),
+            notes=(*plan.warnings, *_notes(estimates)),
+        ),
+        dimensions=dimension_facts(catalogue, release, dataset, grid),
+        statistics=tuple(_statistic(s, dataset) for s in release.statistics)
+        + tuple(_derived(d, release) for d in release.derived),
+        tables=tuple(
+            TableFacts(id=t.id, title=t.title, levels=grid.complete(t.levels), statistics=t.statistics)
+            for t in release.tables
+        ),
+        charges=tuple(account.charges) if account else (),
+        approvals=tuple(
+            ApprovalFacts(approver=a.approver, decision=a.decision, reason=a.reason, when=utc(a.at))
+            for a in account.approvals
+        )
+        if account
+        else (),
+        provenance=ProvenanceFacts(
+            plan_hash=plan.hash,
+            series_hash=plan.series_hash,
+            declaration_hash=hashlib.sha256(
+                (dataset.model_dump_json() + release.model_dump_json()).encode()
+            ).hexdigest(),
+            commit=commit,
+            versions=library_versions(),
+        ),
+    )
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of the libraries that the guarantee and the numbers rest on."""
+    found: dict[str, str] = {}
+    for name in ("dp-stats", "opendp", "numpy", "scipy", "pyarrow"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            from dp_stats import __version__
+
+            found[name] = __version__ if name == "dp-stats" else "unknown"
+    return found
+
+
+def _release(release: Release) -> ReleaseFacts:
+    texts = release.texts.model_dump()
+    return ReleaseFacts(
+        id=release.id,
+        title=release.title,
+        licence=release.licence,
+        audience=release.audience,
+        requested_by=release.requested_by,
+        purpose=release.purpose,
+        period_kind=release.period,
+        end=release.end,
+        schedule=release.schedule,
+        settle_days=release.settle_days,
+        series=release.series,
+        headline=release.headline or release.tables[0].id,
+        **texts,
+    )
+
+
+def _revision(revision: int | RevisionFacts, reason: str) -> RevisionFacts:
+    if isinstance(revision, RevisionFacts):
+        return revision
+    if revision == 1:
+        return RevisionFacts(reason=reason)
+    return RevisionFacts(number=revision, kind="unscheduled", reason=reason, supersedes=revision - 1, remeasured=True)
+
+
+def _statistic(statistic: Statistic, dataset: Dataset) -> StatisticFacts:
+    people = {"person": "people"}.get(dataset.privacy_unit.name, f"{dataset.privacy_unit.name}s")
+    what = {
+        "count": ("records", "Number of records."),
+        "persons": (people, f"Number of different {people}; each counts once in a cell, so cells do not add up."),
+        "sum": ("", "Sum of the numbers, each clipped to the declared bounds."),
+    }[statistic.kind]
+    return StatisticFacts(
+        id=statistic.id,
+        title=statistic.title or title_of(statistic.id),
+        unit=statistic.unit or what[0],
+        kind=statistic.kind,
+        description=what[1],
+        integer=statistic.kind != "sum",
+    )
+
+
+def _derived(derived: Derived, release: Release) -> StatisticFacts:
+    of = next((s for s in release.statistics if s.id == derived.of), None)
+    label = (of.title or title_of(of.id)) if of else title_of(derived.of)
+    unit, text = {
+        "rate": (f"per {derived.per:,} people", f"{label} per {derived.per:,} people living there."),
+        "mean": ("", f"{label} divided by {title_of(derived.over or '').lower()}."),
+        "share": ("%", f"{label} as a percentage of its total over {title_of(derived.across or 'all').lower()}."),
+        "rolling": ("", f"{label} over the last {derived.days} days."),
+        "cumulative": ("", f"{label} since the start of the period."),
+        "quantile": ("", f"{label}: the {derived.q:g} quantile."),
+    }[derived.kind]
+    whole = derived.kind in ("rolling", "cumulative") and of is not None and of.kind != "sum"
+    return StatisticFacts(
+        id=derived.id,
+        title=derived.title
+        or (f"Rate of {label[:1].lower()}{label[1:]}" if derived.kind == "rate" else title_of(derived.id)),
+        unit=derived.unit or unit,
+        kind=derived.kind,
+        derived=True,
+        description=text,
+        integer=whole,
+    )
+
+
+def _expected(error: ExpectedError) -> ExpectedFacts:
+    def digits(number: float | None) -> float | None:
+        return None if number is None else float(f"{number:.5g}")
+
+    numbers = {name: digits(getattr(error, name)) for name in ("margin_95", "worst", "prior_mean", "relative")}
+    return ExpectedFacts.model_validate(
+        {"table": error.table, "statistic": error.statistic, "cells": error.cells, **numbers}
+    )
+
+
+def _notes(estimates: EditionEstimates) -> tuple[str, ...]:
+    found = [e for table in estimates.tables.values() for e in table.values()]
+    notes = []
+    if any(e.shrunken for e in found):
+        notes.append(
+            "Values of small groups lean on those around them, which makes their error smaller and leaves a small bias; "
+            "the unrounded value beside each does not."
+        )
+    if any(e.bounded is not None for e in found):
+        notes.append("Values are corrected for the rows that the contribution bound cut.")
+    if estimates.nothing_cut:
+        notes.append(f"The contribution bound cuts nothing: {estimates.nothing_cut}")
+    return tuple(notes)
+
+
+def _cut(cut: CutEstimate | None) -> CutFacts | None:
+    if cut is None:
+        return None
+    return CutFacts(
+        rows=round(cut.rows_cut, 1),
+        lower=round(cut.lower, 1),
+        upper=round(cut.upper, 1),
+        share=round(cut.share, 5),
+    )
+
+
+def _budget(block: BlockBudget) -> BudgetFacts:
+    from dp_stats.plan.accounting import epsilon_at
+
+    return BudgetFacts(
+        block=block.block,
+        cap=block.cap,
+        spent=block.spent,
+        remaining=block.remaining,
+        epsilon_cap=epsilon_at(block.cap, block.delta),
+        epsilon_spent=epsilon_at(block.spent, block.delta),
+        delta=block.delta,
+    )

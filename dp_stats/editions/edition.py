@@ -1,0 +1,181 @@
+"""Every fact about one edition, said once: what files, metadata, pages and feeds are all made from.
+
+An ``Edition`` is saved as ``edition.json`` in the edition's own folder and never changes afterwards.
+What happens to it later (a correction, a retraction) is recorded beside that folder, by ``revisions``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from dp_stats.editions.facts import (
+    LICENCES,
+    STATUS_MEANINGS,
+    ApprovalFacts,
+    BudgetFacts,
+    CellStatus,
+    ClippingFacts,
+    ColumnFacts,
+    CutFacts,
+    DatasetFacts,
+    DimensionFacts,
+    ExpectedFacts,
+    Facts,
+    FileFacts,
+    GuaranteeFacts,
+    Instant,
+    LevelFacts,
+    MeasuredFacts,
+    PeriodFacts,
+    PersonFacts,
+    ProvenanceFacts,
+    QualityFacts,
+    ReleaseFacts,
+    RevisionFacts,
+    RevisionKind,
+    RevisionStatus,
+    StatisticFacts,
+    TableFacts,
+    utc,
+)
+from dp_stats.errors import PublishedError
+
+__all__ = [
+    "FILE_NAME",
+    "LICENCES",
+    "STATUS_MEANINGS",
+    "ApprovalFacts",
+    "BudgetFacts",
+    "CellStatus",
+    "ClippingFacts",
+    "ColumnFacts",
+    "CutFacts",
+    "DatasetFacts",
+    "DimensionFacts",
+    "Edition",
+    "ExpectedFacts",
+    "Facts",
+    "FileFacts",
+    "GuaranteeFacts",
+    "Instant",
+    "LevelFacts",
+    "MeasuredFacts",
+    "PeriodFacts",
+    "PersonFacts",
+    "ProvenanceFacts",
+    "QualityFacts",
+    "ReleaseFacts",
+    "RevisionFacts",
+    "RevisionKind",
+    "RevisionStatus",
+    "StatisticFacts",
+    "TableFacts",
+    "editions",
+    "utc",
+]
+
+FILE_NAME = "edition.json"
+
+
+class Edition(Facts):
+    """Every fact about one edition.
+
+    Before publication ``tables`` have no columns, rows or files; ``publish_edition`` fills them in.
+    """
+
+    schema_version: Literal[1] = 1
+    release: ReleaseFacts
+    dataset: DatasetFacts
+    period: PeriodFacts
+    revision: RevisionFacts = RevisionFacts()
+    published: Instant
+    guarantee: GuaranteeFacts
+    budget: tuple[BudgetFacts, ...] = ()
+    quality: QualityFacts = QualityFacts()
+    dimensions: tuple[DimensionFacts, ...]
+    statistics: tuple[StatisticFacts, ...]
+    tables: tuple[TableFacts, ...]
+    charges: tuple[str, ...] = ()
+    approvals: tuple[ApprovalFacts, ...] = ()
+    provenance: ProvenanceFacts
+
+    @property
+    def id(self) -> str:
+        """``release/period``."""
+        return f"{self.release.id}/{self.period.label}"
+
+    @property
+    def path(self) -> str:
+        """Folder of this revision, relative to the public folder."""
+        return f"{self.id}/r{self.revision.number}"
+
+    @property
+    def title(self) -> str:
+        return f"{self.release.title}, {self.period.text}"
+
+    @property
+    def headline(self) -> TableFacts:
+        """The table that the headline chart is drawn from."""
+        return self.table(self.release.headline)
+
+    @property
+    def geography(self) -> DimensionFacts | None:
+        """The dimension of areas, if there is one."""
+        return next((d for d in self.dimensions if d.role == "geography"), None)
+
+    @property
+    def date(self) -> DimensionFacts | None:
+        """The dimension of dates, if there is one."""
+        return next((d for d in self.dimensions if d.role == "date"), None)
+
+    @property
+    def strata(self) -> tuple[DimensionFacts, ...]:
+        """Every dimension that is neither areas nor dates."""
+        return tuple(d for d in self.dimensions if d.role == "stratum")
+
+    def table(self, id: str) -> TableFacts:
+        """The table called ``id``."""
+        for table in self.tables:
+            if table.id == id:
+                return table
+        raise KeyError(f"edition '{self.id}' has no table '{id}'")
+
+    def statistic(self, id: str) -> StatisticFacts:
+        """The statistic called ``id``."""
+        for statistic in self.statistics:
+            if statistic.id == id:
+                return statistic
+        raise KeyError(f"edition '{self.id}' has no statistic '{id}'")
+
+    def dimension(self, name: str) -> DimensionFacts:
+        """The dimension called ``name``."""
+        for dimension in self.dimensions:
+            if dimension.name == name:
+                return dimension
+        raise KeyError(f"edition '{self.id}' has no dimension '{name}'")
+
+    def to_json(self) -> str:
+        """The content of ``edition.json``: equal editions give equal bytes."""
+        return self.model_dump_json(indent=1) + "\n"
+
+    @classmethod
+    def load(cls, folder: Path) -> Edition:
+        """Read an edition's folder.
+
+        Raises:
+            PublishedError: ``edition.json`` is missing or not what this version writes.
+        """
+        path = folder / FILE_NAME
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except FileNotFoundError as error:
+            raise PublishedError(f"{path} is missing; this is not a published edition.") from error
+        except ValueError as error:
+            raise PublishedError(f"{path} cannot be read as an edition; restore it from a copy of the site.") from error
+
+
+def editions(public: Path, *, release: str = "*", period: str = "*") -> list[Path]:
+    """Folders of the published revisions below the public folder, ordered by release, period and revision."""
+    found = [f.parent for f in public.glob(f"{release}/{period}/r*/{FILE_NAME}") if f.parent.name[1:].isdigit()]
+    return sorted(found, key=lambda p: (p.parent.parent.name, p.parent.name, int(p.name[1:])))

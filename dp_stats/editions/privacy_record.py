@@ -1,0 +1,205 @@
+"""``privacy.json``: the deployment record of an edition, in three tiers as registries of deployments ask for them.
+
+Tier 1 says who publishes what for whom; tier 2 the guarantee, the privacy unit and the parameters; tier 3
+domain, unprotected quantities, mechanisms, composition, post-processing and the reasons. Field names follow
+the OpenDP deployments registry; ``schemas/privacy.schema.json`` is our own schema of it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from dp_stats.editions.edition import Edition, MeasuredFacts
+from dp_stats.errors import PublishedError
+
+FILE_NAME = "privacy.json"
+SCHEMA = Path(__file__).parent / "schemas" / "privacy.schema.json"
+
+
+def privacy_record(edition: Edition) -> dict[str, Any]:
+    """The deployment record as plain JSON values; exact numbers are given as text beside their decimal form."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "record_version": "1.0",
+        "url_slug": f"{edition.release.id}-{edition.period.label.lower()}-r{edition.revision.number}",
+        "deployment": {
+            "basic": _basic(edition),
+            "dp_variant": _variant(edition),
+            "privacy_loss": _loss(edition),
+            "deployment_model": _model(edition),
+            "implementation": _implementation(edition),
+        },
+        "administrative": {
+            "status": "Published",
+            "tier": 3,
+            "edition": edition.path,
+            "plan_sha256": edition.provenance.plan_hash,
+            "charges": list(edition.charges),
+            "budget": [
+                {
+                    "block": b.block,
+                    "rho_cap": float(b.cap),
+                    "rho_spent": rounded_up(b.spent),
+                    "rho_remaining": float(b.remaining),
+                }
+                for b in edition.budget
+            ],
+        },
+    }
+
+
+def _basic(edition: Edition) -> dict[str, Any]:
+    return {
+        "name": edition.title,
+        "data_curators": [
+            {"data_curator_name": c.name, "data_curator_type": "Government"} for c in edition.dataset.custodians
+        ],
+        "description": edition.release.summary,
+        "intended_use": edition.release.public_benefit or edition.release.purpose or edition.release.summary,
+        "data_product_type": "Summary statistics",
+        "data_product_region": edition.dataset.region,
+        "data_product_sector": edition.release.theme,
+        "publication_date": edition.published.date().isoformat(),
+        "period_start": edition.period.start.isoformat(),
+        "period_end": edition.period.end.isoformat(),
+    }
+
+
+def _variant(edition: Edition) -> dict[str, Any]:
+    guarantee = edition.guarantee
+    return {
+        "variant_name": "Pure DP" if guarantee.pure else "Zero-concentrated DP",
+        "data_domain": f"{edition.dataset.title}. {edition.dataset.description}",
+        "unprotected_quantities": list(guarantee.not_protected),
+        "adjacency": guarantee.neighbouring,
+    }
+
+
+def _loss(edition: Edition) -> dict[str, Any]:
+    guarantee = edition.guarantee
+    parameters: dict[str, Any] = {
+        "rho": rounded_up(guarantee.rho),
+        "rho_exact": str(guarantee.rho),
+        "epsilon": rounded_up(Fraction(guarantee.epsilon)),
+        "delta": float(guarantee.delta),
+    }
+    if guarantee.pure_epsilon is not None:
+        parameters["pure_epsilon"] = rounded_up(guarantee.pure_epsilon)
+        parameters["pure_epsilon_exact"] = str(guarantee.pure_epsilon)
+    return {
+        "privacy_unit": guarantee.unit if guarantee.per == "lifetime" else f"{guarantee.unit}-{guarantee.per}",
+        "privacy_unit_details": guarantee.unit_description,
+        "blocks": list(guarantee.blocks),
+        "privacy_parameters": parameters,
+        "privacy_parameters_details": "rho is the zero-concentrated privacy loss of one unit in one block; epsilon is "
+        "what it amounts to at delta. Where pure_epsilon is given it holds with delta equal to zero.",
+    }
+
+
+def _model(edition: Edition) -> dict[str, Any]:
+    many = edition.guarantee.series
+    return {
+        "model_name": "Central",
+        "trust_assumptions": "The custodian holds the records and runs the release; readers need not be trusted.",
+        "release_type": "Many releases" if many else "One-time release",
+        "release_type_details": edition.guarantee.composition,
+        "data_source_type": "Dynamic" if many else "Static",
+        "access_type": "Non-interactive",
+    }
+
+
+def _implementation(edition: Edition) -> dict[str, Any]:
+    guarantee = edition.guarantee
+    return {
+        "preprocessing_and_hyperparameter_tuning": [
+            "People who opted out are removed before anything else reads the records."
+            if edition.dataset.opt_outs_applied
+            else "No opt-out list applies to these records.",
+            f"At most {guarantee.contribution_rows} rows of one {guarantee.unit} count in one block; the rest are cut.",
+            "Values outside the public lists are dropped or put in a declared cell 'unknown' before that.",
+            "No parameter was tuned on the records.",
+        ],
+        "contribution_bound": {
+            "rows": guarantee.contribution_rows,
+            "one_per_cell": guarantee.one_per_cell,
+            "cut_rows_cap": guarantee.cut_rows_cap,
+        },
+        "clipping_bounds": [
+            {
+                "statistic": c.statistic,
+                "lower": float(c.lower),
+                "upper": float(c.upper),
+                "resolution": float(c.resolution),
+            }
+            for c in guarantee.clipping
+        ],
+        "mechanisms": [_mechanism(m) for m in guarantee.measured],
+        "composition": guarantee.composition,
+        "post_processing": list(guarantee.post_processing),
+        "protections": guarantee.protections,
+        "libraries": guarantee.libraries,
+        "justification": guarantee.justification,
+        "utility": [
+            {
+                "table": e.table,
+                "statistic": e.statistic,
+                "margin_of_error_95": round(e.margin_95, 3),
+                "widest_margin_95": round(e.worst, 3),
+            }
+            for e in edition.quality.expected
+        ],
+    }
+
+
+def _mechanism(measured: MeasuredFacts) -> dict[str, Any]:
+    return {
+        "table": measured.id,
+        "role": measured.role,
+        "levels": measured.levels,
+        "cells": measured.cells,
+        "mechanism": measured.mechanism.replace("_", " "),
+        "scale": measured.scale,
+        "standard_deviation": measured.standard_deviation,
+        "l1_sensitivity": measured.l1,
+        "l2_sensitivity_squared": measured.l2_squared,
+        "unit": float(measured.unit),
+        "rho": rounded_up(measured.rho),
+        "epsilon": None if measured.epsilon is None else rounded_up(measured.epsilon),
+    }
+
+
+def rounded_up(loss: Fraction) -> float:
+    """A privacy loss in at most nine digits, never below what it is."""
+    if loss == 0:
+        return 0.0
+    step = Fraction(10) ** (math.floor(math.log10(loss)) - 8)
+    shown = float(math.ceil(loss / step) * step)
+    return shown if Fraction(shown) >= loss else math.nextafter(shown, math.inf)
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """Our JSON Schema of the record."""
+    content: dict[str, Any] = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    return content
+
+
+def check_record(record: dict[str, Any]) -> None:
+    """Check a record against the schema.
+
+    Raises:
+        PublishedError: naming the field that is missing or wrong.
+    """
+    from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+
+    fault = next(iter(Draft202012Validator(schema()).iter_errors(record)), None)
+    if fault is not None:
+        place = ".".join(str(part) for part in fault.absolute_path) or "(whole record)"
+        raise PublishedError(
+            f"{FILE_NAME}: {place} does not fit the schema ({fault.validator}). Complete the declarations."
+        )

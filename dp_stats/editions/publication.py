@@ -1,0 +1,168 @@
+"""Write one edition's folder, once: hidden while it is made, checked, then renamed into place for ever."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dp_stats.editions import edition as editions
+from dp_stats.editions import formats as files
+from dp_stats.editions import metadata, privacy_record, readers_kit, workbook
+from dp_stats.editions.edition import Edition, FileFacts, TableFacts
+from dp_stats.editions.latest import folder_lock, refresh_latest
+from dp_stats.editions.revisions import refresh_status
+from dp_stats.editions.tidy import columns_of, tidy
+from dp_stats.errors import PublishedError
+from dp_stats.estimate.model import EditionEstimates
+
+Check = Callable[[pa.Table], object]
+Illustrate = Callable[[Edition, Path], Mapping[str, bytes]]
+
+
+@dataclass(frozen=True)
+class PublishedEdition:
+    """What was published: the completed facts, the folder, and the SHA-256 of its ``SHA256SUMS``."""
+
+    edition: Edition
+    folder: Path
+    checksum: str
+    new: bool
+
+
+def publish_edition(
+    edition: Edition,
+    estimates: EditionEstimates,
+    public: Path,
+    *,
+    check: Check | None = None,
+    illustrate: Illustrate | None = None,
+) -> PublishedEdition:
+    """Write the files of an edition below ``public`` and switch ``latest``; an existing edition is never edited.
+
+    Publishing the same tables of the same plan again returns what is there, whatever the clock says now.
+
+    Args:
+        edition: the facts (see ``describe``); its tables are completed here.
+        illustrate: draws the pictures of the folder from its tables: file name → content.
+        check: run on every table before anything is visible, e.g. the suite of what is published; raises to refuse.
+
+    Raises:
+        PublishedError: another edition with other content has this name, or the superseded revision is missing.
+        QualityError: from ``check``; nothing has been written that a reader can see.
+    """
+    folder = public / edition.path
+    with folder_lock(public):
+        rows = {
+            table.id: tidy(edition, estimates, table, previous=_previous(public, edition, table))
+            for table in edition.tables
+        }
+        contents = {f"{id}.csv": files.csv_bytes(table) for id, table in rows.items()}
+        if folder.exists():
+            found = _same(folder, edition, contents)
+        else:
+            for table in rows.values():
+                if check is not None:
+                    check(table)
+            found = _write(folder, edition, rows, contents, illustrate)
+        refresh_status(public, edition.release.id, edition.period.label)
+        refresh_latest(public, edition.release.id)
+    return found
+
+
+def _previous(public: Path, edition: Edition, table: TableFacts) -> pa.Table | None:
+    """The same table of the superseded revision, or None if this is the first."""
+    if edition.revision.supersedes is None:
+        return None
+    old = public / edition.id / f"r{edition.revision.supersedes}"
+    if not old.is_dir():
+        raise PublishedError(f"{edition.path} supersedes r{edition.revision.supersedes}, which was never published.")
+    path = old / f"{table.id}.parquet"
+    return pq.read_table(path) if path.is_file() else None
+
+
+def _same(folder: Path, edition: Edition, contents: dict[str, bytes]) -> PublishedEdition:
+    """The edition that is there already, if its tables are those that would be published."""
+    there = Edition.load(folder)
+    sums = (folder / files.CHECKSUMS).read_bytes() if (folder / files.CHECKSUMS).is_file() else b""
+    tables = {file.path: file.sha256 for table in there.tables for file in table.files if file.path.endswith(".csv")}
+    same = there.provenance.plan_hash == edition.provenance.plan_hash and tables == {
+        path: files.sha256(content) for path, content in contents.items()
+    }
+    if not same:
+        raise PublishedError(
+            f"{edition.path} is published with other content, and a published edition never changes. "
+            "Publish the correction as a new revision."
+        )
+    return PublishedEdition(there, folder, hashlib.sha256(sums).hexdigest(), new=False)
+
+
+def _write(
+    folder: Path, edition: Edition, rows: dict[str, pa.Table], contents: dict[str, bytes], illustrate: Illustrate | None
+) -> PublishedEdition:
+    contents = dict(contents)
+    contents |= {f"{id}.parquet": files.parquet_bytes(table) for id, table in rows.items()}
+    tables = []
+    for table in edition.tables:
+        table = table.model_copy(update={"columns": columns_of(edition, table), "rows": len(rows[table.id])})
+        kept = tuple(
+            _file(f"{table.id}{ending}", f"{table.title} ({label})", media_type, contents)
+            for ending, label, media_type in (
+                (".csv", "CSV", "text/csv"),
+                (".parquet", "Parquet", "application/vnd.apache.parquet"),
+            )
+        )
+        tables.append(table.model_copy(update={"files": kept}))
+    edition = edition.model_copy(update={"tables": tuple(tables)})
+    record = privacy_record.privacy_record(edition)
+    privacy_record.check_record(record)
+    contents[privacy_record.FILE_NAME] = files.json_bytes(record)
+    contents[metadata.DATA_PACKAGE] = files.json_bytes(metadata.data_package(edition))
+    contents |= {f"{t.id}.csv-metadata.json": files.json_bytes(metadata.csvw(edition, t)) for t in edition.tables}
+    contents["readers-kit.md"] = readers_kit.readers_kit(edition)
+    book = workbook.workbook_bytes(edition, rows)
+    if book is not None:
+        contents[workbook.FILE_NAME] = book
+    contents[editions.FILE_NAME] = edition.to_json().encode()
+    hidden = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(hidden, ignore_errors=True)
+    hidden.mkdir(parents=True)
+    files.write_synced(hidden, contents)
+    pictures = dict(illustrate(edition, hidden)) if illustrate else {}
+    sums = files.checksums({**contents, **pictures})
+    files.write_synced(hidden, {**pictures, files.CHECKSUMS: sums})
+    _read_back(hidden, edition)
+    hidden.rename(folder)
+    files.sync(folder.parent)
+    return PublishedEdition(edition, folder, hashlib.sha256(sums).hexdigest(), new=True)
+
+
+def _file(path: str, title: str, media_type: str, contents: dict[str, bytes]) -> FileFacts:
+    content = contents[path]
+    return FileFacts(path=path, title=title, media_type=media_type, bytes=len(content), sha256=files.sha256(content))
+
+
+def _read_back(folder: Path, edition: Edition) -> None:
+    """Read what was written as a reader would, before anyone can see it.
+
+    Raises:
+        PublishedError: a file does not hold what the edition says.
+    """
+    from pyarrow import csv
+
+    if Edition.load(folder) != edition:
+        raise PublishedError(f"{edition.path}: {editions.FILE_NAME} does not read back as it was written. Report this.")
+    for table in edition.tables:
+        names = [c.name for c in table.columns]
+        text = csv.read_csv(folder / table.file(".csv").path)
+        columns = pq.read_table(folder / table.file(".parquet").path)
+        for found in (text, columns):
+            if found.column_names != names or len(found) != table.rows:
+                raise PublishedError(
+                    f"{edition.path}: table '{table.id}' does not read back as it was written. Report this."
+                )

@@ -1,0 +1,62 @@
+"""Three lines each of pandas, DuckDB and R that load a published table with its intervals."""
+
+from __future__ import annotations
+
+from dp_stats.editions.edition import Edition, TableFacts
+
+LANGUAGES = ("pandas", "duckdb", "r")
+TITLES = {"pandas": "Python (pandas)", "duckdb": "SQL (DuckDB)", "r": "R"}
+
+
+def snippets(edition: Edition, table: TableFacts, *, address: str = "") -> dict[str, str]:
+    """Language → code that loads the table and shows values with their 95 % intervals.
+
+    Args:
+        address: what stands before the file's name: the edition's URL with a slash at the end, or nothing
+            where the code is run in the edition's folder.
+    """
+    csv, parquet = f"{address}{table.id}.csv", f"{address}{table.id}.parquet"
+    place = "geography" if edition.geography is not None else "metric"
+    groups = [d.column for d in edition.strata if len(d.level(table.levels[d.name]).codes) > 1]
+    columns = [
+        "metric",
+        *(["geography"] if place == "geography" else []),
+        *groups,
+        "date",
+        "value",
+        "lower_95",
+        "upper_95",
+    ]
+    return {
+        "pandas": (
+            "import pandas as pd\n"
+            f'data = pd.read_csv("{csv}", parse_dates=["date"], keep_default_na=False, na_values={{"value": "", '
+            '"lower_95": "", "upper_95": ""})\n'
+            f"print(data[{columns!r}])\n".replace("'", '"')
+        ),
+        "duckdb": (
+            f"CREATE TABLE data AS FROM '{parquet}';\n"
+            f"SELECT {', '.join(columns)}\n"
+            f"FROM data WHERE status NOT LIKE '%u%' ORDER BY date, {place};\n"
+        ),
+        "r": (
+            f'data <- read.csv("{csv}", colClasses = c(status = "character", date = "Date"))\n'
+            f"data <- data[order(data$date), c({', '.join(f'{chr(34)}{c}{chr(34)}' for c in columns)})]\n"
+            "print(head(data))\n"
+        ),
+    }
+
+
+def readers_kit(edition: Edition) -> bytes:
+    """``readers-kit.md``: how to load every table of the edition, run in its folder."""
+    parts = [
+        f"# {edition.title}: how to load the tables\n",
+        "Run these in the folder that holds the files, or put the folder's address before the file names.\n"
+        "Every row has a 95 % interval (`lower_95`, `upper_95`) and a `status`; an empty status is reliable.\n",
+    ]
+    fences = {"pandas": "python", "duckdb": "sql", "r": "r"}
+    for table in edition.tables:
+        parts.append(f"## {table.title}\n")
+        for language, code in snippets(edition, table).items():
+            parts.append(f"{TITLES[language]}:\n\n```{fences[language]}\n{code}```\n")
+    return "\n".join(parts).encode()

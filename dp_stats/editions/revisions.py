@@ -1,0 +1,234 @@
+"""What has become of published editions: superseded, corrected, retracted. Kept beside the folders that never change.
+
+``<release>/<period>/retractions.json`` is written by people's decisions; ``<release>/<period>/status.json``
+is computed from it and from the revisions there are. Pages, feeds and metadata show both.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from dp_stats.editions import formats as files
+from dp_stats.editions.edition import Edition, Facts, Instant, RevisionKind, RevisionStatus, TableFacts, editions
+from dp_stats.errors import PublishedError
+
+STATUS = "status.json"
+RETRACTIONS = "retractions.json"
+
+
+class Retraction(Facts):
+    """A decision that a revision must not be used any more; its files stay where they are."""
+
+    revision: int
+    reason: str
+    when: Instant
+
+
+class RevisionState(Facts):
+    """One revision as it stands now. ``changed`` counts published values that differ from the superseded revision."""
+
+    number: int
+    status: RevisionStatus
+    published: Instant
+    kind: RevisionKind
+    reason: str
+    remeasured: bool
+    supersedes: int | None
+    superseded_by: int | None
+    changed: int | None
+    retraction: Retraction | None
+
+
+class EditionStatus(Facts):
+    """All revisions of one edition; ``current`` is the one to use, or None if all were retracted."""
+
+    edition: str
+    current: int | None
+    revisions: tuple[RevisionState, ...]
+
+    def revision(self, number: int) -> RevisionState:
+        """The state of one revision."""
+        for state in self.revisions:
+            if state.number == number:
+                return state
+        raise KeyError(f"edition '{self.edition}' has no revision {number}")
+
+
+class Correction(Facts):
+    """One line of the corrections log: a scheduled or unscheduled revision, a format fix, or a retraction.
+
+    ``superseded`` is the path of the edition that it took the place of; ``costs_budget`` says whether noise
+    was drawn again.
+    """
+
+    edition: str
+    title: str
+    revision: int
+    kind: Literal["scheduled", "unscheduled", "format", "retraction"]
+    when: Instant
+    reason: str
+    cells_affected: int | None
+    costs_budget: bool
+    superseded: str | None
+
+
+def retractions(public: Path, edition: str) -> tuple[Retraction, ...]:
+    """Every retraction of an edition (``release/period``).
+
+    Raises:
+        PublishedError: the record cannot be read; nothing may be shown as current without it.
+    """
+    path = public / edition / RETRACTIONS
+    if not path.is_file():
+        return ()
+    try:
+        return tuple(Retraction.model_validate(item) for item in json.loads(path.read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise PublishedError(f"{path} cannot be read; restore it from a copy of the site.") from error
+
+
+def is_retracted(public: Path, path: str) -> bool:
+    """Whether a revision (``release/period/rN``) has been retracted."""
+    edition, _, revision = path.rpartition("/r")
+    return any(r.revision == int(revision) for r in retractions(public, edition))
+
+
+def retract(public: Path, edition: str, *, revision: int, reason: str, when: datetime) -> EditionStatus:
+    """Record that a revision must not be used any more, and switch ``latest`` to what remains.
+
+    The files stay, so that anyone who used them can see what was withdrawn and why. A second call changes nothing.
+
+    Raises:
+        PublishedError: there is no such revision, or no reason is given.
+    """
+    from dp_stats.editions.latest import folder_lock, refresh_latest
+
+    if not reason.strip():
+        raise PublishedError(f"{edition}/r{revision}: a retraction needs a reason that the public can read.")
+    release, _, period = edition.partition("/")
+    if not (public / edition / f"r{revision}").is_dir():
+        raise PublishedError(f"{edition}/r{revision} is not published here; nothing was retracted.")
+    with folder_lock(public):
+        known = retractions(public, edition)
+        if all(r.revision != revision for r in known):
+            known = (*known, Retraction(revision=revision, reason=reason, when=when))
+            content = files.json_bytes([r.model_dump(mode="json") for r in known])
+            files.replace_file(public / edition / RETRACTIONS, content, durable=True)
+        state = refresh_status(public, release, period)
+        refresh_latest(public, release)
+    return state
+
+
+def refresh_status(public: Path, release: str, period: str) -> EditionStatus:
+    """Compute ``status.json`` of an edition anew and return it."""
+    state = _status(public, release, period)
+    files.replace_file(public / state.edition / STATUS, files.json_bytes(state.model_dump(mode="json")))
+    return state
+
+
+def status_of(public: Path, edition: str) -> EditionStatus:
+    """Read what ``refresh_status`` wrote.
+
+    Raises:
+        PublishedError: there is no such edition here.
+    """
+    path = public / edition / STATUS
+    try:
+        return EditionStatus.model_validate_json(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise PublishedError(
+            f"{path} is missing or cannot be read; publish the edition again to restore it."
+        ) from error
+
+
+def _status(public: Path, release: str, period: str) -> EditionStatus:
+    found = [Edition.load(folder) for folder in editions(public, release=release, period=period)]
+    withdrawn = {r.revision: r for r in retractions(public, f"{release}/{period}")}
+    numbers = [e.revision.number for e in found]
+    standing = [n for n in numbers if n not in withdrawn]
+    states: list[RevisionState] = []
+    for edition in found:
+        number = edition.revision.number
+        later = next((e.revision.number for e in found if e.revision.supersedes == number), None)
+        status: RevisionStatus = edition.revision.status
+        if number in withdrawn:
+            status = "retracted"
+        elif later is not None and any(n > number for n in standing):
+            status = "superseded"
+        states.append(
+            RevisionState(
+                number=number,
+                status=status,
+                published=edition.published,
+                kind=edition.revision.kind,
+                reason=edition.revision.reason,
+                remeasured=edition.revision.remeasured,
+                supersedes=edition.revision.supersedes,
+                superseded_by=later,
+                changed=_changed(public, edition),
+                retraction=withdrawn.get(number),
+            )
+        )
+    return EditionStatus(edition=f"{release}/{period}", current=max(standing, default=None), revisions=tuple(states))
+
+
+def _changed(public: Path, edition: Edition) -> int | None:
+    """How many published values differ from the superseded revision, or None if nothing is superseded."""
+    if edition.revision.supersedes is None:
+        return None
+    old = public / edition.id / f"r{edition.revision.supersedes}"
+    return sum(_table_changes(old, public / edition.path, table) for table in edition.tables)
+
+
+def _table_changes(old: Path, new: Path, table: TableFacts) -> int:
+    name = f"{table.id}.parquet"
+    if not (old / name).is_file():
+        return table.rows
+    before, after = (pq.read_table(folder / name, columns=["value"])["value"] for folder in (old, new))
+    if len(before) != len(after):
+        return table.rows
+    same = pc.or_(pc.fill_null(pc.equal(before, after), False), pc.and_(pc.is_null(before), pc.is_null(after)))
+    return len(after) - int(pc.sum(same).as_py() or 0)
+
+
+def corrections(public: Path, *, release: str = "*") -> tuple[Correction, ...]:
+    """The corrections log of a release (default: of all), newest first."""
+    log: list[Correction] = []
+    for folder in editions(public, release=release):
+        edition = Edition.load(folder)
+        state = status_of(public, edition.id).revision(edition.revision.number)
+        if state.kind != "first":
+            log.append(
+                Correction(
+                    edition=edition.id,
+                    title=edition.title,
+                    revision=state.number,
+                    kind=state.kind,
+                    when=state.published,
+                    reason=state.reason,
+                    cells_affected=state.changed,
+                    costs_budget=state.remeasured,
+                    superseded=None if state.supersedes is None else f"{edition.id}/r{state.supersedes}",
+                )
+            )
+        if state.retraction is not None:
+            log.append(
+                Correction(
+                    edition=edition.id,
+                    title=edition.title,
+                    revision=state.number,
+                    kind="retraction",
+                    when=state.retraction.when,
+                    reason=state.retraction.reason,
+                    cells_affected=sum(table.rows for table in edition.tables),
+                    costs_budget=False,
+                    superseded=None,
+                )
+            )
+    return tuple(sorted(log, key=lambda c: (c.when, c.edition, c.revision), reverse=True))

@@ -1,0 +1,251 @@
+"""Estimates as tidy tables: one row per published value, with its interval and its status.
+
+Columns follow the UK Health Security Agency's download shape. A release without areas has no
+``geography`` columns; every other dimension but the date is a stratum with a code and a name.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from dp_stats.catalogue.periods import parse_period
+from dp_stats.editions.edition import ColumnFacts, DimensionFacts, Edition, LevelFacts, StatisticFacts, TableFacts
+from dp_stats.errors import PublishedError
+from dp_stats.estimate.model import EditionEstimates, Estimate
+
+Rows: TypeAlias = pa.Table
+
+UNRELIABLE = 0.2
+"""A standard error of more than this share of the value is marked ``u``."""
+
+
+def columns_of(edition: Edition, table: TableFacts) -> tuple[ColumnFacts, ...]:
+    """The columns of a table, in order, with types and meanings; the same for every edition of a release."""
+    integer = all(edition.statistic(s).integer for s in table.statistics)
+    built = [_text("metric", "Metric", "Identifier of the statistic", key=True)]
+    area = edition.geography
+    if area is not None:
+        built += [
+            _text("geography_type", "Type of area", f"Level of {area.title.lower()}", key=True),
+            _text("geography_code", "Code of area", "Official code of the area", key=True),
+            _text("geography", "Area", "Name of the area"),
+        ]
+    for stratum in edition.strata:
+        built += [
+            _text(
+                f"{stratum.column}_code",
+                f"Code of {stratum.title.lower()}",
+                "Code of the group; 'all' is everyone",
+                key=True,
+            ),
+            _text(stratum.column, stratum.title, "Name of the group"),
+        ]
+    unit = "Units are those of the metric"
+    built += [
+        ColumnFacts(name="date", type="date", title="Date", description="First day that the value covers", key=True),
+        _text("period", "Period", "Days that the value covers, as an ISO 8601 date, week, month or year", key=True),
+        ColumnFacts(
+            name="value",
+            type="integer" if integer else "number",
+            title="Value",
+            description=f"Best estimate. {unit}",
+            required=False,
+        ),
+        ColumnFacts(
+            name="lower_95",
+            type="number",
+            title="Lower limit",
+            description="Lower limit of the 95 % interval of the true value",
+            required=False,
+        ),
+        ColumnFacts(
+            name="upper_95",
+            type="number",
+            title="Upper limit",
+            description="Upper limit of the 95 % interval of the true value",
+            required=False,
+        ),
+        _text("status", "Status", "Marks such as u (low reliability); empty is reliable", required=False),
+        ColumnFacts(
+            name="value_unrounded",
+            type="number",
+            title="Unrounded value",
+            description="Unbiased estimate before rounding; may be negative. Add these up, not the rounded values",
+            required=False,
+        ),
+        _text("release", "Release", "Identifier of the release"),
+        _text("edition", "Edition", "Release and period"),
+        ColumnFacts(name="revision", type="integer", title="Revision", description="Revision of the edition, from 1"),
+    ]
+    return tuple(built)
+
+
+def _text(name: str, title: str, description: str, *, key: bool = False, required: bool = True) -> ColumnFacts:
+    return ColumnFacts(name=name, type="string", title=title, description=description, key=key, required=required)
+
+
+def tidy(edition: Edition, estimates: EditionEstimates, table: TableFacts, *, previous: Rows | None = None) -> Rows:
+    """One table of an edition, a row per value: metric by metric, cells in grid order.
+
+    Args:
+        previous: the same table of the superseded revision; rows whose value changed are marked ``r``.
+
+    Raises:
+        PublishedError: an estimate is missing or has another shape than the table.
+    """
+    levels = [(d, d.level(table.levels[d.name])) for d in edition.dimensions]
+    shape = tuple(len(level.codes) for _, level in levels)
+    cells = math.prod(shape)
+    index = [i.ravel() for i in np.indices(shape, dtype=np.int32, sparse=False)] if shape else []
+    axes = {d.name: (level, i) for (d, level), i in zip(levels, index, strict=True)}
+    metrics = len(table.statistics)
+    found = [_estimate(estimates, table, statistic, shape) for statistic in table.statistics]
+    integer = all(edition.statistic(s).integer for s in table.statistics)
+
+    data: dict[str, Any] = {"metric": _repeat(table.statistics, np.repeat(np.arange(metrics), cells))}
+    for column, values in _labels(edition, axes, cells).items():
+        data[column] = pa.concat_arrays([values] * metrics)
+    parts = [_numbers(edition.statistic(s), e, edition) for s, e in zip(table.statistics, found, strict=True)]
+    for column in ("value", "lower_95", "upper_95"):
+        data[column] = _floats(np.concatenate([part[column] for part in parts]))
+    if integer:
+        data["value"] = pc.cast(data["value"], pa.int64())
+    marks = np.concatenate([part["status"] for part in parts])
+    data["status"] = _repeat(_MARKS, marks)
+    data["value_unrounded"] = _floats(np.concatenate([part["value_unrounded"] for part in parts]))
+    constant = np.zeros(cells * metrics, dtype=np.int32)
+    data["release"] = _repeat((edition.release.id,), constant)
+    data["edition"] = _repeat((edition.id,), constant)
+    data["revision"] = pa.array(np.full(cells * metrics, edition.revision.number, dtype=np.int64))
+
+    names = [c.name for c in columns_of(edition, table)]
+    rows = pa.table({name: data[name] for name in names})
+    return rows if previous is None else _mark_revised(rows, previous, marks)
+
+
+def _estimate(estimates: EditionEstimates, table: TableFacts, statistic: str, shape: tuple[int, ...]) -> Estimate:
+    try:
+        estimate = estimates.tables[table.id][statistic]
+    except KeyError as error:
+        raise PublishedError(
+            f"table '{table.id}': there is no estimate of '{statistic}'. Run the estimate step of this edition again."
+        ) from error
+    if estimate.value.shape != shape:
+        raise PublishedError(
+            f"table '{table.id}', statistic '{statistic}': the estimate has shape {estimate.value.shape} where the grid "
+            f"has {shape}. The catalogue has changed since it was estimated; estimate this edition again."
+        )
+    return estimate
+
+
+def _labels(edition: Edition, axes: dict[str, tuple[LevelFacts, NDArray[np.int32]]], cells: int) -> dict[str, pa.Array]:
+    """The columns that say what a value is about, one row per cell."""
+    labels: dict[str, pa.Array] = {}
+    zeros = np.zeros(cells, dtype=np.int32)
+    if (area := edition.geography) is not None:
+        level, index = axes[area.name]
+        labels["geography_type"] = _repeat((level.name,), zeros)
+        labels["geography_code"] = _repeat(level.codes, index)
+        labels["geography"] = _repeat(level.names, index)
+    for stratum in edition.strata:
+        level, index = axes[stratum.name]
+        labels[f"{stratum.column}_code"] = _repeat(level.codes, index)
+        labels[stratum.column] = _repeat(level.names, index)
+    days: tuple[date, ...] = (edition.period.start,)
+    periods: tuple[str, ...] = (edition.period.label,)
+    index = zeros
+    if (time := edition.date) is not None:
+        level, index = axes[time.name]
+        days, periods = dates_of(edition, time, level)
+    labels["date"] = pa.array(days, pa.date32()).take(pa.array(index))
+    labels["period"] = _repeat(periods, index)
+    return labels
+
+
+def dates_of(
+    edition: Edition, dimension: DimensionFacts, level: LevelFacts
+) -> tuple[tuple[date, ...], tuple[str, ...]]:
+    """First day and label of each group of a level of the calendar; weeks and months are cut at the period's start."""
+    days: list[date] = []
+    labels: list[str] = []
+    for code in level.codes:
+        if code in ("all", edition.period.label):
+            days.append(edition.period.start)
+            labels.append(edition.period.label)
+            continue
+        start = date.fromisoformat(code[:10]) if code.endswith("-P4W") else parse_period(code).start
+        days.append(max(start, edition.period.start))
+        labels.append(code)
+    return tuple(days), tuple(labels)
+
+
+_MARKS = ("", "u", "low", "p", "p u", "p low", "x", "z", "r", "r u", "r low", "r p", "r p u", "r p low")
+_PROVISIONAL = 3
+_REVISED = 8
+_MISSING, _NOT_APPLICABLE = 6, 7
+
+
+def _numbers(statistic: StatisticFacts, estimate: Estimate, edition: Edition) -> dict[str, NDArray[Any]]:
+    """Value, interval, status and unrounded value of each cell, flat in grid order.
+
+    Decimals come from the size of the noise alone: two digits of a typical standard error, one more for the
+    unrounded value. Limits are rounded outwards.
+    """
+    value, error = estimate.value.ravel(), estimate.standard_error.ravel()
+    decimals = _decimals(error)
+    step = 10.0**decimals
+    missing = ~np.isfinite(value)
+    shown = value if statistic.integer else np.round(value, decimals)
+    with np.errstate(invalid="ignore"):
+        status = np.where(error > UNRELIABLE * np.abs(shown), 1, 0)
+        status = np.where((shown == 0) & (estimate.upper.ravel() > 0), 2, status)
+    if edition.revision.status == "provisional":
+        status = status + _PROVISIONAL
+    status = np.where(missing, _NOT_APPLICABLE if statistic.kind == "rate" else _MISSING, status)
+    return {
+        "value": shown,
+        "lower_95": np.minimum(np.floor(estimate.lower.ravel() * step) / step, shown) + 0.0,
+        "upper_95": np.maximum(np.ceil(estimate.upper.ravel() * step) / step, shown) + 0.0,
+        "status": status.astype(np.int32),
+        "value_unrounded": np.round(estimate.unrounded.ravel(), decimals + 1) + 0.0,
+    }
+
+
+def _decimals(error: NDArray[np.float64]) -> int:
+    """How many decimals show two digits of the median standard error (0 to 6)."""
+    known = error[np.isfinite(error) & (error > 0)]
+    if not known.size:
+        return 1
+    return int(np.clip(1 - math.floor(math.log10(float(np.median(known)))), 0, 6))
+
+
+def _mark_revised(rows: Rows, previous: Rows, marks: NDArray[np.int32]) -> Rows:
+    """Put ``r`` before the status of every row whose value is not that of the superseded revision."""
+    keys = ("metric", "geography_code", "period")
+    same_cells = len(rows) == len(previous) and all(
+        rows.column(k).equals(previous.column(k)) for k in keys if k in rows.column_names and k in previous.column_names
+    )
+    if same_cells:
+        changed = pc.fill_null(pc.not_equal(rows["value"], previous["value"]), True)
+        flags = np.asarray(changed.to_numpy(zero_copy_only=False), dtype=bool)
+    else:
+        flags = np.ones(len(rows), dtype=bool)
+    plain = marks < _MISSING
+    revised = np.where(flags & plain, marks + _REVISED, marks)
+    return rows.set_column(rows.column_names.index("status"), "status", _repeat(_MARKS, revised))
+
+
+def _repeat(values: tuple[str, ...], index: NDArray[Any]) -> pa.Array:
+    return pa.array(values, pa.string()).take(pa.array(index))
+
+
+def _floats(values: NDArray[Any]) -> pa.Array:
+    """Numbers with NaN as null."""
+    return pa.array(values.astype(np.float64), mask=~np.isfinite(values))

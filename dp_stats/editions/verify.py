@@ -1,0 +1,71 @@
+"""Find every published file that is missing, altered or extra."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from dp_stats.editions import formats as files
+from dp_stats.editions.edition import editions
+from dp_stats.editions.latest import LATEST
+
+
+@dataclass(frozen=True, order=True)
+class Fault:
+    """One file that is not as it was published; ``path`` is relative to the public folder."""
+
+    path: str
+    kind: Literal["missing", "altered", "extra", "unreadable"]
+
+
+def verify_public(public: Path, *, checksums: Mapping[str, str] | None = None) -> list[Fault]:
+    """Compare every edition, and every ``latest``, with its checksums.
+
+    Args:
+        checksums: edition path (``release/period/rN``) → SHA-256 of its ``SHA256SUMS`` as the ledger has it; with
+            it, an edition that was removed, or altered together with its checksums, is found too.
+
+    Returns:
+        The faults, by path; empty if all is well.
+    """
+    faults: list[Fault] = []
+    folders = {folder.relative_to(public).as_posix(): folder for folder in editions(public)}
+    # A folder that lost its edition.json is still an edition that was published.
+    folders |= {p.parent.relative_to(public).as_posix(): p.parent for p in public.glob(f"*/*/r*/{files.CHECKSUMS}")}
+    for path, folder in folders.items():
+        expected = checksums.get(path) if checksums is not None else None
+        faults += _verify_folder(public, folder, expected)
+    for path in checksums or {}:
+        if path not in folders:
+            faults.append(Fault(path, "missing"))
+    for copy in public.glob(f"*/{LATEST}"):
+        faults += _verify_folder(public, copy, None)
+    return sorted(faults)
+
+
+def _verify_folder(public: Path, folder: Path, expected: str | None) -> list[Fault]:
+    def fault(name: str, kind: Literal["missing", "altered", "extra", "unreadable"]) -> Fault:
+        return Fault((folder / name).relative_to(public).as_posix(), kind)
+
+    sums = folder / files.CHECKSUMS
+    if not sums.is_file():
+        return [fault(files.CHECKSUMS, "missing")]
+    content = sums.read_bytes()
+    if expected is not None and hashlib.sha256(content).hexdigest() != expected:
+        return [fault(files.CHECKSUMS, "altered")]
+    listed: dict[str, str] = {}
+    for line in content.decode("utf-8", errors="replace").splitlines():
+        digest, separator, name = line.partition("  ")
+        if not separator or len(digest) != 64:
+            return [fault(files.CHECKSUMS, "unreadable")]
+        listed[name] = digest
+    there = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()} - {files.CHECKSUMS}
+    faults = [fault(name, "missing") for name in listed.keys() - there]
+    faults += [fault(name, "extra") for name in there - listed.keys()]
+    faults += [
+        fault(name, "altered") for name in listed.keys() & there if files.file_sha256(folder / name) != listed[name]
+    ]
+    return faults

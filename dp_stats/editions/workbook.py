@@ -1,0 +1,100 @@
+"""An accessible spreadsheet of an edition: cover, contents, notes and one marked-up table a sheet."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Mapping
+from datetime import UTC
+from pathlib import Path
+
+import pyarrow as pa
+
+from dp_stats.editions.edition import STATUS_MEANINGS, Edition, TableFacts
+
+FILE_NAME = "workbook.xlsx"
+MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+MOST_ROWS = 1_500
+"""Longer tables are for programs, not for people: they are in the CSV files only."""
+
+_LEFT_OUT = ("release", "edition", "revision", "geography_type")
+
+
+def workbook_bytes(edition: Edition, tables: Mapping[str, pa.Table]) -> bytes | None:
+    """The edition's short tables as a spreadsheet, after the Analysis Function's guidance; None if all are long."""
+    import gptables
+
+    short = [t for t in edition.tables if len(tables[t.id]) <= MOST_ROWS]
+    if not short:
+        return None
+    sheets = {f"Table_{n}": _sheet(edition, table, tables[table.id], n) for n, table in enumerate(short, start=1)}
+    long = [t for t in edition.tables if t not in short]
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        path = Path(folder) / FILE_NAME
+        book = gptables.produce_workbook(
+            filename=str(path),
+            sheets=sheets,
+            cover=_cover(edition, long),
+            notes_table=_notes(edition),
+            contentsheet_options={"additional_elements": []},
+            auto_width=True,
+        )
+        created = edition.published.astimezone(UTC).replace(tzinfo=None)
+        book.set_properties({"title": edition.title, "created": created, "comments": edition.path})
+        book.close()
+        return path.read_bytes()
+
+
+def _sheet(edition: Edition, table: TableFacts, rows: pa.Table, number: int) -> object:
+    import gptables
+    import pandas as pd
+
+    facts = {c.name: c for c in table.columns}
+    kept = [name for name in rows.column_names if name not in _LEFT_OUT]
+    frame: pd.DataFrame = rows.select(kept).to_pandas()
+    frame["date"] = frame["date"].astype(str)
+    frame["status"] = frame["status"].replace("", "reliable")
+    for name in ("value", "lower_95", "upper_95", "value_unrounded"):
+        frame[name] = frame[name].astype(object).where(frame[name].notna(), "x")
+    frame.columns = pd.Index([facts[name].title for name in kept])
+    return gptables.GPTable(
+        table=frame,
+        table_name=f"table_{number}",
+        title=f"{table.title}, {edition.period.text}$$privacy$$",
+        subtitles=[edition.release.title],
+        instructions="One value a row with its 95 % interval. Marks in the column Status are explained in the notes.",
+        source=edition.dataset.title,
+        scope=edition.dataset.region,
+        index_columns={},
+    )
+
+
+def _cover(edition: Edition, long: list[TableFacts]) -> object:
+    import gptables
+
+    guarantee = edition.guarantee
+    about = [
+        f"Published {edition.published:%-d %B %Y}, revision {edition.revision.number}.",
+        f"Licence: {edition.release.licence_title}.",
+        f"Privacy: epsilon {guarantee.epsilon:.3g} at delta {float(guarantee.delta):.0e} for one {guarantee.unit} "
+        f"per {guarantee.per}. Noise was added to every value; intervals say how much it can matter.",
+    ]
+    if long:
+        about.append(f"Only in the CSV files, because they are long: {', '.join(t.title for t in long)}.")
+    contact = [edition.release.contact] if edition.release.contact else None
+    return gptables.Cover(title=edition.title, intro=[edition.release.summary], about=about, contact=contact)
+
+
+def _notes(edition: Edition) -> object:
+    import pandas as pd
+
+    notes = {"privacy": "Values are estimates from noisy counts, so they may differ from other sources."}
+    if edition.quality.consistent:
+        notes["privacy"] += " Totals add up."
+    rows = [{"Note reference": key, "Note text": text} for key, text in notes.items()]
+    rows += [
+        {"Note reference": f"Status {mark or 'reliable'}", "Note text": f"{text[:1].upper()}{text[1:]}."}
+        for mark, text in STATUS_MEANINGS.items()
+    ]
+    return pd.DataFrame(rows)

@@ -1,0 +1,152 @@
+"""Upkeep of a running system: verify ledger and published files, purge old staging, and find what needs a person.
+
+Every function says what it found; sending alerts is the caller's business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from dp_stats import pipeline
+from dp_stats.catalogue import load_catalogue
+from dp_stats.editions.verify import verify_public
+from dp_stats.errors import CatalogueError, PublishedError
+from dp_stats.ledger import Ledger
+from dp_stats.operations.forecast import forecast
+from dp_stats.run import load_catalogue_with
+from dp_stats.secure.staging import purge_expired
+from dp_stats.settings import Settings, load_settings
+
+STAGING_KEPT = timedelta(days=2)
+LATE_AFTER = timedelta(days=2)
+
+
+@dataclass(frozen=True)
+class Alert:
+    """Something a person should know, in a subject and a sentence; never a value from the data."""
+
+    subject: str
+    text: str
+
+
+def verify_ledger(*, settings: Settings | None = None) -> str:
+    """Check the ledger's chain, also against the head kept at the last call.
+
+    Returns:
+        The head; it is kept in the state folder, and belongs in a backup elsewhere. Empty while nothing was
+        ever released.
+
+    Raises:
+        LedgerError: something was edited, removed, added or reordered.
+    """
+    settings = settings or load_settings()
+    kept = settings.home / "ledger.head"
+    if not kept.exists() and not released_before(settings):
+        return ""
+    ledger = Ledger.open(settings.ledger_url, read_only=True)
+    head = str(ledger.verify(kept.read_text() if kept.exists() else None).head)
+    kept.write_text(head)
+    return head
+
+
+def released_before(settings: Settings) -> bool:
+    """Whether there is a ledger, or any sign that there once was one."""
+    if not settings.ledger_url.startswith("sqlite") or (settings.home / "ledger.db").exists():
+        return True
+    return any(folder.exists() for folder in (settings.secure, settings.work, settings.public_dir))
+
+
+def verify_published(*, settings: Settings | None = None) -> int:
+    """Check every published file against its edition's checksums, and those against the ledger.
+
+    Returns:
+        How many editions the ledger knows as published.
+
+    Raises:
+        PublishedError: a file is missing, altered or extra, or an edition is not the one that the ledger recorded.
+    """
+    settings = settings or load_settings()
+    if not released_before(settings):
+        return 0
+    ledger = Ledger.open(settings.ledger_url, read_only=True)
+    public: dict[str, str] = {}
+    restricted: dict[str, str] = {}
+    for r in ledger.reservations():
+        publication = ledger.publication(r.edition, r.revision)
+        if publication is not None:
+            hidden = is_restricted(r.release, settings)
+            (restricted if hidden else public)[f"{r.edition}/r{r.revision}"] = publication.checksum
+    faults = verify_public(settings.public_dir, checksums=public)
+    faults += verify_public(settings.home / "restricted", checksums=restricted)
+    if faults:
+        lines = "\n  ".join(f"{fault.path}: {fault.kind}" for fault in faults)
+        raise PublishedError(f"Published files are not as they were written; restore them from the backup:\n  {lines}")
+    return len(public) + len(restricted)
+
+
+def is_restricted(release: str, settings: Settings) -> bool:
+    """Whether a release is for a restricted audience: as declared or asked for, or as its folder says."""
+    try:
+        return load_catalogue_with(release, settings).release(release).audience == "restricted"
+    except CatalogueError:  # no longer declared
+        return (settings.home / "restricted" / release).exists()
+
+
+def rebuild_site(*, settings: Settings | None = None) -> None:
+    """Build all pages and lists again from the edition folders."""
+    settings = settings or load_settings()
+    if not settings.public_dir.exists():
+        return
+    pipeline.refresh_site(settings)
+
+
+def purge_staging(*, settings: Settings | None = None) -> int:
+    """Delete staged rows that a stopped run left behind; returns how many folders."""
+    settings = settings or load_settings()
+    return len(purge_expired(settings.secure, after=STAGING_KEPT))
+
+
+def budget_alerts(*, settings: Settings | None = None, today: date | None = None) -> list[Alert]:
+    """Blocks whose budget is forecast to run out within the dataset's declared horizon."""
+    settings = settings or load_settings()
+    today = today or datetime.now(UTC).date()
+    catalogue = load_catalogue(settings.catalogue)
+    settings.home.mkdir(parents=True, exist_ok=True)
+    ledger = Ledger.open(settings.ledger_url)
+    alerts = []
+    for dataset in catalogue.datasets.values():
+        horizon = today + timedelta(days=dataset.budget.forecast_days)
+        for block in forecast(catalogue, dataset, ledger, today=today):
+            out = block.runs_out
+            if out is not None and out.due <= horizon:
+                alerts.append(
+                    Alert(
+                        f"The privacy budget of {dataset.id} runs out",
+                        f"Block {block.budget.block} cannot pay for {out.edition}, due on {out.due:%d %B %Y}. Lower the release's "
+                        "privacy loss, drop tables, or ask the custodians to decide on the budget.",
+                    )
+                )
+    return alerts
+
+
+def late_editions(*, settings: Settings | None = None, today: date | None = None) -> list[Alert]:
+    """Releases whose newest due edition is not published some days after it was due."""
+    settings = settings or load_settings()
+    today = today or datetime.now(UTC).date()
+    catalogue = load_catalogue(settings.catalogue)
+    settings.home.mkdir(parents=True, exist_ok=True)
+    ledger = Ledger.open(settings.ledger_url)
+    alerts = []
+    for release in catalogue.releases.values():
+        if release.schedule is None:
+            continue
+        due = list(catalogue.periods(release, until=today - LATE_AFTER))
+        if due and ledger.publication(f"{release.id}/{due[-1].label}") is None:
+            alerts.append(
+                Alert(
+                    f"{release.id} is late",
+                    f"The edition {due[-1].label} is not published. See the last run of its DAG in Airflow.",
+                )
+            )
+    return alerts

@@ -1,0 +1,184 @@
+"""A JSON API of plain files, its paths after the UK Health Security Agency's API.
+
+``api/themes/<theme>/sub_themes/<sub-theme>/topics/<release>/geography_types/<type>/geographies/<code>/metrics/<metric>/<table>.json``,
+and an ``index.json`` that lists what is below each step. A leaf holds the newest values of one table for one area
+and metric, column by column; how far back it goes is bounded, and it says where the rest is.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from dp_stats.editions import formats as files
+from dp_stats.editions.edition import Edition, TableFacts, utc
+
+MOST_ROWS = 400
+"""Rows of a leaf: a year of days, or as many whole editions as fit."""
+
+ROOT = "api"
+_STEPS = ("themes", "sub_themes", "topics", "geography_types", "geographies", "metrics", "tables")
+_VALUES = ("value", "lower_95", "upper_95", "status", "value_unrounded")
+_NOWHERE = "all"
+
+
+def write_api(public: Path, releases: Sequence[Sequence[Edition]], *, base_url: str) -> int:
+    """Write the tree below ``public/api``; files that have not changed are left alone.
+
+    Args:
+        releases: for each release, its current editions (the revision to use of each period) in order of time.
+
+    Returns:
+        How many files were written.
+    """
+    tree: dict[str, Any] = {}
+    written = 0
+    for editions in releases:
+        newest = editions[-1]
+        topic = (slug(newest.release.theme), slug(newest.release.subtheme or newest.release.theme), newest.release.id)
+        for table in newest.tables:
+            for (area_type, code, name, metric), leaf in _leaves(public, editions, table, base_url).items():
+                path = (*topic, area_type, slug(code), metric, table.id)
+                written += files.replace_file(public / _path(path[:-1]) / f"{table.id}.json", leaf)
+                node = tree
+                for step, part in enumerate(path):
+                    node = node.setdefault(part, {"title": _title(step, newest, name, table, metric), "below": {}})[
+                        "below"
+                    ]
+    return written + _write_index(public, tree, (), base_url)
+
+
+def slug(text: str) -> str:
+    """A name as one segment of a path: small ASCII letters, digits and hyphens; official codes keep their letters."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return (
+        re.sub(r"[^A-Za-z0-9_.+-]+", "-", plain if re.fullmatch(r"[A-Z0-9]+", plain) else plain.lower()).strip("-.")
+        or "x"
+    )
+
+
+def _path(parts: tuple[str, ...]) -> str:
+    """The folder of a node: names of steps and values in turn."""
+    return "/".join([ROOT, *(f"{step}/{part}" for step, part in zip(_STEPS, parts, strict=False))])
+
+
+def _title(step: int, edition: Edition, area: str, table: TableFacts, metric: str) -> str:
+    titles = (
+        edition.release.theme,
+        edition.release.subtheme or edition.release.theme,
+        edition.release.title,
+        "",
+        area,
+        edition.statistic(metric).title,
+        table.title,
+    )
+    return titles[step]
+
+
+def _leaves(
+    public: Path, editions: Sequence[Edition], table: TableFacts, base_url: str
+) -> dict[tuple[str, str, str, str], bytes]:
+    """(type of area, code, name, metric) → content of the leaf of one table."""
+    newest = editions[-1]
+    area = newest.geography
+    series = max(1, table.rows // _count(newest, table))
+    kept = [e for e in editions if any(t.id == table.id for t in e.tables)][-max(1, MOST_ROWS // series) :]
+    strata = [f"{s.column}_code" for s in newest.strata if len(s.level(table.levels[s.name]).codes) > 1]
+    names = ["metric", *(["geography_code"] if area else []), *strata, "date", "period", *_VALUES]
+    parts = [pq.read_table(public / e.path / f"{table.id}.parquet", columns=names) for e in kept]
+    rows = pa.concat_tables([p for p in parts if p.schema.equals(parts[-1].schema)])
+
+    codes = area.level(table.levels[area.name]).codes if area else (_NOWHERE,)
+    labels = area.level(table.levels[area.name]).names if area else (newest.dataset.region,)
+    area_type = table.levels[area.name] if area else _NOWHERE
+    metric_index = _positions(rows["metric"], table.statistics)
+    area_index = _positions(rows["geography_code"], codes) if area else np.zeros(len(rows), dtype=np.int64)
+    key = metric_index * len(codes) + area_index
+    order = np.argsort(key, kind="stable")
+    ends = np.searchsorted(key[order], np.arange(len(codes) * len(table.statistics) + 1))
+    sorted_rows = rows.take(pa.array(order))
+    texts = {name: _json_values(sorted_rows[name]) for name in (*strata, "date", "period", *_VALUES)}
+
+    head = {
+        "release": newest.release.id,
+        "table": table.id,
+        "updated": utc(newest.published),
+        "editions": [e.path for e in kept],
+        "complete": len(kept) == len(editions),
+        "download": f"{base_url}/{newest.path}/{table.id}.csv",
+        "licence": newest.release.licence,
+    }
+    leaves: dict[tuple[str, str, str, str], bytes] = {}
+    for m, metric in enumerate(table.statistics):
+        statistic = newest.statistic(metric)
+        for a, (code, label) in enumerate(zip(codes, labels, strict=True)):
+            start, end = ends[m * len(codes) + a], ends[m * len(codes) + a + 1]
+            if start == end:
+                continue
+            about = {
+                "metric": metric,
+                "unit": statistic.unit,
+                "geography_type": area_type,
+                "geography_code": code,
+                "geography": label,
+                **head,
+                "count": int(end - start),
+            }
+            data = ", ".join(f'"{name}": [{",".join(values[start:end])}]' for name, values in texts.items())
+            text = json.dumps(about, ensure_ascii=False, indent=1)[:-2] + f',\n "data": {{{data}}}\n}}\n'
+            leaves[(area_type, code, label, metric)] = text.encode()
+    return leaves
+
+
+def _count(edition: Edition, table: TableFacts) -> int:
+    """How many (area, metric) pairs a table has."""
+    area = edition.geography
+    return len(table.statistics) * (len(area.level(table.levels[area.name]).codes) if area else 1)
+
+
+def _positions(column: pa.ChunkedArray, values: Sequence[str]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    found = pc.index_in(column, pa.array(values, pa.string()))
+    return np.asarray(pc.fill_null(found, 0).to_numpy(), dtype=np.int64)
+
+
+def _json_values(column: pa.ChunkedArray) -> list[str]:
+    """Each value as JSON text."""
+    if pa.types.is_string(column.type):
+        encoded = column.combine_chunks().dictionary_encode()
+        quoted = pa.array([json.dumps(v, ensure_ascii=False) for v in encoded.dictionary.to_pylist()], pa.string())
+        texts = quoted.take(encoded.indices)
+    elif pa.types.is_date(column.type):
+        texts = pc.binary_join_element_wise('"', pc.cast(column, pa.string()), '"', "")
+    else:
+        texts = pc.cast(column, pa.string())
+    found: list[str] = pc.fill_null(texts, "null").to_pylist()
+    return found
+
+
+def _write_index(public: Path, tree: dict[str, Any], path: tuple[str, ...], base_url: str) -> int:
+    """``index.json`` of a node and of all below it."""
+    step = _STEPS[len(path)]
+    folder = _path(path)
+    last = len(path) == len(_STEPS) - 1
+    listed = [
+        {
+            "name": name,
+            **({"title": node["title"]} if node["title"] else {}),
+            "link": f"{base_url}/{folder}/{name}.json" if last else f"{base_url}/{folder}/{step}/{name}/index.json",
+        }
+        for name, node in sorted(tree.items())
+    ]
+    written = int(files.replace_file(public / folder / "index.json", files.json_bytes({step: listed})))
+    if not last:
+        for name, node in tree.items():
+            written += _write_index(public, node["below"], (*path, name), base_url)
+    return written

@@ -1,0 +1,114 @@
+"""Publish an edition to a CKAN data portal: one dataset per release, one resource per file.
+
+Uses the documented action API (``package_show``, ``package_create``, ``package_patch``, ``resource_patch``)
+through ``ckanapi``. A dataset's resources change in one call, so a reader never sees half an edition.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from dp_stats.editions.edition import Edition, FileFacts
+from dp_stats.editions.metadata import identifier, version
+from dp_stats.errors import PublishedError
+
+_LICENCES = {"OGL-UK-3.0": "uk-ogl", "CC-BY-4.0": "cc-by", "CC0-1.0": "cc-zero"}
+_FORMATS = {"text/csv": "CSV", "application/vnd.apache.parquet": "Parquet"}
+
+
+def publish_to_ckan(
+    edition: Edition, *, address: str, api_key: str, organisation: str, base_url: str, upload_from: Path | None = None
+) -> str:
+    """Create or update the CKAN dataset of a release with the files of an edition.
+
+    Args:
+        address: of the CKAN site. organisation: name or id of the owning organisation.
+        base_url: address of the public folder, which resources link to.
+        upload_from: an edition's folder; if given, its files are also stored in CKAN.
+
+    Returns:
+        The id of the dataset in CKAN.
+
+    Raises:
+        PublishedError: CKAN refuses, or cannot be reached.
+    """
+    import requests
+    from ckanapi import RemoteCKAN
+    from ckanapi.errors import CKANAPIError, NotFound
+
+    try:
+        with RemoteCKAN(address, apikey=api_key) as portal:
+            try:
+                there: dict[str, Any] | None = portal.call_action("package_show", {"id": edition.release.id})
+            except NotFound:
+                there = None
+            package = package_of(edition, organisation=organisation, base_url=base_url)
+            known = {r["name"]: r["id"] for r in (there or {}).get("resources", [])}
+            for resource in package["resources"]:
+                if resource["name"] in known:
+                    resource["id"] = known[resource["name"]]
+            if there is None:
+                stored = portal.call_action("package_create", package)
+            else:
+                stored = portal.call_action("package_patch", {"id": there["id"], **package})
+            if upload_from is not None:
+                ids = {r["name"]: r["id"] for r in stored["resources"]}
+                for file in _files(edition):
+                    with (upload_from / file.path).open("rb") as content:
+                        portal.call_action(
+                            "resource_patch", {"id": ids[file.title]}, files={"upload": (file.path, content)}
+                        )
+            return str(stored["id"])
+    except (CKANAPIError, requests.RequestException, OSError) as error:
+        raise PublishedError(
+            f"CKAN at {address} did not take {edition.path} ({type(error).__name__}). Check the address, the key, "
+            "and that it may edit datasets of the organisation; then publish again."
+        ) from error
+
+
+def package_of(edition: Edition, *, organisation: str, base_url: str) -> dict[str, Any]:
+    """The dataset as CKAN's ``package_create`` wants it."""
+    release = edition.release
+    return {
+        "name": release.id,
+        "title": release.title,
+        "notes": release.summary,
+        "owner_org": organisation,
+        "url": f"{base_url}/{release.id}/index.html",
+        "version": f"{edition.period.label} {version(edition)}",
+        "license_id": _LICENCES.get(release.licence, "notspecified"),
+        "author": release.publisher or edition.dataset.custodians[0].name,
+        "maintainer_email": release.contact if "@" in release.contact else "",
+        "tags": [{"name": tag} for tag in dict.fromkeys(map(_tag, (*release.keywords, "differential privacy"))) if tag],
+        "extras": [
+            {"key": "edition", "value": edition.path},
+            {"key": "identifier", "value": identifier(edition)},
+            {"key": "temporal_coverage", "value": f"{edition.period.start}/{edition.period.end}"},
+            {"key": "privacy_unit", "value": f"{edition.guarantee.unit} per {edition.guarantee.per}"},
+            {"key": "epsilon", "value": f"{edition.guarantee.epsilon:.6g}"},
+            {"key": "delta", "value": f"{float(edition.guarantee.delta):.6g}"},
+        ],
+        "resources": [
+            {
+                "name": file.title,
+                "url": f"{base_url}/{edition.path}/{file.path}",
+                "format": _FORMATS.get(file.media_type, ""),
+                "mimetype": file.media_type,
+                "size": file.bytes,
+                "hash": file.sha256,
+            }
+            for file in _files(edition)
+        ],
+    }
+
+
+def _files(edition: Edition) -> list[FileFacts]:
+    return [file for table in edition.tables for file in table.files]
+
+
+def _tag(word: str) -> str:
+    """A word as CKAN's rules for tags allow it: letters, digits, spaces and ``-_.``, 2 to 100 characters."""
+    plain = " ".join(re.sub(r"[^\w .-]+", " ", word).split())[:100]
+    return plain if len(plain) >= 2 else ""

@@ -1,0 +1,200 @@
+"""What is new and what comes next: an Atom feed, and the release calendar as JSON and iCalendar."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from xml.etree import ElementTree
+
+from dp_stats.catalogue.periods import Period, parse_period, period_of
+from dp_stats.editions.edition import Edition, Facts, Instant, utc
+from dp_stats.editions.revisions import Correction
+
+MOST_ENTRIES = 100
+MONTHS_AHEAD = 12
+_ATOM = "http://www.w3.org/2005/Atom"
+
+
+class Planned(Facts):
+    """One line of the release calendar: when the edition of a period is to appear."""
+
+    release: str
+    title: str
+    period: str
+    period_text: str
+    when: Instant
+
+
+class Scheduled(Facts):
+    """What the calendar needs to know about a release.
+
+    Attributes:
+        last: the newest published period. end: last day that is ever published, if there is one.
+    """
+
+    release: str
+    title: str
+    kind: str
+    schedule: str
+    settle_days: int
+    last: str
+    end: date | None = None
+
+    @classmethod
+    def after(cls, edition: Edition) -> Scheduled | None:
+        """What is to follow an edition; None where its release has no schedule."""
+        release = edition.release
+        if not release.schedule:
+            return None
+        return cls(
+            release=release.id,
+            title=release.title,
+            kind=release.period_kind,
+            schedule=release.schedule,
+            settle_days=release.settle_days,
+            last=edition.period.label,
+            end=release.end,
+        )
+
+
+def feed(
+    editions: Iterable[Edition], corrections: Iterable[Correction], *, title: str, base_url: str, path: str
+) -> bytes:
+    """An Atom feed (RFC 4287) of editions, revisions and retractions, newest first.
+
+    Args:
+        path: where the feed stands below ``base_url``.
+    """
+    reasons = {(c.edition, c.revision): c for c in corrections if c.kind != "retraction"}
+    entries: list[tuple[datetime, str, str, str, str]] = []
+    for edition in editions:
+        correction = reasons.get((edition.id, edition.revision.number))
+        name, text = f"New: {edition.title}", edition.release.summary
+        if correction is not None:
+            cells = "" if correction.cells_affected is None else f" Values changed: {correction.cells_affected:,}."
+            name, text = f"Revised: {edition.title}", f"{correction.reason}{cells}"
+        entries.append((edition.published, f"{edition.path}#published", name, text, edition.path))
+    for correction in corrections:
+        if correction.kind == "retraction":
+            place = f"{correction.edition}/r{correction.revision}"
+            entries.append(
+                (correction.when, f"{place}#retracted", f"Withdrawn: {correction.title}", correction.reason, place)
+            )
+    entries = sorted(entries, key=lambda e: (e[0], e[1]), reverse=True)[:MOST_ENTRIES]
+
+    ElementTree.register_namespace("", _ATOM)
+    root = ElementTree.Element(f"{{{_ATOM}}}feed", {"xml:lang": "en"})
+    _add(root, "title", title)
+    _add(root, "id", _urn(f"feed:{path}"))
+    _add(root, "updated", utc(entries[0][0]) if entries else "1970-01-01T00:00:00Z")
+    _link(root, f"{base_url}/{path}", "self", "application/atom+xml")
+    _link(root, f"{base_url}/", "alternate", "text/html")
+    author = ElementTree.SubElement(root, f"{{{_ATOM}}}author")
+    _add(author, "name", title)
+    for when, key, name, text, place in entries:
+        entry = ElementTree.SubElement(root, f"{{{_ATOM}}}entry")
+        _add(entry, "title", name)
+        _add(entry, "id", _urn(key))
+        _add(entry, "published", utc(when))
+        _add(entry, "updated", utc(when))
+        _link(entry, f"{base_url}/{place.rpartition('/')[0]}/index.html", "alternate", "text/html")
+        _add(entry, "summary", text)
+    ElementTree.indent(root, space=" ")
+    content: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return content + b"\n"
+
+
+def _urn(key: str) -> str:
+    return f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'dp-stats:{key}')}"
+
+
+def _add(parent: ElementTree.Element, name: str, text: str) -> None:
+    ElementTree.SubElement(parent, f"{{{_ATOM}}}{name}").text = text
+
+
+def _link(parent: ElementTree.Element, href: str, rel: str, kind: str) -> None:
+    ElementTree.SubElement(parent, f"{{{_ATOM}}}link", {"rel": rel, "href": href, "type": kind})
+
+
+def calendar(releases: Iterable[Scheduled], *, since: datetime) -> list[Planned]:
+    """When each edition of the next twelve months is to appear: the first scheduled moment after it has settled.
+
+    Args:
+        since: where the calendar begins; the same moment gives the same calendar.
+    """
+    until = since + timedelta(days=366 * MONTHS_AHEAD // 12)
+    planned: list[Planned] = []
+    for release in releases:
+        period = _next(parse_period(release.last))
+        while period is not None and (release.end is None or period.start <= release.end):
+            when = due_at(period, schedule=release.schedule, settle_days=release.settle_days)
+            if when > until:
+                break
+            if when >= since:
+                planned.append(
+                    Planned(
+                        release=release.release,
+                        title=release.title,
+                        period=period.label,
+                        period_text=period.text,
+                        when=when,
+                    )
+                )
+            period = _next(period)
+    return sorted(planned, key=lambda p: (p.when, p.release, p.period))
+
+
+def due_at(period: Period, *, schedule: str, settle_days: int) -> datetime:
+    """The first moment of a cron schedule (UTC) on or after the day that the period has settled."""
+    from croniter import croniter
+
+    settled = datetime.combine(period.end + timedelta(days=settle_days + 1), time(), tzinfo=UTC)
+    found: datetime = croniter(schedule, settled - timedelta(seconds=1)).get_next(datetime)
+    return found
+
+
+def _next(period: Period) -> Period | None:
+    if period.kind == "range":
+        return None
+    return period_of(period.end + timedelta(days=1), period.kind)
+
+
+def icalendar(planned: Sequence[Planned], *, stamp: datetime, base_url: str) -> bytes:
+    """The calendar as iCalendar (RFC 5545), to subscribe to."""
+    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//dp-stats//Release calendar//EN", "CALSCALE:GREGORIAN"]
+    for item in planned:
+        lines += [
+            "BEGIN:VEVENT",
+            f"UID:{uuid.uuid5(uuid.NAMESPACE_URL, f'dp-stats:{item.release}/{item.period}#calendar')}",
+            f"DTSTAMP:{_moment(stamp)}",
+            f"DTSTART:{_moment(item.when)}",
+            f"SUMMARY:{_escape(f'{item.title}: {item.period_text}')}",
+            f"URL:{base_url}/{item.release}/index.html",
+            "TRANSP:TRANSPARENT",
+            "END:VEVENT",
+        ]
+    lines.append("END:VCALENDAR")
+    return "".join(f"{_fold(line)}\r\n" for line in lines).encode()
+
+
+def _moment(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,").replace("\n", "\\n")
+
+
+def _fold(line: str) -> str:
+    """A content line in pieces of at most 75 octets, never inside a character (RFC 5545, 3.1)."""
+    pieces: list[str] = []
+    piece, size = "", 0
+    for char in line:
+        length = len(char.encode())
+        if size + length > 75:
+            pieces.append(piece)
+            piece, size = " ", 1
+        piece += char
+        size += length
+    return "\r\n".join([*pieces, piece])

@@ -1,0 +1,207 @@
+"""What harvesters and the public look things up in: the DCAT catalogue and the register of data uses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+import pyarrow as pa
+
+from dp_stats.editions import formats as files
+from dp_stats.editions.edition import Edition, Facts, utc
+from dp_stats.editions.privacy_record import rounded_up
+
+CONTEXT: dict[str, Any] = {
+    "dcat": "http://www.w3.org/ns/dcat#",
+    "dct": "http://purl.org/dc/terms/",
+    "foaf": "http://xmlns.com/foaf/0.1/",
+    "vcard": "http://www.w3.org/2006/vcard/ns#",
+    "skos": "http://www.w3.org/2004/02/skos/core#",
+    "spdx": "http://spdx.org/rdf/terms#",
+    "xsd": "http://www.w3.org/2001/XMLSchema#",
+}
+LONGEST_TITLE = 65
+_ENGLISH = "http://publications.europa.eu/resource/authority/language/ENG"
+_MEDIA_TYPES = "https://www.iana.org/assignments/media-types/"
+_FREQUENCY = {
+    "day": "http://purl.org/cld/freq/daily",
+    "week": "http://purl.org/cld/freq/weekly",
+    "month": "http://purl.org/cld/freq/monthly",
+    "year": "http://purl.org/cld/freq/annual",
+}
+
+
+def dcat(current: Sequence[Edition], *, base_url: str, title: str) -> dict[str, Any]:
+    """``catalog.jsonld``: one dataset per release with the downloads of its newest edition (DCAT 3).
+
+    Args:
+        current: the newest edition of each release.
+        title: what the whole catalogue is called.
+    """
+    newest = max((e.published for e in current), default=None)
+    catalog: dict[str, Any] = {
+        "@context": CONTEXT,
+        "@id": f"{base_url}/catalog.jsonld",
+        "@type": "dcat:Catalog",
+        "dct:title": _text(short_title(title)),
+        "dct:description": _text("Statistics published with differential privacy: every value has an interval."),
+        "foaf:homepage": {"@id": f"{base_url}/"},
+        "dcat:dataset": [_dataset(edition, base_url) for edition in current],
+    }
+    if newest is not None:
+        catalog["dct:modified"] = _typed(utc(newest), "dateTime")
+    return catalog
+
+
+def _dataset(edition: Edition, base_url: str) -> dict[str, Any]:
+    home = f"{base_url}/{edition.release.id}/"
+    publisher = edition.release.publisher or edition.dataset.custodians[0].name
+    described: dict[str, Any] = {
+        "@id": f"{home}#dataset",
+        "@type": "dcat:Dataset",
+        "dct:identifier": edition.release.id,
+        "dct:title": _text(short_title(edition.release.title)),
+        "dct:description": _text(edition.release.summary),
+        "dct:publisher": {"@type": "foaf:Agent", "foaf:name": publisher},
+        "dct:issued": _typed(utc(edition.published), "dateTime"),
+        "dct:language": {"@id": _ENGLISH},
+        "dct:spatial": {"@type": "dct:Location", "dct:title": edition.dataset.region},
+        "dct:temporal": {
+            "@type": "dct:PeriodOfTime",
+            "dcat:startDate": _typed(edition.period.start.isoformat(), "date"),
+            "dcat:endDate": _typed(edition.period.end.isoformat(), "date"),
+        },
+        "dcat:keyword": [_text(word) for word in (*edition.release.keywords, "differential privacy")],
+        "dcat:theme": {"@type": "skos:Concept", "skos:prefLabel": _text(edition.release.theme)},
+        "dcat:landingPage": {"@id": f"{home}index.html"},
+        "dcat:version": str(edition.revision.number),
+        "dcat:distribution": [
+            {
+                "@id": f"{base_url}/{edition.path}/{file.path}#distribution",
+                "@type": "dcat:Distribution",
+                "dct:title": _text(file.title),
+                "dcat:accessURL": {"@id": home},
+                "dcat:downloadURL": {"@id": f"{base_url}/{edition.path}/{file.path}"},
+                "dcat:mediaType": {"@id": f"{_MEDIA_TYPES}{file.media_type}"},
+                "dcat:byteSize": _typed(str(file.bytes), "nonNegativeInteger"),
+                "spdx:checksum": {
+                    "@type": "spdx:Checksum",
+                    "spdx:algorithm": {"@id": "spdx:checksumAlgorithm_sha256"},
+                    "spdx:checksumValue": file.sha256,
+                },
+                **_licence(edition),
+            }
+            for table in edition.tables
+            for file in table.files
+        ],
+        **_licence(edition),
+    }
+    if edition.release.period_kind in _FREQUENCY and edition.release.schedule:
+        described["dct:accrualPeriodicity"] = {"@id": _FREQUENCY[edition.release.period_kind]}
+    if edition.release.contact:
+        contact = edition.release.contact
+        described["dcat:contactPoint"] = {
+            "@type": "vcard:Organization",
+            "vcard:fn": publisher,
+            **({"vcard:hasEmail": {"@id": f"mailto:{contact}"}} if "@" in contact else {}),
+        }
+    return described
+
+
+def short_title(title: str) -> str:
+    """A title of at most 65 characters, cut between words."""
+    if len(title) <= LONGEST_TITLE:
+        return title
+    cut = title[: LONGEST_TITLE - 1]
+    return cut[: cut.rfind(" ")].rstrip(" ,;:") + "…" if " " in cut else cut + "…"
+
+
+def _licence(edition: Edition) -> dict[str, Any]:
+    return {"dct:license": {"@id": edition.release.licence_url}} if edition.release.licence_url else {}
+
+
+def _text(text: str) -> dict[str, str]:
+    return {"@value": text, "@language": "en"}
+
+
+def _typed(value: str, kind: str) -> dict[str, str]:
+    return {"@value": value, "@type": f"xsd:{kind}"}
+
+
+class DataUse(Facts):
+    """One release in the register of data uses; fields follow the HDR UK Data Use Register."""
+
+    lead_organisation: str
+    title: str
+    release: str
+    lay_summary: str
+    public_benefit: str
+    purpose: str
+    requested_by: str
+    legal_basis: str
+    datasets: str
+    custodians: str
+    opt_outs_applied: bool
+    linkage: str
+    access_type: str
+    approvals: str
+    first_published: str
+    latest_published: str
+    outputs: str
+    privacy_unit: str
+    epsilon: float
+    delta: float
+    epsilon_spent: str
+    epsilon_cap: str
+    rho_remaining: str
+
+
+def data_use(published: Sequence[Edition], *, base_url: str) -> DataUse:
+    """The record of a release, from all its editions in order of time."""
+    last = max(published, key=lambda e: (e.period.end, e.revision.number))
+    release, dataset = last.release, last.dataset
+    approvals = dict.fromkeys(f"{a.approver}: {a.decision} {a.when}".strip() for e in published for a in e.approvals)
+    return DataUse(
+        lead_organisation=release.publisher or dataset.custodians[0].name,
+        title=release.title,
+        release=release.id,
+        lay_summary=release.summary,
+        public_benefit=release.public_benefit,
+        purpose=release.purpose or ("Ad hoc request" if release.requested_by else "Official statistics"),
+        requested_by=release.requested_by or "",
+        legal_basis=dataset.legal_basis,
+        datasets=dataset.title,
+        custodians="; ".join(c.name for c in dataset.custodians),
+        opt_outs_applied=dataset.opt_outs_applied,
+        linkage="; ".join(dataset.linked) or "none",
+        access_type="Release of differentially private statistics; no access to records",
+        approvals="; ".join(approvals) or "declared in the catalogue",
+        first_published=utc(min(e.published for e in published)),
+        latest_published=utc(last.published),
+        outputs=f"{base_url}/{release.id}/index.html",
+        privacy_unit=f"{last.guarantee.unit} per {last.guarantee.per}",
+        epsilon=rounded_up(Fraction(last.guarantee.epsilon)),
+        delta=float(last.guarantee.delta),
+        epsilon_spent="; ".join(
+            f"{b.block}: {b.epsilon_spent:.4g}" for b in last.budget if b.epsilon_spent is not None
+        ),
+        epsilon_cap="; ".join(f"{b.block}: {b.epsilon_cap:.4g}" for b in last.budget if b.epsilon_cap is not None),
+        rho_remaining="; ".join(f"{b.block}: {float(b.remaining):.4g}" for b in last.budget),
+    )
+
+
+def register_json(uses: Sequence[DataUse]) -> bytes:
+    """The register as JSON."""
+    return files.json_bytes([use.model_dump(mode="json") for use in uses])
+
+
+def register_csv(uses: Sequence[DataUse]) -> bytes:
+    """The register as CSV, a line per release."""
+    rows = [use.model_dump(mode="json") for use in uses]
+    columns = {name: pa.array([_cell(row[name]) for row in rows], pa.string()) for name in DataUse.model_fields}
+    return files.csv_bytes(pa.table(columns))
+
+
+def _cell(value: object) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)

@@ -1,5 +1,0 @@
-"""The public site: static pages and charts, made from the edition folders alone."""
-
-from dp_stats.publish.site.builder import Built, build
-
-__all__ = ["Built", "build"]

@@ -1,0 +1,232 @@
+"""An ad hoc release from the form to the answer: ask, show, decide, authorise, answer.
+
+Measuring and publishing are the same steps as for any release (``pipeline``); these are the ones before.
+Whether a request may be measured is read from the ledger each time, never from what a task reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+from dp_stats.catalogue import Catalogue, load_catalogue
+from dp_stats.catalogue.load import is_due
+from dp_stats.errors import ApprovalError, BudgetError, NotDueError, PublishedError
+from dp_stats.ledger import Ledger
+from dp_stats.requests.free_answers import free_table
+from dp_stats.requests.preflight import Card, epsilon_for, make_card
+from dp_stats.requests.questions import (
+    TABLE,
+    Question,
+    chosen,
+    load_request,
+    make_release,
+    period_of_request,
+    read_question,
+    request_id,
+    save_request,
+)
+from dp_stats.requests.selection import cut
+from dp_stats.run import open_run
+from dp_stats.settings import Settings, load_settings
+
+Way = Literal["free", "approval", "allowed"]
+APPROVAL_HOLDS = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request that was checked and kept.
+
+    Attributes:
+        path: ``free`` (published tables answer it, or it was measured before), ``approval`` (custodians decide)
+            or ``allowed`` (below the dataset's allowance).
+    """
+
+    id: str
+    edition: str
+    path: Way
+
+
+def name_of(form: Mapping[str, Any], *, requested_by: str, settings: Settings | None = None) -> str:
+    """The id under which this analyst's form is kept.
+
+    Raises:
+        CatalogueError: the form is wrong.
+    """
+    catalogue = _catalogue(settings or load_settings())
+    return request_id(read_question(form, catalogue), requested_by=requested_by)
+
+
+def ask(form: Mapping[str, Any], *, requested_by: str, settings: Settings | None = None) -> Request:
+    """Check a form, work out the privacy loss it needs, keep it as a declaration, and say what happens next.
+
+    Raises:
+        CatalogueError: the form is wrong, or no privacy loss gives the accuracy asked for.
+        NotDueError: the period has not ended and settled. BudgetError: the budget cannot pay for it.
+    """
+    settings = settings or load_settings()
+    catalogue = _catalogue(settings)
+    question = read_question(form, catalogue)
+    epsilon = epsilon_for(question, catalogue, requested_by=requested_by)
+    release = make_release(question, catalogue, requested_by=requested_by, epsilon=epsilon)
+    label = period_of_request(release)
+    period = catalogue.with_release(release).period(release, label)
+    if not is_due(release, period, datetime.now(UTC).date()):
+        raise NotDueError(
+            f"period: {period.text} has not ended and settled yet. Ask after {release.settle_days} more days."
+        )
+    save_request(release, question, settings)
+    made = card(release.id, settings=settings)
+    way = path_of(made, question)
+    if made.refusals and way != "free":
+        raise BudgetError("The budget does not allow this request:\n  " + "\n  ".join(made.refusals))
+    return Request(release.id, made.edition, way)
+
+
+def path_of(card: Card, question: Question) -> Way:
+    """What happens to a request with this card.
+
+    A free answer is enough if it is as accurate as what was asked for, or as what paying would give.
+    """
+    if card.free is not None and question.free != "never":
+        paid = max(e.margin_95 for e in card.plan.expected)
+        if question.free == "always" or card.free.margin <= (question.margin or paid):
+            return "free"
+    return "approval" if card.approvers else "allowed"
+
+
+def request(name: str, *, settings: Settings | None = None) -> Request:
+    """A request as it stands now."""
+    settings = settings or load_settings()
+    _, question = load_request(name, settings)
+    made = card(name, settings=settings)
+    return Request(name, made.edition, path_of(made, question))
+
+
+def card(name: str, *, settings: Settings | None = None) -> Card:
+    """The pre-flight card of a request, with the budget as it is now."""
+    settings = settings or load_settings()
+    release, question = load_request(name, settings)
+    catalogue = _catalogue(settings)
+    return make_card(release, catalogue, settings, only=chosen(question, catalogue))
+
+
+def may_decide(made: Card, approver: str) -> None:
+    """Check that ``approver`` may decide on this request.
+
+    Raises:
+        ApprovalError: the approver asked for it, or is no custodian of the dataset.
+    """
+    if approver.casefold() == (made.release.requested_by or "").casefold():
+        raise ApprovalError(
+            f"{approver} asked for {made.edition} and cannot approve it as well. Another custodian must, or somebody else must ask."
+        )
+    if made.approvers and approver not in made.approvers:
+        raise ApprovalError(f"{approver} is no custodian of '{made.dataset.id}'. Ask {', '.join(made.approvers)}.")
+
+
+def decide(
+    name: str,
+    *,
+    approver: str,
+    decision: Literal["approved", "refused", "expired"],
+    reason: str,
+    plan: str,
+    shown: Mapping[str, Fraction],
+    settings: Settings | None = None,
+) -> None:
+    """Record a custodian's decision in the ledger, bound to the plan and the budget that were shown.
+
+    Raises:
+        ApprovalError: the approver may not decide, or the plan is not the one that was shown.
+    """
+    settings = settings or load_settings()
+    made = card(name, settings=settings)
+    may_decide(made, approver)
+    if made.plan.hash != plan:
+        raise ApprovalError(f"The plan of {made.edition} has changed since it was shown to {approver}. Ask again.")
+    expires = datetime.now(UTC) + APPROVAL_HOLDS if decision == "approved" else None
+    Ledger.open(settings.ledger_url).approve(plan, approver, decision, reason, expires, dict(shown))
+
+
+def authorise(name: str, *, settings: Settings | None = None) -> bool:
+    """Whether a request may be measured now, by what the ledger says.
+
+    Returns:
+        True if it may; False if a custodian refused or did not answer, or if it is answered for free.
+
+    Raises:
+        ApprovalError: nobody decided (for example because the task of the approval was marked as done by hand).
+    """
+    settings = settings or load_settings()
+    if request(name, settings=settings).path == "free":
+        return False
+    made = card(name, settings=settings)
+    latest = {a.approver: a.decision for a in Ledger.open(settings.ledger_url).approvals(made.plan.hash)}
+    missing = [approver for approver in made.approvers if approver not in latest]
+    if any(latest.get(approver) in ("refused", "expired") for approver in made.approvers):
+        return False
+    if missing:
+        raise ApprovalError(
+            f"{made.edition} may not be measured: the ledger has no decision of {', '.join(missing)}. "
+            "Only the custodian's own answer counts; marking a task as done does not."
+        )
+    return True
+
+
+def answer(name: str, *, settings: Settings | None = None) -> Path:
+    """Write the figures that published editions imply, with a note of where they come from.
+
+    Raises:
+        PublishedError: nothing that is published answers it.
+    """
+    settings = settings or load_settings()
+    made = card(name, settings=settings)
+    if made.free is None:
+        raise PublishedError(f"Nothing that is published answers {made.edition}. Ask again without the free answer.")
+    table = free_table(made.free, made.release, _catalogue(settings))
+    folder = settings.requests / name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "answer.csv").write_text(table, encoding="utf-8")
+    sources = "\n".join(f"- {made.free.title}: {edition}" for edition in made.free.editions)
+    (folder / "sources.md").write_text(
+        f"# {made.release.title}\n\nComputed from what is already published, at no cost to privacy:\n\n{sources}\n",
+        encoding="utf-8",
+    )
+    return folder
+
+
+def hand_over(name: str, *, settings: Settings | None = None) -> Path | None:
+    """Cut the published table to the areas and bands the analyst asked for, in a file of her own.
+
+    Returns:
+        The file; None if she asked for all, which the edition holds.
+
+    Raises:
+        PublishedError: the edition is not published.
+    """
+    settings = settings or load_settings()
+    release, question = load_request(name, settings)
+    run = open_run(f"{name}/{period_of_request(release)}", settings=settings)
+    table = run.published_in / run.path / f"{TABLE}.csv"
+    if not table.is_file():
+        raise PublishedError(f"{run.edition} is not published, so nothing can be handed over. Run the steps before.")
+    mine = settings.requests / name / "answer.csv"
+    only = chosen(question, _catalogue(settings))
+    if not only:
+        mine.unlink(missing_ok=True)  # an earlier, free answer
+        return None
+    names = {d.column: d.name for d in release.dimensions}
+    mine.parent.mkdir(parents=True, exist_ok=True)
+    wanted = {names[column]: codes for column, codes in only.items()}
+    mine.write_text(cut(table.read_text(encoding="utf-8"), wanted), encoding="utf-8")
+    return mine
+
+
+def _catalogue(settings: Settings) -> Catalogue:
+    return load_catalogue(settings.catalogue)

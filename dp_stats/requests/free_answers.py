@@ -1,0 +1,156 @@
+"""What follows from editions that are published already, at no cost to anybody's privacy."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from statistics import median
+
+from dp_stats.catalogue import Catalogue, Release, parse_period
+from dp_stats.catalogue.load import read_model
+from dp_stats.errors import CatalogueError, NotDerivableError
+from dp_stats.estimate.answer import Answer, Measured, days_of
+from dp_stats.estimate.answer_each import answer_each
+from dp_stats.ledger import Ledger
+from dp_stats.requests.answers import measured_editions
+from dp_stats.requests.questions import period_of_request
+from dp_stats.settings import Settings
+
+NORMAL_95 = 1.959963984540054
+
+Cell = tuple[str, ...]
+"""A code of every breakdown, in the order of the table."""
+
+
+@dataclass(frozen=True)
+class FreeAnswer:
+    """Figures that published editions of one release imply.
+
+    Attributes:
+        title: of that release. editions: those the figures are computed from.
+        margin: half-width of a typical 95 % interval. figures: cell → its answer, in the order of the table.
+    """
+
+    release: str
+    title: str
+    editions: tuple[str, ...]
+    margin: float
+    figures: Mapping[Cell, Answer]
+
+    @property
+    def cells(self) -> int:
+        """How many figures."""
+        return len(self.figures)
+
+
+@dataclass(frozen=True, eq=False)
+class _Source:
+    """The published editions of one release that lie in the days asked for."""
+
+    release: Release
+    statistic: str
+    names: dict[str, str]
+    editions: tuple[Measured, ...]
+
+
+def free_answer(
+    asked: Release,
+    catalogue: Catalogue,
+    settings: Settings,
+    ledger: Ledger,
+    *,
+    only: Mapping[str, Collection[str]] | None = None,
+) -> FreeAnswer | None:
+    """The most accurate free answer to a request; None if there is none.
+
+    Args:
+        only: column → codes; a column that is left out is answered for all its codes.
+    """
+    best: FreeAnswer | None = None
+    for source in _sources(asked, catalogue, settings, ledger):
+        try:
+            figures = _figures(asked, source, catalogue, only or {})
+        except NotDerivableError:
+            continue
+        margin = NORMAL_95 * median(a.standard_error for a in figures.values())
+        if best is None or margin < best.margin:
+            editions = tuple(dict.fromkeys(e for a in figures.values() for e in a.editions))
+            best = FreeAnswer(source.release.id, source.release.title, editions, margin, figures)
+    return best
+
+
+def free_table(found: FreeAnswer, asked: Release, catalogue: Catalogue) -> str:
+    """A free answer as CSV text: a code and a name per breakdown, value, interval, unrounded value."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    breakdowns = _breakdowns(asked, catalogue, {})
+    heads = [head for name in breakdowns for head in (f"{name}_code", name)]
+    writer.writerow([*heads, "period", "value", "lower_95", "upper_95", "value_unrounded"])
+    for cell, figure in found.figures.items():
+        labels = [text for name, code in zip(breakdowns, cell, strict=True) for text in (code, breakdowns[name][code])]
+        numbers = (figure.value, figure.lower, figure.upper, figure.unrounded)
+        writer.writerow([*labels, period_of_request(asked), *(f"{number + 0.0:.10g}" for number in numbers)])
+    return text.getvalue()
+
+
+def _breakdowns(asked: Release, catalogue: Catalogue, only: Mapping[str, Collection[str]]) -> dict[str, dict[str, str]]:
+    """Dimension → code → name, of every cell asked for."""
+    grid = catalogue.with_release(asked).grid(asked, parse_period(period_of_request(asked)))
+    found = {}
+    for name, level_name in asked.tables[0].levels.items():
+        level, wanted = grid[name].level(level_name), only.get(grid[name].column)
+        names = zip(level.codes, level.names, strict=True)
+        found[name] = {code: text for code, text in names if wanted is None or code in wanted}
+    return found
+
+
+def _figures(
+    asked: Release, source: _Source, catalogue: Catalogue, only: Mapping[str, Collection[str]]
+) -> dict[Cell, Answer]:
+    """Every figure: the calendar is asked part by part, all other cells at once."""
+    period = parse_period(period_of_request(asked))
+    breakdowns = _breakdowns(asked, catalogue, only)
+    columns = {d.name: d.column for d in asked.dimensions}
+    dates = catalogue.datasets[asked.dataset].date_column
+    calendar = next((name for name in breakdowns if columns[name] == dates), None)
+    cells: dict[str, tuple[str, ...]] = {}
+    for name in breakdowns:
+        if name != calendar:
+            if columns[name] not in source.names:
+                raise NotDerivableError(
+                    f"Not derivable: '{source.release.id}' has no '{name}'. A new release would have to measure it."
+                )
+            cells[source.names[columns[name]]] = tuple(breakdowns[name])
+    found: dict[Cell, Answer] = {}
+    for part in breakdowns[calendar] if calendar else ("",):
+        first, last = days_of(part) if part else (period.start, period.end)
+        start, end = max(period.start, first), min(period.end, last)
+        answers = answer_each(source.editions, source.statistic, cells=cells, start=start, end=end)
+        for codes, figure in zip(product(*cells.values()), answers, strict=True):
+            left = iter(codes)
+            found[tuple(part if name == calendar else next(left) for name in breakdowns)] = figure
+    return {cell: found[cell] for cell in product(*breakdowns.values())}
+
+
+def _sources(asked: Release, catalogue: Catalogue, settings: Settings, ledger: Ledger) -> Iterator[_Source]:
+    earlier = [read_model(p, Release) for p in sorted(settings.requests.glob("*.yaml")) if p.stem != asked.id]
+    wanted, period = asked.statistics[0], parse_period(period_of_request(asked))
+    for release in (*catalogue.releases.values(), *earlier):
+        if release.dataset != asked.dataset or release.audience != "public":
+            continue
+        same = [s.id for s in release.statistics if (s.kind, s.column) == (wanted.kind, wanted.column)]
+        if not same:
+            continue
+        try:
+            editions = tuple(
+                measured_editions(
+                    release, catalogue, settings=settings, ledger=ledger, start=period.start, end=period.end
+                )
+            )
+        except CatalogueError:  # asked for under a catalogue that has changed since
+            continue
+        if editions:
+            yield _Source(release, same[0], {d.column: d.name for d in release.dimensions}, editions)

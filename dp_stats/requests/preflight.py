@@ -1,0 +1,204 @@
+"""What people see before anything is spent: cost, budget, expected accuracy, and what is free instead.
+
+A card is made from the catalogue, the ledger and published editions; no row is read. Custodians decide
+on the card's plan hash and on the budget it shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+
+from dp_stats.catalogue import Catalogue, Dataset, Grid, Release, parse_period
+from dp_stats.catalogue.codes import CodeList
+from dp_stats.errors import CatalogueError
+from dp_stats.ledger import Ledger
+from dp_stats.ledger.amounts import epsilon as epsilon_of
+from dp_stats.ledger.records import Quote
+from dp_stats.plan import ExpectedError, Plan, make_plan
+from dp_stats.plan.curve import cost_of
+from dp_stats.requests.free_answers import FreeAnswer, free_answer
+from dp_stats.requests.questions import LARGEST_EPSILON, TABLE, Question, make_release, period_of_request
+from dp_stats.settings import Settings
+
+UNRELIABLE = 0.2
+"""As in publication: a standard error above this share of the value is flagged."""
+NORMAL_95 = 1.959963984540054
+
+
+@dataclass(frozen=True)
+class BlockLine:
+    """One block's budget: its cap, what is left now, and what would be left after, as ε at the dataset's δ.
+
+    ``share_…`` are shares of the cap in ρ, which add up: what is left now, what the request costs, what is left after.
+    """
+
+    block: str
+    cap: float
+    before: float
+    after: float
+    share_before: float
+    share_cost: float
+    share_after: float
+
+
+@dataclass(frozen=True)
+class Card:
+    """Everything a custodian or an analyst should know before a request is measured.
+
+    Attributes:
+        shown: remaining ρ per block, exactly, as the approval records it.
+        unreliable: expected share of cells flagged as unreliable; None if nobody guessed their size.
+        approvers: users who must approve (empty: below the dataset's allowance, or already paid).
+        refusals: why the budget does not allow it; empty if it does.
+        only: column → codes that are handed over, where not all are; all are measured and published.
+    """
+
+    release: Release
+    dataset: Dataset
+    plan: Plan
+    quote: Quote
+    blocks: tuple[BlockLine, ...]
+    unreliable: float | None
+    free: FreeAnswer | None
+    approvers: tuple[str, ...]
+    only: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def edition(self) -> str:
+        """``release/period``."""
+        return self.plan.edition
+
+    @property
+    def shown(self) -> Mapping[str, Fraction]:
+        """Remaining ρ of every block, exactly."""
+        return {state.block: state.remaining for state in self.quote.before}
+
+    @property
+    def refusals(self) -> tuple[str, ...]:
+        """Why the budget does not allow it."""
+        return self.quote.refusals
+
+    @property
+    def privacy_sentence(self) -> str:
+        """What the public will read about privacy."""
+        unit = self.dataset.privacy_unit
+        span = "in their whole life" if unit.per == "lifetime" else f"in any one {unit.per}"
+        strength = (
+            f"ε = {float(self.plan.pure_epsilon):.3g}"
+            if self.plan.pure_epsilon is not None
+            else f"ε = {self.plan.epsilon:.3g} at δ = {float(self.plan.delta):.0e}"
+        )
+        rows = f"{self.plan.contribution_rows} record{'s' if self.plan.contribution_rows > 1 else ''}"
+        return (
+            f"Random noise was added so that one can hardly tell from these figures whether any one {unit.name} is in "
+            f"the records, whatever else one knows: everything a {unit.name} has {span} is protected with {strength} "
+            f"(at most {rows} of a {unit.name} count)."
+        )
+
+
+def make_card(
+    release: Release,
+    catalogue: Catalogue,
+    settings: Settings,
+    *,
+    only: Mapping[str, frozenset[str]] | None = None,
+    ledger: Ledger | None = None,
+) -> Card:
+    """The card of an ad hoc release as things stand now; writes nothing. ``only``: see ``Card``."""
+    dataset = catalogue.datasets[release.dataset]
+    known = catalogue.with_release(release)
+    period = known.period(release, period_of_request(release))
+    plan = make_plan(known, release, period)
+    ledger = ledger or Ledger.open(settings.ledger_url)
+    by = release.requested_by or ""
+    quote = ledger.quote(plan, dataset=dataset, category="adhoc", requested_by=by)
+    needed = not quote.free and plan.rho > dataset.budget.no_approval_below
+    return Card(
+        release=release,
+        dataset=dataset,
+        plan=plan,
+        quote=quote,
+        blocks=tuple(
+            BlockLine(
+                state.block,
+                cap=epsilon_of(state.cap, state.delta),
+                before=epsilon_of(state.remaining, state.delta),
+                after=epsilon_of(max(Fraction(0), quote.remaining_after[state.block]), state.delta),
+                share_before=share_of(state.remaining, state.cap),
+                share_cost=share_of(state.remaining - quote.remaining_after[state.block], state.cap),
+                share_after=share_of(max(Fraction(0), quote.remaining_after[state.block]), state.cap),
+            )
+            for state in quote.before
+        ),
+        unreliable=unreliable_share(plan, known, release, known.grid(release, period)),
+        free=free_answer(release, catalogue, settings, ledger, only=only),
+        approvers=tuple(person.user or person.name for person in dataset.custodians) if needed else (),
+        only=only or {},
+    )
+
+
+def share_of(rho: Fraction, cap: Fraction) -> float:
+    """``rho`` as a share of a budget."""
+    return float(rho / cap) if cap else 0.0
+
+
+def epsilon_for(question: Question, catalogue: Catalogue, *, requested_by: str) -> Fraction:
+    """The privacy loss asked for, or the smallest at which a typical value's 95 % margin is no more than asked.
+
+    Raises:
+        CatalogueError: no allowed privacy loss gives that accuracy.
+    """
+    if question.epsilon is not None:
+        return Fraction(str(question.epsilon))
+    assert question.margin is not None
+    period = parse_period(question.period)
+    release = make_release(question, catalogue, requested_by=requested_by, epsilon=Fraction(str(LARGEST_EPSILON)))
+    known = catalogue.with_release(release)
+    best = min(e.margin_95 for e in make_plan(known, release, period).expected)
+    if best > question.margin:
+        raise CatalogueError(
+            f"margin: ±{question.margin:g} cannot be reached; the largest privacy loss that may be asked for, ε = "
+            f"{LARGEST_EPSILON:g}, gives ±{best:.3g}. Ask for a coarser breakdown, a longer period or a larger margin."
+        )
+    found = cost_of(known, release, period, table=TABLE, statistic=question.statistic, margin=question.margin)
+    return min(found.epsilon, Fraction(str(LARGEST_EPSILON)))
+
+
+def unreliable_share(plan: Plan, catalogue: Catalogue, release: Release, grid: Grid) -> float | None:
+    """Expected share of published cells whose standard error is above a fifth of their value.
+
+    Sizes of cells are guessed from public facts only: the expected total, spread over areas by population
+    and evenly over everything else. None if no total is declared.
+    """
+    flagged = cells = 0
+    for expected in plan.expected:
+        if expected.prior_mean is None:
+            return None
+        sizes = _guessed_sizes(expected, catalogue, release, grid)
+        sizes = sizes[sizes > 0]  # nobody can guess the size of 'unknown'
+        flagged += int((expected.margin_95 / NORMAL_95 > UNRELIABLE * sizes).sum())
+        cells += sizes.size
+    return flagged / cells if cells else None
+
+
+def _guessed_sizes(expected: ExpectedError, catalogue: Catalogue, release: Release, grid: Grid) -> np.ndarray:
+    table = next(t for t in release.tables if t.id == expected.table)
+    assert expected.prior_mean is not None
+    sizes = np.full(1, expected.prior_mean * expected.cells)
+    for dimension in grid.dimensions:
+        level = dimension.level(grid.complete(table.levels)[dimension.name])
+        codes = catalogue.code_list_of(release, dimension.name)
+        shares = np.bincount(level.group, weights=_leaf_shares(codes, len(dimension)), minlength=len(level.codes))
+        sizes = np.outer(sizes, shares).ravel()
+    return sizes
+
+
+def _leaf_shares(codes: CodeList | None, leaves: int) -> np.ndarray:
+    if codes is None or "population" not in codes.header:
+        return np.full(leaves, 1 / leaves)
+    people = np.nan_to_num(np.array([*codes.numbers("population"), 0.0][:leaves]))
+    return people / people.sum() if people.sum() > 0 else np.full(leaves, 1 / leaves)

@@ -1,0 +1,130 @@
+"""Build the site from the edition folders alone, all of it or only what changed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dp_stats.charts.drawing import Studio
+from dp_stats.charts.reading import ReleaseView, releases
+from dp_stats.editions import formats as files
+from dp_stats.editions.latest import folder_lock
+from dp_stats.editions.revisions import STATUS
+from dp_stats.site import edition_pages, maps, parts, release_pages, site_pages
+from dp_stats.site.area_pages import area_pages
+from dp_stats.site.frame import Site, environment
+from dp_stats.site.writer import Writer, digest
+from dp_stats.texts.words import Texts
+
+REPORTS = Path(__file__).resolve().parents[2] / "reports"
+"""Templates and texts, where the package is used from its own repository."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a build did: files written, left as they were, and removed; and how long it took in seconds."""
+
+    written: int
+    kept: int
+    removed: int
+    seconds: float
+
+
+def build(
+    public: Path,
+    *,
+    reports: Path = REPORTS,
+    base_url: str = "",
+    language: str = "en",
+    incremental: bool = True,
+    progress: Callable[[str], None] | None = None,
+) -> Built:
+    """Write every page of the site below ``public``.
+
+    Equal editions give equal pages. Pages whose sources (editions, templates, texts, this code) have not
+    changed since the last build are left alone; pages that nothing makes any more are removed. A page is
+    put in place in one step, and the files of an edition are never touched.
+
+    Args:
+        public: the public folder with the editions. reports: templates, texts, style.
+        base_url: address of the public folder, for metadata and citations; no slash at the end.
+        incremental: False writes everything anew.
+        progress: called with each step's name.
+
+    Raises:
+        PublishedError: an edition cannot be read. CatalogueError: a text or a template is missing.
+    """
+    started = time.monotonic()
+    say = progress or (lambda _: None)
+    public.mkdir(parents=True, exist_ok=True)
+    with folder_lock(public):
+        texts = Texts.load(reports, language)
+        writer = Writer(public, incremental=incremental)
+        site = Site(public, reports, texts, environment(reports), writer, releases(public, texts), base_url.rstrip("/"))
+        tools = digest(base_url, language, *_sources(reports))
+        everything = [tools]
+        due = site_pages.planned(site)
+        for view in site.releases:
+            next_due = next((texts.day(p.when.date()) for p in due if p.release == view.id), "")
+            everything.append(_release(site, view, tools, next_due, say))
+        feeds = [str((public / name).is_file()) for name in ("feed.atom", "catalog.jsonld")]
+        if writer.due("site", digest(*everything, *feeds)):
+            say("front page and registers")
+            _assets(site)
+            site_pages.front_page(site)
+            site_pages.plain_pages(site)
+            site_pages.corrections_page(site)
+            site_pages.register_page(site)
+            site_pages.budget_page(site)
+            site_pages.calendar_page(site, due)
+        removed = writer.finish()
+    return Built(writer.written, writer.kept, removed, time.monotonic() - started)
+
+
+def _sources(reports: Path) -> list[bytes]:
+    """Everything but the editions that pages are made from."""
+    code = sorted(Path(__file__).parent.glob("*.py"))
+    looks = sorted(p for p in reports.rglob("*") if p.is_file())
+    return [part for path in (*code, *looks) for part in (path.name.encode(), path.read_bytes())]
+
+
+def _release(site: Site, view: ReleaseView, tools: str, next_due: str, say: Callable[[str], None]) -> str:
+    """Build the pages of one release; a digest of its sources."""
+    facts = {
+        r.edition.path: digest(
+            (r.folder / files.CHECKSUMS).read_bytes(), (site.public / r.edition.id / STATUS).read_bytes(), r.status
+        )
+        for r in view.revisions
+    }
+    whole = digest(tools, next_due, *sorted(facts.items()))
+    story = parts.outline_of(view)
+    area_job, tiles_needed = f"{view.id}/areas", story.areas is not None
+    tiles = None
+    if tiles_needed and story.areas is not None:
+        tiles = maps.layout_of(site, view.latest.edition, story.areas)
+    if site.writer.due(view.id, whole):
+        say(f"{view.id}: release and charts")
+        release_pages.release_page(site, view, story, tiles, Studio(site.reports, site.texts), next_due)
+    if tiles_needed and site.writer.due(area_job, whole):
+        say(f"{view.id}: areas")
+        for _ in area_pages(site, view, story, tiles):
+            pass
+    say(f"{view.id}: editions")
+    order = [r.edition.path for r in view.current]
+    for revision in view.revisions:
+        path = revision.edition.path
+        at = order.index(path) if path in order else -1
+        around = [order[i] for i in (at - 1, at + 1) if at >= 0 and 0 <= i < len(order)]
+        same = [facts[r.edition.path] for r in view.revisions if r.edition.id == revision.edition.id]
+        key = digest(tools, facts[path], *same, *(f"{p}{facts[p]}" for p in around), story)
+        if site.writer.due(path, key):
+            edition_pages.edition_page(site, view, story, tiles, revision)
+    return whole
+
+
+def _assets(site: Site) -> None:
+    """The style sheet, the script and the icon."""
+    for path in sorted((site.reports / "assets").iterdir()):
+        site.writer.write(f"assets/{path.name}", path.read_bytes())

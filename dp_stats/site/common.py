@@ -1,0 +1,118 @@
+"""What the pages of one release share: addresses, headline cards, notices, the table of regions."""
+
+from __future__ import annotations
+
+from dp_stats.charts.outline import Outline, paged_areas
+from dp_stats.charts.reading import ReleaseView, Revision
+from dp_stats.site import parts
+from dp_stats.site.frame import Card, Notice, Rows, Site
+from dp_stats.texts import numbers
+
+
+def page_of(view: ReleaseView, revision: Revision) -> str:
+    """Where a revision's page is: the period's ``index.html``, or ``rN.html`` once another took its place."""
+    edition = revision.edition
+    current = max(
+        (r.edition.revision.number for r in view.revisions if r.edition.id == edition.id and r.current),
+        default=max(r.edition.revision.number for r in view.revisions if r.edition.id == edition.id),
+    )
+    name = "index" if edition.revision.number == current else f"r{edition.revision.number}"
+    return f"{edition.id}/{name}.html"
+
+
+def theme(view: ReleaseView) -> str:
+    """Theme and sub-theme, above a title."""
+    release = view.latest.edition.release
+    return " · ".join(part for part in (release.theme, release.subtheme) if part)
+
+
+def cards(site: Site, view: ReleaseView, story: Outline, revision: Revision) -> list[Card]:
+    """The figures of the whole: every metric of the whole's table, up to four."""
+    table = story.total or story.regions or story.areas or story.groups
+    panel = (
+        view.panel(table.id, upto=revision)
+        if table and any(t.id == table.id for t in revision.edition.tables)
+        else None
+    )
+    if panel is None:
+        return []
+    made = []
+    if story.total is None:
+        many = panel.by_group(story.metric.id) if table is story.groups else panel.by_area(story.metric.id)
+        groups = parts.ranked_groups(many, 3)
+        decimals = numbers.decimals_for(g.figure for g in groups)
+        return [
+            parts.figure_card(site.texts, g.name, g.figure, decimals=decimals, unit=parts.unit_text(story.metric))
+            for g in groups
+        ]
+    for id in panel.table.statistics[:4]:
+        statistic = revision.edition.statistic(id)
+        label = parts.subject(site.texts, statistic, panel.areas.names[0])
+        label += f" {panel.labels[-1]}" if len(panel.dates) > 1 else ""
+        made.append(
+            parts.figure_card(
+                site.texts,
+                label,
+                panel.figure(id),
+                decimals=parts.decimals_of(panel, id),
+                unit=parts.unit_text(statistic),
+            )
+        )
+    return made
+
+
+def notices(site: Site, view: ReleaseView, revision: Revision, *, prefix: str) -> list[Notice]:
+    """What a reader must know before using an edition."""
+    texts, edition = site.texts, revision.edition
+    found = []
+    if revision.status == "retracted":
+        found.append(Notice(texts("edition.retracted", note=revision.note), "bad"))
+    elif revision.status == "superseded":
+        later = (
+            max(r.edition.revision.number for r in view.revisions if r.edition.id == edition.id and r.current)
+            if any(r.edition.id == edition.id and r.current for r in view.revisions)
+            else revision.superseded_by
+        )
+        found.append(
+            Notice(
+                texts("edition.superseded", number=edition.revision.number),
+                "",
+                f"{prefix}{edition.period.label}/index.html",
+                texts("edition.superseded_link", number=later),
+            )
+        )
+    else:
+        if revision.status == "provisional":
+            found.append(Notice(texts("edition.provisional"), "info"))
+        if edition.revision.number > 1:
+            found.append(
+                Notice(texts("edition.revised", number=edition.revision.number, note=edition.revision.reason), "info")
+            )
+    return found
+
+
+def regions_table(site: Site, view: ReleaseView, story: Outline, revision: Revision, *, links: str) -> Rows | None:
+    """The regions with the whole below them."""
+    table = story.regions
+    if table is None or all(t.id != table.id for t in revision.edition.tables):
+        return None
+    panel = view.panel(table.id, upto=revision)
+    if panel is None:
+        return None
+    groups = list(panel.by_area(story.metric.id))
+    if story.total and (whole := view.panel(story.total.id, upto=revision)) and len(whole.dates) == len(panel.dates):
+        groups += whole.by_area(story.metric.id)
+    texts = site.texts
+    paged = paged_areas(view.latest.edition, story) if links else {}
+    return parts.groups_table(
+        texts,
+        groups,
+        caption=texts(
+            "release.table_region",
+            what=story.metric.title,
+            level=parts.lower_first(panel.areas.title),
+            period=panel.periods[-1],
+        ),
+        first=panel.areas.title or texts("release.area"),
+        links={c: f"{links}{c}.html" for c in panel.areas.codes if c in paged},
+    )

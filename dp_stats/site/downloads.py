@@ -1,0 +1,111 @@
+"""The files of an edition as a page offers them, and how to cite it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from dp_stats.charts.reading import Revision
+from dp_stats.editions import formats as published_files
+from dp_stats.editions.edition import Edition
+from dp_stats.editions.metadata import identifier
+from dp_stats.site import guarantee
+from dp_stats.site.frame import Site
+from dp_stats.texts import numbers
+
+FORMATS = {
+    ".csv": "CSV",
+    ".parquet": "Parquet",
+    ".json": "JSON",
+    ".xlsx": "Excel",
+    ".ods": "OpenDocument",
+    ".md": "Markdown",
+    ".jsonld": "JSON-LD",
+}
+
+
+def files_of(site: Site, revision: Revision, *, prefix: str) -> list[dict[str, str]]:
+    """Every file in an edition's folder with its size and checksum, its tables first."""
+    listed = [
+        {
+            "href": prefix + f.path,
+            "title": t.title,
+            "format": FORMATS.get(Path(f.path).suffix, ""),
+            "size": numbers.file_size(f.bytes),
+            "hash": f.sha256,
+        }
+        for t in revision.edition.tables
+        for f in t.files
+    ]
+    known = {f.path for t in revision.edition.tables for f in t.files}
+    for name, found in checksums_of(revision):
+        path = revision.folder / name
+        if name not in known and path.is_file():
+            title = site.texts.get("files").get(name, name)
+            size = numbers.file_size(path.stat().st_size)
+            listed.append(
+                {
+                    "href": prefix + name,
+                    "title": title,
+                    "format": FORMATS.get(path.suffix, ""),
+                    "size": size,
+                    "hash": found,
+                }
+            )
+    return listed
+
+
+def checksums_of(revision: Revision) -> list[tuple[str, str]]:
+    """(name, SHA-256) of each file of an edition, from its ``SHA256SUMS``."""
+    sums = revision.folder / published_files.CHECKSUMS
+    lines = sums.read_text(encoding="utf-8").splitlines() if sums.is_file() else []
+    return [(name, found) for found, _, name in (line.partition("  ") for line in lines)]
+
+
+def downloads(site: Site, revision: Revision, *, prefix: str) -> dict[str, Any]:
+    """A row per table with its formats, the workbook if there is one, and the checksums to compare with."""
+    rows: list[dict[str, Any]] = []
+    names: list[str] = []
+    for table in revision.edition.tables:
+        rows.append(
+            {
+                "title": table.title,
+                "rows": site.texts.plural("edition.rows", table.rows),
+                "files": [
+                    {
+                        "href": prefix + f.path,
+                        "format": FORMATS.get(Path(f.path).suffix, f.path),
+                        "size": numbers.file_size(f.bytes),
+                    }
+                    for f in table.files
+                ],
+            }
+        )
+        names += [f.path for f in table.files]
+    sums = checksums_of(revision)
+    for name, _ in sums:
+        path = revision.folder / name
+        if path.suffix in (".xlsx", ".ods") and path.is_file():
+            size = numbers.file_size(path.stat().st_size)
+            rows.append(
+                {
+                    "title": site.texts("files.workbook"),
+                    "rows": "",
+                    "files": [{"href": prefix + name, "format": FORMATS[path.suffix], "size": size}],
+                }
+            )
+            names.append(name)
+    return {"rows": rows, "sums": "\n".join(f"{found}  {name}" for name, found in sums if name in names)}
+
+
+def citation(site: Site, edition: Edition, page: str) -> str:
+    """How to cite an edition; ``page`` is its address below the public folder."""
+    return site.texts(
+        "edition.cite",
+        publisher=edition.release.publisher or edition.dataset.custodians[0].name,
+        year=edition.published.year,
+        title=edition.title,
+        revision=edition.revision.number,
+        loss=guarantee.loss_text(edition),
+        address=f"{site.base_url}/{page}" if site.base_url else f"urn:uuid:{identifier(edition)}",
+    )

@@ -1,0 +1,137 @@
+"""What every page has in common: templates, texts, addresses, and where it is written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from dp_stats.charts.reading import ReleaseView
+from dp_stats.site.writer import Writer
+from dp_stats.texts.words import Texts
+
+MENU = (
+    ("home", "index.html"),
+    ("methodology", "methodology.html"),
+    ("budget", "budget.html"),
+    ("register", "register.html"),
+    ("calendar", "calendar.html"),
+    ("corrections", "corrections.html"),
+)
+"""The main menu: key of its text, and address."""
+
+
+@dataclass(frozen=True, eq=False)
+class Site:
+    """One build of the site.
+
+    Attributes:
+        base_url: address of the public folder, for metadata that needs absolute links; empty if not known.
+    """
+
+    public: Path
+    reports: Path
+    texts: Texts
+    templates: Environment
+    writer: Writer
+    releases: tuple[ReleaseView, ...]
+    base_url: str
+
+    def render(
+        self,
+        template: str,
+        path: str,
+        *,
+        linked: Mapping[str, Any] | None = None,
+        root: str | None = None,
+        **values: Any,
+    ) -> None:
+        """Fill in a template and write the page at ``path``; ``root`` leads from there to the front page."""
+        feed = "feed.atom" if (self.public / "feed.atom").is_file() else ""
+        html = self.templates.get_template(template).render(
+            t=self.texts,
+            root=root if root is not None else "../" * path.count("/"),
+            here=path,
+            menu=MENU,
+            feed=feed,
+            linked=script(linked) if linked else "",
+            shown=self.texts.get("front.shown"),
+            **values,
+        )
+        self.writer.write(path, html)
+
+
+def environment(reports: Path) -> Environment:
+    """Jinja2 with escaping on and an error for every name that is not given."""
+    return Environment(
+        loader=FileSystemLoader(reports / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        auto_reload=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def trusted(html: str) -> Markup:
+    """Markup that templates must not escape again: our own drawings and texts, whose words were escaped as they were put in."""
+    return Markup(html)  # noqa: S704
+
+
+def script(data: Mapping[str, Any]) -> Markup:
+    """JSON that cannot end the script element it stands in."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return trusted(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a table of values; ``n`` for a number."""
+
+    text: str
+    n: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    cells: Sequence[Cell]
+    href: str = ""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A table of values, as the templates draw it; ``marks`` explains the marks that occur in it."""
+
+    caption: str
+    head: Sequence[Cell]
+    rows: Sequence[Row]
+    marks: str = ""
+    sortable: bool = False
+
+
+@dataclass(frozen=True)
+class Card:
+    """A big number with its interval, or a word in its place."""
+
+    label: str
+    value: str
+    unit: str = ""
+    interval: str = ""
+    note: str = ""
+    bar: Markup | str = ""
+    ends: tuple[str, str] = ("", "")
+    word: bool = False
+
+
+@dataclass(frozen=True)
+class Notice:
+    text: str
+    css: str = ""
+    href: str = ""
+    link: str = ""

@@ -1,0 +1,107 @@
+"""How private and how accurate an edition is, in plain words and one drawing."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+from dp_stats.charts import svg
+from dp_stats.charts.reading import Panel
+from dp_stats.editions.edition import BudgetFacts, Edition, StatisticFacts
+from dp_stats.site import parts
+from dp_stats.site.frame import Site, trusted
+from dp_stats.texts import numbers
+from dp_stats.texts.words import Texts
+
+
+def loss_text(edition: Edition) -> str:
+    """The privacy loss in symbols: ``ε = 1`` or ``ε = 0.8 at δ = 0.000001``."""
+    g = edition.guarantee
+    if g.pure_epsilon is not None:
+        return f"ε = {float(g.pure_epsilon):.4g}"
+    return f"ε = {g.epsilon:.3g} at δ = {plain(float(g.delta))}"
+
+
+def plain(value: float) -> str:
+    """A small number without an exponent."""
+    return f"{value:.12f}".rstrip("0").rstrip(".")
+
+
+def privacy(site: Site, edition: Edition, panel: Panel | None, statistic: StatisticFacts) -> dict[str, Any]:
+    """How private and how accurate an edition is, in words and one drawing."""
+    texts, g = site.texts, edition.guarantee
+    epsilon = float(g.pure_epsilon) if g.pure_epsilon is not None else g.epsilon
+    sure = 100 / (1 + math.exp(-min(epsilon, 40)))
+    percent = f"{math.floor(sure * 10) / 10:.1f}" if sure > 99 else f"{math.ceil(sure)}"
+    delta = "" if g.pure_epsilon is not None else texts("private.odds_delta", delta=plain(float(g.delta)))
+    block = texts(f"block.{g.per}")
+    seen = texts("private.seen_series" if g.series else "private.seen_edition", block=block)
+    figures = panel.by_area(statistic.id) if panel else ()
+    if panel and len(panel.groups.codes) > 1:
+        figures = panel.by_group(statistic.id)
+    typical = numbers.typical_margin(x.figure for x in figures)
+    decimals = numbers.decimals_for(x.figure for x in figures) if figures else 0
+    margin = numbers.number(numbers.rounded(typical), decimals=decimals if typical < 10 else 0)
+    accurate = []
+    if panel and not math.isnan(typical):
+        accurate.append(
+            texts(
+                "private.noise",
+                margin=margin,
+                what=parts.lower_first(statistic.title),
+                level=parts.lower_first(panel.areas.title or panel.groups.title or edition.headline.title),
+            )
+        )
+        accurate.append(texts("private.differ", margin=margin))
+    accurate.append(texts("private.add" if edition.quality.consistent else "private.not_add"))
+    if edition.quality.cut is not None and edition.quality.cut.share > 0:
+        cut = edition.quality.cut
+        accurate.append(
+            texts(
+                "private.cut_text",
+                share=f"{cut.share * 100:.1f}{numbers.NBSP}%",
+                interval=f"{numbers.number(max(0, cut.lower))} {texts('figure.to')} {numbers.number(cut.upper)}",
+            )
+        )
+    main = max((m for m in g.measured if m.role == "statistic"), key=lambda m: (m.rho, m.id), default=None)
+    diagram, caption = trusted(""), ""
+    if main is not None:
+        unit = float(main.unit)
+        typical = main.standard_deviation * unit
+        noise = numbers.number(numbers.rounded(typical), decimals=1 if typical < 10 else 0)
+        caption = texts(
+            "private.diagram_desc",
+            shift=numbers.number(main.l1 * unit, decimals=0 if unit >= 1 else 2),
+            noise=f"±{noise}",
+        )
+        diagram = trusted(
+            svg.noise(
+                "noise",
+                scale=main.scale,
+                shift=float(main.l1),
+                laplace=main.mechanism == "discrete_laplace",
+                title=texts("private.diagram_title"),
+                description=caption,
+                words=(texts("private.without"), texts("private.with"), texts("private.axis")),
+            )
+        )
+    return {
+        "diagram": diagram,
+        "diagram_caption": caption,
+        "odds": texts("private.odds", what=seen, percent=f"{percent}{numbers.NBSP}%", delta=delta),
+        "loss": texts("private.loss", loss=loss_text(edition), unit=g.unit, block=block),
+        "accurate": accurate,
+    }
+
+
+def epsilon_words(texts: Texts, budget: BudgetFacts) -> tuple[str, str, float]:
+    """A block's budget in words: cap and spent, and the share spent in per cent (of ρ, which adds up)."""
+    share = float(Fraction(budget.spent) / Fraction(budget.cap) * 100) if budget.cap else 0.0
+
+    def say(rho: Fraction, epsilon: float | None) -> str:
+        if epsilon is not None:
+            return texts("budget.eps", epsilon=f"{epsilon:.3g}")
+        return texts("budget.rho", rho=f"{float(rho):.3g}")
+
+    return say(budget.cap, budget.epsilon_cap), say(budget.spent, budget.epsilon_spent), share

@@ -1,0 +1,112 @@
+"""Long tables of one release: all its editions, and all its areas."""
+
+from __future__ import annotations
+
+from dp_stats.charts.outline import Outline
+from dp_stats.charts.reading import Panel, ReleaseView
+from dp_stats.site import linked, parts
+from dp_stats.site.common import page_of
+from dp_stats.site.frame import Cell, Row, Rows, Site
+from dp_stats.texts import numbers
+from dp_stats.texts.numbers import Change
+
+
+def editions_page(site: Site, view: ReleaseView) -> None:
+    """``<release>/editions.html``: every edition and revision."""
+    texts = site.texts
+    title = texts("editions.title", release=view.latest.edition.release.title)
+    rows = [
+        Row(
+            r.edition.period.text,
+            (
+                Cell(str(r.edition.revision.number), n=True),
+                Cell(texts(f"revision.{r.status}")),
+                Cell(texts.day(r.edition.published.date()), n=True),
+                Cell(r.note),
+            ),
+            page_of(view, r).removeprefix(f"{view.id}/"),
+        )
+        for r in sorted(view.revisions, key=lambda r: (r.edition.period.start, r.edition.revision.number), reverse=True)
+    ]
+    head = [
+        Cell(texts("release.period")),
+        Cell(texts("edition.revision"), n=True),
+        Cell(texts("release.status")),
+        Cell(texts("release.published"), n=True),
+        Cell(texts("release.note")),
+    ]
+    site.render(
+        "table.html",
+        f"{view.id}/editions.html",
+        linked=linked.page(site, name=title, description=texts("editions.lead"), path=f"{view.id}/editions.html"),
+        title=title,
+        lead=texts("editions.lead"),
+        trail=[(texts("site.home"), "../index.html"), (view.latest.edition.release.title, "index.html")],
+        filter="",
+        paragraphs=(),
+        tables=[Rows(texts("editions.caption", release=view.latest.edition.release.title), head, rows)],
+        notes=(),
+    )
+
+
+def areas_page(site: Site, view: ReleaseView, story: Outline, panel: Panel) -> None:
+    """``<release>/areas/index.html``: every area in one table that can be searched and sorted."""
+    texts, latest = site.texts, view.latest
+    metric, rate = story.metric, story.rate if story.rate and story.rate.id in panel.table.statistics else None
+    order = sorted(range(len(panel.areas.names)), key=lambda i: (panel.areas.names[i].casefold(), panel.areas.codes[i]))
+    everything = panel.by_area(metric.id)
+    groups = [everything[i] for i in order]
+    said = parts.common_marks(g.figure for g in groups)
+    decimals = numbers.decimals_for(g.figure for g in groups)
+    every_rate = panel.by_area(rate.id) if rate else ()
+    rates = [every_rate[i] for i in order] if rate else []
+    rate_decimals = numbers.decimals_for(g.figure for g in rates)
+    index = next((i for i, r in enumerate(view.current) if r is latest), 0)
+    old = view.panel(panel.table.id, upto=view.current[index - 1]) if index and story.areas else None
+    before = {g.code: g.figure for g in old.by_area(metric.id)} if old and metric.id in old.table.statistics else {}
+    place = latest.edition.geography
+    parents = (
+        dict(zip(place.levels[1].codes, place.levels[1].names, strict=True)) if place and len(place.levels) > 2 else {}
+    )
+    head = [Cell(texts("release.area"))]
+    head += [Cell(metric.title, n=True), Cell(texts("release.interval"), n=True)]
+    if rate:
+        of_rate = f"{rate.title}, {parts.lower_first(texts('release.interval'))}"
+        head += [Cell(f"{rate.title} {rate.unit}", n=True), Cell(of_rate, n=True)]
+    head += [Cell(texts("release.change_column"))] if before else []
+    head += [Cell(place.levels[1].title)] if parents and place else []
+    head += [Cell(texts("release.note"))]
+    rows = []
+    for i, g in enumerate(groups):
+        cells = [
+            Cell(numbers.number(g.figure.value, decimals=decimals), n=True),
+            Cell(texts.between(g.figure, decimals=decimals), n=True),
+        ]
+        if rate:
+            cells.append(Cell(numbers.number(rates[i].figure.value, decimals=rate_decimals), n=True))
+            cells.append(Cell(texts.between(rates[i].figure, decimals=rate_decimals), n=True))
+        if before:
+            known = g.code in before and before[g.code].known and g.figure.known
+            cells.append(Cell(texts(f"change.word.{Change(before[g.code], g.figure).direction}") if known else ""))
+        cells += [Cell(parents.get(g.parent, ""))] if parents else []
+        rows.append(Row(g.name, (*cells, parts.note_cell(texts, g.figure, but=said)), f"{g.code}.html"))
+    title = texts("areas.title", what=metric.title)
+    lead = texts("areas.lead", period=panel.periods[-1], count=numbers.number(len(groups)))
+    caption = texts(
+        "areas.caption",
+        what=metric.title,
+        level=parts.lower_first(panel.areas.title),
+        period=panel.periods[-1],
+    )
+    site.render(
+        "table.html",
+        f"{view.id}/areas/index.html",
+        linked=linked.page(site, name=title, description=lead, path=f"{view.id}/areas/index.html"),
+        title=title,
+        lead=lead,
+        trail=[(texts("site.home"), "../../index.html"), (latest.edition.release.title, "../index.html")],
+        filter=texts("areas.label"),
+        paragraphs=(),
+        tables=[Rows(caption, head, rows, parts.marks_line(texts, [g.figure for g in groups]), sortable=True)],
+        notes=(),
+    )

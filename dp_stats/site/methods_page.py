@@ -1,0 +1,117 @@
+"""The method page of one release: the guarantee as facts, what was measured, what to expect."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dp_stats.charts.outline import Outline
+from dp_stats.charts.reading import Panel, ReleaseView
+from dp_stats.site import guarantee, linked
+from dp_stats.site.frame import Cell, Row, Rows, Site, trusted
+from dp_stats.texts import numbers
+
+
+def methods_page(site: Site, view: ReleaseView, story: Outline, panel: Panel | None) -> None:
+    """``<release>/methods.html``: the guarantee, what was measured, expected accuracy, and the method in words."""
+    texts, latest = site.texts, view.latest
+    edition = latest.edition
+    g = edition.guarantee
+    mechanism = texts("private.laplace" if g.mechanism == "discrete_laplace" else "private.gaussian")
+    facts: list[tuple[str, Any]] = [
+        (texts("private.unit"), g.unit_description),
+        (texts("private.neighbouring"), g.neighbouring),
+        (texts("private.rho"), f"{guarantee.loss_text(edition)}; {texts('budget.rho', rho=f'{float(g.rho):.4g}')}"),
+        (texts("private.mechanism"), mechanism[:1].upper() + mechanism[1:]),
+        (texts("private.bound"), g.why_nothing_is_cut or g.unit_description.split(". ")[-1]),
+        (texts("private.composition"), g.composition),
+        (texts("private.not_protected"), list(g.not_protected)),
+        (texts("private.processing"), list(g.post_processing)),
+        (texts("private.why"), g.justification),
+        (texts("private.protections"), list(g.protections.values())),
+        (texts("private.libraries"), ", ".join(f"{k} {v}" for k, v in g.libraries.items())),
+    ]
+    total = sum((m.rho for m in g.measured), start=g.rho * 0) or 1
+    measured = Rows(
+        texts("private.measured_caption"),
+        [
+            Cell(texts("private.table")),
+            *(Cell(texts(f"private.{k}"), n=True) for k in ("cells", "scale", "deviation", "cost")),
+        ],
+        [
+            Row(
+                m.id.replace(".", ".\u200b").replace("@", "@\u200b"),
+                (
+                    Cell(numbers.number(m.cells), n=True),
+                    Cell(f"{m.scale:.4g}", n=True),
+                    Cell(f"{m.standard_deviation:.4g}", n=True),
+                    Cell(f"{float(m.rho / total) * 100:.0f}{numbers.NBSP}%", n=True),
+                ),
+            )
+            for m in g.measured
+        ],
+    )
+    expected = Rows(
+        texts("private.expected_caption"),
+        [
+            Cell(texts("private.table")),
+            Cell(texts("private.cells"), n=True),
+            Cell(texts("private.typical"), n=True),
+            Cell(texts("private.worst"), n=True),
+        ],
+        [
+            Row(
+                _published_name(view, e.table, e.statistic),
+                (
+                    Cell(numbers.number(e.cells), n=True),
+                    Cell(f"±{e.margin_95:.3g}", n=True),
+                    Cell(f"±{e.worst:.3g}", n=True),
+                ),
+            )
+            for e in edition.quality.expected
+        ],
+    )
+    sections = [("words", "words"), ("guarantee", "guarantee"), ("measured", "measured")]
+    sections += [("expected", "expected")] if edition.quality.expected else []
+    listed = [(id, texts(f"private.{key}")) for id, key in sections]
+    listed.append(("method", texts("methodology.title")))
+    issues = list(edition.release.known_issues) + [_named(view, note) for note in edition.quality.notes]
+    if issues:
+        listed.append(("issues", texts("release.known")))
+    title = texts("private.title")
+    lead = texts("private.lead", release=edition.release.title)
+    record = f"{edition.period.label}/r{edition.revision.number}/privacy.json"
+    site.render(
+        "methods.html",
+        f"{view.id}/methods.html",
+        linked=linked.page(
+            site, name=f"{title}: {edition.release.title}", description=lead, path=f"{view.id}/methods.html"
+        ),
+        title=title,
+        release=edition.release.title,
+        lead=lead,
+        trail=[(texts("site.home"), "../index.html"), (edition.release.title, "index.html")],
+        sections=listed,
+        privacy=guarantee.privacy(site, edition, panel, story.metric),
+        guarantee=facts,
+        record=record if (latest.folder / "privacy.json").is_file() else "",
+        measured=measured,
+        expected=expected if edition.quality.expected else None,
+        body=trusted(texts.page("method")),
+        issues=issues,
+    )
+
+
+def _named(view: ReleaseView, note: str) -> str:
+    """A note of the plan with titles in the place of the ids that it begins with."""
+    ids, colon, rest = note.partition(": ")
+    table, comma, statistic = ids.partition(", ")
+    named = _published_name(view, table, statistic) if colon and comma else ids
+    return note if named in (ids, f"{table}: {statistic}") else f"{named}: {rest}"
+
+
+def _published_name(view: ReleaseView, table: str, statistic: str) -> str:
+    edition = view.latest.edition
+    try:
+        return f"{edition.table(table).title}: {edition.statistic(statistic).title}"
+    except KeyError:
+        return f"{table}: {statistic}"
