@@ -16,7 +16,7 @@ import duckdb
 
 from dp_stats.catalogue.load import load_catalogue
 from dp_stats.catalogue.periods import parse_period
-from dp_stats.settings import ROOT, Settings, load_settings
+from dp_stats.settings import Settings, load_settings, shipped
 
 PERIOD = parse_period("2021")
 STEPS = ("pull from csv", "pull from parquet", "check")
@@ -24,7 +24,7 @@ STEPS = ("pull from csv", "pull from parquet", "check")
 
 def make_sources(folder: Path, rows: int) -> None:
     """Write the same dirty rows as CSV and Parquet, and an opt-out list of one person in 200."""
-    codes = ROOT / "dags" / "catalogue" / "codes" / "lad19.csv"
+    codes = shipped("catalogue") / "codes" / "lad19.csv"
     day = "DATE '2021-01-01' + (hash(range * 7 + 1) % 365)::INTEGER"
     select = f"""
         SELECT 'P' || lpad((hash(range) % {rows})::VARCHAR, 8, '0') AS "Person_ID",

@@ -17,6 +17,12 @@ class CatalogueError(DpStatsError):
     exit_code = 3
 
 
+class SettingsError(DpStatsError):
+    """An environment variable of the product holds something that cannot be used."""
+
+    exit_code = 14
+
+
 class SourceError(DpStatsError):
     """The source, or one of its rows or columns, cannot be read as declared."""
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import getpass
 import json
 import math
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
@@ -207,7 +206,7 @@ def publish(edition: str, *, revision: int = 1, settings: Settings | None = None
 def _register_at_ckan(edition: Edition, settings: Settings) -> None:
     from dp_stats.outlets.ckan import publish_to_ckan
 
-    key = os.environ.get(settings.ckan_key_env)
+    key = settings.ckan_key
     if not key:
         raise PublishedError(
             f"{edition.id} is published; for CKAN, set {settings.ckan_key_env} to its API key and publish again."

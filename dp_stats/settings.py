@@ -1,46 +1,121 @@
-"""Where things are: the catalogue, the state folder, the ledger and the public site.
+"""Where things are and how a deployment is set up: every variable of the product, with its meaning and its default.
 
-Every value comes from an environment variable (``DP_STATS_…``) or its default, so that a task in a
-worker and a command in a shell see the same places.
+Values come from environment variables (``DP_STATS_…``) and nowhere else, so that a task in a worker and a command
+in a shell see the same places. An empty variable counts as not set; relative paths are taken from the current folder.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from contextvars import ContextVar
+from importlib import resources
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
-ROOT = Path(__file__).resolve().parent.parent
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from dp_stats import errors
+
+PREFIX = "DP_STATS_"
+_given: ContextVar[EnvSettingsSource | None] = ContextVar("given", default=None)
+_CHECKOUT = {"reports": "reports", "expectations": "expectations", "catalogue": "dags/catalogue"}
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Places a run reads from and writes to.
+def shipped(name: Literal["reports", "expectations", "catalogue"]) -> Path:
+    """A folder that comes with the package: inside it where a wheel is installed, beside it in a checkout."""
+    package = Path(str(resources.files("dp_stats")))
+    inside = package / "shipped" / name
+    return inside if inside.is_dir() else package.parent / _CHECKOUT[name]
 
-    Attributes:
-        home: the state folder (``DP_STATS_HOME``); ``catalogue``: the declarations (``DP_STATS_CATALOGUE``).
-        expectations: Great Expectations suites (``DP_STATS_EXPECTATIONS``); a folder ``expectations`` inside
-            the catalogue is searched first, so that a catalogue can be carried in one piece.
-        reports: page templates and texts (``DP_STATS_REPORTS``).
-        ledger_url: SQLAlchemy URL (``DP_STATS_LEDGER_URL``; SQLite in the state folder by default).
-        public: where editions are published: a folder, or an fsspec URL such as ``s3://bucket/statistics``
-            to which the local public folder is copied (``DP_STATS_PUBLIC``).
-        ckan_url, ckan_organisation, ckan_key_env: a CKAN site that public editions are registered at
-            (``DP_STATS_CKAN_URL``, ``DP_STATS_CKAN_ORGANISATION``), and the name of the environment variable that
-            holds its API key (``DP_STATS_CKAN_KEY_ENV``); off by default.
-        base_url: address of the published site in metadata that needs absolute links (``DP_STATS_BASE_URL``).
-    """
 
-    home: Path
-    catalogue: Path
-    expectations: Path
-    reports: Path
-    ledger_url: str
-    public: str
-    base_url: str
-    ckan_url: str = ""
-    ckan_organisation: str = ""
-    ckan_key_env: str = "CKAN_API_KEY"
+Folder = Annotated[Path, AfterValidator(Path.absolute)]
+
+
+class Notifier(BaseModel):
+    """One of Airflow's notifiers, by its class's import path, and what it is made with besides subject and text."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    path: str = Field(alias="class", min_length=1)
+    arguments: dict[str, Any] = {}
+
+
+def _field(default: Any, meaning: str, *, said: str = "", secret: bool = False, **more: Any) -> Any:
+    """A variable: its default (or how it follows from others), its meaning, and the default in words for the manual."""
+    extra: dict[str, Any] = {"said": said or f"`{default}`"}
+    if callable(default):
+        return Field(default_factory=default, description=meaning, json_schema_extra=extra, repr=not secret, **more)
+    return Field(default, description=meaning, json_schema_extra=extra, repr=not secret, **more)
+
+
+class Settings(BaseSettings):
+    """Places a run reads from and writes to, and what a deployment decides once."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore", validate_default=True
+    )
+
+    home: Folder = _field(
+        Path("home"), "state folder: ledger, secure store, estimates, site", said="`home` in the current folder"
+    )
+    catalogue: Folder = _field(lambda: shipped("catalogue"), "declarations", said="the example that is installed")
+    expectations: Folder = _field(
+        lambda: shipped("expectations"),
+        "suites not found in the catalogue's own `expectations/`",
+        said="those that are installed",
+    )
+    reports: Folder = _field(
+        lambda: shipped("reports"), "page templates, texts, chart style and layouts", said="those that are installed"
+    )
+    ledger_url: str = _field(
+        lambda known: f"sqlite:///{known['home'] / 'ledger.db'}",
+        "SQLAlchemy URL of the ledger",
+        said="SQLite in the state folder",
+        secret=True,
+    )
+    public: str = _field(
+        lambda known: str(known["home"] / "public"),
+        "public folder, or an fsspec URL such as `s3://bucket/statistics` to which it is copied",
+        said="`public` in the state folder",
+    )
+    base_url: Annotated[str, AfterValidator(lambda url: url.rstrip("/"))] = _field(
+        "http://127.0.0.1:8000", "address of the published site, for absolute links in metadata and feeds"
+    )
+    ckan_url: str = _field("", "address of a CKAN site that public editions are registered at", said="none")
+    ckan_organisation: str = _field("", "the organisation there that they belong to", said="none")
+    ckan_key_env: str = _field("CKAN_API_KEY", "name of the variable that holds the API key of that site")
+    approval_hours: float = _field(
+        168.0, "how many hours custodians have to answer a request", said="`168`, a week", gt=0, le=24 * 366
+    )
+    notifiers: tuple[Notifier, ...] = _field(
+        (),
+        'who hears of failures: JSON, a list of `{"class": …, "arguments": {…}}` of Airflow\'s notifiers',
+        said="`[]`, nobody",
+        secret=True,
+    )
+    simple_passwords: bool = _field(
+        False, "on one machine, for trying out: each user's password is the user's name", said="`false`"
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment alone: no file in the current folder can change where rows go."""
+        return (_given.get() or env_settings,)
 
     @property
     def secure(self) -> Path:
@@ -62,28 +137,65 @@ class Settings:
         """The local copy of the published site."""
         return self.home / "public" if "://" in self.public else Path(self.public)
 
-    def override(self, *, home: Path | None = None, catalogue: Path | None = None) -> Settings:
-        """These settings with another state or catalogue folder, and what depends on them moved along."""
-        environ = dict(os.environ)
-        environ["DP_STATS_HOME"] = str(home or self.home)
-        environ["DP_STATS_CATALOGUE"] = str(catalogue or self.catalogue)
-        moved = load_settings(environ)
-        return moved if home else replace(moved, ledger_url=self.ledger_url, public=self.public)
+    @property
+    def ckan_key(self) -> str | None:
+        """The API key of the CKAN site, from the variable that ``ckan_key_env`` names."""
+        return os.environ.get(self.ckan_key_env)
 
 
-def load_settings(environ: dict[str, str] | None = None) -> Settings:
-    """Read the settings from the environment; relative paths are taken from the current folder."""
-    env = dict(os.environ) if environ is None else environ
-    home = Path(env.get("DP_STATS_HOME", "home")).absolute()
-    return Settings(
-        home=home,
-        catalogue=Path(env.get("DP_STATS_CATALOGUE", str(ROOT / "dags" / "catalogue"))).absolute(),
-        expectations=Path(env.get("DP_STATS_EXPECTATIONS", str(ROOT / "expectations"))).absolute(),
-        reports=Path(env.get("DP_STATS_REPORTS", str(ROOT / "reports"))).absolute(),
-        ledger_url=env.get("DP_STATS_LEDGER_URL", f"sqlite:///{home / 'ledger.db'}"),
-        public=env.get("DP_STATS_PUBLIC", str(home / "public")),
-        base_url=env.get("DP_STATS_BASE_URL", "http://127.0.0.1:8000").rstrip("/"),
-        ckan_url=env.get("DP_STATS_CKAN_URL", ""),
-        ckan_organisation=env.get("DP_STATS_CKAN_ORGANISATION", ""),
-        ckan_key_env=env.get("DP_STATS_CKAN_KEY_ENV", "CKAN_API_KEY"),
-    )
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from the environment, or from what is given in its place.
+
+    Raises:
+        errors.SettingsError: every variable that is wrong, by name, with what to write instead.
+    """
+    try:
+        if environ is None:
+            return Settings()
+        source = EnvSettingsSource(Settings)
+        source.env_vars = {name.lower(): value for name, value in environ.items() if value}
+        token = _given.set(source)
+        try:
+            return Settings()
+        finally:
+            _given.reset(token)
+    except ValidationError as error:
+        faults = [f"  {_place(fault['loc'])}: {_remedy(fault)}." for fault in error.errors(include_url=False)]
+        raise errors.SettingsError("Environment variables are wrong:\n" + "\n".join(faults)) from None
+    except SettingsError as error:
+        name = str(error).split('"')[1].upper() if '"' in str(error) else ""
+        raise errors.SettingsError(
+            f"Environment variables are wrong:\n  {PREFIX}{name}: is no JSON. See the table of settings in the manual."
+        ) from None
+
+
+def _place(loc: tuple[int | str, ...]) -> str:
+    first, *rest = (str(part) for part in loc)
+    name = first if first.startswith(PREFIX) else PREFIX + first.upper()
+    return ".".join([name, *rest])
+
+
+def _remedy(fault: Any) -> str:
+    """What is wrong with a value, without the value: it may be a password."""
+    limits = fault.get("ctx") or {}
+    said = {
+        "float_parsing": "must be a number such as 168",
+        "bool_parsing": "must be true or false",
+        "greater_than": f"must be above {limits.get('gt')}",
+        "less_than_equal": f"must be at most {limits.get('le')}",
+        "tuple_type": 'must be a JSON list such as [{"class": "package.Notifier", "arguments": {}}]',
+        "model_type": 'must be an object such as {"class": "package.Notifier", "arguments": {}}',
+        "missing": "is missing",
+        "extra_forbidden": "is not known here",
+    }
+    return said.get(fault["type"]) or str(fault["msg"])
+
+
+def described() -> list[tuple[str, str, str]]:
+    """Every variable as (name, meaning, default in words), in the order of the manual."""
+    found = []
+    for name, field in Settings.model_fields.items():
+        extra = field.json_schema_extra
+        assert isinstance(extra, dict)
+        found.append((PREFIX + name.upper(), field.description or "", str(extra["said"])))
+    return found

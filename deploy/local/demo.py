@@ -131,7 +131,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--release", default="covid-cases-by-area", help="id of a scheduled release")
     parser.add_argument("--periods", nargs="+", default=["2021-W25", "2021-W26", "2021-W27", "2021-W28"])
-    parser.add_argument("--home", type=Path, default=Path(os.environ.get("DP_STATS_HOME", "home")), help="state folder")
+    parser.add_argument("--home", type=Path, default=load_settings().home, help="state folder")
     options = parser.parse_args()
     home = options.home.absolute()
     os.environ.update(local_environment(home))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from pathlib import Path
+
+from dp_stats.settings import load_settings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -29,7 +30,7 @@ def local_environment(home: Path, *, port: int = 8080, database: str | None = No
     _write(airflow / "config" / "airflow_local_settings.py", "import dp_stats.airflow.preload\n")
     return {
         "DP_STATS_HOME": str(home),
-        "DP_STATS_CATALOGUE": os.environ.get("DP_STATS_CATALOGUE", str(ROOT / "dags" / "catalogue")),
+        "DP_STATS_CATALOGUE": str(load_settings().catalogue),
         "AIRFLOW_HOME": str(airflow),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database or f"sqlite:///{airflow / 'airflow.db'}",
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
@@ -73,7 +74,7 @@ def passwords(home: Path) -> dict[str, str]:
     """User → password, made once and kept in a file only the owner can read."""
     file = home.absolute() / "airflow" / "passwords.json"
     known: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
-    simple = bool(os.environ.get("DP_STATS_SIMPLE_PASSWORDS"))
+    simple = load_settings().simple_passwords
     for user in (*USERS, RECORDER):
         known.setdefault(user, user if simple and user != RECORDER else secrets.token_urlsafe(9))
     _write(file, json.dumps(known) + "\n")

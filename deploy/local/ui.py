@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import time
 from pathlib import Path
 
 from deploy.local.environment import USERS, local_environment, passwords
 from deploy.local.processes import LocalAirflow
+from dp_stats.settings import load_settings
 
 
 def main() -> None:
     """Parse the command line and run until stopped."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--home", type=Path, default=Path(os.environ.get("DP_STATS_HOME", "home")), help="state folder")
+    parser.add_argument("--home", type=Path, default=load_settings().home, help="state folder")
     parser.add_argument("--port", type=int, default=8080)
     options = parser.parse_args()
     home = options.home.absolute()

@@ -6,7 +6,6 @@ about privacy passes through Airflow's own state.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,9 +19,6 @@ from dp_stats.airflow.form import form
 from dp_stats.airflow.steps import RETRIES, Run, guarded, pipeline_steps, requester, run_name
 from dp_stats.catalogue import load_catalogue
 from dp_stats.settings import load_settings
-
-WAIT = timedelta(hours=float(os.environ.get("DP_STATS_APPROVAL_HOURS", "168")))
-"""How long custodians have to answer."""
 
 
 def request_of(context: Mapping[str, Any]) -> str:
@@ -42,6 +38,7 @@ def run_of(context: Mapping[str, Any]) -> Run:
 
 def adhoc_release() -> DAG:
     """The DAG by which analysts ask and custodians decide."""
+    settings = load_settings()
     with DAG(
         dag_id="adhoc_release",
         dag_display_name="Ask for figures (ad hoc release)",
@@ -53,7 +50,7 @@ def adhoc_release() -> DAG:
         is_paused_upon_creation=False,
         max_active_runs=16,
         tags=["ad hoc"],
-        params=form(load_catalogue(load_settings().catalogue)),
+        params=form(load_catalogue(settings.catalogue)),
         on_failure_callback=run_failed,
         default_args={"owner": "analysts", **RETRIES},
     ) as dag:
@@ -107,7 +104,10 @@ def adhoc_release() -> DAG:
 
         asked, named, go = ask(), custodians(), authorise()
         approve = CustodianApproval.partial(
-            task_id="approve", response_timeout=WAIT, retries=0, map_index_template="{{ task.custodian }}"
+            task_id="approve",
+            response_timeout=timedelta(hours=settings.approval_hours),
+            retries=0,
+            map_index_template="{{ task.custodian }}",
         ).expand_kwargs(named)
         asked >> [named, answer_for_free()]
         steps = pipeline_steps(run_of)

@@ -14,7 +14,6 @@ from __future__ import annotations
 import inspect
 import json
 import logging
-import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -22,7 +21,7 @@ from typing import Any
 from airflow.sdk.bases.notifier import BaseNotifier
 from airflow.sdk.module_loading import import_string
 
-from dp_stats.errors import CatalogueError
+from dp_stats.errors import SettingsError
 from dp_stats.settings import load_settings
 
 log = logging.getLogger(__name__)
@@ -34,21 +33,20 @@ def notifiers(subject: str, text: str) -> list[BaseNotifier]:
     """The configured notifiers, each with this subject and text wherever it takes one.
 
     Raises:
-        CatalogueError: the setting is not the JSON described above.
+        SettingsError: a notifier cannot be imported, or not made with its arguments.
     """
     try:
-        wanted = json.loads(os.environ.get("DP_STATS_NOTIFIERS") or "[]")
         made = []
-        for one in wanted:
-            notifier = import_string(one["class"])
+        for one in load_settings().notifiers:
+            notifier = import_string(one.path)
             taken = inspect.signature(notifier).parameters
             words = {"subject": subject, "text": text}
             texts = {name: words[word] for name, word in TEXT_ARGUMENTS.items() if name in taken}
-            made.append(notifier(**{**texts, **one.get("arguments", {})}))
+            made.append(notifier(**{**texts, **one.arguments}))
         return made
     except (ValueError, KeyError, TypeError, ImportError) as error:
-        raise CatalogueError(
-            'DP_STATS_NOTIFIERS must be a JSON list such as [{"class": "package.Notifier", "arguments": {…}}].'
+        raise SettingsError(
+            f"DP_STATS_NOTIFIERS: {one.path} cannot be made with these arguments. Give its import path and what it takes."
         ) from error
 
 

@@ -5,6 +5,7 @@ Reads the ledger and published files only. Every route asks for Airflow's own lo
 
 from __future__ import annotations
 
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessE
 from airflow.api_fastapi.core_api.security import GetUserDep, get_user
 from fastapi import Depends, FastAPI, HTTPException
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
-from jinja2 import Environment, FileSystemLoader
+from jinja2 import Environment, PackageLoader
 
 from dp_stats.airflow import budget_view
 from dp_stats.catalogue import load_catalogue
@@ -22,7 +23,7 @@ from dp_stats.errors import CatalogueError
 from dp_stats.requests.questions import load_request
 from dp_stats.settings import load_settings
 
-PAGES = Path(__file__).parent / "pages"
+PAGES = resources.files("dp_stats.airflow") / "pages"
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'self'",
@@ -37,7 +38,7 @@ DESCRIPTIONS = {
     ".html": "Page",
 }
 
-templates = Environment(loader=FileSystemLoader(PAGES), autoescape=True)
+templates = Environment(loader=PackageLoader("dp_stats.airflow", "pages"), autoescape=True)
 app = FastAPI(title="Privacy budget", docs_url=None, redoc_url=None, openapi_url=None)
 
 
@@ -75,7 +76,7 @@ def summary() -> list[dict[str, Any]]:
 @app.get("/card.js", dependencies=[Depends(get_user)])
 def card() -> FileResponse:
     """The card on Airflow's home page."""
-    return FileResponse(PAGES / "card.js", media_type="text/javascript", headers={"Cache-Control": "no-cache"})
+    return FileResponse(str(PAGES / "card.js"), media_type="text/javascript", headers={"Cache-Control": "no-cache"})
 
 
 @app.get("/editions/{release}/{period}/{revision}/")

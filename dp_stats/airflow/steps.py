@@ -33,6 +33,7 @@ RETRIES = {
                     f"dp_stats.errors.{name}"
                     for name in (
                         "CatalogueError",
+                        "SettingsError",
                         "OptOutError",
                         "QualityError",
                         "BudgetError",

@@ -11,14 +11,14 @@ import json
 import math
 from fractions import Fraction
 from functools import cache
-from pathlib import Path
+from importlib import resources
 from typing import Any
 
 from dp_stats.editions.edition import Edition, MeasuredFacts
 from dp_stats.errors import PublishedError
 
 FILE_NAME = "privacy.json"
-SCHEMA = Path(__file__).parent / "schemas" / "privacy.schema.json"
+SCHEMA = resources.files("dp_stats.editions") / "schemas" / "privacy.schema.json"
 
 
 def privacy_record(edition: Edition) -> dict[str, Any]:

@@ -12,14 +12,12 @@ from dp_stats.charts.reading import ReleaseView, releases
 from dp_stats.editions import formats as files
 from dp_stats.editions.latest import folder_lock
 from dp_stats.editions.revisions import STATUS
+from dp_stats.settings import shipped
 from dp_stats.site import edition_pages, maps, parts, release_pages, site_pages
 from dp_stats.site.area_pages import area_pages
 from dp_stats.site.frame import Site, environment
 from dp_stats.site.writer import Writer, digest
 from dp_stats.texts.words import Texts
-
-REPORTS = Path(__file__).resolve().parents[2] / "reports"
-"""Templates and texts, where the package is used from its own repository."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class Built:
 def build(
     public: Path,
     *,
-    reports: Path = REPORTS,
+    reports: Path | None = None,
     base_url: str = "",
     language: str = "en",
     incremental: bool = True,
@@ -48,7 +46,7 @@ def build(
     put in place in one step, and the files of an edition are never touched.
 
     Args:
-        public: the public folder with the editions. reports: templates, texts, style.
+        public: the public folder with the editions. reports: templates, texts, style (default: those that come with the package).
         base_url: address of the public folder, for metadata and citations; no slash at the end.
         incremental: False writes everything anew.
         progress: called with each step's name.
@@ -57,6 +55,7 @@ def build(
         PublishedError: an edition cannot be read. CatalogueError: a text or a template is missing.
     """
     started = time.monotonic()
+    reports = reports or shipped("reports")
     say = progress or (lambda _: None)
     public.mkdir(parents=True, exist_ok=True)
     with folder_lock(public):

@@ -236,6 +236,7 @@ def test_failures_that_need_a_person_are_not_retried_and_others_are() -> None:
         errors.ApprovalError,
         errors.OptOutError,
         errors.CatalogueError,
+        errors.SettingsError,
     ):
         assert policy.evaluate(kind("x"), 1, 3).action is RetryAction.FAIL
     for kind in (errors.SourceError, errors.LedgerError):

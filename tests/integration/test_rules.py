@@ -18,6 +18,7 @@ from dp_stats import pipeline
 from dp_stats.errors import ApprovalError, DpStatsError, LedgerError, OptOutError, RegisterError
 from dp_stats.ledger import Ledger
 from dp_stats.run import open_run
+from dp_stats.settings import load_settings
 
 STEPS = ("pull", "check", "reserve", "measure", "estimate", "publish")
 
@@ -122,7 +123,9 @@ def test_published_keys_are_the_public_grid_whoever_is_in_the_data(clinic: Any) 
     }
     lines = ["Patient,Day,Clinic,Cost,Telephone", *(f"q{i},2024-01-08,north,1,5" for i in range(10))]
     (clinic.folder / "visits.csv").write_text("\n".join(lines) + "\n")
-    elsewhere = clinic.settings.override(home=clinic.folder.parent / "other")
+    elsewhere = load_settings(
+        {"DP_STATS_HOME": str(clinic.folder.parent / "other"), "DP_STATS_CATALOGUE": str(clinic.folder)}
+    )
     pipeline.run_edition(clinic.first, settings=elsewhere)
     assert keys(clinic, elsewhere) == full
 

@@ -1,0 +1,14 @@
+"""What ``airflow providers list`` says of dp_stats."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def get_provider_info() -> dict[str, Any]:
+    """The facts that Airflow asks every provider for; the plugin registers by an entry point of its own."""
+    return {
+        "package-name": "dp-stats",
+        "name": "dp_stats",
+        "description": "Open statistics from sensitive records, with a proven privacy guarantee.",
+    }
