@@ -53,6 +53,10 @@ class LedgerError(DpStatsError):
     exit_code = 8
 
 
+class NoLedgerError(LedgerError):
+    """There is no ledger yet: nothing was ever charged here, or the URL leads elsewhere."""
+
+
 class RegisterError(DpStatsError):
     """The contribution register is missing or does not match the ledger."""
 

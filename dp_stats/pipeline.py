@@ -173,8 +173,10 @@ def publish(edition: str, *, revision: int = 1, settings: Settings | None = None
     from dp_stats.editions.describe import describe
     from dp_stats.estimate.model import EditionEstimates
     from dp_stats.quality import check_published
+    from dp_stats.texts.words import Texts
 
     run = open_run(edition, revision=revision, settings=settings)
+    texts = Texts.load(run.settings.reports)
     ledger = run.ledger()
     estimates = EditionEstimates.load(run.work)
     described = describe(
@@ -184,6 +186,7 @@ def publish(edition: str, *, revision: int = 1, settings: Settings | None = None
         period=run.period,
         grid=run.grid,
         estimates=estimates,
+        texts=texts,
         account=ledger.account(run.edition, revision),
         revision=revision,
         reason=_request(run).reason if revision > 1 else "",
@@ -192,6 +195,7 @@ def publish(edition: str, *, revision: int = 1, settings: Settings | None = None
         described,
         estimates,
         run.published_in,
+        texts=texts,
         check=lambda table: check_published(table, settings=run.settings, lowest=_lowest(run.release)),
         illustrate=lambda edition, folder: _pictures(edition_chart(edition, folder, reports=run.settings.reports)),
     )

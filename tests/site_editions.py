@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from english import TEXTS
 
 from dp_stats.catalogue.periods import Period, parse_period, period_of
 from dp_stats.editions import formats as files
@@ -35,7 +36,7 @@ from dp_stats.editions.edition import (
     StatisticFacts,
     TableFacts,
 )
-from dp_stats.editions.guarantee import NOT_PROTECTED, PROTECTIONS
+from dp_stats.editions.guarantee import PROTECTIONS
 from dp_stats.editions.latest import refresh_latest
 from dp_stats.editions.revisions import refresh_status
 from dp_stats.editions.tidy import columns_of, dates_of
@@ -130,6 +131,7 @@ def guarantee(period: Period, tables: int = 3) -> GuaranteeFacts:
     return GuaranteeFacts(
         unit="person",
         unit_description="Everything that one person has in the dataset in any one year. At most 1 row of one person counts.",
+        bound_description="At most 1 row of one person counts.",
         per="year",
         blocks=tuple(dict.fromkeys((str(period.start.year), str(period.end.year)))),
         neighbouring="Two datasets are neighbours if one is the other without all rows of one person in one year.",
@@ -144,9 +146,9 @@ def guarantee(period: Period, tables: int = 3) -> GuaranteeFacts:
         series=True,
         composition="The 3 noisy tables of an edition add up. All editions of the series in one block share one charge.",
         measured=measured,
-        not_protected=NOT_PROTECTED,
+        not_protected=TEXTS.many("guarantee.not_protected"),
         post_processing=("Generalised least squares makes all tables agree with each other.",),
-        protections=PROTECTIONS,
+        protections={name: TEXTS(f"guarantee.protections.{name}") for name in PROTECTIONS},
         justification="The privacy loss is declared by the custodian within a budget for each block of time.",
         libraries={"opendp": "0.16.0", "numpy": "2.4.6"},
     )
@@ -308,11 +310,11 @@ def write(edition: Edition, public: Path, numbers: dict[str, dict[str, dict[str,
             for p, c in made.items()
         )
         tables.append(
-            table.model_copy(update={"columns": columns_of(edition, table), "rows": len(rows), "files": facts})
+            table.model_copy(update={"columns": columns_of(edition, table, TEXTS), "rows": len(rows), "files": facts})
         )
     edition = edition.model_copy(update={"tables": tuple(tables)})
     contents["edition.json"] = edition.to_json().encode()
-    contents[privacy_record.FILE_NAME] = files.json_bytes(privacy_record.privacy_record(edition))
+    contents[privacy_record.FILE_NAME] = files.json_bytes(privacy_record.privacy_record(edition, TEXTS))
     folder = public / edition.path
     folder.mkdir(parents=True)
     for name, content in contents.items():
@@ -367,7 +369,7 @@ def _rows(edition: Edition, table: TableFacts, numbers: dict[str, dict[str, np.n
         "edition": [edition.id] * count,
         "revision": [edition.revision.number] * count,
     }
-    return pa.table({c.name: data[c.name] for c in columns_of(edition, table)})
+    return pa.table({c.name: data[c.name] for c in columns_of(edition, table, TEXTS)})
 
 
 def covid_numbers(edition: Edition, *, seed: int = 7) -> dict[str, dict[str, dict[str, np.ndarray]]]:

@@ -56,13 +56,14 @@ class CustodianApproval(HITLOperator):
         """Show the card to the custodian and wait."""
         from dp_stats import requests
         from dp_stats.settings import load_settings
+        from dp_stats.texts.words import Texts
 
         def prepare() -> None:
             name = requests.name_of(form_of(context), requested_by=requester(context))
             made = requests.card(name)
             requests.may_decide(made, self.custodian)
             self.subject = f"{self.custodian}: may this be published? {made.release.title}"
-            self.body = card_markdown(made)
+            self.body = card_markdown(made, Texts.load(load_settings().reports))
             self.assigned_users = [{"id": self.custodian, "name": self.custodian}]
             seen = {"plan": made.plan.hash, "shown": {block: str(rho) for block, rho in made.shown.items()}}
             (load_settings().requests / f"{name}.{self.custodian}.shown.json").write_text(json.dumps(seen))

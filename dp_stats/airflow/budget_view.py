@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from dp_stats.airflow.burndown import burndown
 from dp_stats.catalogue import Catalogue, load_catalogue
-from dp_stats.errors import LedgerError
+from dp_stats.errors import NoLedgerError
 from dp_stats.ledger import Ledger
 from dp_stats.ledger.amounts import DEFAULT_DELTA
 from dp_stats.ledger.records import Charge
@@ -71,10 +71,8 @@ def open_ledger(settings: Settings) -> Ledger | None:
     """The ledger, read-only; None while nothing was ever charged."""
     try:
         return Ledger.open(settings.ledger_url, read_only=True)
-    except LedgerError as error:
-        if "There is no ledger" in str(error):
-            return None
-        raise
+    except NoLedgerError:
+        return None
 
 
 def datasets(only: str | None = None) -> list[DatasetView]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from dp_stats.texts.warnings import full
+
 if TYPE_CHECKING:
     from dp_stats.requests.preflight import Card
+    from dp_stats.texts.words import Texts
 
 
 def escape(text: str) -> str:
@@ -19,7 +22,7 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
-def card_markdown(card: Card) -> str:
+def card_markdown(card: Card, texts: Texts) -> str:
     """The whole card."""
     release, plan = card.release, card.plan
     parts = [
@@ -45,7 +48,7 @@ def card_markdown(card: Card) -> str:
     if card.free:
         parts += ["### Already published", _free(card)]
     if plan.warnings:
-        parts.append("\n".join(f"- {escape(warning)}" for warning in plan.warnings))
+        parts.append("\n".join(f"- {escape(full(texts, warning))}" for warning in plan.warnings))
     parts += [
         "### What the public will read about privacy",
         f"> {escape(card.privacy_sentence)}",

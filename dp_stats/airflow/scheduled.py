@@ -49,7 +49,7 @@ def scheduled_release(catalogue: Catalogue, release: Release) -> DAG:
     with DAG(
         dag_id=release.id.replace("-", "_"),
         dag_display_name=release.title,
-        description=release.texts.summary.strip().split("\n")[0][:200],
+        description=release.texts.summary.strip(),
         doc_md=describe(release, dataset),
         schedule=AssetOrTimeSchedule(timetable=every, assets=rows),
         start_date=first_interval(release),

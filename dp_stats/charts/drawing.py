@@ -25,7 +25,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter
 
-from dp_stats.charts.export import to_png, to_svg
+from dp_stats.charts.export import size_of, to_png, to_svg
 from dp_stats.charts.series import Group, Series
 from dp_stats.texts import numbers
 from dp_stats.texts.words import Texts
@@ -48,12 +48,13 @@ class Words:
 
 @dataclass(frozen=True)
 class Chart:
-    """A finished chart: a wide and a narrow SVG, a PNG for reuse, and what it shows in words."""
+    """A finished chart: a wide and a narrow SVG, a PNG for reuse, what it shows in words, and the wide one's size in px."""
 
     svg: str
     narrow: str
     png: bytes
     words: Words
+    size: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Studio:
         with self.style():
             wide, narrow = draw(False), draw(True)
             svgs = [to_svg(canvas, title=words.title, description=words.alt) for canvas in (wide, narrow)]
-            return Chart(svgs[0], svgs[1], to_png(wide), words)
+            return Chart(svgs[0], svgs[1], to_png(wide), words, size_of(wide))
 
     def headline(self, series: Series, words: Words, *, zero: bool = True) -> Chart:
         """One series along time with its interval, its peak and its latest value labelled."""

@@ -46,6 +46,16 @@ def _attributes(match: re.Match[str]) -> str:
     return "".join(found)
 
 
+POINTS = 72
+"""A figure's inch in the unit of its SVG."""
+
+
+def size_of(canvas: Canvas) -> tuple[int, int]:
+    """Width and height of a figure's SVG, in whole px."""
+    width, height = canvas.get_size_inches() * POINTS
+    return round(float(width)), round(float(height))
+
+
 def to_svg(canvas: Canvas, *, title: str, description: str) -> str:
     """A small, self-contained SVG with ``<title>``, ``<desc>`` and ``role="img"``; no style sheet, no metadata."""
     buffer = io.StringIO()

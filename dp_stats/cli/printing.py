@@ -12,12 +12,15 @@ from rich.console import Console
 from rich.table import Table
 
 from dp_stats.errors import CatalogueError
+from dp_stats.texts.warnings import full
+from dp_stats.texts.words import Texts
 
 if TYPE_CHECKING:
     from dp_stats.ledger import Ledger
     from dp_stats.operations.review import Review
     from dp_stats.plan.curve import BoundChoice, Lasting, Point
     from dp_stats.run import Run
+    from dp_stats.settings import Settings
 
 
 def number(value: float) -> str:
@@ -75,8 +78,17 @@ def print_plan(out: Console, run: Run) -> None:
         mean = number(e.prior_mean) if e.prior_mean else "–"
         expected.add_row(e.table, e.statistic, f"{e.cells:,}", number(e.margin_95), number(e.worst), mean)
     out.print(expected)
+    texts = Texts.load(run.settings.reports)
     for warning in plan.warnings:
-        out.print(f"[yellow]Warning:[/] {warning}")
+        out.print(f"[yellow]Warning:[/] {full(texts, warning)}")
+
+
+def print_plan_warnings(out: Console, review: Review, settings: Settings) -> None:
+    """What the plan of each release warns of."""
+    texts = Texts.load(settings.reports)
+    for item in review.releases:
+        for warning in item.plan.warnings:
+            out.print(f"[yellow]Warning:[/] {item.release.id}: {full(texts, warning)}")
 
 
 def print_ledger(out: Console, ledger: Ledger, dataset: str | None, *, as_json: bool) -> None:

@@ -21,6 +21,7 @@ from dp_stats.editions.edition import (
     DatasetFacts,
     Edition,
     ExpectedFacts,
+    NoteFacts,
     PeriodFacts,
     PersonFacts,
     ProvenanceFacts,
@@ -34,6 +35,9 @@ from dp_stats.editions.edition import (
 from dp_stats.editions.guarantee import guarantee_facts
 from dp_stats.estimate.model import CutEstimate, EditionEstimates
 from dp_stats.plan.model import ExpectedError
+from dp_stats.plan.warnings import PlanWarning
+from dp_stats.texts import warnings
+from dp_stats.texts.words import Texts
 
 
 class BlockBudget(Protocol):
@@ -83,6 +87,7 @@ def describe(
     period: Period,
     grid: Grid,
     estimates: EditionEstimates,
+    texts: Texts,
     account: Account | None = None,
     revision: int | RevisionFacts = 1,
     reason: str = "",
@@ -93,6 +98,7 @@ def describe(
 
     Args:
         estimates: only the plan and what the contribution bound cut are used.
+        texts: the language that the edition speaks.
         account: what was charged, what is left and who approved.
         revision: its number, or everything about it; a number above one means that it was measured again.
         reason: why there is a revision.
@@ -112,20 +118,22 @@ def describe(
             legal_basis=dataset.legal_basis,
             opt_outs_applied=dataset.opt_outs is not None,
         ),
-        period=PeriodFacts(label=period.label, text=period.text, kind=period.kind, start=period.start, end=period.end),
+        period=PeriodFacts(
+            label=period.label, text=texts.period(period.label), kind=period.kind, start=period.start, end=period.end
+        ),
         revision=_revision(revision, reason),
         published=published,
-        guarantee=guarantee_facts(plan, release, dataset, libraries=library_versions()),
+        guarantee=guarantee_facts(plan, release, dataset, libraries=library_versions(), texts=texts),
         budget=tuple(_budget(b) for b in account.blocks if b.block in plan.blocks) if account else (),
         quality=QualityFacts(
             cut=_cut(estimates.cut),
             expected=tuple(_expected(e) for e in plan.expected),
             consistent=all(s.kind != "persons" for s in release.statistics),
-            notes=(*plan.warnings, *_notes(estimates)),
+            notes=(*(_warning(w, texts) for w in plan.warnings), *_notes(estimates, texts)),
         ),
-        dimensions=dimension_facts(catalogue, release, dataset, grid),
-        statistics=tuple(_statistic(s, dataset) for s in release.statistics)
-        + tuple(_derived(d, release) for d in release.derived),
+        dimensions=dimension_facts(catalogue, release, dataset, grid, texts),
+        statistics=tuple(_statistic(s, dataset, texts) for s in release.statistics)
+        + tuple(_derived(d, release, texts) for d in release.derived),
         tables=tuple(
             TableFacts(id=t.id, title=t.title, levels=grid.complete(t.levels), statistics=t.statistics)
             for t in release.tables
@@ -189,44 +197,39 @@ def _revision(revision: int | RevisionFacts, reason: str) -> RevisionFacts:
     return RevisionFacts(number=revision, kind="unscheduled", reason=reason, supersedes=revision - 1, remeasured=True)
 
 
-def _statistic(statistic: Statistic, dataset: Dataset) -> StatisticFacts:
-    people = {"person": "people"}.get(dataset.privacy_unit.name, f"{dataset.privacy_unit.name}s")
-    what = {
-        "count": ("records", "Number of records."),
-        "persons": (people, f"Number of different {people}; each counts once in a cell, so cells do not add up."),
-        "sum": ("", "Sum of the numbers, each clipped to the declared bounds."),
-    }[statistic.kind]
+def _statistic(statistic: Statistic, dataset: Dataset, texts: Texts) -> StatisticFacts:
+    people = texts.people(dataset.privacy_unit.name)
     return StatisticFacts(
         id=statistic.id,
         title=statistic.title or title_of(statistic.id),
-        unit=statistic.unit or what[0],
+        unit=statistic.unit or texts(f"statistic.{statistic.kind}.unit", people=people),
         kind=statistic.kind,
-        description=what[1],
+        description=texts(f"statistic.{statistic.kind}.text", people=people),
         integer=statistic.kind != "sum",
     )
 
 
-def _derived(derived: Derived, release: Release) -> StatisticFacts:
+def _derived(derived: Derived, release: Release, texts: Texts) -> StatisticFacts:
     of = next((s for s in release.statistics if s.id == derived.of), None)
     label = (of.title or title_of(of.id)) if of else title_of(derived.of)
-    unit, text = {
-        "rate": (f"per {derived.per:,} people", f"{label} per {derived.per:,} people living there."),
-        "mean": ("", f"{label} divided by {title_of(derived.over or '').lower()}."),
-        "share": ("%", f"{label} as a percentage of its total over {title_of(derived.across or 'all').lower()}."),
-        "rolling": ("", f"{label} over the last {derived.days} days."),
-        "cumulative": ("", f"{label} since the start of the period."),
-        "quantile": ("", f"{label}: the {derived.q:g} quantile."),
-    }[derived.kind]
-    whole = derived.kind in ("rolling", "cumulative") and of is not None and of.kind != "sum"
+    across = title_of(derived.across).lower() if derived.across else texts("statistic.everything")
+    facts = {
+        "of": label,
+        "per": texts.number(derived.per),
+        "over": title_of(derived.over or "").lower(),
+        "across": across,
+        "days": derived.days,
+        "q": texts.significant(derived.q or 0),
+    }
+    rate = texts("statistic.rate_of", of=f"{label[:1].lower()}{label[1:]}")
     return StatisticFacts(
         id=derived.id,
-        title=derived.title
-        or (f"Rate of {label[:1].lower()}{label[1:]}" if derived.kind == "rate" else title_of(derived.id)),
-        unit=derived.unit or unit,
+        title=derived.title or (rate if derived.kind == "rate" else title_of(derived.id)),
+        unit=derived.unit or texts(f"statistic.{derived.kind}.unit", **facts),
         kind=derived.kind,
         derived=True,
-        description=text,
-        integer=whole,
+        description=texts(f"statistic.{derived.kind}.text", **facts),
+        integer=derived.kind in ("rolling", "cumulative") and of is not None and of.kind != "sum",
     )
 
 
@@ -240,18 +243,21 @@ def _expected(error: ExpectedError) -> ExpectedFacts:
     )
 
 
-def _notes(estimates: EditionEstimates) -> tuple[str, ...]:
+def _warning(warning: PlanWarning, texts: Texts) -> NoteFacts:
+    table, statistic = warnings.place(warning) or ("", "")
+    return NoteFacts(kind=warning.kind, text=warnings.sentence(texts, warning), table=table, statistic=statistic)
+
+
+def _notes(estimates: EditionEstimates, texts: Texts) -> tuple[NoteFacts, ...]:
     found = [e for table in estimates.tables.values() for e in table.values()]
     notes = []
     if any(e.shrunken for e in found):
-        notes.append(
-            "Values of small groups lean on those around them, which makes their error smaller and leaves a small bias; "
-            "the unrounded value beside each does not."
-        )
+        notes.append(NoteFacts(kind="leaning", text=texts("note.leaning")))
     if any(e.bounded is not None for e in found):
-        notes.append("Values are corrected for the rows that the contribution bound cut.")
+        notes.append(NoteFacts(kind="corrected", text=texts("note.corrected")))
     if estimates.nothing_cut:
-        notes.append(f"The contribution bound cuts nothing: {estimates.nothing_cut}")
+        text = texts("note.nothing_truncated", reason=estimates.nothing_cut)
+        notes.append(NoteFacts(kind="nothing_truncated", text=text))
     return tuple(notes)
 
 

@@ -12,6 +12,7 @@ from dp_stats.catalogue.grid import ALL, Dimension, Grid, Level
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Dataset, DimensionSpec, Release
 from dp_stats.editions.edition import DimensionFacts, LevelFacts
+from dp_stats.texts.words import Texts
 
 GEOGRAPHIC = frozenset(
     {"area", "areas", "geography", "region", "province", "country", "nation", "local_authority", "ltla"}
@@ -19,21 +20,9 @@ GEOGRAPHIC = frozenset(
 """Names of a dimension, its column or its first level that say it is a dimension of areas."""
 
 
-KNOWN_LEVELS = {
-    "ltla": "Local authority",
-    "utla": "Upper-tier local authority",
-    "lad": "Local authority",
-    "msoa": "Middle-layer super output area",
-    "lsoa": "Lower-layer super output area",
-    "icb": "Integrated care board",
-    "nhs_region": "NHS region",
-    "uk": "United Kingdom",
-    "band": "Group",
-}
-"""What readers call levels whose names are abbreviations, where the release does not say."""
-
-
-def dimension_facts(catalogue: Catalogue, release: Release, dataset: Dataset, grid: Grid) -> tuple[DimensionFacts, ...]:
+def dimension_facts(
+    catalogue: Catalogue, release: Release, dataset: Dataset, grid: Grid, texts: Texts
+) -> tuple[DimensionFacts, ...]:
     """The axes of an edition's grid, with names, parents, populations and coordinates of their groups.
 
     At most one dimension is of areas and one of dates; further ones are strata.
@@ -47,7 +36,7 @@ def dimension_facts(catalogue: Catalogue, release: Release, dataset: Dataset, gr
             role = "stratum"
         if role != "stratum":
             taken.add(role)
-        built.append(_dimension(spec, dimension, codes, role, dataset.region))
+        built.append(_dimension(spec, dimension, codes, role, dataset.region, texts))
     return tuple(built)
 
 
@@ -66,6 +55,7 @@ def _dimension(
     codes: CodeList | None,
     role: Literal["geography", "date", "stratum"],
     region: str,
+    texts: Texts,
 ) -> DimensionFacts:
     def numbers(column: str) -> tuple[float | None, ...] | None:
         if codes is None or column not in codes.header:
@@ -77,11 +67,11 @@ def _dimension(
     levels = []
     for index, level in enumerate(dimension.levels):
         coarser = dimension.levels[index + 1] if index + 1 < len(dimension.levels) else None
-        names = (region,) if role == "geography" and level.codes == (ALL,) else level.names
+        names = (region,) if role == "geography" and level.codes == (ALL,) else _names(dimension, level, texts)
         levels.append(
             LevelFacts(
                 name=level.name,
-                title=spec.level_titles.get(level.name) or KNOWN_LEVELS.get(level.name) or title_of(level.name),
+                title=spec.level_titles.get(level.name) or texts.known_level(level.name) or title_of(level.name),
                 codes=level.codes,
                 names=names,
                 parents=_parents(level, coarser) if coarser else (),
@@ -98,6 +88,15 @@ def _dimension(
         edges=dimension.edges,
         longitude=numbers("longitude"),
         latitude=numbers("latitude"),
+    )
+
+
+def _names(dimension: Dimension, level: Level, texts: Texts) -> tuple[str, ...]:
+    """What the groups of a level are called: days and weeks in the language's words, all others as declared."""
+    if dimension.kind != "date":
+        return level.names
+    return tuple(
+        name if code == ALL else texts.period(code) for code, name in zip(level.codes, level.names, strict=True)
     )
 
 

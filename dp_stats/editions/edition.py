@@ -11,7 +11,7 @@ from typing import Literal
 
 from dp_stats.editions.facts import (
     LICENCES,
-    STATUS_MEANINGS,
+    MARKS,
     ApprovalFacts,
     BudgetFacts,
     CellStatus,
@@ -27,6 +27,7 @@ from dp_stats.editions.facts import (
     Instant,
     LevelFacts,
     MeasuredFacts,
+    NoteFacts,
     PeriodFacts,
     PersonFacts,
     ProvenanceFacts,
@@ -44,7 +45,7 @@ from dp_stats.errors import PublishedError
 __all__ = [
     "FILE_NAME",
     "LICENCES",
-    "STATUS_MEANINGS",
+    "MARKS",
     "ApprovalFacts",
     "BudgetFacts",
     "CellStatus",
@@ -61,6 +62,7 @@ __all__ = [
     "Instant",
     "LevelFacts",
     "MeasuredFacts",
+    "NoteFacts",
     "PeriodFacts",
     "PersonFacts",
     "ProvenanceFacts",

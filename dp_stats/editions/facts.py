@@ -14,16 +14,10 @@ RevisionStatus = Literal["provisional", "final", "superseded", "retracted"]
 RevisionKind = Literal["first", "scheduled", "unscheduled", "format"]
 CellStatus = Literal["", "u", "low", "p", "r", "x", "z"]
 
-STATUS_MEANINGS: dict[str, str] = {
-    "": "reliable",
-    "u": "low reliability: the standard error is more than a fifth of the value",
-    "low": "a value of zero that may stand for a few: the interval says how many",
-    "p": "provisional",
-    "r": "revised since the edition that this one supersedes",
-    "x": "not available",
-    "z": "not applicable",
-}
-"""What the marks in the ``status`` column mean; a cell may bear several, separated by a space."""
+ColumnType = Literal["string", "integer", "number", "date"]
+
+MARKS: tuple[CellStatus, ...] = ("u", "low", "p", "r", "x", "z")
+"""The marks of the column ``status``, which may bear several with a space between; none is reliable. See ``mark`` in the texts."""
 
 LICENCES: dict[str, tuple[str, str]] = {
     "OGL-UK-3.0": (
@@ -165,6 +159,7 @@ class GuaranteeFacts(Facts):
 
     unit: str
     unit_description: str
+    bound_description: str
     per: BlockKind
     blocks: tuple[str, ...]
     neighbouring: str
@@ -225,11 +220,23 @@ class ExpectedFacts(Facts):
     relative: float | None = None
 
 
+class NoteFacts(Facts):
+    """Something to know about an edition's numbers: which kind of thing, about which table, and in words.
+
+    ``table`` and ``statistic`` are ids; a note without them is about the whole edition.
+    """
+
+    kind: str
+    text: str
+    table: str = ""
+    statistic: str = ""
+
+
 class QualityFacts(Facts):
     cut: CutFacts | None = None
     expected: tuple[ExpectedFacts, ...] = ()
     consistent: bool = True
-    notes: tuple[str, ...] = ()
+    notes: tuple[NoteFacts, ...] = ()
 
 
 class LevelFacts(Facts):
@@ -283,7 +290,7 @@ class StatisticFacts(Facts):
 
 class ColumnFacts(Facts):
     name: str
-    type: Literal["string", "integer", "number", "date"]
+    type: ColumnType
     title: str
     description: str
     key: bool = False

@@ -7,38 +7,26 @@ import math
 from dp_stats.catalogue.models import Dataset, Release
 from dp_stats.editions.edition import ClippingFacts, GuaranteeFacts, MeasuredFacts
 from dp_stats.plan.model import Measurement, Plan
+from dp_stats.texts.words import Texts
 
-NOT_PROTECTED = (
-    "The public code lists and calendars: which areas, groups and dates appear does not depend on the records.",
-    "The declarations: the periods, the statistics, the contribution bound, the clipping bounds and the noise scales.",
-    "That the edition was published, and when. A scheduled edition is held back if a declared quality gate fails.",
-    "What a person has in other blocks of time, and what other publications say about them.",
-)
-
-PROTECTIONS = {
-    "floating_point": "Rows are aggregated to integers and noise is drawn by OpenDP's exact discrete samplers; "
-    "no floating-point number from a row reaches noise.",
-    "timing": "Queries and samplers may take time that depends on the data. Scheduled editions appear at declared "
-    "times; of an ad hoc release, whoever asked sees how long it took. Nothing more is claimed.",
-    "side_channels": "Rows, identifiers and exact counts enter no log, message, task state or file outside the "
-    "secure store.",
-    "repetition": "Noise is drawn once per charge and stored; a retry or a new page returns the stored values.",
-}
+PROTECTIONS = ("floating_point", "timing", "side_channels", "repetition")
+"""Kinds of attack that the guarantee's sentences speak of, beside the noise itself."""
 
 
-def guarantee_facts(plan: Plan, release: Release, dataset: Dataset, *, libraries: dict[str, str]) -> GuaranteeFacts:
-    """The guarantee that ``plan`` gives to each privacy unit of ``dataset``."""
+def guarantee_facts(
+    plan: Plan, release: Release, dataset: Dataset, *, libraries: dict[str, str], texts: Texts
+) -> GuaranteeFacts:
+    """The guarantee that ``plan`` gives to each privacy unit of ``dataset``, with its sentences in the language of ``texts``."""
     unit = dataset.privacy_unit
-    span = "their whole life" if unit.per == "lifetime" else f"any one {unit.per}"
-    rows = f"{plan.contribution_rows} row{'s' if plan.contribution_rows > 1 else ''}"
+    named = {"unit": unit.name, "span": texts(f"guarantee.span.{unit.per}")}
+    bound = texts.plural("guarantee.bound", plan.contribution_rows, unit=unit.name)
     return GuaranteeFacts(
         unit=unit.name,
-        unit_description=f"Everything that one {unit.name} has in the dataset in {span}. At most {rows} of one "
-        f"{unit.name} count in that time.",
+        unit_description=f"{texts('guarantee.unit', **named)} {bound}",
+        bound_description=bound,
         per=unit.per,
         blocks=plan.blocks,
-        neighbouring=f"Two datasets are neighbours if one is the other with all rows of one {unit.name} in {span} "
-        "added or removed.",
+        neighbouring=texts("guarantee.neighbouring", **named),
         rho=plan.rho,
         epsilon=plan.epsilon,
         delta=plan.delta,
@@ -54,12 +42,12 @@ def guarantee_facts(plan: Plan, release: Release, dataset: Dataset, *, libraries
             if s.lower is not None and s.upper is not None
         ),
         series=plan.series,
-        composition=_composition(plan),
+        composition=_composition(plan, texts),
         measured=measured_facts(plan),
-        not_protected=NOT_PROTECTED,
-        post_processing=_post_processing(release),
-        protections=PROTECTIONS,
-        justification=_justification(plan, release, unit.name),
+        not_protected=texts.many("guarantee.not_protected"),
+        post_processing=_post_processing(release, texts),
+        protections={name: texts(f"guarantee.protections.{name}") for name in PROTECTIONS},
+        justification=_justification(plan, release, unit.name, texts),
         libraries=libraries,
     )
 
@@ -90,46 +78,25 @@ def _standard_deviation(measurement: Measurement) -> float:
     return float(f"{math.sqrt(measurement.variance):.6g}")
 
 
-def _composition(plan: Plan) -> str:
-    tables = len(plan.measurements)
-    within = f"The {tables} noisy tables of an edition add up" if tables > 1 else "An edition has one noisy table"
-    if plan.series:
-        return (
-            f"{within}. All editions of the series in one block share one charge: a register kept with the records "
-            "holds each person to the contribution bound over the whole block, so that editions count disjoint rows "
-            "(individual accounting, Feldman and Zrnic 2021)."
-        )
-    return f"{within}, and editions of the same block add up (sequential composition)."
+def _composition(plan: Plan, texts: Texts) -> str:
+    tables = texts.plural("guarantee.tables", len(plan.measurements))
+    return texts("guarantee.series" if plan.series else "guarantee.each", tables=tables)
 
 
-def _post_processing(release: Release) -> tuple[str, ...]:
-    done = [
-        "Generalised least squares makes all tables agree with each other.",
-        "Published values are rounded to whole numbers that are not negative and add up; "
-        "the unbiased value before rounding stands beside each.",
-        "Intervals come from the known variance of the noise.",
-        "Reliability marks are set from noisy values and known variances only.",
-    ]
+def _post_processing(release: Release, texts: Texts) -> tuple[str, ...]:
+    done = ["consistent", "rounded", "intervals", "marks"]
     if release.contribution.measure_cut and not release.contribution.why_nothing_is_cut:
-        done.append(
-            "Values are corrected for the rows that the contribution bound cut, by a noisy measurement of them."
-        )
+        done.append("corrected")
     if release.derived:
-        done.append("Rates, means, shares and moving sums are computed from published values and public populations.")
-    return tuple(done)
+        done.append("derived")
+    return tuple(texts(f"guarantee.processing.{name}") for name in done)
 
 
-def _justification(plan: Plan, release: Release, unit: str) -> str:
-    noise = (
-        "discrete Laplace noise, which has the smaller error for few tables"
-        if plan.mechanism == "discrete_laplace"
-        else "discrete Gaussian noise, which has the smaller error for many tables"
-    )
-    bound = release.contribution.why_nothing_is_cut or (
-        f"the custodian chose it to balance noise, which grows with it, against rows of one {unit} that are cut"
-    )
-    return (
-        "The privacy loss is declared by the custodian within a budget for each block of time. The plan chose "
-        f"{noise}, and split the loss between tables by the expected error of what is published, without looking at "
-        f"the records. Contribution bound of {plan.contribution_rows}: {bound.rstrip('.')}."
+def _justification(plan: Plan, release: Release, unit: str, texts: Texts) -> str:
+    bound = release.contribution.why_nothing_is_cut or texts("guarantee.chosen", unit=unit)
+    return texts(
+        "guarantee.justification",
+        noise=texts(f"guarantee.noise.{plan.mechanism}"),
+        rows=texts.number(plan.contribution_rows),
+        bound=bound.rstrip("."),
     )

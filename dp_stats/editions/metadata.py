@@ -5,7 +5,8 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from dp_stats.editions.edition import STATUS_MEANINGS, ColumnFacts, Edition, FileFacts, TableFacts, utc
+from dp_stats.editions.edition import MARKS, ColumnFacts, Edition, FileFacts, TableFacts, utc
+from dp_stats.texts.words import Texts
 
 DATA_PACKAGE = "datapackage.json"
 
@@ -23,7 +24,12 @@ def version(edition: Edition) -> str:
     return f"{edition.revision.number}.0.0"
 
 
-def data_package(edition: Edition) -> dict[str, Any]:
+def keywords(edition: Edition, texts: Texts) -> list[str]:
+    """The declared keywords and the one that every release has."""
+    return [*edition.release.keywords, texts("metadata.keyword")]
+
+
+def data_package(edition: Edition, texts: Texts) -> dict[str, Any]:
     """``datapackage.json``, version 2 of the Data Package standard."""
     licence: dict[str, Any] = {"name": edition.release.licence, "title": edition.release.licence_title}
     if edition.release.licence_url:
@@ -42,15 +48,15 @@ def data_package(edition: Edition) -> dict[str, Any]:
         "description": edition.release.summary,
         "version": version(edition),
         "created": utc(edition.published),
-        "keywords": [*edition.release.keywords, "differential privacy"],
+        "keywords": keywords(edition, texts),
         "licenses": [licence],
         "contributors": contributors,
         "sources": [{"title": edition.dataset.title}],
-        "resources": [_resource(edition, table) for table in edition.tables],
+        "resources": [_resource(table, texts) for table in edition.tables],
     }
 
 
-def _resource(edition: Edition, table: TableFacts) -> dict[str, Any]:
+def _resource(table: TableFacts, texts: Texts) -> dict[str, Any]:
     file = table.file(".csv")
     return {
         "name": table.id,
@@ -65,14 +71,14 @@ def _resource(edition: Edition, table: TableFacts) -> dict[str, Any]:
         "dialect": {"delimiter": ",", "lineTerminator": "\r\n", "quoteChar": '"', "doubleQuote": True},
         "schema": {
             "$schema": "https://datapackage.org/profiles/2.0/tableschema.json",
-            "fields": [_field(column) for column in table.columns],
+            "fields": [_field(column, texts) for column in table.columns],
             "primaryKey": [c.name for c in table.columns if c.key],
-            "missingValues": [{"value": "", "label": "none: see the column 'status'"}],
+            "missingValues": [{"value": "", "label": texts("column.missing")}],
         },
     }
 
 
-def _field(column: ColumnFacts) -> dict[str, Any]:
+def _field(column: ColumnFacts, texts: Texts) -> dict[str, Any]:
     field: dict[str, Any] = {
         "name": column.name,
         "type": _FRICTIONLESS_TYPES[column.type],
@@ -82,16 +88,17 @@ def _field(column: ColumnFacts) -> dict[str, Any]:
     if column.required:
         field["constraints"] = {"required": True}
     if column.name == "status":
-        field["description"] += ". " + "; ".join(f"{m}: {t}" for m, t in STATUS_MEANINGS.items() if m)
+        marks = "; ".join(f"{mark}: {texts(f'mark.{mark}')}" for mark in MARKS)
+        field["description"] = texts("column.status_marks", text=column.description, marks=marks)
     return field
 
 
-def csvw(edition: Edition, table: TableFacts) -> dict[str, Any]:
+def csvw(edition: Edition, table: TableFacts, texts: Texts) -> dict[str, Any]:
     """``<table>.csv-metadata.json``: CSV on the Web metadata of one table (W3C Recommendation, 2015)."""
     description: dict[str, Any] = {
-        "@context": ["http://www.w3.org/ns/csvw", {"@language": "en"}],
+        "@context": ["http://www.w3.org/ns/csvw", {"@language": texts.language}],
         "url": f"{table.id}.csv",
-        "dc:title": f"{table.title}: {edition.period.text}",
+        "dc:title": texts("metadata.table", table=table.title, period=edition.period.text),
         "dc:description": edition.release.summary,
         "dc:issued": {"@value": utc(edition.published), "@type": "xsd:dateTime"},
         "dc:identifier": identifier(edition),
@@ -118,7 +125,7 @@ def _csvw_column(column: ColumnFacts) -> dict[str, Any]:
 
 
 def schema_org(
-    edition: Edition, *, base_url: str, status: str = "", superseded_by: str | None = None
+    edition: Edition, texts: Texts, *, base_url: str, status: str = "", superseded_by: str | None = None
 ) -> dict[str, Any]:
     """A schema.org Dataset, to stand in a page as JSON-LD.
 
@@ -134,8 +141,8 @@ def schema_org(
         "@type": "Dataset",
         "@id": f"{home}/",
         "name": edition.title,
-        "description": f"{edition.release.summary} Every value is an estimate with a 95 % interval; people's privacy "
-        "is protected by noise (differential privacy).",
+        "description": texts("metadata.described", summary=edition.release.summary),
+        "inLanguage": texts.language,
         "url": f"{base_url}/{edition.id}/index.html",
         "identifier": f"urn:uuid:{identifier(edition)}",
         "version": version(edition),
@@ -147,8 +154,8 @@ def schema_org(
         "datePublished": utc(edition.published),
         "temporalCoverage": f"{edition.period.start}/{edition.period.end}",
         "spatialCoverage": {"@type": "Place", "name": edition.dataset.region},
-        "keywords": [*edition.release.keywords, "differential privacy"],
-        "measurementTechnique": "Differentially private counts with least-squares estimation",
+        "keywords": keywords(edition, texts),
+        "measurementTechnique": texts("metadata.technique"),
         "variableMeasured": [_variable(edition, s.id) for s in edition.statistics],
         "distribution": [_download(file, home) for table in edition.tables for file in table.files],
         "isPartOf": {"@type": "DataCatalog", "url": f"{base_url}/catalog.jsonld"},

@@ -16,12 +16,13 @@ from typing import Any
 
 from dp_stats.editions.edition import Edition, MeasuredFacts
 from dp_stats.errors import PublishedError
+from dp_stats.texts.words import Texts
 
 FILE_NAME = "privacy.json"
 SCHEMA = resources.files("dp_stats.editions") / "schemas" / "privacy.schema.json"
 
 
-def privacy_record(edition: Edition) -> dict[str, Any]:
+def privacy_record(edition: Edition, texts: Texts) -> dict[str, Any]:
     """The deployment record as plain JSON values; exact numbers are given as text beside their decimal form."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -30,9 +31,9 @@ def privacy_record(edition: Edition) -> dict[str, Any]:
         "deployment": {
             "basic": _basic(edition),
             "dp_variant": _variant(edition),
-            "privacy_loss": _loss(edition),
-            "deployment_model": _model(edition),
-            "implementation": _implementation(edition),
+            "privacy_loss": _loss(edition, texts),
+            "deployment_model": _model(edition, texts),
+            "implementation": _implementation(edition, texts),
         },
         "administrative": {
             "status": "Published",
@@ -80,7 +81,7 @@ def _variant(edition: Edition) -> dict[str, Any]:
     }
 
 
-def _loss(edition: Edition) -> dict[str, Any]:
+def _loss(edition: Edition, texts: Texts) -> dict[str, Any]:
     guarantee = edition.guarantee
     parameters: dict[str, Any] = {
         "rho": rounded_up(guarantee.rho),
@@ -96,16 +97,15 @@ def _loss(edition: Edition) -> dict[str, Any]:
         "privacy_unit_details": guarantee.unit_description,
         "blocks": list(guarantee.blocks),
         "privacy_parameters": parameters,
-        "privacy_parameters_details": "rho is the zero-concentrated privacy loss of one unit in one block; epsilon is "
-        "what it amounts to at delta. Where pure_epsilon is given it holds with delta equal to zero.",
+        "privacy_parameters_details": texts("record.parameters"),
     }
 
 
-def _model(edition: Edition) -> dict[str, Any]:
+def _model(edition: Edition, texts: Texts) -> dict[str, Any]:
     many = edition.guarantee.series
     return {
         "model_name": "Central",
-        "trust_assumptions": "The custodian holds the records and runs the release; readers need not be trusted.",
+        "trust_assumptions": texts("record.trust"),
         "release_type": "Many releases" if many else "One-time release",
         "release_type_details": edition.guarantee.composition,
         "data_source_type": "Dynamic" if many else "Static",
@@ -113,16 +113,14 @@ def _model(edition: Edition) -> dict[str, Any]:
     }
 
 
-def _implementation(edition: Edition) -> dict[str, Any]:
+def _implementation(edition: Edition, texts: Texts) -> dict[str, Any]:
     guarantee = edition.guarantee
     return {
         "preprocessing_and_hyperparameter_tuning": [
-            "People who opted out are removed before anything else reads the records."
-            if edition.dataset.opt_outs_applied
-            else "No opt-out list applies to these records.",
-            f"At most {guarantee.contribution_rows} rows of one {guarantee.unit} count in one block; the rest are cut.",
-            "Values outside the public lists are dropped or put in a declared cell 'unknown' before that.",
-            "No parameter was tuned on the records.",
+            texts("record.opt_outs" if edition.dataset.opt_outs_applied else "record.no_opt_outs"),
+            texts.plural("record.bound", guarantee.contribution_rows, unit=guarantee.unit),
+            texts("record.lists"),
+            texts("record.tuning"),
         ],
         "contribution_bound": {
             "rows": guarantee.contribution_rows,

@@ -20,6 +20,7 @@ from dp_stats.editions.revisions import refresh_status
 from dp_stats.editions.tidy import columns_of, tidy
 from dp_stats.errors import PublishedError
 from dp_stats.estimate.model import EditionEstimates
+from dp_stats.texts.words import Texts
 
 Check = Callable[[pa.Table], object]
 Illustrate = Callable[[Edition, Path], Mapping[str, bytes]]
@@ -40,6 +41,7 @@ def publish_edition(
     estimates: EditionEstimates,
     public: Path,
     *,
+    texts: Texts,
     check: Check | None = None,
     illustrate: Illustrate | None = None,
 ) -> PublishedEdition:
@@ -49,6 +51,7 @@ def publish_edition(
 
     Args:
         edition: the facts (see ``describe``); its tables are completed here.
+        texts: the language of the descriptions in its files.
         illustrate: draws the pictures of the folder from its tables: file name → content.
         check: run on every table before anything is visible, e.g. the suite of what is published; raises to refuse.
 
@@ -69,7 +72,7 @@ def publish_edition(
             for table in rows.values():
                 if check is not None:
                     check(table)
-            found = _write(folder, edition, rows, contents, illustrate)
+            found = _write(folder, edition, rows, contents, texts, illustrate)
         refresh_status(public, edition.release.id, edition.period.label)
         refresh_latest(public, edition.release.id)
     return found
@@ -103,15 +106,20 @@ def _same(folder: Path, edition: Edition, contents: dict[str, bytes]) -> Publish
 
 
 def _write(
-    folder: Path, edition: Edition, rows: dict[str, pa.Table], contents: dict[str, bytes], illustrate: Illustrate | None
+    folder: Path,
+    edition: Edition,
+    rows: dict[str, pa.Table],
+    contents: dict[str, bytes],
+    texts: Texts,
+    illustrate: Illustrate | None,
 ) -> PublishedEdition:
     contents = dict(contents)
     contents |= {f"{id}.parquet": files.parquet_bytes(table) for id, table in rows.items()}
     tables = []
     for table in edition.tables:
-        table = table.model_copy(update={"columns": columns_of(edition, table), "rows": len(rows[table.id])})
+        table = table.model_copy(update={"columns": columns_of(edition, table, texts), "rows": len(rows[table.id])})
         kept = tuple(
-            _file(f"{table.id}{ending}", f"{table.title} ({label})", media_type, contents)
+            _file(f"{table.id}{ending}", texts("metadata.file", table=table.title, format=label), media_type, contents)
             for ending, label, media_type in (
                 (".csv", "CSV", "text/csv"),
                 (".parquet", "Parquet", "application/vnd.apache.parquet"),
@@ -119,13 +127,15 @@ def _write(
         )
         tables.append(table.model_copy(update={"files": kept}))
     edition = edition.model_copy(update={"tables": tuple(tables)})
-    record = privacy_record.privacy_record(edition)
+    record = privacy_record.privacy_record(edition, texts)
     privacy_record.check_record(record)
     contents[privacy_record.FILE_NAME] = files.json_bytes(record)
-    contents[metadata.DATA_PACKAGE] = files.json_bytes(metadata.data_package(edition))
-    contents |= {f"{t.id}.csv-metadata.json": files.json_bytes(metadata.csvw(edition, t)) for t in edition.tables}
-    contents["readers-kit.md"] = readers_kit.readers_kit(edition)
-    book = workbook.workbook_bytes(edition, rows)
+    contents[metadata.DATA_PACKAGE] = files.json_bytes(metadata.data_package(edition, texts))
+    contents |= {
+        f"{t.id}.csv-metadata.json": files.json_bytes(metadata.csvw(edition, t, texts)) for t in edition.tables
+    }
+    contents["readers-kit.md"] = readers_kit.readers_kit(edition, texts)
+    book = workbook.workbook_bytes(edition, rows, texts)
     if book is not None:
         contents[workbook.FILE_NAME] = book
     contents[editions.FILE_NAME] = edition.to_json().encode()

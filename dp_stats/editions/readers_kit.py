@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dp_stats.editions.edition import Edition, TableFacts
+from dp_stats.texts.words import Texts
 
 LANGUAGES = ("pandas", "duckdb", "r")
-TITLES = {"pandas": "Python (pandas)", "duckdb": "SQL (DuckDB)", "r": "R"}
 
 
 def snippets(edition: Edition, table: TableFacts, *, address: str = "") -> dict[str, str]:
@@ -47,16 +47,15 @@ def snippets(edition: Edition, table: TableFacts, *, address: str = "") -> dict[
     }
 
 
-def readers_kit(edition: Edition) -> bytes:
+def readers_kit(edition: Edition, texts: Texts) -> bytes:
     """``readers-kit.md``: how to load every table of the edition, run in its folder."""
     parts = [
-        f"# {edition.title}: how to load the tables\n",
-        "Run these in the folder that holds the files, or put the folder's address before the file names.\n"
-        "Every row has a 95 % interval (`lower_95`, `upper_95`) and a `status`; an empty status is reliable.\n",
+        f"# {texts('kit.title', edition=edition.title)}\n",
+        f"{texts('kit.lead')}\n",
     ]
     fences = {"pandas": "python", "duckdb": "sql", "r": "r"}
     for table in edition.tables:
         parts.append(f"## {table.title}\n")
         for language, code in snippets(edition, table).items():
-            parts.append(f"{TITLES[language]}:\n\n```{fences[language]}\n{code}```\n")
+            parts.append(f"{texts(f'kit.{language}')}:\n\n```{fences[language]}\n{code}```\n")
     return "\n".join(parts).encode()

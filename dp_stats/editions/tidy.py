@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 
 from dp_stats.catalogue.periods import parse_period
 from dp_stats.editions.edition import ColumnFacts, DimensionFacts, Edition, LevelFacts, StatisticFacts, TableFacts
+from dp_stats.editions.facts import COLUMNS, ColumnType
 from dp_stats.errors import PublishedError
 from dp_stats.estimate.model import EditionEstimates, Estimate
+from dp_stats.texts.words import Texts
 
 Rows: TypeAlias = pa.Table
 
@@ -26,69 +28,54 @@ UNRELIABLE = 0.2
 """A standard error of more than this share of the value is marked ``u``."""
 
 
-def columns_of(edition: Edition, table: TableFacts) -> tuple[ColumnFacts, ...]:
+def columns_of(edition: Edition, table: TableFacts, texts: Texts) -> tuple[ColumnFacts, ...]:
     """The columns of a table, in order, with types and meanings; the same for every edition of a release."""
+    area, strata = edition.geography, edition.strata
     integer = all(edition.statistic(s).integer for s in table.statistics)
-    built = [_text("metric", "Metric", "Identifier of the statistic", key=True)]
-    area = edition.geography
+    built = [_column(texts, "metric", key=True)]
     if area is not None:
         built += [
-            _text("geography_type", "Type of area", f"Level of {area.title.lower()}", key=True),
-            _text("geography_code", "Code of area", "Official code of the area", key=True),
-            _text("geography", "Area", "Name of the area"),
+            _column(texts, "geography_type", key=True, dimension=area.title.lower()),
+            _column(texts, "geography_code", key=True),
+            _column(texts, "geography"),
         ]
-    for stratum in edition.strata:
+    for stratum in strata:
+        code = _column(texts, "stratum_code", key=True, dimension=stratum.title.lower())
         built += [
-            _text(
-                f"{stratum.column}_code",
-                f"Code of {stratum.title.lower()}",
-                "Code of the group; 'all' is everyone",
-                key=True,
+            code.model_copy(update={"name": f"{stratum.column}_code"}),
+            ColumnFacts(
+                name=stratum.column, type="string", title=stratum.title, description=texts("column.stratum.text")
             ),
-            _text(stratum.column, stratum.title, "Name of the group"),
         ]
-    unit = "Units are those of the metric"
     built += [
-        ColumnFacts(name="date", type="date", title="Date", description="First day that the value covers", key=True),
-        _text("period", "Period", "Days that the value covers, as an ISO 8601 date, week, month or year", key=True),
-        ColumnFacts(
-            name="value",
-            type="integer" if integer else "number",
-            title="Value",
-            description=f"Best estimate. {unit}",
-            required=False,
-        ),
-        ColumnFacts(
-            name="lower_95",
-            type="number",
-            title="Lower limit",
-            description="Lower limit of the 95 % interval of the true value",
-            required=False,
-        ),
-        ColumnFacts(
-            name="upper_95",
-            type="number",
-            title="Upper limit",
-            description="Upper limit of the 95 % interval of the true value",
-            required=False,
-        ),
-        _text("status", "Status", "Marks such as u (low reliability); empty is reliable", required=False),
-        ColumnFacts(
-            name="value_unrounded",
-            type="number",
-            title="Unrounded value",
-            description="Unbiased estimate before rounding; may be negative. Add these up, not the rounded values",
-            required=False,
-        ),
-        _text("release", "Release", "Identifier of the release"),
-        _text("edition", "Edition", "Release and period"),
-        ColumnFacts(name="revision", type="integer", title="Revision", description="Revision of the edition, from 1"),
+        _column(texts, "date", "date", key=True),
+        _column(texts, "period", key=True),
+        _column(texts, "value", "integer" if integer else "number", required=False),
+        _column(texts, "lower_95", "number", required=False),
+        _column(texts, "upper_95", "number", required=False),
+        _column(texts, "status", required=False),
+        _column(texts, "value_unrounded", "number", required=False),
+        _column(texts, "release"),
+        _column(texts, "edition"),
+        _column(texts, "revision", "integer"),
     ]
     return tuple(built)
 
 
-def _text(name: str, title: str, description: str, *, key: bool = False, required: bool = True) -> ColumnFacts:
-    return ColumnFacts(name=name, type="string", title=title, description=description, key=key, required=required)
+def column_names(edition: Edition) -> tuple[str, ...]:
+    """The names of a table's columns, in order: ``COLUMNS`` with those of strata before the date."""
+    areas = ("geography_type", "geography_code", "geography")
+    kept = [name for name in COLUMNS if edition.geography is not None or name not in areas]
+    strata = [name for s in edition.strata for name in (f"{s.column}_code", s.column)]
+    at = kept.index("date")
+    return (*kept[:at], *strata, *kept[at:])
+
+
+def _column(
+    texts: Texts, name: str, type: ColumnType = "string", *, key: bool = False, required: bool = True, **about: str
+) -> ColumnFacts:
+    title, description = (texts(f"column.{name}.{part}", **about) for part in ("title", "text"))
+    return ColumnFacts(name=name, type=type, title=title, description=description, key=key, required=required)
 
 
 def tidy(edition: Edition, estimates: EditionEstimates, table: TableFacts, *, previous: Rows | None = None) -> Rows:
@@ -125,8 +112,7 @@ def tidy(edition: Edition, estimates: EditionEstimates, table: TableFacts, *, pr
     data["edition"] = _repeat((edition.id,), constant)
     data["revision"] = pa.array(np.full(cells * metrics, edition.revision.number, dtype=np.int64))
 
-    names = [c.name for c in columns_of(edition, table)]
-    rows = pa.table({name: data[name] for name in names})
+    rows = pa.table({name: data[name] for name in column_names(edition)})
     return rows if previous is None else _mark_revised(rows, previous, marks)
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from dp_stats.editions.edition import STATUS_MEANINGS, Edition, TableFacts
+from dp_stats.editions.edition import MARKS, Edition, TableFacts
+from dp_stats.texts.words import Texts
 
 FILE_NAME = "workbook.xlsx"
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -20,14 +21,16 @@ MOST_ROWS = 1_500
 _LEFT_OUT = ("release", "edition", "revision", "geography_type")
 
 
-def workbook_bytes(edition: Edition, tables: Mapping[str, pa.Table]) -> bytes | None:
+def workbook_bytes(edition: Edition, tables: Mapping[str, pa.Table], texts: Texts) -> bytes | None:
     """The edition's short tables as a spreadsheet, after the Analysis Function's guidance; None if all are long."""
     import gptables
 
     short = [t for t in edition.tables if len(tables[t.id]) <= MOST_ROWS]
     if not short:
         return None
-    sheets = {f"Table_{n}": _sheet(edition, table, tables[table.id], n) for n, table in enumerate(short, start=1)}
+    sheets = {
+        f"Table_{n}": _sheet(edition, table, tables[table.id], n, texts) for n, table in enumerate(short, start=1)
+    }
     long = [t for t in edition.tables if t not in short]
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -35,8 +38,8 @@ def workbook_bytes(edition: Edition, tables: Mapping[str, pa.Table]) -> bytes | 
         book = gptables.produce_workbook(
             filename=str(path),
             sheets=sheets,
-            cover=_cover(edition, long),
-            notes_table=_notes(edition),
+            cover=_cover(edition, long, texts),
+            notes_table=_notes(edition, texts),
             contentsheet_options={"additional_elements": []},
             auto_width=True,
         )
@@ -46,7 +49,7 @@ def workbook_bytes(edition: Edition, tables: Mapping[str, pa.Table]) -> bytes | 
         return path.read_bytes()
 
 
-def _sheet(edition: Edition, table: TableFacts, rows: pa.Table, number: int) -> object:
+def _sheet(edition: Edition, table: TableFacts, rows: pa.Table, number: int, texts: Texts) -> object:
     import gptables
     import pandas as pd
 
@@ -54,7 +57,7 @@ def _sheet(edition: Edition, table: TableFacts, rows: pa.Table, number: int) -> 
     kept = [name for name in rows.column_names if name not in _LEFT_OUT]
     frame: pd.DataFrame = rows.select(kept).to_pandas()
     frame["date"] = frame["date"].astype(str)
-    frame["status"] = frame["status"].replace("", "reliable")
+    frame["status"] = frame["status"].replace("", texts("mark.reliable"))
     for name in ("value", "lower_95", "upper_95", "value_unrounded"):
         frame[name] = frame[name].astype(object).where(frame[name].notna(), "x")
     frame.columns = pd.Index([facts[name].title for name in kept])
@@ -63,38 +66,44 @@ def _sheet(edition: Edition, table: TableFacts, rows: pa.Table, number: int) -> 
         table_name=f"table_{number}",
         title=f"{table.title}, {edition.period.text}$$privacy$$",
         subtitles=[edition.release.title],
-        instructions="One value a row with its 95 % interval. Marks in the column Status are explained in the notes.",
+        instructions=texts("workbook.instructions"),
         source=edition.dataset.title,
         scope=edition.dataset.region,
         index_columns={},
     )
 
 
-def _cover(edition: Edition, long: list[TableFacts]) -> object:
+def _cover(edition: Edition, long: list[TableFacts], texts: Texts) -> object:
     import gptables
 
     guarantee = edition.guarantee
     about = [
-        f"Published {edition.published:%-d %B %Y}, revision {edition.revision.number}.",
-        f"Licence: {edition.release.licence_title}.",
-        f"Privacy: epsilon {guarantee.epsilon:.3g} at delta {float(guarantee.delta):.0e} for one {guarantee.unit} "
-        f"per {guarantee.per}. Noise was added to every value; intervals say how much it can matter.",
+        texts("workbook.published", day=texts.day(edition.published.date()), revision=edition.revision.number),
+        texts("workbook.licence", licence=edition.release.licence_title),
+        texts(
+            "workbook.privacy",
+            epsilon=texts.significant(guarantee.epsilon),
+            delta=f"{float(guarantee.delta):.0e}",
+            unit=guarantee.unit,
+            per=texts(f"block.{guarantee.per}"),
+        ),
     ]
     if long:
-        about.append(f"Only in the CSV files, because they are long: {', '.join(t.title for t in long)}.")
+        about.append(texts("workbook.long", tables=", ".join(t.title for t in long)))
     contact = [edition.release.contact] if edition.release.contact else None
     return gptables.Cover(title=edition.title, intro=[edition.release.summary], about=about, contact=contact)
 
 
-def _notes(edition: Edition) -> object:
+def _notes(edition: Edition, texts: Texts) -> object:
     import pandas as pd
 
-    notes = {"privacy": "Values are estimates from noisy counts, so they may differ from other sources."}
+    reference, note = texts("workbook.reference"), texts("workbook.note")
+    privacy = texts("workbook.differ")
     if edition.quality.consistent:
-        notes["privacy"] += " Totals add up."
-    rows = [{"Note reference": key, "Note text": text} for key, text in notes.items()]
-    rows += [
-        {"Note reference": f"Status {mark or 'reliable'}", "Note text": f"{text[:1].upper()}{text[1:]}."}
-        for mark, text in STATUS_MEANINGS.items()
-    ]
+        privacy = f"{privacy} {texts('workbook.add')}"
+    rows = [{reference: "privacy", note: privacy}]
+    for mark in ("reliable", *MARKS):
+        meaning = texts(f"mark.{mark}")
+        shown = texts("mark.reliable") if mark == "reliable" else mark
+        rows.append({reference: texts("workbook.mark", mark=shown), note: f"{meaning[:1].upper()}{meaning[1:]}."})
     return pd.DataFrame(rows)

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, inspect, select
 
-from dp_stats.errors import LedgerError
+from dp_stats.errors import LedgerError, NoLedgerError
 from dp_stats.ledger import schema
 from dp_stats.ledger.chain import link
 from dp_stats.ledger.database import Database
@@ -29,7 +29,7 @@ def prepare(database: Database, *, create: bool, now: datetime) -> None:
     """
     if database.file is not None and not database.file.exists():
         if database.read_only or not create:
-            raise LedgerError(_MISSING)
+            raise NoLedgerError(_MISSING)
         _create_file(database.file, now)
     if database.file is not None and not database.file.stat().st_size:
         raise LedgerError("The ledger's file is empty, so it is damaged. Restore the ledger from its backup.")
@@ -38,7 +38,7 @@ def prepare(database: Database, *, create: bool, now: datetime) -> None:
     if found == schema.VERSIONS[-1]:
         return
     if found is None and (database.read_only or not create):
-        raise LedgerError(_MISSING)
+        raise NoLedgerError(_MISSING)
     if database.read_only:
         raise LedgerError("The ledger's schema is older than this version of dp_stats. Any run upgrades it.")
     _migrate(database, now)

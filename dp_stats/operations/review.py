@@ -31,7 +31,10 @@ class ReleaseReview:
 
 @dataclass(frozen=True)
 class Review:
-    """What a review found; errors are raised, so what is here is sound."""
+    """What a review found; errors are raised, so what is here is sound.
+
+    ``warnings`` are those about the catalogue as a whole; each release's plan holds its own.
+    """
 
     releases: tuple[ReleaseReview, ...]
     caps: dict[str, Fraction]
@@ -69,8 +72,6 @@ def review_catalogue(settings: Settings) -> Review:
                 f"ρ = {float(cap):.4g}. They cost: {costs}. Lower their privacy_loss, publish less often, "
                 "declare 'series: true', or raise the budget."
             )
-    for review in reviews:
-        warnings += [f"{review.release.id}: {warning}" for warning in review.plan.warnings]
     warnings += [
         f"Dataset '{name}' has no release."
         for name in catalogue.datasets

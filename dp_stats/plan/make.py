@@ -16,7 +16,8 @@ from dp_stats.plan.model import ExpectedError, Measurement, Mechanism, Plan, Rol
 from dp_stats.plan.sensitivity import Sensitivity
 from dp_stats.plan.strategy import candidates, choose
 from dp_stats.plan.targets import statistic_of
-from dp_stats.plan.truncation import choose_cut, cut_cap, cut_note
+from dp_stats.plan.truncation import choose_cut, cut_cap, cut_warning
+from dp_stats.plan.warnings import AboveCeiling, AboveMean, PlanWarning, UnknownSize
 
 CANONICAL = {"day": "2021-01-01", "week": "2021-W01", "month": "2021-03", "year": "2024"}
 """The period that stands for all editions of a release: the longest there is of its kind."""
@@ -233,24 +234,18 @@ def _own_name(canonical: Dimension, own: Dimension, name: str) -> str:
 
 def warnings(
     release: Release, expected: tuple[ExpectedError, ...], measurements: tuple[Measurement, ...]
-) -> tuple[str, ...]:
+) -> tuple[PlanWarning, ...]:
     """What whoever approves the plan should know."""
-    notes = [note for note in (cut_note(release, measurements),) if note]
+    found: list[PlanWarning] = [note for note in (cut_warning(release, measurements),) if note]
     ceilings = {t.id: t.ceiling for t in release.tables}
     first = {t.id: t.statistics[0] for t in release.tables}
     for e in expected:
+        place = {"table": e.table, "statistic": e.statistic}
         ceiling = ceilings[e.table]
         if ceiling is not None and e.margin_95 > ceiling and e.statistic == first[e.table]:
-            notes.append(
-                f"{e.table}, {e.statistic}: the expected margin ±{e.margin_95:.3g} is above the ceiling ±{ceiling:g}."
-            )
-        if e.relative is not None and e.relative > 1:
-            notes.append(
-                f"{e.table}, {e.statistic}: the expected margin ±{e.margin_95:.3g} exceeds the mean, {e.prior_mean:.3g}."
-            )
+            found.append(AboveCeiling(**place, margin_95=e.margin_95, ceiling=ceiling))
+        if e.prior_mean is not None and e.relative is not None and e.relative > 1:
+            found.append(AboveMean(**place, margin_95=e.margin_95, prior_mean=e.prior_mean))
     if any(e.prior_mean is None for e in expected):
-        notes.append(
-            "No size is guessed for some statistics, so the budget cannot be balanced by relative error. "
-            "Declare expected_total of the statistics or prior_mean of the tables."
-        )
-    return tuple(notes)
+        found.append(UnknownSize())
+    return tuple(found)

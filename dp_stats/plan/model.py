@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, PlainSerializer
 
 from dp_stats.catalogue.periods import BlockKind
+from dp_stats.plan.warnings import PlanWarning
 
 Exact = Annotated[Fraction, PlainSerializer(str, return_type=str)]
 """An exact number, written as ``numerator/denominator``."""
@@ -102,7 +103,7 @@ class Plan(Frozen):
     epsilon: float
     delta: Exact
     expected: tuple[ExpectedError, ...]
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[PlanWarning, ...] = ()
     series_hash: str
     hash: str
 

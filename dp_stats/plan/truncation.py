@@ -14,6 +14,7 @@ from dp_stats.plan.algebra import Key, key_of
 from dp_stats.plan.model import Measurement, Mechanism, Role
 from dp_stats.plan.spaces import chain, nested
 from dp_stats.plan.targets import prior_totals, targets
+from dp_stats.plan.warnings import UnmeasuredTruncation
 
 GUESSED_SHARE = 0.05
 """Share of rows that is cut where nobody has declared how often people repeat."""
@@ -106,12 +107,9 @@ def _sums_to(grid: Grid, fine: Key, coarse: Key) -> bool:
     return all(nested(d.level(a).group, d.level(b).group) for d, a, b in levels)
 
 
-def cut_note(release: Release, measurements: tuple[Measurement, ...]) -> str | None:
+def cut_warning(release: Release, measurements: tuple[Measurement, ...]) -> UnmeasuredTruncation | None:
     """A warning where rows may be cut without anyone knowing how many."""
     contribution = release.contribution
     if contribution.why_nothing_is_cut or any(m.role == "cut_rows" for m in measurements):
         return None
-    return (
-        f"Rows beyond {contribution.rows} per person are cut and how many is not measured, so counts are too low by an "
-        "unknown amount. Set contribution.measure_cut and publish a count, or say in why_nothing_is_cut why nobody has more."
-    )
+    return UnmeasuredTruncation(rows=contribution.rows)

@@ -47,13 +47,7 @@ def save(site: Site, view: ReleaseView, name: str, chart: Chart) -> dict[str, An
     site.writer.write(f"{folder}/{name}.svg", chart.svg)
     site.writer.write(f"{folder}/{name}-narrow.svg", chart.narrow)
     site.writer.write(f"{folder}/{name}.png", chart.png)
-
-    def size(svg: str) -> tuple[int, int]:
-        found = re.search(r'width="([\d.]+)" height="([\d.]+)"', svg)
-        assert found is not None
-        return round(float(found.group(1))), round(float(found.group(2)))
-
-    width, height = size(chart.svg)
+    width, height = chart.size
     return {"src": f"charts/{name}", "width": width, "height": height, "alt": chart.words.alt}
 
 

@@ -15,7 +15,7 @@ def dataset(site: Site, revision: Revision, page: str) -> dict[str, Any]:
     edition = revision.edition
     later = f"{edition.id}/r{revision.superseded_by}" if revision.superseded_by else None
     status = revision.status if revision.status in ("superseded", "retracted", "provisional") else ""
-    described = schema_org(edition, base_url=site.base_url, status=status, superseded_by=later)
+    described = schema_org(edition, site.texts, base_url=site.base_url, status=status, superseded_by=later)
     described["url"] = f"{site.base_url}/{page}"
     return described
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from dp_stats.charts.outline import Outline
 from dp_stats.charts.reading import Panel, ReleaseView
+from dp_stats.editions.edition import NoteFacts
 from dp_stats.site import guarantee, linked
 from dp_stats.site.frame import Cell, Row, Rows, Site, trusted
 from dp_stats.texts import numbers
@@ -22,7 +23,7 @@ def methods_page(site: Site, view: ReleaseView, story: Outline, panel: Panel | N
         (texts("private.neighbouring"), g.neighbouring),
         (texts("private.rho"), f"{guarantee.loss_text(edition)}; {texts('budget.rho', rho=f'{float(g.rho):.4g}')}"),
         (texts("private.mechanism"), mechanism[:1].upper() + mechanism[1:]),
-        (texts("private.bound"), g.why_nothing_is_cut or g.unit_description.split(". ")[-1]),
+        (texts("private.bound"), g.why_nothing_is_cut or g.bound_description),
         (texts("private.composition"), g.composition),
         (texts("private.not_protected"), list(g.not_protected)),
         (texts("private.processing"), list(g.post_processing)),
@@ -101,12 +102,9 @@ def methods_page(site: Site, view: ReleaseView, story: Outline, panel: Panel | N
     )
 
 
-def _named(view: ReleaseView, note: str) -> str:
-    """A note of the plan with titles in the place of the ids that it begins with."""
-    ids, colon, rest = note.partition(": ")
-    table, comma, statistic = ids.partition(", ")
-    named = _published_name(view, table, statistic) if colon and comma else ids
-    return note if named in (ids, f"{table}: {statistic}") else f"{named}: {rest}"
+def _named(view: ReleaseView, note: NoteFacts) -> str:
+    """A note with the titles of the table and the statistic that it is about."""
+    return f"{_published_name(view, note.table, note.statistic)}: {note.text}" if note.table else note.text
 
 
 def _published_name(view: ReleaseView, table: str, statistic: str) -> str:

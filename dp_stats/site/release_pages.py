@@ -6,7 +6,7 @@ from dp_stats.charts.drawing import Studio
 from dp_stats.charts.outline import Outline
 from dp_stats.charts.reading import ReleaseView
 from dp_stats.charts.tilemap import Layout
-from dp_stats.editions.readers_kit import TITLES, snippets
+from dp_stats.editions.readers_kit import snippets
 from dp_stats.site import changes, downloads, drawings, guarantee, linked, maps, parts
 from dp_stats.site.common import cards, notices, page_of, regions_table, theme
 from dp_stats.site.frame import Notice, Rows, Site
@@ -104,7 +104,7 @@ def release_page(
         period=f"{texts('edition.files')}: {edition.period.text}",
         all_files=page_of(view, latest).removeprefix(f"{view.id}/"),
         code=[
-            {"name": TITLES[k], "code": c}
+            {"name": texts(f"kit.{k}"), "code": c}
             for k, c in snippets(
                 edition,
                 story.areas or edition.headline,

@@ -74,6 +74,16 @@ def rounded(value: float, *, digits: int = 2) -> float:
     return float(f"{value:.{digits}g}")
 
 
+def significant(value: float, *, digits: int = 3) -> str:
+    """A number in at most so many significant digits, zeros at the end left out: ``0.123``, ``12.5``, ``1,230``."""
+    if math.isnan(value):
+        return number(value)
+    short = rounded(value, digits=digits)
+    decimals = 0 if short == 0 else max(0, digits - 1 - math.floor(math.log10(abs(short))))
+    text = number(short, decimals=decimals)
+    return text.rstrip("0").rstrip(".") if decimals else text
+
+
 def typical_margin(figures: Iterable[Figure]) -> float:
     """The median margin of error; NaN where nothing is known."""
     margins = sorted(f.margin for f in figures if f.known and not math.isnan(f.margin))

@@ -77,6 +77,27 @@ class Texts:
         """The text for one or for many: ``key`` holds ``one`` and ``other``."""
         return self(f"{key}.{'one' if count == 1 else 'other'}", count=numbers.number(count), **values)
 
+    def many(self, key: str) -> tuple[str, ...]:
+        """The texts of a list."""
+        return tuple(str(text).strip() for text in self.get(key))
+
+    def number(self, value: float, *, decimals: int = 0) -> str:
+        """A number with its separators."""
+        return numbers.number(value, decimals=decimals)
+
+    def significant(self, value: float, *, digits: int = 3) -> str:
+        """A number in at most so many significant digits."""
+        return numbers.significant(value, digits=digits)
+
+    def people(self, unit: str) -> str:
+        """Many of a privacy unit: ``people`` of a ``person``."""
+        known = self.get("people")
+        return str(known[unit]) if unit in known else self("people_other", unit=unit)
+
+    def known_level(self, name: str) -> str:
+        """What readers call a level whose name is a usual abbreviation; empty if it is none."""
+        return str(self.get("level").get(name, ""))
+
     def page(self, name: str, **values: object) -> str:
         """The Markdown text ``<language>/<name>.md`` as HTML, with ``{{names}}`` filled in."""
         path = self.folder / f"{name}.md"

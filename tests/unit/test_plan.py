@@ -12,6 +12,7 @@ from dp_stats.catalogue.grid import Grid
 from dp_stats.errors import CatalogueError
 from dp_stats.plan import Plan, accounting, make, make_plan
 from dp_stats.plan.algebra import Structure, key_of
+from dp_stats.plan.warnings import AboveCeiling, AboveMean, UnknownSize, UnmeasuredTruncation
 from tests.plan_world import BASIC, catalogue, code_lists, dataset, release
 
 WEEK, NEXT = parse_period("2021-W05"), parse_period("2021-W06")
@@ -193,7 +194,7 @@ def test_distinct_persons_of_several_days_cannot_be_added() -> None:
 
 class TestWarnings:
     def test_rows_cut_in_silence(self) -> None:
-        assert "is not measured" in plan(contribution={"rows": 1, "measure_cut": False}).warnings[0]
+        assert plan(contribution={"rows": 1, "measure_cut": False}).warnings[0] == UnmeasuredTruncation(rows=1)
 
     def test_nothing_is_said_where_nothing_can_be_cut(self) -> None:
         assert plan().warnings == ()
@@ -202,16 +203,24 @@ class TestWarnings:
         tables = [{"id": "t", "title": "t", "levels": {"area": "area"}, "statistics": ["visits"], "ceiling": 0.5}]
         one = release(BASIC).model_dump(mode="json") | {"tables": tables}
         made = type(release(BASIC)).model_validate(one)
-        assert "above the ceiling ±0.5" in make_plan(catalogue(made), made, WEEK).warnings[0]
+        warning = make_plan(catalogue(made), made, WEEK).warnings[0]
+        assert isinstance(warning, AboveCeiling)
+        assert (warning.table, warning.statistic, warning.ceiling) == ("t", "visits", 0.5)
+        assert warning.margin_95 > 0.5
 
     def test_noise_larger_than_the_number(self) -> None:
         made = plan(
             statistics=[{"id": "visits", "kind": "count", "expected_total": 20}], privacy_loss={"epsilon": "1/10"}
         )
-        assert any("exceeds the mean" in w for w in made.warnings)
+        assert all(w.margin_95 > w.prior_mean for w in made.warnings if isinstance(w, AboveMean))
+        assert any(isinstance(w, AboveMean) for w in made.warnings)
 
     def test_no_size_is_guessed(self) -> None:
-        assert any("expected_total" in w for w in plan(statistics=[{"id": "visits", "kind": "count"}]).warnings)
+        assert UnknownSize() in plan(statistics=[{"id": "visits", "kind": "count"}]).warnings
+
+    def test_a_stored_plan_keeps_them_as_facts(self) -> None:
+        made = plan(contribution={"rows": 1, "measure_cut": False})
+        assert type(made).model_validate_json(made.model_dump_json()).warnings == made.warnings
 
 
 REPEATS = {"1": 0.8, "2": 0.1, "6": 0.1}

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from english import TEXTS
 
 from dp_stats.catalogue.load import Catalogue, load_catalogue
 from dp_stats.catalogue.models import Release
@@ -114,6 +115,7 @@ class Sample:
             period=self.period,
             grid=self.catalogue.grid(self.release, self.period),
             estimates=self.estimates,
+            texts=TEXTS,
             account=ACCOUNT,
             revision=revision,
             reason=reason,
@@ -121,7 +123,7 @@ class Sample:
         )
 
     def publish(self, public: Path, **facts: Any) -> PublishedEdition:
-        return publish_edition(self.edition(**facts), self.estimates, public)
+        return publish_edition(self.edition(**facts), self.estimates, public, texts=TEXTS)
 
 
 @dataclass(frozen=True)

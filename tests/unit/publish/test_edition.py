@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from english import TEXTS
 
 from dp_stats.editions import publish_edition, verify_public
 from dp_stats.editions.edition import Edition, editions
@@ -112,14 +113,16 @@ def test_a_failed_check_leaves_nothing_that_a_reader_can_see(sample: Any, tmp_pa
         raise QualityError("the suite of what is published failed")
 
     with pytest.raises(QualityError):
-        publish_edition(sample.edition(), sample.estimates, tmp_path, check=refuse)
+        publish_edition(sample.edition(), sample.estimates, tmp_path, texts=TEXTS, check=refuse)
     assert editions(tmp_path) == []
     assert not (tmp_path / "cases-by-area").exists()
 
 
 def test_the_check_sees_every_table(sample: Any, tmp_path: Path) -> None:
     seen: list[int] = []
-    publish_edition(sample.edition(), sample.estimates, tmp_path, check=lambda table: seen.append(len(table)))
+    publish_edition(
+        sample.edition(), sample.estimates, tmp_path, texts=TEXTS, check=lambda table: seen.append(len(table))
+    )
     assert seen == [4 * 7, 4 * 3 * 2]
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import csvw
 import frictionless
 import pytest
+from english import TEXTS
 from jsonschema import Draft202012Validator
 
 from dp_stats.editions.metadata import schema_org
@@ -119,7 +120,7 @@ def test_a_privacy_loss_is_never_shown_smaller_than_it_is(loss: str) -> None:
 def test_schema_org_describes_the_dataset_and_its_downloads(sample: Any, tmp_path: Path) -> None:
     edition = sample.publish(tmp_path).edition
     described = schema_org(
-        edition, base_url="https://statistics.example.org", superseded_by="cases-by-area/2021-W07/r2"
+        edition, TEXTS, base_url="https://statistics.example.org", superseded_by="cases-by-area/2021-W07/r2"
     )
     assert described == json.loads(json.dumps(described))
     needed = {
