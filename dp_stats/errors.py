@@ -85,3 +85,9 @@ class PublishedError(DpStatsError):
     """A published file is missing, altered, or would be overwritten."""
 
     exit_code = 13
+
+
+class BusyError(DpStatsError):
+    """Another process has held what this one needs for too long."""
+
+    exit_code = 15

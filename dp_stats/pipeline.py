@@ -14,12 +14,12 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from dp_stats.catalogue import Release, load_catalogue
 from dp_stats.catalogue.load import is_due
 from dp_stats.errors import LedgerError, NotDueError, PublishedError
+from dp_stats.files import replace_file
 from dp_stats.run import Run, open_run
 from dp_stats.settings import Settings, load_settings
 
@@ -91,7 +91,7 @@ def check(edition: str, *, revision: int = 1, settings: Settings | None = None) 
             run.dataset, catalogue=run.catalogue, period=run.period, folder=run.staging, settings=run.settings
         )
         notes = secure_folder(run.settings.secure) / "quality" / f"{run.path}.txt"
-        _write(notes, "".join(f"{warning}\n" for warning in report.warnings).encode())
+        replace_file(notes, "".join(f"{warning}\n" for warning in report.warnings).encode())
     return {"edition": edition, "revision": revision}
 
 
@@ -121,8 +121,8 @@ def reserve(
         run=run,
     )
     reservation = _reserve(opened, opened.ledger(), request)
-    _write(opened.work / "plan.json", opened.plan.model_dump_json(indent=1).encode())
-    _write(opened.work / "request.json", json.dumps(asdict(request), indent=1).encode())
+    replace_file(opened.work / "plan.json", opened.plan.model_dump_json(indent=1).encode())
+    replace_file(opened.work / "request.json", json.dumps(asdict(request), indent=1).encode())
     return {"edition": edition, "revision": revision, "plan": opened.plan.hash, "charged": list(reservation.charged)}
 
 
@@ -325,10 +325,3 @@ def _pictures(chart: Chart) -> dict[str, bytes]:
 def _lowest(release: Release) -> float:
     """The least value a published cell can have: below zero only where numbers may be negative."""
     return -math.inf if any(s.lower is not None and s.lower < 0 for s in release.statistics) else 0.0
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(path.suffix + ".part")
-    partial.write_bytes(content)
-    partial.replace(path)

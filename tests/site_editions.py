@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from english import TEXTS
 
+from dp_stats import files
 from dp_stats.catalogue.periods import Period, parse_period, period_of
-from dp_stats.editions import formats as files
-from dp_stats.editions import privacy_record
+from dp_stats.editions import formats, privacy_record
 from dp_stats.editions.edition import (
     BudgetFacts,
     DatasetFacts,
@@ -296,7 +296,7 @@ def write(edition: Edition, public: Path, numbers: dict[str, dict[str, dict[str,
         rows = _rows(edition, table, numbers[table.id])
         buffer = pa.BufferOutputStream()
         pq.write_table(rows, buffer, compression="zstd")
-        made = {f"{table.id}.csv": files.csv_bytes(rows), f"{table.id}.parquet": buffer.getvalue().to_pybytes()}
+        made = {f"{table.id}.csv": formats.csv_bytes(rows), f"{table.id}.parquet": buffer.getvalue().to_pybytes()}
         contents |= made
         kinds = {".csv": ("CSV", "text/csv"), ".parquet": ("Parquet", "application/vnd.apache.parquet")}
         facts = tuple(
@@ -314,12 +314,12 @@ def write(edition: Edition, public: Path, numbers: dict[str, dict[str, dict[str,
         )
     edition = edition.model_copy(update={"tables": tuple(tables)})
     contents["edition.json"] = edition.to_json().encode()
-    contents[privacy_record.FILE_NAME] = files.json_bytes(privacy_record.privacy_record(edition, TEXTS))
+    contents[privacy_record.FILE_NAME] = formats.json_bytes(privacy_record.privacy_record(edition, TEXTS))
     folder = public / edition.path
     folder.mkdir(parents=True)
     for name, content in contents.items():
         (folder / name).write_bytes(content)
-    (folder / files.CHECKSUMS).write_bytes(files.checksums(contents))
+    (folder / formats.CHECKSUMS).write_bytes(formats.checksums(contents))
     return edition
 
 

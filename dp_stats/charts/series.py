@@ -13,6 +13,9 @@ from dp_stats.texts.numbers import Figure
 
 Floats = NDArray[np.float64]
 
+MOST_RANKED = 25
+"""How many of the highest groups a ranking shows."""
+
 
 @dataclass(frozen=True, eq=False)
 class Series:

@@ -268,7 +268,7 @@ def retract(
     revision: Revision = 1,
 ) -> None:
     """Mark a published revision as retracted: its files stay, and page, feed and metadata say so."""
-    from dp_stats.editions.revisions import retract as retract_edition
+    from dp_stats.editions.retracting import retract as retract_edition
 
     where = settings()
     retract_edition(where.public_dir, edition, revision=revision, reason=reason, when=datetime.now(UTC))

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 
 from dp_stats.catalogue.periods import BlockKind, PeriodKind
-from dp_stats.plan.model import Exact, Mechanism, Role
+from dp_stats.plan.mechanism import Mechanism
+from dp_stats.plan.model import Exact, Role
 
 RevisionStatus = Literal["provisional", "final", "superseded", "retracted"]
 RevisionKind = Literal["first", "scheduled", "unscheduled", "format"]

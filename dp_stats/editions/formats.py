@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
+from dp_stats.files import sha256
 
 CHECKSUMS = "SHA256SUMS"
 
@@ -59,52 +58,6 @@ def json_bytes(content: Any) -> bytes:
     return (json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
-def sha256(content: bytes) -> str:
-    """Hexadecimal SHA-256."""
-    return hashlib.sha256(content).hexdigest()
-
-
-def file_sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file, read in pieces."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def checksums(contents: dict[str, bytes]) -> bytes:
     """The content of ``SHA256SUMS``, as ``sha256sum -c`` reads it; sorted by path."""
     return "".join(f"{sha256(contents[path])}  {path}\n" for path in sorted(contents)).encode()
-
-
-def write_synced(folder: Path, contents: dict[str, bytes]) -> None:
-    """Write files into a folder and wait until they and their names are on the disk."""
-    paths = [folder / name for name in contents]
-    for path, content in zip(paths, contents.values(), strict=True):
-        path.write_bytes(content)
-    for path in [*paths, folder]:  # after all writes, so that the disk can take them in one go
-        sync(path)
-
-
-def sync(path: Path) -> None:
-    """Wait until a file's content, or the names in a folder, are on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def replace_file(path: Path, content: bytes, *, durable: bool = False) -> bool:
-    """Put a file in place at once, so that a reader sees the old or the new one; False if it was equal already.
-
-    Args:
-        durable: wait until it is on the disk; not needed for what can be made again.
-    """
-    if path.is_file() and path.read_bytes() == content:
-        return False
-    partial = path.with_name(f".{path.name}.part")
-    partial.parent.mkdir(parents=True, exist_ok=True)
-    partial.write_bytes(content)
-    if durable:
-        sync(partial)
-    partial.replace(path)
-    return True

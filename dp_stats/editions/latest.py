@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dp_stats.editions import formats as files
+from dp_stats.editions import formats
 from dp_stats.editions.edition import Edition, editions
 from dp_stats.editions.revisions import is_retracted
+from dp_stats.files import locked
 
 LATEST = "latest"
 _AT_FDCWD = -100
@@ -22,10 +22,12 @@ _RENAME_EXCHANGE = 2
 
 @contextmanager
 def folder_lock(public: Path) -> Iterator[None]:
-    """Hold the public folder against other publishers on this machine until done."""
-    public.mkdir(parents=True, exist_ok=True)
-    with (public / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    """Hold the public folder against other publishers on this machine until done.
+
+    Raises:
+        BusyError: another publisher does not come to an end.
+    """
+    with locked(public / ".lock"):
         yield
 
 
@@ -72,7 +74,7 @@ def refresh_latest(public: Path, release: str) -> bool:
 
 
 def _sums(folder: Path) -> bytes:
-    path = folder / files.CHECKSUMS
+    path = folder / formats.CHECKSUMS
     return path.read_bytes() if path.is_file() else b""
 
 

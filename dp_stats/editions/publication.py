@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,9 +10,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dp_stats import files
 from dp_stats.editions import edition as editions
-from dp_stats.editions import formats as files
-from dp_stats.editions import metadata, privacy_record, readers_kit, workbook
+from dp_stats.editions import formats, metadata, privacy_record, readers_kit, workbook
 from dp_stats.editions.edition import Edition, FileFacts, TableFacts
 from dp_stats.editions.latest import folder_lock, refresh_latest
 from dp_stats.editions.revisions import refresh_status
@@ -65,7 +64,7 @@ def publish_edition(
             table.id: tidy(edition, estimates, table, previous=_previous(public, edition, table))
             for table in edition.tables
         }
-        contents = {f"{id}.csv": files.csv_bytes(table) for id, table in rows.items()}
+        contents = {f"{id}.csv": formats.csv_bytes(table) for id, table in rows.items()}
         if folder.exists():
             found = _same(folder, edition, contents)
         else:
@@ -92,7 +91,7 @@ def _previous(public: Path, edition: Edition, table: TableFacts) -> pa.Table | N
 def _same(folder: Path, edition: Edition, contents: dict[str, bytes]) -> PublishedEdition:
     """The edition that is there already, if its tables are those that would be published."""
     there = Edition.load(folder)
-    sums = (folder / files.CHECKSUMS).read_bytes() if (folder / files.CHECKSUMS).is_file() else b""
+    sums = (folder / formats.CHECKSUMS).read_bytes() if (folder / formats.CHECKSUMS).is_file() else b""
     tables = {file.path: file.sha256 for table in there.tables for file in table.files if file.path.endswith(".csv")}
     same = there.provenance.plan_hash == edition.provenance.plan_hash and tables == {
         path: files.sha256(content) for path, content in contents.items()
@@ -102,7 +101,7 @@ def _same(folder: Path, edition: Edition, contents: dict[str, bytes]) -> Publish
             f"{edition.path} is published with other content, and a published edition never changes. "
             "Publish the correction as a new revision."
         )
-    return PublishedEdition(there, folder, hashlib.sha256(sums).hexdigest(), new=False)
+    return PublishedEdition(there, folder, files.sha256(sums), new=False)
 
 
 def _write(
@@ -114,7 +113,7 @@ def _write(
     illustrate: Illustrate | None,
 ) -> PublishedEdition:
     contents = dict(contents)
-    contents |= {f"{id}.parquet": files.parquet_bytes(table) for id, table in rows.items()}
+    contents |= {f"{id}.parquet": formats.parquet_bytes(table) for id, table in rows.items()}
     tables = []
     for table in edition.tables:
         table = table.model_copy(update={"columns": columns_of(edition, table, texts), "rows": len(rows[table.id])})
@@ -129,10 +128,10 @@ def _write(
     edition = edition.model_copy(update={"tables": tuple(tables)})
     record = privacy_record.privacy_record(edition, texts)
     privacy_record.check_record(record)
-    contents[privacy_record.FILE_NAME] = files.json_bytes(record)
-    contents[metadata.DATA_PACKAGE] = files.json_bytes(metadata.data_package(edition, texts))
+    contents[privacy_record.FILE_NAME] = formats.json_bytes(record)
+    contents[metadata.DATA_PACKAGE] = formats.json_bytes(metadata.data_package(edition, texts))
     contents |= {
-        f"{t.id}.csv-metadata.json": files.json_bytes(metadata.csvw(edition, t, texts)) for t in edition.tables
+        f"{t.id}.csv-metadata.json": formats.json_bytes(metadata.csvw(edition, t, texts)) for t in edition.tables
     }
     contents["readers-kit.md"] = readers_kit.readers_kit(edition, texts)
     book = workbook.workbook_bytes(edition, rows, texts)
@@ -144,12 +143,12 @@ def _write(
     hidden.mkdir(parents=True)
     files.write_synced(hidden, contents)
     pictures = dict(illustrate(edition, hidden)) if illustrate else {}
-    sums = files.checksums({**contents, **pictures})
-    files.write_synced(hidden, {**pictures, files.CHECKSUMS: sums})
+    sums = formats.checksums({**contents, **pictures})
+    files.write_synced(hidden, {**pictures, formats.CHECKSUMS: sums})
     _read_back(hidden, edition)
     hidden.rename(folder)
     files.sync(folder.parent)
-    return PublishedEdition(edition, folder, hashlib.sha256(sums).hexdigest(), new=True)
+    return PublishedEdition(edition, folder, files.sha256(sums), new=True)
 
 
 def _file(path: str, title: str, media_type: str, contents: dict[str, bytes]) -> FileFacts:

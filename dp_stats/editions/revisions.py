@@ -7,14 +7,14 @@ is computed from it and from the revisions there are. Pages, feeds and metadata 
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from dp_stats.editions import formats as files
+from dp_stats import files
+from dp_stats.editions import formats
 from dp_stats.editions.edition import Edition, Facts, Instant, RevisionKind, RevisionStatus, TableFacts, editions
 from dp_stats.errors import PublishedError
 
@@ -99,36 +99,10 @@ def is_retracted(public: Path, path: str) -> bool:
     return any(r.revision == int(revision) for r in retractions(public, edition))
 
 
-def retract(public: Path, edition: str, *, revision: int, reason: str, when: datetime) -> EditionStatus:
-    """Record that a revision must not be used any more, and switch ``latest`` to what remains.
-
-    The files stay, so that anyone who used them can see what was withdrawn and why. A second call changes nothing.
-
-    Raises:
-        PublishedError: there is no such revision, or no reason is given.
-    """
-    from dp_stats.editions.latest import folder_lock, refresh_latest
-
-    if not reason.strip():
-        raise PublishedError(f"{edition}/r{revision}: a retraction needs a reason that the public can read.")
-    release, _, period = edition.partition("/")
-    if not (public / edition / f"r{revision}").is_dir():
-        raise PublishedError(f"{edition}/r{revision} is not published here; nothing was retracted.")
-    with folder_lock(public):
-        known = retractions(public, edition)
-        if all(r.revision != revision for r in known):
-            known = (*known, Retraction(revision=revision, reason=reason, when=when))
-            content = files.json_bytes([r.model_dump(mode="json") for r in known])
-            files.replace_file(public / edition / RETRACTIONS, content, durable=True)
-        state = refresh_status(public, release, period)
-        refresh_latest(public, release)
-    return state
-
-
 def refresh_status(public: Path, release: str, period: str) -> EditionStatus:
     """Compute ``status.json`` of an edition anew and return it."""
     state = _status(public, release, period)
-    files.replace_file(public / state.edition / STATUS, files.json_bytes(state.model_dump(mode="json")))
+    files.replace_file(public / state.edition / STATUS, formats.json_bytes(state.model_dump(mode="json")))
     return state
 
 

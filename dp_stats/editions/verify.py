@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from dp_stats.editions import formats as files
+from dp_stats import files
+from dp_stats.editions import formats
 from dp_stats.editions.edition import editions
 from dp_stats.editions.latest import LATEST
 
@@ -34,7 +34,7 @@ def verify_public(public: Path, *, checksums: Mapping[str, str] | None = None) -
     faults: list[Fault] = []
     folders = {folder.relative_to(public).as_posix(): folder for folder in editions(public)}
     # A folder that lost its edition.json is still an edition that was published.
-    folders |= {p.parent.relative_to(public).as_posix(): p.parent for p in public.glob(f"*/*/r*/{files.CHECKSUMS}")}
+    folders |= {p.parent.relative_to(public).as_posix(): p.parent for p in public.glob(f"*/*/r*/{formats.CHECKSUMS}")}
     for path, folder in folders.items():
         expected = checksums.get(path) if checksums is not None else None
         faults += _verify_folder(public, folder, expected)
@@ -50,19 +50,19 @@ def _verify_folder(public: Path, folder: Path, expected: str | None) -> list[Fau
     def fault(name: str, kind: Literal["missing", "altered", "extra", "unreadable"]) -> Fault:
         return Fault((folder / name).relative_to(public).as_posix(), kind)
 
-    sums = folder / files.CHECKSUMS
+    sums = folder / formats.CHECKSUMS
     if not sums.is_file():
-        return [fault(files.CHECKSUMS, "missing")]
+        return [fault(formats.CHECKSUMS, "missing")]
     content = sums.read_bytes()
-    if expected is not None and hashlib.sha256(content).hexdigest() != expected:
-        return [fault(files.CHECKSUMS, "altered")]
+    if expected is not None and files.sha256(content) != expected:
+        return [fault(formats.CHECKSUMS, "altered")]
     listed: dict[str, str] = {}
     for line in content.decode("utf-8", errors="replace").splitlines():
         digest, separator, name = line.partition("  ")
         if not separator or len(digest) != 64:
-            return [fault(files.CHECKSUMS, "unreadable")]
+            return [fault(formats.CHECKSUMS, "unreadable")]
         listed[name] = digest
-    there = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()} - {files.CHECKSUMS}
+    there = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()} - {formats.CHECKSUMS}
     faults = [fault(name, "missing") for name in listed.keys() - there]
     faults += [fault(name, "extra") for name in there - listed.keys()]
     faults += [

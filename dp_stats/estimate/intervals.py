@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import integrate, optimize, special
 
-from dp_stats.plan.accounting import noise_variance
-from dp_stats.plan.model import Mechanism
+from dp_stats.plan.mechanism import Mechanism, noise_variance
 
 Floats = NDArray[np.float64]
 

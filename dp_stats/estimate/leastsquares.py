@@ -13,7 +13,8 @@ from dp_stats.catalogue.grid import Grid, LevelNames, sum_groups
 from dp_stats.estimate.intervals import laplace_sum_quantile, normal_quantile, one_draw_quantile, quantile_of_parts
 from dp_stats.estimate.lattice import Lattice, without_unused_levels
 from dp_stats.plan.algebra import Key, Query, Structure, key_of, weights
-from dp_stats.plan.model import Measurement, Mechanism
+from dp_stats.plan.mechanism import Mechanism
+from dp_stats.plan.model import Measurement
 
 Floats = NDArray[np.float64]
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from tempfile import mkstemp
 from uuid import uuid4
 
 from sqlalchemy import Connection, inspect, select
 
 from dp_stats.errors import LedgerError, NoLedgerError
+from dp_stats.files import created_once
 from dp_stats.ledger import schema
 from dp_stats.ledger.chain import link
 from dp_stats.ledger.database import Database
@@ -52,18 +50,8 @@ _MISSING = (
 
 def _create_file(file: Path, now: datetime) -> None:
     """Build a new ledger beside its place, readable by its owner only, and link it there unless one has come up."""
-    with explained():
-        handle, name = mkstemp(prefix=f".{file.name}.", dir=file.absolute().parent)
-        os.close(handle)
-        try:
-            _migrate(Database(Path(name), read_only=False), now)
-            with suppress(FileExistsError):
-                os.link(name, file)
-            folder = os.open(file.absolute().parent, os.O_RDONLY)
-            os.fsync(folder)
-            os.close(folder)
-        finally:
-            os.unlink(name)
+    with explained(), created_once(file.absolute(), mode=0o600) as draft:
+        _migrate(Database(draft, read_only=False), now)
 
 
 def _migrate(database: Database, now: datetime) -> None:

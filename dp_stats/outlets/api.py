@@ -19,7 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from dp_stats.editions import formats as files
+from dp_stats import files
+from dp_stats.editions import formats
 from dp_stats.editions.edition import Edition, TableFacts, utc
 
 MOST_ROWS = 400
@@ -177,7 +178,7 @@ def _write_index(public: Path, tree: dict[str, Any], path: tuple[str, ...], base
         }
         for name, node in sorted(tree.items())
     ]
-    written = int(files.replace_file(public / folder / "index.json", files.json_bytes({step: listed})))
+    written = int(files.replace_file(public / folder / "index.json", formats.json_bytes({step: listed})))
     if not last:
         for name, node in tree.items():
             written += _write_index(public, node["below"], (*path, name), base_url)

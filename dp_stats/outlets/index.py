@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 
+from dp_stats import files
 from dp_stats.catalogue.models import Release
 from dp_stats.catalogue.periods import period_of
-from dp_stats.editions import formats as files
+from dp_stats.editions import formats
 from dp_stats.editions.edition import Edition, editions
 from dp_stats.editions.latest import folder_lock
 from dp_stats.editions.revisions import corrections, status_of
@@ -40,9 +41,9 @@ def refresh_index(public: Path, *, base_url: str, title: str = TITLE, releases: 
         newest = [kept[-1] for kept in current.values()]
 
         contents = {
-            "catalog.jsonld": files.json_bytes(registers.dcat(newest, base_url=base_url, title=title)),
+            "catalog.jsonld": formats.json_bytes(registers.dcat(newest, base_url=base_url, title=title)),
             "feed.atom": feeds.feed(found, log, title=title, base_url=base_url, path="feed.atom"),
-            "corrections.json": files.json_bytes([c.model_dump(mode="json") for c in log]),
+            "corrections.json": formats.json_bytes([c.model_dump(mode="json") for c in log]),
         }
         for id, published in by_release.items():
             contents[f"{id}/feed.atom"] = feeds.feed(
@@ -90,6 +91,6 @@ def _calendar(
     stamp = max(e.published for e in found)
     planned = feeds.calendar(scheduled, since=stamp)
     return {
-        "calendar.json": files.json_bytes([p.model_dump(mode="json") for p in planned]),
+        "calendar.json": formats.json_bytes([p.model_dump(mode="json") for p in planned]),
         "calendar.ics": feeds.icalendar(planned, stamp=stamp, base_url=base_url),
     }

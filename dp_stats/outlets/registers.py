@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from dp_stats.editions import formats as files
+from dp_stats.editions import formats
 from dp_stats.editions.edition import Edition, Facts, utc
 from dp_stats.editions.privacy_record import rounded_up
 
@@ -193,14 +193,14 @@ def data_use(published: Sequence[Edition], *, base_url: str) -> DataUse:
 
 def register_json(uses: Sequence[DataUse]) -> bytes:
     """The register as JSON."""
-    return files.json_bytes([use.model_dump(mode="json") for use in uses])
+    return formats.json_bytes([use.model_dump(mode="json") for use in uses])
 
 
 def register_csv(uses: Sequence[DataUse]) -> bytes:
     """The register as CSV, a line per release."""
     rows = [use.model_dump(mode="json") for use in uses]
     columns = {name: pa.array([_cell(row[name]) for row in rows], pa.string()) for name in DataUse.model_fields}
-    return files.csv_bytes(pa.table(columns))
+    return formats.csv_bytes(pa.table(columns))
 
 
 def _cell(value: object) -> str:

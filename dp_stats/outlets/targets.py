@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dp_stats.editions import formats as files
+from dp_stats import files
+from dp_stats.editions import formats
 from dp_stats.editions.latest import LATEST, folder_lock
 from dp_stats.errors import PublishedError
 
@@ -84,7 +85,7 @@ def _bring_up_to_date(public: Path, remote: Any, root: str, url: str) -> Uploade
             remote.rm_file(f"{root}/{name}")
     kept = {name: digest for name, digest in there.items() if _immutable(name)}
     if changed or stale:
-        remote.pipe_file(f"{root}/{MANIFEST}", files.json_bytes(dict(sorted((kept | sums).items()))))
+        remote.pipe_file(f"{root}/{MANIFEST}", formats.json_bytes(dict(sorted((kept | sums).items()))))
     return Uploaded(tuple(changed), tuple(stale), len(here) - len(changed))
 
 
@@ -153,4 +154,4 @@ def _order(name: str) -> tuple[int, int, str]:
         rank = 4 if name == "index.html" else 3
     else:
         rank = 1
-    return rank, int(parts[-1] == files.CHECKSUMS), name
+    return rank, int(parts[-1] == formats.CHECKSUMS), name

@@ -9,12 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from fractions import Fraction
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import opendp.prelude as dp
-
-from dp_stats.plan.model import Mechanism
 
 dp.enable_features("contrib")
 
@@ -76,18 +74,6 @@ def rho_of(epsilon: Fraction, delta: Fraction) -> Fraction:
         else:
             high = middle
     return low
-
-
-@cache
-def noise_variance(scale: float, mechanism: Mechanism) -> float:
-    """Variance of one discrete noise value of ``scale``, in integer steps squared (not the continuous formula)."""
-    if mechanism == "discrete_laplace":
-        half = 1 / (2 * scale)
-        return 0.0 if half > 300 else 1 / (2 * math.sinh(half) ** 2)
-    if scale > 5:
-        return scale * scale  # the discrete variance differs by less than 1e-200
-    terms = [(k, math.exp(-k * k / (2 * scale * scale))) for k in range(1, math.ceil(40 * scale) + 2)]
-    return 2 * sum(k * k * t for k, t in terms) / (1 + 2 * sum(t for _, t in terms))
 
 
 def root_up(square: Fraction) -> float:

@@ -17,7 +17,8 @@ from dp_stats.errors import CatalogueError
 from dp_stats.plan.accounting import rho_of
 from dp_stats.plan.expected import NORMAL_95
 from dp_stats.plan.make import make_plan
-from dp_stats.plan.model import Mechanism, Plan
+from dp_stats.plan.mechanism import Mechanism
+from dp_stats.plan.model import Plan
 from dp_stats.plan.truncation import share_cut
 
 EPSILONS = tuple(Fraction(e) for e in ("1/8", "1/4", "1/2", "1", "2", "4", "8"))

@@ -12,7 +12,8 @@ from dp_stats.catalogue.periods import Period, blocks_of, parse_period
 from dp_stats.plan import accounting, sensitivity
 from dp_stats.plan.algebra import Key
 from dp_stats.plan.expected import accuracy, expected_errors
-from dp_stats.plan.model import ExpectedError, Measurement, Mechanism, Plan, Role, digest
+from dp_stats.plan.mechanism import Mechanism
+from dp_stats.plan.model import ExpectedError, Measurement, Plan, Role, digest
 from dp_stats.plan.sensitivity import Sensitivity
 from dp_stats.plan.strategy import candidates, choose
 from dp_stats.plan.targets import statistic_of

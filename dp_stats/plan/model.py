@@ -10,12 +10,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, PlainSerializer
 
 from dp_stats.catalogue.periods import BlockKind
+from dp_stats.plan.mechanism import Mechanism, noise_variance
 from dp_stats.plan.warnings import PlanWarning
 
 Exact = Annotated[Fraction, PlainSerializer(str, return_type=str)]
 """An exact number, written as ``numerator/denominator``."""
 
-Mechanism = Literal["discrete_laplace", "discrete_gaussian"]
 Role = Literal["statistic", "cut_rows", "cut_persons"]
 
 
@@ -53,9 +53,7 @@ class Measurement(Frozen):
 
     @property
     def variance(self) -> float:
-        """Variance of one cell's noise, in integer steps squared (see ``plan.accounting.noise_variance``)."""
-        from dp_stats.plan.accounting import noise_variance
-
+        """Variance of one cell's noise, in integer steps squared (see ``plan.mechanism.noise_variance``)."""
         return noise_variance(self.scale, "discrete_gaussian" if self.epsilon is None else "discrete_laplace")
 
 

@@ -25,7 +25,7 @@ from scipy.optimize import minimize
 from dp_stats.catalogue.grid import Grid
 from dp_stats.catalogue.models import Release
 from dp_stats.plan.algebra import Key
-from dp_stats.plan.model import Mechanism
+from dp_stats.plan.mechanism import Mechanism
 from dp_stats.plan.sensitivity import Sensitivity
 from dp_stats.plan.spaces import Spaces, chain
 from dp_stats.plan.symmetry import Floats, Indices

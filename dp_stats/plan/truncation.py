@@ -9,9 +9,9 @@ from itertools import product
 
 from dp_stats.catalogue.grid import Grid
 from dp_stats.catalogue.models import Contribution, Release
-from dp_stats.plan.accounting import noise_variance
 from dp_stats.plan.algebra import Key, key_of
-from dp_stats.plan.model import Measurement, Mechanism, Role
+from dp_stats.plan.mechanism import Mechanism, noise_variance
+from dp_stats.plan.model import Measurement, Role
 from dp_stats.plan.spaces import chain, nested
 from dp_stats.plan.targets import prior_totals, targets
 from dp_stats.plan.warnings import UnmeasuredTruncation

@@ -20,6 +20,7 @@ from dp_stats.catalogue import Catalogue, Dataset, Period, Release, parse_period
 from dp_stats.catalogue.load import read_model
 from dp_stats.catalogue.models import Contribution, DimensionSpec, PrivacyLoss, ReleaseTexts, Statistic, Table
 from dp_stats.errors import CatalogueError
+from dp_stats.files import replace_file
 from dp_stats.requests.selection import chosen_codes
 from dp_stats.settings import Settings
 
@@ -265,8 +266,8 @@ def save_request(release: Release, question: Question, settings: Settings) -> Pa
     settings.requests.mkdir(parents=True, exist_ok=True)
     path = settings.requests / f"{release.id}.yaml"
     content = json.loads(release.model_dump_json(exclude_defaults=True, by_alias=True))
-    _write(path.with_suffix(".form.json"), question.model_dump_json(indent=1))
-    _write(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+    replace_file(path.with_suffix(".form.json"), question.model_dump_json(indent=1).encode())
+    replace_file(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True).encode())
     return path
 
 
@@ -291,9 +292,3 @@ def period_of_request(release: Release) -> str:
     from dp_stats.catalogue.periods import period_of
 
     return period_of(release.start, release.period).label
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_suffix(path.suffix + ".part")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)

@@ -17,7 +17,7 @@ from dp_stats.catalogue.models import UNKNOWN, Column, Dataset
 from dp_stats.catalogue.periods import Period
 from dp_stats.errors import CatalogueError, DpStatsError, SourceError
 from dp_stats.secure.database import literal, quoted, run
-from dp_stats.secure.sources import SourceTable
+from dp_stats.secure.source_table import SourceTable
 
 DEFAULT_FORMATS = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S")
 EARLIEST, LATEST = "1900-01-01", "2199-12-31"

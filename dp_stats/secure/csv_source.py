@@ -10,7 +10,7 @@ from typing import IO, cast
 
 from dp_stats.errors import SourceError
 from dp_stats.secure.database import literal, quoted
-from dp_stats.secure.sources import Opening, SourceTable, match_columns
+from dp_stats.secure.source_table import Opening, SourceTable, match_columns
 from dp_stats.secure.staging import make_private
 
 CHUNK = 1 << 20

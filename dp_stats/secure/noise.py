@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from dp_stats.errors import BudgetError
 from dp_stats.plan.accounting import gaussian_rho, laplace_epsilon
-from dp_stats.plan.model import Mechanism
+from dp_stats.plan.mechanism import Mechanism
 
 THREADS = 2
 CHUNK = 8_192

@@ -14,7 +14,8 @@ from dp_stats.catalogue.models import Dataset
 from dp_stats.errors import DpStatsError, OptOutError, SourceError
 from dp_stats.secure.canonical import person_sql
 from dp_stats.secure.database import quoted, run
-from dp_stats.secure.sources import Opening, SourceTable, open_source
+from dp_stats.secure.source_table import Opening, SourceTable
+from dp_stats.secure.sources import open_source
 from dp_stats.settings import Settings
 
 STOPPED = "Nothing is pulled without the opt-out list."

@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError
 from dp_stats.catalogue.models import Source
 from dp_stats.errors import SourceError
 from dp_stats.secure.database import literal, quoted
-from dp_stats.secure.sources import DateFilter, Opening, SourceTable, match_columns
+from dp_stats.secure.source_table import DateFilter, Opening, SourceTable, match_columns
 from dp_stats.secure.staging import make_private
 
 # Type numbers of PostgreSQL that DuckDB should not see as text (pg_type.dat).

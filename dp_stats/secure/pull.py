@@ -18,16 +18,18 @@ import duckdb
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Dataset
 from dp_stats.catalogue.periods import Period
+from dp_stats.files import replaced
 from dp_stats.secure.canonical import canonical_sql, counts_sql, in_period_sql
 from dp_stats.secure.database import literal, open_database, quoted, run
 from dp_stats.secure.opt_outs import without_opted_out
 from dp_stats.secure.secret import keyed_digest, load_key
-from dp_stats.secure.sources import DateFilter, Opening, SourceTable, open_source
-from dp_stats.secure.staging import replaced, secure_below
+from dp_stats.secure.source_table import DateFilter, Opening, SourceTable
+from dp_stats.secure.sources import open_source
+from dp_stats.secure.staging import PRIVATE_FILE, secure_below
 from dp_stats.settings import Settings
 
 Progress = Callable[[str], None]
-PARQUET = "FORMAT parquet, COMPRESSION snappy"
+PARQUET = "FORMAT parquet, COMPRESSION snappy, USE_TMP_FILE false"
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def pull(
 
 
 def _write(connection: duckdb.DuckDBPyConnection, sql: str, target: Path, table: SourceTable) -> None:
-    with replaced(target) as temporary:
+    with replaced(target, mode=PRIVATE_FILE) as temporary:
         run(connection, f"COPY ({sql}) TO {literal(str(temporary))} ({PARQUET})", explain=table.explain)
 
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import io
-import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,11 +27,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dp_stats.errors import RegisterError
+from dp_stats.files import replaced
 from dp_stats.plan.model import Plan
 from dp_stats.secure.bound import COUNTED, KEPT, MARKED, Bounded
 from dp_stats.secure.engines import held, sha256_hex
 from dp_stats.secure.rows import BLOCK, PERSON, Rows
-from dp_stats.secure.staging import replaced, secure_folder
+from dp_stats.secure.staging import PRIVATE_FILE, secure_folder
 
 if TYPE_CHECKING:
     from dp_stats.ledger import Ledger, Reservation
@@ -135,10 +135,8 @@ class Register:
         pq.write_table(entry, content, compression="zstd")
         digest = self._digest(content.getvalue(), self.reservation.edition, self.reservation.revision)
         target = secure_folder(self.folder) / f"{digest}.parquet"
-        draft = target.with_name(f"{digest}.{secrets.token_hex(4)}")
-        with replaced(draft) as partial:
-            partial.write_bytes(content.getvalue())
-        draft.replace(target)
+        with replaced(target, mode=PRIVATE_FILE) as draft:
+            draft.write_bytes(content.getvalue())
         return bool(self.ledger.register_entry(self.reservation, expected=expected, digest=digest))
 
     def _read(self, entry: RegisterEntry) -> pa.Table:

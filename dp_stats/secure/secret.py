@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import secrets
 from pathlib import Path
 
 from dp_stats.errors import DpStatsError
+from dp_stats.files import created_once
 from dp_stats.secure.staging import PRIVATE_FILE, secure_folder
 
 KEY_BYTES = 32
@@ -27,7 +27,8 @@ def load_key(secure: Path) -> bytes:
     """
     path = secure_folder(secure) / "key"
     if not path.exists():
-        _create(path)
+        with created_once(path, mode=PRIVATE_FILE) as draft:
+            draft.write_bytes(secrets.token_bytes(KEY_BYTES))
     if path.stat().st_mode & 0o077:
         raise DpStatsError(f"Others may read the secret key {path}. Find out who used it, then run: chmod 600 {path}")
     key = path.read_bytes()
@@ -36,20 +37,6 @@ def load_key(secure: Path) -> bytes:
             f"The secret key {path} is damaged. Restore it from a backup: older digests cannot be checked without it."
         )
     return key
-
-
-def _create(path: Path) -> None:
-    draft = path.with_name(f"key.{os.getpid()}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE), "wb") as file:
-        file.write(secrets.token_bytes(KEY_BYTES))
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(draft, path)  # fails if another process was first: its key is then the key
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
 
 
 def keyed_digest(path: Path, key: bytes, *, about: str = "") -> str:

@@ -10,8 +10,6 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -75,23 +73,6 @@ def make_private(path: Path) -> None:
     path.chmod(PRIVATE_FILE)
 
 
-@contextmanager
-def replaced(target: Path) -> Iterator[Path]:
-    """A temporary path to write to, which takes the place of ``target`` whole, or is removed on failure.
-
-    The file is private, is on disk before it bears its name, and never stands there half written.
-    """
-    temporary = target.with_name(target.name + ".tmp")
-    try:
-        yield temporary
-        make_private(temporary)
-        _sync(temporary)
-        temporary.replace(target)
-        _sync(target.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def remove(folder: Path) -> None:
     """Delete the staged rows of one edition, and the folders above it that are now empty."""
     shutil.rmtree(folder, ignore_errors=False) if folder.exists() else None
@@ -115,11 +96,3 @@ def purge_expired(secure: Path, *, after: timedelta) -> tuple[Path, ...]:
             remove(folder)
             removed.append(folder)
     return tuple(removed)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -12,8 +12,8 @@ from dp_stats.charts.outline import Outline, area_levels, paged_areas
 from dp_stats.charts.reading import Panel, ReleaseView, areas_of
 from dp_stats.charts.series import Group
 from dp_stats.charts.tilemap import Layout
+from dp_stats.charts.wording import band_words, lower_first, sentence, subject, unit_text, unit_words
 from dp_stats.site import linked, parts
-from dp_stats.site.drawings import band_words, sentence, unit_words
 from dp_stats.site.frame import Cell, Row, Rows, Site, trusted
 from dp_stats.texts import numbers
 from dp_stats.texts.numbers import Change
@@ -154,7 +154,7 @@ def _page(
     code, name = panel.areas.codes[index], panel.areas.names[index]
     series = panel.series(metric.id, index)
     decimals = numbers.decimals_for(series.figures)
-    what = parts.subject(texts, metric, name)
+    what = subject(texts, metric, name)
     finding = findings.of_series(texts, series, what=what)
     last = series.figure(-1)
     lead = finding
@@ -169,7 +169,7 @@ def _page(
         )
     cards = [
         parts.figure_card(
-            texts, f"{metric.title}, {panel.periods[-1]}", last, decimals=decimals, unit=parts.unit_text(metric)
+            texts, f"{metric.title}, {panel.periods[-1]}", last, decimals=decimals, unit=unit_text(metric)
         )
     ]
     if story.rate and story.rate.id in panel.table.statistics:
@@ -180,7 +180,7 @@ def _page(
                 story.rate.title,
                 rate,
                 decimals=max(1, numbers.decimals_for([rate])),
-                unit=parts.unit_text(story.rate),
+                unit=unit_text(story.rate),
             )
         )
     if len(series) > 1 and last.known and series.figure(-2).known:
@@ -291,7 +291,7 @@ def _days(site: Site, view: ReleaseView, story: Outline, code: str) -> dict[str,
     texts = site.texts
     series = panel.series(story.metric.id, panel.area_index[code]).last(MOST_DAYS)
     title = f"{texts('area.days')}: {series.name}"
-    finding = findings.of_series(texts, series, what=parts.subject(texts, story.metric, series.name))
+    finding = findings.of_series(texts, series, what=subject(texts, story.metric, series.name))
     return {
         "title": title,
         "sub": texts("area.days_sub", count=len(series), band=band_words(texts, series)),
@@ -309,7 +309,7 @@ def _groups(site: Site, view: ReleaseView, story: Outline, code: str, name: str)
     groups = panel.by_group(story.metric.id, area=panel.area_index[code])[:40]
     title = texts(
         "area.groups",
-        group=f"{story.metric.title} {parts.lower_first(texts('release.by_group', group=parts.lower_first(panel.groups.title)))}",
+        group=f"{story.metric.title} {lower_first(texts('release.by_group', group=lower_first(panel.groups.title)))}",
         area=name,
     )
     finding = findings.of_groups(texts, groups, what=title, when=panel.labels[-1])

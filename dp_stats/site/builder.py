@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dp_stats.charts.drawing import Studio
 from dp_stats.charts.reading import ReleaseView, releases
-from dp_stats.editions import formats as files
+from dp_stats.editions import formats
 from dp_stats.editions.latest import folder_lock
 from dp_stats.editions.revisions import STATUS
 from dp_stats.settings import shipped
@@ -93,7 +93,7 @@ def _release(site: Site, view: ReleaseView, tools: str, next_due: str, say: Call
     """Build the pages of one release; a digest of its sources."""
     facts = {
         r.edition.path: digest(
-            (r.folder / files.CHECKSUMS).read_bytes(), (site.public / r.edition.id / STATUS).read_bytes(), r.status
+            (r.folder / formats.CHECKSUMS).read_bytes(), (site.public / r.edition.id / STATUS).read_bytes(), r.status
         )
         for r in view.revisions
     }

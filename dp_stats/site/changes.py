@@ -10,6 +10,7 @@ from dp_stats.charts import findings
 from dp_stats.charts.outline import Outline
 from dp_stats.charts.reading import Panel, ReleaseView, Revision
 from dp_stats.charts.series import Group
+from dp_stats.charts.wording import subject
 from dp_stats.editions.edition import TableFacts
 from dp_stats.site import parts
 from dp_stats.site.frame import Card, Cell, Row, Rows, Site
@@ -49,7 +50,7 @@ def changes(site: Site, view: ReleaseView, revision: Revision, story: Outline, *
             if not (change.before.known and change.after.known):
                 continue
             decimals = max(parts.decimals_of(panel, statistic.id) for panel in whole)
-            what = parts.subject(texts, statistic, whole[1].areas.names[0])
+            what = subject(texts, statistic, whole[1].areas.names[0])
             if len(whole[1].dates) == 1:
                 cards.append(parts.change_card(texts, what, change, decimals=decimals))
             if statistic is metric:

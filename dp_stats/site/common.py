@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dp_stats.charts.outline import Outline, paged_areas
 from dp_stats.charts.reading import ReleaseView, Revision
+from dp_stats.charts.wording import lower_first, subject, unit_text
 from dp_stats.site import parts
 from dp_stats.site.frame import Card, Notice, Rows, Site
 from dp_stats.texts import numbers
@@ -42,12 +43,12 @@ def cards(site: Site, view: ReleaseView, story: Outline, revision: Revision) -> 
         groups = parts.ranked_groups(many, 3)
         decimals = numbers.decimals_for(g.figure for g in groups)
         return [
-            parts.figure_card(site.texts, g.name, g.figure, decimals=decimals, unit=parts.unit_text(story.metric))
+            parts.figure_card(site.texts, g.name, g.figure, decimals=decimals, unit=unit_text(story.metric))
             for g in groups
         ]
     for id in panel.table.statistics[:4]:
         statistic = revision.edition.statistic(id)
-        label = parts.subject(site.texts, statistic, panel.areas.names[0])
+        label = subject(site.texts, statistic, panel.areas.names[0])
         label += f" {panel.labels[-1]}" if len(panel.dates) > 1 else ""
         made.append(
             parts.figure_card(
@@ -55,7 +56,7 @@ def cards(site: Site, view: ReleaseView, story: Outline, revision: Revision) -> 
                 label,
                 panel.figure(id),
                 decimals=parts.decimals_of(panel, id),
-                unit=parts.unit_text(statistic),
+                unit=unit_text(statistic),
             )
         )
     return made
@@ -110,7 +111,7 @@ def regions_table(site: Site, view: ReleaseView, story: Outline, revision: Revis
         caption=texts(
             "release.table_region",
             what=story.metric.title,
-            level=parts.lower_first(panel.areas.title),
+            level=lower_first(panel.areas.title),
             period=panel.periods[-1],
         ),
         first=panel.areas.title or texts("release.area"),

@@ -2,43 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from dp_stats.charts import findings
 from dp_stats.charts.drawing import Chart, Studio, Words
 from dp_stats.charts.outline import FEW, Outline
 from dp_stats.charts.reading import Panel, ReleaseView
-from dp_stats.charts.series import Group, Series, ranked
-from dp_stats.editions.edition import Edition, StatisticFacts
+from dp_stats.charts.series import MOST_RANKED, Group, ranked
+from dp_stats.charts.wording import band_words, lower_first, sentence, source_line, subject, unit_text, unit_words
+from dp_stats.editions.edition import StatisticFacts
 from dp_stats.site.frame import Site
-from dp_stats.site.parts import lower_first, source_line, subject, unit_text
-from dp_stats.texts.numbers import typical_margin
-from dp_stats.texts.words import Texts
-
-MOST_RANKED = 25
-
-
-def band_words(texts: Texts, series: Series) -> str:
-    """How the interval is drawn, or why it can hardly be seen."""
-    if len(series) <= 12:
-        return texts("chart.bars")
-    high = max((f.upper for f in series.figures if f.known), default=0.0)
-    thin = typical_margin(series.figures) < 0.006 * high
-    return texts("chart.band_thin" if thin else "chart.band")
-
-
-def unit_words(texts: Texts, edition: Edition, panel: Panel, statistic: StatisticFacts) -> str:
-    """``per week``, ``per day``, or the metric's own unit."""
-    fine = len(panel.dates) > 1 and edition.date is not None
-    time = panel.table.levels[edition.date.name] if fine and edition.date else edition.period.kind
-    per = texts.get("unit.per_edition").get(time, "") if statistic.kind in ("count", "persons", "sum") else ""
-    return " ".join(part for part in (unit_text(statistic) if statistic.unit != "people" else "", str(per)) if part)
-
-
-def sentence(text: str) -> str:
-    """One blank between words, none before a comma."""
-    return re.sub(r"\s+([,.])", r"\1", re.sub(r"\s+", " ", text)).strip()
 
 
 def save(site: Site, view: ReleaseView, name: str, chart: Chart) -> dict[str, Any]:

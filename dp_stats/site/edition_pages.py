@@ -6,7 +6,8 @@ from dp_stats.charts import findings, svg
 from dp_stats.charts.outline import Outline
 from dp_stats.charts.reading import ReleaseView, Revision
 from dp_stats.charts.tilemap import Layout
-from dp_stats.site import changes, downloads, linked, maps, parts
+from dp_stats.charts.wording import lower_first
+from dp_stats.site import changes, downloads, linked, maps
 from dp_stats.site.common import cards, notices, page_of, regions_table
 from dp_stats.site.frame import Cell, Row, Rows, Site, trusted
 
@@ -30,7 +31,7 @@ def edition_page(site: Site, view: ReleaseView, story: Outline, tiles: Layout | 
     groups = None
     if story.groups and story.groups.id in tables and (panel := view.panel(story.groups.id, upto=revision)):
         shown = panel.by_group(story.metric.id)[:40]
-        title = f"{story.metric.title} {parts.lower_first(texts('release.by_group', group=parts.lower_first(panel.groups.title)))}"
+        title = f"{story.metric.title} {lower_first(texts('release.by_group', group=lower_first(panel.groups.title)))}"
         finding = findings.of_groups(texts, shown, what=title, when=panel.labels[-1])
         groups = {
             "title": title,

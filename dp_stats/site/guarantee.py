@@ -8,8 +8,8 @@ from typing import Any
 
 from dp_stats.charts import svg
 from dp_stats.charts.reading import Panel
+from dp_stats.charts.wording import lower_first
 from dp_stats.editions.edition import BudgetFacts, Edition, StatisticFacts
-from dp_stats.site import parts
 from dp_stats.site.frame import Site, trusted
 from dp_stats.texts import numbers
 from dp_stats.texts.words import Texts
@@ -49,8 +49,8 @@ def privacy(site: Site, edition: Edition, panel: Panel | None, statistic: Statis
             texts(
                 "private.noise",
                 margin=margin,
-                what=parts.lower_first(statistic.title),
-                level=parts.lower_first(panel.areas.title or panel.groups.title or edition.headline.title),
+                what=lower_first(statistic.title),
+                level=lower_first(panel.areas.title or panel.groups.title or edition.headline.title),
             )
         )
         accurate.append(texts("private.differ", margin=margin))

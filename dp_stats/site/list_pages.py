@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dp_stats.charts.outline import Outline
 from dp_stats.charts.reading import Panel, ReleaseView
+from dp_stats.charts.wording import lower_first
 from dp_stats.site import linked, parts
 from dp_stats.site.common import page_of
 from dp_stats.site.frame import Cell, Row, Rows, Site
@@ -71,7 +72,7 @@ def areas_page(site: Site, view: ReleaseView, story: Outline, panel: Panel) -> N
     head = [Cell(texts("release.area"))]
     head += [Cell(metric.title, n=True), Cell(texts("release.interval"), n=True)]
     if rate:
-        of_rate = f"{rate.title}, {parts.lower_first(texts('release.interval'))}"
+        of_rate = f"{rate.title}, {lower_first(texts('release.interval'))}"
         head += [Cell(f"{rate.title} {rate.unit}", n=True), Cell(of_rate, n=True)]
     head += [Cell(texts("release.change_column"))] if before else []
     head += [Cell(place.levels[1].title)] if parents and place else []
@@ -95,7 +96,7 @@ def areas_page(site: Site, view: ReleaseView, story: Outline, panel: Panel) -> N
     caption = texts(
         "areas.caption",
         what=metric.title,
-        level=parts.lower_first(panel.areas.title),
+        level=lower_first(panel.areas.title),
         period=panel.periods[-1],
     )
     site.render(

@@ -10,8 +10,8 @@ from dp_stats.charts import findings, svg
 from dp_stats.charts.outline import Outline
 from dp_stats.charts.reading import Panel
 from dp_stats.charts.tilemap import Layout, classes, layout
+from dp_stats.charts.wording import lower_first
 from dp_stats.editions.edition import Edition, TableFacts
-from dp_stats.site import parts
 from dp_stats.site.frame import Site, trusted
 from dp_stats.texts import numbers
 
@@ -66,7 +66,7 @@ def tile_map(site: Site, panel: Panel, story: Outline, tiles: Layout, *, areas: 
             )
         key.append({"css": f"k{index}", "text": text, "count": numbers.number(count)})
     finding = findings.of_groups(texts, groups, what=what, when=panel.labels[-1])
-    title = texts("release.map_title", what=what, level=parts.lower_first(panel.areas.title))
+    title = texts("release.map_title", what=what, level=lower_first(panel.areas.title))
     return {
         "title": title,
         "sub": texts("release.map_sub", period=panel.periods[-1]),

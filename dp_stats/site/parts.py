@@ -9,7 +9,6 @@ from dp_stats.charts import svg
 from dp_stats.charts.outline import Outline, outline
 from dp_stats.charts.reading import Panel, ReleaseView
 from dp_stats.charts.series import Group, ranked
-from dp_stats.editions.edition import Edition, StatisticFacts
 from dp_stats.site.frame import Card, Cell, Row, Rows, trusted
 from dp_stats.texts import numbers
 from dp_stats.texts.numbers import Change, Figure
@@ -19,27 +18,6 @@ from dp_stats.texts.words import Texts
 def outline_of(view: ReleaseView) -> Outline:
     """Which tables tell the story of a release."""
     return outline(view.latest.edition, editions=len(view.current))
-
-
-def lower_first(text: str) -> str:
-    """A title inside a sentence; abbreviations keep their capitals."""
-    return text if len(text) < 2 or text[1].isupper() else text[0].lower() + text[1:]
-
-
-def subject(texts: Texts, statistic: StatisticFacts, place: str) -> str:
-    """What a sentence is about: ``Confirmed cases in the United Kingdom``."""
-    return texts("area.series", what=statistic.title, area=texts.place(place)) if place else statistic.title
-
-
-def source_line(texts: Texts, edition: Edition) -> str:
-    """What stands below every chart."""
-    return texts("chart.source", publisher=edition.release.publisher or edition.dataset.custodians[0].name)
-
-
-def unit_text(statistic: StatisticFacts) -> str:
-    """The unit as it stands after a number; none where the statistic's name says it already."""
-    said = statistic.unit == "records" or statistic.unit.lower() in statistic.title.lower()
-    return "" if said else statistic.unit
 
 
 def decimals_of(panel: Panel, statistic: str) -> int:

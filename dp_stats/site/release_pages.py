@@ -6,6 +6,7 @@ from dp_stats.charts.drawing import Studio
 from dp_stats.charts.outline import Outline
 from dp_stats.charts.reading import ReleaseView
 from dp_stats.charts.tilemap import Layout
+from dp_stats.charts.wording import lower_first, unit_text
 from dp_stats.editions.readers_kit import snippets
 from dp_stats.site import changes, downloads, drawings, guarantee, linked, maps, parts
 from dp_stats.site.common import cards, notices, page_of, regions_table, theme
@@ -41,19 +42,19 @@ def release_page(
     listed = [(id, texts(f"release.{key}")) for id, key in sections if present[id]]
     region_name = ""
     if between and story.regions and (panel := view.panel(story.regions.id, upto=latest)):
-        region_name = texts("release.by_group", group=parts.lower_first(panel.areas.title))
+        region_name = texts("release.by_group", group=lower_first(panel.areas.title))
         listed.append(("regions", region_name))
     group_name = ""
     group_rows: Rows | None = None
     if story.groups and (panel := view.panel(story.groups.id, upto=latest)):
-        group_name = texts("release.by_group", group=parts.lower_first(panel.groups.title))
+        group_name = texts("release.by_group", group=lower_first(panel.groups.title))
         listed.append(("groups", group_name))
         group_rows = parts.groups_table(
             texts,
             panel.by_group(story.metric.id),
-            caption=f"{story.metric.title} {parts.lower_first(group_name)}, {panel.periods[-1]}",
+            caption=f"{story.metric.title} {lower_first(group_name)}, {panel.periods[-1]}",
             first=panel.groups.title,
-            unit=parts.unit_text(story.metric),
+            unit=unit_text(story.metric),
         )
     listed += [
         (id, texts(f"release.{key}"))

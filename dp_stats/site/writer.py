@@ -6,6 +6,8 @@ import hashlib
 import json
 from pathlib import Path
 
+from dp_stats.files import replace_file
+
 MANIFEST = ".site.json"
 
 
@@ -55,16 +57,10 @@ class Writer:
         data = content.encode() if isinstance(content, str) else content
         target = self.public / path
         self._files.append(path)
-        try:
-            if target.read_bytes() == data:
-                self.kept += 1
-                return
-        except FileNotFoundError:
-            target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{target.name}.part")
-        partial.write_bytes(data)
-        partial.replace(target)
-        self.written += 1
+        if replace_file(target, data):
+            self.written += 1
+        else:
+            self.kept += 1
 
     def finish(self) -> int:
         """Remove pages that no job makes any more, save the manifest, and say how many were removed."""
@@ -72,7 +68,5 @@ class Writer:
         stale = {file for job in self.before.values() for file in job["files"]} - now
         for file in stale:
             (self.public / file).unlink(missing_ok=True)
-        partial = self.public / (MANIFEST + ".part")
-        partial.write_text(json.dumps(self.jobs, sort_keys=True), encoding="utf-8")
-        partial.replace(self.public / MANIFEST)
+        replace_file(self.public / MANIFEST, json.dumps(self.jobs, sort_keys=True).encode())
         return len(stale)

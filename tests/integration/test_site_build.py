@@ -14,7 +14,7 @@ import pytest
 from site_editions import single_edition, year_of_weeks
 
 from dp_stats.editions import verify_public
-from dp_stats.editions.revisions import retract
+from dp_stats.editions.retracting import retract
 from dp_stats.site import build
 
 BASE = "https://statistics.example.org"

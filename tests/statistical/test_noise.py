@@ -12,7 +12,7 @@ from scipy import stats
 
 from dp_stats.errors import BudgetError
 from dp_stats.plan.accounting import gaussian_rho, laplace_epsilon
-from dp_stats.plan.model import Mechanism
+from dp_stats.plan.mechanism import Mechanism
 from dp_stats.secure import noise
 from dp_stats.secure.noise import add_noise
 

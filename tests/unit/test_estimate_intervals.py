@@ -15,8 +15,7 @@ from dp_stats.estimate.intervals import (
     ratio_interval,
     whole_numbers,
 )
-from dp_stats.plan.accounting import noise_variance
-from dp_stats.plan.model import Mechanism
+from dp_stats.plan.mechanism import Mechanism, noise_variance
 
 
 @pytest.mark.parametrize("draws", [1, 2, 5, 20])

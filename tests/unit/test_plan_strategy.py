@@ -11,8 +11,8 @@ import pytest
 
 from dp_stats.catalogue import CodeList, parse_period
 from dp_stats.plan import make, make_plan
-from dp_stats.plan.accounting import noise_variance
 from dp_stats.plan.expected import accuracy
+from dp_stats.plan.mechanism import noise_variance
 from dp_stats.plan.model import Plan
 from dp_stats.plan.targets import targets
 from tests.plan_world import REGIONS, catalogue, code_lists, release

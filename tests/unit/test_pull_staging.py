@@ -12,7 +12,7 @@ import pytest
 
 from dp_stats.errors import DpStatsError
 from dp_stats.secure.secret import KEY_BYTES, keyed_digest, load_key
-from dp_stats.secure.staging import purge_expired, remove, replaced, secure_below, secure_folder, staging_folder
+from dp_stats.secure.staging import purge_expired, remove, secure_below, secure_folder, staging_folder
 
 
 def mode(path: Path) -> int:
@@ -57,24 +57,6 @@ def test_rows_are_kept_nowhere_but_in_the_secure_store(tmp_path: Path) -> None:
     for folder in (tmp_path / "public", tmp_path / "secure" / ".." / "public"):
         with pytest.raises(DpStatsError, match="outside the secure store"):
             secure_below(tmp_path / "secure", folder)
-
-
-def test_a_file_appears_whole_and_private_or_not_at_all(tmp_path: Path) -> None:
-    target = tmp_path / "rows"
-
-    def fail() -> None:
-        with replaced(target) as temporary:
-            temporary.write_text("half")
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        fail()
-    assert list(tmp_path.iterdir()) == []
-    with replaced(target) as temporary:
-        temporary.write_text("whole")
-        assert not target.exists()
-    assert target.read_text() == "whole"
-    assert mode(target) == 0o600
 
 
 def test_removing_an_edition_leaves_the_others(tmp_path: Path) -> None:

@@ -159,7 +159,7 @@ ACCOUNT = Account()
 @pytest.fixture(autouse=True)
 def do_not_wait_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hundreds of small editions are written here, and a power cut is not among what is tested."""
-    monkeypatch.setattr("dp_stats.editions.formats.sync", lambda path: None)
+    monkeypatch.setattr("dp_stats.files.sync", lambda path: None)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,130 @@
+"""Files on disk: whole or not there at all, really on the disk where that counts, and one writer at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from dp_stats.errors import BusyError
+
+LOCK_SECONDS = 1800.0
+"""How long to wait for another writer: longer than the largest site takes to build and to upload."""
+
+
+def sha256(content: bytes) -> str:
+    """Hexadecimal SHA-256."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sync(path: Path) -> None:
+    """Wait until a file's content, or the names in a folder, are on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_synced(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Write files into a folder and wait until they and their names are on the disk."""
+    paths = [folder / name for name in contents]
+    for path, content in zip(paths, contents.values(), strict=True):
+        path.write_bytes(content)
+    for path in [*paths, folder]:  # after all writes, so that the disk can take them in one go
+        sync(path)
+
+
+@contextmanager
+def replaced(target: Path, *, durable: bool = True, mode: int | None = None) -> Iterator[Path]:
+    """A path beside ``target`` to write to; what was written takes the place of ``target`` whole, or is removed.
+
+    A reader sees the old file or the new one. Each writer has a path of its own, so the last of two wins.
+
+    Args:
+        durable: wait until the new file and its name are on the disk; not needed for what can be made again.
+        mode: permissions of the file from its first byte on (default: as the process creates files).
+    """
+    draft = _draft(target, mode)
+    try:
+        yield draft
+        if mode is not None:
+            draft.chmod(mode)  # whoever wrote may have put a file of its own there
+        if durable:
+            sync(draft)
+        draft.replace(target)
+        if durable:
+            sync(target.parent)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def replace_file(path: Path, content: bytes, *, durable: bool = False) -> bool:
+    """Put a file in place at once (see ``replaced``), with the folders above it; False if it was equal already."""
+    try:
+        if path.read_bytes() == content:
+            return False
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with replaced(path, durable=durable) as draft:
+        draft.write_bytes(content)
+    return True
+
+
+@contextmanager
+def created_once(target: Path, *, mode: int) -> Iterator[Path]:
+    """A path beside ``target`` to write to, which becomes ``target`` unless another process was first.
+
+    Of several that create the file at the same moment, one wins, and the others then find its file. It is on the
+    disk before it bears its name, and has permissions ``mode`` from its first byte on.
+    """
+    draft = _draft(target, mode)
+    try:
+        yield draft
+        sync(draft)
+        with suppress(FileExistsError):
+            os.link(draft, target)
+        sync(target.parent)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path: Path, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:
+    """Hold the lock file ``path`` against every other process on this machine until done; its folder is made.
+
+    Raises:
+        BusyError: another process has held it for all of ``seconds``.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path, timeout=seconds)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise BusyError(
+            f"Another process has been writing to {path.parent} for {seconds:g} seconds and still holds {path.name}. "
+            "Wait until it has ended, or end it if it hangs; then run this step again."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _draft(target: Path, mode: int | None) -> Path:
+    """A hidden path beside ``target`` that no other writer has; with a mode, an empty file is made there."""
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    if mode is not None:
+        os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
+    return draft
