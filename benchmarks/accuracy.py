@@ -1,11 +1,11 @@
-"""How accurate are the statistics? Runs the planner and the estimator on any truth table, over several seeds.
+"""How accurate are the statistics? Runs the planner and the estimator on any table of exact counts, over several seeds.
 
-    python -m benchmarks.accuracy TRUTH.csv --areas AREAS.csv --prior PRIOR.csv
-    python -m benchmarks.accuracy TRUTH.csv --columns date=date,area=area_code,count=cases --guess 40
+    python -m benchmarks.accuracy EXACT.csv --areas AREAS.csv --prior PRIOR.csv
+    python -m benchmarks.accuracy EXACT.csv --columns date=date,area=area_code,count=cases --guess 40
 
-TRUTH has one row per date, area (and band) with a count. Noise is drawn here, by discrete samplers; the plan and
+EXACT has one row per date, area (and band) with a count. Noise is drawn here, by discrete samplers; the plan and
 the estimates are the pipeline's own. Prior means come from PRIOR (an earlier table of the same shape) or a guess;
-the planner and the estimator never see the truth. Printed for each published statistic: root-mean-square error,
+the planner and the estimator never see the exact counts. Printed for each published statistic: root-mean-square error,
 median absolute and relative error, coverage of the 95 % interval, and how many times larger the error would be if
 each table were noised separately (nine tables), or three tables were and the rest summed from them.
 """
@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.truth import Truth, catalogue_of, read_truth
+from benchmarks.exact_counts import ExactCounts, catalogue_of, read_exact_counts
 from dp_stats.catalogue import Catalogue
 from dp_stats.catalogue.grid import Grid
 from dp_stats.catalogue.models import Release
@@ -63,21 +63,21 @@ class Score:
         """Root-mean-square error over cells and seeds."""
         return float(np.sqrt(np.mean(self.squared)))
 
-    def add(self, estimate: Estimate, truth: Floats) -> None:
+    def add(self, estimate: Estimate, exact: Floats) -> None:
         """Count one seed's errors; cells without a value are left out."""
         value, lower, upper = estimate.value, estimate.lower, estimate.upper
         known = ~np.isnan(value)
-        error = np.abs(value - truth)[known]
+        error = np.abs(value - exact)[known]
         self.squared.append(float(np.mean(error**2)))
         self.absolute.append(float(np.median(error)))
-        self.relative.append(float(np.median(error / np.maximum(truth[known], 1.0))))
-        self.covered.append(float(np.mean((lower <= truth)[known] & (truth <= upper)[known])))
+        self.relative.append(float(np.median(error / np.maximum(exact[known], 1.0))))
+        self.covered.append(float(np.mean((lower <= exact)[known] & (exact <= upper)[known])))
         self.width.append(float(np.mean((upper - lower)[known]) / 2))
 
 
-def truths_of(truth: Truth, grid: Grid, release: Release) -> dict[tuple[str, str], Floats]:
+def exact_tables(exact: ExactCounts, grid: Grid, release: Release) -> dict[tuple[str, str], Floats]:
     """(table, statistic) → true values."""
-    leaves = truth.counts.reshape(grid.shape()).astype(np.float64)
+    leaves = exact.counts.reshape(grid.shape()).astype(np.float64)
     axis = [d.name for d in grid.dimensions].index("date")
     found = {}
     for table in release.tables:
@@ -120,18 +120,18 @@ def _noise(epsilon: Fraction, delta: Fraction | None, tables: int) -> float:
     return laplace if delta is None else min(laplace, float(np.sqrt(tables / (2 * float(rho_of(epsilon, delta))))))
 
 
-def draw(plan: Plan, truth: Truth, grid: Grid, rng: np.random.Generator) -> NoisyMeasurements:
-    """Noisy measurements of the truth, for the benchmark alone (the pipeline draws by OpenDP)."""
-    leaves = truth.counts.reshape(grid.shape())
+def draw(plan: Plan, exact: ExactCounts, grid: Grid, rng: np.random.Generator) -> NoisyMeasurements:
+    """Noisy measurements of the exact counts, for the benchmark alone (the pipeline draws by OpenDP)."""
+    leaves = exact.counts.reshape(grid.shape())
     values = {}
     for m in plan.measurements:
-        exact = grid.roll_up(leaves, m.levels)
+        counts = grid.roll_up(leaves, m.levels)
         if m.epsilon is None:
             noise = np.rint(rng.normal(scale=m.scale, size=m.shape)).astype(np.int64)
         else:
             stop = -np.expm1(-1 / m.scale)
             noise = rng.geometric(stop, m.shape) - rng.geometric(stop, m.shape)
-        values[m.id] = exact + noise
+        values[m.id] = counts + noise
     return NoisyMeasurements(plan.hash, values)
 
 
@@ -152,26 +152,26 @@ def run(
     catalogue: Catalogue,
     release: Release,
     grid: Grid,
-    truth: Truth,
+    exact: ExactCounts,
     *,
     loss: tuple[Fraction, Fraction | None],
     seeds: int,
 ) -> tuple[dict[tuple[str, str], Score], Plan, dict[str, float]]:
     """Plan once, then draw and estimate for every seed."""
     began = time.perf_counter()
-    plan = make_plan(catalogue, release, truth.period)
+    plan = make_plan(catalogue, release, exact.period)
     facts = {"planning seconds": time.perf_counter() - began}
-    truths = truths_of(truth, grid, release)
+    true_values = exact_tables(exact, grid, release)
     separate = separate_errors(release, grid, *loss)
     scores: dict[tuple[str, str], Score] = {}
     seconds, wrong = [], 0
     for seed in range(seeds):
-        noisy = draw(plan, truth, grid, np.random.default_rng(1000 + seed))
+        noisy = draw(plan, exact, grid, np.random.default_rng(1000 + seed))
         began = time.perf_counter()
         estimates = estimate(plan, grid=grid, release=release, catalogue=catalogue, noisy=noisy)
         seconds.append(time.perf_counter() - began)
         wrong += inconsistencies(estimates, grid, release)
-        for (table, name), true in truths.items():
+        for (table, name), true in true_values.items():
             e = estimates.tables[table][name]
             score = scores.setdefault((table, name), Score(float(true.mean())))
             score.nine, score.three = separate[table, name]
@@ -218,11 +218,11 @@ def report(title: str, scores: Mapping[tuple[str, str], Score], plan: Plan, fact
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("truth", type=Path)
+    parser.add_argument("exact", type=Path)
     parser.add_argument("--areas", type=Path, help="CSV of area and region")
     parser.add_argument("--areas-columns", default="code,region", help="its two columns")
     parser.add_argument(
-        "--columns", default="", help="names in TRUTH, e.g. date=date,area=area_code,count=cases,band=age"
+        "--columns", default="", help="names in EXACT, e.g. date=date,area=area_code,count=cases,band=age"
     )
     parser.add_argument("--prior", type=Path, help="earlier counts, same columns")
     parser.add_argument(
@@ -234,17 +234,17 @@ def main() -> None:
     options = parser.parse_args()
     columns = dict(part.split("=", 1) for part in options.columns.split(",") if part)
     if not columns:
-        header = _header(options.truth)
+        header = _header(options.exact)
         columns = {name: name for name in ("date", "area", "count", "band") if name in header}
     area, region = options.areas_columns.split(",")
-    truth = read_truth(options.truth, columns=columns, lookup=options.areas, lookup_columns=(area, region))
-    prior = read_truth(options.prior, columns=columns, lookup=None) if options.prior else options.guess
+    exact = read_exact_counts(options.exact, columns=columns, lookup=options.areas, lookup_columns=(area, region))
+    prior = read_exact_counts(options.prior, columns=columns, lookup=None) if options.prior else options.guess
     kept = {}
     for title, epsilon, delta in LOSSES:
         if options.only and options.only not in title:
             continue
-        catalogue, release, grid = catalogue_of(truth, prior=prior, epsilon=epsilon, delta=delta)
-        scores, plan, facts = run(catalogue, release, grid, truth, loss=(epsilon, delta), seeds=options.seeds)
+        catalogue, release, grid = catalogue_of(exact, prior=prior, epsilon=epsilon, delta=delta)
+        scores, plan, facts = run(catalogue, release, grid, exact, loss=(epsilon, delta), seeds=options.seeds)
         report(title, scores, plan, facts)
         kept[title] = {
             f"{table} {name}": {"rmse": s.rmse, "mean": s.mean, "coverage": float(np.mean(s.covered))}

@@ -105,8 +105,8 @@ def _answers(path: Path) -> Any:
         rows = rows_that_count(
             backend, table, dataset=dataset, release=release, grid=grid, period=period, blocks="lifetime"
         )
-        bound = Bound(K, one_per_cell=False, cut_rows=4 * K, key="benchmark")
-        kept = apply_bound(backend, rows, bound, grid=grid, period=period, count_cut=False)
+        bound = Bound(K, one_per_cell=False, truncated_rows=4 * K, key="benchmark")
+        kept = apply_bound(backend, rows, bound, grid=grid, period=period, count_truncated=False)
         return exact_answers(plan, kept, grid=grid, release=release, period=period)["cases@area.day"]
 
 
@@ -164,7 +164,7 @@ def _declared(shape: tuple[int, ...]) -> tuple[Any, Any, Any]:
         measurements=(measurement,),
         contribution_rows=K,
         one_per_cell=False,
-        cut_rows_cap=4 * K,
+        truncated_rows_cap=4 * K,
         block_kind="lifetime",
         blocks=("lifetime",),
         series=False,

@@ -3,7 +3,7 @@
     python benchmarks/linelist.py                          # the demo's synthetic line list
     python benchmarks/linelist.py --catalogue mine --release visits --period 2024-01
 
-Each step runs in a process of its own, as under Airflow, so that its peak memory can be read. The truth
+Each step runs in a process of its own, as under Airflow, so that its peak memory can be read. The exact counts
 is counted from the staged rows before they are deleted: this script is for test data only.
 """
 
@@ -37,7 +37,7 @@ def run_step(step: str, edition: str) -> None:
     print(json.dumps(cost))
 
 
-def truth_of(edition: str) -> np.ndarray:
+def count_exactly(edition: str) -> np.ndarray:
     """Exact unbounded counts at the leaves of the grid, from the staged snapshot."""
     from dp_stats.run import open_run
 
@@ -47,19 +47,19 @@ def truth_of(edition: str) -> np.ndarray:
         found = connection.execute(
             f"SELECT {columns}, count(*) FROM read_parquet(?) GROUP BY ALL", [str(run.staging / "snapshot.parquet")]
         ).fetchall()
-    truth = np.zeros(run.grid.shape())
+    exact = np.zeros(run.grid.shape())
     places = []
     for dimension in run.grid.dimensions:
         days = {day.isoformat(): i for i, day in enumerate(run.period.days)}
         if dimension.kind == "date" and dimension.leaf.name != "day":
-            raise SystemExit("The truth can be counted for releases by day.")
+            raise SystemExit("Exact counts can be made for releases by day.")
         places.append(days if dimension.kind == "date" else {code: i for i, code in enumerate(dimension.leaf.codes)})
     for *keys, rows in found:
-        truth[tuple(place[str(key)] for place, key in zip(places, keys, strict=True))] += rows
-    return truth
+        exact[tuple(place[str(key)] for place, key in zip(places, keys, strict=True))] += rows
+    return exact
 
 
-def print_errors(edition: str, truth: np.ndarray) -> None:
+def print_errors(edition: str, exact: np.ndarray) -> None:
     """Error and coverage of every published count."""
     from dp_stats.estimate.model import EditionEstimates
     from dp_stats.run import open_run
@@ -71,11 +71,11 @@ def print_errors(edition: str, truth: np.ndarray) -> None:
         for name, estimate in statistics.items():
             if name not in counts:
                 continue
-            exact = run.grid.roll_up(truth, estimate.levels)
-            error = estimate.value - exact
-            inside = (estimate.lower <= exact) & (exact <= estimate.upper)
+            counts = run.grid.roll_up(exact, estimate.levels)
+            error = estimate.value - counts
+            inside = (estimate.lower <= counts) & (counts <= estimate.upper)
             print(
-                f"{table:<20}{exact.mean():>9.1f}{np.sqrt((error**2).mean()):>9.2f}"
+                f"{table:<20}{counts.mean():>9.1f}{np.sqrt((error**2).mean()):>9.2f}"
                 f"{np.median(abs(error)):>12.2f}{error.mean():>8.2f}{inside.mean():>10.3f}"
             )
 
@@ -100,7 +100,7 @@ def main() -> None:
 
             make_line_list(Path(home) / "source", options.catalogue / "codes" / "lad19.csv", rows=options.rows)
         print(f"\n{'step':<12}{'wall s':>9}{'CPU s':>9}{'peak MB':>10}")
-        truth = np.zeros(0)
+        exact = np.zeros(0)
         for step in STEPS:
             arguments = ["--release", options.release, "--period", options.period, "--step", step]
             done = subprocess.run([sys.executable, __file__, *arguments], capture_output=True, text=True, check=False)
@@ -109,8 +109,8 @@ def main() -> None:
             cost = json.loads(done.stdout.splitlines()[-1])
             print(f"{step:<12}{cost['wall']:>9.2f}{cost['cpu']:>9.2f}{cost['mb']:>10.0f}", flush=True)
             if step == "pull":
-                truth = truth_of(edition)
-        print_errors(edition, truth)
+                exact = count_exactly(edition)
+        print_errors(edition, exact)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from ledger_world import postgres, storm
+from ledger_examples import postgres, storm
 
 from dp_stats.ledger import Ledger
 

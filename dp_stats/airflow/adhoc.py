@@ -95,7 +95,7 @@ def adhoc_release() -> DAG:
 
         @task(show_return_value_in_logs=False)
         def hand_over() -> dict[str, Any]:
-            """Cut the table to the areas and bands that were asked for, if not all were."""
+            """Keep of the table only the areas and bands that were asked for, if not all were."""
             from dp_stats import requests
 
             name = guarded(lambda: request_of(get_current_context()))

@@ -105,7 +105,7 @@ def form(catalogue: Catalogue) -> dict[str, Param]:
             minimum=1,
             maximum=1000,
             title="Records of one person that count",
-            description="Empty: as the dataset's releases have it. Fewer means less noise; what is cut is measured.",
+            description="Empty: as the dataset's releases have it. Fewer means less noise; what is truncated is measured.",
             section="Advanced",
         ),
     }

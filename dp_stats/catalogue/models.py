@@ -280,21 +280,21 @@ class Table(Model):
 
 
 class Contribution(Model):
-    """How many rows of one person may count in one block; rows beyond are cut, and how many is measured."""
+    """How many rows of one person may count in one block; rows beyond are truncated, and how many is measured."""
 
     rows: int = Field(ge=1)
     one_per_cell: bool = Field(False, description="Also at most one row of a person in each leaf cell.")
-    measure_cut: bool = Field(
-        True, description="Spend a little budget on how many rows the bound cuts, and correct for it."
+    measure_truncation: bool = Field(
+        True, description="Spend a little budget on how many rows the bound truncates, and correct for it."
     )
-    cut_rows: int | None = Field(
-        None, ge=1, description="Cap on one person's cut rows in that measurement (default: 4 × rows)."
+    truncated_rows: int | None = Field(
+        None, ge=1, description="Cap on one person's truncated rows in that measurement (default: 4 × rows)."
     )
     repeats: dict[int, float] | None = Field(
         None,
         description="Public guess: rows per person → share of persons; lets the plan show bias against noise for several bounds.",
     )
-    why_nothing_is_cut: str = Field(
+    why_nothing_is_truncated: str = Field(
         "", description="Where a person has at most `rows` rows by definition, say why; then nothing is measured."
     )
 

@@ -97,7 +97,7 @@ class Studio:
         def draw(narrow: bool) -> Canvas:
             columns = 2 if narrow else (3 if len(many) <= 9 else 4)
             rows = -(-len(many) // columns)
-            names = [wrap(_cut(s.name, 40), 28 if columns == 3 else 20)[:2] for s in many]
+            names = [wrap(_shortened(s.name, 40), 28 if columns == 3 else 20)[:2] for s in many]
             extra = 0.14 * (max(map(len, names)) - 1)
             canvas, panels = _sheet_of(
                 words,
@@ -176,7 +176,7 @@ class Studio:
             solid = np.array([not g.figure.weak for g in groups])
             axes.plot(value[solid], at[solid], "o", color=NAVY, markersize=5.5, zorder=3)
             axes.plot(value[~solid], at[~solid], "o", color=NAVY, markerfacecolor="white", markersize=5.5, zorder=3)
-            axes.set_yticks(at, [_cut(g.name, 26 if narrow else 34) for g in groups])
+            axes.set_yticks(at, [_shortened(g.name, 26 if narrow else 34) for g in groups])
             axes.set_ylim(-0.7, len(groups) - 0.3)
             axes.tick_params(axis="y", labelsize=9 if narrow else 10.5, labelcolor=INK)
             axes.grid(axis="y", visible=False)
@@ -272,7 +272,7 @@ def _month_starts(first: date, last: date, step: int) -> list[date]:
     ]
 
 
-def _cut(name: str, most: int) -> str:
+def _shortened(name: str, most: int) -> str:
     return name if len(name) <= most else name[: most - 1].rstrip(" ,") + "…"
 
 

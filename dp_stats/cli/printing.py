@@ -66,7 +66,9 @@ def print_plan(out: Console, run: Run) -> None:
         cells = 1
         for size in m.shape:
             cells *= size
-        role = {"statistic": m.statistic, "cut_rows": "rows cut", "cut_persons": "persons cut"}[m.role]
+        role = {"statistic": m.statistic, "truncated_rows": "rows truncated", "truncated_persons": "persons truncated"}[
+            m.role
+        ]
         noise = plan.mechanism.replace("discrete_", "")
         deviation = number(m.variance**0.5 * float(m.unit))
         measured.add_row(f"{role}: {levels}", f"{cells:,}", noise, deviation, f"{float(m.rho / plan.rho):.1%}")
@@ -189,18 +191,18 @@ def _lasting(lasting: Lasting, run: Run) -> str:
 
 
 def print_bounds(out: Console, choices: Sequence[BoundChoice]) -> None:
-    """What several contribution bounds would cut, against the noise they need."""
+    """What several contribution bounds would truncate, against the noise they need."""
     from dp_stats.plan.curve import best_bound
 
     best = best_bound(choices)
     table = Table(title="Contribution bound: bias against noise (from the declared guess of repeats)")
-    for heading in ("rows per person", "rows cut", "typical bias", "typical margin of noise", ""):
+    for heading in ("rows per person", "rows truncated", "typical bias", "typical margin of noise", ""):
         table.add_column(heading, justify="right")
     for choice in choices:
         first = next(iter(choice.margin))
         bias = number(choice.bias[first]) if first in choice.bias else "–"
         mark = "← smallest error" if best and choice.rows == best.rows else ""
-        table.add_row(str(choice.rows), f"{choice.share_cut:.1%}", bias, number(choice.margin[first]), mark)
+        table.add_row(str(choice.rows), f"{choice.truncated_share:.1%}", bias, number(choice.margin[first]), mark)
     out.print(table)
 
 

@@ -17,7 +17,6 @@ from dp_stats.editions.dimensions import dimension_facts, title_of
 from dp_stats.editions.edition import (
     ApprovalFacts,
     BudgetFacts,
-    CutFacts,
     DatasetFacts,
     Edition,
     ExpectedFacts,
@@ -30,10 +29,11 @@ from dp_stats.editions.edition import (
     RevisionFacts,
     StatisticFacts,
     TableFacts,
+    TruncationFacts,
     utc,
 )
 from dp_stats.editions.guarantee import guarantee_facts
-from dp_stats.estimate.model import CutEstimate, EditionEstimates
+from dp_stats.estimate.model import EditionEstimates, TruncationEstimate
 from dp_stats.plan.model import ExpectedError
 from dp_stats.plan.warnings import PlanWarning
 from dp_stats.texts import warnings
@@ -97,7 +97,7 @@ def describe(
     """Every fact about one edition, before its files are written.
 
     Args:
-        estimates: only the plan and what the contribution bound cut are used.
+        estimates: only the plan and what the contribution bound truncated are used.
         texts: the language that the edition speaks.
         account: what was charged, what is left and who approved.
         revision: its number, or everything about it; a number above one means that it was measured again.
@@ -126,7 +126,7 @@ def describe(
         guarantee=guarantee_facts(plan, release, dataset, libraries=library_versions(), texts=texts),
         budget=tuple(_budget(b) for b in account.blocks if b.block in plan.blocks) if account else (),
         quality=QualityFacts(
-            cut=_cut(estimates.cut),
+            truncation=_truncation(estimates.truncation),
             expected=tuple(_expected(e) for e in plan.expected),
             consistent=all(s.kind != "persons" for s in release.statistics),
             notes=(*(_warning(w, texts) for w in plan.warnings), *_notes(estimates, texts)),
@@ -255,20 +255,20 @@ def _notes(estimates: EditionEstimates, texts: Texts) -> tuple[NoteFacts, ...]:
         notes.append(NoteFacts(kind="leaning", text=texts("note.leaning")))
     if any(e.bounded is not None for e in found):
         notes.append(NoteFacts(kind="corrected", text=texts("note.corrected")))
-    if estimates.nothing_cut:
-        text = texts("note.nothing_truncated", reason=estimates.nothing_cut)
+    if estimates.nothing_truncated:
+        text = texts("note.nothing_truncated", reason=estimates.nothing_truncated)
         notes.append(NoteFacts(kind="nothing_truncated", text=text))
     return tuple(notes)
 
 
-def _cut(cut: CutEstimate | None) -> CutFacts | None:
-    if cut is None:
+def _truncation(truncation: TruncationEstimate | None) -> TruncationFacts | None:
+    if truncation is None:
         return None
-    return CutFacts(
-        rows=round(cut.rows_cut, 1),
-        lower=round(cut.lower, 1),
-        upper=round(cut.upper, 1),
-        share=round(cut.share, 5),
+    return TruncationFacts(
+        rows=round(truncation.truncated_rows, 1),
+        lower=round(truncation.lower, 1),
+        upper=round(truncation.upper, 1),
+        share=round(truncation.share, 5),
     )
 
 

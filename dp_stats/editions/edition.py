@@ -17,7 +17,6 @@ from dp_stats.editions.facts import (
     CellStatus,
     ClippingFacts,
     ColumnFacts,
-    CutFacts,
     DatasetFacts,
     DimensionFacts,
     ExpectedFacts,
@@ -38,6 +37,7 @@ from dp_stats.editions.facts import (
     RevisionStatus,
     StatisticFacts,
     TableFacts,
+    TruncationFacts,
     utc,
 )
 from dp_stats.errors import PublishedError
@@ -51,7 +51,6 @@ __all__ = [
     "CellStatus",
     "ClippingFacts",
     "ColumnFacts",
-    "CutFacts",
     "DatasetFacts",
     "DimensionFacts",
     "Edition",
@@ -73,6 +72,7 @@ __all__ = [
     "RevisionStatus",
     "StatisticFacts",
     "TableFacts",
+    "TruncationFacts",
     "editions",
     "utc",
 ]

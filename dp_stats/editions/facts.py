@@ -171,8 +171,8 @@ class GuaranteeFacts(Facts):
     mechanism: Mechanism
     contribution_rows: int
     one_per_cell: bool
-    cut_rows_cap: int
-    why_nothing_is_cut: str = ""
+    truncated_rows_cap: int
+    why_nothing_is_truncated: str = ""
     clipping: tuple[ClippingFacts, ...] = ()
     series: bool
     composition: str
@@ -200,8 +200,8 @@ class BudgetFacts(Facts):
     delta: Exact | None = None
 
 
-class CutFacts(Facts):
-    """Estimated rows (as a share of all rows) that the contribution bound cut, with a 95 % interval."""
+class TruncationFacts(Facts):
+    """Estimated rows (as a share of all rows) that the contribution bound truncated, with a 95 % interval."""
 
     share: float
     lower: float
@@ -234,7 +234,7 @@ class NoteFacts(Facts):
 
 
 class QualityFacts(Facts):
-    cut: CutFacts | None = None
+    truncation: TruncationFacts | None = None
     expected: tuple[ExpectedFacts, ...] = ()
     consistent: bool = True
     notes: tuple[NoteFacts, ...] = ()

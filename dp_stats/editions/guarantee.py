@@ -34,8 +34,8 @@ def guarantee_facts(
         mechanism=plan.mechanism,
         contribution_rows=plan.contribution_rows,
         one_per_cell=plan.one_per_cell,
-        cut_rows_cap=plan.cut_rows_cap,
-        why_nothing_is_cut=release.contribution.why_nothing_is_cut,
+        truncated_rows_cap=plan.truncated_rows_cap,
+        why_nothing_is_truncated=release.contribution.why_nothing_is_truncated,
         clipping=tuple(
             ClippingFacts(statistic=s.id, lower=s.lower, upper=s.upper, resolution=s.resolution)
             for s in release.statistics
@@ -85,7 +85,7 @@ def _composition(plan: Plan, texts: Texts) -> str:
 
 def _post_processing(release: Release, texts: Texts) -> tuple[str, ...]:
     done = ["consistent", "rounded", "intervals", "marks"]
-    if release.contribution.measure_cut and not release.contribution.why_nothing_is_cut:
+    if release.contribution.measure_truncation and not release.contribution.why_nothing_is_truncated:
         done.append("corrected")
     if release.derived:
         done.append("derived")
@@ -93,7 +93,7 @@ def _post_processing(release: Release, texts: Texts) -> tuple[str, ...]:
 
 
 def _justification(plan: Plan, release: Release, unit: str, texts: Texts) -> str:
-    bound = release.contribution.why_nothing_is_cut or texts("guarantee.chosen", unit=unit)
+    bound = release.contribution.why_nothing_is_truncated or texts("guarantee.chosen", unit=unit)
     return texts(
         "guarantee.justification",
         noise=texts(f"guarantee.noise.{plan.mechanism}"),

@@ -125,7 +125,7 @@ def _implementation(edition: Edition, texts: Texts) -> dict[str, Any]:
         "contribution_bound": {
             "rows": guarantee.contribution_rows,
             "one_per_cell": guarantee.one_per_cell,
-            "cut_rows_cap": guarantee.cut_rows_cap,
+            "truncated_rows_cap": guarantee.truncated_rows_cap,
         },
         "clipping_bounds": [
             {

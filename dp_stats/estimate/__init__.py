@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dp_stats.estimate.model import CutEstimate, EditionEstimates, Estimate
+from dp_stats.estimate.model import EditionEstimates, Estimate, TruncationEstimate
 from dp_stats.estimate.tables import estimate
 
-__all__ = ["CutEstimate", "EditionEstimates", "Estimate", "estimate"]
+__all__ = ["EditionEstimates", "Estimate", "TruncationEstimate", "estimate"]

@@ -55,7 +55,7 @@ class Spread:
     shrunken: bool
 
     def interval(self, low: float) -> tuple[Floats, Floats]:
-        """95 % interval, cut at ``low``."""
+        """95 % interval, limited at ``low``."""
         return interval(self.centre, self.error, self.quantile, low=low, shift=self.shift)
 
 
@@ -155,7 +155,7 @@ def _share(derived: Derived, of: Source, grid: Grid, levels: dict[str, str]) -> 
         covariance = np.minimum(ratio * every.error, some.error) * every.error
     else:
         # the part and the rest, measured or not, are the whole: noise covariance is exact, what is uncertain about
-        # a correction for cut rows mostly cancels in a share and is left in both
+        # a correction for truncated rows mostly cancels in a share and is left in both
         covariance = of.quantity.fit.covariance(levels, of_all)
     lower, upper, error = ratio_interval(
         some.centre, every.centre, some.error**2, every.error**2, covariance, some.quantile, low=0.0, high=1.0
@@ -172,7 +172,7 @@ def _share(derived: Derived, of: Source, grid: Grid, levels: dict[str, str]) -> 
 
 def _mean(derived: Derived, of: Source, over: Source, levels: dict[str, str]) -> Estimate:
     low, high = float(of.statistic.lower or 0), float(of.statistic.upper or np.inf)
-    # rows that the bound cut are missing from the sum and the count alike, so the kept rows' mean is taken
+    # rows that the bound truncated are missing from the sum and the count alike, so the kept rows' mean is taken
     top, bottom = of.quantity.fit, over.quantity.fit
     lower, upper, error = ratio_interval(
         top.value(levels),

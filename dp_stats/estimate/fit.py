@@ -39,7 +39,7 @@ def nearest_with_margins(target: Floats, margins: Sequence[Margin], *, minimum: 
 
 
 def _shift(base: Floats, group: NDArray[np.intp], total: Floats, low: float) -> Floats:
-    """The number to add to each group so that its cells, cut at ``low``, have the total."""
+    """The number to add to each group so that its cells, limited at ``low``, have the total."""
     groups = len(total)
     size = np.maximum(np.bincount(group, minlength=groups), 1)
     shift = (total - np.bincount(group, weights=base, minlength=groups)) / size

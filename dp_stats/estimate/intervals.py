@@ -1,4 +1,4 @@
-"""95 % intervals: normal and Laplace quantiles, cut at what is possible, and ratios by Fieller's theorem."""
+"""95 % intervals: normal and Laplace quantiles, limited to what is possible, and ratios by Fieller's theorem."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def laplace_sum_quantile(draws: float) -> float:
 def one_draw_quantile(scale: float, mechanism: Mechanism) -> float:
     """Standard errors that a 95 % interval of one discrete noise value reaches: a whole number of steps.
 
-    A continuous quantile would be cut to the steps inside it, which hold as little as 90 % where noise is small.
+    A continuous quantile would be limited to the steps inside it, which hold as little as 90 % where noise is small.
     """
     deviation = math.sqrt(noise_variance(scale, mechanism))
     if scale > 50:
@@ -83,7 +83,7 @@ def interval(
     high: float = np.inf,
     shift: float | Floats = 0.0,
 ) -> tuple[Floats, Floats]:
-    """``centre`` + ``shift`` ± ``quantile`` · ``error``, cut to [``low``, ``high``].
+    """``centre`` + ``shift`` ± ``quantile`` · ``error``, limited to [``low``, ``high``].
 
     Where noise has pushed the centre below ``low``, the upper end does not fall along with it: an interval of a
     single point would look like certainty (see ``above_the_bound``).
@@ -96,7 +96,7 @@ def interval(
 
 
 def above_the_bound(centre: Floats, error: Floats, low: float) -> Floats:
-    """The upper end for a centre below what is possible: the 95 % point of the noise's normal law cut off at ``low``.
+    """The upper end for a centre below what is possible: the 95 % point of the noise's normal law truncated at ``low``.
 
     It equals ``centre`` + 1.96 ``error`` for a centre at ``low`` and stays above ``low`` however far below the centre
     lies; it is wider than the interval it replaces, so coverage can only rise. NaN where the centre is not below.

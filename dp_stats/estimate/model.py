@@ -36,7 +36,7 @@ class Estimate:
         lower, upper: 95 % interval of the true value; holds ``value``.
         standard_error: of ``value`` (but for rounding): what ``lower`` and ``upper`` are made from.
         bounded: ``unrounded`` of the rows that the contribution bound kept, before the correction for
-            rows that were cut; None where nothing is corrected.
+            rows that were truncated; None where nothing is corrected.
         shrunken: whether ``value`` leans on neighbouring cells (see ``estimate.shrink``); such a value has
             a smaller error than ``unrounded`` and a small bias.
         unrounded_error: standard error of ``unrounded`` where ``value`` is shrunken; None: ``standard_error``.
@@ -55,26 +55,26 @@ class Estimate:
 
 
 @dataclass(frozen=True, eq=False)
-class CutEstimate:
-    """How many rows the contribution bound cut, and the factors that correct for it.
+class TruncationEstimate:
+    """How many rows the contribution bound truncated, and the factors that correct for it.
 
     Attributes:
-        levels: the coarse level at which cutting was measured, complete and in grid order.
-        rows_cut, lower, upper: rows cut in the whole edition with a 95 % interval.
-        share: ``rows_cut`` divided by all rows, kept and cut.
-        persons_cut, persons_lower, persons_upper: persons with at least one cut row; None if not measured.
-        factor: (kept + cut) / kept of each coarse cell, at least 1; shape of ``levels``.
+        levels: the coarse level at which truncation was measured, complete and in grid order.
+        truncated_rows, lower, upper: truncated rows of the whole edition with a 95 % interval.
+        share: ``truncated_rows`` divided by all rows, kept and truncated.
+        truncated_persons, persons_lower, persons_upper: persons with at least one truncated row; None if not measured.
+        factor: (kept + truncated) / kept of each coarse cell, at least 1; shape of ``levels``.
         factor_error: standard error of ``factor`` from noise; same shape.
         spread: standard deviation of log factors of finer groups around that of their coarse cell.
-        cap: one person's cut rows are counted up to this many; rows beyond are in neither count.
+        cap: one person's truncated rows are counted up to this many; rows beyond are in neither count.
     """
 
     levels: Mapping[str, str]
-    rows_cut: float
+    truncated_rows: float
     lower: float
     upper: float
     share: float
-    persons_cut: float | None
+    truncated_persons: float | None
     persons_lower: float | None
     persons_upper: float | None
     factor: Floats
@@ -90,14 +90,14 @@ class EditionEstimates:
     Attributes:
         plan: the plan whose noisy measurements these come from.
         tables: table id → statistic id → estimate.
-        cut: what the contribution bound cut; None if that was not measured.
-        nothing_cut: why no row can have been cut, where the release says so; else empty.
+        truncation: what the contribution bound truncated; None if that was not measured.
+        nothing_truncated: why no row can have been truncated, where the release says so; else empty.
     """
 
     plan: Plan
     tables: Mapping[str, Mapping[str, Estimate]]
-    cut: CutEstimate | None = None
-    nothing_cut: str = ""
+    truncation: TruncationEstimate | None = None
+    nothing_truncated: str = ""
 
     def save(self, folder: Path) -> None:
         """Write ``estimates.npz`` (plain arrays) and ``estimates.json`` (everything else); equal input, equal bytes."""
@@ -111,8 +111,8 @@ class EditionEstimates:
         facts = {
             "plan": self.plan.model_dump(mode="json"),
             "tables": tables,
-            "cut": _put(self.cut, "cut", arrays) if self.cut else None,
-            "nothing_cut": self.nothing_cut,
+            "truncation": _put(self.truncation, "truncation", arrays) if self.truncation else None,
+            "nothing_truncated": self.nothing_truncated,
         }
         folder.mkdir(parents=True, exist_ok=True)
         buffer = io.BytesIO()
@@ -138,15 +138,17 @@ class EditionEstimates:
                 }
                 for table, statistics in facts["tables"].items()
             }
-            cut = CutEstimate(**_take(facts["cut"], "cut", arrays)) if facts["cut"] else None
-            return cls(Plan.model_validate(facts["plan"]), tables, cut, facts["nothing_cut"])
+            truncation = (
+                TruncationEstimate(**_take(facts["truncation"], "truncation", arrays)) if facts["truncation"] else None
+            )
+            return cls(Plan.model_validate(facts["plan"]), tables, truncation, facts["nothing_truncated"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise PublishedError(
                 f"The estimates in '{folder.name}' are missing or cannot be read. Run the estimate step again."
             ) from error
 
 
-def _put(item: Estimate | CutEstimate, prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:
+def _put(item: Estimate | TruncationEstimate, prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:
     """Move the arrays of ``item`` into ``arrays`` and return the rest of its fields."""
     rest: dict[str, Any] = {}
     for field in fields(item):

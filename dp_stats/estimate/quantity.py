@@ -1,4 +1,4 @@
-"""One additive statistic: best values and variances of any sum of its cells, corrected for what was cut."""
+"""One additive statistic: best values and variances of any sum of its cells, corrected for what was truncated."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class Quantity:
         return spread
 
     def _local_variance(self, queries: Mapping[str, Query], kept: Floats, share: Floats) -> Floats:
-        """How far cut rows of a query finer than the coarse level may be from their coarse cell's share."""
+        """How far truncated rows of a query finer than the coarse level may be from their coarse cell's share."""
         assert self.correction is not None
         public = self.correction.public
         finer = False

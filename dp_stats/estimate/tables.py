@@ -19,10 +19,10 @@ from dp_stats.estimate.model import EditionEstimates, Estimate
 from dp_stats.estimate.persons import Persons
 from dp_stats.estimate.quantity import Quantity
 from dp_stats.estimate.shrink import shrink_targets
-from dp_stats.estimate.truncation import Correction, correction, cut_levels
+from dp_stats.estimate.truncation import Correction, correction, truncation_levels
 from dp_stats.plan.model import Plan
 from dp_stats.plan.noisy import NoisyMeasurements
-from dp_stats.plan.truncation import share_cut
+from dp_stats.plan.truncation import truncated_share
 
 Floats = NDArray[np.float64]
 
@@ -66,7 +66,7 @@ def estimate(
         tables[table.id] = built
     corrections = [q.correction for q in quantities.values() if q.correction is not None]
     return EditionEstimates(
-        plan, tables, corrections[0].public if corrections else None, release.contribution.why_nothing_is_cut
+        plan, tables, corrections[0].public if corrections else None, release.contribution.why_nothing_is_truncated
     )
 
 
@@ -88,7 +88,7 @@ def levels_needed(release: Release, grid: Grid) -> dict[str, list[dict[str, str]
 def fit_all(plan: Plan, *, grid: Grid, release: Release, noisy: NoisyMeasurements) -> dict[str, Quantity]:
     """Least squares, corrected for the contribution bound, of every additive statistic that was measured."""
     needed = levels_needed(release, grid)
-    at = cut_levels(plan)
+    at = truncation_levels(plan)
     fits: dict[str, tuple[Statistic, LeastSquares]] = {}
     for statistic in release.statistics:
         measured = [m for m in plan.measurements if m.statistic == statistic.id and m.role == "statistic"]
@@ -98,7 +98,7 @@ def fit_all(plan: Plan, *, grid: Grid, release: Release, noisy: NoisyMeasurement
     correct: Correction | None = None
     count = next((fit for statistic, fit in fits.values() if statistic.kind == "count"), None)
     if at is not None and count is not None:
-        correct = correction(plan, grid, noisy.values, count, guess=share_cut(release.contribution))
+        correct = correction(plan, grid, noisy.values, count, guess=truncated_share(release.contribution))
     return {name: Quantity(statistic, fit, correct) for name, (statistic, fit) in fits.items()}
 
 

@@ -1,9 +1,9 @@
-"""What the contribution bound cuts, and the factors that correct counts and sums for it.
+"""What the contribution bound truncates, and the factors that correct counts and sums for it.
 
 Rows beyond the bound are missing from every count. How many there are is measured, with noise, at a coarse
-level g of the grid; a count in g is corrected by F_g = (kept_g + cut_g) / kept_g. Three things are then
+level g of the grid; a count in g is corrected by F_g = (kept_g + truncated_g) / kept_g. Three things are then
 uncertain besides the noise of the count: the noise of F_g; how much finer groups inside g differ from it; and
-the chance of which cell a cut row falls in. All three are carried into the intervals.
+the chance of which cell a truncated row falls in. All three are carried into the intervals.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from numpy.typing import NDArray
 from dp_stats.catalogue.grid import Grid, LevelNames
 from dp_stats.estimate.intervals import laplace_sum_quantile, normal_quantile
 from dp_stats.estimate.leastsquares import LeastSquares
-from dp_stats.estimate.model import CutEstimate
+from dp_stats.estimate.model import TruncationEstimate
 from dp_stats.plan.model import Measurement, Plan
 
 Floats = NDArray[np.float64]
 
 LEAST_SPREAD = 0.3
-"""Groups inside a coarse cell are taken to differ at least this much in their share of cut rows (a standard
+"""Groups inside a coarse cell are taken to differ at least this much in their share of truncated rows (a standard
 deviation, relative to the share), however alike the coarse cells are."""
 
 LEAST_GUESS = 0.005
-"""A guess of a smaller share of cut rows is taken to be this large."""
+"""A guess of a smaller share of truncated rows is taken to be this large."""
 
 UNKNOWN_SPREAD = 0.5
 """The same where fewer than four coarse cells were measured, which cannot show how much groups differ."""
@@ -40,67 +40,69 @@ class Correction:
 
     Attributes:
         public: what is published.
-        share_cut: cut rows per kept row in each coarse cell, ``public.factor`` − 1.
-        cluster: mean number of cut rows of a person who has any.
+        truncated_share: truncated rows per kept row in each coarse cell, ``public.factor`` − 1.
+        cluster: mean number of truncated rows of a person who has any.
     """
 
-    public: CutEstimate
-    share_cut: Floats
+    public: TruncationEstimate
+    truncated_share: Floats
     cluster: float
 
 
 def correction(
     plan: Plan, grid: Grid, noisy: Mapping[str, NDArray[np.int64]], count: LeastSquares, *, guess: float
 ) -> Correction | None:
-    """The correction of an edition, or None if cut rows were not measured.
+    """The correction of an edition, or None if truncated rows were not measured.
 
     Args:
         plan, grid, noisy: of the edition.
         count: least squares of the kept rows.
-        guess: public guess of the share of all rows that is cut (see ``plan.cut.share_cut``).
+        guess: public guess of the share of all rows that is truncated (see ``plan.truncation.truncated_share``).
     """
-    rows = next((m for m in plan.measurements if m.role == "cut_rows"), None)
+    rows = next((m for m in plan.measurements if m.role == "truncated_rows"), None)
     if rows is None:
         return None
     levels = _known_level(grid, rows.levels, count)
     measured = noisy[rows.id].reshape(rows.shape).astype(np.float64)
-    cut = grid.roll_up(measured, levels, rows.levels)
+    truncated = grid.roll_up(measured, levels, rows.levels)
     variance = grid.roll_up(np.full(rows.shape, rows.variance), levels, rows.levels)
     kept, kept_variance = count.value(levels), count.variance(levels)
-    share, share_variance, between = _shares(cut, variance, kept, kept_variance, guess=guess)
-    total = max(float(cut.sum()), 0.0)
+    share, share_variance, between = _shares(truncated, variance, kept, kept_variance, guess=guess)
+    total = max(float(truncated.sum()), 0.0)
     total_low, total_high = _total_interval(rows, measured)
-    persons = next((m for m in plan.measurements if m.role == "cut_persons"), None)
+    persons = next((m for m in plan.measurements if m.role == "truncated_persons"), None)
     counted = low = high = None
     if persons is not None:
         people = noisy[persons.id].astype(np.float64)
         counted = max(float(people.sum()), 0.0)
         low, high = _total_interval(persons, people)
-    cluster = float(np.clip(total / counted, 1.0, plan.cut_rows_cap)) if counted else min(2.0, plan.cut_rows_cap)
+    cluster = (
+        float(np.clip(total / counted, 1.0, plan.truncated_rows_cap)) if counted else min(2.0, plan.truncated_rows_cap)
+    )
     everything = total + max(float(kept.sum()), 0.0)
     mean = total / max(float(kept.sum()), 1.0)
-    seen = cut.size >= 4 and mean > 0
+    seen = truncated.size >= 4 and mean > 0
     spread = max(LEAST_SPREAD, float(np.sqrt(between)) / mean) if seen else UNKNOWN_SPREAD
-    public = CutEstimate(
+    public = TruncationEstimate(
         levels=grid.complete(levels),
-        rows_cut=total,
+        truncated_rows=total,
         lower=total_low,
         upper=total_high,
         share=total / everything if everything else 0.0,
-        persons_cut=counted,
+        truncated_persons=counted,
         persons_lower=low,
         persons_upper=high,
         factor=1.0 + share,
         factor_error=np.sqrt(share_variance),
         spread=spread,
-        cap=plan.cut_rows_cap,
+        cap=plan.truncated_rows_cap,
     )
     return Correction(public, share, cluster)
 
 
-def cut_levels(plan: Plan) -> Mapping[str, str] | None:
-    """Where cut rows were measured, if they were."""
-    return next((m.levels for m in plan.measurements if m.role == "cut_rows"), None)
+def truncation_levels(plan: Plan) -> Mapping[str, str] | None:
+    """Where truncated rows were measured, if they were."""
+    return next((m.levels for m in plan.measurements if m.role == "truncated_rows"), None)
 
 
 def _known_level(grid: Grid, levels: LevelNames, count: LeastSquares) -> dict[str, str]:
@@ -121,28 +123,32 @@ def _total_interval(measurement: Measurement, values: Floats) -> tuple[float, fl
 
 
 def _shares(
-    cut: Floats, variance: Floats, kept: Floats, kept_variance: Floats, *, guess: float
+    truncated: Floats, variance: Floats, kept: Floats, kept_variance: Floats, *, guess: float
 ) -> tuple[Floats, Floats, float]:
-    """Cut rows per kept row, its variance, and the variance between coarse cells.
+    """Truncated rows per kept row, its variance, and the variance between coarse cells.
 
     A coarse cell with few rows says little of its own; it is drawn towards the share of the whole in
     proportion (empirical Bayes with a moment estimate of the variance between cells). So is the share of the
     whole towards the public guess, which is taken to be off by as much as itself, or by what is measured where that
-    is beyond two standard deviations: in a small release the noise of the measurement is larger than what is cut.
+    is beyond two standard deviations: in a small release the noise of the measurement is larger than what is truncated.
     As the guess may be wrong, the variance of the whole stays that of the measurement.
     """
     safe = np.maximum(kept, 1.0)
     rows = max(float(kept.sum()), 1.0)
     noise_of_whole = float(variance.sum()) / rows**2
     prior = max(guess / max(1 - guess, 0.5), LEAST_GUESS)
-    off = float(cut.sum()) / rows - prior
+    off = float(truncated.sum()) / rows - prior
     doubt = max(prior**2, off**2 - 4 * noise_of_whole)
     whole = max(prior + doubt / (doubt + noise_of_whole) * off, 0.0)
     whole_variance = noise_of_whole
-    own = cut / safe
+    own = truncated / safe
     noise = (variance + whole**2 * np.maximum(kept_variance, 0.0)) / safe**2
-    if cut.size == 1:
-        return np.full(cut.shape, whole), whole_variance + whole**2 * np.maximum(kept_variance, 0.0) / safe**2, 0.0
+    if truncated.size == 1:
+        return (
+            np.full(truncated.shape, whole),
+            whole_variance + whole**2 * np.maximum(kept_variance, 0.0) / safe**2,
+            0.0,
+        )
     weight = safe / safe.sum()
     between = max(float((weight * ((own - whole) ** 2 - noise)).sum()), 0.0)
     trust = between / (between + noise) if between > 0 else np.zeros_like(noise)

@@ -113,8 +113,8 @@ def short_title(title: str) -> str:
     """A title of at most 65 characters, cut between words."""
     if len(title) <= LONGEST_TITLE:
         return title
-    cut = title[: LONGEST_TITLE - 1]
-    return cut[: cut.rfind(" ")].rstrip(" ,;:") + "…" if " " in cut else cut + "…"
+    short = title[: LONGEST_TITLE - 1]
+    return short[: short.rfind(" ")].rstrip(" ,;:") + "…" if " " in short else short + "…"
 
 
 def _licence(edition: Edition) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from dp_stats.catalogue.models import Release
 from dp_stats.plan.model import Measurement
 from dp_stats.plan.symmetry import Floats
 from dp_stats.plan.targets import Target, mean_share, statistic_of, targets
-from dp_stats.plan.truncation import share_cut
+from dp_stats.plan.truncation import truncated_share
 
 TRUE_SPREAD = 0.5
 """How far true cells are taken to lie from what their margins suggest, relative to their size, besides chance."""
@@ -24,8 +24,8 @@ TRUE_SPREAD = 0.5
 LEAST_CELLS = 24
 """Independent differences that shrinkage needs, as in ``estimate.shrink``."""
 
-CUT_SPREAD = 0.5
-"""How far groups are taken to differ in their share of cut rows, relative to it, as in ``estimate.cut``."""
+TRUNCATION_SPREAD = 0.5
+"""How far groups are taken to differ in their share of truncated rows, relative to it, as in ``estimate.truncation``."""
 
 CLUSTER = 2.0
 
@@ -61,19 +61,19 @@ def _coarser(dimension: Dimension, size: int) -> int:
     return max((n for level in dimension.levels if (n := len(level.codes)) < size), default=0)
 
 
-def correction_variance(grid: Grid, release: Release, target: Target, cut: Measurement | None) -> float:
-    """What the correction for cut rows adds to the variance of a value of mean size; 0 where no size is guessed.
+def correction_variance(grid: Grid, release: Release, target: Target, truncation: Measurement | None) -> float:
+    """What the correction for truncated rows adds to the variance of a value of mean size; 0 where no size is guessed.
 
     It is the noise of the coarse cell's factor, how much groups inside it may differ, and chance.
     """
-    if cut is None or target.prior_mean is None or statistic_of(release, target.statistic).kind == "persons":
+    if truncation is None or target.prior_mean is None or statistic_of(release, target.statistic).kind == "persons":
         return 0.0
     declared = statistic_of(release, target.statistic)
     ends = [abs(float(end)) for end in (declared.lower, declared.upper) if end is not None]
     size = max(ends) if declared.kind == "sum" else 1.0
-    mean, share = target.prior_mean, share_cut(release.contribution)
-    part = prod(cut.shape) * mean_share(grid, target.queries)  # of the rows of a coarse cell, or of several
-    noise = cut.variance * (part**2 if part < 1 else part) * size**2
+    mean, share = target.prior_mean, truncated_share(release.contribution)
+    part = prod(truncation.shape) * mean_share(grid, target.queries)  # of the rows of a coarse cell, or of several
+    noise = truncation.variance * (part**2 if part < 1 else part) * size**2
     if part > 1 - 1e-9:
         return noise
-    return noise + (CUT_SPREAD * share * mean) ** 2 + CLUSTER * share * mean * size
+    return noise + (TRUNCATION_SPREAD * share * mean) ** 2 + CLUSTER * share * mean * size

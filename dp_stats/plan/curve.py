@@ -19,7 +19,7 @@ from dp_stats.plan.expected import NORMAL_95
 from dp_stats.plan.make import make_plan
 from dp_stats.plan.mechanism import Mechanism
 from dp_stats.plan.model import Plan
-from dp_stats.plan.truncation import share_cut
+from dp_stats.plan.truncation import truncated_share
 
 EPSILONS = tuple(Fraction(e) for e in ("1/8", "1/4", "1/2", "1", "2", "4", "8"))
 DAYS = {"day": 1.0, "week": 7.0, "month": 365.2425 / 12, "year": 365.2425}
@@ -67,16 +67,16 @@ class Lasting:
 
 @dataclass(frozen=True)
 class BoundChoice:
-    """One contribution bound: what it cuts against the noise it needs.
+    """One contribution bound: what it truncates against the noise it needs.
 
     Attributes:
-        rows: the bound. share_cut: expected share of all rows that is cut.
+        rows: the bound. truncated_share: expected share of all rows that is truncated.
         bias, margin, error: per (table, statistic) with a guessed mean: how much too low the bounded value is,
             the noise's 95 % margin, and the root-mean-square of both together.
     """
 
     rows: int
-    share_cut: float
+    truncated_share: float
     bias: Mapping[tuple[str, str], float]
     margin: Mapping[tuple[str, str], float]
     error: Mapping[tuple[str, str], float]
@@ -173,11 +173,11 @@ def bounds(
 ) -> tuple[BoundChoice, ...]:
     """Bias against noise for several contribution bounds, from the declared ``contribution.repeats``.
 
-    The bias is that of the bounded values; where what is cut is measured, the corrected values have little of it
+    The bias is that of the bounded values; where what is truncated is measured, the corrected values have little of it
     left and a wider margin instead.
 
     Raises:
-        CatalogueError: no repeats are declared, so nothing is known about what a bound cuts.
+        CatalogueError: no repeats are declared, so nothing is known about what a bound truncates.
     """
     repeats = release.contribution.repeats
     if not repeats:
@@ -190,17 +190,17 @@ def bounds(
 
 
 def _bound(catalogue: Catalogue, release: Release, period: Period, k: int) -> BoundChoice:
-    # of the bounded values alone: no budget for what is cut, and no doubt about its correction
-    contribution: Contribution = release.contribution.model_copy(update={"rows": k, "measure_cut": False})
+    # of the bounded values alone: no budget for what is truncated, and no doubt about its correction
+    contribution: Contribution = release.contribution.model_copy(update={"rows": k, "measure_truncation": False})
     plan = make_plan(catalogue, release.model_copy(update={"contribution": contribution}), period)
-    cut = share_cut(contribution)
+    share = truncated_share(contribution)
     additive = {s.id for s in release.statistics if s.kind != "persons"}
     additive |= {d.id for d in release.derived if d.kind in ("rate", "rolling", "cumulative") and d.of in additive}
     known = {(e.table, e.statistic): e for e in plan.expected if e.prior_mean and e.statistic in additive}
-    bias = {place: cut * e.prior_mean for place, e in known.items() if e.prior_mean}
+    bias = {place: share * e.prior_mean for place, e in known.items() if e.prior_mean}
     margin = {place: e.margin_95 for place, e in known.items()}
     error = {place: (bias[place] ** 2 + (margin[place] / NORMAL_95) ** 2) ** 0.5 for place in known}
-    return BoundChoice(k, cut, bias, margin, error)
+    return BoundChoice(k, share, bias, margin, error)
 
 
 def best_bound(choices: Sequence[BoundChoice]) -> BoundChoice | None:

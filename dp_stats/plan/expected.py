@@ -28,13 +28,13 @@ class Accuracy:
     Attributes:
         structures: additive statistic → its measured levels and precisions, in real units.
         own: (statistic, level) → variance, for distinct persons, whose tables do not add up.
-        cut: the measurement of cut rows, if there is one.
+        truncation: the measurement of truncated rows, if there is one.
     """
 
     grid: Grid
     structures: Mapping[str, Structure]
     own: Mapping[tuple[str, Key], float]
-    cut: Measurement | None = None
+    truncation: Measurement | None = None
 
     def variance(self, target: Target) -> Floats:
         """Variance of each value of a linear target, in real units squared."""
@@ -58,8 +58,8 @@ def accuracy(grid: Grid, release: Release, measurements: tuple[Measurement, ...]
         else:
             known = precisions.setdefault(m.statistic, {})
             known[key] = known.get(key, 0.0) + 1 / variance
-    cut = next((m for m in measurements if m.role == "cut_rows"), None)
-    return Accuracy(grid, {s: Structure(grid, p) for s, p in precisions.items()}, own, cut)
+    truncation = next((m for m in measurements if m.role == "truncated_rows"), None)
+    return Accuracy(grid, {s: Structure(grid, p) for s, p in precisions.items()}, own, truncation)
 
 
 def expected_errors(catalogue: Catalogue, grid: Grid, release: Release, given: Accuracy) -> tuple[ExpectedError, ...]:
@@ -104,7 +104,9 @@ def _spread(
     variance = given.variance(target)
     mean = target.prior_mean
     if derived is None or derived.kind in ("rolling", "cumulative", "rate"):
-        variance = shrunken(grid, release, target, variance) + correction_variance(grid, release, target, given.cut)
+        variance = shrunken(grid, release, target, variance) + correction_variance(
+            grid, release, target, given.truncation
+        )
     if derived is None or derived.kind in ("rolling", "cumulative"):
         return np.sqrt(variance), mean
     if derived.kind == "rate":

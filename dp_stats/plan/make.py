@@ -17,7 +17,7 @@ from dp_stats.plan.model import ExpectedError, Measurement, Plan, Role, digest
 from dp_stats.plan.sensitivity import Sensitivity
 from dp_stats.plan.strategy import candidates, choose
 from dp_stats.plan.targets import statistic_of
-from dp_stats.plan.truncation import choose_cut, cut_cap, cut_warning
+from dp_stats.plan.truncation import choose_truncation, truncation_cap, truncation_warning
 from dp_stats.plan.warnings import AboveCeiling, AboveMean, PlanWarning, UnknownSize
 
 CANONICAL = {"day": "2021-01-01", "week": "2021-W01", "month": "2021-03", "year": "2024"}
@@ -74,7 +74,7 @@ def make_plan(catalogue: Catalogue, release: Release, period: Period) -> Plan:
         "measurements": measurements,
         "contribution_rows": release.contribution.rows,
         "one_per_cell": release.contribution.one_per_cell,
-        "cut_rows_cap": cut_cap(release),
+        "truncated_rows_cap": truncation_cap(release),
         "block_kind": dataset.privacy_unit.per,
         "blocks": blocks_of(period, dataset.privacy_unit.per),
         "series": release.series,
@@ -151,14 +151,14 @@ def measure(release: Release, dataset: Dataset, grid: Grid) -> tuple[tuple[Measu
     moved = {place: _sensitivity(release, grid, place, "statistic", joint) for place in places}
     options = []
     for mechanism, total in totals_of(release.privacy_loss).items():
-        cut = choose_cut(grid, release, mechanism, total)
-        left = total * (1 - sum((c.share for c in cut), Fraction(0)))
+        truncation = choose_truncation(grid, release, mechanism, total)
+        left = total * (1 - sum((c.share for c in truncation), Fraction(0)))
         strategy = choose(grid, release, moved, spaces, found, mechanism=mechanism, total=left)
         measured = [
             _measurement(release, grid, place, "statistic", moved[place], mechanism, share * left)
             for place, share in strategy.shares.items()
         ]
-        for part in cut:
+        for part in truncation:
             place = (part.statistic, part.levels)
             moves = _sensitivity(release, grid, place, part.role, joint)
             measured.append(_measurement(release, grid, place, part.role, moves, mechanism, part.share * total))
@@ -176,7 +176,7 @@ def _sensitivity(release: Release, grid: Grid, place: tuple[str, Key], role: Rol
         statistic_of(release, statistic),
         role,
         contribution=release.contribution,
-        cap=cut_cap(release),
+        cap=truncation_cap(release),
         grid=grid,
         levels=levels,
         joint=joint,
@@ -237,7 +237,7 @@ def warnings(
     release: Release, expected: tuple[ExpectedError, ...], measurements: tuple[Measurement, ...]
 ) -> tuple[PlanWarning, ...]:
     """What whoever approves the plan should know."""
-    found: list[PlanWarning] = [note for note in (cut_warning(release, measurements),) if note]
+    found: list[PlanWarning] = [note for note in (truncation_warning(release, measurements),) if note]
     ceilings = {t.id: t.ceiling for t in release.tables}
     first = {t.id: t.statistics[0] for t in release.tables}
     for e in expected:

@@ -16,7 +16,7 @@ from dp_stats.plan.warnings import PlanWarning
 Exact = Annotated[Fraction, PlainSerializer(str, return_type=str)]
 """An exact number, written as ``numerator/denominator``."""
 
-Role = Literal["statistic", "cut_rows", "cut_persons"]
+Role = Literal["statistic", "truncated_rows", "truncated_persons"]
 
 
 class Frozen(BaseModel):
@@ -29,7 +29,7 @@ class Measurement(Frozen):
     Attributes:
         id: ``statistic@level.level…``, unique in the plan.
         statistic: the statistic's id.
-        role: ``statistic`` for what is published; ``cut_rows`` and ``cut_persons`` count what the bound cuts.
+        role: ``statistic`` for what is published; ``truncated_rows`` and ``truncated_persons`` count what the bound truncates.
         levels: dimension → level, complete and in grid order.
         shape: cells along each axis.
         l1: how far one person in one block can move the table in L1, in integer steps.
@@ -64,7 +64,7 @@ class ExpectedError(Frozen):
         table, statistic: where it is published. cells: how many values.
         prior_mean: public guess of a cell's mean (None: none declared).
         margin_95: half-width of the 95 % interval of a typical (median) cell; worst: of the widest. Noise, what
-            shrinkage of local cells will gain at the guessed mean, and the doubt about rows that the bound cuts.
+            shrinkage of local cells will gain at the guessed mean, and the doubt about rows that the bound truncates.
         relative: margin_95 / prior_mean. Units are those of the published statistic.
     """
 
@@ -92,7 +92,7 @@ class Plan(Frozen):
     measurements: tuple[Measurement, ...]
     contribution_rows: int
     one_per_cell: bool
-    cut_rows_cap: int
+    truncated_rows_cap: int
     block_kind: BlockKind
     blocks: tuple[str, ...]
     series: bool

@@ -77,13 +77,13 @@ def steps(statistic: Statistic) -> int:
     return math.ceil(max(abs(statistic.lower), abs(statistic.upper)) / statistic.resolution)
 
 
-def cut_rows(cap: int) -> Sensitivity:
-    """Counts of rows that the bound cuts, at most ``cap`` of a person in the block: as ``rows`` with k = cap."""
+def truncated_rows(cap: int) -> Sensitivity:
+    """Counts of rows that the bound truncates, at most ``cap`` of a person in the block: as ``rows`` with k = cap."""
     return rows(cap, leaves_per_cell=1, one_per_cell=False)
 
 
-def cut_persons() -> Sensitivity:
-    """Persons of whom the bound cuts a row, each counted once in the block, in one cell: L1 = L2² = 1."""
+def truncated_persons() -> Sensitivity:
+    """Persons of whom the bound truncates a row, each counted once in the block, in one cell: L1 = L2² = 1."""
     return Sensitivity(1, 1)
 
 
@@ -112,15 +112,15 @@ def of(
     """The sensitivity of one measured table.
 
     Args:
-        statistic: what is measured; role: whether the table counts it or what the bound cuts.
-        contribution: the bound; cap: the largest number of one person's cut rows that counts.
+        statistic: what is measured; role: whether the table counts it or what the bound truncates.
+        contribution: the bound; cap: the largest number of one person's truncated rows that counts.
         grid, levels: where it is measured.
         joint: whether other editions share the block and the charge.
     """
-    if role == "cut_rows":
-        return cut_rows(cap)
-    if role == "cut_persons":
-        return cut_persons()
+    if role == "truncated_rows":
+        return truncated_rows(cap)
+    if role == "truncated_persons":
+        return truncated_persons()
     k = contribution.rows
     leaves = prod(int(d.level(grid.complete(levels)[d.name]).sizes.max()) for d in grid.dimensions)
     match statistic.kind:

@@ -30,7 +30,7 @@ from dp_stats.requests.questions import (
     request_id,
     save_request,
 )
-from dp_stats.requests.selection import cut
+from dp_stats.requests.selection import only_chosen
 from dp_stats.run import open_run
 from dp_stats.settings import Settings, load_settings
 
@@ -202,7 +202,7 @@ def answer(name: str, *, settings: Settings | None = None) -> Path:
 
 
 def hand_over(name: str, *, settings: Settings | None = None) -> Path | None:
-    """Cut the published table to the areas and bands the analyst asked for, in a file of her own.
+    """Keep of the published table only the areas and bands the analyst asked for, in a file of her own.
 
     Returns:
         The file; None if she asked for all, which the edition holds.
@@ -224,7 +224,7 @@ def hand_over(name: str, *, settings: Settings | None = None) -> Path | None:
     names = {d.column: d.name for d in release.dimensions}
     mine.parent.mkdir(parents=True, exist_ok=True)
     wanted = {names[column]: codes for column, codes in only.items()}
-    mine.write_text(cut(table.read_text(encoding="utf-8"), wanted), encoding="utf-8")
+    mine.write_text(only_chosen(table.read_text(encoding="utf-8"), wanted), encoding="utf-8")
     return mine
 
 

@@ -2,7 +2,7 @@
 
 Choosing changes nothing that is measured, charged or published. Leaving cells out of a measurement would save
 nothing, and publishing some cells of a table without the others would stop totals from adding up. So what must
-be measured is measured and published whole; the choice cuts the free answer and the file handed over.
+be measured is measured and published whole; the choice limits the free answer and the file handed over.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _codes(column: str, level: str, dataset: Dataset, catalogue: Catalogue) -> I
         yield UNKNOWN, "Unknown"
 
 
-def cut(table: str, chosen: Mapping[str, frozenset[str]]) -> str:
+def only_chosen(table: str, chosen: Mapping[str, frozenset[str]]) -> str:
     """The lines of a published CSV text whose cells are chosen; ``chosen`` maps dimension → codes."""
     head, *lines = table.splitlines(keepends=True)
     columns = next(csv.reader([head]))

@@ -51,7 +51,9 @@ def exact_answers(plan: Plan, bounded: Bounded, *, grid: Grid, release: Release,
     together: dict[tuple[str, ...], list[tuple[Measurement, str]]] = defaultdict(list)
     for measurement in plan.measurements:
         if measurement.role != "statistic":
-            chosen = bounded.crowded.filter(bounded.crowded[COUNTED if measurement.role == "cut_rows" else MARKED])
+            chosen = bounded.candidates.filter(
+                bounded.candidates[COUNTED if measurement.role == "truncated_rows" else MARKED]
+            )
             groups = _grouped(chosen, bounded.rows, _needed(grid, measurement), [COUNT], grid, period)
             answers[measurement.id] = _placed([(groups, 1)], COUNT, measurement, grid)
         elif statistics[measurement.statistic].kind == "persons":
@@ -62,7 +64,9 @@ def exact_answers(plan: Plan, bounded: Bounded, *, grid: Grid, release: Release,
     for needed, wanted in _merged(together):
         columns = sorted({column for _, column in wanted})
         everything = _grouped(bounded.rows.table, bounded.rows, needed, columns, grid, period)
-        dropped = _grouped(bounded.crowded.filter(~bounded.crowded[KEPT]), bounded.rows, needed, columns, grid, period)
+        dropped = _grouped(
+            bounded.candidates.filter(~bounded.candidates[KEPT]), bounded.rows, needed, columns, grid, period
+        )
         for measurement, column in wanted:
             answers[measurement.id] = _placed([(everything, 1), (dropped, -1)], column, measurement, grid)
     return {measurement.id: answers[measurement.id] for measurement in plan.measurements}
@@ -152,12 +156,12 @@ def _add(out: Vector, measurement: Measurement, cells: Mapping[str, NDArray[np.i
 def _persons(bounded: Bounded, measurement: Measurement, grid: Grid, period: Period) -> Vector:
     """Distinct persons among the kept rows of each cell, counted at the measured level itself.
 
-    Persons who may exceed the bound and all others are disjoint, so: everyone's, minus the crowded
-    persons', plus the crowded persons' among their kept rows.
+    Persons who may exceed the bound and all others are disjoint, so: everyone's, minus the
+    candidates', plus the candidates' among their kept rows.
     """
-    crowded = bounded.crowded
+    candidates = bounded.candidates
     out = np.zeros(measurement.shape, dtype=np.int64)
-    for table, sign in ((bounded.rows.table, 1), (crowded, -1), (crowded.filter(crowded[KEPT]), 1)):
+    for table, sign in ((bounded.rows.table, 1), (candidates, -1), (candidates.filter(candidates[KEPT]), 1)):
         cells, names = _cells(table, bounded.rows, measurement, grid, period)
         distinct = cells.select(PERSON, *names.values()).distinct()
         counted = distinct.group_by(*names.values()) if names else distinct

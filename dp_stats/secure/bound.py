@@ -27,7 +27,7 @@ from dp_stats.secure.calendar import day_index
 from dp_stats.secure.engines import engine_of, fast_hash, held
 from dp_stats.secure.rows import BLOCK, DAY, PERSON, Rows
 
-KEPT, COUNTED, MARKED = "kept", "cut_counted", "cut_marked"
+KEPT, COUNTED, MARKED = "kept", "truncation_counted", "truncation_marked"
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,13 @@ class Bound:
 
     Attributes:
         rows: most rows that count (k). one_per_cell: also at most one in each leaf cell of the grid.
-        cut_rows: most cut rows that are counted as cut.
+        truncated_rows: most truncated rows that are counted.
         key: secret text that the choice of rows depends on.
     """
 
     rows: int
     one_per_cell: bool
-    cut_rows: int
+    truncated_rows: int
     key: str
 
 
@@ -52,12 +52,13 @@ class Bounded:
 
     Attributes:
         rows: every row that may count, bounded or not.
-        crowded: all rows of the persons who may exceed the bound, with ``kept`` (it counts), ``cut_counted``
-            (it is dropped and counted as a cut row) and ``cut_marked`` (it stands for its person among the cut persons).
+        candidates: all rows of the persons who may exceed the bound, with ``kept`` (it counts),
+            ``truncation_counted`` (it is dropped and counted as a truncated row) and ``truncation_marked`` (it stands
+            for its person among the truncated persons).
     """
 
     rows: Rows
-    crowded: ir.Table
+    candidates: ir.Table
 
 
 def apply_bound(
@@ -68,44 +69,45 @@ def apply_bound(
     grid: Grid,
     period: Period,
     allowances: ir.Table | None = None,
-    count_cut: bool = True,
+    count_truncated: bool = True,
 ) -> Bounded:
-    """Number the rows of crowded persons and mark which of them count.
+    """Number the rows of the candidates, who may exceed the bound, and mark which of them count.
 
     Args:
         allowances: what is left to persons who already contributed to other editions: columns ``person``,
-            ``block``, ``rows_left``, ``cut_left``, ``mark_left`` (0 or 1). Everyone else has the full bound.
-        count_cut: number the dropped rows, too (columns ``cut_counted`` and ``cut_marked``).
+            ``block``, ``rows_left``, ``truncated_left``, ``mark_left`` (0 or 1). Everyone else has the full bound.
+        count_truncated: number the dropped rows, too (columns ``truncation_counted`` and ``truncation_marked``).
     """
-    crowded = _crowded(backend, rows, most=1 if bound.one_per_cell else bound.rows, allowances=allowances)
+    candidates = _candidates(backend, rows, most=1 if bound.one_per_cell else bound.rows, allowances=allowances)
     left: dict[str, ir.Value] = {
         "rows_left": ibis.literal(bound.rows),
-        "cut_left": ibis.literal(bound.cut_rows),
+        "truncated_left": ibis.literal(bound.truncated_rows),
         "mark_left": ibis.literal(1),
     }
     if allowances is not None:
-        crowded = crowded.left_join(allowances, [PERSON, BLOCK]).drop(f"{PERSON}_right", f"{BLOCK}_right")
-        left = {name: crowded[name].fill_null(full) for name, full in left.items()}
-    crowded = crowded.mutate(choice=fast_hash(backend, _row_text(crowded, rows, bound.key)), **left)
+        candidates = candidates.left_join(allowances, [PERSON, BLOCK]).drop(f"{PERSON}_right", f"{BLOCK}_right")
+        left = {name: candidates[name].fill_null(full) for name, full in left.items()}
+    candidates = candidates.mutate(choice=fast_hash(backend, _row_text(candidates, rows, bound.key)), **left)
     person = [PERSON, BLOCK] if len(rows.blocks) > 1 else [PERSON]
     order = ["choice"]
     if bound.one_per_cell:
-        crowded, cell = _with_cells(crowded, rows, grid, period)
+        candidates, cell = _with_cells(candidates, rows, grid, period)
         in_cell = ibis.window(group_by=[*person, *cell], order_by="choice")
-        crowded = crowded.mutate(twin=ibis.row_number().over(in_cell) > 0)
-        order = ["twin", "choice"]
+        candidates = candidates.mutate(repeated=ibis.row_number().over(in_cell) > 0)
+        order = ["repeated", "choice"]
     number = ibis.row_number().over(ibis.window(group_by=person, order_by=order))
-    within = number < crowded["rows_left"]
-    crowded = crowded.mutate(kept=within & ~crowded["twin"] if bound.one_per_cell else within)
+    within = number < candidates["rows_left"]
+    candidates = candidates.mutate(kept=within & ~candidates["repeated"] if bound.one_per_cell else within)
     columns = dict.fromkeys([PERSON, BLOCK, *rows.content, KEPT])
-    if count_cut:
+    if count_truncated:
         number = ibis.row_number().over(ibis.window(group_by=[*person, KEPT], order_by="choice"))
-        dropped = ~crowded[KEPT]
-        crowded = crowded.mutate(
-            cut_counted=dropped & (number < crowded["cut_left"]), cut_marked=dropped & (number < crowded["mark_left"])
+        dropped = ~candidates[KEPT]
+        candidates = candidates.mutate(
+            truncation_counted=dropped & (number < candidates["truncated_left"]),
+            truncation_marked=dropped & (number < candidates["mark_left"]),
         )
         columns |= dict.fromkeys([COUNTED, MARKED])
-    return Bounded(rows, held(backend, crowded.select(*columns)))
+    return Bounded(rows, held(backend, candidates.select(*columns)))
 
 
 def _row_text(table: ir.Table, rows: Rows, key: str) -> ir.StringValue:
@@ -133,7 +135,7 @@ def _with_cells(table: ir.Table, rows: Rows, grid: Grid, period: Period) -> tupl
     return table, cell
 
 
-def _crowded(backend: ibis.BaseBackend, rows: Rows, *, most: int, allowances: ir.Table | None) -> ir.Table:
+def _candidates(backend: ibis.BaseBackend, rows: Rows, *, most: int, allowances: ir.Table | None) -> ir.Table:
     """All rows of a set of persons that holds everyone with more than ``most`` rows in a block, or with an allowance."""
     table = rows.table
     if engine_of(backend) == "duckdb":

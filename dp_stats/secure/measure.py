@@ -144,7 +144,7 @@ def answer(
     if plan.series and not one_edition_per_block(period.kind, plan.block_kind):
         register = Register(settings.secure, ledger=ledger, reservation=reservation, plan=plan, key=key)
     bound = Bound(
-        plan.contribution_rows, plan.one_per_cell, plan.cut_rows_cap, key=subkey(key, f"rows/{reservation.key}")
+        plan.contribution_rows, plan.one_per_cell, plan.truncated_rows_cap, key=subkey(key, f"rows/{reservation.key}")
     )
     with open_snapshot(snapshot, engine=dataset.engine, settings=settings) as (backend, table):
         rows = rows_that_count(

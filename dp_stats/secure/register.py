@@ -3,7 +3,7 @@
 A series is charged once per block because the *sum* over its editions of one person's kept rows never
 exceeds the bound (individual accounting: Feldman and Zrnic 2021; the argument is in docs/series-cost-once.md).
 Per charge and edition there is one Parquet file in the secure store: keyed hash of the person, block, kept
-rows, cut rows counted, and whether the person counts as cut. The file's keyed digest stands in the ledger.
+rows, truncated rows counted, and whether the person counts as truncated. The file's keyed digest stands in the ledger.
 An edition that cannot read every other edition's file exactly as it was written is refused.
 
 The order makes it safe: read → bound → write the file → record its digest if nobody else registered since
@@ -44,7 +44,7 @@ HASH_LENGTH = 32
 ATTEMPTS = 50
 """How often an edition starts again because another one of its series registered at the same moment."""
 
-_KEYS, _AMOUNTS = ["hash", "block"], ["kept", "cut", "marked"]
+_KEYS, _AMOUNTS = ["hash", "block"], ["kept", "truncated", "marked"]
 SCHEMA = pa.schema([*((key, pa.string()) for key in _KEYS), *((amount, pa.int64()) for amount in _AMOUNTS)])
 
 
@@ -101,7 +101,7 @@ class Register:
             "hash": others["hash"],
             BLOCK: pc.cast(pc.index_in(others["block"], value_set=pa.array(rows.blocks)), pa.int32()),
             "rows_left": _at_least_zero(self.plan.contribution_rows, others["kept"]),
-            "cut_left": _at_least_zero(self.plan.cut_rows_cap, others["cut"]),
+            "truncated_left": _at_least_zero(self.plan.truncated_rows_cap, others["truncated"]),
             "mark_left": _at_least_zero(1, others["marked"]),
         }
         persons = rows.table.select(PERSON).distinct()
@@ -114,16 +114,16 @@ class Register:
     def _contributions(self, backend: ibis.BaseBackend, rows: Rows, kept: Bounded) -> pa.Table:
         """What each person contributes to this edition."""
         found = rows.table.group_by(PERSON, BLOCK).aggregate(found=rows.table.count())
-        crowded = kept.crowded
-        dropped = crowded.group_by(PERSON, BLOCK).aggregate(
-            dropped=(~crowded[KEPT]).sum(), cut=crowded[COUNTED].sum(), marked=crowded[MARKED].sum()
+        candidates = kept.candidates
+        dropped = candidates.group_by(PERSON, BLOCK).aggregate(
+            dropped=(~candidates[KEPT]).sum(), truncated=candidates[COUNTED].sum(), marked=candidates[MARKED].sum()
         )
         joined = found.left_join(dropped, [PERSON, BLOCK])
         table = joined.select(
             hash=self._hash(backend, joined[PERSON]),
             block=joined[BLOCK],
             kept=(joined["found"] - joined["dropped"].fill_null(0)).cast("int64"),
-            cut=joined["cut"].fill_null(0).cast("int64"),
+            truncated=joined["truncated"].fill_null(0).cast("int64"),
             marked=joined["marked"].fill_null(0).cast("int64"),
         ).to_pyarrow()
         labels = pa.array(rows.blocks, pa.string()).take(table["block"].combine_chunks())

@@ -55,13 +55,13 @@ def privacy(site: Site, edition: Edition, panel: Panel | None, statistic: Statis
         )
         accurate.append(texts("private.differ", margin=margin))
     accurate.append(texts("private.add" if edition.quality.consistent else "private.not_add"))
-    if edition.quality.cut is not None and edition.quality.cut.share > 0:
-        cut = edition.quality.cut
+    if edition.quality.truncation is not None and edition.quality.truncation.share > 0:
+        truncation = edition.quality.truncation
         accurate.append(
             texts(
-                "private.cut_text",
-                share=f"{cut.share * 100:.1f}{numbers.NBSP}%",
-                interval=f"{numbers.number(max(0, cut.lower))} {texts('figure.to')} {numbers.number(cut.upper)}",
+                "private.truncation_text",
+                share=f"{truncation.share * 100:.1f}{numbers.NBSP}%",
+                interval=f"{numbers.number(max(0, truncation.lower))} {texts('figure.to')} {numbers.number(truncation.upper)}",
             )
         )
     main = max((m for m in g.measured if m.role == "statistic"), key=lambda m: (m.rho, m.id), default=None)

@@ -23,7 +23,7 @@ def methods_page(site: Site, view: ReleaseView, story: Outline, panel: Panel | N
         (texts("private.neighbouring"), g.neighbouring),
         (texts("private.rho"), f"{guarantee.loss_text(edition)}; {texts('budget.rho', rho=f'{float(g.rho):.4g}')}"),
         (texts("private.mechanism"), mechanism[:1].upper() + mechanism[1:]),
-        (texts("private.bound"), g.why_nothing_is_cut or g.bound_description),
+        (texts("private.bound"), g.why_nothing_is_truncated or g.bound_description),
         (texts("private.composition"), g.composition),
         (texts("private.not_protected"), list(g.not_protected)),
         (texts("private.processing"), list(g.post_processing)),

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.ward import Ward
+from tests.visits_source import VisitsSource
 
 
 @pytest.fixture
-def ward(tmp_path: Path) -> Ward:
-    return Ward(tmp_path)
+def visits(tmp_path: Path) -> VisitsSource:
+    return VisitsSource(tmp_path)

@@ -13,7 +13,7 @@ import psutil
 import psycopg2
 import pytest
 from airflow_server import ADHOC, Server, airflow_server
-from ledger_world import postgres
+from ledger_examples import postgres
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -9,7 +9,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from ledger_world import dataset, digest_after, drawer, greedy, plan, postgres, registrar, reserve, together
+from ledger_examples import dataset, digest_after, drawer, greedy, plan, postgres, registrar, reserve, together
 
 from dp_stats.errors import BudgetError
 from dp_stats.ledger import Ledger

@@ -29,14 +29,14 @@ def write(path: Path, *, bands: bool, days: int = 21) -> None:
 
 @pytest.mark.parametrize("bands", [True, False])
 def test_the_benchmark_reports_error_coverage_and_gain(tmp_path: Path, bands: bool) -> None:
-    write(tmp_path / "truth.csv", bands=bands)
+    write(tmp_path / "exact-counts.csv", bands=bands)
     areas = "".join(f"P{i},R{i // 3}\n" for i in range(6))
     (tmp_path / "areas.csv").write_text("code,region\n" + areas, encoding="utf-8")
     columns = "date=day,area=place,count=n" + (",band=age" if bands else "")
     options = ["--columns", columns, "--guess", "60", "--seeds", "2", "--only", "ε = 1"]
     files = ["--areas", str(tmp_path / "areas.csv"), "--json", str(tmp_path / "out.json")]
     run = subprocess.run(
-        [sys.executable, "-m", "benchmarks.accuracy", str(tmp_path / "truth.csv"), *options, *files],
+        [sys.executable, "-m", "benchmarks.accuracy", str(tmp_path / "exact-counts.csv"), *options, *files],
         cwd=ROOT,
         capture_output=True,
         text=True,

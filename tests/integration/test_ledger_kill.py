@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ledger_world import Ledger, alone, check_witnesses, measured, plan, postgres, reserve, storm
+from ledger_examples import Ledger, alone, check_witnesses, measured, plan, postgres, reserve, storm
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import psycopg2
 import pytest
-from ledger_world import Clock, measured, plan, postgres, reserve
+from ledger_examples import Clock, measured, plan, postgres, reserve
 
 from dp_stats.errors import BudgetError, LedgerError
 from dp_stats.ledger import Ledger

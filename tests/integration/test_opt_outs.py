@@ -13,42 +13,42 @@ HEADER = "Patient ID,Visit Date,Area,Age,Nights\n"
 ROWS = HEADER + "".join(f"{person},09-03-2020,A1,9,1\n" for person in ("p1", "P2", " p3", "42", "CANARY", ""))
 
 
-def people(ward, which="snapshot"):
-    return {row[0] for row in ward.rows(which)}
+def people(visits, which="snapshot"):
+    return {row[0] for row in visits.rows(which)}
 
 
-def test_everyone_on_the_list_is_removed_from_every_staged_file(ward):
-    ward.source(ROWS)
-    ward.opt_outs("patient id,reason\np2 ,x\np3,y\n42,z\nnobody,z\n")
-    snapshot = ward.pull()
+def test_everyone_on_the_list_is_removed_from_every_staged_file(visits):
+    visits.source(ROWS)
+    visits.opt_outs("patient id,reason\np2 ,x\np3,y\n42,z\nnobody,z\n")
+    snapshot = visits.pull()
     for path in (snapshot.path, snapshot.intake):
         kept = {row[0] for row in duckdb.sql(f"SELECT person FROM '{path}' WHERE person IS NOT NULL").fetchall()}
         assert kept == {"p1", "CANARY"}
 
 
-def test_someone_listed_twice_is_removed_once_and_others_stay(ward):
-    ward.source(ROWS)
-    ward.opt_outs("Patient ID\np1\nP1\np1\n")
-    assert people(ward) == {"P2", "p3", "42", "CANARY"}
+def test_someone_listed_twice_is_removed_once_and_others_stay(visits):
+    visits.source(ROWS)
+    visits.opt_outs("Patient ID\np1\nP1\np1\n")
+    assert people(visits) == {"P2", "p3", "42", "CANARY"}
 
 
-def test_a_dataset_without_opt_outs_by_law_keeps_everyone(ward):
-    ward.source(ROWS)
-    assert people(ward) == {"p1", "P2", "p3", "42", "CANARY"}
+def test_a_dataset_without_opt_outs_by_law_keeps_everyone(visits):
+    visits.source(ROWS)
+    assert people(visits) == {"p1", "P2", "p3", "42", "CANARY"}
 
 
-def test_a_list_with_nobody_on_it_is_a_list(ward):
-    ward.source(ROWS)
-    ward.opt_outs("Patient ID\n")
-    assert len(people(ward)) == 5
+def test_a_list_with_nobody_on_it_is_a_list(visits):
+    visits.source(ROWS)
+    visits.opt_outs("Patient ID\n")
+    assert len(people(visits)) == 5
 
 
-def test_identifiers_stored_as_whole_numbers_match_those_stored_as_text(ward):
-    ward.source(ROWS)
-    ward.opt_outs(None, kind="parquet")
-    target = ward.folder / "home/source/opt-outs.csv"
+def test_identifiers_stored_as_whole_numbers_match_those_stored_as_text(visits):
+    visits.source(ROWS)
+    visits.opt_outs(None, kind="parquet")
+    target = visits.folder / "home/source/opt-outs.csv"
     duckdb.sql('SELECT 42 AS "Patient ID"').write_parquet(str(target))
-    assert people(ward) == {"p1", "P2", "p3", "CANARY"}
+    assert people(visits) == {"p1", "P2", "p3", "CANARY"}
 
 
 BAD = {
@@ -68,41 +68,41 @@ BAD = {
 
 
 @pytest.mark.parametrize(("content", "declared", "said"), BAD.values(), ids=BAD.keys())
-def test_a_list_that_cannot_be_trusted_stops_the_run_and_nothing_is_staged(ward, content, declared, said):
-    ward.source(ROWS)
-    ward.opt_outs(content, **declared)
+def test_a_list_that_cannot_be_trusted_stops_the_run_and_nothing_is_staged(visits, content, declared, said):
+    visits.source(ROWS)
+    visits.opt_outs(content, **declared)
     with pytest.raises(OptOutError) as caught:
-        ward.pull()
+        visits.pull()
     message = str(caught.value)
     assert message.startswith("Opt-out list: ")
     assert said in message
     assert "Nothing is pulled without the opt-out list" in message
     assert "CANARY" not in message
     assert caught.value.__context__ is None
-    assert list(ward.staging.rglob("*.parquet*")) == []
+    assert list(visits.staging.rglob("*.parquet*")) == []
 
 
-def test_a_failed_list_also_removes_what_an_earlier_pull_staged(ward):
-    ward.source(ROWS)
-    ward.pull()
-    ward.opt_outs(None)
+def test_a_failed_list_also_removes_what_an_earlier_pull_staged(visits):
+    visits.source(ROWS)
+    visits.pull()
+    visits.opt_outs(None)
     with pytest.raises(OptOutError):
-        ward.pull()
-    assert list(ward.staging.rglob("*.parquet*")) == []
+        visits.pull()
+    assert list(visits.staging.rglob("*.parquet*")) == []
 
 
-def test_identifiers_that_are_fractions_are_refused_because_they_would_not_match(ward):
-    ward.source(ROWS)
-    ward.opt_outs(None, kind="parquet")
-    duckdb.sql('SELECT 42.0::DOUBLE AS "Patient ID"').write_parquet(str(ward.folder / "home/source/opt-outs.csv"))
+def test_identifiers_that_are_fractions_are_refused_because_they_would_not_match(visits):
+    visits.source(ROWS)
+    visits.opt_outs(None, kind="parquet")
+    duckdb.sql('SELECT 42.0::DOUBLE AS "Patient ID"').write_parquet(str(visits.folder / "home/source/opt-outs.csv"))
     with pytest.raises(OptOutError, match="whole numbers"):
-        ward.pull()
+        visits.pull()
 
 
-def test_how_many_opted_out_is_not_logged_or_printed(ward, caplog, capfd):
+def test_how_many_opted_out_is_not_logged_or_printed(visits, caplog, capfd):
     caplog.set_level(logging.DEBUG)
-    ward.source(ROWS)
-    ward.opt_outs("Patient ID\np1\n")
-    ward.pull()
+    visits.source(ROWS)
+    visits.opt_outs("Patient ID\np1\n")
+    visits.pull()
     assert caplog.text == ""
     assert capfd.readouterr() == ("", "")

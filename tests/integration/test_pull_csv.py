@@ -45,21 +45,21 @@ MESSY = {
 
 
 @pytest.mark.parametrize("content", MESSY.values(), ids=MESSY.keys())
-def test_a_messy_file_gives_the_same_rows_as_a_clean_one(ward, content):
-    ward.source(content)
-    assert ward.rows() == EXPECTED
+def test_a_messy_file_gives_the_same_rows_as_a_clean_one(visits, content):
+    visits.source(content)
+    assert visits.rows() == EXPECTED
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "utf-16", "utf-8-sig"])
-def test_other_encodings_are_read(ward, encoding):
-    ward.source(text(HEADER, "zoë,09-03-2020,A1,9,").encode(encoding), encoding=encoding)
-    assert ward.rows() == [("zoë", date(2020, 3, 9), "A1", "0-17", None)]
+def test_other_encodings_are_read(visits, encoding):
+    visits.source(text(HEADER, "zoë,09-03-2020,A1,9,").encode(encoding), encoding=encoding)
+    assert visits.rows() == [("zoë", date(2020, 3, 9), "A1", "0-17", None)]
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t", "|"])
-def test_other_delimiters_are_read(ward, delimiter):
-    ward.source(text(*LINES).replace(",", delimiter), delimiter=delimiter)
-    assert ward.rows() == EXPECTED
+def test_other_delimiters_are_read(visits, delimiter):
+    visits.source(text(*LINES).replace(",", delimiter), delimiter=delimiter)
+    assert visits.rows() == EXPECTED
 
 
 BROKEN = {
@@ -78,71 +78,71 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("content", "said"), BROKEN.values(), ids=BROKEN.keys())
-def test_a_broken_line_is_named_by_number_and_not_shown(ward, content, said):
-    ward.source(content)
+def test_a_broken_line_is_named_by_number_and_not_shown(visits, content, said):
+    visits.source(content)
     with pytest.raises(SourceError, match=said) as caught:
-        ward.pull()
+        visits.pull()
     assert "visits.csv" in str(caught.value)
     assert "SEC" not in str(caught.value)
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None, "a traceback would print DuckDB's own message, which quotes the line"
-    assert list(ward.staging.rglob("*.parquet*")) == []
+    assert list(visits.staging.rglob("*.parquet*")) == []
 
 
-def test_bytes_of_another_encoding_are_found_when_the_file_is_rewritten(ward):
-    ward.source(text(*LINES).encode("cp1252") + b"SECRET\x81,09-03-2020,A1,9,1\n", encoding="cp1252")
+def test_bytes_of_another_encoding_are_found_when_the_file_is_rewritten(visits):
+    visits.source(text(*LINES).encode("cp1252") + b"SECRET\x81,09-03-2020,A1,9,1\n", encoding="cp1252")
     with pytest.raises(SourceError, match="line 4: bytes that are not cp1252"):
-        ward.pull()
+        visits.pull()
 
 
-def test_a_missing_column_is_named_with_those_that_are_there(ward):
-    ward.source(text("Patient ID,Visit Date,Postcode,Age,Nights", "SECRET,09-03-2020,A1,9,1"))
+def test_a_missing_column_is_named_with_those_that_are_there(visits):
+    visits.source(text("Patient ID,Visit Date,Postcode,Age,Nights", "SECRET,09-03-2020,A1,9,1"))
     with pytest.raises(
         SourceError, match=r"visits\.csv has no column 'Area'\. It has: Patient ID, Visit Date, Postcode"
     ) as e:
-        ward.pull()
+        visits.pull()
     assert "SECRET" not in str(e.value)
 
 
-def test_a_column_that_stands_twice_is_refused(ward):
-    ward.source(text("Patient ID,Visit Date,Area,AREA,Age,Nights", "p,09-03-2020,A1,A2,9,1"))
+def test_a_column_that_stands_twice_is_refused(visits):
+    visits.source(text("Patient ID,Visit Date,Area,AREA,Age,Nights", "p,09-03-2020,A1,A2,9,1"))
     with pytest.raises(SourceError, match="more than once"):
-        ward.pull()
+        visits.pull()
 
 
 @pytest.mark.parametrize("content", ["", "\n", ",,,,\n1,2,3,4,5\n"], ids=["no bytes", "no header", "empty names"])
-def test_an_empty_file_is_refused(ward, content):
-    ward.source(content)
+def test_an_empty_file_is_refused(visits, content):
+    visits.source(content)
     with pytest.raises(SourceError, match="is empty"):
-        ward.pull()
+        visits.pull()
 
 
-def test_a_file_with_a_header_alone_has_no_rows(ward):
-    ward.source(text(HEADER))
-    assert ward.rows() == []
+def test_a_file_with_a_header_alone_has_no_rows(visits):
+    visits.source(text(HEADER))
+    assert visits.rows() == []
 
 
-def test_a_missing_file_is_named(ward):
+def test_a_missing_file_is_named(visits):
     with pytest.raises(SourceError, match=r"There is no file .*visits\.csv"):
-        ward.pull()
+        visits.pull()
 
 
-def test_an_unset_variable_in_the_path_is_named(ward):
-    ward.declared["source"]["path"] = "${NOWHERE}/visits.csv"
+def test_an_unset_variable_in_the_path_is_named(visits):
+    visits.declared["source"]["path"] = "${NOWHERE}/visits.csv"
     with pytest.raises(SourceError, match=r"\$\{NOWHERE\}/visits\.csv"):
-        ward.pull()
+        visits.pull()
 
 
 @pytest.mark.parametrize("declared", [{"delimiter": ",,"}, {"encoding": "klingon"}])
-def test_an_impossible_dialect_is_refused(ward, declared):
-    ward.source(text(*LINES), **declared)
+def test_an_impossible_dialect_is_refused(visits, declared):
+    visits.source(text(*LINES), **declared)
     with pytest.raises(DpStatsError, match=next(iter(declared))):
-        ward.pull()
+        visits.pull()
 
 
-def test_nothing_but_the_declared_columns_is_staged(ward):
-    ward.source(text(HEADER + ",name", "p1,09-03-2020,A1,9,1,SECRETNAME"))
-    snapshot = ward.pull()
+def test_nothing_but_the_declared_columns_is_staged(visits):
+    visits.source(text(HEADER + ",name", "p1,09-03-2020,A1,9,1,SECRETNAME"))
+    snapshot = visits.pull()
     assert all(b"SECRETNAME" not in path.read_bytes() for path in snapshot.path.parent.rglob("*") if path.is_file())
     assert sorted(path.name for path in snapshot.path.parent.iterdir() if path.is_file()) == [
         "intake.parquet",

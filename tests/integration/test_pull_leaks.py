@@ -55,12 +55,12 @@ print(check_snapshot(catalogue.datasets["visits"], folder=folder, **what))
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
-def test_no_planted_value_leaves_the_secure_store(ward: Any, tmp_path: Path, fault: dict[str, Any]) -> None:
-    ward.source(fault.get("source", HEADER + GOOD))
-    ward.opt_outs(fault.get("opt_outs", "Patient ID\nCANARY-2\n"))
+def test_no_planted_value_leaves_the_secure_store(visits: Any, tmp_path: Path, fault: dict[str, Any]) -> None:
+    visits.source(fault.get("source", HEADER + GOOD))
+    visits.opt_outs(fault.get("opt_outs", "Patient ID\nCANARY-2\n"))
     suite = fault.get("suite", [{"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 1}}])
-    ward.write("catalogue/expectations/visits.json", json.dumps({"name": "visits", "expectations": suite}))
-    ward.save()
+    visits.write("catalogue/expectations/visits.json", json.dumps({"name": "visits", "expectations": suite}))
+    visits.save()
     around = tmp_path / "around"
     around.mkdir()
     run = subprocess.run(
@@ -70,30 +70,32 @@ def test_no_planted_value_leaves_the_secure_store(ward: Any, tmp_path: Path, fau
             "PATH": os.environ["PATH"],
             "HOME": str(around),
             "TMPDIR": str(around),
-            "DP_STATS_HOME": str(ward.settings.home),
-            "DP_STATS_CATALOGUE": str(ward.settings.catalogue),
+            "DP_STATS_HOME": str(visits.settings.home),
+            "DP_STATS_CATALOGUE": str(visits.settings.catalogue),
         },
         capture_output=True,
         check=False,
     )
     said = run.stdout + run.stderr
     assert (run.returncode == 0) == (not fault), said.decode()
-    written = [path for path in tmp_path.rglob("*") if path.is_file() and not path.is_relative_to(ward.settings.secure)]
-    given = {ward.settings.home / "source" / name for name in ("visits.csv", "opt-outs.csv")}
+    written = [
+        path for path in tmp_path.rglob("*") if path.is_file() and not path.is_relative_to(visits.settings.secure)
+    ]
+    given = {visits.settings.home / "source" / name for name in ("visits.csv", "opt-outs.csv")}
     everything = said + b"".join(path.read_bytes() for path in written if path not in given)
     for canary in CANARIES:
         assert canary.encode() not in everything
 
 
-def test_the_search_finds_what_is_planted(ward: Any) -> None:
+def test_the_search_finds_what_is_planted(visits: Any) -> None:
     """The same search over the secure store does find the identifiers, so it has power."""
-    ward.source(HEADER + GOOD)
-    snapshot = ward.pull()
+    visits.source(HEADER + GOOD)
+    snapshot = visits.pull()
     assert b"CANARY-1" in snapshot.path.read_bytes()
 
 
-def test_nothing_is_logged_while_pulling(ward: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_nothing_is_logged_while_pulling(visits: Any, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    ward.source(HEADER + GOOD)
-    ward.pull()
+    visits.source(HEADER + GOOD)
+    visits.pull()
     assert caplog.records == []

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from dp_stats.errors import SourceError
-from tests import ledger_world
+from tests import ledger_examples
 
 ROWS = [
     ("p1", "2020-03-09", "A1", "9", "1.5"),
@@ -37,12 +37,12 @@ def as_table(connection: Any, *, date: str = "DATE", text: str = "VARCHAR", numb
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[str]:
-    with ledger_world.postgres() as database:
+    with ledger_examples.postgres() as database:
         yield database()
 
 
 @pytest.fixture
-def filled(postgres: str, ward: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def filled(postgres: str, visits: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The table in PostgreSQL, with a real date column, and a connection to bend it."""
     import psycopg2
 
@@ -54,65 +54,65 @@ def filled(postgres: str, ward: Any, monkeypatch: pytest.MonkeyPatch) -> Iterato
         for row in ROWS:
             cursor.execute("INSERT INTO visits VALUES (%s, %s, %s, %s, %s, %s)", (*row, SECRET))
     monkeypatch.setenv("CLINIC_URL", postgres)
-    ward.declared["source"] = {"kind": "postgres", "table": "visits", "url_env": "CLINIC_URL"}
+    visits.declared["source"] = {"kind": "postgres", "table": "visits", "url_env": "CLINIC_URL"}
     yield connection.cursor()
     connection.close()
 
 
-def csv_rows(ward: Any) -> list[Any]:
+def csv_rows(visits: Any) -> list[Any]:
     def field(value: str | None) -> str:
         return "" if value is None else '"' + value.replace('"', '""') + '"'
 
-    ward.source("\n".join([",".join(NAMES), *(",".join(map(field, row)) for row in ROWS)]) + "\n")
-    return ward.rows()
+    visits.source("\n".join([",".join(NAMES), *(",".join(map(field, row)) for row in ROWS)]) + "\n")
+    return visits.rows()
 
 
 @pytest.fixture
-def expected(ward: Any) -> Any:
-    before = dict(ward.declared["source"])
-    ward.opt_outs("Patient ID\nP7\n")
-    rows = csv_rows(ward)
+def expected(visits: Any) -> Any:
+    before = dict(visits.declared["source"])
+    visits.opt_outs("Patient ID\nP7\n")
+    rows = csv_rows(visits)
     assert sorted(row[0] for row in rows) == ["p1", "p1", "p2", 'quo"ted, p8']
-    ward.declared["source"] = before
+    visits.declared["source"] = before
     return rows
 
 
 @pytest.mark.parametrize("date", ["DATE", "TIMESTAMP", "TIMESTAMPTZ", "VARCHAR"])
-def test_a_parquet_file_gives_the_same_rows(ward, expected, date):
+def test_a_parquet_file_gives_the_same_rows(visits, expected, date):
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         as_table(connection, date=date)
         connection.executemany("INSERT INTO visits VALUES (?, ?, ?, ?, ?, ?)", [(*row, SECRET) for row in ROWS])
-        target = ward.write("home/visits.parquet", "")
+        target = visits.write("home/visits.parquet", "")
         connection.execute(f"COPY visits TO '{target}' (FORMAT parquet)")
-    ward.declared["source"] = {"kind": "parquet", "path": "${DP_STATS_HOME}/visits.parquet"}
-    assert ward.rows() == expected
+    visits.declared["source"] = {"kind": "parquet", "path": "${DP_STATS_HOME}/visits.parquet"}
+    assert visits.rows() == expected
 
 
 @pytest.mark.parametrize("table", ["visits", "VISITS", "clinic.visits"])
-def test_a_duckdb_file_gives_the_same_rows(ward, expected, table):
-    target = ward.write("home/visits.duckdb", "")
+def test_a_duckdb_file_gives_the_same_rows(visits, expected, table):
+    target = visits.write("home/visits.duckdb", "")
     target.unlink()
     with duckdb.connect(str(target)) as connection:
         if "." in table:
             connection.execute("CREATE SCHEMA clinic; USE clinic")
         as_table(connection)
         connection.executemany("INSERT INTO visits VALUES (?, ?, ?, ?, ?, ?)", [(*row, SECRET) for row in ROWS])
-    ward.declared["source"] = {"kind": "duckdb", "path": "${DP_STATS_HOME}/visits.duckdb", "table": table}
-    assert ward.rows() == expected
+    visits.declared["source"] = {"kind": "duckdb", "path": "${DP_STATS_HOME}/visits.duckdb", "table": table}
+    assert visits.rows() == expected
 
 
 @pytest.mark.parametrize("date", ["date", "timestamp", "timestamptz", "text"])
-def test_a_postgres_table_gives_the_same_rows_and_facts(ward, filled, expected, date):
+def test_a_postgres_table_gives_the_same_rows_and_facts(visits, filled, expected, date):
     filled.execute(f'ALTER TABLE visits ALTER "Visit Date" TYPE {date} USING "Visit Date"::text::{date}')
     filled.execute("SET TimeZone = 'America/New_York'")
-    assert ward.rows() == expected
-    in_period, empty_days, behind, unreadable = ward.rows("source")[0]
+    assert visits.rows() == expected
+    in_period, empty_days, behind, unreadable = visits.rows("source")[0]
     assert (in_period, empty_days, behind) == (6, 3, 0)
     assert unreadable == pytest.approx(1 / 9 if date == "text" else 1 / 10), "the server counts who opted out as well"
 
 
-def test_postgres_sends_only_the_period_where_the_date_is_a_real_date(ward, filled, monkeypatch):
+def test_postgres_sends_only_the_period_where_the_date_is_a_real_date(visits, filled, monkeypatch):
     from dp_stats.secure import postgres_source
 
     seen = []
@@ -124,33 +124,33 @@ def test_postgres_sends_only_the_period_where_the_date_is_a_real_date(ward, fill
         return table
 
     monkeypatch.setattr(postgres_source, "_copy", spying)
-    ward.pull()
+    visits.pull()
     assert "p3" not in seen[0], "dated outside the period"
     assert "p4" not in seen[0]
     assert "p5" in seen[0], "undated rows are counted as such"
     assert SECRET not in seen[0]
-    assert not list(ward.staging.glob("*.csv")), "the copy is gone when the pull ends"
+    assert not list(visits.staging.glob("*.csv")), "the copy is gone when the pull ends"
 
 
-def test_an_airflow_connection_serves_as_well_as_a_url(ward, filled, postgres, monkeypatch, expected):
+def test_an_airflow_connection_serves_as_well_as_a_url(visits, filled, postgres, monkeypatch, expected):
     monkeypatch.setenv("AIRFLOW_CONN_CLINIC", postgres)
-    ward.declared["source"] = {"kind": "postgres", "table": "visits", "connection": "clinic"}
-    assert ward.rows() == expected
+    visits.declared["source"] = {"kind": "postgres", "table": "visits", "connection": "clinic"}
+    assert visits.rows() == expected
 
 
-def test_an_unknown_airflow_connection_is_named(ward):
-    ward.declared["source"] = {"kind": "postgres", "table": "visits", "connection": "no_such_clinic"}
+def test_an_unknown_airflow_connection_is_named(visits):
+    visits.declared["source"] = {"kind": "postgres", "table": "visits", "connection": "no_such_clinic"}
     with pytest.raises(SourceError, match="no Airflow connection 'no_such_clinic'"):
-        ward.pull()
+        visits.pull()
 
 
-def test_a_missing_postgres_column_or_table_is_named(ward, filled):
+def test_a_missing_postgres_column_or_table_is_named(visits, filled):
     filled.execute('ALTER TABLE visits RENAME "Area" TO postcode')
     with pytest.raises(SourceError, match=r"no column 'Area'\. It has: Patient ID, Visit Date, postcode"):
-        ward.pull()
-    ward.declared["source"]["table"] = "clinic.visits"
+        visits.pull()
+    visits.declared["source"]["table"] = "clinic.visits"
     with pytest.raises(SourceError, match=r"clinic\.visits .* does not exist"):
-        ward.pull()
+        visits.pull()
 
 
 @pytest.mark.parametrize(
@@ -162,41 +162,41 @@ def test_a_missing_postgres_column_or_table_is_named(ward, filled):
         ("", "is not set"),
     ],
 )
-def test_an_unreachable_database_is_named_without_its_password(ward, monkeypatch, url, said):
+def test_an_unreachable_database_is_named_without_its_password(visits, monkeypatch, url, said):
     monkeypatch.setenv("CLINIC_URL", url)
-    ward.declared["source"] = {"kind": "postgres", "table": "visits", "url_env": "CLINIC_URL"}
+    visits.declared["source"] = {"kind": "postgres", "table": "visits", "url_env": "CLINIC_URL"}
     with pytest.raises(SourceError, match=said) as caught:
-        ward.pull()
+        visits.pull()
     assert "CLINIC_URL" in str(caught.value)
     assert "hunter2" not in str(caught.value)
     assert caught.value.__context__ is None
 
 
-def test_a_failing_query_in_the_database_says_no_value(ward, filled):
+def test_a_failing_query_in_the_database_says_no_value(visits, filled):
     filled.execute("CREATE OR REPLACE VIEW broken AS SELECT *, ('x' || \"Patient ID\")::int AS n FROM visits")
-    ward.declared["source"]["table"] = "broken"
-    ward.declared["columns"]["nights"]["from"] = "n"
+    visits.declared["source"]["table"] = "broken"
+    visits.declared["columns"]["nights"]["from"] = "n"
     with pytest.raises(SourceError, match="SQLSTATE 22P02") as caught:
-        ward.pull()
+        visits.pull()
     assert "p1" not in str(caught.value)
     assert caught.value.__context__ is None
 
 
 @pytest.mark.parametrize("kind", ["parquet", "duckdb"])
-def test_a_file_of_another_kind_is_refused(ward, kind):
-    ward.write("home/visits", "this is no table, SECRET\n")
-    ward.declared["source"] = {"kind": kind, "path": "${DP_STATS_HOME}/visits", "table": "visits"}
+def test_a_file_of_another_kind_is_refused(visits, kind):
+    visits.write("home/visits", "this is no table, SECRET\n")
+    visits.declared["source"] = {"kind": kind, "path": "${DP_STATS_HOME}/visits", "table": "visits"}
     with pytest.raises(SourceError, match="visits") as caught:
-        ward.pull()
+        visits.pull()
     assert "SECRET" not in str(caught.value)
     assert caught.value.__context__ is None
 
 
-def test_a_missing_duckdb_table_is_named_with_those_that_are_there(ward):
-    target: Path = ward.write("home/visits.duckdb", "")
+def test_a_missing_duckdb_table_is_named_with_those_that_are_there(visits):
+    target: Path = visits.write("home/visits.duckdb", "")
     target.unlink()
     with duckdb.connect(str(target)) as connection:
         connection.execute("CREATE TABLE other (a INTEGER)")
-    ward.declared["source"] = {"kind": "duckdb", "path": "${DP_STATS_HOME}/visits.duckdb", "table": "visits"}
+    visits.declared["source"] = {"kind": "duckdb", "path": "${DP_STATS_HOME}/visits.duckdb", "table": "visits"}
     with pytest.raises(SourceError, match=r"no table 'visits'\. It has: other"):
-        ward.pull()
+        visits.pull()

@@ -182,24 +182,24 @@ def test_large_files_are_judged_alike(judge, monkeypatch, large):
     assert not any(failure.broken for failure in report.failed_gates)
 
 
-def test_the_suite_of_the_example_passes_on_good_rows_and_finds_each_fault(ward):
+def test_the_suite_of_the_example_passes_on_good_rows_and_finds_each_fault(visits):
     suite = find_suite("covid-cases.json", settings=load_settings({}))
-    ward.declared["columns"] = {
+    visits.declared["columns"] = {
         "person_id": {"from": "person", "type": "person"},
         "specimen_date": {"from": "day", "type": "date"},
         "area": {"from": "area", "type": "code", "codes": "areas"},
         "age_band": {"from": "age", "type": "band", "codes": "bands", "unknown": True},
     }
-    ward.declared |= {"date_column": "specimen_date", "expectations": "covid-cases.json"}
-    ward.declared["privacy_unit"]["column"] = "person_id"
-    ward.write("catalogue/expectations/covid-cases.json", suite.read_text())
+    visits.declared |= {"date_column": "specimen_date", "expectations": "covid-cases.json"}
+    visits.declared["privacy_unit"]["column"] = "person_id"
+    visits.write("catalogue/expectations/covid-cases.json", suite.read_text())
 
     def judge(*rows: str) -> list[int]:
-        ward.source("\n".join(["person,day,area,age", *rows]) + "\n")
-        ward.pull()
-        catalogue = load_catalogue(ward.settings.catalogue)
-        parameters = suite_parameters(catalogue.datasets["visits"], catalogue, parse_period(ward.period))
-        tables = {"rows": ward.staging / "intake.parquet", "source": ward.staging / "source.parquet"}
+        visits.source("\n".join(["person,day,area,age", *rows]) + "\n")
+        visits.pull()
+        catalogue = load_catalogue(visits.settings.catalogue)
+        parameters = suite_parameters(catalogue.datasets["visits"], catalogue, parse_period(visits.period))
+        tables = {"rows": visits.staging / "intake.parquet", "source": visits.staging / "source.parquet"}
         report = check(tables, suite=suite, parameters=parameters)
         return [failure.position for failure in report.failed_gates] or [
             -failure.position for failure in report.warnings
@@ -218,14 +218,14 @@ def test_the_suite_of_the_example_passes_on_good_rows_and_finds_each_fault(ward)
     assert judge(*good, *good[:200]) == [-12]
 
     judge()
-    catalogue = load_catalogue(ward.settings.catalogue)
+    catalogue = load_catalogue(visits.settings.catalogue)
     with pytest.raises(QualityError, match=r"covid-cases\.json, expectation 2 .* of rows_in_period"):
         check_snapshot(
             catalogue.datasets["visits"],
             catalogue=catalogue,
-            period=parse_period(ward.period),
-            folder=ward.staging,
-            settings=ward.settings,
+            period=parse_period(visits.period),
+            folder=visits.staging,
+            settings=visits.settings,
         )
 
 

@@ -51,7 +51,7 @@ PERSONS = Statistic(id="people", kind="persons")
 
 
 @dataclass(frozen=True)
-class World:
+class FullyMeasured:
     """A dataset, a release with every level measured, and its grid."""
 
     dataset: Dataset
@@ -61,7 +61,7 @@ class World:
 
     @property
     def bound(self) -> Bound:
-        return Bound(self.plan.contribution_rows, self.plan.one_per_cell, self.plan.cut_rows_cap, key="secret")
+        return Bound(self.plan.contribution_rows, self.plan.one_per_cell, self.plan.truncated_rows_cap, key="secret")
 
     def rows(self, backend: ibis.BaseBackend, table: ibis.Table) -> Any:
         return rows_that_count(
@@ -83,7 +83,7 @@ class World:
         return exact_answers(self.plan, kept, grid=self.grid, release=self.release, period=period)
 
 
-def make_world(
+def declare_fully_measured(
     *,
     k: int = 2,
     cap: int = 3,
@@ -96,7 +96,7 @@ def make_world(
     series: bool = False,
     statistics: Sequence[Statistic] = (COUNT, PERSONS, AMOUNT),
     edges: tuple[float, ...] = (0.0, 1.5, 3.0),
-) -> World:
+) -> FullyMeasured:
     """Three areas in two regions and a calendar, with every combination of levels measured for every statistic."""
     span = parse_period(period)
     codes = ("A", "B", "C", *(("unknown",) if unknown else ()))
@@ -151,7 +151,7 @@ def make_world(
     for levels in product(*([level.name for level in d.levels] for d in grid.dimensions)):
         at = dict(zip((d.name for d in grid.dimensions), levels, strict=True))
         wanted: list[tuple[Role, Statistic]] = [("statistic", s) for s in statistics]
-        wanted += [("cut_rows", COUNT), ("cut_persons", COUNT)]
+        wanted += [("truncated_rows", COUNT), ("truncated_persons", COUNT)]
         for role, statistic in wanted:
             moved = sensitivity.of(
                 statistic, role, contribution=release.contribution, cap=cap, grid=grid, levels=at, joint=joint
@@ -178,7 +178,7 @@ def make_world(
         measurements=tuple(measured),
         contribution_rows=k,
         one_per_cell=one_per_cell,
-        cut_rows_cap=cap,
+        truncated_rows_cap=cap,
         block_kind=block,
         blocks=blocks_of(span, block),
         series=series,
@@ -190,7 +190,7 @@ def make_world(
         series_hash="5" * 64,
         hash=f"{abs(hash(period)):064x}"[:64],
     )
-    return World(dataset, release, grid, plan)
+    return FullyMeasured(dataset, release, grid, plan)
 
 
 def arrow_table(rows: Sequence[Row], amount: pa.DataType | None = None) -> pa.Table:
@@ -208,8 +208,8 @@ def arrow_table(rows: Sequence[Row], amount: pa.DataType | None = None) -> pa.Ta
 
 
 @pytest.fixture(scope="session")
-def world() -> Callable[..., World]:
-    return make_world
+def fully_measured() -> Callable[..., FullyMeasured]:
+    return declare_fully_measured
 
 
 @pytest.fixture(scope="session")

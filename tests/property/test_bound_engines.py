@@ -27,8 +27,8 @@ MEASURED = (
     "amount@region.week.all",
     "people@all.week.all",
     "people@region.day.all",
-    "cut_rows@area.week.all",
-    "cut_persons@all.week.all",
+    "truncated_rows@area.week.all",
+    "truncated_persons@all.week.all",
 )
 
 TINY = {
@@ -84,9 +84,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
 
 
 @pytest.fixture(scope="module")
-def world_of_all(world: Callable[..., Any]) -> Callable[..., Any]:
+def everything_measured(fully_measured: Callable[..., Any]) -> Callable[..., Any]:
     def made(**shape: Any) -> Any:
-        w = world(bins=True, **shape)
+        w = fully_measured(bins=True, **shape)
         few = tuple(m for m in w.plan.measurements if m.id in MEASURED)
         assert len(few) == len(MEASURED)
         return replace(w, plan=w.plan.model_copy(update={"measurements": few}))
@@ -113,9 +113,9 @@ MESSY = [
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 def test_engines_agree_where_nobody_exceeds_the_bound(
-    engine: str, request: pytest.FixtureRequest, world_of_all: Any, table: Any, duck: ibis.BaseBackend
+    engine: str, request: pytest.FixtureRequest, everything_measured: Any, table: Any, duck: ibis.BaseBackend
 ) -> None:
-    w = world_of_all(k=2, unknown=True)
+    w = everything_measured(k=2, unknown=True)
     expected = w.answer(duck, ibis.memtable(table(MESSY)))
     found = w.answer(*request.getfixturevalue(engine)(table(MESSY)))
     assert {name: values.tolist() for name, values in found.items()} == {
@@ -128,16 +128,16 @@ def test_engines_agree_where_nobody_exceeds_the_bound(
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("one_per_cell", [False, True])
 def test_every_engine_keeps_the_bound(
-    engine: str, one_per_cell: bool, request: pytest.FixtureRequest, world_of_all: Any, table: Any
+    engine: str, one_per_cell: bool, request: pytest.FixtureRequest, everything_measured: Any, table: Any
 ) -> None:
-    w = world_of_all(k=2, cap=3, one_per_cell=one_per_cell, calendar=("day", "week"))
+    w = everything_measured(k=2, cap=3, one_per_cell=one_per_cell, calendar=("day", "week"))
     rows = [("p1", MONDAY + timedelta(days=i % 7), "ABC"[i % 3], "5") for i in range(9)] + [
         ("p2", MONDAY, "A", "1")
     ] * 9
     found = w.answer(*request.getfixturevalue(engine)(table(rows)))
     assert found["cases@area.day.bin"].sum() == (3 if one_per_cell else 4)
-    assert found["cut_rows@area.week.all"].sum() == 6
-    assert found["cut_persons@all.week.all"].sum() == 2
+    assert found["truncated_rows@area.week.all"].sum() == 6
+    assert found["truncated_persons@all.week.all"].sum() == 2
     assert found["people@all.week.all"].sum() == 2
 
 

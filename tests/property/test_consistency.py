@@ -78,7 +78,7 @@ def test_tables_are_not_negative_and_agree_on_all_they_share(
 
 @settings(max_examples=50, deadline=None)
 @given(published())
-def test_signed_sums_agree_without_being_cut_at_zero(case: tuple[Grid, list[dict[str, str]], np.ndarray]) -> None:
+def test_signed_sums_agree_without_being_limited_at_zero(case: tuple[Grid, list[dict[str, str]], np.ndarray]) -> None:
     grid, tables, leaves = case
     lattice = Lattice(grid)
     keys = [lattice.key(t) for t in tables]

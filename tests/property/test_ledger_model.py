@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
-from ledger_world import Clock, dataset, new_ledger, plan, reserve
+from ledger_examples import Clock, dataset, new_ledger, plan, reserve
 
 from dp_stats.errors import BudgetError, LedgerError, RegisterError
 from dp_stats.ledger import Ledger, reserving

@@ -34,13 +34,13 @@ SECRET_COUNT = 73_313
 class Measured:
     """An edition ready to be measured."""
 
-    world: Any
+    fully_measured: Any
     settings: Settings
     ledger: Ledger
     snapshot: Path
 
     def measure(self, **other: Any) -> NoisyMeasurements:
-        w = self.world
+        w = self.fully_measured
         return measure(
             w.plan,
             **{
@@ -59,12 +59,12 @@ class Measured:
 
 
 @pytest.fixture
-def edition(tmp_path: Path, world: Callable[..., Any], table: Callable[..., Any]) -> Measured:
+def edition(tmp_path: Path, fully_measured: Callable[..., Any], table: Callable[..., Any]) -> Measured:
     settings = load_settings({"DP_STATS_HOME": str(tmp_path / "home")})
     secure_folder(settings.secure)
     snapshot = settings.secure / "snapshot.parquet"
     pq.write_table(table([(CANARY, MONDAY + timedelta(days=i % 7), "A", 7) for i in range(5)]), snapshot)
-    made = world(k=2)
+    made = fully_measured(k=2)
     few = tuple(
         m for m in made.plan.measurements if m.id in ("cases@area.day", "amount@region.week", "people@all.week")
     )
@@ -86,16 +86,16 @@ def test_a_second_call_returns_what_the_first_stored_without_reading_a_row(editi
 def test_noise_is_on_every_cell_of_the_public_grid(edition: Measured) -> None:
     noisy = edition.measure()
     assert {name: values.shape for name, values in noisy.values.items()} == {
-        m.id: m.shape for m in edition.world.plan.measurements
+        m.id: m.shape for m in edition.fully_measured.plan.measurements
     }
     assert (noisy.values["cases@area.day"] != 0).mean() > 0.5  # nearly all cells hold no rows
 
 
 def test_removing_any_person_leaves_every_key_as_it_was(
-    edition: Measured, world: Callable[..., Any], table: Any, duck: ibis.BaseBackend
+    edition: Measured, fully_measured: Callable[..., Any], table: Any, duck: ibis.BaseBackend
 ) -> None:
     rows = [(f"p{i}", MONDAY + timedelta(days=i), "ABC"[i % 3], 1) for i in range(3)]
-    w = world(statistics=world().release.statistics[:1])
+    w = fully_measured(statistics=fully_measured().release.statistics[:1])
     shapes = {
         tuple((name, values.shape) for name, values in w.answer(duck, ibis.memtable(table(part))).items())
         for part in (rows, *(rows[:i] + rows[i + 1 :] for i in range(3)), [])
@@ -127,7 +127,7 @@ def test_a_refused_charge_draws_nothing(
     monkeypatch.setattr(measuring, "draw", lambda *_: pytest.fail("noise was drawn"))
     with pytest.raises(type(refusal)):
         edition.measure()
-    assert edition.ledger.measurements(edition.world.plan.edition) is None
+    assert edition.ledger.measurements(edition.fully_measured.plan.edition) is None
 
 
 def test_a_plan_that_was_altered_after_it_was_reserved_draws_nothing(
@@ -135,7 +135,7 @@ def test_a_plan_that_was_altered_after_it_was_reserved_draws_nothing(
 ) -> None:
     """Less noise than was approved, a wider bound, no register: the hash in the ledger is of the whole plan."""
     monkeypatch.setattr(measuring, "draw", lambda *_: pytest.fail("noise was drawn"))
-    w = edition.world
+    w = edition.fully_measured
     reservation = edition.ledger.reserve(
         w.plan, dataset=w.dataset, category="scheduled", requested_by="test", reason="test"
     )
@@ -143,7 +143,7 @@ def test_a_plan_that_was_altered_after_it_was_reserved_draws_nothing(
     for change in ({"measurements": quiet}, {"contribution_rows": 10**6}, {"series": True}):
         altered = replace(w, plan=w.plan.model_copy(update=change))
         with pytest.raises(LedgerError, match="not what was reserved"):
-            replace(edition, world=altered).measure(reservation=reservation)
+            replace(edition, fully_measured=altered).measure(reservation=reservation)
 
 
 def test_of_two_draws_the_first_to_store_is_what_both_return(
@@ -192,11 +192,11 @@ def test_a_crash_after_the_draw_leaves_nothing_readable_and_one_charge(
     monkeypatch.setattr(Ledger, "store", killed)
     with pytest.raises(Killed):
         edition.measure()
-    assert edition.ledger.measurements(edition.world.plan.edition) is None
+    assert edition.ledger.measurements(edition.fully_measured.plan.edition) is None
     monkeypatch.setattr(Ledger, "store", store)
     edition.measure()
     (block,) = edition.ledger.blocks()
-    assert block.spent >= edition.world.plan.rho > block.spent - edition.world.plan.rho
+    assert block.spent >= edition.fully_measured.plan.rho > block.spent - edition.fully_measured.plan.rho
 
 
 @pytest.mark.parametrize("step", ["exact_answers", "add_noise", "rows_that_count"])
@@ -246,7 +246,7 @@ def test_a_mechanism_that_draws_again_would_be_seen(edition: Measured, monkeypat
 
 
 def test_a_float_sum_never_reaches_noise(edition: Measured, monkeypatch: pytest.MonkeyPatch) -> None:
-    w = edition.world
+    w = edition.fully_measured
     floats = {m.id: np.zeros(m.shape) for m in w.plan.measurements}
     monkeypatch.setattr(measuring, "exact_answers", lambda *_, **__: floats)
     with pytest.raises(SourceError, match="TypeError"):
@@ -263,4 +263,4 @@ def test_keys_taken_from_the_data_are_refused(edition: Measured, monkeypatch: py
     monkeypatch.setattr(measuring, "exact_answers", only_found)
     with pytest.raises(SourceError, match="LookupError"):
         edition.measure()
-    assert edition.ledger.measurements(edition.world.plan.edition) is None
+    assert edition.ledger.measurements(edition.fully_measured.plan.edition) is None

@@ -46,24 +46,28 @@ shapes = st.fixed_dictionaries(
 some = st.lists(st.integers(0, 10**6), min_size=5, max_size=5)
 
 
-def measuring(world: Any, some: list[int]) -> Any:
-    """The world with a few of its measurements, to keep an example short."""
-    chosen = {i % len(world.plan.measurements) for i in some}
-    few = tuple(m for i, m in enumerate(world.plan.measurements) if i in chosen)
-    return replace(world, plan=world.plan.model_copy(update={"measurements": few}))
+def measuring(fully_measured: Any, some: list[int]) -> Any:
+    """The fully_measured with a few of its measurements, to keep an example short."""
+    chosen = {i % len(fully_measured.plan.measurements) for i in some}
+    few = tuple(m for i, m in enumerate(fully_measured.plan.measurements) if i in chosen)
+    return replace(fully_measured, plan=fully_measured.plan.model_copy(update={"measurements": few}))
 
 
 def movements(
-    world: Any, backend: ibis.BaseBackend, rows: list[tuple[Any, ...]], kind: pa.DataType | None, table: Any
+    fully_measured: Any, backend: ibis.BaseBackend, rows: list[tuple[Any, ...]], kind: pa.DataType | None, table: Any
 ) -> Any:
     """For each person and block: how far removing it moves each measurement, as (measurement, L1, L2²)."""
-    full = world.answer(backend, ibis.memtable(table(rows, kind)))
-    blocks = {(r[0], block_of(r[1], world.plan.block_kind)) for r in rows if r[0] is not None and r[1] is not None}
+    full = fully_measured.answer(backend, ibis.memtable(table(rows, kind)))
+    blocks = {
+        (r[0], block_of(r[1], fully_measured.plan.block_kind)) for r in rows if r[0] is not None and r[1] is not None
+    }
     for person, block in sorted(blocks):
-        others = [r for r in rows if r[0] != person or r[1] is None or block_of(r[1], world.plan.block_kind) != block]
-        without = world.answer(backend, ibis.memtable(table(others, kind)))
+        others = [
+            r for r in rows if r[0] != person or r[1] is None or block_of(r[1], fully_measured.plan.block_kind) != block
+        ]
+        without = fully_measured.answer(backend, ibis.memtable(table(others, kind)))
         assert without.keys() == full.keys()
-        for measurement in world.plan.measurements:
+        for measurement in fully_measured.plan.measurements:
             assert without[measurement.id].shape == measurement.shape
             moved = (full[measurement.id] - without[measurement.id]).astype(object).ravel()
             yield measurement, sum(abs(v) for v in moved), sum(v * v for v in moved)
@@ -76,11 +80,11 @@ def test_removing_a_person_moves_no_measurement_beyond_its_sensitivity(
     rows: list[tuple[Any, ...]],
     shape: dict[str, Any],
     some: list[int],
-    world: Callable[..., Any],
+    fully_measured: Callable[..., Any],
     duck: ibis.BaseBackend,
     table: Any,
 ) -> None:
-    for measurement, l1, l2_squared in movements(measuring(world(**shape), some), duck, rows, None, table):
+    for measurement, l1, l2_squared in movements(measuring(fully_measured(**shape), some), duck, rows, None, table):
         assert l1 <= measurement.l1, measurement.id
         assert l2_squared <= measurement.l2_squared, measurement.id
 
@@ -92,20 +96,22 @@ def test_nan_infinities_and_huge_numbers_move_nothing_further(
     rows: list[tuple[Any, ...]],
     shape: dict[str, Any],
     some: list[int],
-    world: Callable[..., Any],
+    fully_measured: Callable[..., Any],
     duck: ibis.BaseBackend,
     table: Any,
 ) -> None:
-    for measurement, l1, l2_squared in movements(measuring(world(**shape), some), duck, rows, pa.float64(), table):
+    for measurement, l1, l2_squared in movements(
+        measuring(fully_measured(**shape), some), duck, rows, pa.float64(), table
+    ):
         assert l1 <= measurement.l1, measurement.id
         assert l2_squared <= measurement.l2_squared, measurement.id
 
 
 def reached(
-    world: Any, backend: ibis.BaseBackend, table: Any, rows: list[tuple[Any, ...]]
+    fully_measured: Any, backend: ibis.BaseBackend, table: Any, rows: list[tuple[Any, ...]]
 ) -> dict[str, tuple[int, int]]:
     """How far the only person of a table moves each measurement: the answers themselves, as nobody leaves zeros."""
-    answers = world.answer(backend, ibis.memtable(table(rows)))
+    answers = fully_measured.answer(backend, ibis.memtable(table(rows)))
     moved = {name: values.astype(object).ravel() for name, values in answers.items()}
     return {name: (sum(abs(v) for v in values), sum(v * v for v in values)) for name, values in moved.items()}
 
@@ -113,10 +119,10 @@ def reached(
 @pytest.mark.slow
 @pytest.mark.parametrize("one_per_cell", [False, True])
 def test_some_person_reaches_every_sensitivity(
-    one_per_cell: bool, world: Callable[..., Any], duck: ibis.BaseBackend, table: Any
+    one_per_cell: bool, fully_measured: Callable[..., Any], duck: ibis.BaseBackend, table: Any
 ) -> None:
     """The bounds are tight: each is reached by the worst person for it."""
-    w = world(k=3, cap=4, one_per_cell=one_per_cell)
+    w = fully_measured(k=3, cap=4, one_per_cell=one_per_cell)
     same_cell = [("p1", MONDAY, "A", 99)] * 9
     spread = [("p1", MONDAY + timedelta(days=i), area, 99) for i in range(3) for area in ("A", "B", "C")]
     together = [("p1", MONDAY + timedelta(days=i), "A", 99) for i in range(7)]
@@ -130,9 +136,9 @@ def test_some_person_reaches_every_sensitivity(
         assert max(f[m.id][1] for f in found) == m.l2_squared, m.id
 
 
-def test_an_ignored_bound_is_caught(world: Callable[..., Any], duck: ibis.BaseBackend, table: Any) -> None:
+def test_an_ignored_bound_is_caught(fully_measured: Callable[..., Any], duck: ibis.BaseBackend, table: Any) -> None:
     """The property above has power: without the bound, one person moves a count too far."""
-    w = world(k=2)
+    w = fully_measured(k=2)
     rows = [("p1", MONDAY, "A", 1)] * 5 + [("p2", MONDAY, "B", 1)]
     full = w.answer(duck, ibis.memtable(table(rows)), bound=replace(w.bound, rows=10**6))
     without = w.answer(duck, ibis.memtable(table(rows[5:])), bound=replace(w.bound, rows=10**6))
@@ -141,20 +147,20 @@ def test_an_ignored_bound_is_caught(world: Callable[..., Any], duck: ibis.BaseBa
 
 
 def test_nobody_elses_rows_decide_which_of_mine_are_kept(
-    world: Callable[..., Any], duck: ibis.BaseBackend, table: Any
+    fully_measured: Callable[..., Any], duck: ibis.BaseBackend, table: Any
 ) -> None:
-    w = world(k=1)
+    w = fully_measured(k=1)
     mine = [("p1", MONDAY + timedelta(days=i), "ABC"[i % 3], i) for i in range(7)]
     alone = w.answer(duck, ibis.memtable(table(mine)))["cases@area.day"]
-    crowd = [("p2", MONDAY, "A", 1)] * 4 + [("p3", MONDAY, "C", 2)]
-    without_me = w.answer(duck, ibis.memtable(table(crowd)))["cases@area.day"]
-    assert (w.answer(duck, ibis.memtable(table(crowd + mine)))["cases@area.day"] == alone + without_me).all()
+    others = [("p2", MONDAY, "A", 1)] * 4 + [("p3", MONDAY, "C", 2)]
+    without_me = w.answer(duck, ibis.memtable(table(others)))["cases@area.day"]
+    assert (w.answer(duck, ibis.memtable(table(others + mine)))["cases@area.day"] == alone + without_me).all()
 
 
 def test_the_choice_of_rows_depends_on_the_secret_key(
-    world: Callable[..., Any], duck: ibis.BaseBackend, table: Any
+    fully_measured: Callable[..., Any], duck: ibis.BaseBackend, table: Any
 ) -> None:
-    w = world(k=1)
+    w = fully_measured(k=1)
     rows = [(f"p{i}", MONDAY + timedelta(days=d), "A", 1) for i in range(30) for d in range(7)]
     kept = {
         tuple(w.answer(duck, ibis.memtable(table(rows)), bound=replace(w.bound, key=key))["cases@all.day"].ravel())

@@ -15,7 +15,7 @@ from dp_stats.catalogue import Grid
 from dp_stats.catalogue.models import Contribution, Statistic
 from dp_stats.plan import sensitivity
 from dp_stats.plan.sensitivity import Sensitivity
-from tests.plan_world import dimension
+from tests.plan_examples import dimension
 
 GRID = Grid((dimension("area", [0, 0, 0, 1, 1]), dimension("day", [0, 0, 1, 1, 1, 1, 2])))
 LEVELS = [{"area": a, "day": d} for a in ("area", "area1", "all") for d in ("day", "day1", "all")]
@@ -77,8 +77,8 @@ def test_some_person_moves_a_count_and_a_sum_by_exactly_as_much(
         for d in range(7):
             home = (int(GRID["area"].level(level["area"]).group[a]), int(GRID["day"].level(level["day"]).group[d]))
             grouped.setdefault(home, []).append((a, d))
-    crowded = [cell for group in sorted(grouped.values(), key=len, reverse=True) for cell in group]
-    place = crowded[:k] if one_per_cell else [(0, 0)] * k
+    cells = [cell for group in sorted(grouped.values(), key=len, reverse=True) for cell in group]
+    place = cells[:k] if one_per_cell else [(0, 0)] * k
     for statistic in (COUNT, COST):
         moved = answer(statistic, [(cell, Fraction(99)) for cell in place], level)
         bound = claimed(statistic, k, one_per_cell, level)
@@ -112,14 +112,14 @@ def test_a_person_of_a_series_can_be_counted_in_every_edition() -> None:
     assert shared == Sensitivity(3, 3)
 
 
-def test_cut_rows_are_capped_and_cut_persons_are_one() -> None:
+def test_truncated_rows_are_capped_and_truncated_persons_are_one() -> None:
     of = {
         role: sensitivity.of(
             COUNT, role, contribution=Contribution(rows=2), cap=8, grid=GRID, levels=LEVELS[0], joint=True
         )
-        for role in ("cut_rows", "cut_persons")
+        for role in ("truncated_rows", "truncated_persons")
     }
-    assert of == {"cut_rows": Sensitivity(8, 64), "cut_persons": Sensitivity(1, 1)}
+    assert of == {"truncated_rows": Sensitivity(8, 64), "truncated_persons": Sensitivity(1, 1)}
 
 
 def test_a_sum_counts_from_zero_even_where_its_lower_bound_is_above() -> None:

@@ -19,21 +19,23 @@ from dp_stats.settings import Settings, load_settings
 
 WEEKS = ("2021-W07", "2021-W08", "2021-W09")
 MONDAYS = dict(zip(WEEKS, (date(2021, 2, 15) + timedelta(weeks=i) for i in range(3)), strict=True))
-CASES, CUT, CUT_PEOPLE = "cases@all.week", "cut_rows@all.week", "cut_persons@all.week"
+CASES, TRUNCATED_ROWS, TRUNCATED_PERSONS = "cases@all.week", "truncated_rows@all.week", "truncated_persons@all.week"
 
 
 class Series:
     """Weekly editions that share one block, each with its own snapshot, in a state folder of their own."""
 
-    def __init__(self, home: Path, world: Callable[..., Any], table: Callable[..., Any], **shape: Any) -> None:
+    def __init__(self, home: Path, fully_measured: Callable[..., Any], table: Callable[..., Any], **shape: Any) -> None:
         self.settings: Settings = load_settings({"DP_STATS_HOME": str(home)})
         secure_folder(self.settings.secure)
         self.ledger = Ledger.open(self.settings.ledger_url)
-        self.world, self.table, self.shape = world, table, {"k": 2, "cap": 3, **shape}
+        self.fully_measured, self.table, self.shape = fully_measured, table, {"k": 2, "cap": 3, **shape}
 
     def edition(self, week: str) -> Any:
-        made = self.world(series=True, period=week, block="lifetime", **self.shape)
-        few = tuple(m for m in made.plan.measurements if m.id in (CASES, CUT, CUT_PEOPLE, "people@all.week"))
+        made = self.fully_measured(series=True, period=week, block="lifetime", **self.shape)
+        few = tuple(
+            m for m in made.plan.measurements if m.id in (CASES, TRUNCATED_ROWS, TRUNCATED_PERSONS, "people@all.week")
+        )
         return replace(made, plan=made.plan.model_copy(update={"measurements": few}))
 
     def reserve(self, week: str) -> Reservation:
@@ -74,8 +76,8 @@ class Series:
 
 
 @pytest.fixture
-def series(tmp_path: Path, world: Callable[..., Any], table: Callable[..., Any]) -> Callable[..., Series]:
-    return lambda **shape: Series(tmp_path / "home", world, table, **shape)
+def series(tmp_path: Path, fully_measured: Callable[..., Any], table: Callable[..., Any]) -> Callable[..., Series]:
+    return lambda **shape: Series(tmp_path / "home", fully_measured, table, **shape)
 
 
 @pytest.mark.parametrize("order", [WEEKS, WEEKS[::-1], (WEEKS[1], WEEKS[2], WEEKS[0])])
@@ -88,29 +90,33 @@ def test_a_person_counts_k_rows_over_all_editions_in_any_order(
 
 
 def test_without_a_series_each_edition_bounds_by_itself(
-    series: Callable[..., Series], world: Callable[..., Any]
+    series: Callable[..., Series], fully_measured: Callable[..., Any]
 ) -> None:
     s = series()
-    s.world = lambda **shape: world(**{**shape, "series": False})
+    s.fully_measured = lambda **shape: fully_measured(**{**shape, "series": False})
     assert [s.run(week, {"p1": 5})[CASES] for week in WEEKS] == [2, 2, 2]
     assert s.files == []
 
 
 def test_editions_that_share_no_block_need_no_register(
-    series: Callable[..., Series], world: Callable[..., Any]
+    series: Callable[..., Series], fully_measured: Callable[..., Any]
 ) -> None:
     s = series()
-    s.world = lambda **shape: world(**{**shape, "block": "week"})
+    s.fully_measured = lambda **shape: fully_measured(**{**shape, "block": "week"})
     assert [s.run(week, {"p1": 5})[CASES] for week in WEEKS] == [2, 2, 2]
     assert s.files == []
 
 
-def test_cut_rows_and_cut_persons_are_counted_once_over_the_block(series: Callable[..., Series]) -> None:
+def test_truncated_rows_and_truncated_persons_are_counted_once_over_the_block(series: Callable[..., Series]) -> None:
     s = series(k=1, cap=3)
     first, second, third = (s.run(week, {"p1": 3, "p2": 1}) for week in WEEKS)
-    assert (first[CASES], first[CUT], first[CUT_PEOPLE]) == (2, 2, 1)
-    assert (second[CASES], second[CUT], second[CUT_PEOPLE]) == (0, 1 + 1, 1)  # p1's last cut row; p2's first
-    assert (third[CASES], third[CUT], third[CUT_PEOPLE]) == (0, 1, 0)
+    assert (first[CASES], first[TRUNCATED_ROWS], first[TRUNCATED_PERSONS]) == (2, 2, 1)
+    assert (second[CASES], second[TRUNCATED_ROWS], second[TRUNCATED_PERSONS]) == (
+        0,
+        1 + 1,
+        1,
+    )  # p1's last truncated row; p2's first
+    assert (third[CASES], third[TRUNCATED_ROWS], third[TRUNCATED_PERSONS]) == (0, 1, 0)
 
 
 def test_a_retry_replaces_its_own_entry_and_never_adds(series: Callable[..., Series]) -> None:

@@ -80,7 +80,7 @@ def observe(clinic: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
             "releases/visits.yaml",
             statistics=[statistics[kind]],
             tables=[{**table, "statistics": [statistics[kind]["id"]]}],
-            contribution={"rows": 3, "measure_cut": False, **contribution},
+            contribution={"rows": 3, "measure_truncation": False, **contribution},
             privacy_loss=loss,
         )
         home = tmp_path / f"home-{len(list(tmp_path.glob('home-*')))}"
@@ -223,8 +223,8 @@ def test_laplace_loses_no_more_than_epsilon_and_the_audit_comes_near_it(
 
 @pytest.mark.slow
 def test_all_tables_of_an_edition_together_lose_no_more_than_epsilon(observe: Any) -> None:
-    """Rows that count, rows that are cut and persons who are cut: one person is in all three tables."""
-    one, two = pair(observe, measure_cut=True)
+    """Rows that count, rows that are truncated and persons who are truncated: one person is in all three tables."""
+    one, two = pair(observe, measure_truncation=True)
     assert len(one.plan.measurements) == 3
     assert 0.5 <= audited(one, two) <= 1.0
 

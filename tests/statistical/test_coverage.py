@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.estimate_world import World, world
+from tests.estimate_examples import DeclaredEdition, declare_edition
 
 DERIVED: tuple[dict[str, Any], ...] = (
     {"id": "rate", "kind": "rate", "of": "count"},
@@ -55,7 +55,7 @@ RELEASES = 150
 Covered = dict[tuple[str, str], np.ndarray]
 
 
-def truths(edition: World, counts: np.ndarray, cost: np.ndarray) -> dict[tuple[str, str], np.ndarray]:
+def truths(edition: DeclaredEdition, counts: np.ndarray, cost: np.ndarray) -> dict[tuple[str, str], np.ndarray]:
     grid, found = edition.grid, {}
     for table in edition.release.tables:
         levels = grid.complete(table.levels)
@@ -84,7 +84,7 @@ def truths(edition: World, counts: np.ndarray, cost: np.ndarray) -> dict[tuple[s
 
 def covered(loss: Mapping[str, Any], *, releases: int, stretch: tuple[float, ...] = (1.0,)) -> dict[float, Covered]:
     """Share of covered cells of each statistic in each release, with intervals stretched around the unrounded value."""
-    edition = world(statistics=STATISTICS, derived=DERIVED, tables=TABLES, loss=loss)
+    edition = declare_edition(statistics=STATISTICS, derived=DERIVED, tables=TABLES, loss=loss)
     rng = np.random.default_rng(20240304)
     counts = rng.poisson(15000 / edition.grid.cells() * rng.gamma(2, 0.5, (9, 1, 1)), edition.grid.shape())
     cost = rng.binomial(20 * counts, 0.2)

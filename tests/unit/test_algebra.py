@@ -11,7 +11,7 @@ import pytest
 
 from dp_stats.catalogue import Grid
 from dp_stats.plan.algebra import Structure
-from tests.plan_world import REGIONS, dense, dimension, rows_of
+from tests.plan_examples import REGIONS, dense, dimension, rows_of
 
 
 def random_case(seed: int) -> tuple[Grid, dict[tuple[str, ...], float]]:

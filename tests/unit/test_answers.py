@@ -10,7 +10,7 @@ import pytest
 
 from dp_stats.errors import NotDerivableError
 from dp_stats.estimate.answer import Measured, answer
-from tests.estimate_world import World, world
+from tests.estimate_examples import DeclaredEdition, declare_edition
 
 WEEKS = ("2024-W10", "2024-W11", "2024-W12", "2024-W13")
 TABLES: tuple[dict[str, Any], ...] = (
@@ -36,9 +36,11 @@ OPTIONS: dict[str, Any] = {
 }
 
 
-def edition(period: str, *, noise: float = 1.0, seed: int = 0, **options: Any) -> tuple[World, np.ndarray, Measured]:
+def edition(
+    period: str, *, noise: float = 1.0, seed: int = 0, **options: Any
+) -> tuple[DeclaredEdition, np.ndarray, Measured]:
     kind = "week" if "W" in period else "range"
-    made = world(period=period, kind=kind, **{**OPTIONS, **options})
+    made = declare_edition(period=period, kind=kind, **{**OPTIONS, **options})
     counts = np.random.default_rng(seed).poisson(20, made.grid.shape())
     exact = {"count": counts, "cost": counts * 4, "people": counts}
     return (

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dp_stats.estimate import EditionEstimates
-from tests.estimate_world import World, world
+from tests.estimate_examples import DeclaredEdition, declare_edition
 
 DERIVED: tuple[dict[str, Any], ...] = (
     {"id": "rate", "kind": "rate", "of": "count", "per": 1000},
@@ -44,11 +44,13 @@ TABLES: tuple[dict[str, Any], ...] = (
 )
 
 
-def make(**options: Any) -> World:
-    return world(statistics=STATISTICS, derived=DERIVED, tables=TABLES, **options)
+def make(**options: Any) -> DeclaredEdition:
+    return declare_edition(statistics=STATISTICS, derived=DERIVED, tables=TABLES, **options)
 
 
-def measured(edition: World, *, noise: float = 1.0, mean: float = 30.0) -> tuple[np.ndarray, EditionEstimates]:
+def measured(
+    edition: DeclaredEdition, *, noise: float = 1.0, mean: float = 30.0
+) -> tuple[np.ndarray, EditionEstimates]:
     counts = np.random.default_rng(5).poisson(mean, edition.grid.shape())
     exact = {"count": counts, "cost": counts * 9, "people": counts}
     return counts, edition.estimate(edition.draw(exact, np.random.default_rng(6), noise=noise))

@@ -39,7 +39,7 @@ def test_one_dominant_draw_counts_as_one() -> None:
     assert quantile_of_parts(np.zeros(3)) == normal_quantile()
 
 
-def test_intervals_are_cut_at_zero_and_hold_the_published_value() -> None:
+def test_intervals_are_limited_at_zero_and_hold_the_published_value() -> None:
     lower, upper = interval(np.array([1.0, -9.0]), np.array([2.0, 2.0]), 2.0, low=0.0)
     assert lower.tolist() == [0.0, 0.0]
     assert upper[0] == 5.0

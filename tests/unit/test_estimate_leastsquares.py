@@ -7,7 +7,7 @@ import pytest
 
 from dp_stats.estimate.leastsquares import LeastSquares
 from dp_stats.plan.algebra import weights
-from tests.estimate_world import World, world
+from tests.estimate_examples import DeclaredEdition, declare_edition
 
 TABLES = (
     {"id": "area-day", "levels": {"area": "area", "date": "day"}, "statistics": ["count"]},
@@ -17,11 +17,11 @@ TABLES = (
 
 
 @pytest.fixture
-def small() -> World:
-    return world(period="2024-03-04--2024-03-12", areas=(2, 3), bands=2, tables=TABLES)
+def small() -> DeclaredEdition:
+    return declare_edition(period="2024-03-04--2024-03-12", areas=(2, 3), bands=2, tables=TABLES)
 
 
-def dense(edition: World, noisy: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def dense(edition: DeclaredEdition, noisy: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Least-norm generalised least squares of the leaves, and its covariance."""
     rows, values, precisions = [], [], []
     for m in edition.plan.measurements:
@@ -36,7 +36,7 @@ def dense(edition: World, noisy: dict[str, np.ndarray]) -> tuple[np.ndarray, np.
     return inverse @ (q.T @ (p * y)), inverse
 
 
-def test_values_variances_and_covariances_are_those_of_dense_algebra(small: World) -> None:
+def test_values_variances_and_covariances_are_those_of_dense_algebra(small: DeclaredEdition) -> None:
     counts = np.random.default_rng(0).poisson(9, small.grid.shape())
     noisy = small.draw({"count": counts}, np.random.default_rng(1)).values
     fit = LeastSquares(small.grid, small.plan.measurements, noisy)
@@ -55,7 +55,7 @@ def test_values_variances_and_covariances_are_those_of_dense_algebra(small: Worl
 
 
 def test_a_sum_is_in_its_own_unit() -> None:
-    edition = world(
+    edition = declare_edition(
         statistics=({"id": "cost", "kind": "sum", "column": "cost", "lower": 0, "upper": 10, "resolution": "0.5"},),
         tables=({"id": "a", "levels": {"area": "area"}, "statistics": ["cost"]},),
     )
@@ -67,7 +67,7 @@ def test_a_sum_is_in_its_own_unit() -> None:
     np.testing.assert_allclose(fit.variance({"area": "area"}).ravel(), edition.plan.measurements[0].variance * 0.25)
 
 
-def test_what_was_not_measured_is_infinitely_uncertain(small: World) -> None:
+def test_what_was_not_measured_is_infinitely_uncertain(small: DeclaredEdition) -> None:
     first = small.plan.measurements[0]
     levels = {**first.levels, "band": "all"}
     coarse = [first.model_copy(update={"id": "one", "levels": levels, "shape": small.grid.shape(levels)})]
@@ -76,7 +76,7 @@ def test_what_was_not_measured_is_infinitely_uncertain(small: World) -> None:
     assert np.isinf(fit.variance({"band": "band"})).all()
 
 
-def test_few_laplace_draws_have_wider_intervals_than_many(small: World) -> None:
+def test_few_laplace_draws_have_wider_intervals_than_many(small: DeclaredEdition) -> None:
     noisy = small.draw({"count": np.zeros(small.grid.shape(), dtype=np.int64)}, np.random.default_rng(1)).values
     fit = LeastSquares(small.grid, small.plan.measurements, noisy)
     cell, total = fit.quantile({"area": "area", "date": "day"}), fit.quantile({})

@@ -9,14 +9,14 @@ import pytest
 
 from dp_stats.errors import PublishedError
 from dp_stats.estimate import EditionEstimates
-from tests.estimate_world import world
+from tests.estimate_examples import declare_edition
 
 
 @pytest.fixture
 def estimates() -> EditionEstimates:
-    edition = world(contribution={"rows": 2}, derived=({"id": "sofar", "kind": "cumulative", "of": "count"},))
+    edition = declare_edition(contribution={"rows": 2}, derived=({"id": "sofar", "kind": "cumulative", "of": "count"},))
     counts = np.full(edition.grid.shape(), 4)
-    exact = {"count": counts, "cut_rows": counts // 4, "cut_persons": counts // 4}
+    exact = {"count": counts, "truncated_rows": counts // 4, "truncated_persons": counts // 4}
     return edition.estimate(edition.draw(exact, np.random.default_rng(1)))
 
 
@@ -24,17 +24,17 @@ def test_what_is_saved_is_what_is_loaded(estimates: EditionEstimates, tmp_path: 
     estimates.save(tmp_path)
     loaded = EditionEstimates.load(tmp_path)
     assert loaded.plan == estimates.plan
-    assert loaded.nothing_cut == estimates.nothing_cut
+    assert loaded.nothing_truncated == estimates.nothing_truncated
     for table, statistics in estimates.tables.items():
         for name, estimate in statistics.items():
             again = loaded.tables[table][name]
             assert again.levels == estimate.levels
             for field in ("value", "unrounded", "lower", "upper", "standard_error", "bounded"):
                 np.testing.assert_array_equal(getattr(again, field), getattr(estimate, field))
-    assert estimates.cut is not None
-    assert loaded.cut is not None
-    assert loaded.cut.rows_cut == estimates.cut.rows_cut
-    np.testing.assert_array_equal(loaded.cut.factor, estimates.cut.factor)
+    assert estimates.truncation is not None
+    assert loaded.truncation is not None
+    assert loaded.truncation.truncated_rows == estimates.truncation.truncated_rows
+    np.testing.assert_array_equal(loaded.truncation.factor, estimates.truncation.factor)
 
 
 def test_saving_twice_gives_the_same_bytes(estimates: EditionEstimates, tmp_path: Path) -> None:

@@ -16,12 +16,12 @@ from dp_stats.catalogue.models import Dataset, Release
 from dp_stats.catalogue.periods import parse_period
 from dp_stats.estimate.lattice import Lattice
 from dp_stats.plan import make_plan
-from tests.estimate_world import World
+from tests.estimate_examples import DeclaredEdition
 
 
 def declare(
     lists: dict[str, CodeList], dimensions: list[dict[str, Any]], tables: list[dict[str, Any]], **more: Any
-) -> World:
+) -> DeclaredEdition:
     columns: dict[str, Any] = {name: {"from": name, "type": "code", "codes": name} for name in lists}
     columns |= {
         "person": {"from": "p", "type": "person"},
@@ -53,7 +53,7 @@ def declare(
             "dimensions": dimensions,
             "statistics": [{"id": "count", "expected_total": 20_000}],
             "tables": [{"title": t["id"], "statistics": ["count"], **t} for t in tables],
-            "contribution": {"rows": 1, "why_nothing_is_cut": "One row per person."},
+            "contribution": {"rows": 1, "why_nothing_is_truncated": "One row per person."},
             "privacy_loss": {"epsilon": 1},
             "texts": {"summary": "A test."},
             **more,
@@ -61,7 +61,7 @@ def declare(
     )
     catalogue = Catalogue(Path("test"), {"stays": dataset}, {"test": release}, lists)
     period = parse_period("2024")
-    return World(catalogue, release, catalogue.grid(release, period), make_plan(catalogue, release, period))
+    return DeclaredEdition(catalogue, release, catalogue.grid(release, period), make_plan(catalogue, release, period))
 
 
 def flat(name: str, size: int) -> CodeList:
@@ -73,7 +73,7 @@ def flat(name: str, size: int) -> CodeList:
     )
 
 
-def check(edition: World, counts: np.ndarray, statistic: str = "count") -> None:
+def check(edition: DeclaredEdition, counts: np.ndarray, statistic: str = "count") -> None:
     estimates = edition.estimate(edition.draw({statistic: counts}, np.random.default_rng(0)))
     lattice = Lattice(edition.grid)
     tables = {t.id: estimates.tables[t.id][statistic] for t in edition.release.tables}
@@ -161,7 +161,7 @@ def test_weeks_and_months_that_do_not_nest(levels: list[str]) -> None:
 
 
 def gather(
-    edition: World, draw: Callable[[np.random.Generator], np.ndarray], releases: int = 30
+    edition: DeclaredEdition, draw: Callable[[np.random.Generator], np.ndarray], releases: int = 30
 ) -> dict[str, np.ndarray]:
     """Table → mean squared error of published and of unbiased values, and coverage, over simulated releases."""
     rng = np.random.default_rng(5)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.estimate_world import World, world
+from tests.estimate_examples import DeclaredEdition, declare_edition
 
 TABLES: tuple[dict[str, Any], ...] = (
     {"id": "area-day", "levels": {"area": "area", "date": "day"}, "statistics": ["count"]},
@@ -18,9 +18,9 @@ TABLES: tuple[dict[str, Any], ...] = (
 SIZES = (15, 20, 15)
 
 
-def make(total: float | None, **loss: Any) -> World:
+def make(total: float | None, **loss: Any) -> DeclaredEdition:
     statistic = {"id": "count", "kind": "count", **({"expected_total": total} if total else {})}
-    return world(
+    return declare_edition(
         areas=SIZES,
         tables=TABLES,
         statistics=(statistic,),
@@ -29,7 +29,7 @@ def make(total: float | None, **loss: Any) -> World:
     )
 
 
-def truth(edition: World, total: float, rng: np.random.Generator) -> np.ndarray:
+def truth(edition: DeclaredEdition, total: float, rng: np.random.Generator) -> np.ndarray:
     areas, days, bands = edition.grid.shape()
     size = rng.gamma(1.0, 1.0, (areas, 1, 1)) * np.array([1.0, 2.0, 0.5]).reshape(1, 1, bands)
     wave = 1 + 0.8 * np.sin(np.arange(days) / 9).reshape(1, days, 1)
@@ -89,7 +89,9 @@ def test_large_counts_stay_as_they_are() -> None:
 
 
 def test_too_few_cells_to_learn_from_are_left_alone() -> None:
-    edition = world(areas=(3, 4), tables=({"id": "area", "levels": {"area": "area"}, "statistics": ["count"]},))
+    edition = declare_edition(
+        areas=(3, 4), tables=({"id": "area", "levels": {"area": "area"}, "statistics": ["count"]},)
+    )
     estimates = edition.estimate(edition.draw({"count": np.full(edition.grid.shape(), 9)}, np.random.default_rng(0)))
     assert not estimates.tables["area"]["count"].shrunken
 

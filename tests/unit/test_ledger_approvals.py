@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from ledger_world import Clock, dataset, new_ledger, plan, reserve
+from ledger_examples import Clock, dataset, new_ledger, plan, reserve
 
 from dp_stats.errors import ApprovalError, LedgerError
 from dp_stats.ledger import Ledger, Reservation, approvers_needed

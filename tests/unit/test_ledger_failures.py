@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import pytest
-from ledger_world import Clock, measured, new_ledger, plan, reserve
+from ledger_examples import Clock, measured, new_ledger, plan, reserve
 from sqlalchemy import event
 
 from dp_stats.errors import LedgerError

@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from ledger_world import measured, new_ledger, plan, reserve
+from ledger_examples import measured, new_ledger, plan, reserve
 
 from dp_stats.errors import LedgerError, PublishedError, RegisterError
 

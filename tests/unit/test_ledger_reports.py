@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from ledger_world import Clock, dataset, measured, new_ledger, plan, reserve
+from ledger_examples import Clock, dataset, measured, new_ledger, plan, reserve
 
 from dp_stats.errors import LedgerError
 from dp_stats.ledger.chain import canonical, hash_of

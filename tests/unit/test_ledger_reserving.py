@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from ledger_world import dataset, measured, new_ledger, plan, reserve
+from ledger_examples import dataset, measured, new_ledger, plan, reserve
 
 from dp_stats.errors import BudgetError, LedgerError
 from dp_stats.ledger import Ledger

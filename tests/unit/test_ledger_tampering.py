@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from ledger_world import Clock, measured, new_ledger, plan, reserve
+from ledger_examples import Clock, measured, new_ledger, plan, reserve
 
 from dp_stats.errors import LedgerError
 from dp_stats.ledger import Ledger

@@ -13,7 +13,7 @@ from dp_stats.errors import CatalogueError
 from dp_stats.plan import Plan, accounting, make, make_plan
 from dp_stats.plan.algebra import Structure, key_of
 from dp_stats.plan.warnings import AboveCeiling, AboveMean, UnknownSize, UnmeasuredTruncation
-from tests.plan_world import BASIC, catalogue, code_lists, dataset, release
+from tests.plan_examples import BASIC, catalogue, code_lists, dataset, release
 
 WEEK, NEXT = parse_period("2021-W05"), parse_period("2021-W06")
 
@@ -37,7 +37,7 @@ def test_editions_of_a_series_share_noise_and_charge_but_not_their_name() -> Non
 
 
 def test_months_of_unequal_length_share_noise_and_charge() -> None:
-    fields = {"period": "month", "contribution": {"rows": 3, "one_per_cell": True, "why_nothing_is_cut": "x"}}
+    fields = {"period": "month", "contribution": {"rows": 3, "one_per_cell": True, "why_nothing_is_truncated": "x"}}
     tables = {"area-day": BASIC["area-day"], "area-month": ({"area": "area"}, ("visits",))}
     months = [plan(parse_period(m), tables, **fields) for m in ("2021-02", "2021-03", "2020-02", "2021-05")]
     assert len({m.series_hash for m in months}) == 1
@@ -61,7 +61,7 @@ def test_a_short_month_whose_levels_coincide_is_measured_once() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"contribution": {"rows": 2, "why_nothing_is_cut": "x"}},
+        {"contribution": {"rows": 2, "why_nothing_is_truncated": "x"}},
         {"privacy_loss": {"epsilon": 2}},
         {"statistics": [{"id": "visits", "kind": "count", "expected_total": 9000}]},
         {"id": "other-visits"},
@@ -110,7 +110,7 @@ def test_with_a_delta_the_mechanism_with_the_smaller_error_is_chosen() -> None:
     few = {"areas": ({"area": "area", "date": "week"}, ("visits",))}
     assert plan(tables=few, privacy_loss=loss).mechanism == "discrete_laplace"
     cells = {"areas": ({"area": "area", "date": "day", "age": "band"}, ("visits",))}
-    bound = {"rows": 40, "one_per_cell": True, "why_nothing_is_cut": "x"}
+    bound = {"rows": 40, "one_per_cell": True, "why_nothing_is_truncated": "x"}
     assert plan(tables=cells, privacy_loss=loss, contribution=bound).mechanism == "discrete_gaussian"
 
 
@@ -193,10 +193,10 @@ def test_distinct_persons_of_several_days_cannot_be_added() -> None:
 
 
 class TestWarnings:
-    def test_rows_cut_in_silence(self) -> None:
-        assert plan(contribution={"rows": 1, "measure_cut": False}).warnings[0] == UnmeasuredTruncation(rows=1)
+    def test_rows_truncated_in_silence(self) -> None:
+        assert plan(contribution={"rows": 1, "measure_truncation": False}).warnings[0] == UnmeasuredTruncation(rows=1)
 
-    def test_nothing_is_said_where_nothing_can_be_cut(self) -> None:
+    def test_nothing_is_said_where_nothing_can_be_truncated(self) -> None:
         assert plan().warnings == ()
 
     def test_a_ceiling_that_cannot_be_kept(self) -> None:
@@ -219,21 +219,25 @@ class TestWarnings:
         assert UnknownSize() in plan(statistics=[{"id": "visits", "kind": "count"}]).warnings
 
     def test_a_stored_plan_keeps_them_as_facts(self) -> None:
-        made = plan(contribution={"rows": 1, "measure_cut": False})
+        made = plan(contribution={"rows": 1, "measure_truncation": False})
         assert type(made).model_validate_json(made.model_dump_json()).warnings == made.warnings
 
 
 REPEATS = {"1": 0.8, "2": 0.1, "6": 0.1}
 
 
-class TestCutRows:
-    def test_what_the_bound_cuts_is_measured_with_a_small_share(self) -> None:
+class TestTruncatedRows:
+    def test_what_the_bound_truncates_is_measured_with_a_small_share(self) -> None:
         made = plan(contribution={"rows": 1})
-        cut = {m.role: m for m in made.measurements if m.role != "statistic"}
-        assert set(cut) == {"cut_rows", "cut_persons"}
-        assert made.cut_rows_cap == 4
-        assert (cut["cut_rows"].l1, cut["cut_rows"].l2_squared, cut["cut_persons"].l1) == (4, 16, 1)
-        spent = sum(m.epsilon for m in cut.values())
+        truncation = {m.role: m for m in made.measurements if m.role != "statistic"}
+        assert set(truncation) == {"truncated_rows", "truncated_persons"}
+        assert made.truncated_rows_cap == 4
+        assert (
+            truncation["truncated_rows"].l1,
+            truncation["truncated_rows"].l2_squared,
+            truncation["truncated_persons"].l1,
+        ) == (4, 16, 1)
+        spent = sum(m.epsilon for m in truncation.values())
         assert Fraction(2, 100) <= spent <= Fraction(5, 100)
 
     def test_it_is_measured_as_finely_as_it_can_be_seen(self) -> None:
@@ -244,17 +248,17 @@ class TestCutRows:
             )
             for total in (1000, 10_000_000)
         )
-        cells = [next(np.prod(m.shape) for m in p.measurements if m.role == "cut_rows") for p in (small, large)]
+        cells = [next(np.prod(m.shape) for m in p.measurements if m.role == "truncated_rows") for p in (small, large)]
         assert cells == [1, 15]
 
     def test_it_is_measured_where_kept_rows_are_published_to_compare_with(self) -> None:
         tables = {"a": ({"area": "region", "date": "week"}, ("visits",)), "b": ({"age": "band"}, ("visits",))}
         many = [{"id": "visits", "kind": "count", "expected_total": 10_000_000}]
         made = plan(tables=tables, statistics=many, contribution={"rows": 1, "repeats": REPEATS})
-        (cut,) = (m for m in made.measurements if m.role == "cut_rows")
-        assert cut.levels == {"area": "all", "date": "week", "age": "band"}
+        (truncation,) = (m for m in made.measurements if m.role == "truncated_rows")
+        assert truncation.levels == {"area": "all", "date": "week", "age": "band"}
 
-    def test_nothing_is_spent_where_nothing_is_cut_or_only_persons_are_counted(self) -> None:
+    def test_nothing_is_spent_where_nothing_is_truncated_or_only_persons_are_counted(self) -> None:
         assert {m.role for m in plan().measurements} == {"statistic"}
         persons = plan(
             tables={"t": ({"area": "area"}, ("people",))},

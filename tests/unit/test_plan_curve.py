@@ -11,7 +11,7 @@ from dp_stats.errors import CatalogueError
 from dp_stats.plan import make_plan
 from dp_stats.plan.accounting import rho_of
 from dp_stats.plan.curve import best_bound, bounds, cost_of, curve, lasting
-from tests.plan_world import BASIC, catalogue, dataset, release
+from tests.plan_examples import BASIC, catalogue, dataset, release
 
 WEEK = parse_period("2021-W05")
 
@@ -68,7 +68,7 @@ def test_bounds_trade_bias_for_noise() -> None:
     one = release(BASIC, contribution={"rows": 1, "repeats": repeats})
     choices = bounds(catalogue(one), one, WEEK)
     assert [c.rows for c in choices] == [1, 2, 3]
-    assert [c.share_cut for c in choices] == pytest.approx([0.7 / 1.7, 0.2 / 1.7, 0])
+    assert [c.truncated_share for c in choices] == pytest.approx([0.7 / 1.7, 0.2 / 1.7, 0])
     place = ("area-day", "visits")
     assert choices[0].bias[place] == pytest.approx(0.7 / 1.7 * 5000 / 35)
     assert choices[0].margin[place] < choices[1].margin[place] < choices[2].margin[place]

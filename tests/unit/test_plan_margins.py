@@ -10,7 +10,7 @@ import pytest
 
 from dp_stats.catalogue.periods import parse_period
 from dp_stats.plan.curve import curve
-from tests.estimate_world import World, world
+from tests.estimate_examples import DeclaredEdition, declare_edition
 
 TABLES: tuple[dict[str, Any], ...] = (
     {"id": "area-day", "levels": {"area": "area", "date": "day"}, "statistics": ["count"]},
@@ -22,8 +22,8 @@ TOTAL = 20_000
 REPEATS = {"1": 0.9, "2": 0.06, "3": 0.04}
 
 
-def make(epsilon: float, **contribution: Any) -> World:
-    return world(
+def make(epsilon: float, **contribution: Any) -> DeclaredEdition:
+    return declare_edition(
         areas=(15, 20, 15),
         tables=TABLES,
         statistics=({"id": "count", "kind": "count", "expected_total": TOTAL},),
@@ -55,8 +55,8 @@ def test_margins_fall_as_the_privacy_loss_rises(contribution: dict[str, Any]) ->
         assert margins == sorted(margins, reverse=True)
 
 
-def test_margins_hold_the_doubt_about_rows_that_the_bound_cuts() -> None:
-    known = make(8, rows=2, measure_cut=False)
+def test_margins_hold_the_doubt_about_rows_that_the_bound_truncates() -> None:
+    known = make(8, rows=2, measure_truncation=False)
     corrected = make(8, rows=2, repeats=REPEATS)
     pairs = zip(known.plan.expected, corrected.plan.expected, strict=True)
     assert all(less.margin_95 < more.margin_95 for less, more in pairs)

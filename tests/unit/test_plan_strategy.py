@@ -15,7 +15,7 @@ from dp_stats.plan.expected import accuracy
 from dp_stats.plan.mechanism import noise_variance
 from dp_stats.plan.model import Plan
 from dp_stats.plan.targets import targets
-from tests.plan_world import REGIONS, catalogue, code_lists, release
+from tests.plan_examples import REGIONS, catalogue, code_lists, release
 
 YEAR = parse_period("2020-08-31--2021-08-29")
 NINE = list(product(("area", "region", "all"), ("day", "week", "week age")))

@@ -11,7 +11,7 @@ from dp_stats.catalogue import load_catalogue
 from dp_stats.errors import CatalogueError
 from dp_stats.requests.preflight import epsilon_for, make_card
 from dp_stats.requests.questions import chosen, load_request, make_release, read_question, request_id, save_request
-from dp_stats.requests.selection import cut
+from dp_stats.requests.selection import only_chosen
 
 
 @pytest.fixture(autouse=True)
@@ -108,9 +108,11 @@ def test_areas_are_chosen_by_code_or_name_and_ask_for_the_same_release(clinic: A
     assert request_id(some, requested_by="ann") == request_id(everything, requested_by="ann")
 
 
-def test_what_is_chosen_cuts_the_file_and_nothing_that_is_published() -> None:
+def test_what_is_chosen_limits_the_file_and_nothing_that_is_published() -> None:
     table = 'metric,clinic_code,clinic,value\nvisits,A,"Upper, East",3\nvisits,B,Lower,4\n'
-    assert cut(table, {"clinic": frozenset("A")}) == 'metric,clinic_code,clinic,value\nvisits,A,"Upper, East",3\n'
+    assert (
+        only_chosen(table, {"clinic": frozenset("A")}) == 'metric,clinic_code,clinic,value\nvisits,A,"Upper, East",3\n'
+    )
 
 
 def test_the_card_says_the_share_of_the_budget_and_what_a_pure_loss_weighs(clinic: Any) -> None:

@@ -19,7 +19,7 @@ from dp_stats.catalogue.periods import Period
 from dp_stats.editions.describe import describe
 from dp_stats.editions.edition import Edition, RevisionFacts
 from dp_stats.editions.publication import PublishedEdition, publish_edition
-from dp_stats.estimate.model import CutEstimate, EditionEstimates, Estimate
+from dp_stats.estimate.model import EditionEstimates, Estimate, TruncationEstimate
 from dp_stats.plan.model import ExpectedError, Measurement, Plan
 
 AREAS = """code,name,region,region_name,uk,uk_name,population,longitude,latitude
@@ -89,7 +89,7 @@ statistics:
 derived: [{id: mean-cost, kind: mean, of: cost, over: cases, unit: pounds}]
 tables:
   - {id: by-sex, title: Costs by sex, levels: {sex: sex}, statistics: [cases, cost, mean-cost]}
-contribution: {rows: 1, why_nothing_is_cut: A person has one row by definition.}
+contribution: {rows: 1, why_nothing_is_truncated: A person has one row by definition.}
 privacy_loss: {epsilon: 1, delta: 1e-6}
 texts: {summary: What treatment costs., theme: Economy}
 """
@@ -222,13 +222,13 @@ def invent(catalogue: Catalogue, release: Release, period: Period, *, seed: int)
                 upper=np.where(np.isnan(value), np.nan, np.maximum(unrounded + 1.96 * error, 0)),
                 standard_error=error,
             )
-    cut = CutEstimate(
+    truncation = TruncationEstimate(
         levels=grid.complete({}),
-        rows_cut=123.4,
+        truncated_rows=123.4,
         lower=100.0,
         upper=150.0,
         share=0.0123,
-        persons_cut=None,
+        truncated_persons=None,
         persons_lower=None,
         persons_upper=None,
         factor=np.full(grid.shape(grid.complete({})), 1.01),
@@ -236,7 +236,7 @@ def invent(catalogue: Catalogue, release: Release, period: Period, *, seed: int)
         spread=0.1,
         cap=8,
     )
-    return EditionEstimates(invent_plan(release, period, tables), tables, cut)
+    return EditionEstimates(invent_plan(release, period, tables), tables, truncation)
 
 
 def invent_plan(release: Release, period: Period, tables: dict[str, dict[str, Estimate]]) -> Plan:
@@ -262,7 +262,7 @@ def invent_plan(release: Release, period: Period, tables: dict[str, dict[str, Es
         measurements=(measured,),
         contribution_rows=release.contribution.rows,
         one_per_cell=False,
-        cut_rows_cap=8,
+        truncated_rows_cap=8,
         block_kind="year",
         blocks=("2021",),
         series=release.series,

@@ -61,8 +61,8 @@ def test_the_saved_edition_says_what_was_published(sample: Any, tmp_path: Path) 
     assert [b.block for b in edition.budget] == ["2021"]
     assert edition.guarantee.pure
     assert edition.guarantee.measured[0].standard_deviation == pytest.approx(2.799, abs=0.001)
-    assert edition.quality.cut is not None
-    assert edition.quality.cut.rows == 123.4
+    assert edition.quality.truncation is not None
+    assert edition.quality.truncation.rows == 123.4
 
 
 def test_equal_input_gives_equal_bytes(sample: Any, tmp_path: Path) -> None:

@@ -66,9 +66,9 @@ def test_the_catalogue_is_linked_data_with_a_dataset_per_release(public: Path) -
 
 def test_titles_in_the_catalogue_are_cut_between_words() -> None:
     assert short_title("Short") == "Short"
-    cut = short_title("Confirmed cases of several notifiable infectious diseases by local authority and week")
-    assert cut == "Confirmed cases of several notifiable infectious diseases by…"
-    assert len(cut) <= 65
+    short = short_title("Confirmed cases of several notifiable infectious diseases by local authority and week")
+    assert short == "Confirmed cases of several notifiable infectious diseases by…"
+    assert len(short) <= 65
 
 
 def test_the_feed_lists_editions_newest_first(public: Path) -> None:

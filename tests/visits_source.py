@@ -1,4 +1,4 @@
-"""A small ward: one dataset whose source, columns and opt-outs a test may bend, and its rows to pull."""
+"""A small visits: one dataset whose source, columns and opt-outs a test may bend, and its rows to pull."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Row = tuple[Any, ...]
 
 
 @dataclass
-class Ward:
+class VisitsSource:
     """A catalogue with one dataset, `visits`, and a state folder, both in a folder of the test's own."""
 
     folder: Path
@@ -86,7 +86,7 @@ class Ward:
         self.write("catalogue/datasets/visits.yaml", yaml.safe_dump(self.declared, sort_keys=False, allow_unicode=True))
 
     def pull(self) -> Snapshot:
-        """Pull the week that the ward is about."""
+        """Pull the week that the source is about."""
         self.save()
         catalogue = load_catalogue(self.settings.catalogue)
         return pull(

@@ -107,7 +107,7 @@ def release(published: Mapping[str, tuple[Mapping[str, str], Sequence[str]]], **
                 {"id": name, "title": name, "levels": dict(levels), "statistics": list(statistics)}
                 for name, (levels, statistics) in published.items()
             ],
-            "contribution": {"rows": 1, "why_nothing_is_cut": "a visit is a first visit"},
+            "contribution": {"rows": 1, "why_nothing_is_truncated": "a visit is a first visit"},
             "privacy_loss": {"epsilon": 1},
             "texts": {"summary": "Visits."},
             **fields,

@@ -1,4 +1,4 @@
-"""A small declared world for tests of estimation: a catalogue in memory, true counts, and noise drawn by numpy."""
+"""Declared editions for tests of estimation: a catalogue in memory, true counts, and noise drawn by numpy."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DEFAULT_TABLES: tuple[dict[str, Any], ...] = (
 
 
 @dataclass(frozen=True, eq=False)
-class World:
+class DeclaredEdition:
     """One edition of a release, ready to be measured and estimated."""
 
     catalogue: Catalogue
@@ -43,7 +43,7 @@ class World:
     def draw(
         self, exact: Mapping[str, NDArray[np.int64]], rng: np.random.Generator, *, noise: float = 1.0
     ) -> NoisyMeasurements:
-        """Noisy measurements of exact leaf tables: statistic id, ``cut_rows`` or ``cut_persons`` → integers."""
+        """Noisy measurements of exact leaf tables: statistic id, ``truncated_rows`` or ``truncated_persons`` → integers."""
         values = {}
         for m in self.plan.measurements:
             name = m.statistic if m.role == "statistic" else m.role
@@ -60,7 +60,7 @@ class World:
         return estimate(self.plan, grid=self.grid, release=self.release, catalogue=self.catalogue, noisy=noisy)
 
 
-def world(
+def declare_edition(
     *,
     period: str = "2024-03-04--2024-03-31",
     kind: str = "range",
@@ -73,7 +73,7 @@ def world(
     bands: int = 3,
     extra_dimensions: Sequence[Mapping[str, Any]] = (),
     population_columns: Mapping[str, Sequence[float]] | None = None,
-) -> World:
+) -> DeclaredEdition:
     """Declare a release over areas in regions, days in weeks, and bands; ``tables`` say what is published."""
     columns = {"population": [1000.0 * (i + 1) for i in range(sum(areas))], **(population_columns or {})}
     codes = {"areas": _areas(areas, columns), "bands": _bands(bands)}
@@ -116,14 +116,14 @@ def world(
             "statistics": list(statistics),
             "derived": list(derived),
             "tables": [{"title": t["id"], **t} for t in tables],
-            "contribution": contribution or {"rows": 1, "why_nothing_is_cut": "One row per person."},
+            "contribution": contribution or {"rows": 1, "why_nothing_is_truncated": "One row per person."},
             "privacy_loss": loss or {"epsilon": 1},
             "texts": {"summary": "A test."},
         }
     )
     catalogue = Catalogue(Path("test"), {"visits": dataset}, {"test": release}, codes)
     grid = catalogue.grid(release, span)
-    return World(catalogue, release, grid, make_plan(catalogue, release, span))
+    return DeclaredEdition(catalogue, release, grid, make_plan(catalogue, release, span))
 
 
 def _areas(areas: Sequence[int], columns: Mapping[str, Sequence[float]]) -> CodeList:

@@ -1,4 +1,4 @@
-"""A small world for tests of the ledger: a dataset, plans, a clock, and processes that fight and are killed."""
+"""What tests of the ledger share: a dataset, plans, a clock, and processes that fight and are killed."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def plan(
         measurements=(),
         contribution_rows=3,
         one_per_cell=False,
-        cut_rows_cap=12,
+        truncated_rows_cap=12,
         block_kind=per,  # type: ignore[arg-type]
         blocks=tuple(blocks),
         series=series is not None,

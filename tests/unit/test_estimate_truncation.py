@@ -1,4 +1,4 @@
-"""Counts are corrected for rows that the contribution bound cuts, and the doubt about it is in the intervals."""
+"""Counts are corrected for rows that the contribution bound truncates, and the doubt about it is in the intervals."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import pytest
 
 from dp_stats.estimate import EditionEstimates
 from dp_stats.estimate.truncation import LEAST_SPREAD, UNKNOWN_SPREAD
-from tests.estimate_world import World, world
+from tests.estimate_examples import DeclaredEdition, declare_edition
 
 TABLES = (
     {"id": "area-week", "levels": {"area": "area", "date": "week"}, "statistics": ["count"]},
     {"id": "region-week", "levels": {"area": "region", "date": "week"}, "statistics": ["count"]},
     {"id": "all", "levels": {"date": "range"}, "statistics": ["count"]},
 )
-BOUND = {"rows": 2, "cut_rows": 8}
+BOUND = {"rows": 2, "truncated_rows": 8}
 
 
-def make(total: float = 4e6, **contribution: object) -> World:
-    return world(
+def make(total: float = 4e6, **contribution: object) -> DeclaredEdition:
+    return declare_edition(
         tables=TABLES,
         statistics=({"id": "count", "kind": "count", "expected_total": total},),
         contribution={**BOUND, **contribution},
@@ -26,15 +26,15 @@ def make(total: float = 4e6, **contribution: object) -> World:
 
 
 def run(
-    edition: World, share: np.ndarray | float, *, total: float = 4e6, seed: int = 0
+    edition: DeclaredEdition, share: np.ndarray | float, *, total: float = 4e6, seed: int = 0
 ) -> tuple[dict[str, np.ndarray], EditionEstimates]:
-    """True counts with a share of rows cut that differs by area, and the estimates from what was kept."""
+    """True counts with a share of rows truncated that differs by area, and the estimates from what was kept."""
     rng = np.random.default_rng(seed)
     kept = rng.poisson(total / edition.grid.cells(), edition.grid.shape())
-    cut = rng.poisson(kept * np.asarray(share))
-    exact = {"count": kept, "cut_rows": cut, "cut_persons": cut // 2}
+    truncated = rng.poisson(kept * np.asarray(share))
+    exact = {"count": kept, "truncated_rows": truncated, "truncated_persons": truncated // 2}
     estimates = edition.estimate(edition.draw(exact, rng))
-    return {t.id: edition.grid.roll_up(kept + cut, t.levels) for t in edition.release.tables}, estimates
+    return {t.id: edition.grid.roll_up(kept + truncated, t.levels) for t in edition.release.tables}, estimates
 
 
 def test_corrected_totals_are_near_the_truth_and_bounded_ones_are_not() -> None:
@@ -46,16 +46,16 @@ def test_corrected_totals_are_near_the_truth_and_bounded_ones_are_not() -> None:
     assert abs(whole.value.item() / truth["all"].item() - 1) < 0.002
 
 
-def test_what_was_cut_is_published_with_its_interval() -> None:
+def test_what_was_truncated_is_published_with_its_interval() -> None:
     edition = make()
     _, estimates = run(edition, 0.08, seed=1)
-    cut = estimates.cut
-    assert cut is not None
-    assert cut.lower <= 0.08 * 4e6 <= cut.upper
-    assert cut.share == pytest.approx(0.08 / 1.08, rel=0.02)
-    assert cut.persons_cut is not None
-    assert cut.factor.shape == edition.grid.shape(cut.levels)
-    assert (cut.factor >= 1).all()
+    truncated = estimates.truncation
+    assert truncated is not None
+    assert truncated.lower <= 0.08 * 4e6 <= truncated.upper
+    assert truncated.share == pytest.approx(0.08 / 1.08, rel=0.02)
+    assert truncated.truncated_persons is not None
+    assert truncated.factor.shape == edition.grid.shape(truncated.levels)
+    assert (truncated.factor >= 1).all()
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -84,25 +84,27 @@ def test_corrected_tables_still_add_up() -> None:
 def test_one_factor_for_all_is_taken_to_hide_differences() -> None:
     small = make(total=3000.0)
     _, estimates = run(small, 0.08, total=3000.0)
-    assert estimates.cut is not None
-    assert estimates.cut.factor.size == 1
-    assert estimates.cut.spread == UNKNOWN_SPREAD
+    assert estimates.truncation is not None
+    assert estimates.truncation.factor.size == 1
+    assert estimates.truncation.spread == UNKNOWN_SPREAD
     large = make()
     _, estimates = run(large, 0.08)
-    assert estimates.cut is not None
-    assert estimates.cut.spread == pytest.approx(LEAST_SPREAD if estimates.cut.factor.size >= 4 else UNKNOWN_SPREAD)
+    assert estimates.truncation is not None
+    assert estimates.truncation.spread == pytest.approx(
+        LEAST_SPREAD if estimates.truncation.factor.size >= 4 else UNKNOWN_SPREAD
+    )
 
 
-def test_where_nothing_can_be_cut_nothing_is_corrected_and_the_reason_is_kept() -> None:
-    edition = world(tables=TABLES, contribution={"rows": 1, "why_nothing_is_cut": "First events only."})
+def test_where_nothing_can_be_truncated_nothing_is_corrected_and_the_reason_is_kept() -> None:
+    edition = declare_edition(tables=TABLES, contribution={"rows": 1, "why_nothing_is_truncated": "First events only."})
     counts = np.full(edition.grid.shape(), 50)
     estimates = edition.estimate(edition.draw({"count": counts}, np.random.default_rng(0)))
-    assert estimates.cut is None
-    assert estimates.nothing_cut == "First events only."
+    assert estimates.truncation is None
+    assert estimates.nothing_truncated == "First events only."
     assert estimates.tables["all"]["count"].bounded is None
 
 
-def test_correction_without_any_cut_rows_changes_almost_nothing() -> None:
+def test_correction_without_any_truncated_rows_changes_almost_nothing() -> None:
     edition = make()
     truth, estimates = run(edition, 0.0)
     e = estimates.tables["all"]["count"]
@@ -120,13 +122,13 @@ def test_a_small_release_is_not_made_worse_by_the_noise_of_the_correction(actual
         errors.append(e.value.item() - truth["all"].item())
         bounded.append(e.bounded.item() - truth["all"].item())
         covered.append(e.lower.item() <= truth["all"].item() <= e.upper.item())
-    # 1.65 % are guessed to be cut: as much too many, or a little more, is the worst there is
+    # 1.65 % are guessed to be truncated: as much too many, or a little more, is the worst there is
     assert np.quantile(np.abs(errors), 0.9) < max(1.1 * np.quantile(np.abs(bounded), 0.9), 250)
     assert np.mean(covered) >= 0.8
 
 
 def test_a_correction_that_differs_by_area_helps_and_its_intervals_cover() -> None:
-    edition = make(total=4e5, rows=3, cut_rows=12)
+    edition = make(total=4e5, rows=3, truncated_rows=12)
     squares: dict[str, list[tuple[float, float, float]]] = {t.id: [] for t in edition.release.tables}
     for seed in range(12):
         share = 0.083 * np.random.default_rng(200 + seed).gamma(4, 1 / 4, (9, 1, 1))

@@ -1,7 +1,7 @@
-"""Truth tables for the benchmark: any CSV of date, area, count and optional bands, as an array and a catalogue.
+"""ExactCounts tables for the benchmark: any CSV of date, area, count and optional bands, as an array and a catalogue.
 
-The catalogue declares, in memory, a release of nine tables over the truth's cells: area, region and everything,
-each by day, by week and by week and band, with 7-day and cumulative sums by day. Tables that the truth has no
+The catalogue declares, in memory, a release of nine tables over the cells of the counts: area, region and everything,
+each by day, by week and by week and band, with 7-day and cumulative sums by day. Tables that the counts have no
 columns for (no bands, no regions, no dates) are left out.
 """
 
@@ -27,7 +27,7 @@ from dp_stats.catalogue.periods import Period, parse_period
 
 
 @dataclass(frozen=True, eq=False)
-class Truth:
+class ExactCounts:
     """Counts of rows and what is public about their cells.
 
     Attributes:
@@ -44,12 +44,12 @@ class Truth:
 
     @property
     def period(self) -> Period:
-        """All days of the truth."""
+        """All days that are counted."""
         return parse_period(f"{self.start}--{self.start + timedelta(days=self.counts.shape[1] - 1)}")
 
-    def first_days(self, days: int) -> Truth:
-        """The truth of the first ``days`` days alone."""
-        return Truth(self.counts[:, :days], self.areas, self.regions, self.start, self.bands)
+    def first_days(self, days: int) -> ExactCounts:
+        """The counts of the first ``days`` days alone."""
+        return ExactCounts(self.counts[:, :days], self.areas, self.regions, self.start, self.bands)
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
@@ -60,10 +60,10 @@ def read_rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def read_truth(
+def read_exact_counts(
     path: Path, *, columns: Mapping[str, str], lookup: Path | None, lookup_columns: tuple[str, str] = ("code", "region")
-) -> Truth:
-    """Read a truth table.
+) -> ExactCounts:
+    """Read a table of exact counts.
 
     Args:
         path: CSV with one row per date, area (and band).
@@ -86,32 +86,32 @@ def read_truth(
         code, group = lookup_columns
         region = {row[code]: row[group] for row in read_rows(lookup)}
     regions = tuple(region.get(a, "rest") if region else "" for a in areas)
-    return Truth(counts, tuple(areas), regions, start, tuple(bands))
+    return ExactCounts(counts, tuple(areas), regions, start, tuple(bands))
 
 
 def catalogue_of(
-    truth: Truth, *, prior: Truth | float, epsilon: Fraction, delta: Fraction | None
+    exact: ExactCounts, *, prior: ExactCounts | float, epsilon: Fraction, delta: Fraction | None
 ) -> tuple[Catalogue, Release, Grid]:
-    """A catalogue in memory that declares the nine tables, with prior means from another truth or a guess.
+    """A catalogue in memory that declares the nine tables, with prior means from other counts or a guess.
 
     Args:
-        truth: whose cells are published; its counts are not looked at.
+        exact: whose cells are published; its counts are not looked at.
         prior: earlier counts, or a guess of the mean count of an area and day.
         epsilon, delta: privacy loss of the release; pure if ``delta`` is None.
     """
-    codes = {"areas": _areas(truth), "bands": _plain("bands", truth.bands)}
+    codes = {"areas": _areas(exact), "bands": _plain("bands", exact.bands)}
     dataset = Dataset.model_validate(_DATASET)
-    release = Release.model_validate(_release(truth, prior, epsilon, delta))
+    release = Release.model_validate(_release(exact, prior, epsilon, delta))
     catalogue = Catalogue(Path("benchmark"), {dataset.id: dataset}, {release.id: release}, codes)
-    return catalogue, release, catalogue.grid(release, truth.period)
+    return catalogue, release, catalogue.grid(release, exact.period)
 
 
 _DATASET: dict[str, Any] = {
-    "id": "truth",
-    "title": "Truth",
-    "description": "A truth table.",
+    "id": "exact-counts",
+    "title": "ExactCounts",
+    "description": "Exact counts.",
     "custodians": [{"name": "Benchmark"}],
-    "source": {"kind": "csv", "path": "truth.csv"},
+    "source": {"kind": "csv", "path": "exact-counts.csv"},
     "columns": {
         "person": {"from": "person", "type": "person"},
         "date": {"from": "date", "type": "date"},
@@ -121,17 +121,17 @@ _DATASET: dict[str, Any] = {
     "date_column": "date",
     "privacy_unit": {"column": "person", "per": "lifetime"},
     "opt_outs": None,
-    "expectations": "truth.json",
+    "expectations": "exact-counts.json",
     "budget": {"epsilon": 100, "delta": "1e-6"},
 }
 
 
-def _areas(truth: Truth) -> CodeList:
-    regions = bool(truth.regions[0])
+def _areas(exact: ExactCounts) -> CodeList:
+    regions = bool(exact.regions[0])
     header = ("code", "name", "region") if regions else ("code", "name")
     rows = tuple(
         {"code": a, "name": a, **({"region": r} if regions else {})}
-        for a, r in zip(truth.areas, truth.regions, strict=True)
+        for a, r in zip(exact.areas, exact.regions, strict=True)
     )
     return CodeList("areas", Path("areas.csv"), header, rows)
 
@@ -140,8 +140,10 @@ def _plain(name: str, codes: Sequence[str]) -> CodeList:
     return CodeList(name, Path(f"{name}.csv"), ("code", "name"), tuple({"code": c, "name": c} for c in codes))
 
 
-def _release(truth: Truth, prior: Truth | float, epsilon: Fraction, delta: Fraction | None) -> dict[str, Any]:
-    banded, regional = len(truth.bands) > 1, bool(truth.regions[0])
+def _release(
+    exact: ExactCounts, prior: ExactCounts | float, epsilon: Fraction, delta: Fraction | None
+) -> dict[str, Any]:
+    banded, regional = len(exact.bands) > 1, bool(exact.regions[0])
     dimensions: list[dict[str, Any]] = [
         {"name": "area", "column": "area", "levels": ["area", "region"] if regional else ["area"]},
         {"name": "date", "column": "date", "levels": ["day", "week"]},
@@ -149,10 +151,10 @@ def _release(truth: Truth, prior: Truth | float, epsilon: Fraction, delta: Fract
     if banded:
         dimensions.append({"name": "band", "column": "band", "levels": ["band"]})
     daily_mean = prior if isinstance(prior, float) else float(prior.counts.sum(axis=2).mean())
-    counts = {"area": len(truth.areas), "region": len(set(truth.regions)), "all": 1}
+    counts = {"area": len(exact.areas), "region": len(set(exact.regions)), "all": 1}
     tables: list[dict[str, Any]] = []
     for area in [name for name in ("area", "region", "all") if name != "region" or regional]:
-        mean = daily_mean * len(truth.areas) / counts[area]
+        mean = daily_mean * len(exact.areas) / counts[area]
         base = {} if area == "all" else {"area": area}
         for level, days in (("day", 1), ("week", 7)):
             statistics = ["count", "rolling", "cumulative"] if level == "day" else ["count"]
@@ -164,16 +166,16 @@ def _release(truth: Truth, prior: Truth | float, epsilon: Fraction, delta: Fract
             tables.append(
                 {"id": f"{area}-week-band", "title": f"{area} by week and band",
                  "levels": {**base, "date": "week", "band": "band"}, "statistics": ["count"],
-                 "prior_mean": mean * 7 / len(truth.bands)}
+                 "prior_mean": mean * 7 / len(exact.bands)}
             )  # fmt: skip
     loss = {"epsilon": str(epsilon), **({"delta": str(delta)} if delta else {})}
     return {
         "id": "benchmark",
         "title": "Benchmark",
-        "dataset": "truth",
+        "dataset": "exact-counts",
         "period": "range",
-        "start": truth.period.start,
-        "end": truth.period.end,
+        "start": exact.period.start,
+        "end": exact.period.end,
         "dimensions": dimensions,
         "statistics": [{"id": "count", "kind": "count"}],
         "derived": [
@@ -181,7 +183,7 @@ def _release(truth: Truth, prior: Truth | float, epsilon: Fraction, delta: Fract
             {"id": "cumulative", "kind": "cumulative", "of": "count"},
         ],
         "tables": tables,
-        "contribution": {"rows": 1, "why_nothing_is_cut": "One row per person by definition."},
+        "contribution": {"rows": 1, "why_nothing_is_truncated": "One row per person by definition."},
         "privacy_loss": loss,
         "series": False,
         "texts": {"summary": "A benchmark."},

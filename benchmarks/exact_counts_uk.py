@@ -1,9 +1,9 @@
-"""Make the benchmark's truth table from real UK counts: daily cases by local authority, with semi-synthetic ages.
+"""Make the benchmark's exact counts from real UK counts: daily cases by local authority, with semi-synthetic ages.
 
-    python benchmarks/truth_uk.py FOLDER OUT
+    python benchmarks/exact_counts_uk.py FOLDER OUT
 
 Counts by area and day are real. Each case's age band is drawn from England's real rates of that day and band
-applied to the area's real age pyramid. Writes OUT/truth.csv.gz (date, area, band, count), OUT/prior.csv.gz (the
+applied to the area's real age pyramid. Writes OUT/exact-counts.csv.gz (date, area, band, count), OUT/prior.csv.gz (the
 first 13 weeks alone, which stand for an earlier edition) and OUT/areas.csv (code, region).
 """
 
@@ -16,14 +16,14 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.truth import Truth, read_rows, read_truth
+from benchmarks.exact_counts import ExactCounts, read_exact_counts, read_rows
 
 BANDS = ("00_09", "10_19", "20_29", "30_39", "40_49", "50_59", "60_69", "70_79", "80_89", "90+")
 
 
-def build(folder: Path, *, seed: int = 0) -> Truth:
-    """The truth table of 52 weeks, 381 areas and 10 age bands."""
-    plain = read_truth(
+def build(folder: Path, *, seed: int = 0) -> ExactCounts:
+    """The exact counts of 52 weeks, 381 areas and 10 age bands."""
+    plain = read_exact_counts(
         folder / "ltla_daily_52wk.csv.gz",
         columns={"date": "date", "area": "area_code", "count": "cases"},
         lookup=folder / "lad19_lookup.csv",
@@ -47,20 +47,20 @@ def build(folder: Path, *, seed: int = 0) -> Truth:
     mix /= mix.sum(axis=2, keepdims=True)
     rng = np.random.default_rng(seed)
     counts = rng.multinomial(plain.counts[:, :, 0], mix)
-    return Truth(counts.astype(np.int64), plain.areas, plain.regions, plain.start, BANDS)
+    return ExactCounts(counts.astype(np.int64), plain.areas, plain.regions, plain.start, BANDS)
 
 
-def write(truth: Truth, path: Path) -> None:
-    """Write a truth table as a gzipped CSV of its cells that are not zero (and the corners, which give its extent)."""
-    days = truth.period.days
+def write(exact: ExactCounts, path: Path) -> None:
+    """Write exact counts as a gzipped CSV of its cells that are not zero (and the corners, which give its extent)."""
+    days = exact.period.days
     with gzip.open(path, "wt", encoding="utf-8", newline="") as file:
         out = csv.writer(file)
         out.writerow(["date", "area", "band", "count"])
-        keep = truth.counts > 0
+        keep = exact.counts > 0
         keep[:, [0, -1], 0] = True
         keep[0, 0, :] = True
         for a, d, b in zip(*np.nonzero(keep), strict=True):
-            out.writerow([days[d].isoformat(), truth.areas[a], truth.bands[b], int(truth.counts[a, d, b])])
+            out.writerow([days[d].isoformat(), exact.areas[a], exact.bands[b], int(exact.counts[a, d, b])])
 
 
 def main() -> None:
@@ -70,11 +70,11 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    truth = build(options.folder)
-    write(truth, options.out / "truth.csv.gz")
-    write(truth.first_days(91), options.out / "prior.csv.gz")
+    exact = build(options.folder)
+    write(exact, options.out / "exact-counts.csv.gz")
+    write(exact.first_days(91), options.out / "prior.csv.gz")
     with (options.out / "areas.csv").open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([("code", "region"), *zip(truth.areas, truth.regions, strict=True)])
+        csv.writer(file).writerows([("code", "region"), *zip(exact.areas, exact.regions, strict=True)])
 
 
 if __name__ == "__main__":
