@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from dp_stats.catalogue import Release, load_catalogue
@@ -24,7 +25,6 @@ from dp_stats.run import Run, open_run
 from dp_stats.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from dp_stats.charts.drawing import Chart
     from dp_stats.editions.edition import Edition
     from dp_stats.ledger import Ledger, Reservation
     from dp_stats.plan.noisy import NoisyMeasurements
@@ -168,7 +168,8 @@ def estimate(edition: str, *, revision: int = 1, settings: Settings | None = Non
 
 def publish(edition: str, *, revision: int = 1, settings: Settings | None = None) -> Step:
     """Write the edition's files once, switch ``latest`` and bring the site up to date."""
-    from dp_stats.charts.edition_chart import edition_chart
+    from dp_stats.charts.drawing import Studio
+    from dp_stats.charts.edition_chart import edition_pictures
     from dp_stats.editions import publish_edition
     from dp_stats.editions.describe import describe
     from dp_stats.estimate.model import EditionEstimates
@@ -196,8 +197,8 @@ def publish(edition: str, *, revision: int = 1, settings: Settings | None = None
         estimates,
         run.published_in,
         texts=texts,
-        check=lambda table: check_published(table, settings=run.settings, lowest=_lowest(run.release)),
-        illustrate=lambda edition, folder: _pictures(edition_chart(edition, folder, reports=run.settings.reports)),
+        check=partial(check_published, settings=run.settings, lowest=_lowest(run.release)),
+        illustrate=partial(edition_pictures, studio=Studio(run.settings.reports, texts)),
     )
     ledger.published(run.edition, revision, published.checksum)
     if run.release.audience == "public":
@@ -316,10 +317,6 @@ def _measured(run: Run) -> NoisyMeasurements:
     if stored is None:
         raise LedgerError(f"{run.edition} has not been measured yet. Run the measure step first.")
     return NoisyMeasurements.from_bytes(stored, plan=run.plan)
-
-
-def _pictures(chart: Chart) -> dict[str, bytes]:
-    return {"chart.svg": chart.svg.encode(), "chart.png": chart.png}
 
 
 def _lowest(release: Release) -> float:

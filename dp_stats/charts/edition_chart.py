@@ -11,24 +11,29 @@ from dp_stats.charts.series import MOST_RANKED, ranked
 from dp_stats.charts.wording import band_words, lower_first, sentence, source_line, subject, unit_words
 from dp_stats.editions.edition import Edition
 from dp_stats.errors import PublishedError
-from dp_stats.texts.words import Texts
 
 
-def edition_chart(edition: Edition, folder: Path, *, reports: Path, language: str = "en") -> Chart:
+def edition_pictures(edition: Edition, folder: Path, *, studio: Studio) -> dict[str, bytes]:
+    """The chart as the files of the edition's folder: name → content (see ``edition_chart``)."""
+    chart = edition_chart(edition, folder, studio=studio)
+    return {"chart.svg": chart.svg.encode(), "chart.png": chart.png}
+
+
+def edition_chart(edition: Edition, folder: Path, *, studio: Studio) -> Chart:
     """Draw an edition's headline table: along time where it has several moments, else one dot per group.
 
     Args:
-        edition: its facts, with tables and files. folder: where its Parquet files are.
+        edition: its facts, with tables and files. folder: where its Parquet files are. studio: style and language.
 
     Raises:
         PublishedError: the headline table cannot be read.
     """
-    texts = Texts.load(reports, language)
+    texts = studio.texts
     revision = Revision(edition, folder, "final")
     panel = ReleaseView(edition.release.id, (revision,), texts).panel(edition.headline.id)
     if panel is None:
         raise PublishedError(f"{edition.path}: the headline table '{edition.headline.id}' is missing. Report this.")
-    studio, metric = Studio(reports, texts), edition.statistic(edition.headline.statistics[0])
+    metric = edition.statistic(edition.headline.statistics[0])
     single = len(panel.areas.codes) == len(panel.groups.codes) == 1
     if single and len(panel.dates) > 1:
         series = panel.series(metric.id)

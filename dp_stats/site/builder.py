@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dp_stats.charts.drawing import Studio
+from dp_stats.charts.maps import layout_of
 from dp_stats.charts.reading import ReleaseView, releases
 from dp_stats.editions import formats
 from dp_stats.editions.latest import folder_lock
 from dp_stats.editions.revisions import STATUS
 from dp_stats.settings import shipped
-from dp_stats.site import edition_pages, maps, parts, release_pages, site_pages
+from dp_stats.site import edition_pages, parts, release_pages, site_pages
 from dp_stats.site.area_pages import area_pages
 from dp_stats.site.frame import Site, environment
 from dp_stats.site.writer import Writer, digest
 from dp_stats.texts.words import Texts
+
+PACKAGE = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def build(
 
 def _sources(reports: Path) -> list[bytes]:
     """Everything but the editions that pages are made from."""
-    code = sorted(Path(__file__).parent.glob("*.py"))
+    code = sorted(PACKAGE.rglob("*.py"))  # of every room: charts draw for pages, texts and editions word them
     looks = sorted(p for p in reports.rglob("*") if p.is_file())
     return [part for path in (*code, *looks) for part in (path.name.encode(), path.read_bytes())]
 
@@ -102,7 +105,7 @@ def _release(site: Site, view: ReleaseView, tools: str, next_due: str, say: Call
     area_job, tiles_needed = f"{view.id}/areas", story.areas is not None
     tiles = None
     if tiles_needed and story.areas is not None:
-        tiles = maps.layout_of(site, view.latest.edition, story.areas)
+        tiles = layout_of(view.latest.edition, story.areas, kept=site.reports / "layouts")
     if site.writer.due(view.id, whole):
         say(f"{view.id}: release and charts")
         release_pages.release_page(site, view, story, tiles, Studio(site.reports, site.texts), next_due)

@@ -1,150 +1,21 @@
-"""The charts of a release: which of them its tables allow, drawn by matplotlib and saved beside its page."""
+"""The charts of a release, saved beside its page."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from dp_stats.charts import findings
-from dp_stats.charts.drawing import Chart, Studio, Words
-from dp_stats.charts.outline import FEW, Outline
-from dp_stats.charts.reading import Panel, ReleaseView
-from dp_stats.charts.series import MOST_RANKED, Group, ranked
-from dp_stats.charts.wording import band_words, lower_first, sentence, source_line, subject, unit_text, unit_words
-from dp_stats.editions.edition import StatisticFacts
+from dp_stats.charts.drawing import Chart
+from dp_stats.charts.reading import ReleaseView
 from dp_stats.site.frame import Site
 
 
-def save(site: Site, view: ReleaseView, name: str, chart: Chart) -> dict[str, Any]:
-    """Write a chart's files; what the template needs to show it."""
+def save(site: Site, view: ReleaseView, name: str, chart: Chart | None) -> dict[str, Any] | None:
+    """Write a chart's files; what the template needs to show it, or None where there is none."""
+    if chart is None:
+        return None
     folder = f"{view.id}/charts"
     site.writer.write(f"{folder}/{name}.svg", chart.svg)
     site.writer.write(f"{folder}/{name}-narrow.svg", chart.narrow)
     site.writer.write(f"{folder}/{name}.png", chart.png)
     width, height = chart.size
     return {"src": f"charts/{name}", "width": width, "height": height, "alt": chart.words.alt}
-
-
-def headline(site: Site, view: ReleaseView, story: Outline, studio: Studio) -> dict[str, Any] | None:
-    """The whole along time; of a release without such a table, or with one moment, there is none."""
-    panel = view.panel(story.whole.id) if story.whole else None
-    if panel is None or len(panel.dates) < 2:
-        return None
-    texts, edition, metric = site.texts, view.latest.edition, story.metric
-    series = panel.series(metric.id)
-    what = subject(texts, metric, panel.areas.names[0])
-    words = Words(
-        title=what,
-        subtitle=sentence(
-            texts(
-                "release.headline_sub",
-                unit=unit_words(texts, edition, panel, metric),
-                start=texts.day(series.dates[0]),
-                end=texts.day(edition.period.end),
-                band=band_words(texts, series),
-            )
-        ),
-        source=source_line(texts, edition),
-        alt=findings.of_series(texts, series, what=what),
-    )
-    return save(site, view, "headline", studio.headline(series, words, zero=story.zero))
-
-
-def regions(site: Site, view: ReleaseView, story: Outline, studio: Studio) -> list[dict[str, Any]]:
-    """The regions along time on equal axes, and their latest values ranked."""
-    panel = view.panel(story.regions.id) if story.regions else None
-    if panel is None:
-        return []
-    texts, edition, metric = site.texts, view.latest.edition, story.metric
-    made = []
-    what = texts("release.by_group", group=lower_first(panel.areas.title))
-    if len(panel.dates) > 1:
-        many = [panel.series(metric.id, i) for i in range(len(panel.areas.codes))]
-        many = [s for s in many if any(f.known for f in s.figures)]
-        words = Words(
-            title=f"{metric.title} {lower_first(what)}",
-            subtitle=sentence(
-                texts(
-                    "release.multiples_sub",
-                    unit=unit_words(texts, edition, panel, metric),
-                    band=band_words(texts, many[0]),
-                )
-            ),
-            source=source_line(texts, edition),
-            alt=findings.of_multiples(texts, many, what=f"{metric.title} {lower_first(what)}"),
-        )
-        made.append(save(site, view, "regions", studio.multiples(many, words, zero=story.zero)))
-    statistic = story.rate if story.rate and story.rate.id in panel.table.statistics else metric
-    average = _whole(view, story, statistic)
-    made.append(
-        _dots(site, view, studio, "regions-latest", panel.by_area(statistic.id), statistic, panel, what, average)
-    )
-    return made
-
-
-def top_areas(site: Site, view: ReleaseView, story: Outline, studio: Studio) -> dict[str, Any] | None:
-    """The highest areas, for a release whose areas have no map and are too many to show side by side."""
-    panel = view.panel(story.areas.id) if story.areas else None
-    if panel is None or len(panel.areas.codes) <= FEW:
-        return None
-    statistic = story.rate if story.rate and story.rate.id in panel.table.statistics else story.metric
-    groups = ranked(panel.by_area(statistic.id))
-    texts, edition = site.texts, view.latest.edition
-    words = Words(
-        title=texts("release.ranked_title", what=statistic.title),
-        subtitle=texts(
-            "release.ranked_sub",
-            period=panel.periods[-1],
-            count=min(MOST_RANKED, len(groups)),
-            all=len(groups),
-            bars=texts("chart.bars"),
-        ),
-        source=source_line(texts, edition),
-        alt=findings.of_groups(texts, groups, what=statistic.title, when=panel.labels[-1]),
-    )
-    return save(site, view, "ranked", studio.dots(groups[:MOST_RANKED], words, average=_whole(view, story, statistic)))
-
-
-def by_group(site: Site, view: ReleaseView, story: Outline, studio: Studio) -> dict[str, Any] | None:
-    """The latest value of each stratum of the whole, in the order of the code list."""
-    panel = view.panel(story.groups.id) if story.groups else None
-    if panel is None:
-        return None
-    what = site.texts("release.by_group", group=lower_first(panel.groups.title))
-    groups = panel.by_group(story.metric.id)[:40]
-    return _dots(site, view, studio, "groups", groups, story.metric, panel, what, None)
-
-
-def _dots(
-    site: Site,
-    view: ReleaseView,
-    studio: Studio,
-    name: str,
-    groups: tuple[Group, ...],
-    statistic: StatisticFacts,
-    panel: Panel,
-    what: str,
-    average: Group | None,
-) -> dict[str, Any]:
-    texts, edition = site.texts, view.latest.edition
-    shown = ranked(groups) if name != "groups" else tuple(g for g in groups if g.figure.known)
-    unit = unit_text(statistic) if statistic.kind not in ("count", "persons") else ""
-    rate = statistic.kind == "rate"
-    title = f"{statistic.title} {unit if rate else ''}".strip() + f" {lower_first(what)}"
-    bars = texts("chart.bars_weak" if any(g.figure.weak for g in groups) else "chart.bars")
-    period = panel.periods[-1] + (f", {unit}" if unit and not rate else "")
-    words = Words(
-        title=title,
-        subtitle=texts("release.dots_sub", period=period, bars=bars),
-        source=source_line(texts, edition),
-        alt=findings.of_groups(texts, groups, what=title, when=panel.labels[-1]),
-    )
-    return save(site, view, name, studio.dots(shown, words, average=average))
-
-
-def _whole(view: ReleaseView, story: Outline, statistic: StatisticFacts) -> Group | None:
-    """The rate of the whole, to compare areas with; amounts of the whole are no comparison."""
-    panel = view.panel(story.total.id, upto=view.latest) if story.total else None
-    if panel is None or statistic.kind not in ("rate", "mean", "share") or statistic.id not in panel.table.statistics:
-        return None
-    figure = panel.figure(statistic.id)
-    return Group(panel.areas.codes[0], panel.areas.names[0] or panel.table.title, figure)

@@ -1,81 +1,29 @@
-"""The tile map of a release with its key."""
+"""The tile map of a release as the template shows it."""
 
 from __future__ import annotations
 
-import math
-from itertools import pairwise
 from typing import Any
 
-from dp_stats.charts import findings, svg
+from dp_stats.charts import maps, svg
 from dp_stats.charts.outline import Outline
 from dp_stats.charts.reading import Panel
-from dp_stats.charts.tilemap import Layout, classes, layout
-from dp_stats.charts.wording import lower_first
-from dp_stats.editions.edition import Edition, TableFacts
+from dp_stats.charts.tilemap import Layout
 from dp_stats.site.frame import Site, trusted
 from dp_stats.texts import numbers
 
 
-def layout_of(site: Site, edition: Edition, table: TableFacts) -> Layout | None:
-    """The tiles of a table's areas: a kept layout that covers them, or one computed from their centroids."""
-    place = edition.geography
-    if place is None or table.levels[place.name] != place.levels[0].name:
-        return None
-    codes = [c for c in place.levels[0].codes if c != place.unknown]
-    for path in sorted((site.reports / "layouts").glob("*.csv")):
-        kept = Layout.load(path)
-        if kept.covers(codes):
-            return Layout({c: t for c, t in kept.tiles.items() if c in set(codes)})
-    if place.longitude is None or place.latitude is None:
-        return None
-    parents = place.levels[0].parents or ("",) * len(place.levels[0].codes)
-    known = [
-        (c, x, y, p)
-        for c, x, y, p in zip(place.levels[0].codes, place.longitude, place.latitude, parents, strict=True)
-        if x is not None and y is not None
-    ]
-    if len(known) < 0.9 * len(codes) or len(known) < 4:
-        return None
-    return layout([k[0] for k in known], [k[1] for k in known], [k[2] for k in known], groups=[k[3] for k in known])
-
-
 def tile_map(site: Site, panel: Panel, story: Outline, tiles: Layout, *, areas: str) -> dict[str, Any]:
-    """The map of one moment with its key; rates are mapped where there are any, for they compare places fairly."""
-    texts = site.texts
-    rate = story.rate is not None and story.rate.id in panel.table.statistics
-    statistic = story.rate if rate and story.rate else story.metric
-    groups = panel.by_area(statistic.id)
-    bounds = classes([g.figure.value for g in groups if g.code in tiles.tiles])
-    decimals = 0 if all(float(b).is_integer() for b in bounds) else 1
-    what = statistic.title + (f" {statistic.unit}" if rate else "")
-    key = []
-    edges = [-math.inf, *bounds, math.inf]
-    for index, (low, high) in enumerate(pairwise(edges)):
-        count = sum(low <= g.figure.value < high for g in groups if g.code in tiles.tiles)
-        if not bounds:
-            text = what
-        elif index == 0:
-            text = texts("release.key_first", bound=numbers.number(high, decimals=decimals))
-        elif index == len(bounds):
-            text = texts("release.key_open", bound=numbers.number(low, decimals=decimals))
-        else:
-            text = texts(
-                "release.key_between",
-                low=numbers.number(low, decimals=decimals),
-                high=numbers.number(high, decimals=decimals),
-            )
-        key.append({"css": f"k{index}", "text": text, "count": numbers.number(count)})
-    finding = findings.of_groups(texts, groups, what=what, when=panel.labels[-1])
-    title = texts("release.map_title", what=what, level=lower_first(panel.areas.title))
+    """The map of one moment with its key; tiles lead to ``areas``."""
+    drawn = maps.tile_map(site.texts, panel, story, tiles, areas=areas)
     return {
-        "title": title,
-        "sub": texts("release.map_sub", period=panel.periods[-1]),
-        "svg": trusted(svg.tiles("map", tiles, groups, bounds, texts, title=title, description=finding, areas=areas)),
-        "key": key,
+        "title": drawn.title,
+        "sub": site.texts("release.map_sub", period=panel.periods[-1]),
+        "svg": trusted(drawn.svg),
+        "key": [{"css": entry.css, "text": entry.text, "count": numbers.number(entry.count)} for entry in drawn.key],
         "hexagon": svg.HEXAGON,
-        "unsure": any(g.figure.weak for g in groups),
-        "finding": finding,
-        "counts": not rate,
+        "unsure": any(g.figure.weak for g in drawn.groups),
+        "finding": drawn.finding,
+        "counts": not drawn.rate,
         "areas": areas,
-        "all": texts("release.all_areas", count=numbers.number(len(groups))),
+        "all": site.texts("release.all_areas", count=numbers.number(len(drawn.groups))),
     }

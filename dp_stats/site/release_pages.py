@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dp_stats.charts import release_charts
 from dp_stats.charts.drawing import Studio
 from dp_stats.charts.outline import Outline
 from dp_stats.charts.reading import ReleaseView
 from dp_stats.charts.tilemap import Layout
 from dp_stats.charts.wording import lower_first, unit_text
 from dp_stats.editions.readers_kit import snippets
-from dp_stats.site import changes, downloads, drawings, guarantee, linked, maps, parts
+from dp_stats.site import changes, downloads, guarantee, linked, maps, parts
 from dp_stats.site.common import cards, notices, page_of, regions_table, theme
+from dp_stats.site.drawings import save
 from dp_stats.site.frame import Notice, Rows, Site
 from dp_stats.site.list_pages import areas_page, editions_page
 from dp_stats.site.methods_page import methods_page
@@ -25,10 +27,10 @@ def release_page(
     release = edition.release
     local = view.panel(story.areas.id, upto=latest) if story.areas else None
     tile = maps.tile_map(site, local, story, tiles, areas="areas/index.html") if local and tiles else None
-    chart = drawings.headline(site, view, story, studio)
-    between = drawings.regions(site, view, story, studio)
-    top = None if tile else drawings.top_areas(site, view, story, studio)
-    groups = drawings.by_group(site, view, story, studio)
+    chart = save(site, view, "headline", release_charts.headline(studio, view, story))
+    between = [save(site, view, name, drawn) for name, drawn in release_charts.regions(studio, view, story).items()]
+    top = None if tile else save(site, view, "ranked", release_charts.top_areas(studio, view, story))
+    groups = save(site, view, "groups", release_charts.by_group(studio, view, story))
     change = changes.changes(site, view, latest, story, areas="areas/")
     has_areas = story.areas is not None
     sections = [

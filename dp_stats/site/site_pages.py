@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from dp_stats.charts import svg
+from dp_stats.charts.maps import layout_of
 from dp_stats.charts.reading import ReleaseView
 from dp_stats.charts.tilemap import classes
 from dp_stats.editions.edition import BudgetFacts, Edition
 from dp_stats.editions.revisions import corrections
 from dp_stats.outlets import feeds
 from dp_stats.outlets.feeds import Planned, Scheduled
-from dp_stats.site import guarantee, linked, maps, parts
+from dp_stats.site import guarantee, linked, parts
 from dp_stats.site.common import cards, page_of, theme
 from dp_stats.site.frame import Cell, Row, Rows, Site, trusted
 from dp_stats.texts import numbers
@@ -55,7 +56,7 @@ def front_page(site: Site) -> None:
         if find is None and story.areas is not None and edition.geography is not None:
             find = {"action": f"{view.id}/areas/index.html"}
             local = view.panel(story.areas.id, upto=view.latest)
-            tiles = maps.layout_of(site, edition, story.areas)
+            tiles = layout_of(edition, story.areas, kept=site.reports / "layouts")
             if local and tiles:
                 statistic = story.rate if story.rate and story.rate.id in local.table.statistics else story.metric
                 groups = local.by_area(statistic.id)
