@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dp_stats.editions.edition import Edition
     from dp_stats.ledger import Ledger, Reservation
     from dp_stats.plan.noisy import NoisyMeasurements
+    from dp_stats.texts.words import Texts
 
 Step = dict[str, Any]
 Progress = Callable[[str], None]
@@ -204,11 +205,11 @@ def publish(edition: str, *, revision: int = 1, settings: Settings | None = None
     if run.release.audience == "public":
         refresh_site(run.settings)
         if run.settings.ckan_url:
-            _register_at_ckan(published.edition, run.settings)
+            _register_at_ckan(published.edition, run.settings, texts)
     return {"edition": edition, "revision": revision, "path": run.path, "sha256": published.checksum}
 
 
-def _register_at_ckan(edition: Edition, settings: Settings) -> None:
+def _register_at_ckan(edition: Edition, settings: Settings, texts: Texts) -> None:
     from dp_stats.outlets.ckan import publish_to_ckan
 
     key = settings.ckan_key
@@ -222,6 +223,7 @@ def _register_at_ckan(edition: Edition, settings: Settings) -> None:
         api_key=key,
         organisation=settings.ckan_organisation,
         base_url=settings.base_url,
+        texts=texts,
     )
 
 
@@ -230,9 +232,11 @@ def refresh_site(settings: Settings, *, incremental: bool = True) -> None:
     from dp_stats.outlets.index import refresh_index
     from dp_stats.outlets.targets import upload
     from dp_stats.site import build
+    from dp_stats.texts.words import Texts
 
+    texts = Texts.load(settings.reports)
     releases = load_catalogue(settings.catalogue).releases.values()
-    refresh_index(settings.public_dir, base_url=settings.base_url, releases=releases)
+    refresh_index(settings.public_dir, base_url=settings.base_url, texts=texts, releases=releases)
     build(settings.public_dir, reports=settings.reports, base_url=settings.base_url, incremental=incremental)
     if "://" in settings.public:
         upload(settings.public_dir, settings.public)

@@ -6,6 +6,7 @@ in a shell see the same places. An empty variable counts as not set; relative pa
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -13,13 +14,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    SettingsError,
 )
 
 from dp_stats import errors
@@ -54,6 +56,15 @@ def _field(default: Any, meaning: str, *, said: str = "", secret: bool = False, 
     if callable(default):
         return Field(default_factory=default, description=meaning, json_schema_extra=extra, repr=not secret, **more)
     return Field(default, description=meaning, json_schema_extra=extra, repr=not secret, **more)
+
+
+def _from_json(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise PydanticCustomError("no_json", "no JSON") from None
 
 
 class Settings(BaseSettings):
@@ -95,7 +106,7 @@ class Settings(BaseSettings):
     approval_hours: float = _field(
         168.0, "how many hours custodians have to answer a request", said="`168`, a week", gt=0, le=24 * 366
     )
-    notifiers: tuple[Notifier, ...] = _field(
+    notifiers: Annotated[tuple[Notifier, ...], NoDecode, BeforeValidator(_from_json)] = _field(
         (),
         'who hears of failures: JSON, a list of `{"class": …, "arguments": {…}}` of Airflow\'s notifiers',
         said="`[]`, nobody",
@@ -162,11 +173,6 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     except ValidationError as error:
         faults = [f"  {_place(fault['loc'])}: {_remedy(fault)}." for fault in error.errors(include_url=False)]
         raise errors.SettingsError("Environment variables are wrong:\n" + "\n".join(faults)) from None
-    except SettingsError as error:
-        name = str(error).split('"')[1].upper() if '"' in str(error) else ""
-        raise errors.SettingsError(
-            f"Environment variables are wrong:\n  {PREFIX}{name}: is no JSON. See the table of settings in the manual."
-        ) from None
 
 
 def _place(loc: tuple[int | str, ...]) -> str:
@@ -185,6 +191,7 @@ def _remedy(fault: Any) -> str:
         "less_than_equal": f"must be at most {limits.get('le')}",
         "tuple_type": 'must be a JSON list such as [{"class": "package.Notifier", "arguments": {}}]',
         "model_type": 'must be an object such as {"class": "package.Notifier", "arguments": {}}',
+        "no_json": "is no JSON. See the table of settings in the manual",
         "missing": "is missing",
         "extra_forbidden": "is not known here",
     }

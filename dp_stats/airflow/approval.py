@@ -16,7 +16,6 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param
 from airflow.sdk.definitions.param import ParamsDict
 
-from dp_stats.airflow.cards import card_markdown, card_note
 from dp_stats.airflow.notes import write_note
 from dp_stats.airflow.steps import guarded, requester
 
@@ -55,6 +54,7 @@ class CustodianApproval(HITLOperator):
     def execute(self, context: Any) -> Any:
         """Show the card to the custodian and wait."""
         from dp_stats import requests
+        from dp_stats.airflow.cards import card_markdown, card_note
         from dp_stats.settings import load_settings
         from dp_stats.texts.words import Texts
 

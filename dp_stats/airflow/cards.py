@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from dp_stats.texts.numbers import readable as number
 from dp_stats.texts.warnings import full
 
 if TYPE_CHECKING:
@@ -15,11 +16,6 @@ if TYPE_CHECKING:
 def escape(text: str) -> str:
     """An analyst's words as plain text: no Markdown or HTML of theirs may shape what a custodian sees."""
     return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~&])", r"\\\1", " ".join(text.split()))
-
-
-def number(value: float) -> str:
-    """Three significant digits, as people write them."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def card_markdown(card: Card, texts: Texts) -> str:

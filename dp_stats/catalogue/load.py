@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -182,6 +183,11 @@ def read_model(path: Path, model: type[M]) -> M:
     return validate(content, model, where=str(path))
 
 
+def cause_of(fault: ErrorDetails) -> str:
+    """What a validator of ours said, or else pydantic."""
+    return str(fault["ctx"]["error"]) if fault["type"] == "value_error" else fault["msg"]
+
+
 def validate(content: dict[str, Any], model: type[M], *, where: str) -> M:
     """Check ``content`` against a model and say every fault at once."""
     try:
@@ -190,7 +196,7 @@ def validate(content: dict[str, Any], model: type[M], *, where: str) -> M:
         faults = []
         for fault in error.errors(include_url=False):
             place = ".".join(str(part) for part in fault["loc"]) or "(whole file)"
-            message = fault["msg"].removeprefix("Value error, ")
+            message = cause_of(fault)
             if fault["type"] == "extra_forbidden":
                 message = "is no field here; check its spelling and indentation"
             faults.append(f"  {place}: {message}")

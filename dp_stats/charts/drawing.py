@@ -84,7 +84,7 @@ class Studio:
         def draw(narrow: bool) -> Canvas:
             canvas, axes = _sheet(words, narrow, height=4.3 if not narrow else 3.9, right=0.8 if narrow else 0.885)
             _line(axes, series, colour=NAVY)
-            _value_axis(axes, [series], zero=zero)
+            _value_axis(axes, [series], self.texts, zero=zero)
             self._time_axis(axes, series.dates, narrow)
             self._label(axes, series, narrow)
             return canvas
@@ -113,7 +113,7 @@ class Studio:
                 for run in middle.runs:
                     axes.plot(middle.days[run], middle.value[run], color="#aab6c1", linewidth=0.9, zorder=1)
                 _line(axes, series, colour=NAVY, width=1.6)
-                _value_axis(axes, many, zero=zero, about=2, cover=False)
+                _value_axis(axes, many, self.texts, zero=zero, about=2, cover=False)
                 size = 8.5 if narrow else 9.5
                 axes.set_title("\n".join(name), loc="left", fontsize=size, color=INK, fontweight="bold", pad=5)
                 axes.set_xticks(list(mdates.date2num([series.dates[0], series.dates[-1]])))
@@ -185,7 +185,7 @@ class Studio:
             bottom = min(0.0, float(np.nanmin(low))) if len(groups) else 0.0
             axes.set_xlim(bottom, top)
             axes.set_xticks(numbers.nice_ticks(bottom, top, about=3 if narrow else 5))
-            axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: numbers.short(v)))
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: self.texts.tick(v)))
             axes.spines["bottom"].set_visible(False)
             axes.spines["left"].set_visible(True)
             axes.tick_params(axis="x", length=0)
@@ -364,7 +364,9 @@ def _line(axes: Axes, series: Series, *, colour: str, width: float = 2.2) -> Non
     axes.plot(series.days, series.value, "o", color=colour, markersize=2.2 * width, zorder=3, clip_on=False)
 
 
-def _value_axis(axes: Axes, many: Sequence[Series], *, zero: bool, about: int = 4, cover: bool = True) -> None:
+def _value_axis(
+    axes: Axes, many: Sequence[Series], texts: Texts, *, zero: bool, about: int = 4, cover: bool = True
+) -> None:
     """Round ticks from zero (or around the values); ``cover`` puts a tick above the highest value."""
     high = float(np.nanmax([np.nanmax(s.upper) for s in many]))
     low = float(np.nanmin([np.nanmin(s.lower) for s in many]))
@@ -378,4 +380,4 @@ def _value_axis(axes: Axes, many: Sequence[Series], *, zero: bool, about: int = 
         ticks.append(ticks[-1] + (ticks[-1] - ticks[-2] if len(ticks) > 1 else top))
     axes.set_ylim(bottom, max(top + (top - bottom) * 0.06, ticks[-1]))
     axes.set_yticks(ticks)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: numbers.short(v)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: texts.tick(v)))

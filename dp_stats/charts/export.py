@@ -79,8 +79,7 @@ def to_svg(canvas: Canvas, *, title: str, description: str) -> str:
         'aria-labelledby="t d" stroke-linejoin="round" stroke-linecap="butt" '
         "font-family=\"Arial, Helvetica, 'Liberation Sans', sans-serif\" "
     )
-    size = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
-    assert size is not None
-    head += f'width="{float(size.group(1)):g}" height="{float(size.group(2)):g}" {size.group(0)}>'
+    width, height = (f"{float(f'{side * POINTS:.6f}'[:-5]):g}" for side in canvas.get_size_inches())
+    head += f'width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
     named = f'<title id="t">{escape(title)}</title><desc id="d">{escape(description)}</desc>'
     return head + named + svg[svg.index(">") + 1 :].strip() + "\n"

@@ -62,7 +62,7 @@ def line(id: str, series: Series, texts: Texts, *, title: str, description: str,
         at = TOP + y(tick)
         css = "axis" if tick == bottom else "grid"
         out.append(f'<line class="{css}" x1="0" x2="100%" y1="{_n(at)}" y2="{_n(at)}"/>')
-        out.append(f'<text class="tick" x="-8" y="{_n(at + 4)}" text-anchor="end">{numbers.short(tick)}</text>')
+        out.append(f'<text class="tick" x="-8" y="{_n(at + 4)}" text-anchor="end">{texts.tick(tick)}</text>')
     out.append(
         f'<svg x="0" y="{TOP}" width="100%" height="{plot}" viewBox="0 0 {UNITS} {plot}" '
         'preserveAspectRatio="none" overflow="visible">'

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dp_stats.errors import CatalogueError
+from dp_stats.texts.numbers import readable as number
 from dp_stats.texts.warnings import full
 from dp_stats.texts.words import Texts
 
@@ -21,13 +22,6 @@ if TYPE_CHECKING:
     from dp_stats.plan.curve import BoundChoice, Lasting, Point
     from dp_stats.run import Run
     from dp_stats.settings import Settings
-
-
-def number(value: float) -> str:
-    """A number with as many digits as a reader needs."""
-    if value != value:
-        return "–"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def review_table(review: Review) -> Table:

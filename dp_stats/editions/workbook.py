@@ -85,7 +85,7 @@ def _cover(edition: Edition, long: list[TableFacts], texts: Texts) -> object:
             epsilon=texts.significant(guarantee.epsilon),
             delta=f"{float(guarantee.delta):.0e}",
             unit=guarantee.unit,
-            per=texts(f"block.{guarantee.per}"),
+            per=texts(f"per.{guarantee.per}"),
         ),
     ]
     if long:

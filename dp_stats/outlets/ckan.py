@@ -11,15 +11,23 @@ from pathlib import Path
 from typing import Any
 
 from dp_stats.editions.edition import Edition, FileFacts
-from dp_stats.editions.metadata import identifier, version
+from dp_stats.editions.metadata import identifier, keywords, version
 from dp_stats.errors import PublishedError
+from dp_stats.texts.words import Texts
 
 _LICENCES = {"OGL-UK-3.0": "uk-ogl", "CC-BY-4.0": "cc-by", "CC0-1.0": "cc-zero"}
 _FORMATS = {"text/csv": "CSV", "application/vnd.apache.parquet": "Parquet"}
 
 
 def publish_to_ckan(
-    edition: Edition, *, address: str, api_key: str, organisation: str, base_url: str, upload_from: Path | None = None
+    edition: Edition,
+    *,
+    address: str,
+    api_key: str,
+    organisation: str,
+    base_url: str,
+    texts: Texts,
+    upload_from: Path | None = None,
 ) -> str:
     """Create or update the CKAN dataset of a release with the files of an edition.
 
@@ -44,7 +52,7 @@ def publish_to_ckan(
                 there: dict[str, Any] | None = portal.call_action("package_show", {"id": edition.release.id})
             except NotFound:
                 there = None
-            package = package_of(edition, organisation=organisation, base_url=base_url)
+            package = package_of(edition, organisation=organisation, base_url=base_url, texts=texts)
             known = {r["name"]: r["id"] for r in (there or {}).get("resources", [])}
             for resource in package["resources"]:
                 if resource["name"] in known:
@@ -68,7 +76,7 @@ def publish_to_ckan(
         ) from error
 
 
-def package_of(edition: Edition, *, organisation: str, base_url: str) -> dict[str, Any]:
+def package_of(edition: Edition, *, organisation: str, base_url: str, texts: Texts) -> dict[str, Any]:
     """The dataset as CKAN's ``package_create`` wants it."""
     release = edition.release
     return {
@@ -81,12 +89,12 @@ def package_of(edition: Edition, *, organisation: str, base_url: str) -> dict[st
         "license_id": _LICENCES.get(release.licence, "notspecified"),
         "author": release.publisher or edition.dataset.custodians[0].name,
         "maintainer_email": release.contact if "@" in release.contact else "",
-        "tags": [{"name": tag} for tag in dict.fromkeys(map(_tag, (*release.keywords, "differential privacy"))) if tag],
+        "tags": [{"name": tag} for tag in dict.fromkeys(map(_tag, keywords(edition, texts))) if tag],
         "extras": [
             {"key": "edition", "value": edition.path},
             {"key": "identifier", "value": identifier(edition)},
             {"key": "temporal_coverage", "value": f"{edition.period.start}/{edition.period.end}"},
-            {"key": "privacy_unit", "value": f"{edition.guarantee.unit} per {edition.guarantee.per}"},
+            {"key": "privacy_unit", "value": _unit(edition, texts)},
             {"key": "epsilon", "value": f"{edition.guarantee.epsilon:.6g}"},
             {"key": "delta", "value": f"{float(edition.guarantee.delta):.6g}"},
         ],
@@ -102,6 +110,10 @@ def package_of(edition: Edition, *, organisation: str, base_url: str) -> dict[st
             for file in _files(edition)
         ],
     }
+
+
+def _unit(edition: Edition, texts: Texts) -> str:
+    return texts("use.unit", unit=edition.guarantee.unit, per=texts(f"per.{edition.guarantee.per}"))
 
 
 def _files(edition: Edition) -> list[FileFacts]:

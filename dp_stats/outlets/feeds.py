@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 from dp_stats.catalogue.periods import Period, parse_period, period_of
 from dp_stats.editions.edition import Edition, Facts, Instant, utc
 from dp_stats.editions.revisions import Correction
+from dp_stats.texts.words import Texts
 
 MOST_ENTRIES = 100
 MONTHS_AHEAD = 12
@@ -59,7 +60,13 @@ class Scheduled(Facts):
 
 
 def feed(
-    editions: Iterable[Edition], corrections: Iterable[Correction], *, title: str, base_url: str, path: str
+    editions: Iterable[Edition],
+    corrections: Iterable[Correction],
+    *,
+    texts: Texts,
+    title: str,
+    base_url: str,
+    path: str,
 ) -> bytes:
     """An Atom feed (RFC 4287) of editions, revisions and retractions, newest first.
 
@@ -70,21 +77,28 @@ def feed(
     entries: list[tuple[datetime, str, str, str, str]] = []
     for edition in editions:
         correction = reasons.get((edition.id, edition.revision.number))
-        name, text = f"New: {edition.title}", edition.release.summary
+        name, text = texts("feed.new", edition=edition.title), edition.release.summary
         if correction is not None:
-            cells = "" if correction.cells_affected is None else f" Values changed: {correction.cells_affected:,}."
-            name, text = f"Revised: {edition.title}", f"{correction.reason}{cells}"
+            name, text = texts("feed.revised", edition=edition.title), correction.reason
+            if correction.cells_affected is not None:
+                text = texts("feed.changed", reason=text, count=texts.number(correction.cells_affected))
         entries.append((edition.published, f"{edition.path}#published", name, text, edition.path))
     for correction in corrections:
         if correction.kind == "retraction":
             place = f"{correction.edition}/r{correction.revision}"
             entries.append(
-                (correction.when, f"{place}#retracted", f"Withdrawn: {correction.title}", correction.reason, place)
+                (
+                    correction.when,
+                    f"{place}#retracted",
+                    texts("feed.withdrawn", edition=correction.title),
+                    correction.reason,
+                    place,
+                )
             )
     entries = sorted(entries, key=lambda e: (e[0], e[1]), reverse=True)[:MOST_ENTRIES]
 
     ElementTree.register_namespace("", _ATOM)
-    root = ElementTree.Element(f"{{{_ATOM}}}feed", {"xml:lang": "en"})
+    root = ElementTree.Element(f"{{{_ATOM}}}feed", {"xml:lang": texts.language})
     _add(root, "title", title)
     _add(root, "id", _urn(f"feed:{path}"))
     _add(root, "updated", utc(entries[0][0]) if entries else "1970-01-01T00:00:00Z")
@@ -117,7 +131,7 @@ def _link(parent: ElementTree.Element, href: str, rel: str, kind: str) -> None:
     ElementTree.SubElement(parent, f"{{{_ATOM}}}link", {"rel": rel, "href": href, "type": kind})
 
 
-def calendar(releases: Iterable[Scheduled], *, since: datetime) -> list[Planned]:
+def calendar(releases: Iterable[Scheduled], *, since: datetime, texts: Texts) -> list[Planned]:
     """When each edition of the next twelve months is to appear: the first scheduled moment after it has settled.
 
     Args:
@@ -137,7 +151,7 @@ def calendar(releases: Iterable[Scheduled], *, since: datetime) -> list[Planned]
                         release=release.release,
                         title=release.title,
                         period=period.label,
-                        period_text=period.text,
+                        period_text=texts.period(period.label),
                         when=when,
                     )
                 )
@@ -160,16 +174,17 @@ def _next(period: Period) -> Period | None:
     return period_of(period.end + timedelta(days=1), period.kind)
 
 
-def icalendar(planned: Sequence[Planned], *, stamp: datetime, base_url: str) -> bytes:
+def icalendar(planned: Sequence[Planned], *, stamp: datetime, base_url: str, texts: Texts) -> bytes:
     """The calendar as iCalendar (RFC 5545), to subscribe to."""
-    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//dp-stats//Release calendar//EN", "CALSCALE:GREGORIAN"]
+    name = f"PRODID:-//dp-stats//{texts('feed.calendar')}//{texts.language.upper()}"
+    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", name, "CALSCALE:GREGORIAN"]
     for item in planned:
         lines += [
             "BEGIN:VEVENT",
             f"UID:{uuid.uuid5(uuid.NAMESPACE_URL, f'dp-stats:{item.release}/{item.period}#calendar')}",
             f"DTSTAMP:{_moment(stamp)}",
             f"DTSTART:{_moment(item.when)}",
-            f"SUMMARY:{_escape(f'{item.title}: {item.period_text}')}",
+            f"SUMMARY:{_escape(texts('feed.planned', release=item.title, period=item.period_text))}",
             f"URL:{base_url}/{item.release}/index.html",
             "TRANSP:TRANSPARENT",
             "END:VEVENT",

@@ -14,11 +14,10 @@ from dp_stats.editions.edition import Edition, editions
 from dp_stats.editions.latest import folder_lock
 from dp_stats.editions.revisions import corrections, status_of
 from dp_stats.outlets import api, feeds, registers
+from dp_stats.texts.words import Texts
 
-TITLE = "Statistics with differential privacy"
 
-
-def refresh_index(public: Path, *, base_url: str, title: str = TITLE, releases: Iterable[Release] = ()) -> int:
+def refresh_index(public: Path, *, base_url: str, texts: Texts, releases: Iterable[Release] = ()) -> int:
     """Write every file that speaks of all public editions; files that have not changed are left alone.
 
     ``catalog.jsonld``, ``feed.atom`` (and one for each release), ``calendar.json``, ``calendar.ics``,
@@ -26,6 +25,7 @@ def refresh_index(public: Path, *, base_url: str, title: str = TITLE, releases: 
 
     Args:
         base_url: address of the public folder, without a slash at the end.
+        texts: the language of titles and sentences that are not declared.
         releases: declared releases, so that the calendar shows those that have no edition yet.
 
     Returns:
@@ -41,22 +41,25 @@ def refresh_index(public: Path, *, base_url: str, title: str = TITLE, releases: 
         newest = [kept[-1] for kept in current.values()]
 
         contents = {
-            "catalog.jsonld": formats.json_bytes(registers.dcat(newest, base_url=base_url, title=title)),
-            "feed.atom": feeds.feed(found, log, title=title, base_url=base_url, path="feed.atom"),
+            "catalog.jsonld": formats.json_bytes(registers.dcat(newest, base_url=base_url, texts=texts)),
+            "feed.atom": feeds.feed(
+                found, log, texts=texts, title=texts("feed.title"), base_url=base_url, path="feed.atom"
+            ),
             "corrections.json": formats.json_bytes([c.model_dump(mode="json") for c in log]),
         }
         for id, published in by_release.items():
             contents[f"{id}/feed.atom"] = feeds.feed(
                 published,
                 [c for c in log if c.edition.startswith(f"{id}/")],
+                texts=texts,
                 title=published[-1].release.title,
                 base_url=base_url,
                 path=f"{id}/feed.atom",
             )
-        uses = [registers.data_use(published, base_url=base_url) for published in by_release.values()]
+        uses = [registers.data_use(published, base_url=base_url, texts=texts) for published in by_release.values()]
         contents["register.json"] = registers.register_json(uses)
-        contents["register.csv"] = registers.register_csv(uses)
-        contents |= _calendar(found, newest, releases, base_url)
+        contents["register.csv"] = registers.register_csv(uses, texts)
+        contents |= _calendar(found, newest, releases, base_url, texts)
         written = sum(files.replace_file(public / path, content) for path, content in contents.items())
         return written + api.write_api(public, list(current.values()), base_url=base_url)
 
@@ -68,7 +71,7 @@ def _current(public: Path, published: list[Edition]) -> list[Edition]:
 
 
 def _calendar(
-    found: list[Edition], newest: list[Edition], releases: Iterable[Release], base_url: str
+    found: list[Edition], newest: list[Edition], releases: Iterable[Release], base_url: str, texts: Texts
 ) -> dict[str, bytes]:
     scheduled = [s for e in newest if (s := feeds.Scheduled.after(e))]
     known = {s.release for s in scheduled}
@@ -89,8 +92,8 @@ def _calendar(
     if not found:
         return {}
     stamp = max(e.published for e in found)
-    planned = feeds.calendar(scheduled, since=stamp)
+    planned = feeds.calendar(scheduled, since=stamp, texts=texts)
     return {
         "calendar.json": formats.json_bytes([p.model_dump(mode="json") for p in planned]),
-        "calendar.ics": feeds.icalendar(planned, stamp=stamp, base_url=base_url),
+        "calendar.ics": feeds.icalendar(planned, stamp=stamp, base_url=base_url, texts=texts),
     }

@@ -10,7 +10,9 @@ import pyarrow as pa
 
 from dp_stats.editions import formats
 from dp_stats.editions.edition import Edition, Facts, utc
+from dp_stats.editions.metadata import keywords
 from dp_stats.editions.privacy_record import rounded_up
+from dp_stats.texts.words import Texts
 
 CONTEXT: dict[str, Any] = {
     "dcat": "http://www.w3.org/ns/dcat#",
@@ -22,7 +24,7 @@ CONTEXT: dict[str, Any] = {
     "xsd": "http://www.w3.org/2001/XMLSchema#",
 }
 LONGEST_TITLE = 65
-_ENGLISH = "http://publications.europa.eu/resource/authority/language/ENG"
+_LANGUAGE = "http://publications.europa.eu/resource/authority/language/"
 _MEDIA_TYPES = "https://www.iana.org/assignments/media-types/"
 _FREQUENCY = {
     "day": "http://purl.org/cld/freq/daily",
@@ -32,55 +34,55 @@ _FREQUENCY = {
 }
 
 
-def dcat(current: Sequence[Edition], *, base_url: str, title: str) -> dict[str, Any]:
+def dcat(current: Sequence[Edition], *, base_url: str, texts: Texts) -> dict[str, Any]:
     """``catalog.jsonld``: one dataset per release with the downloads of its newest edition (DCAT 3).
 
     Args:
         current: the newest edition of each release.
-        title: what the whole catalogue is called.
+        texts: the language of the catalogue, and what it is called.
     """
     newest = max((e.published for e in current), default=None)
     catalog: dict[str, Any] = {
         "@context": CONTEXT,
         "@id": f"{base_url}/catalog.jsonld",
         "@type": "dcat:Catalog",
-        "dct:title": _text(short_title(title)),
-        "dct:description": _text("Statistics published with differential privacy: every value has an interval."),
+        "dct:title": _text(short_title(texts("feed.title")), texts),
+        "dct:description": _text(texts("dcat.description"), texts),
         "foaf:homepage": {"@id": f"{base_url}/"},
-        "dcat:dataset": [_dataset(edition, base_url) for edition in current],
+        "dcat:dataset": [_dataset(edition, base_url, texts) for edition in current],
     }
     if newest is not None:
         catalog["dct:modified"] = _typed(utc(newest), "dateTime")
     return catalog
 
 
-def _dataset(edition: Edition, base_url: str) -> dict[str, Any]:
+def _dataset(edition: Edition, base_url: str, texts: Texts) -> dict[str, Any]:
     home = f"{base_url}/{edition.release.id}/"
     publisher = edition.release.publisher or edition.dataset.custodians[0].name
     described: dict[str, Any] = {
         "@id": f"{home}#dataset",
         "@type": "dcat:Dataset",
         "dct:identifier": edition.release.id,
-        "dct:title": _text(short_title(edition.release.title)),
-        "dct:description": _text(edition.release.summary),
+        "dct:title": _text(short_title(edition.release.title), texts),
+        "dct:description": _text(edition.release.summary, texts),
         "dct:publisher": {"@type": "foaf:Agent", "foaf:name": publisher},
         "dct:issued": _typed(utc(edition.published), "dateTime"),
-        "dct:language": {"@id": _ENGLISH},
+        "dct:language": {"@id": f"{_LANGUAGE}{texts('authority')}"},
         "dct:spatial": {"@type": "dct:Location", "dct:title": edition.dataset.region},
         "dct:temporal": {
             "@type": "dct:PeriodOfTime",
             "dcat:startDate": _typed(edition.period.start.isoformat(), "date"),
             "dcat:endDate": _typed(edition.period.end.isoformat(), "date"),
         },
-        "dcat:keyword": [_text(word) for word in (*edition.release.keywords, "differential privacy")],
-        "dcat:theme": {"@type": "skos:Concept", "skos:prefLabel": _text(edition.release.theme)},
+        "dcat:keyword": [_text(word, texts) for word in keywords(edition, texts)],
+        "dcat:theme": {"@type": "skos:Concept", "skos:prefLabel": _text(edition.release.theme, texts)},
         "dcat:landingPage": {"@id": f"{home}index.html"},
         "dcat:version": str(edition.revision.number),
         "dcat:distribution": [
             {
                 "@id": f"{base_url}/{edition.path}/{file.path}#distribution",
                 "@type": "dcat:Distribution",
-                "dct:title": _text(file.title),
+                "dct:title": _text(file.title, texts),
                 "dcat:accessURL": {"@id": home},
                 "dcat:downloadURL": {"@id": f"{base_url}/{edition.path}/{file.path}"},
                 "dcat:mediaType": {"@id": f"{_MEDIA_TYPES}{file.media_type}"},
@@ -121,8 +123,8 @@ def _licence(edition: Edition) -> dict[str, Any]:
     return {"dct:license": {"@id": edition.release.licence_url}} if edition.release.licence_url else {}
 
 
-def _text(text: str) -> dict[str, str]:
-    return {"@value": text, "@language": "en"}
+def _text(text: str, texts: Texts) -> dict[str, str]:
+    return {"@value": text, "@language": texts.language}
 
 
 def _typed(value: str, kind: str) -> dict[str, str]:
@@ -157,7 +159,7 @@ class DataUse(Facts):
     rho_remaining: str
 
 
-def data_use(published: Sequence[Edition], *, base_url: str) -> DataUse:
+def data_use(published: Sequence[Edition], *, base_url: str, texts: Texts) -> DataUse:
     """The record of a release, from all its editions in order of time."""
     last = max(published, key=lambda e: (e.period.end, e.revision.number))
     release, dataset = last.release, last.dataset
@@ -168,19 +170,19 @@ def data_use(published: Sequence[Edition], *, base_url: str) -> DataUse:
         release=release.id,
         lay_summary=release.summary,
         public_benefit=release.public_benefit,
-        purpose=release.purpose or ("Ad hoc request" if release.requested_by else "Official statistics"),
+        purpose=release.purpose or texts("use.requested" if release.requested_by else "use.scheduled"),
         requested_by=release.requested_by or "",
         legal_basis=dataset.legal_basis,
         datasets=dataset.title,
         custodians="; ".join(c.name for c in dataset.custodians),
         opt_outs_applied=dataset.opt_outs_applied,
-        linkage="; ".join(dataset.linked) or "none",
-        access_type="Release of differentially private statistics; no access to records",
-        approvals="; ".join(approvals) or "declared in the catalogue",
+        linkage="; ".join(dataset.linked) or texts("use.unlinked"),
+        access_type=texts("use.access"),
+        approvals="; ".join(approvals) or texts("use.unapproved"),
         first_published=utc(min(e.published for e in published)),
         latest_published=utc(last.published),
         outputs=f"{base_url}/{release.id}/index.html",
-        privacy_unit=f"{last.guarantee.unit} per {last.guarantee.per}",
+        privacy_unit=texts("use.unit", unit=last.guarantee.unit, per=texts(f"per.{last.guarantee.per}")),
         epsilon=rounded_up(Fraction(last.guarantee.epsilon)),
         delta=float(last.guarantee.delta),
         epsilon_spent="; ".join(
@@ -196,12 +198,12 @@ def register_json(uses: Sequence[DataUse]) -> bytes:
     return formats.json_bytes([use.model_dump(mode="json") for use in uses])
 
 
-def register_csv(uses: Sequence[DataUse]) -> bytes:
+def register_csv(uses: Sequence[DataUse], texts: Texts) -> bytes:
     """The register as CSV, a line per release."""
     rows = [use.model_dump(mode="json") for use in uses]
-    columns = {name: pa.array([_cell(row[name]) for row in rows], pa.string()) for name in DataUse.model_fields}
+    columns = {name: pa.array([_cell(row[name], texts) for row in rows], pa.string()) for name in DataUse.model_fields}
     return formats.csv_bytes(pa.table(columns))
 
 
-def _cell(value: object) -> str:
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+def _cell(value: object, texts: Texts) -> str:
+    return texts("use.yes" if value else "use.no") if isinstance(value, bool) else str(value)

@@ -17,7 +17,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from dp_stats.catalogue import Catalogue, Dataset, Period, Release, parse_period
-from dp_stats.catalogue.load import read_model
+from dp_stats.catalogue.load import cause_of, read_model
 from dp_stats.catalogue.models import Contribution, DimensionSpec, PrivacyLoss, ReleaseTexts, Statistic, Table
 from dp_stats.errors import CatalogueError
 from dp_stats.files import replace_file
@@ -90,7 +90,7 @@ def _fault(fault: Any) -> str:
         "less_than_equal": f"must be at most {fault.get('ctx', {}).get('le')}",
         "greater_than": f"must be above {fault.get('ctx', {}).get('gt')}",
     }
-    message = texts.get(fault["type"], fault["msg"].removeprefix("Value error, "))
+    message = texts.get(fault["type"], cause_of(fault))
     return f"  {place + ': ' if place else ''}{message}."
 
 

@@ -271,7 +271,7 @@ def _page(
             parts.marks_line(texts, series.figures),
         ),
         all=texts("area.table", area=name),
-        csv={"href": f"{code}.csv", "text": texts("area.download", area=name, size=numbers.file_size(size))},
+        csv={"href": f"{code}.csv", "text": texts("area.download", area=name, size=texts.file_size(size))},
         near=[{"href": f"{c}.html", "name": n} for c, n in links.near],
         inside={
             "title": texts("area.inside", area=texts.place(name)),

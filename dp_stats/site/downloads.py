@@ -11,7 +11,6 @@ from dp_stats.editions.edition import Edition
 from dp_stats.editions.metadata import identifier
 from dp_stats.site import guarantee
 from dp_stats.site.frame import Site
-from dp_stats.texts import numbers
 
 FORMATS = {
     ".csv": "CSV",
@@ -31,7 +30,7 @@ def files_of(site: Site, revision: Revision, *, prefix: str) -> list[dict[str, s
             "href": prefix + f.path,
             "title": t.title,
             "format": FORMATS.get(Path(f.path).suffix, ""),
-            "size": numbers.file_size(f.bytes),
+            "size": site.texts.file_size(f.bytes),
             "hash": f.sha256,
         }
         for t in revision.edition.tables
@@ -42,7 +41,7 @@ def files_of(site: Site, revision: Revision, *, prefix: str) -> list[dict[str, s
         path = revision.folder / name
         if name not in known and path.is_file():
             title = site.texts.get("files").get(name, name)
-            size = numbers.file_size(path.stat().st_size)
+            size = site.texts.file_size(path.stat().st_size)
             listed.append(
                 {
                     "href": prefix + name,
@@ -75,7 +74,7 @@ def downloads(site: Site, revision: Revision, *, prefix: str) -> dict[str, Any]:
                     {
                         "href": prefix + f.path,
                         "format": FORMATS.get(Path(f.path).suffix, f.path),
-                        "size": numbers.file_size(f.bytes),
+                        "size": site.texts.file_size(f.bytes),
                     }
                     for f in table.files
                 ],
@@ -86,7 +85,7 @@ def downloads(site: Site, revision: Revision, *, prefix: str) -> dict[str, Any]:
     for name, _ in sums:
         path = revision.folder / name
         if path.suffix in (".xlsx", ".ods") and path.is_file():
-            size = numbers.file_size(path.stat().st_size)
+            size = site.texts.file_size(path.stat().st_size)
             rows.append(
                 {
                     "title": site.texts("files.workbook"),

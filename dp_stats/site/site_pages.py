@@ -26,7 +26,7 @@ def planned(site: Site) -> list[Planned]:
     """What is due in the twelve months after the newest publication."""
     newest = [v.latest.edition for v in site.releases if v.current]
     scheduled = [s for e in newest if (s := Scheduled.after(e))]
-    return feeds.calendar(scheduled, since=max(e.published for e in newest)) if scheduled else []
+    return feeds.calendar(scheduled, since=max(e.published for e in newest), texts=site.texts) if scheduled else []
 
 
 def _text_page(site: Site, name: str, path: str, **values: Any) -> None:

@@ -5,8 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
 from typing import Literal
 
+from babel import Locale
+
+ENGLISH = Locale("en", "GB")
 NBSP = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
 
@@ -36,20 +41,27 @@ class Figure:
         return not math.isnan(self.value)
 
 
-def number(value: float, *, decimals: int = 0) -> str:
-    """A number with thousands separators and a true minus sign; ``–`` where there is none."""
+def number(value: float, *, decimals: int = 0, locale: Locale = ENGLISH) -> str:
+    """A number with the locale's separators and a true minus sign; ``–`` where there is none."""
     if math.isnan(value):
         return "\N{EN DASH}"
-    text = f"{abs(value):,.{decimals}f}"
-    negative = value < 0 and text.strip("0.,") != ""
-    return MINUS + text if negative else text
+    return _written(f"{value:.{decimals}f}", decimals, locale)
 
 
-def interval(figure: Figure, *, to: str = "to", decimals: int = 0) -> str:
+@lru_cache(maxsize=1 << 16)
+def _written(digits: str, decimals: int, locale: Locale) -> str:
+    exact = Decimal(digits)
+    pattern = locale.decimal_formats[None]
+    text: str = pattern.apply(exact if exact else Decimal(0), locale, force_frac=(decimals, decimals))
+    return text.replace("-", MINUS)
+
+
+def interval(figure: Figure, *, to: str = "to", decimals: int = 0, locale: Locale = ENGLISH) -> str:
     """The interval alone: ``1,200 to 1,268``."""
     if math.isnan(figure.lower) or math.isnan(figure.upper):
         return "\N{EN DASH}"
-    return f"{number(figure.lower, decimals=decimals)} {to} {number(figure.upper, decimals=decimals)}"
+    low, high = (number(limit, decimals=decimals, locale=locale) for limit in (figure.lower, figure.upper))
+    return f"{low} {to} {high}"
 
 
 def decimals_for(figures: Iterable[Figure]) -> int:
@@ -74,14 +86,20 @@ def rounded(value: float, *, digits: int = 2) -> float:
     return float(f"{value:.{digits}g}")
 
 
-def significant(value: float, *, digits: int = 3) -> str:
+def significant(value: float, *, digits: int = 3, locale: Locale = ENGLISH) -> str:
     """A number in at most so many significant digits, zeros at the end left out: ``0.123``, ``12.5``, ``1,230``."""
     if math.isnan(value):
         return number(value)
     short = rounded(value, digits=digits)
-    decimals = 0 if short == 0 else max(0, digits - 1 - math.floor(math.log10(abs(short))))
-    text = number(short, decimals=decimals)
-    return text.rstrip("0").rstrip(".") if decimals else text
+    most = 0 if short == 0 else max(0, digits - 1 - math.floor(math.log10(abs(short))))
+    written = f"{short:.{most}f}"
+    decimals = len(written.rstrip("0").partition(".")[2]) if most else 0
+    return number(short, decimals=decimals, locale=locale)
+
+
+def readable(value: float, *, locale: Locale = ENGLISH) -> str:
+    """A number with the digits that a reader needs: whole from 100 on, else three significant ones."""
+    return number(value, locale=locale) if not abs(value) < 99.95 else significant(value, locale=locale)
 
 
 def typical_margin(figures: Iterable[Figure]) -> float:
@@ -118,16 +136,16 @@ class Change:
         return self.difference / self.before.value * 100 if self.before.value else math.nan
 
 
-def file_size(size: int) -> str:
-    """A file's size in units of 1,000 bytes: ``940 bytes``, ``12 kB``, ``3.4 MB``."""
+def size_in_units(size: int) -> tuple[float, int, str]:
+    """A file's size in units of 1,000 bytes: the value, how many decimals it deserves, and the unit."""
     if size < 1000:
-        return f"{size}{NBSP}bytes"
-    for unit in ("kB", "MB", "GB"):
-        size_in_unit = size / 1000
-        if size_in_unit < 999.5 or unit == "GB":
-            return f"{size_in_unit:.0f}{NBSP}{unit}" if size_in_unit >= 10 else f"{size_in_unit:.1f}{NBSP}{unit}"
-        size = round(size_in_unit)
-    raise AssertionError
+        return size, 0, "bytes"
+    value, unit = size / 1000, "kB"
+    for larger in ("MB", "GB"):
+        if value < 999.5:
+            break
+        value, unit = round(value) / 1000, larger
+    return value, 0 if value >= 10 else 1, unit
 
 
 def nice_ceiling(value: float) -> float:
@@ -154,13 +172,13 @@ def nice_ticks(low: float, high: float, *, about: int = 4) -> list[float]:
     return [round(i * step, 12) for i in range(first, last + 1)]
 
 
-def short(value: float) -> str:
-    """A tick label: ``0``, ``250``, ``1,500``, ``20k``, ``1.5m``."""
+def tick(value: float) -> tuple[float, int, str]:
+    """A number beside an axis: what to show, with how many decimals, and whether it is in thousands or millions."""
     size = abs(value)
     if size >= 1e6:
-        return number(value / 1e6, decimals=0 if size % 1e6 == 0 else 1) + "m"
+        return value / 1e6, 0 if size % 1e6 == 0 else 1, "millions"
     if size >= 1e4:
-        return number(value / 1e3, decimals=0 if size % 1e3 == 0 else 1) + "k"
+        return value / 1e3, 0 if size % 1e3 == 0 else 1, "thousands"
     if float(value).is_integer():
-        return number(value)
-    return number(value, decimals=1 if size >= 1 else 2)
+        return value, 0, ""
+    return value, 1 if size >= 1 else 2, ""

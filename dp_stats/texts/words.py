@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import yaml
+from babel import Locale, UnknownLocaleError
+from babel.lists import format_list
 from markdown_it import MarkdownIt
 
 from dp_stats.catalogue.periods import parse_period
 from dp_stats.errors import CatalogueError
-from dp_stats.texts import numbers
+from dp_stats.texts import dates, numbers
 from dp_stats.texts.numbers import Figure
 
 _markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
@@ -53,6 +56,26 @@ class Texts:
             ) from error
         return cls(language, words, reports / "texts" / language)
 
+    @cached_property
+    def locale(self) -> Locale:
+        """Whose numbers, dates and plurals these texts use.
+
+        Raises:
+            CatalogueError: the file names none that is known.
+        """
+        name = str(self.get("locale"))
+        try:
+            return Locale.parse(name)
+        except (ValueError, UnknownLocaleError) as error:
+            raise CatalogueError(
+                f"texts/{self.language}.yaml: locale '{name}' is not known. Write one such as en_GB or cy."
+            ) from error
+
+    @cached_property
+    def _months(self) -> tuple[str, ...]:
+        """The house's short names of months; empty where those of the locale are used."""
+        return tuple(str(name) for name in self.words.get("months", ()))
+
     def get(self, key: str) -> Any:
         """What stands under a dotted key.
 
@@ -74,8 +97,9 @@ class Texts:
         return str(self.get(key)).format(**values).strip()
 
     def plural(self, key: str, count: int, **values: object) -> str:
-        """The text for one or for many: ``key`` holds ``one`` and ``other``."""
-        return self(f"{key}.{'one' if count == 1 else 'other'}", count=numbers.number(count), **values)
+        """The text for so many: ``key`` holds a form for each plural category of the language (CLDR), or ``other``."""
+        forms, category = self.get(key), self.locale.plural_form(count)
+        return self(f"{key}.{category if category in forms else 'other'}", count=self.number(count), **values)
 
     def many(self, key: str) -> tuple[str, ...]:
         """The texts of a list."""
@@ -83,11 +107,30 @@ class Texts:
 
     def number(self, value: float, *, decimals: int = 0) -> str:
         """A number with its separators."""
-        return numbers.number(value, decimals=decimals)
+        return numbers.number(value, decimals=decimals, locale=self.locale)
 
     def significant(self, value: float, *, digits: int = 3) -> str:
         """A number in at most so many significant digits."""
-        return numbers.significant(value, digits=digits)
+        return numbers.significant(value, digits=digits, locale=self.locale)
+
+    def percent(self, share: float, *, decimals: int = 0) -> str:
+        """A share of one as a percentage: ``12 %`` with a no-break space in English."""
+        return self("figure.percent", value=self.number(share * 100, decimals=decimals))
+
+    def file_size(self, size: int) -> str:
+        """A file's size in units of 1,000 bytes: ``940 bytes``, ``12 kB``, ``3.4 MB``."""
+        value, decimals, unit = numbers.size_in_units(size)
+        return self(f"figure.size.{unit}", value=self.number(value, decimals=decimals))
+
+    def tick(self, value: float) -> str:
+        """A number beside an axis: ``0``, ``250``, ``1,500``, ``20k``, ``1.5m``."""
+        short, decimals, unit = numbers.tick(value)
+        written = self.number(short, decimals=decimals)
+        return self(f"figure.{unit}", value=written) if unit else written
+
+    def listed(self, items: Iterable[str]) -> str:
+        """Several things in a sentence: ``a, b and c``."""
+        return format_list(list(items), locale=self.locale)
 
     def people(self, unit: str) -> str:
         """Many of a privacy unit: ``people`` of a ``person``."""
@@ -113,23 +156,20 @@ class Texts:
         """``1,234 (95 % interval 1,200 to 1,268)``."""
         if not figure.known:
             return self("figure.none")
-        value = numbers.number(figure.value, decimals=decimals) + unit
-        return self(
-            "figure.full", value=value, interval=numbers.interval(figure, to=self("figure.to"), decimals=decimals)
-        )
+        value = self.number(figure.value, decimals=decimals) + unit
+        return self("figure.full", value=value, interval=self.between(figure, decimals=decimals))
 
     def between(self, figure: Figure, *, decimals: int = 0) -> str:
         """The interval alone: ``1,200 to 1,268``."""
-        return numbers.interval(figure, to=self("figure.to"), decimals=decimals)
+        return numbers.interval(figure, to=self("figure.to"), decimals=decimals, locale=self.locale)
 
     def day(self, day: date, *, year: bool = True, short: bool = False) -> str:
         """A day in words: ``5 March 2021``, or ``5 Mar 2021``."""
-        months = self.get("months.short" if short else "months.long")
-        return f"{day.day} {months[day.month - 1]}" + (f" {day.year}" if year else "")
+        return dates.day(day, locale=self.locale, year=year, names=self._months if short else None)
 
     def month(self, day: date, *, year: bool = True) -> str:
         """A month for an axis: ``Mar 2021``."""
-        return str(self.get("months.short")[day.month - 1]) + (f" {day.year}" if year else "")
+        return dates.month(day, locale=self.locale, year=year, names=self._months)
 
     def when(self, label: str) -> str:
         """A period's label as a sentence says it: ``in the week of 15 February 2021``, ``on 5 March 2021``."""
@@ -138,7 +178,7 @@ class Texts:
         period = parse_period(label)
         if period.kind == "range":
             return self("when.range", start=self.day(period.start), end=self.day(period.end))
-        month = f"{self.get('months.long')[period.start.month - 1]} {period.start.year}"
+        month = dates.month(period.start, locale=self.locale)
         return self(f"when.{period.kind}", day=self.day(period.start), month=month, year=period.start.year)
 
     def period(self, label: str) -> str:
@@ -146,7 +186,19 @@ class Texts:
         if label.endswith("-P4W"):
             said = self.when(label)
             return said[:1].upper() + said[1:]
-        return parse_period(label).text
+        period = parse_period(label)
+        if period.kind == "day":
+            return self.day(period.start)
+        if period.kind == "month":
+            return dates.month(period.start, locale=self.locale)
+        return str(period.start.year) if period.kind == "year" else self.days(period.start, period.end)
+
+    def days(self, start: date, end: date) -> str:
+        """A span of days: ``15 to 21 February 2021``; what both ends share is said once where the texts allow it."""
+        shared = "month" if (start.year, start.month) == (end.year, end.month) else ""
+        shared = shared or ("year" if start.year == end.year else "nothing")
+        first = str(start.day) if shared == "month" else self.day(start, year=shared == "nothing")
+        return self(f"period.same_{shared}", first=first, start=self.day(start), end=self.day(end))
 
     def place(self, name: str) -> str:
         """A place inside a sentence: some names take an article."""

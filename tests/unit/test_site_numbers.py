@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+from english import TEXTS
 
 from dp_stats.texts import numbers
 from dp_stats.texts.numbers import Change, Figure
@@ -21,11 +22,11 @@ from dp_stats.texts.numbers import Change, Figure
     ],
 )
 def test_a_number_has_separators_and_a_true_minus(value: float, decimals: int, text: str) -> None:
-    assert numbers.number(value, decimals=decimals) == text
+    assert TEXTS.number(value, decimals=decimals) == text
 
 
 def test_an_interval_is_said_from_low_to_high() -> None:
-    assert numbers.interval(Figure(1234, 1200, 1268)) == "1,200 to 1,268"
+    assert TEXTS.between(Figure(1234, 1200, 1268)) == "1,200 to 1,268"
 
 
 def test_decimals_stop_at_the_noise() -> None:
@@ -50,14 +51,14 @@ def test_a_percentage_of_nothing_is_not_a_number() -> None:
     ("size", "text"), [(940, "940 bytes"), (1234, "1.2 kB"), (104_000, "104 kB"), (3_400_000, "3.4 MB")]
 )
 def test_sizes_of_files_are_in_units_of_a_thousand(size: int, text: str) -> None:
-    assert numbers.file_size(size).replace(numbers.NBSP, " ") == text
+    assert TEXTS.file_size(size).replace(numbers.NBSP, " ") == text
 
 
 def test_ticks_are_round_and_inside() -> None:
     assert numbers.nice_ticks(0, 397_000) == [0, 100_000, 200_000, 300_000]
     assert numbers.nice_ticks(0, 1) == [0, 0.25, 0.5, 0.75, 1.0]
-    assert numbers.short(397_000) == "397k"
-    assert numbers.short(1_500_000) == "1.5m"
+    assert TEXTS.tick(397_000) == "397k"
+    assert TEXTS.tick(1_500_000) == "1.5m"
 
 
 def test_the_typical_margin_is_the_median_of_what_is_known() -> None:

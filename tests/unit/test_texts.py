@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 from english import TEXTS
 
+from dp_stats.catalogue.periods import parse_period
+from dp_stats.errors import CatalogueError
 from dp_stats.plan.warnings import AboveCeiling, AboveMean, UnknownSize, UnmeasuredTruncation
 from dp_stats.texts import numbers, warnings
+from dp_stats.texts.words import Texts
 
 
 @pytest.mark.parametrize(
@@ -25,6 +30,71 @@ from dp_stats.texts import numbers, warnings
 )
 def test_a_number_shows_three_significant_digits_and_no_exponent(value: float, said: str) -> None:
     assert numbers.significant(value) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(1234.4, "1,234"), (100.0, "100"), (99.97, "100"), (99.9, "99.9"), (0.01234, "0.0123"), (float("nan"), "–")],
+)
+def test_a_figure_for_staff_has_the_digits_that_a_reader_needs(value: float, said: str) -> None:
+    assert numbers.readable(value) == said
+
+
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [
+        ("2021-06-05", "5 June 2021"),
+        ("2021-W07", "15 to 21 February 2021"),
+        ("2021-W13", "29 March to 4 April 2021"),
+        ("2020-W53", "28 December 2020 to 3 January 2021"),
+        ("2021-02", "February 2021"),
+        ("2021", "2021"),
+        ("2020-08-31--2021-08-29", "31 August 2020 to 29 August 2021"),
+    ],
+)
+def test_a_period_says_once_what_both_its_ends_share(label: str, said: str) -> None:
+    assert TEXTS.period(label) == said == parse_period(label).text
+
+
+def test_short_months_are_the_houses_own_and_long_ones_those_of_the_locale() -> None:
+    day = date(2021, 6, 5)
+    assert (TEXTS.day(day, short=True), TEXTS.month(day), TEXTS.day(day, year=False)) == (
+        "5 June 2021",
+        "June 2021",
+        "5 June",
+    )
+    assert TEXTS.day(date(2021, 9, 1), short=True, year=False) == "1 Sept"
+
+
+def other(locale: str, **words: object) -> Texts:
+    """English words under another locale's rules for numbers, dates and plurals."""
+    return Texts(locale, {**TEXTS.words, "months": (), "locale": locale, **words}, TEXTS.folder)
+
+
+def test_numbers_and_dates_follow_the_locale() -> None:
+    german, indian = other("de"), other("en_IN")
+    assert german.number(-1234567.5, decimals=1) == "\N{MINUS SIGN}1.234.567,5"
+    assert german.significant(0.1234) == "0,123"
+    assert german.day(date(2021, 3, 5)) == "5. März 2021"
+    assert german.month(date(2021, 3, 5)) == "März 2021"
+    assert indian.number(1234567) == "12,34,567"
+    assert other("es").day(date(2021, 3, 5), year=False) == "5 de marzo"
+
+
+def test_a_text_has_a_form_for_each_plural_category_of_the_language() -> None:
+    forms = {"zero": "dim {count}", "one": "un", "two": "dau", "few": "tri", "many": "chwech", "other": "{count}"}
+    welsh = other("cy", sheep=forms)
+    assert [welsh.plural("sheep", n) for n in (0, 1, 2, 3, 6, 1000)] == ["dim 0", "un", "dau", "tri", "chwech", "1,000"]
+
+
+def test_things_in_a_sentence_are_joined_as_the_language_joins_them() -> None:
+    assert TEXTS.listed(["a", "b", "c"]) == "a, b and c"
+    assert other("fr").listed(["a", "b"]) == "a et b"
+
+
+def test_an_unknown_locale_is_refused_by_name() -> None:
+    with pytest.raises(CatalogueError, match="locale 'xx_YY' is not known"):
+        other("xx_YY").number(1)
 
 
 def test_a_warning_is_said_with_its_figures_and_with_what_it_is_about() -> None:

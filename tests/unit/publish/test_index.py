@@ -15,6 +15,7 @@ import feedparser
 import pyarrow.parquet as pq
 import pytest
 import rdflib
+from english import TEXTS
 
 from dp_stats.catalogue.periods import parse_period
 from dp_stats.editions import retract
@@ -33,7 +34,7 @@ def made(make_sample: Callable[..., Any], tmp_path_factory: pytest.TempPathFacto
         published = datetime(2021, 2, 11 + week, 9, 30, tzinfo=UTC)
         make_sample(period=f"2021-W{week:02d}", seed=week).publish(folder, published=published)
     make_sample("costs-by-sex", "2021").publish(folder, published=datetime(2021, 2, 1, 9, 30, tzinfo=UTC))
-    refresh_index(folder, base_url=BASE)
+    refresh_index(folder, base_url=BASE, texts=TEXTS)
     return folder
 
 
@@ -47,7 +48,7 @@ def read(path: Path) -> Any:
 
 
 def test_nothing_is_written_again_when_nothing_has_changed(public: Path) -> None:
-    assert refresh_index(public, base_url=BASE) == 0
+    assert refresh_index(public, base_url=BASE, texts=TEXTS) == 0
 
 
 def test_the_catalogue_is_linked_data_with_a_dataset_per_release(public: Path) -> None:
@@ -91,7 +92,7 @@ def test_revisions_and_retractions_reach_feed_log_and_catalogue(public: Path, ma
     )
     when = datetime(2021, 3, 3, 9, 30, tzinfo=UTC)
     retract(public, "cases-by-area/2021-W07", revision=1, reason="Wrong opt-out list", when=when)
-    refresh_index(public, base_url=BASE)
+    refresh_index(public, base_url=BASE, texts=TEXTS)
     entries = feedparser.parse((public / "feed.atom").read_bytes()).entries
     assert [e.title.partition(":")[0] for e in entries] == ["Withdrawn", "Revised", "New", "New", "New"]
     assert entries[0].summary == "Wrong opt-out list"
@@ -114,7 +115,7 @@ def test_a_release_that_has_ended_is_not_expected_again() -> None:
     release = Scheduled(
         release="r", title="R", kind="week", schedule="30 9 * * 4", settle_days=3, last="2021-W07", end=date(2021, 3, 4)
     )
-    planned = calendar([release], since=datetime(2021, 2, 22, tzinfo=UTC))
+    planned = calendar([release], since=datetime(2021, 2, 22, tzinfo=UTC), texts=TEXTS)
     assert [p.period for p in planned] == ["2021-W08", "2021-W09"], "the last week is cut at the release's end"
 
 
@@ -127,7 +128,7 @@ def test_an_edition_is_due_at_the_first_scheduled_moment_after_it_has_settled() 
 
 def test_a_declared_release_without_editions_is_in_the_calendar(public: Path, catalogue: Any) -> None:
     release = catalogue.release("cases-by-area").model_copy(update={"id": "new", "title": "New, and; odd"})
-    refresh_index(public, base_url=BASE, releases=[release])
+    refresh_index(public, base_url=BASE, texts=TEXTS, releases=[release])
     planned = [p for p in read(public / "calendar.json") if p["release"] == "new"]
     assert planned[0]["period"] == "2021-W07"
 
@@ -136,7 +137,7 @@ def test_the_calendar_can_be_subscribed_to(public: Path, catalogue: Any) -> None
     release = catalogue.release("cases-by-area").model_copy(
         update={"id": "new", "title": "Name; with, odd signs " + "é" * 40}
     )
-    refresh_index(public, base_url=BASE, releases=[release])
+    refresh_index(public, base_url=BASE, texts=TEXTS, releases=[release])
     text = (public / "calendar.ics").read_bytes()
     lines = text.split(b"\r\n")
     assert lines[0] == b"BEGIN:VCALENDAR"
@@ -214,7 +215,7 @@ def test_the_api_of_a_release_without_areas_has_one_place(public: Path) -> None:
 
 def test_a_leaf_of_the_api_goes_back_a_bounded_time_and_says_so(public: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dp_stats.outlets.api.MOST_ROWS", 7)
-    refresh_index(public, base_url=BASE)
+    refresh_index(public, base_url=BASE, texts=TEXTS)
     leaf = read(
         public / "api/themes/health/sub_themes/infectious-disease/topics/cases-by-area/geography_types/ltla"
         "/geographies/A2/metrics/cases/area-day.json"
@@ -227,7 +228,7 @@ def test_restricted_editions_are_in_none_of_them(public: Path, sample: Any) -> N
     sample.release = sample.release.model_copy(update={"id": "secret-plan", "audience": "restricted"})
     sample.catalogue = sample.catalogue.with_release(sample.release)
     sample.publish(public)
-    refresh_index(public, base_url=BASE)
+    refresh_index(public, base_url=BASE, texts=TEXTS)
     for path in public.rglob("*"):
         if path.is_file() and "secret-plan" not in path.relative_to(public).parts:
             assert b"secret-plan" not in path.read_bytes(), path

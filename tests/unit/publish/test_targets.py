@@ -10,6 +10,7 @@ from typing import Any
 
 import fsspec
 import pytest
+from english import TEXTS
 
 from dp_stats.editions import retract, verify_public
 from dp_stats.errors import PublishedError
@@ -23,7 +24,7 @@ BASE = "https://statistics.example.org"
 def made(make_sample: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("made")
     make_sample().publish(folder)
-    refresh_index(folder, base_url=BASE)
+    refresh_index(folder, base_url=BASE, texts=TEXTS)
     (folder / "index.html").write_text("<title>front</title>")
     return folder
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import flask
 import pytest
+from english import TEXTS
 from werkzeug.serving import make_server
 
 from dp_stats import pipeline
@@ -108,7 +109,9 @@ def ckan() -> Iterator[tuple[FakeCkan, str]]:
 
 
 def publish(edition: Any, address: str, **options: Any) -> str:
-    return publish_to_ckan(edition, address=address, api_key=KEY, organisation="agency", base_url=BASE, **options)
+    return publish_to_ckan(
+        edition, address=address, api_key=KEY, organisation="agency", base_url=BASE, texts=TEXTS, **options
+    )
 
 
 def test_a_release_becomes_a_dataset_with_a_resource_per_file(ckan: Any, sample: Any, tmp_path: Any) -> None:
@@ -151,7 +154,9 @@ def test_files_can_be_stored_in_ckan(ckan: Any, sample: Any, tmp_path: Any) -> N
 def test_odd_keywords_become_allowed_tags(sample: Any, tmp_path: Any) -> None:
     edition = sample.publish(tmp_path).edition
     release = edition.release.model_copy(update={"keywords": ("A&E (adults)", "§", "COVID-19")})
-    tags = package_of(edition.model_copy(update={"release": release}), organisation="agency", base_url=BASE)["tags"]
+    tags = package_of(
+        edition.model_copy(update={"release": release}), organisation="agency", base_url=BASE, texts=TEXTS
+    )["tags"]
     assert [t["name"] for t in tags] == ["A E adults", "COVID-19", "differential privacy"]
 
 
@@ -159,7 +164,7 @@ def test_a_wrong_key_and_an_unreachable_portal_are_clear_errors(ckan: Any, sampl
     _, address = ckan
     edition = sample.publish(tmp_path).edition
     with pytest.raises(PublishedError, match="NotAuthorized"):
-        publish_to_ckan(edition, address=address, api_key="wrong", organisation="agency", base_url=BASE)
+        publish_to_ckan(edition, address=address, api_key="wrong", organisation="agency", base_url=BASE, texts=TEXTS)
     with pytest.raises(PublishedError, match="Check the address"):
         publish(edition, "http://127.0.0.1:1")
 

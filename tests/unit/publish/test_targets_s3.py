@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 import pytest
+from english import TEXTS
 from moto.server import ThreadedMotoServer
 
 from dp_stats.errors import PublishedError
@@ -39,7 +40,7 @@ def test_a_bucket_serves_the_site(endpoint: str, sample: Any, tmp_path: Path) ->
     client = boto3.client("s3", endpoint_url=endpoint, **KEYS)
     client.create_bucket(Bucket="public", CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
     sample.publish(tmp_path)
-    refresh_index(tmp_path, base_url="https://statistics.example.org")
+    refresh_index(tmp_path, base_url="https://statistics.example.org", texts=TEXTS)
     (tmp_path / "index.html").write_text("<title>front</title>")
     options = {"key": "test", "secret": "test", "client_kwargs": {"endpoint_url": endpoint, "region_name": "eu-west-2"}}
 
