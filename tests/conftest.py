@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from deploy.local.environment import local_environment
+from dp_stats.catalogue import yaml
 from dp_stats.settings import Settings, load_settings
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
@@ -47,12 +47,12 @@ class Clinic:
     def change(self, file: str, **fields: Any) -> None:
         """Set fields of a YAML file in the catalogue; None removes one."""
         path = self.folder / file
-        content = yaml.safe_load(path.read_text())
+        content = yaml.parse(path.read_text())
         for name, value in fields.items():
             content.pop(name, None)
             if value is not None:
                 content[name] = value
-        path.write_text(yaml.safe_dump(content, sort_keys=False))
+        path.write_text(yaml.write(content))
 
     @property
     def environment(self) -> dict[str, str]:
@@ -151,7 +151,7 @@ def make_clinic(folder: Path) -> Path:
             {"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 10}, "severity": "critical"},
         ],
     }
-    (folder / "datasets" / "visits.yaml").write_text(yaml.safe_dump(dataset, sort_keys=False))
-    (folder / "releases" / "visits.yaml").write_text(yaml.safe_dump(release, sort_keys=False))
+    (folder / "datasets" / "visits.yaml").write_text(yaml.write(dataset))
+    (folder / "releases" / "visits.yaml").write_text(yaml.write(release))
     (folder / "expectations" / "visits.json").write_text(json.dumps(suite))
     return folder

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import yaml
 
+from dp_stats.catalogue import yaml
 from dp_stats.catalogue.load import load_catalogue
 from dp_stats.catalogue.periods import parse_period
 from dp_stats.secure.pull import Snapshot, pull
@@ -83,7 +83,7 @@ class VisitsSource:
 
     def save(self) -> None:
         """Write the dataset's declaration into the catalogue."""
-        self.write("catalogue/datasets/visits.yaml", yaml.safe_dump(self.declared, sort_keys=False, allow_unicode=True))
+        self.write("catalogue/datasets/visits.yaml", yaml.write(self.declared))
 
     def pull(self) -> Snapshot:
         """Pull the week that the source is about."""

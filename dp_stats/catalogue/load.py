@@ -10,9 +10,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
+from dp_stats.catalogue import yaml
 from dp_stats.catalogue.codes import CodeList, load_code_list
 from dp_stats.catalogue.grid import Dimension, Grid, bin_dimension, date_dimension
 from dp_stats.catalogue.models import Dataset, Release
@@ -170,11 +169,10 @@ def read_model(path: Path, model: type[M]) -> M:
         CatalogueError: the file is not YAML, or a field is wrong.
     """
     try:
-        # YAML 1.2: the codes ON and NO are text, and a field that stands twice is an error.
-        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8-sig"))
+        content = yaml.parse(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise CatalogueError(f"{path}: cannot be read. Save it as UTF-8 text.") from error
-    except YAMLError as error:
+    except yaml.YAMLError as error:
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         at = f", line {line + 1}" if line is not None else ""
         raise CatalogueError(f"{path}{at}: not valid YAML ({getattr(error, 'problem', 'syntax')}).") from error

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from xml.etree import ElementTree
 
+from icalendar import Calendar, Event
+
 from dp_stats.catalogue.periods import Period, parse_period, period_of
 from dp_stats.editions.edition import Edition, Facts, Instant, utc
 from dp_stats.editions.revisions import Correction
@@ -176,40 +178,17 @@ def _next(period: Period) -> Period | None:
 
 def icalendar(planned: Sequence[Planned], *, stamp: datetime, base_url: str, texts: Texts) -> bytes:
     """The calendar as iCalendar (RFC 5545), to subscribe to."""
-    name = f"PRODID:-//dp-stats//{texts('feed.calendar')}//{texts.language.upper()}"
-    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", name, "CALSCALE:GREGORIAN"]
+    calendar = Calendar()
+    calendar.add("version", "2.0")
+    calendar.add("prodid", f"-//dp-stats//{texts('feed.calendar')}//{texts.language.upper()}")
+    calendar.add("calscale", "GREGORIAN")
     for item in planned:
-        lines += [
-            "BEGIN:VEVENT",
-            f"UID:{uuid.uuid5(uuid.NAMESPACE_URL, f'dp-stats:{item.release}/{item.period}#calendar')}",
-            f"DTSTAMP:{_moment(stamp)}",
-            f"DTSTART:{_moment(item.when)}",
-            f"SUMMARY:{_escape(texts('feed.planned', release=item.title, period=item.period_text))}",
-            f"URL:{base_url}/{item.release}/index.html",
-            "TRANSP:TRANSPARENT",
-            "END:VEVENT",
-        ]
-    lines.append("END:VCALENDAR")
-    return "".join(f"{_fold(line)}\r\n" for line in lines).encode()
-
-
-def _moment(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
-
-
-def _escape(text: str) -> str:
-    return text.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,").replace("\n", "\\n")
-
-
-def _fold(line: str) -> str:
-    """A content line in pieces of at most 75 octets, never inside a character (RFC 5545, 3.1)."""
-    pieces: list[str] = []
-    piece, size = "", 0
-    for char in line:
-        length = len(char.encode())
-        if size + length > 75:
-            pieces.append(piece)
-            piece, size = " ", 1
-        piece += char
-        size += length
-    return "\r\n".join([*pieces, piece])
+        event = Event()
+        event.add("uid", str(uuid.uuid5(uuid.NAMESPACE_URL, f"dp-stats:{item.release}/{item.period}#calendar")))
+        event.add("dtstamp", stamp.astimezone(UTC))
+        event.add("dtstart", item.when.astimezone(UTC))
+        event.add("summary", texts("feed.planned", release=item.title, period=item.period_text))
+        event.add("url", f"{base_url}/{item.release}/index.html")
+        event.add("transp", "TRANSPARENT")
+        calendar.add_component(event)
+    return bytes(calendar.to_ical(sorted=False))

@@ -13,10 +13,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from dp_stats.catalogue import Catalogue, Dataset, Period, Release, parse_period
+from dp_stats.catalogue import Catalogue, Dataset, Period, Release, parse_period, yaml
 from dp_stats.catalogue.load import cause_of, read_model
 from dp_stats.catalogue.models import Contribution, DimensionSpec, PrivacyLoss, ReleaseTexts, Statistic, Table
 from dp_stats.errors import CatalogueError
@@ -267,7 +266,7 @@ def save_request(release: Release, question: Question, settings: Settings) -> Pa
     path = settings.requests / f"{release.id}.yaml"
     content = json.loads(release.model_dump_json(exclude_defaults=True, by_alias=True))
     replace_file(path.with_suffix(".form.json"), question.model_dump_json(indent=1).encode())
-    replace_file(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True).encode())
+    replace_file(path, yaml.write(content).encode())
     return path
 
 

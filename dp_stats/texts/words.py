@@ -10,11 +10,11 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import yaml
 from babel import Locale, UnknownLocaleError
 from babel.lists import format_list
 from markdown_it import MarkdownIt
 
+from dp_stats.catalogue import yaml
 from dp_stats.catalogue.periods import parse_period
 from dp_stats.errors import CatalogueError
 from dp_stats.texts import dates, numbers
@@ -49,7 +49,7 @@ class Texts:
         path = reports / "texts" / f"{language}.yaml"
         try:
             text = path.read_text(encoding="utf-8")
-            words = yaml.safe_load(text.replace("95 %", f"95{numbers.NBSP}%"))
+            words = yaml.parse(text.replace("95 %", f"95{numbers.NBSP}%"))
         except (OSError, yaml.YAMLError) as error:
             raise CatalogueError(
                 f"{path}: the site's texts cannot be read. Restore the file or fix its YAML."

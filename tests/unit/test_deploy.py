@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+
+from dp_stats.catalogue import yaml
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 COMPOSE = (DEPLOY / "compose/compose.yaml").read_text()
@@ -16,13 +17,13 @@ COMPOSE = (DEPLOY / "compose/compose.yaml").read_text()
 
 @pytest.fixture(scope="module")
 def services() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(COMPOSE)["services"]
+    found: dict[str, Any] = yaml.parse(COMPOSE)["services"]
     return found
 
 
 @pytest.fixture(scope="module")
 def values() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((DEPLOY / "helm/values.yaml").read_text())
+    found: dict[str, Any] = yaml.parse((DEPLOY / "helm/values.yaml").read_text())
     return found
 
 
@@ -34,7 +35,7 @@ def mounts(service: dict[str, Any]) -> dict[str, str]:
 
 def test_compose_has_every_role_and_everything_it_refers_to(services: dict[str, Any]) -> None:
     assert {"api-server", "scheduler", "dag-processor", "worker", "migrate", "airflow-db", "ledger-db"} <= set(services)
-    whole = yaml.safe_load(COMPOSE)
+    whole = yaml.parse(COMPOSE)
     for name, service in services.items():
         assert set(service.get("networks", [])) <= set(whole["networks"]), name
         assert set(service.get("depends_on", {})) <= set(services), name
