@@ -10,6 +10,14 @@ from dp_stats.requests.questions import LARGEST_EPSILON, STATISTICS, levels_of
 
 def form(catalogue: Catalogue) -> dict[str, Param]:
     """Fields, in the order they are shown. The first task checks the values again, whoever sends them."""
+    numbers = sorted(
+        {name for d in catalogue.datasets.values() for name, column in d.columns.items() if column.type == "number"}
+    )
+    return {**_figures(catalogue, sums=bool(numbers)), **_accuracy(), **_use(), **_advanced(), **_sums(numbers)}
+
+
+def _figures(catalogue: Catalogue, *, sums: bool) -> dict[str, Param]:
+    """Which figures: records, statistic, levels, places and time."""
     datasets = catalogue.datasets
     several = len(datasets) > 1
     breakdowns = {
@@ -18,9 +26,8 @@ def form(catalogue: Catalogue) -> dict[str, Param]:
         for column, levels in levels_of(catalogue, d).items()
         for level in levels
     }
-    numbers = sorted({name for d in datasets.values() for name, column in d.columns.items() if column.type == "number"})
-    statistics = [name for name in STATISTICS if numbers or name != "sum"]
-    fields = {
+    statistics = [name for name in STATISTICS if sums or name != "sum"]
+    return {
         "dataset": Param(
             next(iter(datasets), None),
             type="string",
@@ -56,6 +63,12 @@ def form(catalogue: Catalogue) -> dict[str, Param]:
             description="A week (2021-W07), month (2021-02), year (2021), day (2021-02-15) or range of days "
             "(2021-02-01--2021-03-14).",
         ),
+    }
+
+
+def _accuracy() -> dict[str, Param]:
+    """How accurate, or at which cost."""
+    return {
         "margin": Param(
             None,
             type=["null", "number"],
@@ -72,6 +85,12 @@ def form(catalogue: Catalogue) -> dict[str, Param]:
             title="Privacy loss (ε)",
             description="What you want to spend. Smaller protects better and is less accurate.",
         ),
+    }
+
+
+def _use() -> dict[str, Param]:
+    """What for, for whom, and whether a free answer will do."""
+    return {
         "purpose": Param(
             "",
             type="string",
@@ -99,6 +118,12 @@ def form(catalogue: Catalogue) -> dict[str, Param]:
             title="Answer from what is published",
             description="Figures that follow from published editions come at once and cost no privacy.",
         ),
+    }
+
+
+def _advanced() -> dict[str, Param]:
+    """The contribution bound."""
+    return {
         "rows": Param(
             None,
             type=["null", "integer"],
@@ -109,12 +134,14 @@ def form(catalogue: Catalogue) -> dict[str, Param]:
             section="Advanced",
         ),
     }
-    if numbers:
-        fields |= {
-            "column": Param(
-                None, type=["null", "string"], enum=[None, *numbers], title="Column to add up", section="Sums"
-            ),
-            "lower": Param(None, type=["null", "number"], title="Smallest number that counts", section="Sums"),
-            "upper": Param(None, type=["null", "number"], title="Largest number that counts", section="Sums"),
-        }
-    return fields
+
+
+def _sums(numbers: list[str]) -> dict[str, Param]:
+    """What a sum adds up, where a dataset has numbers."""
+    if not numbers:
+        return {}
+    return {
+        "column": Param(None, type=["null", "string"], enum=[None, *numbers], title="Column to add up", section="Sums"),
+        "lower": Param(None, type=["null", "number"], title="Smallest number that counts", section="Sums"),
+        "upper": Param(None, type=["null", "number"], title="Largest number that counts", section="Sums"),
+    }

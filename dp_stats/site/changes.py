@@ -16,6 +16,9 @@ from dp_stats.site import parts
 from dp_stats.site.frame import Card, Cell, Row, Rows, Site
 from dp_stats.texts import numbers
 from dp_stats.texts.numbers import Change, Figure
+from dp_stats.texts.words import Texts
+
+MOST_MOVERS = 5
 
 
 @dataclass(frozen=True)
@@ -29,85 +32,93 @@ class Changes:
 
 def changes(site: Site, view: ReleaseView, revision: Revision, story: Outline, *, areas: str = "") -> Changes:
     """Compare an edition with the one before it; ``areas`` is the address of the folder of area pages."""
-    texts, metric = site.texts, story.metric
+    texts = site.texts
     index = next((i for i, r in enumerate(view.current) if r.edition.path == revision.edition.path), 0)
     if index == 0:
         return Changes((), (texts("release.first_edition"),), ())
     before, after = view.current[index - 1], view.current[index]
+    cards, sentences = _of_the_whole(site, view, story, before, after)
+    said, tables = _of_areas(site, view, story, before, after, areas=areas)
+    return Changes(cards, [*sentences, *said], tables)
+
+
+def _of_the_whole(
+    site: Site, view: ReleaseView, story: Outline, before: Revision, after: Revision
+) -> tuple[list[Card], list[str]]:
+    """The change of the whole: a card for each metric that has one moment, and a sentence about the first."""
+    texts, metric = site.texts, story.metric
     cards: list[Card] = []
     sentences: list[str] = []
-    tables: list[Rows] = []
     whole = _pair(view, story.total, before, after)
-    if whole and len(whole[0].dates) == len(whole[1].dates):
-        for statistic in (metric, story.rate):
-            if (
-                statistic is None
-                or statistic.id not in whole[0].table.statistics
-                or statistic.id not in whole[1].table.statistics
-            ):
-                continue
-            change = Change(whole[0].figure(statistic.id), whole[1].figure(statistic.id))
-            if not (change.before.known and change.after.known):
-                continue
-            decimals = max(parts.decimals_of(panel, statistic.id) for panel in whole)
-            what = subject(texts, statistic, whole[1].areas.names[0])
-            if len(whole[1].dates) == 1:
-                cards.append(parts.change_card(texts, what, change, decimals=decimals))
-            if statistic is metric:
-                sentences.append(
-                    findings.of_change(
-                        texts,
-                        change,
-                        what=what,
-                        before=whole[0].labels[-1],
-                        after=whole[1].labels[-1],
-                        decimals=decimals,
-                    )
-                )
+    if whole is None or len(whole[0].dates) != len(whole[1].dates):
+        return cards, sentences
+    for statistic in (metric, story.rate):
+        if statistic is None or any(statistic.id not in panel.table.statistics for panel in whole):
+            continue
+        change = Change(whole[0].figure(statistic.id), whole[1].figure(statistic.id))
+        if not (change.before.known and change.after.known):
+            continue
+        decimals = max(parts.decimals_of(panel, statistic.id) for panel in whole)
+        what = subject(texts, statistic, whole[1].areas.names[0])
+        if len(whole[1].dates) == 1:
+            cards.append(parts.change_card(texts, what, change, decimals=decimals))
+        if statistic is metric:
+            labels = {"before": whole[0].labels[-1], "after": whole[1].labels[-1]}
+            sentences.append(findings.of_change(texts, change, what=what, decimals=decimals, **labels))
+    return cards, sentences
+
+
+def _of_areas(
+    site: Site, view: ReleaseView, story: Outline, before: Revision, after: Revision, *, areas: str
+) -> tuple[list[str], list[Rows]]:
+    """How many areas rose or fell beyond doubt, and the clearest of them."""
+    texts, metric = site.texts, story.metric
     local = _pair(view, story.areas, before, after)
-    if local and len(local[0].dates) == len(local[1].dates) == 1:
-        moved = [
-            (group, Change(old.figure, group.figure))
-            for old, group in zip(_aligned(local[0], local[1], metric.id), local[1].by_area(metric.id), strict=True)
-            if old.figure.known and group.figure.known
-        ]
-        rose = [m for m in moved if m[1].direction == "rose"]
-        fell = [m for m in moved if m[1].direction == "fell"]
-        sentences.append(
-            texts(
-                "release.clear",
-                all=numbers.number(len(moved)),
-                rose=numbers.number(len(rose)),
-                fell=numbers.number(len(fell)),
-                unclear=numbers.number(len(moved) - len(rose) - len(fell)),
-            )
+    if local is None or not len(local[0].dates) == len(local[1].dates) == 1:
+        return [], []
+    moved = [
+        (group, Change(old.figure, group.figure))
+        for old, group in zip(_aligned(local[0], local[1], metric.id), local[1].by_area(metric.id), strict=True)
+        if old.figure.known and group.figure.known
+    ]
+    rose = [m for m in moved if m[1].direction == "rose"]
+    fell = [m for m in moved if m[1].direction == "fell"]
+    said = texts(
+        "release.clear",
+        all=numbers.number(len(moved)),
+        rose=numbers.number(len(rose)),
+        fell=numbers.number(len(fell)),
+        unclear=numbers.number(len(moved) - len(rose) - len(fell)),
+    )
+    decimals = numbers.decimals_for(m[1].after for m in moved)
+    tables = [
+        _movers(texts, texts(caption), found, decimals=decimals, areas=areas)
+        for caption, found in (("release.biggest_rises", rose), ("release.biggest_falls", fell))
+        if found
+    ]
+    return [said], tables
+
+
+def _movers(texts: Texts, caption: str, moved: list[tuple[Group, Change]], *, decimals: int, areas: str) -> Rows:
+    """The clearest changes among ``moved``."""
+    clearest = sorted(moved, key=lambda m: (-_clear(m[1]), m[0].code))[:MOST_MOVERS]
+    head = [
+        Cell(texts("release.area")),
+        Cell(texts("release.before"), n=True),
+        Cell(texts("release.after"), n=True),
+    ]
+    rows = [
+        Row(
+            group.name,
+            (
+                Cell(numbers.number(change.before.value, decimals=decimals), n=True),
+                Cell(numbers.number(change.after.value, decimals=decimals), n=True),
+            ),
+            f"{areas}{group.code}.html" if areas else "",
         )
-        decimals = numbers.decimals_for(m[1].after for m in moved)
-        for caption, found in (("release.biggest_rises", rose), ("release.biggest_falls", fell)):
-            found = sorted(found, key=lambda m: (-_clear(m[1]), m[0].code))[:5]
-            if found:
-                tables.append(
-                    Rows(
-                        texts(caption),
-                        [
-                            Cell(texts("release.area")),
-                            Cell(texts("release.before"), n=True),
-                            Cell(texts("release.after"), n=True),
-                        ],
-                        [
-                            Row(
-                                g.name,
-                                (
-                                    Cell(numbers.number(c.before.value, decimals=decimals), n=True),
-                                    Cell(numbers.number(c.after.value, decimals=decimals), n=True),
-                                ),
-                                f"{areas}{g.code}.html" if areas else "",
-                            )
-                            for g, c in found
-                        ],
-                    )
-                )
-    return Changes(cards, sentences, tables)
+        for group, change in clearest
+    ]
+    return Rows(caption, head, rows)
 
 
 def _clear(change: Change) -> float:

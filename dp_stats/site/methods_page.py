@@ -6,7 +6,7 @@ from typing import Any
 
 from dp_stats.charts.outline import Outline
 from dp_stats.charts.reading import Panel, ReleaseView
-from dp_stats.editions.edition import NoteFacts
+from dp_stats.editions.edition import Edition, GuaranteeFacts, NoteFacts
 from dp_stats.site import guarantee, linked
 from dp_stats.site.frame import Cell, Row, Rows, Site, trusted
 from dp_stats.texts import numbers
@@ -16,61 +16,6 @@ def methods_page(site: Site, view: ReleaseView, story: Outline, panel: Panel | N
     """``<release>/methods.html``: the guarantee, what was measured, expected accuracy, and the method in words."""
     texts, latest = site.texts, view.latest
     edition = latest.edition
-    g = edition.guarantee
-    mechanism = texts("private.laplace" if g.mechanism == "discrete_laplace" else "private.gaussian")
-    facts: list[tuple[str, Any]] = [
-        (texts("private.unit"), g.unit_description),
-        (texts("private.neighbouring"), g.neighbouring),
-        (texts("private.rho"), f"{guarantee.loss_text(edition)}; {texts('budget.rho', rho=f'{float(g.rho):.4g}')}"),
-        (texts("private.mechanism"), mechanism[:1].upper() + mechanism[1:]),
-        (texts("private.bound"), g.why_nothing_is_truncated or g.bound_description),
-        (texts("private.composition"), g.composition),
-        (texts("private.not_protected"), list(g.not_protected)),
-        (texts("private.processing"), list(g.post_processing)),
-        (texts("private.why"), g.justification),
-        (texts("private.protections"), list(g.protections.values())),
-        (texts("private.libraries"), ", ".join(f"{k} {v}" for k, v in g.libraries.items())),
-    ]
-    total = sum((m.rho for m in g.measured), start=g.rho * 0) or 1
-    measured = Rows(
-        texts("private.measured_caption"),
-        [
-            Cell(texts("private.table")),
-            *(Cell(texts(f"private.{k}"), n=True) for k in ("cells", "scale", "deviation", "cost")),
-        ],
-        [
-            Row(
-                m.id.replace(".", ".\u200b").replace("@", "@\u200b"),
-                (
-                    Cell(numbers.number(m.cells), n=True),
-                    Cell(f"{m.scale:.4g}", n=True),
-                    Cell(f"{m.standard_deviation:.4g}", n=True),
-                    Cell(f"{float(m.rho / total) * 100:.0f}{numbers.NBSP}%", n=True),
-                ),
-            )
-            for m in g.measured
-        ],
-    )
-    expected = Rows(
-        texts("private.expected_caption"),
-        [
-            Cell(texts("private.table")),
-            Cell(texts("private.cells"), n=True),
-            Cell(texts("private.typical"), n=True),
-            Cell(texts("private.worst"), n=True),
-        ],
-        [
-            Row(
-                _published_name(view, e.table, e.statistic),
-                (
-                    Cell(numbers.number(e.cells), n=True),
-                    Cell(f"±{e.margin_95:.3g}", n=True),
-                    Cell(f"±{e.worst:.3g}", n=True),
-                ),
-            )
-            for e in edition.quality.expected
-        ],
-    )
     sections = [("words", "words"), ("guarantee", "guarantee"), ("measured", "measured")]
     sections += [("expected", "expected")] if edition.quality.expected else []
     listed = [(id, texts(f"private.{key}")) for id, key in sections]
@@ -93,12 +38,81 @@ def methods_page(site: Site, view: ReleaseView, story: Outline, panel: Panel | N
         trail=[(texts("site.home"), "../index.html"), (edition.release.title, "index.html")],
         sections=listed,
         privacy=guarantee.privacy(site, edition, panel, story.metric),
-        guarantee=facts,
+        guarantee=_guarantee(site, edition),
         record=record if (latest.folder / "privacy.json").is_file() else "",
-        measured=measured,
-        expected=expected if edition.quality.expected else None,
+        measured=_measured(site, edition.guarantee),
+        expected=_expected(site, view) if edition.quality.expected else None,
         body=trusted(texts.page("method")),
         issues=issues,
+    )
+
+
+def _guarantee(site: Site, edition: Edition) -> list[tuple[str, Any]]:
+    """The guarantee as (label, text or list)."""
+    texts, g = site.texts, edition.guarantee
+    mechanism = texts("private.laplace" if g.mechanism == "discrete_laplace" else "private.gaussian")
+    return [
+        (texts("private.unit"), g.unit_description),
+        (texts("private.neighbouring"), g.neighbouring),
+        (texts("private.rho"), f"{guarantee.loss_text(edition)}; {texts('budget.rho', rho=f'{float(g.rho):.4g}')}"),
+        (texts("private.mechanism"), mechanism[:1].upper() + mechanism[1:]),
+        (texts("private.bound"), g.why_nothing_is_truncated or g.bound_description),
+        (texts("private.composition"), g.composition),
+        (texts("private.not_protected"), list(g.not_protected)),
+        (texts("private.processing"), list(g.post_processing)),
+        (texts("private.why"), g.justification),
+        (texts("private.protections"), list(g.protections.values())),
+        (texts("private.libraries"), ", ".join(f"{k} {v}" for k, v in g.libraries.items())),
+    ]
+
+
+def _measured(site: Site, g: GuaranteeFacts) -> Rows:
+    """What was measured, with how much noise and at which part of the cost."""
+    texts = site.texts
+    total = sum((m.rho for m in g.measured), start=g.rho * 0) or 1
+    return Rows(
+        texts("private.measured_caption"),
+        [
+            Cell(texts("private.table")),
+            *(Cell(texts(f"private.{k}"), n=True) for k in ("cells", "scale", "deviation", "cost")),
+        ],
+        [
+            Row(
+                m.id.replace(".", ".\u200b").replace("@", "@\u200b"),
+                (
+                    Cell(numbers.number(m.cells), n=True),
+                    Cell(f"{m.scale:.4g}", n=True),
+                    Cell(f"{m.standard_deviation:.4g}", n=True),
+                    Cell(f"{float(m.rho / total) * 100:.0f}{numbers.NBSP}%", n=True),
+                ),
+            )
+            for m in g.measured
+        ],
+    )
+
+
+def _expected(site: Site, view: ReleaseView) -> Rows:
+    """How accurate the published values were expected to be."""
+    texts, edition = site.texts, view.latest.edition
+    return Rows(
+        texts("private.expected_caption"),
+        [
+            Cell(texts("private.table")),
+            Cell(texts("private.cells"), n=True),
+            Cell(texts("private.typical"), n=True),
+            Cell(texts("private.worst"), n=True),
+        ],
+        [
+            Row(
+                _published_name(view, e.table, e.statistic),
+                (
+                    Cell(numbers.number(e.cells), n=True),
+                    Cell(f"±{e.margin_95:.3g}", n=True),
+                    Cell(f"±{e.worst:.3g}", n=True),
+                ),
+            )
+            for e in edition.quality.expected
+        ],
     )
 
 

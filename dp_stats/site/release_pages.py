@@ -5,9 +5,10 @@ from __future__ import annotations
 from dp_stats.charts import release_charts
 from dp_stats.charts.drawing import Studio
 from dp_stats.charts.outline import Outline
-from dp_stats.charts.reading import ReleaseView
+from dp_stats.charts.reading import Panel, ReleaseView
 from dp_stats.charts.tilemap import Layout
 from dp_stats.charts.wording import lower_first, unit_text
+from dp_stats.editions.edition import Edition, TableFacts
 from dp_stats.editions.readers_kit import snippets
 from dp_stats.site import changes, downloads, guarantee, linked, maps, parts
 from dp_stats.site.common import cards, notices, page_of, regions_table, theme
@@ -16,6 +17,22 @@ from dp_stats.site.frame import Notice, Rows, Site
 from dp_stats.site.list_pages import areas_page, editions_page
 from dp_stats.site.methods_page import methods_page
 from dp_stats.texts import numbers
+from dp_stats.texts.words import Texts
+
+SECTIONS = (
+    ("headline", "headline"),
+    ("chart", "chart"),
+    ("map", "map"),
+    ("ranked", "compare"),
+    ("regions", ""),
+    ("groups", ""),
+    ("change", "change"),
+    ("private", "private"),
+    ("downloads", "downloads"),
+    ("cite", "citation"),
+    ("about", "about"),
+)
+"""The parts of the page in order, and the texts that name them; of some, the data give the name."""
 
 
 def release_page(
@@ -32,42 +49,18 @@ def release_page(
     top = None if tile else save(site, view, "ranked", release_charts.top_areas(studio, view, story))
     groups = save(site, view, "groups", release_charts.by_group(studio, view, story))
     change = changes.changes(site, view, latest, story, areas="areas/")
-    has_areas = story.areas is not None
-    sections = [
-        ("headline", "headline"),
-        ("chart", "chart"),
-        ("map", "map"),
-        ("ranked", "compare"),
-    ]
     top_cards = cards(site, view, story, latest)
-    present = {"headline": bool(top_cards or local), "chart": chart, "map": tile, "ranked": top}
-    listed = [(id, texts(f"release.{key}")) for id, key in sections if present[id]]
-    region_name = ""
-    if between and story.regions and (panel := view.panel(story.regions.id, upto=latest)):
-        region_name = texts("release.by_group", group=lower_first(panel.areas.title))
-        listed.append(("regions", region_name))
-    group_name = ""
-    group_rows: Rows | None = None
-    if story.groups and (panel := view.panel(story.groups.id, upto=latest)):
-        group_name = texts("release.by_group", group=lower_first(panel.groups.title))
-        listed.append(("groups", group_name))
-        group_rows = parts.groups_table(
-            texts,
-            panel.by_group(story.metric.id),
-            caption=f"{story.metric.title} {lower_first(group_name)}, {panel.periods[-1]}",
-            first=panel.groups.title,
-            unit=unit_text(story.metric),
-        )
-    listed += [
-        (id, texts(f"release.{key}"))
-        for id, key in (
-            ("change", "change"),
-            ("private", "private"),
-            ("downloads", "downloads"),
-            ("cite", "citation"),
-            ("about", "about"),
-        )
-    ]
+    region_name, group_name = _by(view, story.regions, texts, areas=True), _by(view, story.groups, texts, areas=False)
+    present = {
+        "headline": top_cards or local,
+        "chart": chart,
+        "map": tile,
+        "ranked": top,
+        "regions": between and region_name,
+        "groups": group_name,
+    }
+    names = {"regions": region_name, "groups": group_name}
+    listed = [(id, names.get(id) or texts(f"release.{key}")) for id, key in SECTIONS if present.get(id, True)]
     region_rows = regions_table(site, view, story, latest, links="areas/")
     headline_panel = local or (view.panel((story.groups or story.whole or edition.headline).id, upto=latest))
     notes = notices(site, view, latest, prefix="")
@@ -90,52 +83,76 @@ def release_page(
         notices=notes,
         sections=listed,
         cards=top_cards,
-        find={
-            "action": "areas/index.html",
-            "all": texts("release.all_areas", count=numbers.number(len(local.areas.codes))),
-        }
-        if local
-        else None,
+        find=_find(texts, local),
         chart=chart,
         map=tile,
         ranked=top,
         regions={"name": region_name, "charts": between, "table": region_rows} if between and region_rows else None,
-        groups={"name": group_name, "chart": groups, "table": group_rows} if groups else None,
+        groups={"name": group_name, "chart": groups, "table": _group_rows(view, story, texts)} if groups else None,
         change=change,
         privacy=guarantee.privacy(site, edition, headline_panel, story.metric),
         files=downloads.downloads(site, latest, prefix=f"{edition.period.label}/r{edition.revision.number}/"),
         period=f"{texts('edition.files')}: {edition.period.text}",
         all_files=page_of(view, latest).removeprefix(f"{view.id}/"),
-        code=[
-            {"name": texts(f"kit.{k}"), "code": c}
-            for k, c in snippets(
-                edition,
-                story.areas or edition.headline,
-                address=f"{site.base_url}/{edition.path}/" if site.base_url else "",
-            ).items()
-        ],
+        code=_code(site, edition, story),
         citation=downloads.citation(site, edition, page_of(view, latest)),
         benefit=release.public_benefit,
         issues=release.known_issues,
-        about=[
-            (texts("release.editions"), texts.plural("count.editions", len(view.current)), "editions.html"),
-            (texts("release.licence"), release.licence_title, release.licence_url),
-            *(
-                [
-                    (
-                        texts("release.contact"),
-                        release.contact,
-                        f"mailto:{release.contact}" if "@" in release.contact else "",
-                    )
-                ]
-                if release.contact
-                else []
-            ),
-            (texts("register.dataset"), edition.dataset.title, "../register.html"),
-            (texts("private.title"), texts("release.methods"), "methods.html"),
-        ],
+        about=_about(site, view),
     )
     editions_page(site, view)
     methods_page(site, view, story, headline_panel)
-    if has_areas and local:
+    if local:
         areas_page(site, view, story, local)
+
+
+def _by(view: ReleaseView, table: TableFacts | None, texts: Texts, *, areas: bool) -> str:
+    """What a table is broken down by, as a heading; nothing without such a table."""
+    panel = view.panel(table.id, upto=view.latest) if table else None
+    if panel is None:
+        return ""
+    return texts("release.by_group", group=lower_first((panel.areas if areas else panel.groups).title))
+
+
+def _group_rows(view: ReleaseView, story: Outline, texts: Texts) -> Rows | None:
+    """The strata of the whole as a table."""
+    panel = view.panel(story.groups.id, upto=view.latest) if story.groups else None
+    if panel is None:
+        return None
+    by = lower_first(_by(view, story.groups, texts, areas=False))
+    return parts.groups_table(
+        texts,
+        panel.by_group(story.metric.id),
+        caption=f"{story.metric.title} {by}, {panel.periods[-1]}",
+        first=panel.groups.title,
+        unit=unit_text(story.metric),
+    )
+
+
+def _find(texts: Texts, local: Panel | None) -> dict[str, str] | None:
+    """The search for an area."""
+    if local is None:
+        return None
+    count = numbers.number(len(local.areas.codes))
+    return {"action": "areas/index.html", "all": texts("release.all_areas", count=count)}
+
+
+def _code(site: Site, edition: Edition, story: Outline) -> list[dict[str, str]]:
+    """How to read the files, in each language."""
+    address = f"{site.base_url}/{edition.path}/" if site.base_url else ""
+    found = snippets(edition, story.areas or edition.headline, address=address)
+    return [{"name": site.texts(f"kit.{k}"), "code": c} for k, c in found.items()]
+
+
+def _about(site: Site, view: ReleaseView) -> list[tuple[str, str, str]]:
+    """Editions, licence, contact, dataset and method, as (label, text, link)."""
+    texts, edition = site.texts, view.latest.edition
+    release = edition.release
+    link = f"mailto:{release.contact}" if "@" in release.contact else ""
+    return [
+        (texts("release.editions"), texts.plural("count.editions", len(view.current)), "editions.html"),
+        (texts("release.licence"), release.licence_title, release.licence_url),
+        *([(texts("release.contact"), release.contact, link)] if release.contact else []),
+        (texts("register.dataset"), edition.dataset.title, "../register.html"),
+        (texts("private.title"), texts("release.methods"), "methods.html"),
+    ]
