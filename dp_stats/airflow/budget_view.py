@@ -12,7 +12,7 @@ from dp_stats.airflow.burndown import burndown
 from dp_stats.catalogue import Catalogue, load_catalogue
 from dp_stats.errors import NoLedgerError
 from dp_stats.ledger import Ledger
-from dp_stats.ledger.amounts import DEFAULT_DELTA
+from dp_stats.ledger.amounts import delta_of
 from dp_stats.ledger.records import Charge
 from dp_stats.operations.forecast import BlockForecast, NextCharge, forecast
 from dp_stats.settings import Settings, load_settings
@@ -89,7 +89,7 @@ def datasets(only: str | None = None) -> list[DatasetView]:
             continue
         charges = [c for c in ledger.charges(dataset.id) if c.state != "void"]
         blocks = forecast(catalogue, dataset, ledger, today=now.date())
-        dataset_delta = dataset.budget.delta or DEFAULT_DELTA
+        dataset_delta = delta_of(dataset.budget)
         views.append(
             DatasetView(
                 id=dataset.id,

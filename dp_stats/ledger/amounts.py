@@ -18,9 +18,6 @@ from dp_stats.plan import accounting
 GRAIN = 720_720 * 10**18
 """Parts that one unit of ρ is counted in; 720720 is the least common multiple of 1 to 16."""
 
-DEFAULT_DELTA = Fraction(1, 10**6)
-"""δ at which ε is shown where a budget is declared in ρ."""
-
 
 def charge_of(rho: Fraction) -> Fraction:
     """``rho`` rounded up to the grain: never less than what is lost."""
@@ -50,7 +47,7 @@ def share_of(cap: Fraction, share: Fraction) -> Fraction:
 
 def delta_of(budget: Budget) -> Fraction:
     """The δ at which this budget's ε is shown."""
-    return budget.delta if budget.delta is not None else DEFAULT_DELTA
+    return budget.delta if budget.delta is not None else accounting.DEFAULT_DELTA
 
 
 def total(amounts: Iterable[Fraction]) -> Fraction:

@@ -28,7 +28,6 @@ from dp_stats.ledger.records import (
     Quote,
     RegisterEntry,
     Reservation,
-    SpendingPoint,
     StoredMeasurements,
     Verified,
 )
@@ -293,10 +292,6 @@ class Ledger:
         """The whole chain, oldest first."""
         with self._database.read() as connection:
             return reporting.entries(connection)
-
-    def forecast(self, dataset_id: str, block: str | None = None) -> list[SpendingPoint]:
-        """How the charges of a dataset's blocks (or one of them) grew over time, for burn-down and forecasts."""
-        return reporting.forecast(self.entries(), dataset=dataset_id, block=block)
 
     def export(self, form: Literal["csv", "json"]) -> str:
         """All entries as CSV or JSON text, enough to check the chain elsewhere."""

@@ -212,17 +212,3 @@ class Quote:
     @property
     def free(self) -> bool:
         return not self.charged
-
-
-@dataclass(frozen=True)
-class SpendingPoint:
-    """A moment at which a block's charges changed by ``change`` to ``total`` (reserved and spent), in ρ."""
-
-    at: datetime
-    dataset: str
-    block: str
-    change: Fraction
-    total: Fraction
-    cap: Fraction
-    edition: str
-    run: str

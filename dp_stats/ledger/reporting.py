@@ -1,11 +1,11 @@
-"""Reading the ledger: entries, charges with their editions, budgets per block, spending over time, export."""
+"""Reading the ledger: entries, charges with their editions, budgets per block, export."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ from dp_stats.ledger import schema
 from dp_stats.ledger.approving import decisions
 from dp_stats.ledger.budget import block_budgets
 from dp_stats.ledger.chain import canonical, entry_of, head_of, instant
-from dp_stats.ledger.records import Account, BlockBudget, Charge, Entry, Head, Reservation, SpendingPoint
+from dp_stats.ledger.records import Account, BlockBudget, Charge, Entry, Head, Reservation
 from dp_stats.ledger.reserving import current, reservation_of
 
 
@@ -118,39 +118,6 @@ def account(connection: Connection, edition: str, revision: int) -> Account:
         charges=tuple(str(Head(row.sequence, row.hash)) for row in links),
         approvals=tuple(decisions(connection, reservation.plan_hash)),
     )
-
-
-def forecast(found: Iterable[Entry], *, dataset: str, block: str | None) -> list[SpendingPoint]:
-    """How reserved and spent charges of a dataset's blocks grew: one point per change and block."""
-    totals: dict[str, Fraction] = {}
-    made: dict[tuple[str, str], Fraction] = {}
-    caps: dict[str, Fraction] = {}
-    points = []
-    for entry in found:
-        values = entry.payload
-        if values.get("dataset") != dataset or entry.event not in ("reserved", "void"):
-            continue
-        for where in values["charged" if entry.event == "reserved" else "released"]:
-            if entry.event == "reserved":
-                change = made[values["key"], where] = Fraction(values["rho"])
-                caps[where] = Fraction(values["cap"])
-            else:
-                change = -made.pop((values["key"], where), Fraction(0))
-            totals[where] = totals.get(where, Fraction(0)) + change
-            if block in (None, where):
-                points.append(
-                    SpendingPoint(
-                        at=entry.at,
-                        dataset=dataset,
-                        block=where,
-                        change=change,
-                        total=totals[where],
-                        cap=caps.get(where, Fraction(0)),
-                        edition=values["edition"],
-                        run=values.get("run", ""),
-                    )
-                )
-    return points
 
 
 _COLUMNS = (

@@ -16,6 +16,9 @@ import opendp.prelude as dp
 
 dp.enable_features("contrib")
 
+DEFAULT_DELTA = Fraction(1, 10**6)
+"""δ at which ε is shown where neither the release nor the budget declares one."""
+
 
 def laplace_epsilon(l1: int, scale: float) -> Fraction:
     """ε of discrete Laplace noise of ``scale`` on integers that one person moves by at most ``l1`` in L1.

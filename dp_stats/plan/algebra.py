@@ -150,15 +150,6 @@ class Structure:
             norms.append(np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1))
         return self._contract(grams, norms)
 
-    def mean_variance(self, queries: Mapping[str, Query]) -> float:
-        """Mean of ``query_variance`` over all combinations, without building them."""
-        grams = []
-        for axis, d in zip(self.axes, self.grid.dimensions, strict=True):
-            distinct, index = distinct_grams(axis, d, queries.get(d.name, d.top.name))
-            share = np.bincount(index) / len(index)
-            grams.append([np.einsum("q,qij->ij", share, g)[None] for g in distinct])
-        return float(self._contract(grams, _norms(grams)).item())
-
     def _contract(self, grams: list[list[Floats]], norms: list[Floats]) -> Floats:
         """``Σ over blocks of <inverse, S_1 ⊗ S_2 ⊗ …>`` for all combinations of the queries of each dimension.
 

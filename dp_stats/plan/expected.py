@@ -19,6 +19,7 @@ from dp_stats.plan.symmetry import Floats
 from dp_stats.plan.targets import Target, derived_of, measured_for, prior_totals, statistic_of, target_of
 
 NORMAL_95 = 1.959963984540054
+"""Standard errors in half a 95 % interval of a normal value."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,6 @@ from dp_stats.plan.warnings import AboveCeiling, AboveMean, PlanWarning, Unknown
 CANONICAL = {"day": "2021-01-01", "week": "2021-W01", "month": "2021-03", "year": "2024"}
 """The period that stands for all editions of a release: the longest there is of its kind."""
 
-DEFAULT_DELTA = Fraction(1, 10**6)
 VERSION = 1
 """Raised when the same declarations would be measured differently, so that series are not mixed."""
 
@@ -56,7 +55,7 @@ def make_plan(catalogue: Catalogue, release: Release, period: Period) -> Plan:
         _chosen[name] = measure(release, dataset, canonical)
     chosen, mechanism = _chosen[name]
     measurements = _on_edition(chosen, canonical, grid)
-    delta = release.privacy_loss.delta or dataset.budget.delta or DEFAULT_DELTA
+    delta = release.privacy_loss.delta or dataset.budget.delta or accounting.DEFAULT_DELTA
     rho = sum((m.rho for m in chosen), Fraction(0))
     pure = (
         sum((m.epsilon for m in chosen if m.epsilon is not None), Fraction(0))

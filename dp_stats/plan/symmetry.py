@@ -78,11 +78,6 @@ class Axis:
     orbit: Indices
     nested: frozenset[str]
 
-    @property
-    def largest_block(self) -> int:
-        """Rows of the largest block."""
-        return max(c.block for c in self.components)
-
 
 def split(groups: Mapping[str, Indices], leaves: int) -> Axis:
     """The components of a dimension whose levels are the partitions ``groups`` (level → group of each leaf).

@@ -15,11 +15,10 @@ from dp_stats.errors import CatalogueError, NotDerivableError
 from dp_stats.estimate.answer import Answer, Measured, days_of
 from dp_stats.estimate.answer_each import answer_each
 from dp_stats.ledger import Ledger
+from dp_stats.plan.expected import NORMAL_95
 from dp_stats.requests.answers import measured_editions
 from dp_stats.requests.questions import period_of_request
 from dp_stats.settings import Settings
-
-NORMAL_95 = 1.959963984540054
 
 Cell = tuple[str, ...]
 """A code of every breakdown, in the order of the table."""

@@ -15,18 +15,18 @@ import numpy as np
 from dp_stats.catalogue import Catalogue, Dataset, Grid, Release, parse_period
 from dp_stats.catalogue.codes import CodeList
 from dp_stats.errors import CatalogueError
-from dp_stats.ledger import Ledger
+from dp_stats.ledger import Ledger, approvers_needed
 from dp_stats.ledger.amounts import epsilon as epsilon_of
 from dp_stats.ledger.records import Quote
 from dp_stats.plan import ExpectedError, Plan, make_plan
 from dp_stats.plan.curve import cost_of
+from dp_stats.plan.expected import NORMAL_95
 from dp_stats.requests.free_answers import FreeAnswer, free_answer
 from dp_stats.requests.questions import LARGEST_EPSILON, TABLE, Question, make_release, period_of_request
 from dp_stats.settings import Settings
 
 UNRELIABLE = 0.2
 """As in publication: a standard error above this share of the value is flagged."""
-NORMAL_95 = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,6 @@ def make_card(
     ledger = ledger or Ledger.open(settings.ledger_url)
     by = release.requested_by or ""
     quote = ledger.quote(plan, dataset=dataset, category="adhoc", requested_by=by)
-    needed = not quote.free and plan.rho > dataset.budget.no_approval_below
     return Card(
         release=release,
         dataset=dataset,
@@ -136,7 +135,7 @@ def make_card(
         ),
         unreliable=unreliable_share(plan, known, release, known.grid(release, period)),
         free=free_answer(release, catalogue, settings, ledger, only=only),
-        approvers=tuple(person.user or person.name for person in dataset.custodians) if needed else (),
+        approvers=() if quote.free else approvers_needed(dataset, rho=plan.rho, category="adhoc"),
         only=only or {},
     )
 

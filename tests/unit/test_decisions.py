@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any, Literal
 
 import pytest
@@ -81,6 +82,22 @@ def test_an_approval_counts_only_for_the_plan_that_was_shown(asked: str) -> None
         requests.decide(
             asked, approver="council", decision="approved", reason="Fine.", plan="0" * 64, shown=dict(card.shown)
         )
+
+
+@pytest.mark.parametrize(("above", "way"), [(-1, "approval"), (0, "approval"), (1, "allowed")])
+def test_card_and_ledger_agree_on_who_must_approve_up_to_equality(
+    clinic: Any, asked: str, above: int, way: str
+) -> None:
+    allowance = requests.card(asked).plan.rho + Fraction(above, 10**12)
+    clinic.change("datasets/visits.yaml", budget={"epsilon": 10, "delta": "1e-6", "no_approval_below": str(allowance)})
+    made = requests.ask(FORM, requested_by="analyst")
+    assert made.path == way
+    if way == "approval":
+        with pytest.raises(ApprovalError):
+            pipeline.reserve(made.edition)
+    else:
+        pipeline.reserve(made.edition)
+    assert charges(clinic) == (way == "allowed")
 
 
 @pytest.mark.slow

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
 
@@ -46,23 +45,6 @@ def test_the_account_of_an_edition_names_the_entries_that_paid_for_it(tmp_path: 
     assert [b.block for b in account.blocks] == ["2021", "2022"]
     with pytest.raises(LedgerError, match="Nothing is reserved"):
         ledger.account("weekly/2021-W09")
-
-
-def test_the_forecast_shows_spending_over_time(tmp_path: Path) -> None:
-    clock = Clock()
-    ledger = new_ledger(tmp_path, clock)
-    made = []
-    for week in (1, 2):
-        clock.forward(days=7)
-        made.append(reserve(ledger, plan(f"2021-W0{week}"), run=f"run {week}"))
-    clock.forward(days=1)
-    ledger.void(made[0], "not wanted")
-    points = ledger.forecast("cases", "2021")
-    assert [point.total for point in points] == [Fraction("0.005"), Fraction("0.01"), Fraction("0.005")]
-    assert [point.change for point in points] == [Fraction("0.005"), Fraction("0.005"), Fraction("-0.005")]
-    assert points[1].at - points[0].at == timedelta(days=7)
-    assert (points[1].run, points[1].cap) == ("run 2", Fraction("0.02"))
-    assert ledger.forecast("cases", "1999") == []
 
 
 def test_the_json_export_can_be_checked_by_anyone(tmp_path: Path) -> None:

@@ -61,7 +61,10 @@ def errors(**fields: object) -> dict[str, float]:
     given = accuracy(grid, one, made.measurements)
     names = {True: iter(("area-7-day", "area-cumulative"))}
     return {
-        (next(names[True]) if t.windowed else t.table): given.structures["visits"].mean_variance(t.queries) ** 0.5
+        (next(names[True]) if t.windowed else t.table): float(
+            given.structures["visits"].query_variance(t.queries).mean()
+        )
+        ** 0.5
         for t in targets(grid, one)
     }
 
