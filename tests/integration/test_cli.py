@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,39 @@ def test_every_command_is_in_the_manual_and_nothing_else_is() -> None:
 @pytest.mark.parametrize("command", commands())
 def test_every_command_has_help_that_says_what_it_does(command: str) -> None:
     assert len(run(*command.split(), "--help")) > 100
+
+
+@pytest.mark.parametrize("command", commands())
+def test_the_help_of_every_command_ends_with_an_example_that_the_command_takes(command: str) -> None:
+    found: Any = typer.main.get_group(app)
+    for name in command.split():
+        found = found.commands[name]
+    words = shlex.split(found.epilog.removeprefix("Example: "))
+    assert words[: 1 + len(command.split())] == ["dp-stats", *command.split()]
+    found.make_context(command, words[1 + len(command.split()) :])
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("dp-stats pl", {"plan"}),
+        ("dp-stats plan vi", {"visits"}),
+        ("dp-stats run ", {"visits"}),
+        ("dp-stats run other", set()),
+        ("dp-stats ledger show v", {"visits"}),
+    ],
+)
+def test_the_shell_completes_commands_and_names_of_the_catalogue(clinic: Any, typed: str, offered: set[str]) -> None:
+    shell = {"_DP_STATS_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
+    done = runner.invoke(app, [], prog_name="dp-stats", env={**shell, "DP_STATS_CATALOGUE": str(clinic.folder)})
+    assert set(done.output.split()) == offered
+
+
+def test_completion_is_offered_for_installation_and_silent_without_a_catalogue(tmp_path: Path) -> None:
+    assert "--install-completion" in run("--help")
+    shell = {"_DP_STATS_COMPLETE": "complete_bash", "COMP_WORDS": "dp-stats plan v", "COMP_CWORD": "2"}
+    done = runner.invoke(app, [], prog_name="dp-stats", env={**shell, "DP_STATS_CATALOGUE": str(tmp_path / "none")})
+    assert done.output.split() == []
 
 
 def test_every_class_of_failure_has_an_exit_code_of_its_own_in_the_guide() -> None:

@@ -1,0 +1,99 @@
+"""Commands about editions: plan, publish, retract and list them."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from dp_stats.cli import printing
+from dp_stats.cli.common import (
+    AsJson,
+    PeriodLabel,
+    Reason,
+    ReleaseName,
+    Revision,
+    app,
+    err,
+    fails_clearly,
+    out,
+    settings,
+)
+from dp_stats.pipeline import refresh_site
+
+
+@app.command(epilog="Example: dp-stats plan visits-by-clinic --period 2024-01")
+@fails_clearly
+def plan(
+    release: ReleaseName,
+    period: PeriodLabel,
+    json: AsJson = False,
+    curve: Annotated[bool, typer.Option(help="Also show margins of error against ε.")] = False,
+    chart: Annotated[Path | None, typer.Option(help="Write that curve as an SVG or PNG chart.", dir_okay=False)] = None,
+    wanted: Annotated[
+        str | None,
+        typer.Option("--for", help="What does an accuracy cost? TABLE.STATISTIC=MARGIN, e.g. area-week.cases=10."),
+    ] = None,
+) -> None:
+    """Show what an edition would cost and how accurate it would be. Reads no rows and spends nothing."""
+    from dp_stats.run import open_run
+
+    run = open_run(f"{release}/{period}", settings=settings())
+    if json:
+        sys.stdout.write(run.plan.model_dump_json(indent=1) + "\n")
+        return
+    printing.print_plan(out, run)
+    if curve or chart or wanted:
+        printing.print_curve(out, run, chart=chart, wanted=wanted)
+
+
+@app.command(epilog="Example: dp-stats run visits-by-clinic --period 2024-01")
+@fails_clearly
+def run(release: ReleaseName, period: PeriodLabel, revision: Revision = 1, reason: Reason = "") -> None:
+    """Publish an edition: pull, check, reserve, measure, estimate, publish. Running it again costs nothing."""
+    from dp_stats.pipeline import run_edition
+    from dp_stats.run import open_run
+
+    where = settings()
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=not err.is_terminal) as bar:
+        task = bar.add_task(release, total=6)
+
+        def progress(step: str) -> None:
+            bar.update(task, advance=1, description=f"{release}/{period}: {step}")
+            if not err.is_terminal:
+                err.print(f"{release}/{period}: {step}")
+
+        result = run_edition(f"{release}/{period}", revision=revision, reason=reason, settings=where, progress=progress)
+    folder = open_run(f"{release}/{period}", revision=revision, settings=where).published_in / result["path"]
+    out.print(f"Published {folder}", soft_wrap=True)
+
+
+@app.command(epilog="Example: dp-stats due visits-by-clinic")
+@fails_clearly
+def due(release: ReleaseName) -> None:
+    """List the editions of a release whose period has ended and settled."""
+    from dp_stats.pipeline import due_editions
+
+    for edition in due_editions(release, settings=settings()):
+        out.print(edition)
+
+
+@app.command(epilog='Example: dp-stats retract visits-by-clinic/2024-01 --reason "A clinic sent its visits twice."')
+@fails_clearly
+def retract(
+    edition: Annotated[str, typer.Argument(help="release/period", metavar="EDITION")],
+    reason: Annotated[str, typer.Option(help="Why; the public reads it.")],
+    revision: Revision = 1,
+) -> None:
+    """Mark a published revision as retracted: its files stay, and page, feed and metadata say so."""
+    from dp_stats.editions.retracting import retract as retract_edition
+
+    where = settings()
+    retract_edition(where.public_dir, edition, revision=revision, reason=reason, when=datetime.now(UTC))
+    refresh_site(where)
+    out.print(f"Retracted {edition} r{revision}.")
