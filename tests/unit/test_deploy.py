@@ -91,4 +91,8 @@ def test_the_image_copies_what_exists_and_runs_the_locked_airflow(values: dict[s
     ]
     assert copied
     assert [name for name in copied if not (root / name).exists()] == []
+    assert {"setup.py", "dags", "expectations", "reports"} <= set(copied)  # what the installation is built from
+    lock = (DEPLOY / "requirements.lock").read_text()
+    pins = re.findall(r"^\S+==\S+", (root / "requirements.lock").read_text(), re.MULTILINE)
+    assert [pin for pin in pins if not re.search(rf"^{re.escape(pin)}(\s|$)", lock, re.MULTILINE)] == []
     assert f"apache-airflow=={values['airflowVersion']} " in (DEPLOY / "requirements.lock").read_text()
