@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime
 
 from croniter import croniter
 
-from dp_stats.catalogue import Catalogue, Period, Release, parse_period
-from dp_stats.catalogue.periods import period_of
+from dp_stats.catalogue import Catalogue, Period, Release
+from dp_stats.catalogue.due import due_at, due_day, midnight, period_at
 from dp_stats.errors import NotDueError
 
 
@@ -28,34 +28,23 @@ def edition_at(catalogue: Catalogue, release: Release, moment: datetime) -> str:
 
 def run_date(release: Release, period: Period) -> datetime:
     """The first tick of the schedule at which an edition is due."""
-    settled = _midnight(period.end, release.settle_days + 1)
-    return croniter(release.schedule or "@daily", settled - timedelta(seconds=1)).get_next(datetime)
+    return due_at(period, schedule=release.schedule or "@daily", settle_days=release.settle_days)
 
 
 def first_interval(release: Release) -> datetime:
     """The start of the interval at whose end the first edition is due, so that catch-up makes no empty run."""
-    return _interval_before(release, _period_at(release, release.start))
+    return _interval_before(release, period_at(release, release.start))
 
 
 def last_interval(release: Release) -> datetime | None:
     """The start of the interval at whose end the last edition is due; None while there is no end."""
-    return None if release.end is None else _interval_before(release, _period_at(release, release.end))
+    return None if release.end is None else _interval_before(release, period_at(release, release.end))
 
 
 def first_due(release: Release) -> datetime:
     """The start of the first day on which an edition is due."""
-    return _midnight(_period_at(release, release.start).end, release.settle_days + 1)
-
-
-def _period_at(release: Release, day: date) -> Period:
-    if release.period == "range":
-        return parse_period(f"{release.start}--{release.end}")
-    return period_of(day, release.period)
+    return midnight(due_day(period_at(release, release.start), settle_days=release.settle_days))
 
 
 def _interval_before(release: Release, period: Period) -> datetime:
     return croniter(release.schedule or "@daily", run_date(release, period)).get_prev(datetime)
-
-
-def _midnight(day: date, later: int) -> datetime:
-    return datetime.combine(day + timedelta(days=later), time(), tzinfo=UTC)

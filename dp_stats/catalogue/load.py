@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from dp_stats.catalogue import yaml
 from dp_stats.catalogue.codes import CodeList, load_code_list
+from dp_stats.catalogue.due import due_day, periods_of
 from dp_stats.catalogue.grid import Dimension, Grid, bin_dimension, date_dimension
 from dp_stats.catalogue.models import Dataset, Release
 from dp_stats.catalogue.periods import Period, parse_period, period_of
@@ -74,16 +75,10 @@ class Catalogue:
 
     def periods(self, release: Release, *, until: date) -> Iterator[Period]:
         """Every period of the release that has ended and settled on the day ``until``, in order of time."""
-        if release.period == "range":
-            end = release.end or release.start
-            whole = parse_period(f"{release.start}--{end}")
-            if is_due(release, whole, until):
-                yield whole
-            return
-        period = period_of(release.start, release.period)
-        while is_due(release, period, until) and (release.end is None or period.start <= release.end):
+        for period in periods_of(release):
+            if not is_due(release, period, until):
+                return
             yield period
-            period = period_of(period.end + timedelta(days=1), release.period)
 
     def grid(self, release: Release, period: Period) -> Grid:
         """The public grid of one edition."""
@@ -101,7 +96,7 @@ class Catalogue:
 
 def is_due(release: Release, period: Period, today: date) -> bool:
     """Whether the period has ended and its late reports have settled on ``today``."""
-    return today > period.end + timedelta(days=release.settle_days)
+    return today >= due_day(period, settle_days=release.settle_days)
 
 
 def build_grid(release: Release, dataset: Dataset, codes: Mapping[str, CodeList], period: Period) -> Grid:

@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
+from itertools import takewhile
 
-from dp_stats.catalogue import Catalogue, Dataset, Period, Release, parse_period
-from dp_stats.catalogue.periods import blocks_of, period_of
+from dp_stats.catalogue import Catalogue, Dataset
+from dp_stats.catalogue.due import due_day, periods_of
+from dp_stats.catalogue.periods import blocks_of
 from dp_stats.ledger import Ledger
 from dp_stats.ledger.amounts import charge_of
 from dp_stats.ledger.records import BlockBudget
@@ -75,7 +77,7 @@ def next_charges(catalogue: Catalogue, dataset: Dataset, ledger: Ledger, *, toda
         paid = {c.block for c in charges if c.release == release.id} if release.series else set()
         latest = [c.rho for c in charges if c.release == release.id]
         rho = latest[-1] if latest else None
-        for period in _periods(release, until=today + HORIZON):
+        for period in takewhile(lambda p: p.start <= today + HORIZON, periods_of(release)):
             edition = f"{release.id}/{period.label}"
             if (edition, 1) in made:
                 continue
@@ -84,18 +86,8 @@ def next_charges(catalogue: Catalogue, dataset: Dataset, ledger: Ledger, *, toda
                     continue
                 if rho is None:
                     rho = charge_of(make_plan(catalogue, release, period).rho)
-                due = max(today, period.end + timedelta(days=release.settle_days + 1))
+                due = max(today, due_day(period, settle_days=release.settle_days))
                 found.append(NextCharge(due, release.id, edition, block, rho))
                 if release.series:
                     paid.add(block)
     return sorted(found, key=lambda c: (c.due, c.edition))
-
-
-def _periods(release: Release, *, until: date) -> list[Period]:
-    if release.period == "range":
-        return [parse_period(f"{release.start}--{release.end}")]
-    last = min(until, release.end) if release.end else until
-    periods = [period_of(release.start, release.period)]
-    while periods[-1].end < last:
-        periods.append(period_of(periods[-1].end + timedelta(days=1), release.period))
-    return periods

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
+from itertools import takewhile
 
 from dp_stats.catalogue import Catalogue, Dataset, Release, load_catalogue
-from dp_stats.catalogue.periods import BlockKind, Period, block_of, parse_period, period_of
+from dp_stats.catalogue.due import periods_of
+from dp_stats.catalogue.periods import BlockKind, Period, block_of
 from dp_stats.errors import BudgetError, CatalogueError
 from dp_stats.plan import make_plan
 from dp_stats.plan.accounting import epsilon_at
@@ -108,15 +110,8 @@ def review_release(release: Release, catalogue: Catalogue) -> ReleaseReview:
 
 def year_of_periods(release: Release) -> list[Period]:
     """The release's periods that begin in its first year."""
-    if release.period == "range":
-        return [parse_period(f"{release.start}--{release.end}")]
     last = release.start + timedelta(days=DAYS_REVIEWED - 1)
-    if release.end:
-        last = min(last, release.end)
-    found = [period_of(release.start, release.period)]
-    while found[-1].end < last:
-        found.append(period_of(found[-1].end + timedelta(days=1), release.period))
-    return found
+    return list(takewhile(lambda period: period.start <= last, periods_of(release)))
 
 
 def editions_per_block(periods: list[Period], kind: BlockKind) -> int:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from xml.etree import ElementTree
 
 from icalendar import Calendar, Event
 
-from dp_stats.catalogue.periods import Period, parse_period, period_of
+from dp_stats.catalogue.due import due_at, next_period
+from dp_stats.catalogue.periods import Period, parse_period
 from dp_stats.editions.edition import Edition, Facts, Instant, utc
 from dp_stats.editions.revisions import Correction
 from dp_stats.texts.words import Texts
@@ -161,19 +162,10 @@ def calendar(releases: Iterable[Scheduled], *, since: datetime, texts: Texts) ->
     return sorted(planned, key=lambda p: (p.when, p.release, p.period))
 
 
-def due_at(period: Period, *, schedule: str, settle_days: int) -> datetime:
-    """The first moment of a cron schedule (UTC) on or after the day that the period has settled."""
-    from croniter import croniter
-
-    settled = datetime.combine(period.end + timedelta(days=settle_days + 1), time(), tzinfo=UTC)
-    found: datetime = croniter(schedule, settled - timedelta(seconds=1)).get_next(datetime)
-    return found
-
-
 def _next(period: Period) -> Period | None:
     if period.kind == "range":
         return None
-    return period_of(period.end + timedelta(days=1), period.kind)
+    return next_period(period)
 
 
 def icalendar(planned: Sequence[Planned], *, stamp: datetime, base_url: str, texts: Texts) -> bytes:

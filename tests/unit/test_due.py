@@ -1,0 +1,41 @@
+"""A release's periods follow each other without gaps, and one rule says on which day each is due."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from itertools import islice, pairwise
+from typing import Literal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dp_stats.catalogue.due import due_at, due_day, periods_of
+from dp_stats.catalogue.load import is_due
+from tests.plan_examples import BASIC, release
+
+DAYS = st.dates(date(1999, 1, 1), date(2040, 12, 31))
+
+
+@given(
+    start=DAYS, length=st.integers(0, 800), settle=st.integers(0, 40), kind=st.sampled_from(["day", "week", "month"])
+)
+def test_periods_cover_every_day_of_a_release_and_are_due_once_settled(
+    start: date, length: int, settle: int, kind: Literal["day", "week", "month"]
+) -> None:
+    end = start + timedelta(days=length)
+    one = release(BASIC, period=kind, start=start, end=end, settle_days=settle)
+    found = list(periods_of(one))
+    assert found[0].start <= start <= found[0].end
+    assert found[-1].start <= end <= found[-1].end
+    assert all(later.start - earlier.end == timedelta(days=1) for earlier, later in pairwise(found))
+    first = due_day(found[0], settle_days=settle)
+    assert first - found[0].end == timedelta(days=settle + 1)
+    assert is_due(one, found[0], first)
+    assert not is_due(one, found[0], first - timedelta(days=1))
+    assert due_at(found[0], schedule="@daily", settle_days=settle).date() == first
+
+
+def test_a_release_without_end_has_periods_without_end_and_a_range_has_one() -> None:
+    assert len(list(islice(periods_of(release(BASIC)), 500))) == 500
+    whole = release(BASIC, period="range", start="2021-01-04", end="2021-05-01")
+    assert [p.label for p in periods_of(whole)] == ["2021-01-04--2021-05-01"]
