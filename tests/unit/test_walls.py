@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 CONFIGURATION = read_configuration(str(ROOT / "pyproject.toml"))
 KINDS = {"layers": LayersContract, "forbidden": ForbiddenContract, "protected": ProtectedContract}
 DECLARED = {options["name"]: options for options in CONFIGURATION["contracts_options"]}
-ARROWS, ROWS, OPENDP, NOISE = DECLARED
+ARROWS, ROWS, OPENDP, NOISE, SIMULATED = DECLARED
 LAYERS = [[room.strip() for room in line.split("|")] for line in DECLARED[ARROWS]["layers"]]
 ROOMS = [room for line in LAYERS for room in line]
 UPWARDS = [(low, high) for highs, lows in combinations(LAYERS, 2) for low in lows for high in highs]
@@ -88,6 +88,11 @@ def test_no_other_module_reaches_opendp(room: str, graph: grimp.ImportGraph) -> 
 @pytest.mark.parametrize("importer", ["dp_stats.secure.bound", "dp_stats.pipeline", "dp_stats.cli.main"])
 def test_noise_is_drawn_by_nobody_else(importer: str, graph: grimp.ImportGraph) -> None:
     assert not kept(NOISE, graph, (importer, "dp_stats.secure.noise"))
+
+
+@pytest.mark.parametrize("room", ["airflow", "operations", "pipeline"])
+def test_nothing_that_publishes_can_simulate(room: str, graph: grimp.ImportGraph) -> None:
+    assert not kept(SIMULATED, graph, (rogue(graph, room), "dp_stats.demo.line_list"))
 
 
 # What stands in files: the same, seen by the command that `make check` runs.
