@@ -1,13 +1,14 @@
 """How accurate are the statistics? Runs the planner and the estimator on any table of exact counts, over several seeds.
 
     python -m benchmarks.accuracy EXACT.csv --areas AREAS.csv --prior PRIOR.csv
-    python -m benchmarks.accuracy EXACT.csv --columns date=date,area=area_code,count=cases --guess 40
+    python -m benchmarks.accuracy EXACT.csv --columns date=date,area=area_code,count=cases --guess 40 --weeks 13
 
 EXACT has one row per date, area (and band) with a count. Noise is drawn here, by discrete samplers; the plan and
 the estimates are the pipeline's own. Prior means come from PRIOR (an earlier table of the same shape) or a guess;
 the planner and the estimator never see the exact counts. Printed for each published statistic: root-mean-square error,
-median absolute and relative error, coverage of the 95 % interval, and how many times larger the error would be if
-each table were noised separately (nine tables), or three tables were and the rest summed from them.
+median relative error, coverage of the 95 % interval, realised error and half width over what the plan expects, and
+how many times larger the error would be if each table were noised separately (own), if two tables were and the rest
+summed from them, or three. With ``--conditional``, coverage by size of the true count, by size of area, and of outbreaks.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.baselines import Baseline, baselines
+from benchmarks.conditional import Conditional
+from benchmarks.sampling import discrete_gaussian, discrete_laplace
 from benchmarks.exact_counts import ExactCounts, catalogue_of, read_exact_counts
 from dp_stats.catalogue import Catalogue
 from dp_stats.catalogue.grid import Grid
@@ -31,17 +35,21 @@ from dp_stats.catalogue.models import Release
 from dp_stats.estimate import EditionEstimates, Estimate, estimate
 from dp_stats.estimate.lattice import Lattice
 from dp_stats.plan import make_plan
-from dp_stats.plan.accounting import rho_of
 from dp_stats.plan.model import Plan
 from dp_stats.plan.noisy import NoisyMeasurements
+from dp_stats.plan.targets import group_of, targets
 
 Floats = NDArray[np.float64]
 
+DELTA = Fraction(1, 10**6)
 LOSSES: tuple[tuple[str, Fraction, Fraction | None], ...] = (
+    ("pure ε = 0.1", Fraction(1, 10), None),
     ("pure ε = 0.25", Fraction(1, 4), None),
     ("pure ε = 1", Fraction(1), None),
     ("pure ε = 4", Fraction(4), None),
-    ("(1, 1e-6)", Fraction(1), Fraction(1, 10**6)),
+    ("pure ε = 8", Fraction(8), None),
+    ("(1, 1e-6)", Fraction(1), DELTA),
+    ("Gaussian alone, ρ = 0.5", Fraction(1, 2), Fraction(0)),
 )
 
 
@@ -55,8 +63,10 @@ class Score:
     relative: list[float] = field(default_factory=list)
     covered: list[float] = field(default_factory=list)
     width: list[float] = field(default_factory=list)
-    nine: float = 0.0
-    three: float = 0.0
+    base: Baseline = field(default_factory=lambda: Baseline(np.nan, np.nan, np.nan))
+    expected: float = np.nan
+    group: str = ""
+    conditional: Conditional = field(default_factory=Conditional)
 
     @property
     def rmse(self) -> float:
@@ -72,7 +82,8 @@ class Score:
         self.absolute.append(float(np.median(error)))
         self.relative.append(float(np.median(error / np.maximum(exact[known], 1.0))))
         self.covered.append(float(np.mean((lower <= exact)[known] & (exact <= upper)[known])))
-        self.width.append(float(np.mean((upper - lower)[known]) / 2))
+        self.width.append(float(np.median((upper - lower)[known]) / 2))
+        self.conditional.add(estimate, exact)
 
 
 def exact_tables(exact: ExactCounts, grid: Grid, release: Release) -> dict[tuple[str, str], Floats]:
@@ -92,46 +103,14 @@ def exact_tables(exact: ExactCounts, grid: Grid, release: Release) -> dict[tuple
     return found
 
 
-def separate_errors(
-    release: Release, grid: Grid, epsilon: Fraction, delta: Fraction | None
-) -> Mapping[tuple[str, str], tuple[float, float]]:
-    """(table, statistic) → RMSE of unbiased noise with every table noised on its own, and with three of them."""
-    kinds = [t.levels.get("date") for t in release.tables]
-    base = {"area-day", "area-week-band", "all-day"} & {t.id for t in release.tables}
-    nine, three = (_noise(epsilon, delta, tables) for tables in (len(kinds), max(len(base), 1)))
-    found = {}
-    for table in release.tables:
-        days = 7.0 if table.levels["date"] == "week" else 1.0
-        length = grid.shape(table.levels)[[d.name for d in grid.dimensions].index("date")]
-        # cells of the three tables that one cell of this table is the sum of
-        band, area = "band" in table.levels, table.levels.get("area")
-        cells = grid.shape()[0] / grid.shape(table.levels)[0] if area != "area" and (band or area is not None) else 1.0
-        parts = cells if band else cells * days
-        for name in table.statistics:
-            window = {"count": 1.0, "rolling": 7.0, "cumulative": (length + 1) / 2}[name]
-            found[table.id, name] = (nine * window**0.5, three * (parts * window) ** 0.5)
-    return found
-
-
-def _noise(epsilon: Fraction, delta: Fraction | None, tables: int) -> float:
-    """Standard deviation of a cell's noise if the budget is split evenly over so many tables, by the better mechanism."""
-    ratio = float(np.exp(-float(epsilon) / tables))
-    laplace = float(np.sqrt(2 * ratio)) / (1 - ratio)
-    return laplace if delta is None else min(laplace, float(np.sqrt(tables / (2 * float(rho_of(epsilon, delta))))))
-
-
 def draw(plan: Plan, exact: ExactCounts, grid: Grid, rng: np.random.Generator) -> NoisyMeasurements:
     """Noisy measurements of the exact counts, for the benchmark alone (the pipeline draws by OpenDP)."""
     leaves = exact.counts.reshape(grid.shape())
     values = {}
     for m in plan.measurements:
         counts = grid.roll_up(leaves, m.levels)
-        if m.epsilon is None:
-            noise = np.rint(rng.normal(scale=m.scale, size=m.shape)).astype(np.int64)
-        else:
-            stop = -np.expm1(-1 / m.scale)
-            noise = rng.geometric(stop, m.shape) - rng.geometric(stop, m.shape)
-        values[m.id] = counts + noise
+        sample = discrete_gaussian if m.epsilon is None else discrete_laplace
+        values[m.id] = counts + sample(rng, m.scale, m.shape)
     return NoisyMeasurements(plan.hash, values)
 
 
@@ -162,7 +141,9 @@ def run(
     plan = make_plan(catalogue, release, exact.period)
     facts = {"planning seconds": time.perf_counter() - began}
     true_values = exact_tables(exact, grid, release)
-    separate = separate_errors(release, grid, *loss)
+    separate = baselines(release, grid, *loss)
+    expected = {(e.table, e.statistic): e.margin_95 for e in plan.expected}
+    groups = {t.table: group_of(grid, release, t) for t in targets(grid, release)}
     scores: dict[tuple[str, str], Score] = {}
     seconds, wrong = [], 0
     for seed in range(seeds):
@@ -174,7 +155,7 @@ def run(
         for (table, name), true in true_values.items():
             e = estimates.tables[table][name]
             score = scores.setdefault((table, name), Score(float(true.mean())))
-            score.nine, score.three = separate[table, name]
+            score.base, score.expected, score.group = separate[table, name], expected[table, name], groups[table]
             score.add(e, true)
     facts["estimation seconds"] = max(seconds)
     facts["inconsistent or negative cells"] = wrong
@@ -188,31 +169,44 @@ def report(title: str, scores: Mapping[tuple[str, str], Score], plan: Plan, fact
     measured = "; ".join(f"{'×'.join(m.levels.values())} at scale {m.scale:.2f}" for m in plan.measurements)
     print(f"{plan.mechanism}, measured: {measured}")
     print(
-        "\n| statistic | mean | RMSE | RMSE / mean | median error | median relative | coverage | over nine | over three |"
+        "\n| statistic | mean | RMSE | median relative | coverage | error / expected | width / expected "
+        "| over own | over two | over three |"
     )
-    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    print("| --- " * 10 + "|")
     for (table, name), s in scores.items():
         cells = [
             f"{table} {name}",
             f"{s.mean:.1f}",
             f"{s.rmse:.2f}",
-            f"{100 * s.rmse / s.mean:.2f} %",
-            f"{np.mean(s.absolute):.2f}",
             f"{100 * np.mean(s.relative):.2f} %",
             f"{100 * np.mean(s.covered):.1f} %",
-            f"{s.nine / s.rmse:.2f}",
-            f"{s.three / s.rmse:.2f}",
+            f"{1.96 * s.rmse / s.expected:.2f}",
+            f"{np.mean(s.width) / s.expected:.2f}",
+            *(f"{base / s.rmse:.2f}" for base in (s.base.own, s.base.two, s.base.three)),
         ]
         print(f"| {' | '.join(cells)} |")
-    local = [s for (table, _), s in scores.items() if table.startswith("area")]
-    for label, chosen in (("local statistics", local), ("all", list(scores.values()))):
-        nine, three = (
-            float(np.exp(np.mean([np.log(getattr(s, k) / s.rmse) for s in chosen]))) for k in ("nine", "three")
+    everything = list(scores.values())
+    for label in (*dict.fromkeys(s.group for s in everything), "all"):
+        chosen = [s for s in everything if label in (s.group, "all")]
+        own, two, three = (
+            float(np.exp(np.mean([np.log(getattr(s.base, k) / s.rmse) for s in chosen])))
+            for k in ("own", "two", "three")
         )
         print(
-            f"\n{label}: {nine:.2f} times better than separate tables, {three:.2f} times better than three (geometric mean)"
+            f"\n{label}: {own:.2f} times better than separate tables, {two:.2f} than two, {three:.2f} than three "
+            "(geometric means)"
         )
     print("\n" + ", ".join(f"{name}: {value:.3g}" for name, value in facts.items()))
+
+
+def report_conditional(scores: Mapping[tuple[str, str], Score]) -> None:
+    """Print one privacy loss's coverage by class of cells."""
+    print("\n| statistic | class | cells | coverage | mean error | RMSE | half width |\n" + "| --- " * 7 + "|")
+    for (table, name), s in scores.items():
+        for label, (cells, covered, bias, rmse, width) in s.conditional.rows().items():
+            print(
+                f"| {table} {name} | {label} | {cells} | {100 * covered:.1f} % | {bias:+.2f} | {rmse:.2f} | {width:.2f} |"
+            )
 
 
 def main() -> None:
@@ -228,6 +222,9 @@ def main() -> None:
     parser.add_argument(
         "--guess", type=float, default=10.0, help="guessed mean of an area and day, if there is no PRIOR"
     )
+    parser.add_argument("--weeks", type=int, help="only the first weeks of EXACT")
+    parser.add_argument("--priority", default="balanced", help="as a release declares it")
+    parser.add_argument("--conditional", action="store_true", help="also print coverage by class of cells")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", help="run only the privacy losses whose title holds this text")
     parser.add_argument("--json", type=Path, help="also write the figures here")
@@ -239,15 +236,29 @@ def main() -> None:
     area, region = options.areas_columns.split(",")
     exact = read_exact_counts(options.exact, columns=columns, lookup=options.areas, lookup_columns=(area, region))
     prior = read_exact_counts(options.prior, columns=columns, lookup=None) if options.prior else options.guess
+    if options.weeks:
+        exact = exact.first_days(7 * options.weeks)
     kept = {}
     for title, epsilon, delta in LOSSES:
         if options.only and options.only not in title:
             continue
-        catalogue, release, grid = catalogue_of(exact, prior=prior, epsilon=epsilon, delta=delta)
+        catalogue, release, grid = catalogue_of(
+            exact, prior=prior, epsilon=epsilon, delta=delta, priority=options.priority
+        )
         scores, plan, facts = run(catalogue, release, grid, exact, loss=(epsilon, delta), seeds=options.seeds)
         report(title, scores, plan, facts)
+        if options.conditional:
+            report_conditional(scores)
         kept[title] = {
-            f"{table} {name}": {"rmse": s.rmse, "mean": s.mean, "coverage": float(np.mean(s.covered))}
+            f"{table} {name}": {
+                "rmse": s.rmse,
+                "mean": s.mean,
+                "coverage": float(np.mean(s.covered)),
+                "over own": s.base.own / s.rmse,
+                "over two": s.base.two / s.rmse,
+                "expected": s.expected,
+                "classes": s.conditional.rows(),
+            }
             for (table, name), s in scores.items()
         }
     if options.json:

@@ -90,18 +90,24 @@ def read_exact_counts(
 
 
 def catalogue_of(
-    exact: ExactCounts, *, prior: ExactCounts | float, epsilon: Fraction, delta: Fraction | None
+    exact: ExactCounts,
+    *,
+    prior: ExactCounts | float,
+    epsilon: Fraction,
+    delta: Fraction | None,
+    priority: str = "balanced",
 ) -> tuple[Catalogue, Release, Grid]:
     """A catalogue in memory that declares the nine tables, with prior means from other counts or a guess.
 
     Args:
         exact: whose cells are published; its counts are not looked at.
         prior: earlier counts, or a guess of the mean count of an area and day.
-        epsilon, delta: privacy loss of the release; pure if ``delta`` is None.
+        epsilon, delta: privacy loss of the release; pure if ``delta`` is None, ρ if it is 0.
+        priority: whose figures the budget serves first.
     """
     codes = {"areas": _areas(exact), "bands": _plain("bands", exact.bands)}
     dataset = Dataset.model_validate(_DATASET)
-    release = Release.model_validate(_release(exact, prior, epsilon, delta))
+    release = Release.model_validate({**_release(exact, prior, epsilon, delta), "priority": priority})
     catalogue = Catalogue(Path("benchmark"), {dataset.id: dataset}, {release.id: release}, codes)
     return catalogue, release, catalogue.grid(release, exact.period)
 
@@ -169,6 +175,8 @@ def _release(
                  "prior_mean": mean * 7 / len(exact.bands)}
             )  # fmt: skip
     loss = {"epsilon": str(epsilon), **({"delta": str(delta)} if delta else {})}
+    if delta == 0:
+        loss = {"rho": str(epsilon)}
     return {
         "id": "benchmark",
         "title": "Benchmark",

@@ -327,6 +327,9 @@ class Release(Model):
     statistics: tuple[Statistic, ...] = Field(min_length=1)
     derived: tuple[Derived, ...] = ()
     tables: tuple[Table, ...] = Field(min_length=1)
+    priority: Literal["local", "balanced", "national"] = Field(
+        "balanced", description="Whose figures the budget serves first: local ones, everybody's, or those of the whole."
+    )
     headline: Slug | None = Field(None, description="Table the headline chart is drawn from (default: the first).")
     contribution: Contribution
     privacy_loss: PrivacyLoss

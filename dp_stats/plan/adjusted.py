@@ -7,6 +7,8 @@ published intervals come from what was measured.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from math import prod
 
 import numpy as np
@@ -21,6 +23,12 @@ from dp_stats.plan.truncation import truncated_share
 TRUE_SPREAD = 0.5
 """How far true cells are taken to lie from what their margins suggest, relative to their size, besides chance."""
 
+CELL_SPREAD = 1.2
+"""Standard deviation of the logarithm of the means of cells of one table."""
+
+NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(7)
+PROBABILITIES = _WEIGHTS / _WEIGHTS.sum()
+
 LEAST_CELLS = 24
 """Independent differences that shrinkage needs, as in ``estimate.shrink``."""
 
@@ -30,17 +38,54 @@ TRUNCATION_SPREAD = 0.5
 CLUSTER = 2.0
 
 
-def shrunken(grid: Grid, release: Release, target: Target, variance: Floats) -> Floats:
-    """Variance of published values where they lean on their margins: t·v/(t + v) with true variance t of the cells."""
+@dataclass(frozen=True)
+class Shrinkage:
+    """What is guessed about the true cells of a level that will be shrunken: their mean, and the size of one row."""
+
+    mean: float
+    row: float
+
+
+def gain_of_shrinkage(grid: Grid, release: Release, target: Target) -> Shrinkage | None:
+    """What shrinkage can use, for a target whose cells will be shrunken; None where they will not be, or nothing is
+    guessed."""
     statistic = statistic_of(release, target.statistic)
     signed = statistic.kind == "sum" and (statistic.lower or 0) < 0
-    if target.prior_mean is None or statistic.kind == "persons" or signed or target.windowed:
-        return variance
-    if not _leans(grid, release, target):
-        return variance
-    size = float(statistic.upper or 1) if statistic.kind == "sum" else 1.0
-    truth = target.prior_mean * size + (TRUE_SPREAD * target.prior_mean) ** 2
-    return np.asarray(np.where(np.isfinite(variance), truth * variance / (truth + variance), variance))
+    if target.prior_mean is None or statistic.kind == "persons" or signed or not _leans(grid, release, target):
+        return None
+    return Shrinkage(target.prior_mean, float(statistic.upper or 1) if statistic.kind == "sum" else 1.0)
+
+
+def true_variances(found: Sequence[Shrinkage | None]) -> Floats:
+    """Plausible variances of true cells around what their margins suggest, ``(targets, nodes)``; infinite: not shrunken.
+
+    Cells differ in size: their means are taken to be log-normal around the guess.
+    """
+    sizes = np.exp(CELL_SPREAD * NODES - CELL_SPREAD**2 / 2)
+    rows = [
+        np.full(len(NODES), np.inf)
+        if one is None
+        else one.mean * sizes * one.row + (TRUE_SPREAD * one.mean * sizes) ** 2
+        for one in found
+    ]
+    return np.stack(rows)
+
+
+def after_shrinkage(variance: Floats, truth: Floats) -> tuple[Floats, Floats]:
+    """Mean of t·v/(t + v) over plausible true variances t, and its derivative in v; ``truth`` has one row per v."""
+    known = np.isfinite(truth)
+    t, v = np.where(known, truth, 1.0), variance[:, None]
+    value = np.where(known, t * v / (t + v), v)
+    slope = np.where(known, (t / (t + v)) ** 2, 1.0)
+    return value @ PROBABILITIES, slope @ PROBABILITIES
+
+
+def shrunken(grid: Grid, release: Release, target: Target, variance: Floats) -> Floats:
+    """Variance of published values where they lean on their margins."""
+    truth = true_variances([gain_of_shrinkage(grid, release, target)])
+    finite = np.where(np.isfinite(variance), variance, 0.0)
+    value = after_shrinkage(finite.ravel(), truth)[0].reshape(variance.shape)
+    return np.asarray(np.where(np.isfinite(variance), value, variance))
 
 
 def _leans(grid: Grid, release: Release, target: Target) -> bool:

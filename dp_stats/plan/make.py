@@ -23,7 +23,7 @@ from dp_stats.plan.warnings import AboveCeiling, AboveMean, PlanWarning, Unknown
 CANONICAL = {"day": "2021-01-01", "week": "2021-W01", "month": "2021-03", "year": "2024"}
 """The period that stands for all editions of a release: the longest there is of its kind."""
 
-VERSION = 1
+VERSION = 2
 """Raised when the same declarations would be measured differently, so that series are not mixed."""
 
 ALIKE = 1.05
@@ -115,6 +115,7 @@ def series_basis(release: Release, dataset: Dataset, canonical: Grid) -> dict[st
         "derived": [d.model_dump(mode="json", exclude={"title", "unit"}) for d in release.derived],
         "tables": [t.model_dump(mode="json", exclude={"title"}) for t in release.tables],
         "contribution": release.contribution.model_dump(mode="json"),
+        "priority": release.priority,
         "privacy_loss": PrivacyLoss.model_dump(release.privacy_loss, mode="json"),
         "domain": [_domain(d) for d in canonical.dimensions],
     }

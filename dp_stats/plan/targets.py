@@ -161,3 +161,28 @@ def prior_totals(grid: Grid, release: Release) -> dict[str, float]:
         if table.prior_mean is not None and measured not in totals:
             totals[measured] = table.prior_mean * grid.cells(table.levels)
     return totals
+
+
+def place_of(grid: Grid, release: Release) -> int | None:
+    """The axis of the release's geography: the list of codes of which most are published; None if there is none."""
+    used = [t.levels for t in targets(grid, release)]
+    sizes = {
+        axis: max(len(d.level(key[axis]).codes) for key in used)
+        for axis, d in enumerate(grid.dimensions)
+        if d.kind == "code"
+    }
+    largest = max(sizes, key=lambda axis: sizes[axis], default=None)
+    return largest if largest is not None and sizes[largest] > 1 else None
+
+
+def group_of(grid: Grid, release: Release, target: Target) -> str:
+    """``local``, ``regional`` or ``national``, by the geography's level; the table's own id where there is none."""
+    axis = place_of(grid, release)
+    if axis is None:
+        return target.table
+    place = grid.dimensions[axis]
+    size = len(place.level(target.levels[axis]).codes)
+    if size == 1:
+        return "national"
+    finest = max(len(place.level(t.levels[axis]).codes) for t in targets(grid, release))
+    return "local" if size == finest else "regional"
