@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 
 from benchmarks.baselines import Baseline, baselines
 from benchmarks.conditional import Conditional
-from benchmarks.sampling import discrete_gaussian, discrete_laplace
 from benchmarks.exact_counts import ExactCounts, catalogue_of, read_exact_counts
+from benchmarks.sampling import discrete_gaussian, discrete_laplace
 from dp_stats.catalogue import Catalogue
 from dp_stats.catalogue.grid import Grid
 from dp_stats.catalogue.models import Release
