@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from dp_stats.errors import CatalogueError
 from dp_stats.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from dp_stats.ledger import Ledger
+    from dp_stats.ledger import Ledger, Witnesses
     from dp_stats.plan.model import Plan
 
 
@@ -52,7 +53,7 @@ class Run:
     def published_in(self) -> Path:
         """The public folder, or for a restricted release a folder that no public server shows."""
         public = self.release.audience == "public"
-        return self.settings.public_dir if public else self.settings.home / "restricted"
+        return self.settings.public_dir if public else self.settings.restricted
 
     @cached_property
     def grid(self) -> Grid:
@@ -78,10 +79,32 @@ class Run:
 
     def ledger(self) -> Ledger:
         """The ledger, opened and migrated."""
-        from dp_stats.ledger import Ledger
+        return open_ledger(self.settings)
 
-        self.settings.home.mkdir(parents=True, exist_ok=True)
-        return Ledger.open(self.settings.ledger_url)
+
+def open_ledger(settings: Settings) -> Ledger:
+    """The ledger for writing: made if this is the first use, upgraded, and compared with what lies beside it.
+
+    Raises:
+        LedgerError: it is missing or was restored from an older backup, by the heads that were kept, the published
+            editions and the contribution registers; or it cannot be opened.
+    """
+    from dp_stats.ledger import Ledger
+
+    settings.home.mkdir(parents=True, exist_ok=True)
+    today = datetime.now(UTC).date().isoformat()
+    return Ledger.open(settings.ledger_url, witnesses=witnesses_of(settings), new=settings.new_ledger == today)
+
+
+def witnesses_of(settings: Settings) -> Witnesses:
+    """What proves how much the ledger must know: see ``dp_stats.ledger.witnesses``."""
+    from dp_stats.ledger import Witnesses
+
+    return Witnesses(
+        heads=settings.heads,
+        registers=settings.secure / "register",
+        published=(settings.public_dir, settings.restricted),
+    )
 
 
 def open_run(edition: str, *, revision: int = 1, settings: Settings | None = None) -> Run:

@@ -100,6 +100,11 @@ class Settings(BaseSettings):
     base_url: Annotated[str, AfterValidator(lambda url: url.rstrip("/"))] = _field(
         "http://127.0.0.1:8000", "address of the published site, for absolute links in metadata and feeds"
     )
+    new_ledger: str = _field(
+        "",
+        "the day (UTC, as in `2026-03-01`) on which a first ledger may be made although something was released",
+        said="never",
+    )
     ckan_url: str = _field("", "address of a CKAN site that public editions are registered at", said="none")
     ckan_organisation: str = _field("", "the organisation there that they belong to", said="none")
     ckan_key_env: str = _field("CKAN_API_KEY", "name of the variable that holds the API key of that site")
@@ -142,6 +147,16 @@ class Settings(BaseSettings):
     def requests(self) -> Path:
         """Ad hoc releases that analysts asked for."""
         return self.home / "requests"
+
+    @property
+    def restricted(self) -> Path:
+        """Published editions that no public server shows."""
+        return self.home / "restricted"
+
+    @property
+    def heads(self) -> Path:
+        """The heads of the ledger that were kept, beside the secure store; only ever appended to."""
+        return self.home / "ledger.heads"
 
     @property
     def public_dir(self) -> Path:

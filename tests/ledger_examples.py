@@ -21,7 +21,7 @@ from typing import Any
 
 from dp_stats.catalogue.models import Dataset
 from dp_stats.errors import BudgetError, LedgerError, RegisterError
-from dp_stats.ledger import Head, Ledger, Reservation
+from dp_stats.ledger import Head, Ledger, Reservation, Witnesses
 from dp_stats.plan.model import Plan
 
 MILLION = Fraction(1, 10**6)
@@ -228,13 +228,13 @@ def digest_after(digests: Sequence[str], number: int) -> str:
 # Processes that are killed
 
 
-def life(url: str, witness: str, seed: int, year: int, pulse: int) -> None:
+def life(url: str, folder: str, witness: str, seed: int, year: int, pulse: int) -> None:
     """Measure random editions of a series and of single releases for ever, noting what was drawn and returned.
 
     A byte goes to the pipe ``pulse`` before each call of the ledger.
     """
     random = Random(seed)
-    ledger = Ledger.open(url)
+    ledger = Ledger.open(url, witnesses=kept_in(Path(folder)))
 
     def call(method: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         os.write(pulse, b".")
@@ -267,6 +267,11 @@ def life(url: str, witness: str, seed: int, year: int, pulse: int) -> None:
                     raise
 
 
+def kept_in(folder: Path) -> Witnesses:
+    """Witnesses of which only kept heads exist."""
+    return Witnesses(heads=folder / "ledger.heads", registers=folder / "register", published=())
+
+
 def storm(url: str, folder: Path, *, kills: int, workers: int = 5, seed: int = 1) -> Head:
     """Kill ``kills`` processes at random instants of their work and check after each round what must always hold.
 
@@ -283,7 +288,9 @@ def storm(url: str, folder: Path, *, kills: int, workers: int = 5, seed: int = 1
         batch = []
         for victim in range(number, min(number + workers, kills)):
             witnesses.append(folder / f"witness-{victim}")
-            batch.append(_victim(url, str(witnesses[-1]), seed * 1_000_003 + victim, 2000 + number // (3 * workers)))
+            batch.append(
+                _victim(url, folder, str(witnesses[-1]), seed * 1_000_003 + victim, 2000 + number // (3 * workers))
+            )
         for process, pulse in batch:
             for _ in range(random.randint(0, 12)):
                 assert os.read(pulse, 1), "a process failed before it was killed"
@@ -294,16 +301,17 @@ def storm(url: str, folder: Path, *, kills: int, workers: int = 5, seed: int = 1
             assert process.exitcode == -signal.SIGKILL, "a process failed before it was killed"
         for state in ledger.blocks():
             assert state.spent + state.reserved <= state.cap, "spending is above the cap"
-        head = ledger.verify(head).head
+        head = ledger.verify(head, witnesses=kept_in(folder)).head
+        Ledger.open(url, witnesses=kept_in(folder))
     check_witnesses(ledger, witnesses)
     return head
 
 
-def _victim(url: str, witness: str, seed: int, year: int) -> tuple[Any, int]:
+def _victim(url: str, folder: Path, witness: str, seed: int, year: int) -> tuple[Any, int]:
     """A process that lives ``life``, and the pipe on which its calls can be counted."""
     pulse, write = os.pipe()
     process = multiprocessing.get_context("fork").Process(
-        target=life, args=(url, witness, seed, year, write), daemon=True
+        target=life, args=(url, str(folder), witness, seed, year, write), daemon=True
     )
     process.start()
     os.close(write)

@@ -36,10 +36,12 @@ def ledger_show(
 @ledger_app.command("verify", epilog="Example: dp-stats ledger verify")
 @fails_clearly
 def ledger_verify(head: Annotated[str | None, typer.Option(help="A head hash you noted earlier.")] = None) -> None:
-    """Recompute the hash chain and find any edit, deletion or reordering."""
+    """Recompute the hash chain and find any edit, deletion or reordering, and anything that the ledger forgot."""
     from dp_stats.ledger import Ledger
+    from dp_stats.run import witnesses_of
 
-    found = Ledger.open(settings().ledger_url, read_only=True).verify(head=head)
+    where = settings()
+    found = Ledger.open(where.ledger_url, read_only=True).verify(head=head, witnesses=witnesses_of(where))
     out.print(f"[green]The ledger is intact.[/] {found.entries} entries; head {found.head}", soft_wrap=True)
 
 

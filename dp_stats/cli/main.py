@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -22,8 +23,14 @@ def main(
         Path | None, typer.Option(help="Catalogue folder.", envvar="DP_STATS_CATALOGUE", file_okay=False)
     ] = None,
     home: Annotated[Path | None, typer.Option(help="State folder.", envvar="DP_STATS_HOME", file_okay=False)] = None,
+    new_ledger: Annotated[
+        bool,
+        typer.Option("--new-ledger", help="Make a new ledger although one was used here before and is lost for ever."),
+    ] = False,
 ) -> None:
     """Choose the catalogue and the state folder for this command and everything it starts."""
+    if new_ledger:
+        os.environ["DP_STATS_NEW_LEDGER"] = datetime.now(UTC).date().isoformat()
     if home:
         os.environ["DP_STATS_HOME"] = str(home.absolute())
     if catalogue:

@@ -19,6 +19,7 @@ from dp_stats.ledger.records import (
     StoredMeasurements,
     Verified,
 )
+from dp_stats.ledger.witnesses import Witnesses
 
 __all__ = [
     "Account",
@@ -37,5 +38,6 @@ __all__ = [
     "State",
     "StoredMeasurements",
     "Verified",
+    "Witnesses",
     "approvers_needed",
 ]

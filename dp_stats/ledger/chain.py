@@ -75,6 +75,11 @@ class Writer:
                 f"({instant(self._last.at)}). Nothing was recorded. Set the clock, then run again."
             )
 
+    @property
+    def head(self) -> Head:
+        """The last entry as this transaction has it."""
+        return Head(self._last.sequence, self._last.hash)
+
     def append(self, event: str, payload: Mapping[str, Any], *, content: bytes | None = None) -> Entry:
         """Add an entry and apply it to the projections; ``content`` are the bytes of stored measurements."""
         self._last = link(

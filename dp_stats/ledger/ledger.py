@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +14,7 @@ from dp_stats.errors import LedgerError
 from dp_stats.ledger import amounts, approving, budget, measuring, reporting, reserving, verifying
 from dp_stats.ledger.chain import Writer, head_of
 from dp_stats.ledger.database import LOCK_SECONDS, Database
+from dp_stats.ledger.failures import explained
 from dp_stats.ledger.opening import prepare
 from dp_stats.ledger.records import (
     Account,
@@ -31,6 +32,7 @@ from dp_stats.ledger.records import (
     StoredMeasurements,
     Verified,
 )
+from dp_stats.ledger.witnesses import Witnesses, id_of, refuse_loss
 from dp_stats.plan.model import Plan
 
 
@@ -46,9 +48,13 @@ class Ledger:
     be repeated, and changes nothing the second time. Any failure of the database is a LedgerError.
     """
 
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, database: Database, clock: Callable[[], datetime], *, witnesses: Witnesses | None = None, id: str = ""
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._witnesses = witnesses
+        self._id = id
         self._registered: dict[int, int] = {}  # reservation → the register's version that this run counted with
 
     @classmethod
@@ -60,19 +66,35 @@ class Ledger:
         create: bool = True,
         lock_seconds: float = LOCK_SECONDS,
         clock: Callable[[], datetime] = _utc_now,
+        witnesses: Witnesses | None = None,
+        new: bool = False,
     ) -> Self:
         """Open a ledger; create it (if ``create``) or upgrade its schema first unless ``read_only``.
 
         Args:
             url: file name, ``sqlite:///file`` or ``postgresql://user@host/database``.
             lock_seconds: how long a write waits for other writers.
+            witnesses: what proves how much the ledger must know. It is compared with them before anything can be
+                written, and each commit's head is kept beside them. Readers only read.
+            new: a missing ledger may be made even where witnesses tell of an earlier one; its first entry says of which.
 
         Raises:
-            LedgerError: it cannot be opened, is damaged, or is newer than this version of dp_stats.
+            LedgerError: it cannot be opened, is damaged, is newer than this version of dp_stats, or knows less
+                than the witnesses tell.
         """
         database = Database(url, read_only=read_only, lock_seconds=lock_seconds)
-        prepare(database, create=create, now=clock())
-        return cls(database, clock)
+        if witnesses is None or read_only:
+            prepare(database, create=create, now=clock())
+            return cls(database, clock)
+        told = witnesses.tell()  # before the ledger is read: witnesses may lag behind it and never lead
+        prepare(database, create=create, now=clock(), told=told, in_spite=new)
+        with database.read() as connection:
+            refuse_loss(told.unknown_to(connection))
+            head, id = head_of(connection), id_of(connection)
+        if told.heads.get(id, {}).get(head.sequence) != head.hash:
+            with explained():
+                witnesses.keep(id, head)
+        return cls(database, clock, witnesses=witnesses, id=id)
 
     # Reserving
 
@@ -310,18 +332,28 @@ class Ledger:
         with self._database.read() as connection:
             return verifying.problems(connection, kept=str(head) if head else None)
 
-    def verify(self, head: Head | str | None = None) -> Verified:
+    def unknown(self, witnesses: Witnesses) -> list[str]:
+        """What the witnesses tell of and this ledger does not know, one line each; empty if it knows all."""
+        told = witnesses.tell(charges=True)
+        with self._database.read() as connection:
+            return told.unknown_to(connection)
+
+    def verify(self, head: Head | str | None = None, *, witnesses: Witnesses | None = None) -> Verified:
         """Recompute the chain and everything that follows from it.
 
         Args:
             head: one kept earlier elsewhere (``number:hash`` or the hash alone); shows also that no tail was
                 cut off and that the chain was not rewritten as a whole.
+            witnesses: what else must be known to a ledger that has lost nothing.
 
         Raises:
             LedgerError: what was edited, removed, added or reordered.
         """
+        told = witnesses.tell(charges=True) if witnesses else None
         with self._database.read() as connection:
             found = verifying.problems(connection, kept=str(head) if head else None)
+            if told and not found:
+                refuse_loss(told.unknown_to(connection))
             if not found:
                 last = head_of(connection)
                 return Verified(last, last.sequence)
@@ -333,4 +365,9 @@ class Ledger:
     @contextmanager
     def _write(self) -> Iterator[Writer]:
         with self._database.write() as connection:
-            yield Writer(connection, self._clock())
+            writer = Writer(connection, self._clock())
+            before = writer.head
+            yield writer
+        if self._witnesses is not None and writer.head != before:
+            with suppress(OSError):  # it is recorded; a head that lags is caught up when the ledger is next opened
+                self._witnesses.keep(self._id, writer.head)

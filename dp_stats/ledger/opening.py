@@ -14,21 +14,30 @@ from dp_stats.ledger import schema
 from dp_stats.ledger.chain import link
 from dp_stats.ledger.database import Database
 from dp_stats.ledger.failures import explained
+from dp_stats.ledger.witnesses import Testimony, refuse_new
 
 
-def prepare(database: Database, *, create: bool, now: datetime) -> None:
+def prepare(
+    database: Database, *, create: bool, now: datetime, told: Testimony | None = None, in_spite: bool = False
+) -> None:
     """Make the ledger ready for use.
 
     A writer creates a missing ledger (if ``create``) and upgrades an older one, each as a whole or not at
     all. A reader changes nothing.
 
+    Args:
+        told: what witnesses tell, read before; with any, a ledger is created only ``in_spite`` of it.
+
     Raises:
         LedgerError: the ledger is missing and may not be created, is newer than this code, or is damaged.
     """
+    told = told or Testimony()
     if database.file is not None and not database.file.exists():
         if database.read_only or not create:
             raise NoLedgerError(_MISSING)
-        _create_file(database.file, now)
+        if not in_spite:
+            refuse_new(told)
+        _create_file(database.file, now, told)
     if database.file is not None and not database.file.stat().st_size:
         raise LedgerError("The ledger's file is empty, so it is damaged. Restore the ledger from its backup.")
     with database.read() as connection:
@@ -39,7 +48,9 @@ def prepare(database: Database, *, create: bool, now: datetime) -> None:
         raise NoLedgerError(_MISSING)
     if database.read_only:
         raise LedgerError("The ledger's schema is older than this version of dp_stats. Any run upgrades it.")
-    _migrate(database, now)
+    if found is None and not in_spite:
+        refuse_new(told)
+    _migrate(database, now, told)
 
 
 _MISSING = (
@@ -48,20 +59,22 @@ _MISSING = (
 )
 
 
-def _create_file(file: Path, now: datetime) -> None:
+def _create_file(file: Path, now: datetime, told: Testimony) -> None:
     """Build a new ledger beside its place, readable by its owner only, and link it there unless one has come up."""
     with explained(), created_once(file.absolute(), mode=0o600) as draft:
-        _migrate(Database(draft, read_only=False), now)
+        _migrate(Database(draft, read_only=False), now, told)
 
 
-def _migrate(database: Database, now: datetime) -> None:
+def _migrate(database: Database, now: datetime, told: Testimony) -> None:
     """Bring the schema to the current version in one locked transaction; the first one also writes the first entry."""
     with database.write(migrating=True) as connection:
         found = _version(connection)
         if found != schema.VERSIONS[-1]:
             _upgrade(connection)
         if found is None:
-            link(connection, previous=None, now=now, event="created", payload={"ledger": uuid4().hex, "format": 1})
+            known = {"ledger": uuid4().hex, "format": 1}
+            payload = {**known, "without": told.accepted()} if told else known
+            link(connection, previous=None, now=now, event="created", payload=payload)
 
 
 def _version(connection: Connection) -> str | None:

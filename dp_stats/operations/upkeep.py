@@ -13,8 +13,9 @@ from dp_stats.catalogue import load_catalogue
 from dp_stats.editions.verify import verify_public
 from dp_stats.errors import CatalogueError, PublishedError
 from dp_stats.ledger import Ledger
+from dp_stats.ledger.witnesses import refuse_loss
 from dp_stats.operations.forecast import forecast
-from dp_stats.run import load_catalogue_with
+from dp_stats.run import load_catalogue_with, open_ledger, witnesses_of
 from dp_stats.secure.staging import purge_expired
 from dp_stats.settings import Settings, load_settings
 
@@ -31,21 +32,22 @@ class Alert:
 
 
 def verify_ledger(*, settings: Settings | None = None) -> str:
-    """Check the ledger's chain, also against the head kept at the last call.
+    """Check the ledger's chain, also against the head kept at the last call and everything else that was kept.
 
     Returns:
         The head; it is kept in the state folder, and belongs in a backup elsewhere. Empty while nothing was
         ever released.
 
     Raises:
-        LedgerError: something was edited, removed, added or reordered.
+        LedgerError: something was edited, removed, added or reordered, or the ledger was lost or restored from an
+            older backup.
     """
     settings = settings or load_settings()
     kept = settings.home / "ledger.head"
     if not kept.exists() and not released_before(settings):
         return ""
     ledger = Ledger.open(settings.ledger_url, read_only=True)
-    head = str(ledger.verify(kept.read_text() if kept.exists() else None).head)
+    head = str(ledger.verify(kept.read_text() if kept.exists() else None, witnesses=witnesses_of(settings)).head)
     kept.write_text(head)
     return head
 
@@ -65,6 +67,7 @@ def verify_published(*, settings: Settings | None = None) -> int:
 
     Raises:
         PublishedError: a file is missing, altered or extra, or an edition is not the one that the ledger recorded.
+        LedgerError: an edition was published, or names charges, of which the ledger does not know.
     """
     settings = settings or load_settings()
     if not released_before(settings):
@@ -78,10 +81,11 @@ def verify_published(*, settings: Settings | None = None) -> int:
             hidden = is_restricted(r.release, settings)
             (restricted if hidden else public)[f"{r.edition}/r{r.revision}"] = publication.checksum
     faults = verify_public(settings.public_dir, checksums=public)
-    faults += verify_public(settings.home / "restricted", checksums=restricted)
+    faults += verify_public(settings.restricted, checksums=restricted)
     if faults:
         lines = "\n  ".join(f"{fault.path}: {fault.kind}" for fault in faults)
         raise PublishedError(f"Published files are not as they were written; restore them from the backup:\n  {lines}")
+    refuse_loss(ledger.unknown(witnesses_of(settings)))
     return len(public) + len(restricted)
 
 
@@ -90,7 +94,7 @@ def is_restricted(release: str, settings: Settings) -> bool:
     try:
         return load_catalogue_with(release, settings).release(release).audience == "restricted"
     except CatalogueError:  # no longer declared
-        return (settings.home / "restricted" / release).exists()
+        return (settings.restricted / release).exists()
 
 
 def rebuild_site(*, settings: Settings | None = None) -> None:
@@ -112,8 +116,7 @@ def budget_alerts(*, settings: Settings | None = None, today: date | None = None
     settings = settings or load_settings()
     today = today or datetime.now(UTC).date()
     catalogue = load_catalogue(settings.catalogue)
-    settings.home.mkdir(parents=True, exist_ok=True)
-    ledger = Ledger.open(settings.ledger_url)
+    ledger = open_ledger(settings)
     alerts = []
     for dataset in catalogue.datasets.values():
         horizon = today + timedelta(days=dataset.budget.forecast_days)
@@ -135,8 +138,7 @@ def late_editions(*, settings: Settings | None = None, today: date | None = None
     settings = settings or load_settings()
     today = today or datetime.now(UTC).date()
     catalogue = load_catalogue(settings.catalogue)
-    settings.home.mkdir(parents=True, exist_ok=True)
-    ledger = Ledger.open(settings.ledger_url)
+    ledger = open_ledger(settings)
     alerts = []
     for release in catalogue.releases.values():
         if release.schedule is None:

@@ -16,7 +16,6 @@ from typing import Any, Literal
 from dp_stats.catalogue import Catalogue, load_catalogue
 from dp_stats.catalogue.load import is_due
 from dp_stats.errors import ApprovalError, BudgetError, NotDueError, PublishedError
-from dp_stats.ledger import Ledger
 from dp_stats.requests.free_answers import free_table
 from dp_stats.requests.preflight import Card, epsilon_for, make_card
 from dp_stats.requests.questions import (
@@ -31,7 +30,7 @@ from dp_stats.requests.questions import (
     save_request,
 )
 from dp_stats.requests.selection import only_chosen
-from dp_stats.run import open_run
+from dp_stats.run import open_ledger, open_run
 from dp_stats.settings import Settings, load_settings
 
 Way = Literal["free", "approval", "allowed"]
@@ -151,7 +150,7 @@ def decide(
     if made.plan.hash != plan:
         raise ApprovalError(f"The plan of {made.edition} has changed since it was shown to {approver}. Ask again.")
     expires = datetime.now(UTC) + APPROVAL_HOLDS if decision == "approved" else None
-    Ledger.open(settings.ledger_url).approve(plan, approver, decision, reason, expires, dict(shown))
+    open_ledger(settings).approve(plan, approver, decision, reason, expires, dict(shown))
 
 
 def authorise(name: str, *, settings: Settings | None = None) -> bool:
@@ -167,7 +166,7 @@ def authorise(name: str, *, settings: Settings | None = None) -> bool:
     if request(name, settings=settings).path == "free":
         return False
     made = card(name, settings=settings)
-    latest = {a.approver: a.decision for a in Ledger.open(settings.ledger_url).approvals(made.plan.hash)}
+    latest = {a.approver: a.decision for a in open_ledger(settings).approvals(made.plan.hash)}
     missing = [approver for approver in made.approvers if approver not in latest]
     if any(latest.get(approver) in ("refused", "expired") for approver in made.approvers):
         return False

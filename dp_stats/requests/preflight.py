@@ -23,6 +23,7 @@ from dp_stats.plan.curve import cost_of
 from dp_stats.plan.expected import NORMAL_95
 from dp_stats.requests.free_answers import FreeAnswer, free_answer
 from dp_stats.requests.questions import LARGEST_EPSILON, TABLE, Question, make_release, period_of_request
+from dp_stats.run import open_ledger
 from dp_stats.settings import Settings
 
 UNRELIABLE = 0.2
@@ -113,7 +114,7 @@ def make_card(
     known = catalogue.with_release(release)
     period = known.period(release, period_of_request(release))
     plan = make_plan(known, release, period)
-    ledger = ledger or Ledger.open(settings.ledger_url)
+    ledger = ledger or open_ledger(settings)
     by = release.requested_by or ""
     quote = ledger.quote(plan, dataset=dataset, category="adhoc", requested_by=by)
     return Card(

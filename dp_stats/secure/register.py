@@ -28,6 +28,7 @@ import pyarrow.parquet as pq
 
 from dp_stats.errors import RegisterError
 from dp_stats.files import replaced
+from dp_stats.ledger.witnesses import register_folder
 from dp_stats.plan.model import Plan
 from dp_stats.secure.bound import COUNTED, KEPT, MARKED, Bounded
 from dp_stats.secure.engines import held, sha256_hex
@@ -54,8 +55,8 @@ class Register:
     def __init__(self, secure: Path, *, ledger: Ledger, reservation: Reservation, plan: Plan, key: bytes) -> None:
         self.ledger, self.reservation, self.plan = ledger, reservation, plan
         charge = f"{reservation.dataset}/{reservation.key}"
-        self.folder = (
-            secure_folder(secure_folder(secure) / "register") / hashlib.sha256(charge.encode()).hexdigest()[:32]
+        self.folder = secure_folder(secure_folder(secure) / "register") / register_folder(
+            reservation.dataset, reservation.key
         )
         self.digest_key = hmac.new(key, f"register/{charge}".encode(), hashlib.sha256).digest()
         self.person_key = hmac.new(key, f"persons/{charge}".encode(), hashlib.sha256).hexdigest()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -168,3 +170,50 @@ def test_a_published_edition_can_be_asked_verified_exported_and_retracted(clinic
 def test_an_accuracy_that_cannot_be_had_or_read_is_refused(clinic: Any, wanted: str, says: str) -> None:
     arguments = ("plan", "visits", "-p", "2024-W02", "--for", f"clinic-week.visits={wanted}")
     assert says in run(*arguments, code=errors.CatalogueError.exit_code).replace("\n", " ")
+
+
+@pytest.mark.slow
+def test_a_ledger_that_was_lost_or_restored_from_an_old_backup_stops_every_command_that_spends(clinic: Any) -> None:
+    run("run", "visits", "-p", "2024-W02")
+    ledger, home = clinic.settings.home / "ledger.db", clinic.settings.home
+    backup = ledger.read_bytes()
+    run("run", "visits", "-p", "2024-W03")
+    run("ledger", "verify")
+    run("site", "verify")
+    whole = ledger.read_bytes()
+
+    ledger.unlink()
+    assert "visits/2024-W03/r1" in run("run", "visits", "-p", "2024-W04", code=errors.LedgerError.exit_code)
+    assert not ledger.exists()
+
+    ledger.write_bytes(backup)
+    for arguments in (("run", "visits", "-p", "2024-W04"), ("ledger", "verify"), ("site", "verify")):
+        said = run(*arguments, code=errors.LedgerError.exit_code)
+        assert "entries up to" in said
+        assert "visits/2024-W03/r1" in said
+    (home / "ledger.heads").unlink()
+    shutil.rmtree(home / "public" / "visits" / "2024-W03")
+    assert "which paid for" not in run("site", "verify"), "what is left agrees with the backup"
+
+    ledger.write_bytes(whole)
+    run("run", "visits", "-p", "2024-W02")
+    ledger.unlink()
+    run("run", "visits", "-p", "2024-W04", code=errors.LedgerError.exit_code)
+    assert "Published" in run("--new-ledger", "run", "visits", "-p", "2024-W04")
+    del os.environ["DP_STATS_NEW_LEDGER"]  # the command's own wish ends with its process
+    assert "Published" in run("run", "visits", "-p", "2024-W05")
+    run("ledger", "verify")
+    run("site", "verify")
+
+
+@pytest.mark.slow
+def test_an_edition_whose_charge_the_ledger_does_not_have_is_found(clinic: Any) -> None:
+    run("run", "visits", "-p", "2024-W02")
+    facts = clinic.settings.home / "public" / "visits" / "2024-W02" / "r1" / "edition.json"
+    content = json.loads(facts.read_text())
+    number, _, digest = content["charges"][0].partition(":")
+    content["charges"] = [f"{number}:{digest[::-1]}"]
+    facts.write_text(json.dumps(content))
+    said = run("ledger", "verify", code=errors.LedgerError.exit_code)
+    assert "which paid for visits/2024-W02/r1" in said
+    run("site", "verify", code=errors.PublishedError.exit_code)

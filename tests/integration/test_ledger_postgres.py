@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from pathlib import Path
 
 import psycopg2
 import pytest
-from ledger_examples import Clock, measured, plan, postgres, reserve
+from ledger_examples import Clock, kept_in, measured, plan, postgres, reserve
+from sqlalchemy import make_url
 
 from dp_stats.errors import BudgetError, LedgerError
 from dp_stats.ledger import Ledger
@@ -134,3 +136,19 @@ def test_a_newer_schema_is_refused(url: str) -> None:
     run(url, "UPDATE ledger_version SET version_num = '9999'")
     with pytest.raises(LedgerError, match="newer"):
         Ledger.open(url)
+
+
+def test_a_restored_backup_or_an_empty_database_is_refused_by_the_kept_heads(
+    server: Callable[[], str], tmp_path: Path
+) -> None:
+    url, other = server(), server()
+    name = str(make_url(url).database)
+    reserve(Ledger.open(url, clock=Clock(), witnesses=kept_in(tmp_path)), plan("2021-W05"))
+    run(other, f"CREATE DATABASE {name}_backup TEMPLATE {name}")
+    measured(Ledger.open(url, clock=Clock(), witnesses=kept_in(tmp_path)), plan())
+    run(other, f"DROP DATABASE {name}", f"ALTER DATABASE {name}_backup RENAME TO {name}")
+    with pytest.raises(LedgerError, match=r"(?s)knows less.*entries up to 5:.*ends at 2"):
+        Ledger.open(url, clock=Clock(), witnesses=kept_in(tmp_path))
+    with pytest.raises(LedgerError, match=r"There is no ledger.*something was released"):
+        Ledger.open(other, clock=Clock(), witnesses=kept_in(tmp_path))
+    assert Ledger.open(other, clock=Clock(), witnesses=kept_in(tmp_path), new=True).head().sequence == 1

@@ -75,7 +75,9 @@ class Recorder:
 def files(settings: Settings) -> dict[str, bytes]:
     found = {}
     for path in sorted(settings.home.rglob("*")):
-        if path.is_file() and not path.is_relative_to(settings.secure) and path.name != "ledger.db":
+        # The heads are hashes of the ledger's entries, which are compared by ``ledger_text``.
+        known = path.is_relative_to(settings.secure) or path.name in ("ledger.db", "ledger.heads")
+        if path.is_file() and not known:
             found[str(path.relative_to(settings.home))] = path.read_bytes()
     return found
 

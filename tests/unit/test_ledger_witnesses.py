@@ -1,0 +1,232 @@
+"""A ledger that knows less than what lies beside it is refused, whatever was lost, and nothing else ever is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from ledger_examples import Clock, dataset, measured, new_ledger, plan, reserve
+
+from dp_stats.errors import LedgerError
+from dp_stats.ledger import Ledger, Witnesses
+from dp_stats.ledger.witnesses import register_folder
+
+
+class Home:
+    """A state folder with a ledger and its witnesses."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.file = folder, folder / "ledger.db"
+        self.witnesses = Witnesses(
+            heads=folder / "ledger.heads", registers=folder / "register", published=(folder / "public",)
+        )
+
+    def open(self, *, new: bool = False) -> Ledger:
+        return Ledger.open(self.file, clock=Clock(), witnesses=self.witnesses, new=new)
+
+    def publish(self, edition: str) -> None:
+        folder = self.folder / "public" / edition / "r1"
+        folder.mkdir(parents=True)
+        (folder / "edition.json").write_text("{}")
+
+    def register(self, key: str) -> None:
+        folder = self.folder / "register" / register_folder("cases", key)
+        folder.mkdir(parents=True)
+        (folder / "of-an-edition.parquet").write_bytes(b"")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    new_ledger(tmp_path)
+    return Home(tmp_path)
+
+
+def test_an_empty_home_needs_nothing(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    ledger = home.open()
+    measured(ledger, plan())
+    assert home.open().head() == ledger.head()
+    assert ledger.verify(witnesses=home.witnesses).entries == 4
+
+
+def test_each_commit_keeps_its_head_and_nothing_else_does(home: Home) -> None:
+    ledger = home.open()
+    made = reserve(ledger, plan())
+    assert home.witnesses.heads.read_text().splitlines()[-1].endswith(f" {ledger.head()}")
+    before = home.witnesses.heads.read_bytes()
+    reserve(ledger, plan())
+    ledger.charges()
+    home.open()
+    assert home.witnesses.heads.read_bytes() == before
+    ledger.spend(made)
+    kept = home.witnesses.heads.read_bytes()
+    assert kept.startswith(before)
+    assert len(kept) > len(before)
+    assert home.witnesses.heads.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_removed_ledger_is_not_made_anew_where_heads_were_kept(home: Home) -> None:
+    head = str(measured_head(home))
+    home.file.unlink()
+    with pytest.raises(LedgerError, match=f"(?s)There is no ledger.*{head}.*--new-ledger"):
+        home.open()
+    assert not home.file.exists()
+
+
+def test_a_removed_ledger_is_not_made_anew_where_an_edition_was_published(home: Home) -> None:
+    home.file.unlink()
+    home.publish("weekly/2021-W07")
+    with pytest.raises(LedgerError, match="weekly/2021-W07/r1"):
+        home.open()
+    assert not home.file.exists()
+
+
+def test_a_removed_ledger_is_not_made_anew_where_a_register_was_kept(home: Home) -> None:
+    home.file.unlink()
+    home.register("a series")
+    with pytest.raises(LedgerError, match="contribution registers"):
+        home.open()
+    assert not home.file.exists()
+
+
+def measured_head(home: Home) -> object:
+    ledger = home.open()
+    measured(ledger, plan())
+    return ledger.head()
+
+
+def test_an_older_backup_is_refused_by_the_kept_heads_alone(home: Home, tmp_path: Path) -> None:
+    reserve(home.open(), plan("2021-W05"))
+    shutil.copy(home.file, tmp_path / "backup.db")
+    head = str(measured_head(home))
+    assert home.open().unknown(home.witnesses) == []
+    shutil.copy(tmp_path / "backup.db", home.file)
+    with pytest.raises(LedgerError, match=f"(?s)Nothing was recorded.*{head}.*ends at 2.*Restore the newest backup"):
+        home.open()
+    viewer = Ledger.open(home.file, read_only=True)
+    assert viewer.head().sequence == 2
+    with pytest.raises(LedgerError, match="knows less"):
+        viewer.verify(witnesses=home.witnesses)
+
+
+def test_an_older_backup_that_was_written_to_since_is_refused_though_it_is_longer(home: Home, tmp_path: Path) -> None:
+    shutil.copy(home.file, tmp_path / "backup.db")
+    reserve(home.open(), plan("2021-W05"))
+    shutil.copy(tmp_path / "backup.db", home.file)
+    blind = Ledger.open(home.file, clock=Clock())
+    measured(blind, plan("2021-W06"))
+    with pytest.raises(LedgerError, match="entries up to 2:"):
+        home.open()
+
+
+def test_an_older_backup_is_refused_by_a_published_edition_alone(home: Home) -> None:
+    ledger = home.open()
+    home.publish("weekly/2021-W07")
+    home.witnesses.heads.unlink()
+    with pytest.raises(LedgerError, match="measurements of published editions: weekly/2021-W07/r1"):
+        home.open()
+    measured(ledger, plan())
+    home.open()
+
+
+def test_an_older_backup_is_refused_by_a_register_alone(home: Home) -> None:
+    ledger = home.open()
+    wanted = plan(series="a series")
+    home.register(wanted.series_hash)
+    home.witnesses.heads.unlink()
+    with pytest.raises(LedgerError, match="charges of contribution registers"):
+        home.open()
+    ledger.void(reserve(ledger, wanted), "a register outlives a charge that was given back")
+    home.open()
+
+
+def test_another_ledger_is_refused_though_it_is_whole(home: Home, tmp_path: Path) -> None:
+    measured_head(home)
+    other = tmp_path / "other.db"
+    measured(Ledger.open(other, clock=Clock()), plan())
+    other.replace(home.file)
+    with pytest.raises(LedgerError, match="another ledger"):
+        home.open()
+
+
+def test_a_new_ledger_in_spite_of_it_says_what_it_has_forgotten_and_works_from_then_on(home: Home) -> None:
+    measured_head(home)
+    home.publish("weekly/2021-W07")
+    home.register("a series")
+    home.file.unlink()
+    ledger = home.open(new=True)
+    forgotten = ledger.entries()[0].payload["without"]
+    assert forgotten["editions"] == ["weekly/2021-W07/r1"]
+    assert forgotten["registers"] == [register_folder("cases", "a series")]
+    assert len(forgotten["ledgers"]) == 1
+    measured(home.open(), plan("2021-W08"))
+    home.publish("weekly/2021-W08")
+    home.open()
+    home.publish("weekly/2021-W09")
+    with pytest.raises(LedgerError, match="published editions: weekly/2021-W09/r1"):
+        home.open()
+
+
+def test_the_wish_for_a_new_ledger_never_excuses_an_old_one(home: Home, tmp_path: Path) -> None:
+    shutil.copy(home.file, tmp_path / "backup.db")
+    measured_head(home)
+    shutil.copy(tmp_path / "backup.db", home.file)
+    with pytest.raises(LedgerError, match="knows less"):
+        home.open(new=True)
+
+
+@pytest.mark.parametrize("lost", [1, 2, 3, 100])
+def test_a_head_that_lags_because_a_process_was_killed_is_fine_and_is_caught_up(home: Home, lost: int) -> None:
+    head = str(measured_head(home))
+    whole = home.witnesses.heads.read_bytes().splitlines(keepends=True)
+    home.witnesses.heads.write_bytes(b"".join(whole[: max(0, len(whole) - lost)]))
+    assert str(home.open().head()) == head
+    assert home.witnesses.heads.read_bytes().splitlines(keepends=True)[-1] == whole[-1]
+
+
+@pytest.mark.parametrize("written", [1, 40, 64, 67, 100, 131])
+def test_a_line_that_was_torn_by_a_kill_tells_nothing_and_spoils_no_other(home: Home, written: int) -> None:
+    head = str(measured_head(home))
+    *others, last = home.witnesses.heads.read_bytes().splitlines(keepends=True)
+    home.witnesses.heads.write_bytes(b"".join(others) + last[:written])
+    ledger = home.open()
+    assert str(ledger.head()) == head
+    assert home.witnesses.heads.read_bytes().splitlines()[-1] == last.strip()
+    reserve(ledger, plan("2021-W30"))
+    assert ledger.unknown(home.witnesses) == []
+    assert str(ledger.head()) in home.witnesses.tell().newest()
+
+
+def test_a_commit_counts_though_its_head_cannot_be_kept(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = home.open()
+
+    def full(self: Witnesses, ledger: str, head: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Witnesses, "keep", full)
+        made = reserve(ledger, plan())
+        with pytest.raises(LedgerError, match="disk is full"):
+            home.open()
+    assert made.state == "reserved"
+    home.open()
+    assert home.witnesses.heads.read_text().splitlines()[-1].endswith(f" {ledger.head()}")
+
+
+def test_a_failed_write_keeps_no_head(home: Home) -> None:
+    ledger = home.open()
+    before = home.witnesses.heads.read_bytes()
+    with pytest.raises(LedgerError):
+        reserve(ledger, plan(), dataset=dataset(per="month"))
+    assert home.witnesses.heads.read_bytes() == before
+
+
+def test_a_witness_that_cannot_be_read_stops_everything(home: Home) -> None:
+    home.open()
+    home.witnesses.heads.unlink()
+    home.witnesses.heads.mkdir()
+    with pytest.raises(LedgerError):
+        home.open()
+    assert os.listdir(home.witnesses.heads) == []
