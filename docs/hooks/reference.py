@@ -1,0 +1,184 @@
+"""Reference pages made from what runs: every field from its model, every schema from its file, every decision from its ADR.
+
+MkDocs calls :func:`on_files` before it reads the pages. A field without a description stops the build.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Union, get_args, get_origin
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
+from mkdocs.structure.files import File, Files
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from dp_stats.catalogue.models import Dataset, Release
+from dp_stats.editions import privacy_record
+from dp_stats.editions.edition import Edition
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the generated pages; called by MkDocs."""
+    docs = Path(config.docs_dir)
+    pages = {
+        "reference/dataset.md": declaration(Dataset, "A dataset: `datasets/NAME.yaml`"),
+        "reference/release.md": declaration(Release, "A release: `releases/NAME.yaml`"),
+        "reference/edition.md": declaration(Edition, "Facts of an edition: `edition.json`", examples=False),
+        "reference/privacy-record.md": schema_page(Path(privacy_record.__file__).parent / "schemas" / "privacy.schema.json"),
+        "adr/index.md": decisions(docs / "adr"),
+    }
+    for path, content in pages.items():
+        files.append(File.generated(config, path, content=content))
+    return files
+
+
+def declaration(model: type[BaseModel], title: str, *, examples: bool = True) -> str:
+    """A page with a table of fields for a model and for every model its fields hold."""
+    parts = [f"# {title}\n"]
+    for one in models(model):
+        parts.append(f"## {one.__name__}\n\n{prose(one.__doc__ or '')}\n\n{fields(one, examples=examples)}")
+    return "\n".join(parts)
+
+
+def models(model: type[BaseModel]) -> list[type[BaseModel]]:
+    """A model and those below it, each once, in the order in which fields name them."""
+    found: dict[type[BaseModel], None] = {}
+
+    def visit(one: type[BaseModel]) -> None:
+        if one not in found:
+            found[one] = None
+            for info in one.model_fields.values():
+                for held in held_models(info.annotation):
+                    visit(held)
+
+    visit(model)
+    return list(found)
+
+
+def held_models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models inside a type."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from held_models(argument)
+
+
+def fields(model: type[BaseModel], *, examples: bool) -> str:
+    """A Markdown table of a model's fields: name, type, default, meaning, example.
+
+    Raises:
+        PluginError: a field has no description, or no example where examples are wanted.
+    """
+    head = ["field", "type", "default", "meaning"] + (["example"] if examples else [])
+    rows = [head, ["---"] * len(head)]
+    for name, info in model.model_fields.items():
+        if not info.description:
+            raise PluginError(f"{model.__name__}.{name} has no description: write one in its Field(…).")
+        row = [f"`{info.alias or name}`", type_words(info.annotation), default_words(info), prose(info.description)]
+        if examples:
+            if not info.examples and not list(held_models(info.annotation)):
+                raise PluginError(f"{model.__name__}.{name} has no example: write one in its Field(…).")
+            row.append(", ".join(f"`{yaml_words(example)}`" for example in info.examples or ()))
+        rows.append(row)
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows) + "\n"
+
+
+def default_words(info: FieldInfo) -> str:
+    """The default as a reader writes it."""
+    if info.is_required():
+        return "**needed**"
+    default = info.get_default(call_default_factory=True)
+    if default is PydanticUndefined or default is None or default in ("", (), {}, []):
+        return "none"
+    if isinstance(default, BaseModel):
+        return "see below"
+    return f"`{yaml_words(default)}`"
+
+
+def yaml_words(value: Any) -> str:
+    """A value on one line, as it stands in YAML."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        return "null"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {yaml_words(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(yaml_words(item) for item in value) + "]"
+    return str(value)
+
+
+def type_words(annotation: Any) -> str:
+    """A type in words: ``text``, ``one of: day, week``, ``list of Table``."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin in (Union, types.UnionType):
+        return " or ".join(type_words(a) for a in arguments if a is not type(None))
+    if origin is typing.Literal:
+        return "one of: " + ", ".join(f"`{a}`" for a in arguments)
+    if origin is typing.Annotated:
+        return type_words(arguments[0])
+    if origin in (tuple, list, frozenset):
+        return f"list of {type_words(arguments[0])}"
+    if origin is dict:
+        return f"map of {type_words(arguments[0])} to {type_words(arguments[1])}"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
+    names = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false", "Fraction": "exact number"}
+    name = getattr(annotation, "__name__", str(annotation))
+    return names.get(name, name)
+
+
+def schema_page(path: Path) -> str:
+    """The page of a JSON Schema: one table per object, nested names joined by dots."""
+    schema = json.loads(path.read_text(encoding="utf-8"))
+    lines = [f"# {schema.get('title', path.stem)}\n", schema.get("description", ""), "", f"Schema: `{path.name}`.", ""]
+    lines += ["| field | type | needed | meaning |", "| --- | --- | --- | --- |"]
+
+    def visit(node: Mapping[str, Any], prefix: str) -> None:
+        needed = set(node.get("required", ()))
+        for name, child in node.get("properties", {}).items():
+            if "$ref" in child:
+                child = {**resolve(child["$ref"]), **{k: v for k, v in child.items() if k != "$ref"}}
+            kind = child.get("type", "one of" if "enum" in child or "const" in child else "any")
+            kind = " or ".join(kind) if isinstance(kind, list) else kind
+            values = ", ".join(f"`{value}`" for value in child.get("enum", ()))
+            meaning = " ".join(part for part in (child.get("description", ""), values) if part)
+            lines.append(f"| `{prefix}{name}` | {kind} | {'yes' if name in needed else ''} | {meaning} |".replace("\n", " "))
+            visit(child, f"{prefix}{name}.")
+            if isinstance(child.get("items"), Mapping):
+                items = child["items"]
+                visit(resolve(items["$ref"]) if "$ref" in items else items, f"{prefix}{name}[].")
+
+    def resolve(reference: str) -> Mapping[str, Any]:
+        node: Any = schema
+        for part in reference.lstrip("#/").split("/"):
+            node = node[part]
+        return typing.cast(Mapping[str, Any], node)
+
+    visit(schema, "")
+    return "\n".join(lines) + "\n"
+
+
+def decisions(folder: Path) -> str:
+    """The list of ADRs by room, from their file names and titles."""
+    by_room: dict[str, list[str]] = {}
+    for path in sorted(folder.glob("*.md")):
+        if path.name != "index.md":
+            title = re.sub(r"^#\s*", "", path.read_text(encoding="utf-8").splitlines()[0])
+            by_room.setdefault(path.stem.partition("-")[0], []).append(f"- [{title}]({path.name})")
+    rooms = "\n\n".join(f"## {room}\n\n" + "\n".join(entries) for room, entries in by_room.items())
+    return f"# Decisions\n\nOne half-page each: what was decided, why, and what was not chosen.\n\n{rooms}\n"
+
+
+def prose(text: str) -> str:
+    """A docstring's text as Markdown: double backticks single, line breaks kept between paragraphs only."""
+    paragraphs = re.split(r"\n\s*\n", text.replace("``", "`").strip())
+    return "\n\n".join(re.sub(r"\s+", " ", paragraph) for paragraph in paragraphs)
