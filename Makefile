@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install install-dev demo serve ui test check lock clean
+.PHONY: help install install-dev demo serve ui test check docs lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -49,6 +49,9 @@ test: install-dev ## every test: also properties, statistics, real Airflow, Post
 	mypy
 	lint-imports --no-cache
 	pytest tests -n 2 --dist loadfile
+
+docs: install-dev ## build the documentation into build/docs; a broken link or an undescribed field stops it
+	NO_MKDOCS_2_WARNING=1 mkdocs build --quiet
 
 lock: $(BIN)/uv ## resolve the lock files again
 	uv pip compile pyproject.toml build.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet -o requirements.lock

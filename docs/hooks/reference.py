@@ -32,7 +32,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         "reference/dataset.md": declaration(Dataset, "A dataset: `datasets/NAME.yaml`"),
         "reference/release.md": declaration(Release, "A release: `releases/NAME.yaml`"),
         "reference/edition.md": declaration(Edition, "Facts of an edition: `edition.json`", examples=False),
-        "reference/privacy-record.md": schema_page(Path(privacy_record.__file__).parent / "schemas" / "privacy.schema.json"),
+        "reference/privacy-record.md": schema_page(
+            Path(privacy_record.__file__).parent / "schemas" / "privacy.schema.json"
+        ),
         "adr/index.md": decisions(docs / "adr"),
     }
     for path, content in pages.items():
@@ -80,9 +82,9 @@ def fields(model: type[BaseModel], *, examples: bool) -> str:
     head = ["field", "type", "default", "meaning"] + (["example"] if examples else [])
     rows = [head, ["---"] * len(head)]
     for name, info in model.model_fields.items():
-        if not info.description:
+        if not info.description and examples:
             raise PluginError(f"{model.__name__}.{name} has no description: write one in its Field(…).")
-        row = [f"`{info.alias or name}`", type_words(info.annotation), default_words(info), prose(info.description)]
+        row = [f"`{info.alias or name}`", type_words(info.annotation), default_words(info), prose(info.description or "")]
         if examples:
             if not info.examples and not list(held_models(info.annotation)):
                 raise PluginError(f"{model.__name__}.{name} has no example: write one in its Field(…).")
@@ -131,7 +133,13 @@ def type_words(annotation: Any) -> str:
         return f"map of {type_words(arguments[0])} to {type_words(arguments[1])}"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
-    names = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false", "Fraction": "exact number"}
+    names = {
+        "str": "text",
+        "int": "whole number",
+        "float": "number",
+        "bool": "true or false",
+        "Fraction": "exact number",
+    }
     name = getattr(annotation, "__name__", str(annotation))
     return names.get(name, name)
 
@@ -151,7 +159,9 @@ def schema_page(path: Path) -> str:
             kind = " or ".join(kind) if isinstance(kind, list) else kind
             values = ", ".join(f"`{value}`" for value in child.get("enum", ()))
             meaning = " ".join(part for part in (child.get("description", ""), values) if part)
-            lines.append(f"| `{prefix}{name}` | {kind} | {'yes' if name in needed else ''} | {meaning} |".replace("\n", " "))
+            lines.append(
+                f"| `{prefix}{name}` | {kind} | {'yes' if name in needed else ''} | {meaning} |".replace("\n", " ")
+            )
             visit(child, f"{prefix}{name}.")
             if isinstance(child.get("items"), Mapping):
                 items = child["items"]
