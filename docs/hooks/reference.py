@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin
 
+import click
+import typer
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
@@ -21,6 +23,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from dp_stats.catalogue.models import Dataset, Release
+from dp_stats.cli.main import app
 from dp_stats.editions import privacy_record
 from dp_stats.editions.edition import Edition
 
@@ -35,6 +38,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         "reference/privacy-record.md": schema_page(
             Path(privacy_record.__file__).parent / "schemas" / "privacy.schema.json"
         ),
+        "reference/commands.md": commands(),
         "adr/index.md": decisions(docs / "adr"),
     }
     for path, content in pages.items():
@@ -84,7 +88,12 @@ def fields(model: type[BaseModel], *, examples: bool) -> str:
     for name, info in model.model_fields.items():
         if not info.description and examples:
             raise PluginError(f"{model.__name__}.{name} has no description: write one in its Field(…).")
-        row = [f"`{info.alias or name}`", type_words(info.annotation), default_words(info), prose(info.description or "")]
+        row = [
+            f"`{info.alias or name}`",
+            type_words(info.annotation),
+            default_words(info),
+            prose(info.description or ""),
+        ]
         if examples:
             if not info.examples and not list(held_models(info.annotation)):
                 raise PluginError(f"{model.__name__}.{name} has no example: write one in its Field(…).")
@@ -175,6 +184,32 @@ def schema_page(path: Path) -> str:
 
     visit(schema, "")
     return "\n".join(lines) + "\n"
+
+
+def commands() -> str:
+    """The page of commands: each with its help, its arguments and its options, from the commands themselves."""
+    parts = ["# Commands", "`dp-stats` does what the DAGs do, for a person at a terminal. This page is made from it."]
+
+    def visit(command: click.Command, name: str, depth: int) -> None:
+        context = click.Context(command, info_name=name)
+        parts.append(f"{'#' * depth} `{name}`")
+        parts.append(re.sub(r"\[/?\w+\]", "", command.help or ""))
+        rows = [
+            f"| `{'`, `'.join(parameter.opts) if parameter.param_type_name == 'option' else parameter.human_readable_name}` | "
+            f"{getattr(parameter, 'help', None) or ''} | {'needed' if parameter.required else ''} |"
+            for parameter in command.get_params(context)
+            if not getattr(parameter, "hidden", False)
+        ]
+        if rows:
+            parts.append("\n".join(["| argument or option | meaning | |", "| --- | --- | --- |", *rows]))
+        if isinstance(command, click.Group):
+            for child in command.list_commands(context):
+                found = command.get_command(context, child)
+                if found is not None and not found.hidden:
+                    visit(found, f"{name} {child}", min(depth + 1, 4))
+
+    visit(typer.main.get_command(app), "dp-stats", 2)
+    return "\n\n".join(parts) + "\n"
 
 
 def decisions(folder: Path) -> str:
