@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -63,8 +64,8 @@ def test_the_documentation_builds_and_a_broken_link_would_stop_it(tmp_path: Path
     assert (tmp_path / "site" / "reference" / "release.html").is_file()
     broken = tmp_path / "broken"
     broken.mkdir()
-    for name in ("mkdocs.yml", "dp_stats"):
-        (broken / name).symlink_to(ROOT / name)
-    subprocess.run(["cp", "-r", str(ROOT / "docs"), str(broken / "docs")], check=True)
+    (broken / "dp_stats").symlink_to(ROOT / "dp_stats")
+    shutil.copy(ROOT / "mkdocs.yml", broken)
+    shutil.copytree(ROOT / "docs", broken / "docs")
     (broken / "docs" / "index.md").write_text("[nowhere](nothing.md)\n")
     assert build(broken, tmp_path / "other").returncode != 0
