@@ -51,7 +51,7 @@ test: install-dev ## every test: also properties, statistics, real Airflow, Post
 	pytest tests -n 2 --dist loadfile
 
 docs: install-dev ## build the documentation into build/docs; a broken link or an undescribed field stops it
-	NO_MKDOCS_2_WARNING=1 mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 mkdocs build
 
 lock: $(BIN)/uv ## resolve the lock files again
 	uv pip compile pyproject.toml build.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet -o requirements.lock

@@ -88,7 +88,8 @@ def answer(
             those with the smallest error are used.
         statistic: a measured statistic, or a derived rate or mean.
         where: dimension → codes, at any of its levels; a dimension left out is summed over.
-        start, end: first and last day (default: all days of the editions).
+        start: first day (default: that of the first edition).
+        end: last day (default: that of the last edition).
         catalogue: where populations are found, for rates.
 
     Raises:

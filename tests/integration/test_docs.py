@@ -21,7 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 def reference() -> Any:
     """The hook that makes reference pages."""
     spec = importlib.util.spec_from_file_location("docs_reference", ROOT / "docs" / "hooks" / "reference.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -51,7 +52,7 @@ def test_a_field_without_a_meaning_or_an_example_stops_the_build() -> None:
 def test_the_documentation_builds_and_a_broken_link_would_stop_it(tmp_path: Path) -> None:
     def build(root: Path, site: Path) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(site)],
+            [sys.executable, "-m", "mkdocs", "build", "--site-dir", str(site)],
             cwd=root,
             env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
             capture_output=True,
@@ -60,7 +61,8 @@ def test_the_documentation_builds_and_a_broken_link_would_stop_it(tmp_path: Path
         )
 
     done = build(ROOT, tmp_path / "site")
-    assert (done.returncode, done.stderr.strip()) == (0, ""), done.stderr
+    assert done.returncode == 0, done.stderr
+    assert "WARNING" not in done.stderr
     assert (tmp_path / "site" / "reference" / "release.html").is_file()
     broken = tmp_path / "broken"
     broken.mkdir()
