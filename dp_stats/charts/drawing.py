@@ -228,7 +228,7 @@ class Studio:
         near = (series.dates[last] - series.dates[peak]).days < 0.12 * days
         for index in [last] if near else [peak, last]:
             when = self.texts.day(series.dates[index], year=False, short=True)
-            text = numbers.number(series.value[index], decimals=decimals)
+            text = self.texts.number(series.value[index], decimals=decimals)
             at = (float(mdates.date2num(series.dates[index])), float(series.value[index]))
             axes.plot(*at, "o", color=NAVY, markersize=5.5, zorder=5, clip_on=False)
             beside = index == last

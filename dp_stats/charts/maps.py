@@ -14,7 +14,6 @@ from dp_stats.charts.series import Group
 from dp_stats.charts.tilemap import Layout, classes, layout
 from dp_stats.charts.wording import lower_first
 from dp_stats.editions.edition import Edition, TableFacts
-from dp_stats.texts import numbers
 from dp_stats.texts.words import Texts
 
 
@@ -77,14 +76,14 @@ def tile_map(texts: Texts, panel: Panel, story: Outline, tiles: Layout, *, areas
         if not bounds:
             text = what
         elif index == 0:
-            text = texts("release.key_first", bound=numbers.number(high, decimals=decimals))
+            text = texts("release.key_first", bound=texts.number(high, decimals=decimals))
         elif index == len(bounds):
-            text = texts("release.key_open", bound=numbers.number(low, decimals=decimals))
+            text = texts("release.key_open", bound=texts.number(low, decimals=decimals))
         else:
             text = texts(
                 "release.key_between",
-                low=numbers.number(low, decimals=decimals),
-                high=numbers.number(high, decimals=decimals),
+                low=texts.number(low, decimals=decimals),
+                high=texts.number(high, decimals=decimals),
             )
         key.append(KeyEntry(f"k{index}", text, count))
     finding = findings.of_groups(texts, groups, what=what, when=panel.labels[-1])

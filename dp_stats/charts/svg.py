@@ -95,21 +95,22 @@ def line(id: str, series: Series, texts: Texts, *, title: str, description: str,
         f'<circle cx="{_n(x[i] / UNITS * 100)}%" cy="{_n(TOP + y(float(series.value[i])))}" r="3.5"/>'
         for i in (known if len(series) <= 12 else barred)
     ]
-    out += _ends(series, known, x, y, numbers.decimals_for(series.figures))
+    out += _ends(series, known, x, y, texts)
     out += _dates(series, x, texts)
     out.append("</svg>")
     return "".join(out)
 
 
-def _ends(series: Series, known: np.ndarray, x: np.ndarray, y: object, decimals: int) -> list[str]:
+def _ends(series: Series, known: np.ndarray, x: np.ndarray, y: object, texts: Texts) -> list[str]:
     """A dot and a label at the highest and at the latest moment."""
     assert callable(y)
+    decimals = numbers.decimals_for(series.figures)
     last, peak = int(known[-1]), int(known[np.argmax(series.value[known])])
     marks = [last] if abs(x[peak] - x[last]) < 140 and peak != last else list(dict.fromkeys((peak, last)))
     out = []
     for index in marks:
         across, down = x[index] / UNITS * 100, TOP + y(float(series.value[index]))
-        text = numbers.number(float(series.value[index]), decimals=decimals)
+        text = texts.number(float(series.value[index]), decimals=decimals)
         out.append(f'<circle cx="{_n(across)}%" cy="{_n(down)}" r="4"/>')
         if index == last:
             out.append(f'<text class="value" x="{_n(across)}%" dx="9" y="{_n(down + 5)}">{text}</text>')
@@ -146,7 +147,7 @@ def _dates(series: Series, x: np.ndarray, texts: Texts) -> list[str]:
     return out
 
 
-def dots(id: str, groups: Sequence[Group], *, title: str, description: str, zero: bool = True) -> str:
+def dots(id: str, groups: Sequence[Group], texts: Texts, *, title: str, description: str, zero: bool = True) -> str:
     """A dot in its interval per group, with its value; one row of 26 pixels each."""
     known = [g for g in groups if g.figure.known]
     if not known:
@@ -165,7 +166,7 @@ def dots(id: str, groups: Sequence[Group], *, title: str, description: str, zero
     if low <= 0 and not stacked:
         out.append(f'<line class="axis" x1="{x(0)}" x2="{x(0)}" y1="0" y2="{height}"/>')
     for index, group in enumerate(known):
-        value = numbers.number(group.figure.value, decimals=decimals)
+        value = texts.number(group.figure.value, decimals=decimals)
         middle = row * index + (32 if stacked else row / 2 + 4)
         mark = ' class="weak"' if group.figure.weak else ""
         out.append(
@@ -249,7 +250,7 @@ def tiles(
             continue
         across, down = (v * SCALE for v in layout.centre(group.code))
         css = f"k{int(np.searchsorted(bounds, group.figure.value, side='right'))}" if group.figure.known else "none"
-        value = numbers.number(group.figure.value, decimals=decimals)
+        value = texts.number(group.figure.value, decimals=decimals)
         words = f"{group.name}: {value} ({texts.between(group.figure, decimals=decimals)})"
         at = f'x="{across:.0f}" y="{down:.0f}"'
         by_class.setdefault(css, []).append(f'<use href="#{id}-h" {at}><title>{escape(words)}</title></use>')

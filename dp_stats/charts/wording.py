@@ -46,7 +46,8 @@ def unit_words(texts: Texts, edition: Edition, panel: Panel, statistic: Statisti
     fine = len(panel.dates) > 1 and edition.date is not None
     time = panel.table.levels[edition.date.name] if fine and edition.date else edition.period.kind
     per = texts.get("unit.per_edition").get(time, "") if statistic.kind in ("count", "persons", "sum") else ""
-    return " ".join(part for part in (unit_text(statistic) if statistic.unit != "people" else "", str(per)) if part)
+    unit = "" if statistic.unit == texts.people(edition.guarantee.unit) else unit_text(statistic)
+    return " ".join(part for part in (unit, str(per)) if part)
 
 
 def sentence(text: str) -> str:

@@ -105,6 +105,6 @@ def citation(site: Site, edition: Edition, page: str) -> str:
         year=edition.published.year,
         title=edition.title,
         revision=edition.revision.number,
-        loss=guarantee.loss_text(edition),
+        loss=guarantee.loss_text(site.texts, edition),
         address=f"{site.base_url}/{page}" if site.base_url else f"urn:uuid:{identifier(edition)}",
     )

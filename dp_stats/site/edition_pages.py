@@ -36,7 +36,7 @@ def edition_page(site: Site, view: ReleaseView, story: Outline, tiles: Layout | 
         groups = {
             "title": title,
             "sub": texts("release.dots_sub", period=panel.periods[-1], bars=texts("chart.bars")),
-            "svg": trusted(svg.dots("groups", shown, title=title, description=finding, zero=story.zero)),
+            "svg": trusted(svg.dots("groups", shown, texts, title=title, description=finding, zero=story.zero)),
             "finding": finding,
         }
     same = [r for r in view.revisions if r.edition.id == edition.id]

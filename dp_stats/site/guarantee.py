@@ -15,17 +15,13 @@ from dp_stats.texts import numbers
 from dp_stats.texts.words import Texts
 
 
-def loss_text(edition: Edition) -> str:
+def loss_text(texts: Texts, edition: Edition) -> str:
     """The privacy loss in symbols: ``ε = 1`` or ``ε = 0.8 at δ = 0.000001``."""
     g = edition.guarantee
     if g.pure_epsilon is not None:
-        return f"ε = {float(g.pure_epsilon):.4g}"
-    return f"ε = {g.epsilon:.3g} at δ = {plain(float(g.delta))}"
-
-
-def plain(value: float) -> str:
-    """A small number without an exponent."""
-    return f"{value:.12f}".rstrip("0").rstrip(".")
+        return texts("budget.eps", epsilon=texts.significant(float(g.pure_epsilon), digits=4))
+    delta = texts.significant(float(g.delta), digits=6)
+    return texts("private.at_delta", epsilon=texts.significant(g.epsilon), delta=delta)
 
 
 def privacy(site: Site, edition: Edition, panel: Panel | None, statistic: StatisticFacts) -> dict[str, Any]:
@@ -33,8 +29,14 @@ def privacy(site: Site, edition: Edition, panel: Panel | None, statistic: Statis
     texts, g = site.texts, edition.guarantee
     epsilon = float(g.pure_epsilon) if g.pure_epsilon is not None else g.epsilon
     sure = 100 / (1 + math.exp(-min(epsilon, 40)))
-    percent = f"{math.floor(sure * 10) / 10:.1f}" if sure > 99 else f"{math.ceil(sure)}"
-    delta = "" if g.pure_epsilon is not None else texts("private.odds_delta", delta=plain(float(g.delta)))
+    percent = (
+        texts.percent(math.floor(sure * 10) / 1000, decimals=1) if sure > 99 else texts.percent(math.ceil(sure) / 100)
+    )
+    delta = (
+        ""
+        if g.pure_epsilon is not None
+        else texts("private.odds_delta", delta=texts.significant(float(g.delta), digits=6))
+    )
     block = texts(f"block.{g.per}")
     seen = texts("private.seen_series" if g.series else "private.seen_edition", block=block)
     figures = panel.by_area(statistic.id) if panel else ()
@@ -42,7 +44,7 @@ def privacy(site: Site, edition: Edition, panel: Panel | None, statistic: Statis
         figures = panel.by_group(statistic.id)
     typical = numbers.typical_margin(x.figure for x in figures)
     decimals = numbers.decimals_for(x.figure for x in figures) if figures else 0
-    margin = numbers.number(numbers.rounded(typical), decimals=decimals if typical < 10 else 0)
+    margin = texts.number(numbers.rounded(typical), decimals=decimals if typical < 10 else 0)
     accurate = []
     if panel and not math.isnan(typical):
         accurate.append(
@@ -60,8 +62,8 @@ def privacy(site: Site, edition: Edition, panel: Panel | None, statistic: Statis
         accurate.append(
             texts(
                 "private.truncation_text",
-                share=f"{truncation.share * 100:.1f}{numbers.NBSP}%",
-                interval=f"{numbers.number(max(0, truncation.lower))} {texts('figure.to')} {numbers.number(truncation.upper)}",
+                share=texts.percent(truncation.share, decimals=1),
+                interval=f"{texts.number(max(0, truncation.lower))} {texts('figure.to')} {texts.number(truncation.upper)}",
             )
         )
     main = max((m for m in g.measured if m.role == "statistic"), key=lambda m: (m.rho, m.id), default=None)
@@ -69,10 +71,10 @@ def privacy(site: Site, edition: Edition, panel: Panel | None, statistic: Statis
     if main is not None:
         unit = float(main.unit)
         typical = main.standard_deviation * unit
-        noise = numbers.number(numbers.rounded(typical), decimals=1 if typical < 10 else 0)
+        noise = texts.number(numbers.rounded(typical), decimals=1 if typical < 10 else 0)
         caption = texts(
             "private.diagram_desc",
-            shift=numbers.number(main.l1 * unit, decimals=0 if unit >= 1 else 2),
+            shift=texts.number(main.l1 * unit, decimals=0 if unit >= 1 else 2),
             noise=f"±{noise}",
         )
         diagram = trusted(
@@ -89,8 +91,8 @@ def privacy(site: Site, edition: Edition, panel: Panel | None, statistic: Statis
     return {
         "diagram": diagram,
         "diagram_caption": caption,
-        "odds": texts("private.odds", what=seen, percent=f"{percent}{numbers.NBSP}%", delta=delta),
-        "loss": texts("private.loss", loss=loss_text(edition), unit=g.unit, block=block),
+        "odds": texts("private.odds", what=seen, percent=percent, delta=delta),
+        "loss": texts("private.loss", loss=loss_text(texts, edition), unit=g.unit, block=block),
         "accurate": accurate,
     }
 
@@ -101,7 +103,7 @@ def epsilon_words(texts: Texts, budget: BudgetFacts) -> tuple[str, str, float]:
 
     def say(rho: Fraction, epsilon: float | None) -> str:
         if epsilon is not None:
-            return texts("budget.eps", epsilon=f"{epsilon:.3g}")
-        return texts("budget.rho", rho=f"{float(rho):.3g}")
+            return texts("budget.eps", epsilon=texts.significant(epsilon))
+        return texts("budget.rho", rho=texts.significant(float(rho)))
 
     return say(budget.cap, budget.epsilon_cap), say(budget.spent, budget.epsilon_spent), share

@@ -80,11 +80,11 @@ def areas_page(site: Site, view: ReleaseView, story: Outline, panel: Panel) -> N
     rows = []
     for i, g in enumerate(groups):
         cells = [
-            Cell(numbers.number(g.figure.value, decimals=decimals), n=True),
+            Cell(texts.number(g.figure.value, decimals=decimals), n=True),
             Cell(texts.between(g.figure, decimals=decimals), n=True),
         ]
         if rate:
-            cells.append(Cell(numbers.number(rates[i].figure.value, decimals=rate_decimals), n=True))
+            cells.append(Cell(texts.number(rates[i].figure.value, decimals=rate_decimals), n=True))
             cells.append(Cell(texts.between(rates[i].figure, decimals=rate_decimals), n=True))
         if before:
             known = g.code in before and before[g.code].known and g.figure.known
@@ -92,7 +92,7 @@ def areas_page(site: Site, view: ReleaseView, story: Outline, panel: Panel) -> N
         cells += [Cell(parents.get(g.parent, ""))] if parents else []
         rows.append(Row(g.name, (*cells, parts.note_cell(texts, g.figure, but=said)), f"{g.code}.html"))
     title = texts("areas.title", what=metric.title)
-    lead = texts("areas.lead", period=panel.periods[-1], count=numbers.number(len(groups)))
+    lead = texts("areas.lead", period=panel.periods[-1], count=texts.number(len(groups)))
     caption = texts(
         "areas.caption",
         what=metric.title,

@@ -9,7 +9,6 @@ from dp_stats.charts.outline import Outline
 from dp_stats.charts.reading import Panel
 from dp_stats.charts.tilemap import Layout
 from dp_stats.site.frame import Site, trusted
-from dp_stats.texts import numbers
 
 
 def tile_map(site: Site, panel: Panel, story: Outline, tiles: Layout, *, areas: str) -> dict[str, Any]:
@@ -19,11 +18,11 @@ def tile_map(site: Site, panel: Panel, story: Outline, tiles: Layout, *, areas: 
         "title": drawn.title,
         "sub": site.texts("release.map_sub", period=panel.periods[-1]),
         "svg": trusted(drawn.svg),
-        "key": [{"css": entry.css, "text": entry.text, "count": numbers.number(entry.count)} for entry in drawn.key],
+        "key": [{"css": entry.css, "text": entry.text, "count": site.texts.number(entry.count)} for entry in drawn.key],
         "hexagon": svg.HEXAGON,
         "unsure": any(g.figure.weak for g in drawn.groups),
         "finding": drawn.finding,
         "counts": not drawn.rate,
         "areas": areas,
-        "all": site.texts("release.all_areas", count=numbers.number(len(drawn.groups))),
+        "all": site.texts("release.all_areas", count=site.texts.number(len(drawn.groups))),
     }

@@ -41,12 +41,12 @@ def figure_card(texts: Texts, label: str, figure: Figure, *, decimals: int, unit
     )
     return Card(
         label,
-        numbers.number(figure.value, decimals=decimals),
+        texts.number(figure.value, decimals=decimals),
         unit,
         texts.between(figure, decimals=decimals),
         " ".join(part for part in (note, marks) if part),
         trusted(svg.interval_bar(figure)),
-        (numbers.number(figure.lower, decimals=decimals), numbers.number(figure.upper, decimals=decimals)),
+        (texts.number(figure.lower, decimals=decimals), texts.number(figure.upper, decimals=decimals)),
     )
 
 
@@ -56,7 +56,7 @@ def change_card(texts: Texts, label: str, change: Change, *, decimals: int) -> C
     note = ""
     if change.direction != "unclear" and not math.isnan(change.per_cent):
         size = numbers.rounded(change.per_cent)
-        note = f"{sign}{numbers.number(change.difference, decimals=decimals)} ({sign}{numbers.number(size)}{numbers.NBSP}%)"
+        note = f"{sign}{texts.number(change.difference, decimals=decimals)} ({sign}{texts.percent(size / 100)})"
     elif change.direction == "unclear":
         note = texts("release.overlap")
     return Card(label, texts(f"change.word.{change.direction}"), note=note, word=True)
@@ -99,7 +99,7 @@ def groups_table(
         Row(
             g.name,
             (
-                Cell(numbers.number(g.figure.value, decimals=decimals), n=True),
+                Cell(texts.number(g.figure.value, decimals=decimals), n=True),
                 Cell(texts.between(g.figure, decimals=decimals), n=True),
                 *((note_cell(texts, g.figure, but=said),) if noted else ()),
             ),

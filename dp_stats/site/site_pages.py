@@ -15,7 +15,6 @@ from dp_stats.outlets.feeds import Planned, Scheduled
 from dp_stats.site import guarantee, linked, parts
 from dp_stats.site.common import cards, page_of, theme
 from dp_stats.site.frame import Cell, Row, Rows, Site, trusted
-from dp_stats.texts import numbers
 
 NEWEST = 8
 MOST_DUE = 12
@@ -130,7 +129,7 @@ def corrections_page(site: Site) -> None:
                 Cell(c.reason),
                 Cell(texts(f"corrections.kinds.{c.kind}")),
                 Cell(texts.day(c.when.date()), n=True),
-                Cell("" if c.cells_affected is None else numbers.number(c.cells_affected), n=True),
+                Cell("" if c.cells_affected is None else texts.number(c.cells_affected), n=True),
                 Cell(texts("corrections.costs" if c.costs_budget else "corrections.free")),
             ),
             pages[(c.edition, c.revision)],
@@ -238,7 +237,7 @@ def budget_page(site: Site) -> None:
         meters: list[dict[str, str]] = []
         for name in sorted(blocks, reverse=True):
             cap, spent, share = guarantee.epsilon_words(texts, blocks[name][1])
-            gone, left = (f"{part:.0f}{numbers.NBSP}%" for part in (share, 100 - share))
+            gone, left = (texts.percent(part / 100) for part in (share, 100 - share))
             rows.append(Row(name, (Cell(cap, n=True), Cell(spent, n=True), Cell(gone, n=True), Cell(left, n=True))))
             if len(meters) < MOST_METERS:
                 words = texts("budget.meter", spent=gone, left=left)
@@ -255,7 +254,7 @@ def budget_page(site: Site) -> None:
                 "paragraphs": [
                     texts(
                         "budget.dataset_of",
-                        unit=texts.get("people").get(edition.guarantee.unit, f"{edition.guarantee.unit}s"),
+                        unit=texts.people(edition.guarantee.unit),
                         custodians=", ".join(c.name for c in edition.dataset.custodians),
                     )
                     + ".",

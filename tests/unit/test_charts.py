@@ -133,9 +133,13 @@ def test_a_tile_says_its_value_with_its_interval_and_low_reliability_has_a_mark(
 
 
 def test_dots_keep_long_names_clear_of_the_axis() -> None:
-    short = svg.dots("d", groups(2), title="t", description="d")
+    short = svg.dots("d", groups(2), TEXTS, title="t", description="d")
     long = svg.dots(
-        "d", tuple(Group(g.code, "Yorkshire and The Humber", g.figure) for g in groups(2)), title="t", description="d"
+        "d",
+        tuple(Group(g.code, "Yorkshire and The Humber", g.figure) for g in groups(2)),
+        TEXTS,
+        title="t",
+        description="d",
     )
     assert int(re.search(r'height="(\d+)"', long).group(1)) > int(re.search(r'height="(\d+)"', short).group(1))
 
