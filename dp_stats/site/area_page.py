@@ -86,7 +86,7 @@ def area_page(area: Area, *, size: int, larger: list[Group], links: Links) -> No
     code, name, what = area.code, area.name, area.what
     finding = findings.of_series(texts, series, what=what)
     typical = numbers.typical_margin(series.figures[-12:])
-    margin = numbers.number(numbers.rounded(typical), decimals=0 if typical >= 10 else area.decimals)
+    margin = texts.number(numbers.rounded(typical), decimals=0 if typical >= 10 else area.decimals)
     inside = _inside(area, links)
     page = f"{view.id}/areas/{code}.html"
     site.render(
@@ -174,7 +174,7 @@ def _facts(area: Area, links: Links) -> list[tuple[str, str, str]]:
         facts.append((texts("area.part_of"), parents[parent], f"{parent}.html" if parent in links.paged else ""))
     facts.append((texts("area.code"), area.code, ""))
     if population:
-        facts.append((texts("area.people"), numbers.number(population), ""))
+        facts.append((texts("area.people"), texts.number(population), ""))
     return facts
 
 
@@ -204,7 +204,7 @@ def _table(area: Area) -> Rows:
         Row(
             label[:1].upper() + label[1:],
             (
-                Cell(numbers.number(f.value, decimals=area.decimals), n=True),
+                Cell(texts.number(f.value, decimals=area.decimals), n=True),
                 Cell(texts.between(f, decimals=area.decimals), n=True),
                 parts.note_cell(texts, f),
             ),
@@ -252,7 +252,7 @@ def _groups(site: Site, view: ReleaseView, story: Outline, code: str, name: str)
             period=panel.periods[-1],
             bars=texts("chart.bars_weak" if any(g.figure.weak for g in groups) else "chart.bars"),
         ),
-        "svg": trusted(svg.dots("groups", groups, title=title, description=finding, zero=story.zero)),
+        "svg": trusted(svg.dots("groups", groups, texts, title=title, description=finding, zero=story.zero)),
         "finding": finding,
     }
 
@@ -269,6 +269,6 @@ def _compared(site: Site, story: Outline, larger: list[Group], panel: Panel, per
     return {
         "title": title,
         "sub": texts("area.compared_sub", what=what, period=period, bars=texts("chart.bars")),
-        "svg": trusted(svg.dots("compared", larger, title=title, description=finding, zero=story.zero)),
+        "svg": trusted(svg.dots("compared", larger, texts, title=title, description=finding, zero=story.zero)),
         "finding": finding,
     }

@@ -85,10 +85,10 @@ def _of_areas(
     fell = [m for m in moved if m[1].direction == "fell"]
     said = texts(
         "release.clear",
-        all=numbers.number(len(moved)),
-        rose=numbers.number(len(rose)),
-        fell=numbers.number(len(fell)),
-        unclear=numbers.number(len(moved) - len(rose) - len(fell)),
+        all=texts.number(len(moved)),
+        rose=texts.number(len(rose)),
+        fell=texts.number(len(fell)),
+        unclear=texts.number(len(moved) - len(rose) - len(fell)),
     )
     decimals = numbers.decimals_for(m[1].after for m in moved)
     tables = [
@@ -111,8 +111,8 @@ def _movers(texts: Texts, caption: str, moved: list[tuple[Group, Change]], *, de
         Row(
             group.name,
             (
-                Cell(numbers.number(change.before.value, decimals=decimals), n=True),
-                Cell(numbers.number(change.after.value, decimals=decimals), n=True),
+                Cell(texts.number(change.before.value, decimals=decimals), n=True),
+                Cell(texts.number(change.after.value, decimals=decimals), n=True),
             ),
             f"{areas}{group.code}.html" if areas else "",
         )

@@ -9,7 +9,6 @@ from dp_stats.charts.reading import Panel, ReleaseView
 from dp_stats.editions.edition import Edition, GuaranteeFacts, NoteFacts
 from dp_stats.site import guarantee, linked
 from dp_stats.site.frame import Cell, Row, Rows, Site, trusted
-from dp_stats.texts import numbers
 
 
 def methods_page(site: Site, view: ReleaseView, story: Outline, panel: Panel | None) -> None:
@@ -54,7 +53,10 @@ def _guarantee(site: Site, edition: Edition) -> list[tuple[str, Any]]:
     return [
         (texts("private.unit"), g.unit_description),
         (texts("private.neighbouring"), g.neighbouring),
-        (texts("private.rho"), f"{guarantee.loss_text(edition)}; {texts('budget.rho', rho=f'{float(g.rho):.4g}')}"),
+        (
+            texts("private.rho"),
+            f"{guarantee.loss_text(texts, edition)}; {texts('budget.rho', rho=texts.significant(float(g.rho), digits=4))}",
+        ),
         (texts("private.mechanism"), mechanism[:1].upper() + mechanism[1:]),
         (texts("private.bound"), g.why_nothing_is_truncated or g.bound_description),
         (texts("private.composition"), g.composition),
@@ -80,10 +82,10 @@ def _measured(site: Site, g: GuaranteeFacts) -> Rows:
             Row(
                 m.id.replace(".", ".\u200b").replace("@", "@\u200b"),
                 (
-                    Cell(numbers.number(m.cells), n=True),
-                    Cell(f"{m.scale:.4g}", n=True),
-                    Cell(f"{m.standard_deviation:.4g}", n=True),
-                    Cell(f"{float(m.rho / total) * 100:.0f}{numbers.NBSP}%", n=True),
+                    Cell(texts.number(m.cells), n=True),
+                    Cell(texts.significant(m.scale, digits=4), n=True),
+                    Cell(texts.significant(m.standard_deviation, digits=4), n=True),
+                    Cell(texts.percent(float(m.rho / total)), n=True),
                 ),
             )
             for m in g.measured
@@ -106,9 +108,9 @@ def _expected(site: Site, view: ReleaseView) -> Rows:
             Row(
                 _published_name(view, e.table, e.statistic),
                 (
-                    Cell(numbers.number(e.cells), n=True),
-                    Cell(f"±{e.margin_95:.3g}", n=True),
-                    Cell(f"±{e.worst:.3g}", n=True),
+                    Cell(texts.number(e.cells), n=True),
+                    Cell(f"±{texts.significant(e.margin_95)}", n=True),
+                    Cell(f"±{texts.significant(e.worst)}", n=True),
                 ),
             )
             for e in edition.quality.expected

@@ -16,7 +16,6 @@ from dp_stats.site.drawings import save
 from dp_stats.site.frame import Notice, Rows, Site
 from dp_stats.site.list_pages import areas_page, editions_page
 from dp_stats.site.methods_page import methods_page
-from dp_stats.texts import numbers
 from dp_stats.texts.words import Texts
 
 SECTIONS = (
@@ -133,7 +132,7 @@ def _find(texts: Texts, local: Panel | None) -> dict[str, str] | None:
     """The search for an area."""
     if local is None:
         return None
-    count = numbers.number(len(local.areas.codes))
+    count = texts.number(len(local.areas.codes))
     return {"action": "areas/index.html", "all": texts("release.all_areas", count=count)}
 
 
