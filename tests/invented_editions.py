@@ -21,6 +21,7 @@ from dp_stats.editions.edition import Edition, RevisionFacts
 from dp_stats.editions.publication import PublishedEdition, publish_edition
 from dp_stats.estimate.model import EditionEstimates, Estimate, TruncationEstimate
 from dp_stats.plan.model import ExpectedError, Measurement, Plan
+from dp_stats.texts.words import Texts
 
 AREAS = """code,name,region,region_name,uk,uk_name,population,longitude,latitude
 A1,"Bristol, City of",R1,South West,K1,United Kingdom,460000,-2.6,51.45
@@ -106,7 +107,12 @@ class Sample:
     estimates: EditionEstimates
 
     def edition(
-        self, *, revision: int | RevisionFacts = 1, reason: str = "", published: datetime = PUBLISHED
+        self,
+        *,
+        revision: int | RevisionFacts = 1,
+        reason: str = "",
+        published: datetime = PUBLISHED,
+        texts: Texts = TEXTS,
     ) -> Edition:
         return describe(
             self.release,
@@ -115,7 +121,7 @@ class Sample:
             period=self.period,
             grid=self.catalogue.grid(self.release, self.period),
             estimates=self.estimates,
-            texts=TEXTS,
+            texts=texts,
             account=ACCOUNT,
             revision=revision,
             reason=reason,
