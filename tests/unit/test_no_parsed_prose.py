@@ -63,7 +63,7 @@ SEARCHES = frozenset({"search", "match", "fullmatch", "findall", "finditer", "sp
 
 ALLOWED = {
     ("ledger/failures.py", "explain"): "drivers put why a connection failed into their message and nowhere else",
-    ("cli/main.py", "wrapped"): "an error's class is named, its sentence left whole",
+    ("cli/common.py", "wrapped"): "an error's class is named, its sentence left whole",
     ("charts/export.py", "to_svg"): "empty groups are taken out of a drawing until none is left",
 }
 """(module, function) → why it must."""

@@ -63,11 +63,11 @@ def leaves(node: Any, key: str = "") -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Templates, styles and layouts as they are, with one file of texts: German numbers and unheard-of words."""
+    """Templates, styles and layouts as they are, with one file of texts: Swiss numbers and unheard-of words."""
     folder = tmp_path_factory.mktemp("second") / "reports"
     shutil.copytree(REPORTS, folder, ignore=shutil.ignore_patterns("texts"))
     english = yaml.safe_load((REPORTS / "texts" / "en.yaml").read_text(encoding="utf-8"))
-    words = {**translated(english), "locale": "de"}
+    words = {**translated(english), "locale": "de_CH"}
     words.pop("months")
     (folder / "texts" / "de").mkdir(parents=True)
     (folder / "texts" / "de.yaml").write_text(yaml.safe_dump(words, allow_unicode=True), encoding="utf-8")
@@ -150,7 +150,7 @@ def test_pages_write_dates_and_numbers_as_the_language_does(public: Path) -> Non
     written |= set(grouped.findall("Cases per 100,000 people"))  # declared, as the long texts' own examples are
     assert {(p.name, n) for p, text in said for n in grouped.findall(text) if n not in written} == set()
     everything = " ".join(text for _, text in said)
-    assert "390.000" in everything, "people of an area"
+    assert "390\N{RIGHT SINGLE QUOTATION MARK}000" in everything, "people of an area"
     assert "Februar 2021" in everything
     assert all('<html lang="de"' in p.read_text(encoding="utf-8") for p, _ in said)
 
