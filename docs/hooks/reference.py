@@ -86,7 +86,7 @@ def fields(model: type[BaseModel], *, examples: bool) -> str:
     head = ["field", "type", "default", "meaning"] + (["example"] if examples else [])
     rows = [head, ["---"] * len(head)]
     for name, info in model.model_fields.items():
-        if not info.description and examples:
+        if not info.description:
             raise PluginError(f"{model.__name__}.{name} has no description: write one in its Field(…).")
         row = [
             f"`{info.alias or name}`",

@@ -9,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from pydantic import Field
+
 from dp_stats.editions.facts import (
     LICENCES,
     MARKS,
@@ -86,21 +88,23 @@ class Edition(Facts):
     Before publication ``tables`` have no columns, rows or files; ``publish_edition`` fills them in.
     """
 
-    schema_version: Literal[1] = 1
-    release: ReleaseFacts
-    dataset: DatasetFacts
-    period: PeriodFacts
-    revision: RevisionFacts = RevisionFacts()
-    published: Instant
-    guarantee: GuaranteeFacts
-    budget: tuple[BudgetFacts, ...] = ()
-    quality: QualityFacts = QualityFacts()
-    dimensions: tuple[DimensionFacts, ...]
-    statistics: tuple[StatisticFacts, ...]
-    tables: tuple[TableFacts, ...]
-    charges: tuple[str, ...] = ()
-    approvals: tuple[ApprovalFacts, ...] = ()
-    provenance: ProvenanceFacts
+    schema_version: Literal[1] = Field(1, description="Version of this file's form.")
+    release: ReleaseFacts = Field(description="The release that the edition belongs to.")
+    dataset: DatasetFacts = Field(description="The records that it was made from.")
+    period: PeriodFacts = Field(description="What it covers.")
+    revision: RevisionFacts = Field(RevisionFacts(), description="Which revision this is, and why.")
+    published: Instant = Field(description="When it was published.")
+    guarantee: GuaranteeFacts = Field(description="The privacy guarantee.")
+    budget: tuple[BudgetFacts, ...] = Field((), description="What had been spent in each block at publication.")
+    quality: QualityFacts = Field(QualityFacts(), description="What truncation and planning say about accuracy.")
+    dimensions: tuple[DimensionFacts, ...] = Field(description="What figures are broken down by, with every code.")
+    statistics: tuple[StatisticFacts, ...] = Field(description="What the figures are.")
+    tables: tuple[TableFacts, ...] = Field(description="The published tables and their files.")
+    charges: tuple[str, ...] = Field((), description="Numbers of the ledger's entries that paid for it.")
+    approvals: tuple[ApprovalFacts, ...] = Field(
+        (), description="Who decided what, when and why; empty where no approval was asked."
+    )
+    provenance: ProvenanceFacts = Field(description="Hashes and versions from which it can be made again.")
 
     @property
     def id(self) -> str:

@@ -57,32 +57,32 @@ class Facts(BaseModel):
 
 
 class PersonFacts(Facts):
-    name: str
-    email: str | None = None
+    name: str = Field(description="What the person or body is called.")
+    email: str | None = Field(None, description="Address for readers.")
 
 
 class ReleaseFacts(Facts):
     """The declared release that the edition belongs to."""
 
-    id: str
-    title: str
-    summary: str
-    public_benefit: str = ""
-    known_issues: tuple[str, ...] = ()
-    theme: str = "Health"
-    subtheme: str = ""
-    keywords: tuple[str, ...] = ()
-    contact: str = ""
-    publisher: str = ""
-    licence: str = "OGL-UK-3.0"
-    audience: Literal["public", "restricted"] = "public"
-    requested_by: str | None = None
-    purpose: str = ""
-    period_kind: PeriodKind
+    id: str = Field(description="Name in files and addresses.")
+    title: str = Field(description="What readers call it.")
+    summary: str = Field(description="What is published, in a paragraph.")
+    public_benefit: str = Field("", description="What it is good for.")
+    known_issues: tuple[str, ...] = Field((), description="What readers must know about the data.")
+    theme: str = Field("Health", description="Theme of the catalogue and the API.")
+    subtheme: str = Field("", description="Sub-theme.")
+    keywords: tuple[str, ...] = Field((), description="Words to find it by.")
+    contact: str = Field("", description="Whom to ask.")
+    publisher: str = Field("", description="Who publishes.")
+    licence: str = Field("OGL-UK-3.0", description="Licence, by its SPDX identifier where there is one.")
+    audience: Literal["public", "restricted"] = Field("public", description="Who may read it.")
+    requested_by: str | None = Field(None, description="The analyst who asked for it; null for a declared release.")
+    purpose: str = Field("", description="What an ad hoc release is for.")
+    period_kind: PeriodKind = Field(description="What one edition covers: day, week, month, year or a range.")
     end: date | None = Field(None, description="Last day that is ever published; open where there is none.")
-    schedule: str | None = None
-    settle_days: int = 0
-    series: bool = True
+    schedule: str | None = Field(None, description="When editions are made, as a cron line; null where by hand.")
+    settle_days: int = Field(0, description="Days after a period's end before it is published.")
+    series: bool = Field(True, description="Whether all editions of a block share one charge.")
     headline: str = Field(description="Table that the headline chart is drawn from.")
 
     @property
@@ -97,58 +97,60 @@ class ReleaseFacts(Facts):
 class DatasetFacts(Facts):
     """The sensitive records that the statistics were made from, as the public may know them."""
 
-    id: str
-    title: str
-    description: str
-    custodians: tuple[PersonFacts, ...]
-    region: str
-    legal_basis: str = ""
-    opt_outs_applied: bool = True
+    id: str = Field(description="Name in files and addresses.")
+    title: str = Field(description="What readers call it.")
+    description: str = Field(description="What the records are.")
+    custodians: tuple[PersonFacts, ...] = Field(description="Who is answerable for them.")
+    region: str = Field(description="Where the people live.")
+    legal_basis: str = Field("", description="Why the custodian may hold and publish this.")
+    opt_outs_applied: bool = Field(True, description="Whether a list of people who opted out was honoured.")
     linked: tuple[str, ...] = Field((), description="Datasets of other custodians that were linked in.")
 
 
 class PeriodFacts(Facts):
-    label: str
-    text: str
-    kind: PeriodKind
-    start: date
-    end: date
+    label: str = Field(description="ISO 8601 label.")
+    text: str = Field(description="The days in words.")
+    kind: PeriodKind = Field(description="Day, week, month, year or range.")
+    start: date = Field(description="First day.")
+    end: date = Field(description="Last day.")
 
 
 class RevisionFacts(Facts):
     """Which revision this is and why; ``status`` is the status at publication (see ``revisions`` for later)."""
 
-    number: int = Field(1, ge=1)
-    kind: RevisionKind = "first"
-    status: RevisionStatus = "final"
-    reason: str = ""
-    supersedes: int | None = None
+    number: int = Field(1, ge=1, description="1, 2, …")
+    kind: RevisionKind = Field("first", description="Why there is this revision.")
+    status: RevisionStatus = Field("final", description="Its status at publication.")
+    reason: str = Field("", description="Why, in words; empty for the first.")
+    supersedes: int | None = Field(None, description="Number of the revision before; null for the first.")
     remeasured: bool = Field(False, description="Whether noise was drawn again, which costs budget.")
 
 
 class MeasuredFacts(Facts):
     """One noisy table that was measured; units are integer steps of ``unit``."""
 
-    id: str
-    statistic: str
-    role: Role
-    levels: dict[str, str]
-    cells: int
-    mechanism: Mechanism
-    scale: float
-    standard_deviation: float
-    l1: int
-    l2_squared: int
-    rho: Exact
-    epsilon: Exact | None
-    unit: Exact
+    id: str = Field(description="Name in files and addresses.")
+    statistic: str = Field(description="Which statistic.")
+    role: Role = Field(
+        description="What is measured of it: its values, or rows or persons beyond the contribution bound."
+    )
+    levels: dict[str, str] = Field(description="Dimension → level at which it was measured.")
+    cells: int = Field(description="How many cells.")
+    mechanism: Mechanism = Field(description="Noise that was added.")
+    scale: float = Field(description="Parameter of the noise, in steps of `unit`.")
+    standard_deviation: float = Field(description="Standard deviation of the noise, in units of the statistic.")
+    l1: int = Field(description="Most that one person can move it, as a sum of absolute steps.")
+    l2_squared: int = Field(description="Most that one person can move it, as a sum of squared steps.")
+    rho: Exact = Field(description="Its share of ρ.")
+    epsilon: Exact | None = Field(description="Its share of pure ε; null under Gaussian noise.")
+    unit: Exact = Field(description="Size of one step.")
 
 
 class ClippingFacts(Facts):
-    statistic: str
-    lower: Exact
-    upper: Exact
-    resolution: Exact
+    statistic: str = Field(description="Which sum.")
+    lower: Exact = Field(description="Smaller numbers count as this.")
+    upper: Exact = Field(description="Larger numbers count as this.")
+    resolution: Exact = Field(description="Step that numbers are rounded to.")
 
 
 class GuaranteeFacts(Facts):
@@ -158,30 +160,32 @@ class GuaranteeFacts(Facts):
     ``delta``; ``pure_epsilon`` is set where all noise is Laplace.
     """
 
-    unit: str
-    unit_description: str
-    bound_description: str
-    per: BlockKind
-    blocks: tuple[str, ...]
-    neighbouring: str
-    rho: Exact
-    epsilon: float
-    delta: Exact
-    pure_epsilon: Exact | None
-    mechanism: Mechanism
-    contribution_rows: int
-    one_per_cell: bool
-    truncated_rows_cap: int
-    why_nothing_is_truncated: str = ""
-    clipping: tuple[ClippingFacts, ...] = ()
-    series: bool
-    composition: str
-    measured: tuple[MeasuredFacts, ...]
-    not_protected: tuple[str, ...]
-    post_processing: tuple[str, ...]
-    protections: dict[str, str]
-    justification: str
-    libraries: dict[str, str]
+    unit: str = Field(description="What is protected.")
+    unit_description: str = Field(description="The same in a sentence.")
+    bound_description: str = Field(description="The contribution bound in a sentence.")
+    per: BlockKind = Field(description="Block of time.")
+    blocks: tuple[str, ...] = Field(description="Blocks that the edition touches.")
+    neighbouring: str = Field(description="What may differ between two neighbouring tables.")
+    rho: Exact = Field(description="Privacy loss ρ of zero-concentrated differential privacy.")
+    epsilon: float = Field(description="ε at δ that follows from ρ.")
+    delta: Exact = Field(description="The δ of that ε.")
+    pure_epsilon: Exact | None = Field(description="Pure ε; null under Gaussian noise.")
+    mechanism: Mechanism = Field(description="Noise that was added.")
+    contribution_rows: int = Field(description="Contribution bound: rows of one person that count in a block.")
+    one_per_cell: bool = Field(description="Whether also at most one row of a person counts in a cell.")
+    truncated_rows_cap: int = Field(description="Most truncated rows of one person that are counted.")
+    why_nothing_is_truncated: str = Field(
+        "", description="Why no person can have more rows; empty where that is not so."
+    )
+    clipping: tuple[ClippingFacts, ...] = Field((), description="Bounds of sums.")
+    series: bool = Field(description="Whether the block's editions share this loss.")
+    composition: str = Field(description="How losses add up over tables and editions.")
+    measured: tuple[MeasuredFacts, ...] = Field(description="Every noisy table.")
+    not_protected: tuple[str, ...] = Field(description="What the guarantee does not cover.")
+    post_processing: tuple[str, ...] = Field(description="What was done to the noisy values.")
+    protections: dict[str, str] = Field(description="What stops floating-point, timing and other leaks.")
+    justification: str = Field(description="Why these parameters.")
+    libraries: dict[str, str] = Field(description="Library → version that drew the noise.")
 
     @property
     def pure(self) -> bool:
@@ -191,34 +195,34 @@ class GuaranteeFacts(Facts):
 class BudgetFacts(Facts):
     """What had been spent on the people of one block when the edition was published, as ρ and as ε at δ."""
 
-    block: str
-    cap: Exact
-    spent: Exact
-    remaining: Exact
-    epsilon_cap: float | None = None
-    epsilon_spent: float | None = None
-    delta: Exact | None = None
+    block: str = Field(description="Block of time.")
+    cap: Exact = Field(description="Most ρ that may be spent in it.")
+    spent: Exact = Field(description="ρ spent so far.")
+    remaining: Exact = Field(description="ρ left.")
+    epsilon_cap: float | None = Field(None, description="The cap as ε at δ.")
+    epsilon_spent: float | None = Field(None, description="What is spent as ε at δ.")
+    delta: Exact | None = Field(None, description="The δ of both.")
 
 
 class TruncationFacts(Facts):
     """Estimated rows (as a share of all rows) that the contribution bound truncated, with a 95 % interval."""
 
-    share: float
-    lower: float
-    upper: float
-    rows: float | None = None
+    share: float = Field(description="Estimated share of rows beyond the contribution bound.")
+    lower: float = Field(description="Lower end of its 95 % interval.")
+    upper: float = Field(description="Upper end of its 95 % interval.")
+    rows: float | None = Field(None, description="Estimated number of such rows.")
 
 
 class ExpectedFacts(Facts):
     """The plan's promise of accuracy for one published statistic; margins are half-widths of 95 % intervals."""
 
-    table: str
-    statistic: str
-    cells: int
-    margin_95: float
-    worst: float
-    prior_mean: float | None = None
-    relative: float | None = None
+    table: str = Field(description="Table.")
+    statistic: str = Field(description="Statistic.")
+    cells: int = Field(description="How many values.")
+    margin_95: float = Field(description="Typical 95 % margin of error expected by the plan.")
+    worst: float = Field(description="Widest margin expected.")
+    prior_mean: float | None = Field(None, description="Public guess of a mean value that the plan used.")
+    relative: float | None = Field(None, description="Typical margin in relation to that guess.")
 
 
 class NoteFacts(Facts):
@@ -234,35 +238,35 @@ class NoteFacts(Facts):
 
 
 class QualityFacts(Facts):
-    truncation: TruncationFacts | None = None
-    expected: tuple[ExpectedFacts, ...] = ()
-    consistent: bool = True
-    notes: tuple[NoteFacts, ...] = ()
+    truncation: TruncationFacts | None = Field(None, description="What was truncated.")
+    expected: tuple[ExpectedFacts, ...] = Field((), description="Margins of error that the plan expected.")
+    consistent: bool = Field(True, description="Whether totals add up across tables.")
+    notes: tuple[NoteFacts, ...] = Field((), description="Notes on quality.")
 
 
 class LevelFacts(Facts):
     """One level of a dimension: its groups in grid order; ``parents`` are codes of the next coarser level."""
 
-    name: str
-    title: str
-    codes: tuple[str, ...]
-    names: tuple[str, ...]
-    parents: tuple[str, ...] = ()
+    name: str = Field(description="What it is called.")
+    title: str = Field(description="What readers call it.")
+    codes: tuple[str, ...] = Field(description="Its codes, in order.")
+    names: tuple[str, ...] = Field(description="Their names, in order.")
+    parents: tuple[str, ...] = Field((), description="Code of the coarser level for each code; empty at the top.")
     population: tuple[float | None, ...] | None = Field(None, description="Public population of each group.")
 
 
 class DimensionFacts(Facts):
     """One axis with its levels, finest first. Coordinates are those of the leaves, in degrees."""
 
-    name: str
-    title: str
-    kind: Literal["code", "date", "bin"]
-    role: Literal["geography", "date", "stratum"]
-    levels: tuple[LevelFacts, ...]
-    unknown: str | None = None
-    edges: tuple[float, ...] = ()
-    longitude: tuple[float | None, ...] | None = None
-    latitude: tuple[float | None, ...] | None = None
+    name: str = Field(description="What it is called.")
+    title: str = Field(description="What readers call it.")
+    kind: Literal["code", "date", "bin"] = Field(description="Code, date or bin.")
+    role: Literal["geography", "date", "stratum"] = Field(description="Geography, time or stratum.")
+    levels: tuple[LevelFacts, ...] = Field(description="Its levels, finest first.")
+    unknown: str | None = Field(None, description="Code of the cell for unlisted values; null where there is none.")
+    edges: tuple[float, ...] = Field((), description="Borders of bins.")
+    longitude: tuple[float | None, ...] | None = Field(None, description="Longitude of each finest code in degrees.")
+    latitude: tuple[float | None, ...] | None = Field(None, description="Latitude of each finest code in degrees.")
 
     @property
     def column(self) -> str:
@@ -280,42 +284,42 @@ class DimensionFacts(Facts):
 class StatisticFacts(Facts):
     """A published metric; ``integer`` says that its values are whole numbers."""
 
-    id: str
-    title: str
-    unit: str = ""
-    kind: str
-    derived: bool = False
-    description: str = ""
-    integer: bool = True
+    id: str = Field(description="Name in files and addresses.")
+    title: str = Field(description="What readers call it.")
+    unit: str = Field("", description="Unit in words.")
+    kind: str = Field(description="Count, persons, sum, or how it is derived.")
+    derived: bool = Field(False, description="Whether it is computed from others at no cost.")
+    description: str = Field("", description="What it is, in a sentence.")
+    integer: bool = Field(True, description="Whether values are whole numbers.")
 
 
 class ColumnFacts(Facts):
-    name: str
-    type: ColumnType
-    title: str
-    description: str
-    key: bool = False
-    required: bool = True
+    name: str = Field(description="What it is called.")
+    type: ColumnType = Field(description="Data type.")
+    title: str = Field(description="What readers call it.")
+    description: str = Field(description="What it holds.")
+    key: bool = Field(False, description="Whether it is part of the primary key.")
+    required: bool = Field(True, description="Whether it is never empty.")
 
 
 class FileFacts(Facts):
     path: str = Field(description="Relative to the edition's folder.")
-    title: str
-    media_type: str
-    bytes: int
-    sha256: str
+    title: str = Field(description="What readers call it.")
+    media_type: str = Field(description="Media type.")
+    bytes: int = Field(description="Size in bytes.")
+    sha256: str = Field(description="SHA-256 of its bytes.")
 
 
 class TableFacts(Facts):
     """A published table; ``levels`` is complete: dimension → level, in grid order."""
 
-    id: str
-    title: str
-    levels: dict[str, str]
-    statistics: tuple[str, ...]
-    columns: tuple[ColumnFacts, ...] = ()
-    rows: int = 0
-    files: tuple[FileFacts, ...] = ()
+    id: str = Field(description="Name in files and addresses.")
+    title: str = Field(description="What readers call it.")
+    levels: dict[str, str] = Field(description="Dimension → level; others are summed over.")
+    statistics: tuple[str, ...] = Field(description="Statistics that it shows.")
+    columns: tuple[ColumnFacts, ...] = Field((), description="Its columns, in order.")
+    rows: int = Field(0, description="Number of rows.")
+    files: tuple[FileFacts, ...] = Field((), description="Its files.")
 
     def file(self, ending: str) -> FileFacts:
         """The file whose name ends in ``ending``, e.g. ``.csv``."""
@@ -326,18 +330,18 @@ class TableFacts(Facts):
 
 
 class ApprovalFacts(Facts):
-    approver: str
-    decision: str
-    reason: str = ""
-    when: str = ""
+    approver: str = Field(description="Who decided.")
+    decision: str = Field(description="Approved or refused.")
+    reason: str = Field("", description="The reason given.")
+    when: str = Field("", description="When.")
 
 
 class ProvenanceFacts(Facts):
-    plan_hash: str
-    series_hash: str
+    plan_hash: str = Field(description="Hash of the plan, which is what was approved.")
+    series_hash: str = Field(description="Hash of what the editions of a series share; null where it is none.")
     declaration_hash: str = Field("", description="SHA-256 of the dataset's and the release's declarations.")
-    commit: str = ""
-    versions: dict[str, str] = {}
+    commit: str = Field("", description="Commit of the declarations; empty where they are not in Git.")
+    versions: dict[str, str] = Field({}, description="Library → version.")
 
 
 def utc(moment: datetime) -> str:
