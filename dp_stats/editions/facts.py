@@ -231,10 +231,10 @@ class NoteFacts(Facts):
     ``table`` and ``statistic`` are ids; a note without them is about the whole edition.
     """
 
-    kind: str
-    text: str
-    table: str = ""
-    statistic: str = ""
+    kind: str = Field(description="Which kind of thing it is about.")
+    text: str = Field(description="The same in words.")
+    table: str = Field("", description="Table that it is about; empty: the whole edition.")
+    statistic: str = Field("", description="Statistic that it is about; empty: all of them.")
 
 
 class QualityFacts(Facts):
