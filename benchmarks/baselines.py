@@ -10,7 +10,8 @@ import numpy as np
 
 from dp_stats.catalogue.grid import Grid
 from dp_stats.catalogue.models import Release
-from dp_stats.plan.accounting import noise_variance, rho_of, scale_for_epsilon, scale_for_rho
+from dp_stats.plan.accounting import rho_of, scale_for_epsilon, scale_for_rho
+from dp_stats.plan.mechanism import noise_variance
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from dp_stats.catalogue.models import Derived, Release
 from dp_stats.catalogue.periods import Period, parse_period
 from dp_stats.errors import NotDerivableError
 from dp_stats.estimate.covering import cover
-from dp_stats.estimate.intervals import around, interval, normal_quantile, ratio_interval, whole_numbers
+from dp_stats.estimate.intervals import around, normal_quantile, ratio_interval, whole_numbers
+from dp_stats.estimate.noise_law import NoiseLaw, normal_law
 from dp_stats.estimate.persons import Persons
 from dp_stats.estimate.populations import population_of
 from dp_stats.estimate.quantity import Quantity
@@ -69,7 +70,7 @@ class _Part:
     stop: date
     value: float
     variance: float
-    quantile: float
+    law: NoiseLaw
 
 
 def answer(
@@ -126,9 +127,9 @@ def _sum(
     value, error = sum(p.value for p in parts), float(np.sqrt(sum(p.variance for p in parts)))
     declared = next(s for s in asked[0].release.statistics if s.id == statistic)
     signed = declared.kind == "sum" and (declared.lower or 0) < 0
-    quantile = parts[0].quantile if len(parts) == 1 else normal_quantile()
+    law = parts[0].law if len(parts) == 1 else normal_law()
     lowest = -np.inf if signed else 0.0
-    lower, upper = interval(np.array(value), np.array(error), quantile, low=lowest)
+    lower, upper = law.interval(np.array(value), np.array(error), low=lowest)
     best = value
     if declared.kind != "sum":
         lower, upper = whole_numbers(lower, upper)
@@ -216,7 +217,7 @@ def _part(edition: Measured, statistic: str, where: Mapping[str, Sequence[str]],
     if not np.isfinite(variance):
         _refuse(f"{edition.plan.edition} did not measure '{statistic}' for this combination of {_list(where)}")
     value = float(quantity.value(queries).item())
-    return _Part(edition.plan.edition, begin, stop, value, variance, quantity.quantile(queries))
+    return _Part(edition.plan.edition, begin, stop, value, variance, quantity.law(queries))
 
 
 @lru_cache(maxsize=64)
@@ -238,7 +239,7 @@ def _distinct(persons: Persons, edition: Measured, weights: Mapping[str, Floats]
         if len(place) == len(edition.grid.dimensions):
             value = float(persons.value(measurement.levels)[tuple(place)])
             return _Part(
-                edition.plan.edition, begin, stop, value, measurement.variance, persons.quantile(measurement.levels)
+                edition.plan.edition, begin, stop, value, measurement.variance, persons.law(measurement.levels)
             )
     _refuse(f"distinct persons ('{persons.statistic.id}') of several cells or periods cannot be added")
 

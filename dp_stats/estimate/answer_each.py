@@ -13,7 +13,8 @@ from dp_stats.catalogue.grid import Dimension
 from dp_stats.catalogue.periods import parse_period
 from dp_stats.estimate.answer import Answer, Floats, Measured, _conditions, _fit, _leaves, _refuse, answer
 from dp_stats.estimate.covering import cover
-from dp_stats.estimate.intervals import around, interval, normal_quantile, whole_numbers
+from dp_stats.estimate.intervals import around, whole_numbers
+from dp_stats.estimate.noise_law import NoiseLaw, normal_law
 from dp_stats.estimate.quantity import Quantity
 
 
@@ -26,7 +27,7 @@ class _Part:
     stop: date
     value: Floats
     variance: Floats
-    quantile: float
+    law: NoiseLaw
 
 
 def answer_each(
@@ -60,7 +61,8 @@ def answer_each(
     value = np.sum([p.value for p in parts], axis=0)
     error = np.sqrt(np.sum([p.variance for p in parts], axis=0))
     lowest = -np.inf if declared.kind == "sum" and (declared.lower or 0) < 0 else 0.0
-    lower, upper = interval(value, error, parts[0].quantile if len(parts) == 1 else normal_quantile(), low=lowest)
+    law = parts[0].law if len(parts) == 1 else normal_law()
+    lower, upper = law.interval(value, error, low=lowest)
     best = value
     if declared.kind != "sum":
         lower, upper = whole_numbers(lower, upper)
@@ -88,7 +90,7 @@ def _part(edition: Measured, statistic: str, cells: Mapping[str, Sequence[str]],
     if not np.isfinite(variance).all():
         _refuse(f"{edition.plan.edition} did not measure '{statistic}' for this combination of {', '.join(cells)}")
     value = _in_order(quantity.value(queries), edition, cells)
-    return _Part(edition.plan.edition, begin, stop, value, variance, quantity.quantile(queries))
+    return _Part(edition.plan.edition, begin, stop, value, variance, quantity.law(queries))
 
 
 def _on_fit(quantity: Quantity, dimension: Dimension, rows: Floats) -> Floats:

@@ -12,8 +12,9 @@ from dp_stats.catalogue.grid import Dimension, Grid, LevelNames
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Derived, Release, Statistic
 from dp_stats.errors import CatalogueError
-from dp_stats.estimate.intervals import around, interval, normal_quantile, ratio_interval, skewness_shift
+from dp_stats.estimate.intervals import around, normal_quantile, ratio_interval
 from dp_stats.estimate.model import Estimate
+from dp_stats.estimate.noise_law import NoiseLaw
 from dp_stats.estimate.persons import Persons
 from dp_stats.estimate.populations import population_of
 from dp_stats.estimate.quantiles import quantile_with_interval
@@ -46,27 +47,33 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class Spread:
-    """What is known of the truth behind published values: centre, standard error, quantile and skewness."""
+    """What is known of the truth behind published values, from least squares alone.
+
+    Its intervals hold 95 % of the time for every true value, also where the published value leans on its neighbours:
+    in an outbreak as in an ordinary week.
+
+    Attributes:
+        centre, error: unbiased value and its standard error. law: of the error, in standard errors.
+        typical: standard error of the published value, smaller where it is shrunken; shrunken: whether it is.
+    """
 
     centre: Floats
     error: Floats
-    quantile: float
-    shift: Floats | float
+    law: NoiseLaw
+    typical: Floats
     shrunken: bool
 
     def interval(self, low: float) -> tuple[Floats, Floats]:
-        """95 % interval, limited at ``low``."""
-        return interval(self.centre, self.error, self.quantile, low=low, shift=self.shift)
+        """95 % interval, none of it below ``low``."""
+        return self.law.interval(self.centre, self.error, low=low)
 
 
 def published_spread(quantity: Quantity | Persons, levels: LevelNames) -> Spread:
-    """Of a level: the posterior where it is shrunken, else least squares."""
-    quantile = quantity.quantile(levels)
+    """Of a level; with the posterior's error where it is shrunken."""
+    error = np.sqrt(quantity.variance(levels))
     found = quantity.posterior(levels) if isinstance(quantity, Quantity) else None
-    if found is None:
-        return Spread(quantity.value(levels), np.sqrt(quantity.variance(levels)), quantile, 0.0, False)
-    shift = skewness_shift(found.variance, found.third_moment, quantile)
-    return Spread(found.value, np.sqrt(found.variance), quantile, shift, True)
+    typical = error if found is None else np.minimum(np.sqrt(found.variance), error)
+    return Spread(quantity.value(levels), error, quantity.law(levels), typical, found is not None)
 
 
 def source_levels(derived: Derived, grid: Grid, levels: LevelNames) -> list[dict[str, str]]:
@@ -135,10 +142,10 @@ def _scaled(
 ) -> Estimate:
     lower, upper = around(value, *spread.interval(of.quantity.lowest))
     bounded = of.quantity.bounded(queries)
-    own = np.sqrt(of.quantity.variance(queries)) * scale if spread.shrunken else None
+    own = spread.error * scale if spread.shrunken else None
     return Estimate(
         name, levels, value * scale, of.quantity.value(queries) * scale, lower * scale, upper * scale,
-        spread.error * scale, None if bounded is None else bounded * scale, spread.shrunken, own,
+        spread.typical * scale, None if bounded is None else bounded * scale, spread.shrunken, own,
     )  # fmt: skip
 
 
@@ -148,17 +155,11 @@ def _share(derived: Derived, of: Source, grid: Grid, levels: dict[str, str]) -> 
     of_all = {**levels, across.name: across.top.name}
     part, whole = of.quantity.value(levels), of.quantity.value(of_all)
     some, every = published_spread(of.quantity, levels), published_spread(of.quantity, of_all)
-    if some.shrunken and isinstance(of.quantity, Quantity):
-        # a shrunken part follows its total in proportion, and has its own error besides
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.clip(np.where(every.centre > 0, some.centre / every.centre, 0.0), 0.0, 1.0)
-        covariance = np.minimum(ratio * every.error, some.error) * every.error
-    else:
-        # the part and the rest, measured or not, are the whole: noise covariance is exact, what is uncertain about
-        # a correction for truncated rows mostly cancels in a share and is left in both
-        covariance = of.quantity.fit.covariance(levels, of_all)
+    # the part and the rest, measured or not, are the whole: noise covariance is exact, what is uncertain about a
+    # correction for truncated rows mostly cancels in a share and is left in both
+    covariance = of.quantity.fit.covariance(levels, of_all)
     lower, upper, error = ratio_interval(
-        some.centre, every.centre, some.error**2, every.error**2, covariance, some.quantile, low=0.0, high=1.0
+        some.centre, every.centre, some.error**2, every.error**2, covariance, some.law.two_sided, low=0.0, high=1.0
     )
     published, total = of.published(grid, levels), of.published(grid, of_all)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -180,7 +181,7 @@ def _mean(derived: Derived, of: Source, over: Source, levels: dict[str, str]) ->
         top.variance(levels),
         bottom.variance(levels),
         0.0,
-        max(top.quantile(levels), bottom.quantile(levels)),
+        max(top.law(levels).two_sided, bottom.law(levels).two_sided),
         low=low,
         high=high,
     )
@@ -219,10 +220,23 @@ def _running(derived: Derived, of: Source, grid: Grid, levels: dict[str, str]) -
     shape = [1] * len(grid.dimensions)
     shape[axis] = len(last)
     missing = np.where(before < 0, np.nan, 1.0).reshape(shape)
-    own = Spread(
-        of.quantity.value(queries), np.sqrt(of.quantity.variance(queries)), of.quantity.quantile(queries), 0.0, False
-    )
+    error = np.sqrt(of.quantity.variance(queries))
+    law = _law_of_windows(of.quantity, queries, levels, dates, window)
+    own = Spread(of.quantity.value(queries), error, law, error, False)
     return _scaled(derived.id, of, levels, queries, value, missing, own)
+
+
+def _law_of_windows(
+    quantity: Quantity | Persons, queries: Mapping[str, Query], levels: LevelNames, dates: Dimension, window: Floats
+) -> NoiseLaw:
+    """The law of running sums; that of a level of whose groups the middle window is one, so that the last 7-day sum
+    of a week and the week have one interval."""
+    weeks = [level for level in dates.levels if level.sizes.max() == window.sum(axis=1).max()]
+    for level in weeks:
+        middle = level.group == len(level.codes) // 2
+        if (window == middle).all(axis=1).any():
+            return quantity.law({**levels, dates.name: level.name})
+    return quantity.law(queries)
 
 
 def _on_leaves(quantity: Quantity | Persons, dates: Dimension, window: Floats) -> Floats:
@@ -249,7 +263,7 @@ def _quantile(
     unrounded = np.moveaxis(fit.value(queries), axis, -1)
     whole = np.moveaxis(of.published(grid, {**levels, across.name: across.leaf.name}), axis, -1)[..., :bins]
     value, lower, upper = quantile_with_interval(
-        whole, unrounded, error, np.asarray(edges), derived.q, of.quantity.quantile(queries)
+        whole, unrounded, error, np.asarray(edges), derived.q, of.quantity.law(queries).two_sided
     )
     value, lower, upper = (np.expand_dims(side, axis) for side in (value, lower, upper))
     lower, upper = around(value, lower, upper)

@@ -9,9 +9,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from dp_stats.catalogue.grid import Grid, LevelNames, sum_groups
-from dp_stats.estimate.intervals import laplace_sum_quantile, normal_quantile, one_draw_quantile, quantile_of_parts
+from dp_stats.catalogue.grid import Dimension, Grid, LevelNames, sum_groups
 from dp_stats.estimate.lattice import Lattice, without_unused_levels
+from dp_stats.estimate.noise_law import Draws, NoiseLaw, law_of
 from dp_stats.plan.algebra import Key, Query, Structure, key_of, weights
 from dp_stats.plan.mechanism import Mechanism
 from dp_stats.plan.model import Measurement
@@ -42,7 +42,6 @@ class LeastSquares:
         self.grid = without_unused_levels(grid, [*(m.levels for m in self.measurements), *needed])
         self.lattice = Lattice(self.grid)
         self.unit = float(self.measurements[0].unit)
-        self.laplace = any(m.epsilon is not None for m in self.measurements)
         precision: dict[Key, float] = {}
         weighted: dict[Key, Floats] = {}
         for m in self.measurements:
@@ -51,7 +50,7 @@ class LeastSquares:
             weighted[level] = weighted.get(level, np.zeros(m.shape)) + noisy[m.id].reshape(m.shape) / m.variance
         self.structure = Structure(self.grid, precision)
         self._measured = {level: total / precision[level] for level, total in weighted.items()}
-        self._quantiles: dict[Key, float] = {}
+        self._laws: dict[Key, NoiseLaw] = {}
 
     def _level(self, measurement: Measurement) -> Key:
         return key_of(self.grid, self.lattice.names(self.lattice.key(measurement.levels)))
@@ -86,41 +85,40 @@ class LeastSquares:
         """Covariance of ``value(first)`` with ``value(second)``; one-query dimensions are repeated."""
         return np.asarray(self.structure.covariance(first, second)) * self.unit**2
 
-    def quantile(self, queries: Mapping[str, Query]) -> float:
-        """How many standard errors a 95 % interval reaches on each side, for a typical cell of ``queries``.
+    def law(self, queries: Mapping[str, Query]) -> NoiseLaw:
+        """The law of the error of a typical (the middle) cell of ``queries``, in its standard errors.
 
-        Gaussian noise: 1.96. Laplace noise: between 2.12 (one draw dominates) and 1.96 (many draws), from how
-        the middle cell's error is shared among the draws it is made of.
+        Windows of time that are a group of a level (a week's last 7-day sum) have that level's law.
         """
-        if len(self.measurements) == 1 and self._is_measured(queries):
-            continuous = laplace_sum_quantile(1.0) if self.laplace else normal_quantile()
-            mechanism: Mechanism = "discrete_laplace" if self.laplace else "discrete_gaussian"
-            return max(continuous, one_draw_quantile(self.measurements[0].scale, mechanism))
-        if not self.laplace:
-            return normal_quantile()
         asked = (queries.get(d.name, d.top.name) for d in self.grid.dimensions)
         key = tuple(q if isinstance(q, str) else hashlib.sha256(np.asarray(q).tobytes()).hexdigest() for q in asked)
-        if key not in self._quantiles:
-            self._quantiles[key] = quantile_of_parts(self._parts(queries))
-        return self._quantiles[key]
+        if key not in self._laws:
+            self._laws[key] = law_of(self._draws(queries))
+        return self._laws[key]
 
-    def _is_measured(self, queries: Mapping[str, Query]) -> bool:
-        """Whether the only measurement answers the queries by itself."""
-        level = dict(zip((d.name for d in self.grid.dimensions), self._level(self.measurements[0]), strict=True))
-        names = {d.name: queries.get(d.name, d.top.name) for d in self.grid.dimensions}
-        return all(isinstance(name, str) for name in names.values()) and self.lattice.key(
-            {d: str(name) for d, name in names.items()}
-        ) == self.lattice.key(level)
-
-    def _parts(self, queries: Mapping[str, Query]) -> Floats:
-        """What each Laplace draw adds to the variance of the middle cell."""
+    def _draws(self, queries: Mapping[str, Query]) -> list[Draws]:
+        """The noise draws that the error of the middle cell is made of, equal ones together."""
         cell = np.ones(())
         for dimension in self.grid.dimensions:
-            rows = weights(dimension, queries.get(dimension.name, dimension.top.name))
-            cell = np.multiply.outer(cell, rows[len(rows) // 2])
+            cell = np.multiply.outer(cell, _middle(dimension, queries.get(dimension.name, dimension.top.name)))
         solved = self.structure.solve(cell)
-        parts = []
+        found = []
         for m in self.measurements:
             answer = self.grid.roll_up(solved, self.lattice.names(self.lattice.key(m.levels))) / m.variance
-            parts.append(answer.ravel() ** 2 * m.variance)
-        return np.concatenate(parts)
+            size = np.abs(answer).ravel()
+            size = size[size > 1e-9 * max(float(size.max(initial=0.0)), 1e-300)]
+            # draws of weights within a thousandth count as equal
+            rounded = np.exp(np.round(np.log(size), 3))
+            weights_, counts = np.unique(rounded, return_counts=True)
+            mechanism: Mechanism = "discrete_gaussian" if m.epsilon is None else "discrete_laplace"
+            found += [Draws(float(w), int(n), m.scale, mechanism) for w, n in zip(weights_, counts, strict=True)]
+        return found
+
+
+def _middle(dimension: Dimension, query: Query) -> Floats:
+    """The middle one of the queries along a dimension, as weights of its leaves."""
+    if isinstance(query, str):
+        level = dimension.level(query)
+        return np.asarray(level.group == len(level.codes) // 2, dtype=np.float64)
+    rows = weights(dimension, query)
+    return np.asarray(rows[len(rows) // 2])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from dp_stats.catalogue.grid import Grid
 from dp_stats.catalogue.models import Statistic
 from dp_stats.errors import CatalogueError
-from dp_stats.estimate.intervals import laplace_sum_quantile, normal_quantile, one_draw_quantile
+from dp_stats.estimate.noise_law import NoiseLaw, one_draw
 from dp_stats.plan.algebra import Query
 from dp_stats.plan.model import Measurement
 
@@ -72,9 +72,7 @@ class Persons:
         a, b = self._find(first), self._find(second)
         return self.variance(first) if a is b else np.zeros(np.broadcast_shapes(a.shape, b.shape))
 
-    def quantile(self, queries: Mapping[str, Query]) -> float:
-        """Standard errors that a 95 % interval reaches on each side: of one draw."""
+    def law(self, queries: Mapping[str, Query]) -> NoiseLaw:
+        """The law of one draw, in its standard errors."""
         m = self._find(queries)
-        if m.epsilon is None:
-            return max(normal_quantile(), one_draw_quantile(m.scale, "discrete_gaussian"))
-        return max(laplace_sum_quantile(1.0), one_draw_quantile(m.scale, "discrete_laplace"))
+        return one_draw(m.scale, "discrete_gaussian" if m.epsilon is None else "discrete_laplace")

@@ -13,6 +13,7 @@ from dp_stats.catalogue.grid import LevelNames, sum_groups
 from dp_stats.catalogue.models import Statistic
 from dp_stats.estimate.lattice import Key
 from dp_stats.estimate.leastsquares import LeastSquares
+from dp_stats.estimate.noise_law import NoiseLaw
 from dp_stats.estimate.truncation import Correction
 from dp_stats.plan.algebra import Query, weights
 
@@ -90,9 +91,9 @@ class Quantity:
             noise * ratio**2 + self._factor_variance(queries) + self._local_variance(queries, kept, ratio - 1.0)
         )
 
-    def quantile(self, queries: Mapping[str, Query]) -> float:
-        """Standard errors that a 95 % interval reaches on each side."""
-        return self.fit.quantile(queries)
+    def law(self, queries: Mapping[str, Query]) -> NoiseLaw:
+        """The law of the error of a typical cell, in its standard errors."""
+        return self.fit.law(queries)
 
     def _factor_variance(self, queries: Mapping[str, Query]) -> Floats:
         """Σ over coarse cells of (rows of the query in the coarse cell)² × variance of its factor."""

@@ -12,7 +12,7 @@ from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Release, Statistic
 from dp_stats.estimate.consistent import make_consistent
 from dp_stats.estimate.derived import Source, derive, published_spread, source_levels
-from dp_stats.estimate.intervals import around, whole_numbers
+from dp_stats.estimate.intervals import around, never_a_point, whole_numbers
 from dp_stats.estimate.lattice import Key
 from dp_stats.estimate.leastsquares import LeastSquares
 from dp_stats.estimate.model import EditionEstimates, Estimate
@@ -114,9 +114,12 @@ def _whole_numbers(quantity: Quantity, levels: list[dict[str, str]]) -> dict[tup
     shrunken = quantity.shrunken
 
     def target(key: Key) -> Floats:
+        names = lattice.names(key)
         if key in shrunken:
-            return shrunken[key].value / unit
-        return quantity.value(lattice.names(key)) / unit
+            # no further than the unbiased value's own interval: outbreaks are not drawn to quieter neighbours
+            spread = published_spread(quantity, names)
+            return np.clip(shrunken[key].value, *spread.interval(quantity.lowest)) / unit
+        return quantity.value(names) / unit
 
     settled = make_consistent(
         quantity.grid, list(keys.values()), target, also=measured,
@@ -131,9 +134,11 @@ def _measured(source: Source, grid: Grid, levels: dict[str, str]) -> Estimate:
     spread = published_spread(quantity, levels)
     lower, upper = spread.interval(quantity.lowest)
     if source.statistic.kind != "sum":
-        lower, upper = whole_numbers(lower, upper, spread.centre)
-    lower, upper = around(value, lower, upper)
+        lower, upper = whole_numbers(lower, upper)
+    step = float(source.statistic.resolution) if source.statistic.kind == "sum" else 1.0
+    lower, upper = never_a_point(lower, upper, np.where(spread.error > 1e-3 * step, step, 0.0), low=quantity.lowest)
+    lower, upper = around(value, lower, upper, widest=2 * spread.law.two_sided * spread.error + step)
     return Estimate(
-        source.statistic.id, levels, value, quantity.value(levels), lower, upper, spread.error,
-        quantity.bounded(levels), spread.shrunken, np.sqrt(quantity.variance(levels)) if spread.shrunken else None,
+        source.statistic.id, levels, value, quantity.value(levels), lower, upper, spread.typical,
+        quantity.bounded(levels), spread.shrunken, spread.error if spread.shrunken else None,
     )  # fmt: skip

@@ -79,5 +79,16 @@ def test_what_was_not_measured_is_infinitely_uncertain(small: DeclaredEdition) -
 def test_few_laplace_draws_have_wider_intervals_than_many(small: DeclaredEdition) -> None:
     noisy = small.draw({"count": np.zeros(small.grid.shape(), dtype=np.int64)}, np.random.default_rng(1)).values
     fit = LeastSquares(small.grid, small.plan.measurements, noisy)
-    cell, total = fit.quantile({"area": "area", "date": "day"}), fit.quantile({})
-    assert 1.96 <= total < cell <= 2.119
+    cell, total = fit.law({"area": "area", "date": "day"}).two_sided, fit.law({}).two_sided
+    assert 1.9 <= total < cell <= 2.13
+
+
+def test_the_law_of_a_value_is_that_of_its_simulated_errors(small: DeclaredEdition) -> None:
+    rng = np.random.default_rng(5)
+    zeros = {"count": np.zeros(small.grid.shape(), dtype=np.int64)}
+    for query in ({"area": "area", "date": "day"}, {"date": "week", "band": "band"}):
+        fits = [LeastSquares(small.grid, small.plan.measurements, small.draw(zeros, rng).values) for _ in range(300)]
+        errors = np.stack([f.value(query) / np.sqrt(f.variance(query)) for f in fits])
+        reach = fits[0].law(query).two_sided
+        assert np.mean(np.abs(errors) <= reach) > 0.95 - 0.032  # five standard errors of the shorter table
+        assert np.mean(np.abs(errors) <= 0.7 * reach) < 0.95 - 0.032
