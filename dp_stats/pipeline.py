@@ -84,15 +84,15 @@ def check(edition: str, *, revision: int = 1, settings: Settings | None = None) 
         QualityError: a gate failed; nothing has been reserved yet.
     """
     from dp_stats.secure.check import check_snapshot
-    from dp_stats.secure.staging import secure_folder
+    from dp_stats.secure.staging import write_private
 
     run = open_run(edition, revision=revision, settings=settings)
     if not run.release.adhoc and _stored(run) is None:
         report = check_snapshot(
             run.dataset, catalogue=run.catalogue, period=run.period, folder=run.staging, settings=run.settings
         )
-        notes = secure_folder(run.settings.secure) / "quality" / f"{run.path}.txt"
-        replace_file(notes, "".join(f"{warning}\n" for warning in report.warnings).encode())
+        notes = run.settings.secure / "quality" / f"{run.path}.txt"
+        write_private(run.settings.secure, notes, "".join(f"{warning}\n" for warning in report.warnings).encode())
     return {"edition": edition, "revision": revision}
 
 
@@ -137,22 +137,18 @@ def measure(edition: str, *, revision: int = 1, settings: Settings | None = None
 
     run = open_run(edition, revision=revision, settings=settings)
     ledger = run.ledger()
-    # A reservation that an earlier failure released is made again; one that stands is only found.
+    # A reservation that was given back is made again; one that stands, after a failure among rows too, is only found.
     reservation = _reserve(run, ledger, _request(run))
-    try:
-        measure_snapshot(
-            run.plan,
-            grid=run.grid,
-            release=run.release,
-            dataset=run.dataset,
-            snapshot=run.staging / "snapshot.parquet",
-            ledger=ledger,
-            reservation=reservation,
-            settings=run.settings,
-        )
-    except Exception:
-        _release_unspent(run, ledger)
-        raise
+    measure_snapshot(
+        run.plan,
+        grid=run.grid,
+        release=run.release,
+        dataset=run.dataset,
+        snapshot=run.staging / "snapshot.parquet",
+        ledger=ledger,
+        reservation=reservation,
+        settings=run.settings,
+    )
     return {"edition": edition, "revision": revision, "plan": run.plan.hash}
 
 
@@ -292,13 +288,6 @@ def _reserve(run: Run, ledger: Ledger, request: Asked) -> Reservation:
         run=request.run,
         required_approvers=approvers_needed(run.dataset, rho=run.plan.rho, category=category),
     )
-
-
-def _release_unspent(run: Run, ledger: Ledger) -> None:
-    """Give the budget back after a failure, unless a draw may have begun."""
-    standing = ledger.reservation(run.edition, run.revision)
-    if standing is not None and standing.state == "reserved":
-        ledger.void(standing, "the measurement failed before any noise was drawn")
 
 
 def _request(run: Run) -> Asked:

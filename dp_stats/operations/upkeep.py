@@ -16,6 +16,7 @@ from dp_stats.ledger import Ledger
 from dp_stats.ledger.witnesses import refuse_loss
 from dp_stats.operations.forecast import forecast
 from dp_stats.run import load_catalogue_with, open_ledger, witnesses_of
+from dp_stats.secure.spill import remove_abandoned
 from dp_stats.secure.staging import purge_expired
 from dp_stats.settings import Settings, load_settings
 
@@ -106,9 +107,9 @@ def rebuild_site(*, settings: Settings | None = None) -> None:
 
 
 def purge_staging(*, settings: Settings | None = None) -> int:
-    """Delete staged rows that a stopped run left behind; returns how many folders."""
+    """Delete staged and spilled rows that a stopped run left behind; returns how many folders."""
     settings = settings or load_settings()
-    return len(purge_expired(settings.secure, after=STAGING_KEPT))
+    return len(purge_expired(settings.secure, after=STAGING_KEPT)) + len(remove_abandoned(settings.secure))
 
 
 def budget_alerts(*, settings: Settings | None = None, today: date | None = None) -> list[Alert]:

@@ -163,7 +163,8 @@ def repeated_values(values: NDArray[np.uint32], most: int) -> NDArray[np.uint32]
 
     def within(part: NDArray[np.uint32]) -> NDArray[np.uint32]:
         part.sort()
-        return np.unique(part[most:][part[most:] == part[: len(part) - most]])
+        later = part[most:]  # empty where a half has no more than ``most`` values
+        return np.unique(later[later == part[: len(later)]])
 
     upper = values >= np.uint32(1 << 31)
     with ThreadPoolExecutor(2) as pool:

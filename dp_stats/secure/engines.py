@@ -7,8 +7,6 @@ which of its own hashes is fastest, and how it makes a long digest.
 from __future__ import annotations
 
 import secrets
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +16,7 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
+from dp_stats.secure.spill import spill_folder
 from dp_stats.settings import Settings
 
 EngineName = Literal["duckdb", "spark"]
@@ -80,13 +79,12 @@ def open_snapshot(
     Yields:
         The Ibis backend and the table of canonical rows.
     """
-    spill = Path(tempfile.mkdtemp(prefix="spill-", dir=settings.secure))
-    backend = _open_spark(spill) if engine == "spark" else _open_duckdb(spill)
-    try:
-        yield backend, backend.read_parquet(str(snapshot))
-    finally:
-        _close(backend)
-        shutil.rmtree(spill, ignore_errors=True)
+    with spill_folder(settings.secure) as spill:
+        backend = _open_spark(spill) if engine == "spark" else _open_duckdb(spill)
+        try:
+            yield backend, backend.read_parquet(str(snapshot))
+        finally:
+            _close(backend)
 
 
 def held(backend: ibis.BaseBackend, table: ir.Table) -> ir.Table:

@@ -50,18 +50,25 @@ def measure(
 ) -> NoisyMeasurements:
     """Return the noisy measurements of an edition: those in the ledger, or else new ones, drawn and stored.
 
-    The charge turns from reserved to spent before the first random number is drawn. Of two processes that
-    draw at the same time, one stores; both return what is stored.
+    The charge turns from reserved to spent before the first random number is drawn; for a request, before the first
+    of its rows is read: whoever asks chooses the question, so a failure must cost what an answer costs. A reservation
+    is given back only if nothing of the rows was read. Of two processes that draw at the same time, one stores; both
+    return what is stored.
 
     Raises:
         RegisterError: a file of the contribution register is missing or altered. Nothing was drawn.
         BudgetError, ApprovalError, LedgerError: the ledger does not allow the charge, or has it for another plan.
             Nothing was drawn.
-        SourceError: the snapshot could not be read or aggregated. Nothing was drawn.
+        SourceError: the snapshot could not be read or aggregated. Nothing was drawn; the charge stands.
     """
     stored = _stored(plan, ledger, reservation)
     if stored is not None:
         return stored
+    try:
+        _authorise(plan, grid=grid, ledger=ledger, reservation=reservation)
+    except Exception:
+        _give_back(ledger, reservation)
+        raise
     try:
         return _measure_anew(
             plan,
@@ -85,6 +92,29 @@ def _stored(plan: Plan, ledger: Ledger, reservation: Reservation) -> NoisyMeasur
     return None if found is None else NoisyMeasurements.from_bytes(found.stored, plan=plan)
 
 
+def _authorise(plan: Plan, *, grid: Grid, ledger: Ledger, reservation: Reservation) -> None:
+    """All that can be refused before a row is read; a request is paid for here.
+
+    Raises:
+        LedgerError: the plan is not the reserved one. ApprovalError, RegisterError: the ledger does not let it be spent.
+    """
+    if identity(plan, grid) != reservation.plan_hash:
+        raise LedgerError(
+            f"What is to be measured for {reservation.edition} is not what was reserved: the plan that waits in the state "
+            "folder was altered, or the catalogue has changed. Nothing was drawn. Restore the catalogue, or delete the "
+            "edition's folder in work/ and run it again from the reserve step."
+        )
+    if reservation.category == "adhoc":
+        ledger.spend(reservation)
+
+
+def _give_back(ledger: Ledger, reservation: Reservation) -> None:
+    """Release a reservation of which no row was read."""
+    standing = ledger.reservation(reservation.edition, reservation.revision)
+    if standing is not None and standing.id == reservation.id and standing.state == "reserved":
+        ledger.void(standing, "refused before any row was read")
+
+
 def _measure_anew(
     plan: Plan,
     *,
@@ -96,12 +126,6 @@ def _measure_anew(
     reservation: Reservation,
     settings: Settings,
 ) -> NoisyMeasurements:
-    if identity(plan, grid) != reservation.plan_hash:
-        raise LedgerError(
-            f"What is to be measured for {reservation.edition} is not what was reserved: the plan that waits in the state "
-            "folder was altered, or the catalogue has changed. Nothing was drawn. Restore the catalogue, or delete the "
-            "edition's folder in work/ and run it again from the reserve step."
-        )
     exact = sealed(
         "the snapshot was bounded and aggregated",
         lambda: answer(

@@ -14,6 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from dp_stats.errors import DpStatsError
+from dp_stats.files import replaced
 
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
@@ -28,6 +29,7 @@ def secure_folder(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         path.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+        path.chmod(PRIVATE_FOLDER)  # a umask may have taken too much away
     if not path.is_dir() or path.is_symlink():
         raise DpStatsError(f"{path} must be a real folder, because rows are kept in it. Move what stands there away.")
     found = path.stat()
@@ -71,6 +73,14 @@ def secure_below(secure: Path, folder: Path) -> Path:
 def make_private(path: Path) -> None:
     """Give a file mode 0600."""
     path.chmod(PRIVATE_FILE)
+
+
+def write_private(secure: Path, path: Path, content: bytes) -> None:
+    """Write a note into the secure store, whole, for its owner alone, whatever the umask."""
+    secure_below(secure, path.parent)
+    with replaced(path, mode=PRIVATE_FILE) as draft:
+        make_private(draft)
+        draft.write_bytes(content)
 
 
 def remove(folder: Path) -> None:

@@ -143,6 +143,28 @@ def test_every_engine_keeps_the_bound(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("rows", [0, 1, 3, 5, 12])
+def test_every_engine_answers_small_tables_whatever_the_bound(
+    engine: str,
+    rows: int,
+    request: pytest.FixtureRequest,
+    fully_measured: Callable[..., Any],
+    table: Any,
+    duck: ibis.BaseBackend,
+) -> None:
+    opened = request.getfixturevalue(engine)
+    held = table([(f"p{i % 2}", MONDAY, "A", "1") for i in range(rows)])
+    for k in (1, 4, 30):
+        w = fully_measured(k=k, statistics=fully_measured().release.statistics[:1])
+        few = tuple(m for m in w.plan.measurements if m.id == "cases@all.week")
+        w = replace(w, plan=w.plan.model_copy(update={"measurements": few}))
+        kept = min((rows + 1) // 2, k) + min(rows // 2, k)
+        assert w.answer(duck, ibis.memtable(held))["cases@all.week"].sum() == kept
+        assert w.answer(*opened(held))["cases@all.week"].sum() == kept
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ENGINES)
 def test_a_persons_hash_is_the_same_on_every_engine(
     engine: str, request: pytest.FixtureRequest, table: Any, duck: ibis.BaseBackend
 ) -> None:

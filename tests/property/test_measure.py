@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dp_stats.errors import BudgetError, DpStatsError, LedgerError, RegisterError, SourceError
-from dp_stats.ledger import Ledger
+from dp_stats.ledger import Ledger, Reservation
 from dp_stats.plan.make import identity
 from dp_stats.plan.noisy import NoisyMeasurements
 from dp_stats.secure import measure as measuring
@@ -49,13 +49,25 @@ class Measured:
                 "dataset": w.dataset,
                 "snapshot": self.snapshot,
                 "ledger": self.ledger,
-                "reservation": self.ledger.reserve(
-                    w.plan, dataset=w.dataset, category="scheduled", requested_by="test", reason="test"
-                ),
+                "reservation": self.reserve(),
                 "settings": self.settings,
                 **other,
             },
         )
+
+    def reserve(self, category: Any = "scheduled") -> Reservation:
+        return self.ledger.reserve(
+            self.fully_measured.plan,
+            dataset=self.fully_measured.dataset,
+            category=category,
+            requested_by="test",
+            reason="test",
+        )
+
+    @property
+    def state(self) -> str | None:
+        standing = self.ledger.reservation(self.fully_measured.plan.edition)
+        return standing and standing.state
 
 
 @pytest.fixture
@@ -197,6 +209,55 @@ def test_a_crash_after_the_draw_leaves_nothing_readable_and_one_charge(
     edition.measure()
     (block,) = edition.ledger.blocks()
     assert block.spent >= edition.fully_measured.plan.rho > block.spent - edition.fully_measured.plan.rho
+
+
+AMONG_ROWS = ["open_snapshot", "rows_that_count", "apply_bound", "exact_answers", "add_noise"]
+
+
+def failing(*_: Any, **__: Any) -> None:
+    raise ArithmeticError("among rows")
+
+
+@pytest.mark.parametrize("step", AMONG_ROWS)
+def test_a_request_that_fails_among_its_rows_costs_what_an_answer_costs(
+    edition: Measured, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    reservation = edition.reserve("adhoc")
+    with monkeypatch.context() as broken:
+        broken.setattr(measuring, step, failing)
+        with pytest.raises(SourceError):
+            edition.measure(reservation=reservation)
+    assert edition.state == "spent"
+    with pytest.raises(LedgerError, match="cannot be void"):
+        edition.ledger.void(edition.reserve("adhoc"), "a pity")
+    (block,) = edition.ledger.blocks()
+    edition.measure(reservation=edition.reserve("adhoc"))  # again: the same price, one answer
+    assert [block.spent] == [b.spent for b in edition.ledger.blocks()]
+    assert edition.state == "stored"
+
+
+@pytest.mark.parametrize("step", AMONG_ROWS)
+def test_a_scheduled_edition_that_fails_among_its_rows_keeps_its_reservation(
+    edition: Measured, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(measuring, step, failing)
+        with pytest.raises(SourceError):
+            edition.measure()
+    assert edition.state == ("spent" if step == "add_noise" else "reserved")
+    edition.measure()
+    assert len(edition.ledger.charges()) == 1
+
+
+@pytest.mark.parametrize("category", ["scheduled", "adhoc"])
+def test_what_is_refused_before_any_row_is_read_costs_nothing(edition: Measured, category: str) -> None:
+    reservation = edition.reserve(category)
+    quiet = edition.fully_measured.plan.model_copy(update={"contribution_rows": 10**6})
+    edition.snapshot.unlink()
+    with pytest.raises(LedgerError, match="not what was reserved"):
+        replace(edition, fully_measured=replace(edition.fully_measured, plan=quiet)).measure(reservation=reservation)
+    assert edition.state is None
+    assert [b.spent + b.reserved for b in edition.ledger.blocks()] in ([], [0])
 
 
 @pytest.mark.parametrize("step", ["exact_answers", "add_noise", "rows_that_count"])

@@ -8,12 +8,14 @@ from datetime import date, timedelta
 from typing import Any
 
 import ibis
+import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from dp_stats.catalogue.periods import block_of
+from dp_stats.secure.bound import repeated_values
 
 MONDAY = date(2021, 2, 15)
 FEW = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -168,3 +170,33 @@ def test_the_choice_of_rows_depends_on_the_secret_key(
     }
     assert len(kept) == 3
     assert {sum(k) for k in kept} == {30}
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    held=st.lists(st.sampled_from(["p1", "p2", "p3", "p4", "p5"]), max_size=12),
+    k=st.integers(1, 30),
+    one_per_cell=st.booleans(),
+)
+def test_a_small_table_is_answered_whatever_the_bound(
+    held: list[str], k: int, one_per_cell: bool, fully_measured: Callable[..., Any], duck: ibis.BaseBackend, table: Any
+) -> None:
+    """No table is too small to be measured: a failure that depends on how many rows there are would be an answer."""
+    w = fully_measured(k=k, one_per_cell=one_per_cell, statistics=fully_measured().release.statistics[:1])
+    answers = w.answer(duck, ibis.memtable(table([(person, MONDAY, "A", 1) for person in held])))
+    most = 1 if one_per_cell else k
+    assert answers["cases@all.week"].sum() == sum(min(held.count(person), most) for person in set(held))
+
+
+@given(
+    values=st.lists(st.integers(0, 2**32 - 1) | st.sampled_from([0, 7, 2**31, 2**32 - 1]), max_size=12),
+    k=st.integers(1, 30),
+)
+def test_repeated_values_are_those_that_occur_more_often(values: list[int], k: int) -> None:
+    found = repeated_values(np.array(values, dtype=np.uint32), k)
+    assert sorted(found.tolist()) == sorted(value for value in set(values) if values.count(value) > k)

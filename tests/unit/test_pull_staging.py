@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from datetime import timedelta
 from multiprocessing import get_context
 from pathlib import Path
+from subprocess import PIPE, Popen
 
 import pytest
 
 from dp_stats.errors import DpStatsError
 from dp_stats.secure.secret import KEY_BYTES, keyed_digest, load_key
-from dp_stats.secure.staging import purge_expired, remove, secure_below, secure_folder, staging_folder
+from dp_stats.secure.spill import spill_folder
+from dp_stats.secure.staging import purge_expired, remove, secure_below, secure_folder, staging_folder, write_private
 
 
 def mode(path: Path) -> int:
@@ -79,6 +82,48 @@ def test_only_editions_left_untouched_for_long_are_purged(tmp_path: Path) -> Non
     assert not old.exists()
     assert touched.exists()
     assert purge_expired(tmp_path / "nothing", after=timedelta(days=2)) == ()
+
+
+@pytest.mark.parametrize("umask", [0, 0o077, 0o777])
+def test_a_note_is_private_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+    note = tmp_path / "secure/quality/cases/2021-W07/r1.txt"
+    before = os.umask(umask)
+    try:
+        (tmp_path / "secure").mkdir(mode=0o700, exist_ok=True)
+        (tmp_path / "secure").chmod(0o700)
+        write_private(tmp_path / "secure", note, b"a warning")
+    finally:
+        os.umask(before)
+    assert note.read_bytes() == b"a warning"
+    assert mode(note) == 0o600
+    assert [mode(path) for path in note.parents[:4]] == [0o700] * 4
+
+
+SPILLING = """
+import os, sys
+from pathlib import Path
+from dp_stats.secure.spill import spill_folder
+with spill_folder(Path(sys.argv[1])) as folder:
+    (folder / "rows.tmp").write_text("rows")
+    print(folder.name, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_what_a_killed_run_spilled_is_removed_and_what_another_run_spills_is_not(tmp_path: Path) -> None:
+    secure = secure_folder(tmp_path / "secure")
+    with Popen([sys.executable, "-c", SPILLING, str(secure)], stdin=PIPE, stdout=PIPE, text=True) as run:
+        assert run.stdout is not None
+        left = secure / run.stdout.readline().strip()
+        with spill_folder(secure) as own:
+            assert own != left
+            assert (left / "rows.tmp").exists()  # the other run is alive
+        run.kill()
+    assert left.exists()
+    with spill_folder(secure) as own:
+        assert list(secure.iterdir()) == [own]
+        assert mode(own) == 0o700
+    assert list(secure.iterdir()) == []
 
 
 def test_the_key_is_random_private_and_stays(tmp_path: Path) -> None:
