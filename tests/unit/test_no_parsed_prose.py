@@ -62,7 +62,6 @@ SEARCHES = frozenset({"search", "match", "fullmatch", "findall", "finditer", "sp
 """Functions of ``re`` that look into a text (those that rewrite one learn nothing)."""
 
 ALLOWED = {
-    ("ledger/failures.py", "explain"): "drivers put why a connection failed into their message and nowhere else",
     ("cli/common.py", "wrapped"): "an error's class is named, its sentence left whole",
     ("charts/export.py", "to_svg"): "empty groups are taken out of a drawing until none is left",
 }
