@@ -107,9 +107,9 @@ def _grouped(
 
 
 def _integers(column: pa.ChunkedArray) -> Vector:
-    """A column of the engine's integers; a float among them is a bug and fails."""
+    """A column of the engine's integers; what a 64-bit integer might not hold is a bug and fails."""
     values: NDArray[Any] = column.to_numpy()
-    return values.astype(np.int64, casting="same_kind")
+    return values.astype(np.int64, casting="safe")
 
 
 def _leaf(column: pa.ChunkedArray, dimension: Dimension, period: Period) -> NDArray[np.intp]:

@@ -3,11 +3,12 @@
 One vector of exact integers goes in, the same vector plus independent discrete noise comes out, drawn by
 OpenDP's exact samplers from the operating system's randomness. There is no seed to set.
 
-Before anything is drawn, the cost of the *whole* vector is computed by OpenDP's own map and compared with
-what the plan says it costs. Only then is the vector cut into chunks for two threads. Cutting changes
-nothing: the mechanism adds independent noise of one scale to each coordinate, so M(x₁, …, xₙ) has the same
-distribution as (M(x₁, …, xⱼ), M(xⱼ₊₁, …, xₙ)) with independent draws, and the map that was asserted bounds
-the privacy loss of that joint distribution. The chunks are one release and are never charged one by one.
+Before anything is drawn, the very mechanism that will draw is asked by OpenDP's own map what the *whole* vector
+costs, and that is compared with what the plan says it costs. Only then is the vector cut into chunks for two
+threads. Cutting changes nothing: the mechanism adds independent noise of one scale to each coordinate, so
+M(x₁, …, xₙ) has the same distribution as (M(x₁, …, xⱼ), M(xⱼ₊₁, …, xₙ)) with independent draws, and the map
+that was asserted bounds the privacy loss of that joint distribution. The chunks are one release and are never
+charged one by one.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import opendp.prelude as dp
 from numpy.typing import NDArray
 
 from dp_stats.errors import BudgetError
-from dp_stats.plan.accounting import gaussian_rho, laplace_epsilon
+from dp_stats.plan.accounting import root_up
 from dp_stats.plan.mechanism import Mechanism
 
 THREADS = 2
@@ -63,8 +64,9 @@ def add_noise(
         raise TypeError("only 64-bit integers may meet noise")
     if values.size and max(abs(int(values.min())), abs(int(values.max()))) > LARGEST:
         raise OverflowError("an exact answer is too large to add noise to")
-    _assert_cost(mechanism, scale=scale, l1=l1, l2_squared=l2_squared, epsilon=epsilon, rho=rho)
     mechanism_of_vector = _measurement(mechanism, scale)
+    moved, allowed = (l1, epsilon) if mechanism == "discrete_laplace" else (root_up(Fraction(l2_squared)), rho)
+    _assert_cost(mechanism_of_vector, moved=moved, allowed=allowed)
     flat = np.ascontiguousarray(values).reshape(-1)
     chunks = [flat[start : start + CHUNK] for start in range(0, flat.size, CHUNK)]
 
@@ -76,14 +78,9 @@ def add_noise(
     return np.concatenate(drawn).reshape(values.shape) if drawn else values.copy()
 
 
-def _assert_cost(
-    mechanism: Mechanism, *, scale: float, l1: int, l2_squared: int, epsilon: Fraction | None, rho: Fraction | None
-) -> None:
-    if mechanism == "discrete_laplace":
-        allowed, cost = epsilon, laplace_epsilon(l1, scale)
-    else:
-        allowed, cost = rho, gaussian_rho(l2_squared, scale)
-    if allowed is None or cost > allowed:
+def _assert_cost(mechanism_of_vector: Any, *, moved: float, allowed: Fraction | None) -> None:
+    """Ask the mechanism that will draw what it costs: at another scale it would name another cost."""
+    if allowed is None or Fraction(mechanism_of_vector.map(moved)) > allowed:
         raise BudgetError(
             "The noise of one table would cost more than its plan says; nothing was drawn. "
             "Make the plan again (dp-stats plan) and have it approved again."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -83,11 +84,50 @@ def test_two_draws_differ(mechanism: Mechanism) -> None:
     assert (drawn(mechanism, SCALE, 200) != drawn(mechanism, SCALE, 200)).any()
 
 
+class NeverDrawing:
+    """A mechanism of OpenDP that says what it costs, and fails the test if it is asked to draw."""
+
+    def __init__(self, honest: Any) -> None:
+        self.map = honest.map
+
+    def __call__(self, _: Any) -> Any:
+        pytest.fail("noise was drawn")
+
+
+HONEST = noise._measurement
+
+
+def never_drawing(mechanism: Mechanism, scale: float) -> Any:
+    return NeverDrawing(HONEST(mechanism, scale))
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+@pytest.mark.parametrize("factor", [0.99, 1 - 1e-9])
+def test_a_mechanism_that_would_draw_less_noise_than_was_paid_for_is_asked_and_refused(
+    mechanism: Mechanism, factor: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cost that is compared is the cost of what draws, not of something made beside it from the same scale."""
+    monkeypatch.setattr(noise, "_measurement", lambda kind, scale: never_drawing(kind, factor * scale))
+    with pytest.raises(BudgetError, match="nothing was drawn"):
+        drawn(mechanism, SCALE, 3)
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_what_the_plan_pays_to_the_last_bit_is_enough_and_a_bit_less_is_not(mechanism: Mechanism) -> None:
+    exact = {"epsilon": laplace_epsilon(3, SCALE), "rho": gaussian_rho(9, SCALE)}
+    arguments = {"mechanism": mechanism, "scale": SCALE, "l1": 3, "l2_squared": 9}
+    assert add_noise(np.zeros(3, dtype=np.int64), **arguments, **exact).shape == (3,)  # type: ignore[arg-type]
+    for name, cost in exact.items():
+        exact[name] = cost - Fraction(1, 10**30)
+    with pytest.raises(BudgetError):
+        add_noise(np.zeros(3, dtype=np.int64), **arguments, **exact)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("mechanism", MECHANISMS)
 def test_nothing_is_drawn_when_the_vector_would_cost_more_than_the_plan_says(
     mechanism: Mechanism, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(noise, "_measurement", lambda *_: pytest.fail("noise was constructed"))
+    monkeypatch.setattr(noise, "_measurement", never_drawing)
     for wrong in ({"l1": 2, "l2_squared": 4}, {"scale": 0.99 * SCALE}, {"epsilon": None, "rho": None}):
         arguments = {
             "scale": SCALE,

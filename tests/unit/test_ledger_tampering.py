@@ -77,6 +77,62 @@ def test_an_edit_of_any_column_is_found(
         ledger.verify()
 
 
+EDITED_TOGETHER = {
+    "rho": ("reserved", "rho", "reservations charges"),
+    "cap": ("reserved", "cap", "datasets charges"),
+    "requested_by": ("reserved", "requested_by", "reservations charges"),
+    "reason": ("reserved", "reason", "reservations"),
+    "digest": ("registered", "digest", "register"),
+    "approver": ("approved", "approver", "approvals"),
+    "checksum": ("published", "checksum", "publications"),
+}
+"""What someone edits who knows the tables but not the hashes: event, field of its entry, tables that say the same."""
+
+
+@pytest.mark.parametrize(("event", "field", "tables"), EDITED_TOGETHER.values(), ids=EDITED_TOGETHER)
+def test_an_entry_and_its_tables_edited_together_are_found_by_the_hash_alone(
+    ledger: Ledger, tamper: Callable[..., None], tmp_path: Path, event: str, field: str, tables: str
+) -> None:
+    """The tables follow from the edited entries; only the entry's own hash tells."""
+    with sqlite3.connect(tmp_path / "ledger.db") as raw:
+        found = raw.execute("SELECT sequence, payload FROM ledger_entries WHERE event = ? ORDER BY sequence", [event])
+        entries = {sequence: json.loads(payload) for sequence, payload in found}
+    edited = "1/1000000" if field == "rho" else "3/100" if field == "cap" else "someone else"
+    for sequence, payload in entries.items():
+        body = json.dumps(payload | {field: edited}, sort_keys=True, separators=(",", ":"))
+        tamper(f"UPDATE ledger_entries SET payload = '{body}' WHERE sequence = {sequence}")
+    tamper(*(f"UPDATE ledger_{table} SET {field} = '{edited}'" for table in tables.split()))
+    assert ledger.problems() == [f"entry {sequence} was edited" for sequence in entries]
+
+
+def test_an_entry_and_its_table_dated_otherwise_together_are_found_by_the_hash_alone(
+    ledger: Ledger, tamper: Callable[..., None]
+) -> None:
+    at = "2021-03-01T09:30:00.000001Z"
+    tamper(
+        f"UPDATE ledger_entries SET at = '{at}' WHERE event = 'published'",
+        f"UPDATE ledger_publications SET at = '{at}'",
+    )
+    assert ledger.problems() == [f"entry {ledger.head().sequence} was edited"]
+
+
+def test_an_edited_entry_with_a_new_hash_of_its_own_no_longer_leads_to_the_next(
+    ledger: Ledger, tamper: Callable[..., None], tmp_path: Path
+) -> None:
+    """Entry 2 is made again with its right hash, and so is its table; entry 3 still names the hash of before."""
+    with sqlite3.connect(tmp_path / "ledger.db") as raw:
+        previous, at, event, payload = raw.execute(
+            "SELECT previous, at, event, payload FROM ledger_entries WHERE sequence = 2"
+        ).fetchone()
+    body = json.dumps(json.loads(payload) | {"reason": "other"}, sort_keys=True, separators=(",", ":"))
+    digest = hash_of(sequence=2, previous=previous, at=at, event=event, payload=body)
+    tamper(
+        f"UPDATE ledger_entries SET payload = '{body}', hash = '{digest}' WHERE sequence = 2",
+        "UPDATE ledger_reservations SET reason = 'other' WHERE id = 2",
+    )
+    assert ledger.problems() == ["entry 3 does not follow entry 2"]
+
+
 @pytest.mark.parametrize("table", sorted({table for table, _ in COLUMNS}))
 @pytest.mark.parametrize("which", ["min", "max", "all"])
 def test_a_deletion_from_any_table_is_found(
