@@ -152,7 +152,8 @@ def date_dimension(name: str, column: str, period: Period, levels: tuple[str, ..
     """The calendar of ``period`` at ``levels`` (``day``, ``week``, ``4-week``, ``month``, ``year``), finest first.
 
     Weeks and months are cut at the ends of the period. ``4-week`` groups are counted from the first
-    day. The top level is the whole period and bears the name of its kind (``week`` in a weekly edition).
+    day. Where a coarser level can cut the finest (a week that two months share), days are added as leaves, so that
+    every level is an exact sum of them. The top level is the whole period and bears the name of its kind (``week`` in a weekly edition).
     """
     days = period.days
 
@@ -163,6 +164,8 @@ def date_dimension(name: str, column: str, period: Period, levels: tuple[str, ..
         part = period_of(days[index], level)  # type: ignore[arg-type]
         return part.label, part.text
 
+    if any(coarse in _cut_by(levels[0], period) for coarse in levels[1:]):
+        levels = ("day", *levels)
     finest = levels[0]
     leaf_keys = [k for k, _ in groupby(key(finest, i) for i in range(len(days)))]
     first_day: dict[tuple[str, str], int] = {}
@@ -185,6 +188,13 @@ def date_dimension(name: str, column: str, period: Period, levels: tuple[str, ..
         top = period.kind if period.kind not in levels else ALL
         built.append(flat_level(top, period.label, period.text, len(leaf_keys)))
     return Dimension(name, column, "date", tuple(built))
+
+
+def _cut_by(finest: str, period: Period) -> frozenset[str]:
+    """Levels whose borders can fall inside a group of ``finest``, in some edition of this kind of period."""
+    years = frozenset() if period.kind in ("year", "month") else frozenset({"year"})
+    crossing = {"week": {"4-week", "month"}, "4-week": {"week", "month"}}
+    return frozenset(crossing[finest] | years) if finest in crossing else frozenset()
 
 
 def bin_dimension(name: str, column: str, edges: tuple[float, ...]) -> Dimension:

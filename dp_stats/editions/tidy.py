@@ -188,7 +188,7 @@ def _numbers(statistic: StatisticFacts, estimate: Estimate, edition: Edition) ->
     decimals = _decimals(error)
     step = 10.0**decimals
     missing = ~np.isfinite(value)
-    shown = value if statistic.integer else np.round(value, decimals)
+    shown = value if statistic.integer else np.round(value, max(decimals, _decimals_of_sums(statistic, value)))
     with np.errstate(invalid="ignore"):
         status = np.where(error > UNRELIABLE * np.abs(shown), 1, 0)
         status = np.where((shown == 0) & (estimate.upper.ravel() > 0), 2, status)
@@ -202,6 +202,15 @@ def _numbers(statistic: StatisticFacts, estimate: Estimate, edition: Edition) ->
         "status": status.astype(np.int32),
         "value_unrounded": np.round(estimate.unrounded.ravel(), decimals + 1) + 0.0,
     }
+
+
+def _decimals_of_sums(statistic: StatisticFacts, value: NDArray[np.float64]) -> int:
+    """Decimals that show sums exactly (0 to 6): they add up in steps, and rounding them on their own would undo that."""
+    if statistic.kind not in ("sum", "rolling", "cumulative"):
+        return 0
+    known = value[np.isfinite(value)]
+    exact = (d for d in range(7) if np.allclose(np.round(known, d), known, rtol=0, atol=1e-7))
+    return next(exact, 6)
 
 
 def _decimals(error: NDArray[np.float64]) -> int:

@@ -104,7 +104,8 @@ def fit_all(plan: Plan, *, grid: Grid, release: Release, noisy: NoisyMeasurement
 
 def _whole_numbers(quantity: Quantity, levels: list[dict[str, str]]) -> dict[tuple[str, ...], Floats]:
     """Whole numbers (of steps, for a sum) at every level, adding up; in the statistic's unit."""
-    lattice, unit = quantity.fit.lattice, quantity.fit.unit
+    lattice = quantity.fit.lattice
+    unit = _step(quantity, levels)
     keys = {tuple(one.values()): lattice.key(one) for one in levels}
     if not keys:
         return {}
@@ -126,6 +127,16 @@ def _whole_numbers(quantity: Quantity, levels: list[dict[str, str]]) -> dict[tup
         signed=quantity.lowest < 0,
     )  # fmt: skip
     return {name: np.asarray(settled[key] * unit) for name, key in keys.items()}
+
+
+def _step(quantity: Quantity, levels: list[dict[str, str]]) -> float:
+    """What published values are multiples of: 1 for counts; for sums the resolution times a power of ten that stays
+    below a tenth of the smallest table's noise, so that digits below the noise need not be published to add up."""
+    unit = quantity.fit.unit
+    if quantity.statistic.kind != "sum" or not levels:
+        return unit
+    noise = min(float(np.sqrt(np.median(quantity.fit.variance(one)))) for one in levels)
+    return unit * 10.0 ** max(int(np.floor(np.log10(max(noise / (10 * unit), 1.0)))), 0)
 
 
 def _measured(source: Source, grid: Grid, levels: dict[str, str]) -> Estimate:
