@@ -151,9 +151,9 @@ def flat_level(name: str, code: str, label: str, leaves: int) -> Level:
 def date_dimension(name: str, column: str, period: Period, levels: tuple[str, ...]) -> Dimension:
     """The calendar of ``period`` at ``levels`` (``day``, ``week``, ``4-week``, ``month``, ``year``), finest first.
 
-    Weeks and months are cut at the ends of the period. ``4-week`` groups are counted from the first
-    day. Where a coarser level can cut the finest (a week that two months share), days are added as leaves, so that
-    every level is an exact sum of them. The top level is the whole period and bears the name of its kind (``week`` in a weekly edition).
+    Weeks and months are cut at the ends of the period. ``4-week`` groups are counted from the first day. Where a
+    coarser level can cut the finest (a week that two months share), days are added as leaves, so that every level is
+    an exact sum of them. The top level is the whole period and bears the name of its kind (``week`` in a weekly edition).
     """
     days = period.days
 

@@ -15,7 +15,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from dp_stats.catalogue.grid import Grid, LevelNames
+from dp_stats.catalogue.grid import Dimension, Grid, LevelNames
 from dp_stats.estimate.intervals import laplace_sum_quantile, normal_quantile
 from dp_stats.estimate.leastsquares import LeastSquares
 from dp_stats.estimate.model import TruncationEstimate
@@ -30,8 +30,9 @@ deviation, relative to the share), however alike the coarse cells are."""
 LEAST_GUESS = 0.005
 """A guess of a smaller share of truncated rows is taken to be this large."""
 
-UNKNOWN_SPREAD = 0.5
-"""The same where fewer than four coarse cells were measured, which cannot show how much groups differ."""
+UNKNOWN_SPREAD = 0.8
+"""The same of areas where truncated rows were measured only coarser than areas, or in fewer than four coarse cells:
+that cannot show how much areas differ."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,10 +80,17 @@ def correction(
     cluster = (
         float(np.clip(total / counted, 1.0, plan.truncated_rows_cap)) if counted else min(2.0, plan.truncated_rows_cap)
     )
+    clearly = 1.0  # the mean of truncated rows of a person that noise does not explain
+    if persons is not None and counted:
+        unsure = 2 * float(np.sqrt(persons.variance * people.size))
+        clearly = max((total - 2 * float(np.sqrt(rows.variance * measured.size))) / (counted + unsure), 1.0)
+    beyond = rows_beyond_cap(clearly, plan.truncated_rows_cap)
+    share, share_variance = share * (1 + beyond), share_variance * (1 + beyond) ** 2 + (share * beyond) ** 2
     everything = total + max(float(kept.sum()), 0.0)
     mean = total / max(float(kept.sum()), 1.0)
     seen = truncated.size >= 4 and mean > 0
-    spread = max(LEAST_SPREAD, float(np.sqrt(between)) / mean) if seen else UNKNOWN_SPREAD
+    known = seen and all(levels[d.name] == d.leaf.name for d in count.grid.dimensions if _is_place(count.grid, d))
+    spread = max(LEAST_SPREAD if known else UNKNOWN_SPREAD, float(np.sqrt(between)) / mean if seen else 0.0)
     public = TruncationEstimate(
         levels=grid.complete(levels),
         truncated_rows=total,
@@ -98,6 +106,12 @@ def correction(
         cap=plan.truncated_rows_cap,
     )
     return Correction(public, share, cluster)
+
+
+def _is_place(grid: Grid, dimension: Dimension) -> bool:
+    """Whether a dimension is the largest list of codes: usually areas."""
+    codes = [d for d in grid.dimensions if d.kind == "code"]
+    return dimension.kind == "code" and len(dimension) == max(len(d) for d in codes)
 
 
 def truncation_levels(plan: Plan) -> Mapping[str, str] | None:
@@ -120,6 +134,26 @@ def _total_interval(measurement: Measurement, values: Floats) -> tuple[float, fl
     quantile = normal_quantile() if measurement.epsilon is None else laplace_sum_quantile(float(min(values.size, 101)))
     reach = quantile * float(np.sqrt(measurement.variance * values.size))
     return max(float(values.sum()) - reach, 0.0), max(float(values.sum()) + reach, 0.0)
+
+
+def rows_beyond_cap(cluster: float, cap: int) -> float:
+    """Truncated rows that are not counted, as a share of those that are, where people have very many.
+
+    A person's truncated rows are counted up to ``cap``. Where their mean is near it, many have more: rows beyond are
+    put at what a geometric law with that mean would have. The doubt about them is taken to be as large as they are.
+    """
+    if cap <= 1 or cluster <= 1.0:
+        return 0.0
+    counted = min(cluster, 0.85 * cap)
+
+    def mean_up_to_cap(stop: float) -> float:
+        return (1 - (1 - stop) ** cap) / stop
+
+    low, high = 1e-4, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if mean_up_to_cap(middle) > counted else (low, middle)
+    return max(1 / low / counted - 1.0, 0.0)
 
 
 def _shares(

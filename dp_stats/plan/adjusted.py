@@ -18,7 +18,7 @@ from dp_stats.catalogue.models import Release
 from dp_stats.plan.model import Measurement
 from dp_stats.plan.symmetry import Floats
 from dp_stats.plan.targets import Target, mean_share, statistic_of, targets
-from dp_stats.plan.truncation import truncated_share
+from dp_stats.plan.truncation import SPREAD, truncated_share
 
 TRUE_SPREAD = 0.5
 """How far true cells are taken to lie from what their margins suggest, relative to their size, besides chance."""
@@ -31,9 +31,6 @@ PROBABILITIES = _WEIGHTS / _WEIGHTS.sum()
 
 LEAST_CELLS = 24
 """Independent differences that shrinkage needs, as in ``estimate.shrink``."""
-
-TRUNCATION_SPREAD = 0.5
-"""How far groups are taken to differ in their share of truncated rows, relative to it, as in ``estimate.truncation``."""
 
 CLUSTER = 2.0
 
@@ -121,4 +118,4 @@ def correction_variance(grid: Grid, release: Release, target: Target, truncation
     noise = truncation.variance * (part**2 if part < 1 else part) * size**2
     if part > 1 - 1e-9:
         return noise
-    return noise + (TRUNCATION_SPREAD * share * mean) ** 2 + CLUSTER * share * mean * size
+    return noise + (SPREAD * share * mean) ** 2 + CLUSTER * share * mean * size

@@ -1,4 +1,4 @@
-"""How what the contribution bound truncates is measured: where, and with how small a share of the budget."""
+"""How what the contribution bound truncates is measured: where, and with what share of the budget."""
 
 from __future__ import annotations
 
@@ -13,17 +13,30 @@ from dp_stats.plan.algebra import Key, key_of
 from dp_stats.plan.mechanism import Mechanism, noise_variance
 from dp_stats.plan.model import Measurement, Role
 from dp_stats.plan.spaces import chain, nested
-from dp_stats.plan.targets import prior_totals, targets
+from dp_stats.plan.targets import Target, mean_share, prior_totals, targets
 from dp_stats.plan.warnings import UnmeasuredTruncation
 
 GUESSED_SHARE = 0.05
 """Share of rows that is truncated where nobody has declared how often people repeat."""
 
-SIGNAL = 5.0
-"""Truncated rows are measured as finely as the expected number per cell stays this many standard deviations."""
+SPREAD = 0.8
+"""How far areas are taken to differ in how often people repeat, where no measurement shows it: a standard deviation,
+relative to the share of truncated rows."""
 
-ROW_SHARES = (Fraction(2, 100), Fraction(3, 100), Fraction(4, 100))
-PERSON_SHARE = Fraction(1, 200)
+SHARES = tuple(Fraction(n, 1000) for n in (5, 10, 20, 35, 50, 80, 120, 180, 250, 350, 450))
+"""Shares of the budget that may go to truncated rows."""
+
+LEAST_SHARE = 0.005
+"""A smaller expected share of truncated rows is taken to be this large."""
+
+UNGUESSED_SHARE = Fraction(4, 100)
+"""The share where no size is guessed, so that errors cannot be compared."""
+
+PERSONS = Fraction(1, 8)
+"""Budget for the number of persons with truncated rows, compared with that for the rows."""
+
+STRATEGY_GAIN = 3.0
+"""How much more accurate planned tables are than tables noised on their own, roughly."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +50,14 @@ class TruncationShare:
 
 
 def truncation_cap(release: Release) -> int:
-    """The largest number of one person's truncated rows that is counted."""
-    return release.contribution.truncated_rows or 4 * release.contribution.rows
+    """The largest number of one person's truncated rows that is counted: as declared, else twice what the declared
+    repeats say the most repeated person has, else four times the bound."""
+    contribution = release.contribution
+    if contribution.truncated_rows is not None:
+        return contribution.truncated_rows
+    if contribution.repeats:
+        return max(2 * (max(contribution.repeats) - contribution.rows), 1)
+    return 4 * contribution.rows
 
 
 def measures_truncation(release: Release) -> bool:
@@ -52,7 +71,7 @@ def measures_truncation(release: Release) -> bool:
 
 
 def choose_truncation(grid: Grid, release: Release, mechanism: Mechanism, total: Fraction) -> list[TruncationShare]:
-    """Where truncated rows and persons are measured, and the smallest share that shows anything below the whole grid."""
+    """Where truncated rows and persons are measured, and with what share of the budget, by total expected error."""
     if not measures_truncation(release):
         return []
     published = targets(grid, release)
@@ -61,19 +80,62 @@ def choose_truncation(grid: Grid, release: Release, mechanism: Mechanism, total:
     )
     if statistic is None:
         return []  # truncated rows are compared with kept rows, which only a published count tells
-    whole = key_of(grid, {})
-    places = [t.levels for t in published if t.statistic == statistic and not t.windowed]
-    expected = prior_totals(grid, release).get(statistic, 0.0) * truncated_share(release.contribution)
-    level, share = whole, ROW_SHARES[-1]
-    for candidate in ROW_SHARES:
-        level = _finest(grid, places, expected, _deviation(truncation_cap(release), mechanism, total * candidate))
-        if level != whole:
-            share = candidate
-            break
+    level, share = _best(grid, release, published, statistic, mechanism, total)
+    rows = share / (1 + PERSONS)
     return [
-        TruncationShare("truncated_rows", statistic, level, share),
-        TruncationShare("truncated_persons", statistic, whole, PERSON_SHARE),
+        TruncationShare("truncated_rows", statistic, level, rows),
+        TruncationShare("truncated_persons", statistic, key_of(grid, {}), share - rows),
     ]
+
+
+def _best(
+    grid: Grid, release: Release, published: list[Target], statistic: str, mechanism: Mechanism, total: Fraction
+) -> tuple[Key, Fraction]:
+    """The level and share with the smallest total expected error of everything published, in the geometric mean.
+
+    A value's error is the noise of its own table, the noise of the correction, and how much its cells may differ from
+    the coarse cell whose factor they get.
+    """
+    whole = key_of(grid, {})
+    expected = prior_totals(grid, release).get(statistic)
+    sized = [t for t in published if t.statistic == statistic and t.prior_mean is not None]
+    if not expected or not sized:
+        return whole, UNGUESSED_SHARE
+    truncated = max(truncated_share(release.contribution), LEAST_SHARE) * expected
+    places = [t.levels for t in published if t.statistic == statistic and not t.windowed]
+    tables = len({(t.statistic, t.levels) for t in published})
+    rows = release.contribution.rows
+    found: list[tuple[float, Key, Fraction]] = []
+    for share in SHARES:
+        own = _deviation(rows, mechanism, total * (1 - share) / tables) ** 2 / STRATEGY_GAIN**2
+        noise = _deviation(truncation_cap(release), mechanism, total * share / (1 + PERSONS)) ** 2
+        for key in _levels(grid, places):
+            cells = grid.cells({d.name: name for d, name in zip(grid.dimensions, key, strict=True)})
+            error = sum(t.weight * math.log(own + _correction(grid, t, cells, truncated, noise)) for t in sized)
+            found.append((error, key, share))
+    _, level, share = min(found, key=lambda one: (round(one[0], 9), one[2], one[1]))
+    return level, share
+
+
+def _correction(grid: Grid, target: Target, cells: int, truncated: float, noise: float) -> float:
+    """Variance that correcting adds to a value of mean size.
+
+    ``noise`` is that of a coarse cell; estimation draws coarse cells to each other where it is large (empirical Bayes).
+    """
+    part = mean_share(grid, target.queries)
+    differ = (SPREAD * truncated * part) ** 2
+    if cells * part >= 1:
+        return noise * cells * part
+    inside = (SPREAD * truncated / cells) ** 2
+    drawn = inside * noise / (inside + noise) if cells > 1 else noise
+    return (drawn + noise / cells) * (cells * part) ** 2 + (differ if cells * part < 0.999 else 0.0)
+
+
+def _levels(grid: Grid, places: list[Key]) -> list[Key]:
+    """Levels, whole in time, that are sums of what is published at one of ``places``: truncated rows are compared
+    with kept rows."""
+    options = [(d.top.name,) if d.kind == "date" else chain(d, ()) for d in grid.dimensions]
+    return [key for key in product(*options) if any(_sums_to(grid, p, key) for p in places)]
 
 
 def truncated_share(contribution: Contribution) -> float:
@@ -88,21 +150,6 @@ def truncated_share(contribution: Contribution) -> float:
 def _deviation(cap: int, mechanism: Mechanism, budget: Fraction) -> float:
     scale = cap / float(budget) if mechanism == "discrete_laplace" else cap / (2 * float(budget)) ** 0.5
     return math.sqrt(noise_variance(scale, mechanism))
-
-
-def _finest(grid: Grid, places: list[Key], expected: float, deviation: float) -> Key:
-    """The level with most cells, whole in time, in whose cells the expected number still stands out.
-
-    It must be a sum of what is published at one of ``places``, since truncated rows are compared with kept rows.
-    """
-    best = key_of(grid, {})
-    most = 1
-    options = [(d.top.name,) if d.kind == "date" else chain(d, ()) for d in grid.dimensions]
-    for key in product(*options):
-        cells = grid.cells({d.name: name for d, name in zip(grid.dimensions, key, strict=True)})
-        if cells > most and any(_sums_to(grid, p, key) for p in places) and expected / cells >= SIGNAL * deviation:
-            best, most = key, cells
-    return best
 
 
 def _sums_to(grid: Grid, fine: Key, coarse: Key) -> bool:
