@@ -11,6 +11,7 @@ from dp_stats.catalogue.models import Dataset, PrivacyLoss, Release
 from dp_stats.catalogue.periods import Period, blocks_of, parse_period
 from dp_stats.plan import accounting, sensitivity
 from dp_stats.plan.algebra import Key
+from dp_stats.plan.calendars import grids_of, own_level
 from dp_stats.plan.expected import accuracy, expected_errors
 from dp_stats.plan.mechanism import Mechanism
 from dp_stats.plan.model import ExpectedError, Measurement, Plan, Role, digest
@@ -177,7 +178,7 @@ def _sensitivity(release: Release, grid: Grid, place: tuple[str, Key], role: Rol
         role,
         contribution=release.contribution,
         cap=truncation_cap(release),
-        grid=grid,
+        grids=grids_of(release, grid),
         levels=levels,
         joint=joint,
     )
@@ -222,15 +223,11 @@ def _on_edition(chosen: tuple[Measurement, ...], canonical: Grid, grid: Grid) ->
     """The same measurements on an edition's own calendar; noise and sensitivities stay those of the series."""
     measured: dict[tuple[str, str, Key], Measurement] = {}
     for m in chosen:
-        levels = {d.name: _own_name(canonical[d.name], d, m.levels[d.name]) for d in grid.dimensions}
+        levels = {d.name: own_level(canonical[d.name], d, m.levels[d.name]) for d in grid.dimensions}
         mark = (m.role, m.statistic, tuple(levels.values()))
         if mark not in measured:  # two levels can be the same in a short period; the first, finer one, is measured
             measured[mark] = m.model_copy(update={"levels": levels, "shape": grid.shape(levels)})
     return tuple(measured.values())
-
-
-def _own_name(canonical: Dimension, own: Dimension, name: str) -> str:
-    return own.top.name if name not in {level.name for level in own.levels} or name == canonical.top.name else name
 
 
 def warnings(

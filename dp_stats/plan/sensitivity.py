@@ -12,14 +12,15 @@ vector of all cells of all editions that fall in the block.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import assert_never
 
-from dp_stats.catalogue.grid import Grid
+from dp_stats.catalogue.grid import Grid, Level
 from dp_stats.catalogue.models import Contribution, Statistic
 from dp_stats.catalogue.periods import BlockKind, PeriodKind
+from dp_stats.plan.calendars import own_level
 from dp_stats.plan.model import Role
 
 
@@ -48,8 +49,9 @@ def rows(k: int, *, leaves_per_cell: int, one_per_cell: bool) -> Sensitivity:
 def persons(k: int, *, cells: int | None) -> Sensitivity:
     """Counts of distinct persons per cell.
 
-    A person adds 1 to every cell they have a kept row in: at most k cells, and at most all ``cells`` there are
-    (``None``: the block also spans other editions, whose cells count too). Every entry is 0 or 1, so
+    A person adds 1 to every cell they have a kept row in: at most k cells, and at most all ``cells`` that any edition
+    can have (``None``: there is no such number, because the block also spans other editions, whose cells count too, or
+    because cells come from a code list, which may grow while the series goes on). Every entry is 0 or 1, so
     L1 = L2² = min(k, cells).
     """
     touched = k if cells is None else min(k, cells)
@@ -105,16 +107,21 @@ def of(
     *,
     contribution: Contribution,
     cap: int,
-    grid: Grid,
+    grids: Sequence[Grid],
     levels: Mapping[str, str],
     joint: bool,
 ) -> Sensitivity:
-    """The sensitivity of one measured table.
+    """The sensitivity of one measured table, the same for every edition of a release: the worst over their grids.
+
+    Every rule above grows with k, m and the number of cells. So with the largest m (and number of cells) of any grid it
+    bounds each edition by itself. For editions that share a block, with kₜ rows of the person in edition t, Σ kₜ ≤ k,
+    the joint answer is bounded by Σ fₘ(kₜ) ≤ fₘ(k), because each mₜ ≤ m and fₘ(k) = ⌊k/m⌋·m² + (k mod m)² is the largest
+    Σ n_c² under Σ n_c = k, n_c ≤ m, hence superadditive.
 
     Args:
         statistic: what is measured; role: whether the table counts it or what the bound truncates.
         contribution: the bound; cap: the largest number of one person's truncated rows that counts.
-        grid, levels: where it is measured.
+        grids: of all editions there can be (``calendars.grids_of``); levels: where it is measured, as the first calls it.
         joint: whether other editions share the block and the charge.
     """
     if role == "truncated_rows":
@@ -122,13 +129,22 @@ def of(
     if role == "truncated_persons":
         return truncated_persons()
     k = contribution.rows
-    leaves = prod(int(d.level(grid.complete(levels)[d.name]).sizes.max()) for d in grid.dimensions)
+    leaves = max(prod(int(level.sizes.max()) for level in at) for at in _places(grids, levels))
     match statistic.kind:
         case "count":
             return rows(k, leaves_per_cell=leaves, one_per_cell=contribution.one_per_cell)
         case "sum":
             return sums(k, statistic, leaves_per_cell=leaves, one_per_cell=contribution.one_per_cell)
         case "persons":
-            return persons(k, cells=None if joint else grid.cells(grid.complete(levels)))
+            listed = any(d.kind != "date" and levels.get(d.name, d.top.name) != d.top.name for d in grids[0].dimensions)
+            most = max(prod(len(level.codes) for level in at) for at in _places(grids, levels))
+            return persons(k, cells=None if joint or listed else most)
         case _:
             assert_never(statistic.kind)
+
+
+def _places(grids: Sequence[Grid], levels: Mapping[str, str]) -> Iterator[list[Level]]:
+    """The level of each dimension, grid by grid."""
+    named = grids[0].complete(levels)
+    for grid in grids:
+        yield [d.level(own_level(grids[0][d.name], d, named[d.name])) for d in grid.dimensions]

@@ -154,7 +154,7 @@ def declare_fully_measured(
         wanted += [("truncated_rows", COUNT), ("truncated_persons", COUNT)]
         for role, statistic in wanted:
             moved = sensitivity.of(
-                statistic, role, contribution=release.contribution, cap=cap, grid=grid, levels=at, joint=joint
+                statistic, role, contribution=release.contribution, cap=cap, grids=[grid], levels=at, joint=joint
             )
             measured.append(
                 Measurement(
