@@ -9,10 +9,9 @@ drawn is decided by the ledger alone.
 from __future__ import annotations
 
 import getpass
-import json
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,14 +19,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from dp_stats.catalogue import Release, load_catalogue
 from dp_stats.catalogue.load import is_due
 from dp_stats.errors import LedgerError, NotDueError, PublishedError
-from dp_stats.files import replace_file
-from dp_stats.run import Run, open_run
+from dp_stats.run import Run, open_reserved, open_run
 from dp_stats.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from dp_stats.editions.edition import Edition
     from dp_stats.ledger import Ledger, Reservation
     from dp_stats.plan.noisy import NoisyMeasurements
+    from dp_stats.plan.sealed import SealedPlan
     from dp_stats.texts.words import Texts
 
 Step = dict[str, Any]
@@ -103,14 +102,18 @@ def reserve(
     reason: str = "",
     requested_by: str = "",
     run: str = "",
+    new_series: bool = False,
     settings: Settings | None = None,
 ) -> Step:
-    """Charge the plan's cost to the budget before anything is measured.
+    """Charge the plan's cost to the budget and seal the plan in the ledger, before anything is measured.
+
+    The plan is made from what is declared now, unless the edition has been paid for already.
 
     Args:
         reason: why this revision is made; needed for revisions after the first.
         requested_by: who started the run (an ad hoc release always names its own analyst).
         run: a link or name of the run, shown beside the charge.
+        new_series: a yes to charging blocks again if an edit of the catalogue has ended the series they were paid for.
 
     Raises:
         BudgetError: the budget does not allow it. ApprovalError: a needed approval is missing or expired.
@@ -121,29 +124,30 @@ def reserve(
         reason=reason or opened.release.purpose or ("" if revision > 1 else "scheduled edition"),
         run=run,
     )
-    reservation = _reserve(opened, opened.ledger(), request)
-    replace_file(opened.work / "plan.json", opened.plan.model_dump_json(indent=1).encode())
-    replace_file(opened.work / "request.json", json.dumps(asdict(request), indent=1).encode())
-    return {"edition": edition, "revision": revision, "plan": opened.plan.hash, "charged": list(reservation.charged)}
+    ledger = opened.ledger()
+    reservation = _reserve(opened.planned(), opened, ledger, request, new_series=new_series)
+    return {
+        "edition": edition,
+        "revision": revision,
+        "plan": reservation.plan_hash,
+        "charged": list(reservation.charged),
+    }
 
 
 def measure(edition: str, *, revision: int = 1, settings: Settings | None = None) -> Step:
-    """Bound, aggregate and add noise, once: a second call returns what was stored by the first.
+    """Bound, aggregate and add noise as the sealed plan says, once: a second call returns what was stored by the first.
 
     Raises:
         LedgerError: nothing was reserved for this edition. RegisterError: the contribution register is lost or altered.
     """
     from dp_stats.secure.measure import measure as measure_snapshot
 
-    run = open_run(edition, revision=revision, settings=settings)
-    ledger = run.ledger()
+    run = open_reserved(edition, revision=revision, settings=settings)
+    ledger, sealed = run.ledger(), run.planned()
     # A reservation that was given back is made again; one that stands, after a failure among rows too, is only found.
-    reservation = _reserve(run, ledger, _request(run))
+    reservation = _reserve(sealed, run, ledger, _request(run, ledger), new_series=True)
     measure_snapshot(
-        run.plan,
-        grid=run.grid,
-        release=run.release,
-        dataset=run.dataset,
+        sealed,
         snapshot=run.staging / "snapshot.parquet",
         ledger=ledger,
         reservation=reservation,
@@ -156,7 +160,7 @@ def estimate(edition: str, *, revision: int = 1, settings: Settings | None = Non
     """Compute consistent estimates with intervals from the stored noisy measurements."""
     from dp_stats.estimate import estimate as estimate_edition
 
-    run = open_run(edition, revision=revision, settings=settings)
+    run = open_reserved(edition, revision=revision, settings=settings)
     noisy = _measured(run)
     estimates = estimate_edition(run.plan, grid=run.grid, release=run.release, catalogue=run.catalogue, noisy=noisy)
     estimates.save(run.work)
@@ -169,14 +173,16 @@ def publish(edition: str, *, revision: int = 1, settings: Settings | None = None
     from dp_stats.charts.edition_chart import edition_pictures
     from dp_stats.editions import publish_edition
     from dp_stats.editions.describe import describe
-    from dp_stats.estimate.model import EditionEstimates
+    from dp_stats.estimate import estimate as estimate_edition
     from dp_stats.quality import check_published
     from dp_stats.texts.words import Texts
 
-    run = open_run(edition, revision=revision, settings=settings)
+    run = open_reserved(edition, revision=revision, settings=settings)
     texts = Texts.load(run.settings.reports)
     ledger = run.ledger()
-    estimates = EditionEstimates.load(run.work)
+    estimates = estimate_edition(
+        run.plan, grid=run.grid, release=run.release, catalogue=run.catalogue, noisy=_measured(run)
+    )
     described = describe(
         run.release,
         dataset=run.dataset,
@@ -187,7 +193,7 @@ def publish(edition: str, *, revision: int = 1, settings: Settings | None = None
         texts=texts,
         account=ledger.account(run.edition, revision),
         revision=revision,
-        reason=_request(run).reason if revision > 1 else "",
+        reason=_request(run, ledger).reason if revision > 1 else "",
     )
     published = publish_edition(
         described,
@@ -253,6 +259,7 @@ def run_edition(
     revision: int = 1,
     reason: str = "",
     requested_by: str = "",
+    new_series: bool = False,
     settings: Settings | None = None,
     progress: Progress = lambda step: None,
 ) -> Step:
@@ -263,7 +270,14 @@ def run_edition(
         progress("check")
         check(edition, revision=revision, settings=settings)
         progress("reserve")
-        reserve(edition, revision=revision, reason=reason, requested_by=requested_by, settings=settings)
+        reserve(
+            edition,
+            revision=revision,
+            reason=reason,
+            requested_by=requested_by,
+            new_series=new_series,
+            settings=settings,
+        )
         progress("measure")
         measure(edition, revision=revision, settings=settings)
         progress("estimate")
@@ -274,27 +288,29 @@ def run_edition(
         clean_up(edition, revision=revision, settings=settings)
 
 
-def _reserve(run: Run, ledger: Ledger, request: Asked) -> Reservation:
+def _reserve(sealed: SealedPlan, run: Run, ledger: Ledger, request: Asked, *, new_series: bool) -> Reservation:
     from dp_stats.ledger import approvers_needed
 
     category: Literal["scheduled", "adhoc"] = "adhoc" if run.release.adhoc else "scheduled"
     return ledger.reserve(
-        run.plan,
+        sealed,
         dataset=run.dataset,
         revision=run.revision,
         category=category,
         requested_by=request.requested_by,
         reason=request.reason,
         run=request.run,
-        required_approvers=approvers_needed(run.dataset, rho=run.plan.rho, category=category),
+        required_approvers=approvers_needed(run.dataset, rho=sealed.plan.rho, category=category),
+        new_series=new_series,
     )
 
 
-def _request(run: Run) -> Asked:
-    try:
-        return Asked(**json.loads((run.work / "request.json").read_bytes()))
-    except FileNotFoundError:
-        raise LedgerError(f"Nothing is reserved for {run.path}. Run the reserve step first.") from None
+def _request(run: Run, ledger: Ledger) -> Asked:
+    """Who asked, why and in which run, as the last reservation says."""
+    made = ledger.latest(run.edition, run.revision)
+    if made is None:
+        raise LedgerError(f"Nothing is reserved for {run.path}. Run the reserve step first.")
+    return Asked(made.requested_by, made.reason, made.run)
 
 
 def _stored(run: Run) -> bytes | None:

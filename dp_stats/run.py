@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -10,17 +12,22 @@ from typing import TYPE_CHECKING
 
 from dp_stats.catalogue import Catalogue, Dataset, Grid, Period, Release, load_catalogue
 from dp_stats.catalogue.load import read_model
-from dp_stats.errors import CatalogueError
+from dp_stats.catalogue.periods import blocks_of
+from dp_stats.errors import CatalogueError, LedgerError, NoLedgerError
 from dp_stats.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from dp_stats.ledger import Ledger, Witnesses
+    from dp_stats.ledger import Ledger, Reservation, Witnesses
     from dp_stats.plan.model import Plan
+    from dp_stats.plan.sealed import SealedPlan
 
 
 @dataclass(frozen=True)
 class Run:
-    """One revision of one edition, with everything declared about it and its places on disk."""
+    """One revision of one edition, with everything declared about it and its places on disk.
+
+    ``sealed`` is set where what is declared is the edition's own sealed plan rather than today's catalogue.
+    """
 
     settings: Settings
     catalogue: Catalogue
@@ -28,6 +35,7 @@ class Run:
     dataset: Dataset
     period: Period
     revision: int
+    sealed: SealedPlan | None = None
 
     @property
     def edition(self) -> str:
@@ -62,20 +70,26 @@ class Run:
 
     @cached_property
     def plan(self) -> Plan:
-        """What will be measured: as it was reserved where a reservation stands, else made from the catalogue.
+        """What was sealed for this edition; else what would be, if it were reserved now."""
+        return self.planned().plan
 
-        A plan that lies on disk counts only if it is the one that the ledger knows.
-        """
-        from dp_stats.plan import make_plan
-        from dp_stats.plan.model import Plan
+    def planned(self) -> SealedPlan:
+        """The sealed plan: the ledger's, or one made from what is declared now, in the series that goes on."""
+        from dp_stats.plan import make_sealed
 
-        stored = self.work / "plan.json"
-        if stored.exists():
-            plan = Plan.model_validate_json(stored.read_bytes())
-            standing = self.ledger().reservation(self.edition, self.revision)
-            if standing is not None and standing.state != "void" and standing.plan_hash == plan.hash:
-                return plan
-        return make_plan(self.catalogue, self.release, self.period)
+        if self.sealed is not None:
+            return self.sealed
+        ledger = ledger_if_any(self.settings) if self.release.series else None
+        known = (
+            ledger.series(
+                self.release.id,
+                dataset=self.dataset.id,
+                blocks=blocks_of(self.period, self.dataset.privacy_unit.per),
+            )
+            if ledger
+            else []
+        )
+        return make_sealed(self.catalogue, self.release, self.period, known=[k.series for k in known])
 
     def ledger(self) -> Ledger:
         """The ledger, opened and migrated."""
@@ -108,20 +122,73 @@ def witnesses_of(settings: Settings) -> Witnesses:
 
 
 def open_run(edition: str, *, revision: int = 1, settings: Settings | None = None) -> Run:
-    """Find what is declared about an edition.
+    """An edition as its sealed plan declares it once it has been paid for, else as it is declared now.
 
     Raises:
         CatalogueError: the name is not ``release/period``, or the catalogue does not declare it.
     """
     settings = settings or load_settings()
+    name, label = split_name(edition)
+    standing = _standing(edition, revision, settings, states=("spent", "stored"))
+    if standing is not None:
+        return _open_sealed(standing, settings)
+    catalogue = load_catalogue_with(name, settings)
+    release = catalogue.release(name)
+    return Run(settings, catalogue, release, catalogue.dataset_of(release), catalogue.period(release, label), revision)
+
+
+def open_reserved(edition: str, *, revision: int = 1, settings: Settings | None = None) -> Run:
+    """An edition as its last reservation sealed it, void or not.
+
+    Raises:
+        LedgerError: nothing was ever reserved for it, or by a version that did not keep the plan.
+    """
+    settings = settings or load_settings()
+    split_name(edition)
+    standing = _standing(edition, revision, settings, states=("reserved", "spent", "stored", "void"))
+    if standing is None:
+        raise LedgerError(f"Nothing is reserved for {edition}/r{revision}. Run the reserve step first.")
+    return _open_sealed(standing, settings)
+
+
+def split_name(edition: str) -> tuple[str, str]:
+    """Release and period of an edition's name.
+
+    Raises:
+        CatalogueError: it is not ``release/period``.
+    """
     name, slash, label = edition.partition("/")
     if not slash:
         raise CatalogueError(
             f"'{edition}' is no edition. Write release/period, for example covid-cases-by-area/2021-W07."
         )
-    catalogue = load_catalogue_with(name, settings)
-    release = catalogue.release(name)
-    return Run(settings, catalogue, release, catalogue.dataset_of(release), catalogue.period(release, label), revision)
+    return name, label
+
+
+def _standing(edition: str, revision: int, settings: Settings, *, states: Collection[str]) -> Reservation | None:
+    ledger = ledger_if_any(settings)
+    found = ledger.latest(edition, revision) if ledger else None
+    return found if found is not None and found.state in states else None
+
+
+def _open_sealed(reservation: Reservation, settings: Settings) -> Run:
+    """A run over a sealed plan; today's catalogue only lends its words, as far as it can be read."""
+    from dp_stats.ledger import Ledger
+
+    sealed = Ledger.open(settings.ledger_url, create=False).sealed(reservation)
+    with suppress(CatalogueError):
+        sealed = sealed.told_by(load_catalogue_with(reservation.release, settings))
+    return Run(settings, sealed.catalogue, sealed.release, sealed.dataset, sealed.period, reservation.revision, sealed)
+
+
+def ledger_if_any(settings: Settings) -> Ledger | None:
+    """The ledger, or None where none has been made yet; makes nothing."""
+    from dp_stats.ledger import Ledger
+
+    try:
+        return Ledger.open(settings.ledger_url, create=False)
+    except NoLedgerError:
+        return None
 
 
 def load_catalogue_with(name: str, settings: Settings) -> Catalogue:

@@ -19,10 +19,14 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from dp_stats.catalogue.models import Dataset
+from dp_stats.catalogue.grid import Grid
+from dp_stats.catalogue.models import Dataset, Release
+from dp_stats.catalogue.periods import parse_period
 from dp_stats.errors import BudgetError, LedgerError, RegisterError
 from dp_stats.ledger import Head, Ledger, Reservation, Witnesses
 from dp_stats.plan.model import Plan
+from dp_stats.plan.sealed import SealedPlan, seal
+from dp_stats.plan.series import Series
 
 MILLION = Fraction(1, 10**6)
 processes = multiprocessing.get_context("forkserver")
@@ -59,8 +63,8 @@ def plan(
     per: str = "year",
 ) -> Plan:
     """A plan for one edition; ``series`` names the series it belongs to, ``variant`` makes it another plan."""
-    own = hashlib.sha256(f"{release}/{period}/{rho}/{blocks}/{series}/{variant}".encode()).hexdigest()
-    return Plan(
+    shared = Series(basis={"series": series}, mechanism="discrete_gaussian", measurements=())
+    made = Plan(
         release=release,
         dataset="cases",
         period=period,
@@ -77,9 +81,44 @@ def plan(
         epsilon=1.0,
         delta=MILLION,
         expected=(),
-        series_hash=hashlib.sha256(f"{series}".encode()).hexdigest(),
-        hash=own,
+        series_hash=shared.hash,
+        hash="",
     )
+    declared = Release.model_validate(
+        {
+            "id": release,
+            "title": "Weekly cases",
+            "dataset": "cases",
+            "period": "week",
+            "start": "2021-01-04",
+            "dimensions": [{"name": "date", "column": "date"}],
+            "statistics": [{"id": "cases"}],
+            "tables": [{"id": "all", "title": "All", "levels": {}, "statistics": ["cases"]}],
+            "contribution": {"rows": 3},
+            "privacy_loss": {"rho": str(rho)},
+            "purpose": variant,
+            "texts": {"summary": "A test."},
+        }
+    )
+    sealed = seal(
+        made,
+        series=shared if series is not None else None,
+        dataset=dataset(per=per),
+        release=declared,
+        period=parse_period("2021-W07"),
+        codes={},
+        grid=Grid(()),
+    )
+    _sealed[sealed.hash] = sealed
+    return sealed.plan
+
+
+_sealed: dict[str, SealedPlan] = {}
+
+
+def sealed(wanted: Plan) -> SealedPlan:
+    """The sealed plan that ``plan`` made."""
+    return _sealed[wanted.hash]
 
 
 class Clock:
@@ -98,7 +137,7 @@ class Clock:
 def reserve(ledger: Ledger, wanted: Plan, **options: Any) -> Reservation:
     """Reserve with the answers a test does not care about."""
     given = {"dataset": dataset(), "category": "scheduled", "requested_by": "scheduler", "reason": ""} | options
-    return ledger.reserve(wanted, **given)
+    return ledger.reserve(sealed(wanted), **given)
 
 
 def measured(ledger: Ledger, wanted: Plan, content: bytes = b"noisy", **options: Any) -> Reservation:

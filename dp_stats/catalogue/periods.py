@@ -26,6 +26,11 @@ class Period:
     label: str
     kind: PeriodKind
 
+    @classmethod
+    def of(cls, start: str, end: str, label: str, kind: PeriodKind) -> Period:
+        """A period as it was kept, its days in ISO 8601."""
+        return cls(date.fromisoformat(start), date.fromisoformat(end), label, kind)
+
     @property
     def days(self) -> tuple[date, ...]:
         """Every day of the period, in order."""

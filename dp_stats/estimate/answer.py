@@ -32,12 +32,16 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """One edition whose noisy measurements are stored."""
+    """One edition whose noisy measurements are stored, with its own declaration: its cells, statistics and lists.
+
+    ``catalogue`` holds the edition's code lists, where populations are found, for rates.
+    """
 
     plan: Plan
     grid: Grid
     release: Release
     noisy: NoisyMeasurements
+    catalogue: Catalogue | None = None
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,6 @@ def answer(
     where: Mapping[str, Sequence[str]] | None = None,
     start: date | None = None,
     end: date | None = None,
-    catalogue: Catalogue | None = None,
 ) -> Answer:
     """The best estimate of a statistic over a set of cells.
 
@@ -91,7 +94,6 @@ def answer(
         where: dimension → codes, at any of its levels; a dimension left out is summed over.
         start: first day (default: that of the first edition).
         end: last day (default: that of the last edition).
-        catalogue: where populations are found, for rates.
 
     Raises:
         NotDerivableError: saying why what has been measured does not tell.
@@ -108,7 +110,7 @@ def answer(
     if derived is None:
         return _sum(asked, statistic, conditions, first, last)
     if derived.kind == "rate":
-        return _rate(asked, derived, conditions, first, last, catalogue)
+        return _rate(asked, derived, conditions, first, last)
     if derived.kind == "mean":
         return _mean(asked, derived, conditions, first, last)
     _refuse(f"a {derived.kind} is no sum of cells; ask for '{derived.of}'")
@@ -124,6 +126,7 @@ def _sum(
         part=lambda edition, begin, stop: _part(edition, statistic, where, begin, stop),
         variance=lambda part: part.variance,
     )
+    same_meaning([e for e in asked if e.plan.edition in {p.edition for p in parts}], statistic)
     value, error = sum(p.value for p in parts), float(np.sqrt(sum(p.variance for p in parts)))
     declared = next(s for s in asked[0].release.statistics if s.id == statistic)
     signed = declared.kind == "sum" and (declared.lower or 0) < 0
@@ -139,14 +142,25 @@ def _sum(
     return Answer(statistic, best, value, float(lower), float(upper), error, tuple(p.edition for p in parts))
 
 
+def same_meaning(editions: Sequence[Measured], statistic: str) -> None:
+    """Figures of several editions add up only if each measured the same thing.
+
+    Raises:
+        NotDerivableError: an edition counts something else under this name, or clips it otherwise.
+    """
+    found = [next(s for s in e.release.statistics if s.id == statistic) for e in editions]
+    if len({(s.kind, s.column, s.lower, s.upper) for s in found}) > 1:
+        _refuse(f"'{statistic}' means different things in {' and '.join(e.plan.edition for e in editions)}")
+
+
 def _rate(
     asked: Sequence[Measured],
     derived: Derived,
     where: Mapping[str, Sequence[str]],
     first: date,
     last: date,
-    catalogue: Catalogue | None,
 ) -> Answer:
+    catalogue = asked[0].catalogue
     count = _sum(asked, derived.of, where, first, last)
     people = _people(asked[0], derived, where, catalogue) if catalogue is not None else float("nan")
     if not people > 0:

@@ -11,7 +11,7 @@ import numpy as np
 
 from dp_stats.catalogue.grid import Dimension
 from dp_stats.catalogue.periods import parse_period
-from dp_stats.estimate.answer import Answer, Floats, Measured, _conditions, _fit, _leaves, _refuse, answer
+from dp_stats.estimate.answer import Answer, Floats, Measured, _conditions, _fit, _leaves, _refuse, answer, same_meaning
 from dp_stats.estimate.covering import cover
 from dp_stats.estimate.intervals import around, whole_numbers
 from dp_stats.estimate.noise_law import NoiseLaw, normal_law
@@ -58,6 +58,7 @@ def answer_each(
         part=lambda edition, begin, stop: _part(edition, statistic, cells, begin, stop),
         variance=lambda part: float(np.median(part.variance)),
     )
+    same_meaning([e for e in editions if e.plan.edition in {p.edition for p in parts}], statistic)
     value = np.sum([p.value for p in parts], axis=0)
     error = np.sqrt(np.sum([p.variance for p in parts], axis=0))
     lowest = -np.inf if declared.kind == "sum" and (declared.lower or 0) < 0 else 0.0

@@ -20,7 +20,7 @@ from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
-from dp_stats.errors import LedgerError
+from dp_stats.errors import LedgerError, NoLedgerError
 from dp_stats.ledger import schema
 from dp_stats.ledger.failures import explained
 
@@ -115,7 +115,7 @@ def _url(url: str | Path) -> URL:
         if parsed.database in (None, "", ":memory:"):
             raise LedgerError("The ledger must be kept in a file: write its URL as sqlite:////folder/ledger.db.")
         if not Path(str(parsed.database)).absolute().parent.is_dir():
-            raise LedgerError(
+            raise NoLedgerError(
                 "The folder of the ledger's file does not exist. Create it (mode 0700) or correct the ledger's URL."
             )
     return parsed

@@ -11,7 +11,7 @@ from typing import Literal, Self
 
 from dp_stats.catalogue.models import Dataset
 from dp_stats.errors import LedgerError
-from dp_stats.ledger import amounts, approving, budget, measuring, reporting, reserving, verifying
+from dp_stats.ledger import amounts, approving, budget, measuring, reporting, reserving, sealing, verifying
 from dp_stats.ledger.chain import Writer, head_of
 from dp_stats.ledger.database import LOCK_SECONDS, Database
 from dp_stats.ledger.failures import explained
@@ -25,6 +25,7 @@ from dp_stats.ledger.records import (
     Decision,
     Entry,
     Head,
+    KnownSeries,
     Publication,
     Quote,
     RegisterEntry,
@@ -34,6 +35,7 @@ from dp_stats.ledger.records import (
 )
 from dp_stats.ledger.witnesses import Witnesses, id_of, refuse_loss
 from dp_stats.plan.model import Plan
+from dp_stats.plan.sealed import SealedPlan
 
 
 def _utc_now() -> datetime:
@@ -119,7 +121,7 @@ class Ledger:
 
     def reserve(
         self,
-        plan: Plan,
+        sealed: SealedPlan,
         *,
         dataset: Dataset,
         revision: int = 1,
@@ -128,21 +130,27 @@ class Ledger:
         reason: str,
         run: str = "",
         required_approvers: Sequence[str] = (),
+        new_series: bool = False,
     ) -> Reservation:
         """Reserve the charge of an edition in all blocks its rows can fall in; the same again costs nothing.
 
-        A series pays once per block for all its editions. A revision above 1 is a correction: it needs a
-        reason and pays again. A reservation of another plan that was not spent is void by this one.
+        The sealed plan is kept with it: what is measured and published is read from there alone. A series pays
+        once per block for all its editions. A revision above 1 is a correction: it needs a reason and pays again.
+        A reservation of another plan that was not spent is void by this one.
+
+        Args:
+            new_series: a yes to charging blocks again that another series of the release has paid for.
 
         Raises:
             BudgetError: a cap or share does not allow it; a smaller request may.
-            ApprovalError: a required approver has not approved this plan with the budget as it is now.
+            ApprovalError: a required approver has not approved this plan with the budget as it is now, or it
+                starts a new series without a yes.
             LedgerError: another plan was already measured for this edition, or the database failed.
         """
         with self._write() as writer:
             return reserving.reserve(
                 writer,
-                plan,
+                sealed,
                 dataset=dataset,
                 revision=revision,
                 category=category,
@@ -150,12 +158,38 @@ class Ledger:
                 reason=reason,
                 run=run,
                 required_approvers=required_approvers,
+                new_series=new_series,
             )
 
     def reservation(self, edition: str, revision: int = 1) -> Reservation | None:
         """The reservation of an edition, unless it is void or there is none."""
         with self._database.read() as connection:
             return reserving.current(connection, edition, revision)
+
+    def latest(self, edition: str, revision: int = 1) -> Reservation | None:
+        """The last reservation of an edition, void or not; None if there never was one."""
+        with self._database.read() as connection:
+            return reserving.latest(connection, edition, revision)
+
+    def sealed(self, reservation: Reservation) -> SealedPlan:
+        """The sealed plan of a reservation: what it measures and what its numbers mean.
+
+        Raises:
+            LedgerError: it was made before plans were sealed, or a part is missing or altered.
+        """
+        with self._database.read() as connection:
+            return sealing.sealed_plan(connection, reservation)
+
+    def series(self, release: str, *, dataset: str, blocks: Iterable[str] = ()) -> list[KnownSeries]:
+        """The series of a release that have been charged: first those that paid for all ``blocks``, then the newest."""
+        wanted = set(blocks)
+        with self._database.read() as connection:
+            paid: dict[str, set[str]] = {}
+            made = reserving.of_release(connection, dataset=dataset, release=release)
+            for reservation in made:
+                paid.setdefault(reservation.key, set()).update(reservation.blocks)
+            found = sealing.known_series(connection, made, {key: frozenset(has) for key, has in paid.items()})
+        return sorted(found, key=lambda known: not wanted <= known.paid)
 
     def void(self, reservation: Reservation, reason: str) -> Reservation:
         """Give back a reservation's charges, except those that other editions of its series use.

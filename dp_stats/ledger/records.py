@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from dp_stats.ledger import amounts
+from dp_stats.plan.series import Series
 
 Category = Literal["scheduled", "adhoc"]
 State = Literal["reserved", "spent", "stored", "void"]
@@ -56,6 +57,7 @@ class Reservation:
         blocks: every block its rows can fall in. charged: those that this reservation was the first to charge.
         rho: cost per newly charged block, rounded up to the grain.
         approvers: who must have approved; checked again when it is spent.
+        aside: the document of names and texts beside the sealed plan; empty if it was made before plans were sealed.
         state: ``reserved`` → ``spent`` (before any draw) → ``stored``; or ``void``.
     """
 
@@ -78,6 +80,15 @@ class Reservation:
     approvers: tuple[str, ...]
     state: State
     at: datetime
+    aside: str = ""
+
+
+@dataclass(frozen=True)
+class KnownSeries:
+    """A series of a release that has been charged, and the blocks it has paid for."""
+
+    series: Series
+    paid: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -200,6 +211,7 @@ class Quote:
     """What a reservation would cost now, and whether it would be allowed; nothing is written.
 
     ``refusals`` says per block why not; empty if it would be allowed. ``free``: nothing new is charged.
+    ``again``: blocks that another series of the release has paid for, and that this plan's new series charges again.
     """
 
     rho: Fraction
@@ -208,6 +220,7 @@ class Quote:
     remaining_after: Mapping[str, Fraction]
     refusals: tuple[str, ...]
     measured: bool
+    again: tuple[str, ...] = ()
 
     @property
     def free(self) -> bool:

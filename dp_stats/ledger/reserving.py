@@ -9,12 +9,13 @@ from fractions import Fraction
 from sqlalchemy import Connection, RowMapping, select
 
 from dp_stats.catalogue.models import Dataset
-from dp_stats.errors import LedgerError
-from dp_stats.ledger import amounts, approving, budget, schema
+from dp_stats.errors import ApprovalError, LedgerError
+from dp_stats.ledger import amounts, approving, budget, schema, sealing
 from dp_stats.ledger.chain import Writer, moment
 from dp_stats.ledger.records import Category, Quote, Reservation
 from dp_stats.ledger.texts import line
 from dp_stats.plan.model import Plan
+from dp_stats.plan.sealed import SealedPlan
 
 
 def key_of(plan: Plan, revision: int) -> str:
@@ -25,7 +26,7 @@ def key_of(plan: Plan, revision: int) -> str:
 
 def reserve(
     writer: Writer,
-    plan: Plan,
+    sealed: SealedPlan,
     *,
     dataset: Dataset,
     revision: int,
@@ -34,14 +35,16 @@ def reserve(
     reason: str,
     run: str,
     required_approvers: Sequence[str],
+    new_series: bool,
 ) -> Reservation:
-    """Reserve ``plan`` for its edition at ``revision``; the same again costs nothing.
+    """Reserve a plan for its edition at ``revision`` and keep it sealed; the same again costs nothing.
 
     Raises:
         LedgerError: another plan was measured for this edition and revision, a correction has no reason, or
             plan and dataset do not belong together.
         BudgetError, ApprovalError: it is not allowed; nothing was written.
     """
+    plan = sealed.plan
     check(plan, dataset=dataset, revision=revision, category=category)
     requested_by = line(requested_by, "name of who asks")
     reason = line(reason, "reason of a correction", empty=revision == 1)
@@ -61,6 +64,12 @@ def reserve(
     quote = quoted(
         writer.connection, plan, dataset=dataset, revision=revision, category=category, requested_by=requested_by
     )
+    if quote.again and not new_series:
+        raise ApprovalError(
+            f"{plan.edition} would start a new series, because what bounds or measures it has changed: "
+            f"{' and '.join(quote.again)} would be charged ρ = {float(quote.rho):.4g} again. Undo the edit, or say that "
+            "you want it (--new-series; in Airflow the run's parameter 'new_series')."
+        )
     approving.require(
         writer.connection,
         plan_hash=plan.hash,
@@ -71,9 +80,11 @@ def reserve(
         remaining={state.block: state.remaining for state in quote.before if state.block in quote.charged},
     )
     budget.require(quote.refusals, dataset=dataset, edition=plan.edition, revision=revision)
+    sealing.keep(writer.connection, sealed.parts)
     entry = writer.append(
         "reserved",
         {
+            "aside": sealed.aside,
             "dataset": dataset.id,
             "release": plan.release,
             "period": plan.period,
@@ -162,6 +173,7 @@ def quoted(
         remaining_after={b: s.remaining - (rho if b in charged else 0) for b, s in before.items()},
         refusals=lines,
         measured=bool(existing and existing.plan_hash == plan.hash and existing.state == "stored"),
+        again=_paid_by_another_series(connection, plan, charged) if revision == 1 else (),
     )
 
 
@@ -178,6 +190,34 @@ def _uncharged(connection: Connection, plan: Plan, *, rho: Fraction, revision: i
             "edition; restore its catalogue or declare a new release."
         )
     return tuple(dict.fromkeys(block for block in plan.blocks if block not in paid))
+
+
+def _paid_by_another_series(connection: Connection, plan: Plan, charged: Sequence[str]) -> tuple[str, ...]:
+    """The blocks about to be charged that another series of the same release uses already."""
+    if not plan.series:
+        return ()
+    used = {
+        block
+        for other in of_release(connection, dataset=plan.dataset, release=plan.release)
+        if other.series and other.revision == 1 and other.key != key_of(plan, 1) and other.edition != plan.edition
+        for block in other.blocks
+    }
+    return tuple(block for block in charged if block in used)
+
+
+def of_release(connection: Connection, *, dataset: str, release: str) -> list[Reservation]:
+    """Every reservation of a release that is not void, oldest first."""
+    c = schema.reservations.c
+    query = select(schema.reservations).where(c.dataset == dataset, c.release == release, c.state != "void")
+    return [reservation_of(row) for row in connection.execute(query.order_by(c.id)).mappings()]
+
+
+def latest(connection: Connection, edition: str, revision: int) -> Reservation | None:
+    """The last reservation of an edition, void or not."""
+    c = schema.reservations.c
+    query = select(schema.reservations).where(c.edition == edition, c.revision == revision).order_by(c.id.desc())
+    row = connection.execute(query.limit(1)).mappings().one_or_none()
+    return reservation_of(row) if row else None
 
 
 def void(writer: Writer, reservation: Reservation, *, reason: str) -> Reservation:
@@ -279,4 +319,5 @@ def reservation_of(row: RowMapping) -> Reservation:
         approvers=tuple(json.loads(row["approvers"])),
         state=row["state"],
         at=moment(row["at"]),
+        aside=row["aside"] or "",
     )

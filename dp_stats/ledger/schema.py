@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-VERSIONS = ("0001",)
+VERSIONS = ("0001", "0002")
 """Every schema version this code can read or upgrade, oldest first; the last one is the current."""
 
 metadata = MetaData()
@@ -77,6 +77,7 @@ reservations = Table(
     Column("approvers", Text, nullable=False),
     Column("state", String(16), CheckConstraint("state IN ('reserved', 'spent', 'stored', 'void')"), nullable=False),
     Column("at", String(32), nullable=False),
+    Column("aside", String(64), nullable=True),
     Index(
         "ledger_one_reservation",
         "edition",
@@ -152,6 +153,15 @@ publications = Table(
     Column("checksum", Text, nullable=False),
     Column("at", String(32), nullable=False),
 )
+
+parts = Table(
+    "ledger_parts",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("size", Integer, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+"""Parts of sealed plans, compressed, by the SHA-256 of what they hold; entries name them by hash."""
 
 projections = (datasets, reservations, charges, register, measurements, approvals, publications)
 """Tables that follow from the entries; rebuilt and compared by `verify`."""

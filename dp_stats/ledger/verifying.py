@@ -10,7 +10,7 @@ from itertools import pairwise
 from sqlalchemy import Connection, RowMapping, Table, create_engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from dp_stats.ledger import schema
+from dp_stats.ledger import schema, sealing
 from dp_stats.ledger.chain import START, entry_of, hash_of
 from dp_stats.ledger.measuring import is_whole
 from dp_stats.ledger.projection import project
@@ -31,7 +31,7 @@ def problems(connection: Connection, *, kept: str | None = None) -> list[str]:
     found = [*_chain(rows), *_head(connection, rows, kept)]
     try:
         entries = [entry_of(row) for row in rows]
-        found += [*_times(entries), *_tables(connection, rows, entries), *_caps(entries)]
+        found += [*_times(entries), *_tables(connection, rows, entries), *_caps(entries), *_sealed(connection, entries)]
     except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError):
         found.append("some entries cannot be understood")
     found += _contents(connection)
@@ -88,6 +88,12 @@ def _caps(entries: list[Entry]) -> Iterable[str]:
             for block in values["released"]:
                 where = (values["dataset"], block)
                 totals[where] -= held[where].pop(values["key"], Fraction(0))
+
+
+def _sealed(connection: Connection, entries: list[Entry]) -> Iterable[str]:
+    """Every sealed plan that an entry names is whole, and nothing else is kept beside them."""
+    made = [e.payload for e in entries if e.event == "reserved" and e.payload.get("aside")]
+    yield from sealing.problems(connection, [(values["plan"], values["aside"]) for values in made])
 
 
 def _tables(connection: Connection, rows: list[RowMapping], entries: list[Entry]) -> Iterable[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -15,7 +16,9 @@ from dp_stats.plan.calendars import grids_of, own_level
 from dp_stats.plan.expected import accuracy, expected_errors
 from dp_stats.plan.mechanism import Mechanism
 from dp_stats.plan.model import ExpectedError, Measurement, Plan, Role, digest
+from dp_stats.plan.sealed import SealedPlan, seal
 from dp_stats.plan.sensitivity import Sensitivity
+from dp_stats.plan.series import Series, published_from, series_basis, series_of
 from dp_stats.plan.strategy import candidates, choose
 from dp_stats.plan.targets import statistic_of
 from dp_stats.plan.truncation import choose_truncation, truncation_cap, truncation_warning
@@ -24,21 +27,27 @@ from dp_stats.plan.warnings import AboveCeiling, AboveMean, PlanWarning, Unknown
 CANONICAL = {"day": "2021-01-01", "week": "2021-W01", "month": "2021-03", "year": "2024"}
 """The period that stands for all editions of a release: the longest there is of its kind."""
 
-VERSION = 2
-"""Raised when the same declarations would be measured differently, so that series are not mixed."""
-
 ALIKE = 1.05
 """Another mechanism whose errors are all within this of the best one's is chosen if it costs the budget less ρ."""
 
 REMEMBERED = 64
-_chosen: dict[str, tuple[tuple[Measurement, ...], Mechanism]] = {}
+_chosen: dict[str, Series] = {}
 
 
 def make_plan(catalogue: Catalogue, release: Release, period: Period) -> Plan:
-    """The plan of one edition; reads no data, and gives the same plan for the same declarations.
+    """The plan of one edition, as it would be for the first of a series; see ``make_sealed``."""
+    return make_sealed(catalogue, release, period).plan
+
+
+def make_sealed(catalogue: Catalogue, release: Release, period: Period, *, known: Sequence[Series] = ()) -> SealedPlan:
+    """The sealed plan of one edition; reads no data, and gives the same plan for the same declarations.
 
     What is measured and with how much noise is settled once for all editions of a release, on a period that
     stands for all, so that editions are comparable and a series shares one charge.
+
+    Args:
+        known: series of this release that have been charged, the preferred one first. The first that still
+            bounds what is declared now, and from which everything published follows, is continued as it is.
 
     Raises:
         CatalogueError: a statistic cannot be computed from the declared dimensions.
@@ -48,78 +57,82 @@ def make_plan(catalogue: Catalogue, release: Release, period: Period) -> Plan:
     canonical = (
         catalogue.grid(release, parse_period(CANONICAL[release.period])) if release.period in CANONICAL else grid
     )
-    basis = series_basis(release, dataset, canonical)
-    name = digest(basis)
-    if name not in _chosen:
-        while len(_chosen) >= REMEMBERED:
-            _chosen.pop(next(iter(_chosen)))
-        _chosen[name] = measure(release, dataset, canonical)
-    chosen, mechanism = _chosen[name]
-    measurements = _on_edition(chosen, canonical, grid)
+    basis = series_basis(release, dataset)
+    continued = (s for s in known if release.series and continues(s, basis, release, dataset, canonical))
+    series = next(continued, None) or _chosen_for(basis, release, dataset, canonical)
+    measurements = _on_edition(series.measurements, canonical, grid)
     delta = release.privacy_loss.delta or dataset.budget.delta or accounting.DEFAULT_DELTA
-    rho = sum((m.rho for m in chosen), Fraction(0))
+    rho = series.rho
     pure = (
-        sum((m.epsilon for m in chosen if m.epsilon is not None), Fraction(0))
-        if mechanism == "discrete_laplace"
+        sum((m.epsilon for m in series.measurements if m.epsilon is not None), Fraction(0))
+        if series.mechanism == "discrete_laplace"
         else None
     )
     shown = accounting.epsilon_at(rho, delta)
-    series_hash = digest([basis, mechanism, [m.model_dump(mode="json", exclude={"shape"}) for m in chosen]])
     expected = expected_errors(catalogue, grid, release, accuracy(grid, release, measurements))
-    content: dict[str, Any] = {
-        "release": release.id,
-        "dataset": dataset.id,
-        "period": period.label,
-        "mechanism": mechanism,
-        "measurements": measurements,
-        "contribution_rows": release.contribution.rows,
-        "one_per_cell": release.contribution.one_per_cell,
-        "truncated_rows_cap": truncation_cap(release),
-        "block_kind": dataset.privacy_unit.per,
-        "blocks": blocks_of(period, dataset.privacy_unit.per),
-        "series": release.series,
-        "rho": rho,
-        "pure_epsilon": pure,
-        "epsilon": min(shown, float(pure)) if pure is not None else shown,
-        "delta": delta,
-        "series_hash": series_hash,
-    }
-    unnamed = Plan(**content, expected=(), hash="")
-    return unnamed.model_copy(
-        update={
-            "expected": expected,
-            "warnings": warnings(release, expected, measurements),
-            "hash": identity(unnamed, grid),
-        }
+    plan = Plan(
+        release=release.id,
+        dataset=dataset.id,
+        period=period.label,
+        mechanism=series.mechanism,
+        measurements=measurements,
+        contribution_rows=release.contribution.rows,
+        one_per_cell=release.contribution.one_per_cell,
+        truncated_rows_cap=truncation_cap(release),
+        block_kind=dataset.privacy_unit.per,
+        blocks=blocks_of(period, dataset.privacy_unit.per),
+        series=release.series,
+        rho=rho,
+        pure_epsilon=pure,
+        epsilon=min(shown, float(pure)) if pure is not None else shown,
+        delta=delta,
+        series_hash=series.hash,
+        expected=expected,
+        warnings=warnings(release, expected, measurements),
+        hash="",
+    )
+    return seal(
+        plan,
+        series=series if release.series else None,
+        dataset=dataset,
+        release=release,
+        period=period,
+        codes=catalogue.codes,
+        grid=grid,
     )
 
 
-def identity(plan: Plan, grid: Grid) -> str:
-    """The hash that names a plan: of everything that is measured, at what noise and cost, and of the public cells.
+def continues(series: Series, basis: dict[str, Any], release: Release, dataset: Dataset, canonical: Grid) -> bool:
+    """Whether an edition declared like this can be measured by ``series`` within what was charged for it."""
+    if series.basis != basis or not published_from(series.measurements, canonical, release):
+        return False
+    joint = release.series and not sensitivity.one_edition_per_block(release.period, dataset.privacy_unit.per)
+    for m in series.measurements:
+        place = (m.statistic, tuple(m.levels[d.name] for d in canonical.dimensions))
+        moves = _sensitivity(release, canonical, place, m.role, joint)
+        if moves.l1 > m.l1 or moves.l2_squared > m.l2_squared:
+            return False
+    return True
 
-    A plan that was kept in a file is the one that was approved if this is the hash that the ledger has.
-    """
-    bare = plan.model_copy(update={"expected": (), "warnings": (), "hash": ""})
-    return digest([bare.model_dump(mode="json"), [_domain(d) for d in grid.dimensions]])
 
-
-def series_basis(release: Release, dataset: Dataset, canonical: Grid) -> dict[str, Any]:
-    """Everything that the measurements of all editions follow from."""
-    return {
-        "version": VERSION,
-        "release": release.id,
-        "dataset": dataset.id,
-        "unit": dataset.privacy_unit.model_dump(mode="json"),
-        "period": release.period,
-        "series": release.series,
-        "statistics": [s.model_dump(mode="json", exclude={"title", "unit"}) for s in release.statistics],
-        "derived": [d.model_dump(mode="json", exclude={"title", "unit"}) for d in release.derived],
+def _chosen_for(basis: dict[str, Any], release: Release, dataset: Dataset, canonical: Grid) -> Series:
+    """A new series with the best strategy for what is declared now."""
+    planned = {
+        "basis": basis,
         "tables": [t.model_dump(mode="json", exclude={"title"}) for t in release.tables],
+        "derived": [d.model_dump(mode="json", exclude={"title", "unit"}) for d in release.derived],
+        "statistics": [s.model_dump(mode="json", exclude={"title", "unit"}) for s in release.statistics],
         "contribution": release.contribution.model_dump(mode="json"),
         "priority": release.priority,
-        "privacy_loss": PrivacyLoss.model_dump(release.privacy_loss, mode="json"),
         "domain": [_domain(d) for d in canonical.dimensions],
     }
+    name = digest(planned)
+    if name not in _chosen:
+        while len(_chosen) >= REMEMBERED:
+            _chosen.pop(next(iter(_chosen)))
+        measurements, mechanism = measure(release, dataset, canonical)
+        _chosen[name] = series_of(basis, mechanism, measurements)
+    return _chosen[name]
 
 
 def _domain(dimension: Dimension) -> list[Any]:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 
-from dp_stats.catalogue import Catalogue, Release, parse_period
-from dp_stats.errors import CatalogueError
+from dp_stats.catalogue import Catalogue, load_catalogue, parse_period
+from dp_stats.errors import CatalogueError, NotDerivableError
 from dp_stats.estimate.answer import Answer, Measured, answer
-from dp_stats.ledger import Ledger
-from dp_stats.plan.model import Plan
+from dp_stats.ledger import Ledger, Reservation
 from dp_stats.plan.noisy import NoisyMeasurements
-from dp_stats.run import load_catalogue_with
 from dp_stats.settings import Settings
 
 
@@ -26,41 +25,54 @@ def answer_question(
 ) -> Answer:
     """The best estimate of a statistic over a set of cells, from stored measurements alone.
 
+    Each edition is read as its own sealed plan declares it, whatever the catalogue says today.
+
     Raises:
         CatalogueError: there is no such release. NotDerivableError: what has been measured does not tell.
     """
-    catalogue = load_catalogue_with(release, settings)
-    declared = catalogue.release(release)
     ledger = Ledger.open(settings.ledger_url, read_only=True)
-    editions = list(measured_editions(declared, catalogue, settings=settings, ledger=ledger, start=start, end=end))
-    return answer(editions, statistic, where=where, start=start, end=end, catalogue=catalogue)
+    made = [r for r in ledger.reservations() if r.release == release]
+    if not made:
+        load_catalogue(settings.catalogue).release(release)
+    editions = list(measured_editions(made, ledger=ledger, start=start, end=end))
+    if made and not editions:
+        raise NotDerivableError(
+            f"Not derivable: no edition of '{release}' is published for these days with the plan it was measured by. "
+            "A new release would have to measure it."
+        )
+    return answer(editions, statistic, where=where, start=start, end=end)
 
 
 def measured_editions(
-    release: Release,
-    catalogue: Catalogue,
+    reservations: Sequence[Reservation],
     *,
-    settings: Settings,
     ledger: Ledger,
     start: date | None = None,
     end: date | None = None,
+    today: Catalogue | None = None,
 ) -> Iterator[Measured]:
-    """The published editions of a release with days from ``start`` to ``end``, each at its last revision."""
-    known = catalogue.with_release(release)
-    for folder in sorted((settings.work / release.id).glob("*/")):
-        try:
-            period = parse_period(folder.name)
-        except CatalogueError:  # not a period's folder
+    """The published editions among ``reservations`` with days from ``start`` to ``end``, each at its last revision.
+
+    Editions of a version that did not seal plans are left out. ``today`` lends names and titles.
+    """
+    last: dict[str, Reservation] = {}
+    for made in reservations:
+        if made.state != "stored" or not made.aside:
             continue
-        if (start and period.end < start) or (end and period.start > end):
-            continue
-        edition = f"{release.id}/{folder.name}"
-        for revision in sorted((int(r.name[1:]) for r in folder.glob("r[0-9]*")), reverse=True):
-            stored = ledger.measurements(edition, revision)
-            plan_file = folder / f"r{revision}" / "plan.json"
-            if stored is None or not plan_file.exists() or ledger.publication(edition, revision) is None:
+        with suppress(CatalogueError):
+            period = parse_period(made.period)
+            if (start and period.end < start) or (end and period.start > end):
                 continue
-            plan = Plan.model_validate_json(plan_file.read_bytes())
-            noisy = NoisyMeasurements.from_bytes(stored.stored, plan=plan)
-            yield Measured(plan, known.grid(release, period), release, noisy)
-            break
+            if ledger.publication(made.edition, made.revision) is not None and (
+                made.edition not in last or last[made.edition].revision < made.revision
+            ):
+                last[made.edition] = made
+    for edition in sorted(last):
+        made = last[edition]
+        stored = ledger.measurements(edition, made.revision)
+        if stored is None:
+            continue
+        sealed = ledger.sealed(made)
+        told = sealed.told_by(today) if today else sealed
+        noisy = NoisyMeasurements.from_bytes(stored.stored, plan=told.plan)
+        yield Measured(told.plan, told.grid, told.release, noisy, told.catalogue)

@@ -6,19 +6,20 @@ import csv
 import io
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import product
 from statistics import median
 
 from dp_stats.catalogue import Catalogue, Release, parse_period
-from dp_stats.catalogue.load import read_model
-from dp_stats.errors import CatalogueError, NotDerivableError
+from dp_stats.errors import NotDerivableError
 from dp_stats.estimate.answer import Answer, Measured, days_of
 from dp_stats.estimate.answer_each import answer_each
-from dp_stats.ledger import Ledger
+from dp_stats.ledger import Ledger, Reservation
 from dp_stats.plan.expected import NORMAL_95
 from dp_stats.requests.answers import measured_editions
 from dp_stats.requests.questions import period_of_request
-from dp_stats.settings import Settings
+
+_Meaning = tuple[str, Fraction | None, Fraction | None]
 
 Cell = tuple[str, ...]
 """A code of every breakdown, in the order of the table."""
@@ -58,7 +59,6 @@ class _Source:
 def free_answer(
     asked: Release,
     catalogue: Catalogue,
-    settings: Settings,
     ledger: Ledger,
     *,
     only: Mapping[str, Collection[str]] | None = None,
@@ -69,7 +69,7 @@ def free_answer(
         only: column → codes; a column that is left out is answered for all its codes.
     """
     best: FreeAnswer | None = None
-    for source in _sources(asked, catalogue, settings, ledger):
+    for source in _sources(asked, catalogue, ledger):
         try:
             figures = _figures(asked, source, catalogue, only or {})
         except NotDerivableError:
@@ -134,22 +134,25 @@ def _figures(
     return {cell: found[cell] for cell in product(*breakdowns.values())}
 
 
-def _sources(asked: Release, catalogue: Catalogue, settings: Settings, ledger: Ledger) -> Iterator[_Source]:
-    earlier = [read_model(p, Release) for p in sorted(settings.requests.glob("*.yaml")) if p.stem != asked.id]
+def _sources(asked: Release, catalogue: Catalogue, ledger: Ledger) -> Iterator[_Source]:
+    """The public editions of each other release of the dataset, as their sealed plans declare them.
+
+    Editions of one release that measure the statistic differently are different sources.
+    """
     wanted, period = asked.statistics[0], parse_period(period_of_request(asked))
-    for release in (*catalogue.releases.values(), *earlier):
-        if release.dataset != asked.dataset or release.audience != "public":
-            continue
-        same = [s.id for s in release.statistics if (s.kind, s.column) == (wanted.kind, wanted.column)]
-        if not same:
-            continue
-        try:
-            editions = tuple(
-                measured_editions(
-                    release, catalogue, settings=settings, ledger=ledger, start=period.start, end=period.end
-                )
-            )
-        except CatalogueError:  # asked for under a catalogue that has changed since
-            continue
-        if editions:
-            yield _Source(release, same[0], {d.column: d.name for d in release.dimensions}, editions)
+    made: dict[str, list[Reservation]] = {}
+    for reservation in ledger.reservations(asked.dataset):
+        if reservation.release != asked.id:
+            made.setdefault(reservation.release, []).append(reservation)
+    for reservations in made.values():
+        alike: dict[tuple[_Meaning, tuple[tuple[str, str], ...]], list[Measured]] = {}
+        for found in measured_editions(
+            reservations, ledger=ledger, start=period.start, end=period.end, today=catalogue
+        ):
+            same = [s for s in found.release.statistics if (s.kind, s.column) == (wanted.kind, wanted.column)]
+            if same and found.release.audience == "public":
+                names = tuple((d.column, d.name) for d in found.release.dimensions)
+                meaning = (same[0].id, same[0].lower, same[0].upper)
+                alike.setdefault((meaning, names), []).append(found)
+        for ((statistic, _, _), names), editions in alike.items():
+            yield _Source(editions[-1].release, statistic, dict(names), tuple(editions))

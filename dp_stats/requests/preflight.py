@@ -135,7 +135,7 @@ def make_card(
             for state in quote.before
         ),
         unreliable=unreliable_share(plan, known, release, known.grid(release, period)),
-        free=free_answer(release, catalogue, settings, ledger, only=only),
+        free=free_answer(release, catalogue, ledger, only=only),
         approvers=() if quote.free else approvers_needed(dataset, rho=plan.rho, category="adhoc"),
         only=only or {},
     )

@@ -142,14 +142,14 @@ def _placed(parts: Iterable[tuple[Groups, int]], column: str, measurement: Measu
         cells = {
             name: grid[name].level(measurement.levels[name]).group[leaves] for name, leaves in groups.leaves.items()
         }
-        _add(out, measurement, cells, sign * groups.values[column])
+        _add(out, grid, cells, sign * groups.values[column])
     return out
 
 
-def _add(out: Vector, measurement: Measurement, cells: Mapping[str, NDArray[np.intp]], values: Vector) -> None:
+def _add(out: Vector, grid: Grid, cells: Mapping[str, NDArray[np.intp]], values: Vector) -> None:
     """Add each value to its cell; a dimension that is not told apart has one cell only."""
     nowhere = np.zeros(len(values), dtype=np.intp)
-    index: Any = tuple(cells.get(name, nowhere) for name in measurement.levels)
+    index: Any = tuple(cells.get(d.name, nowhere) for d in grid.dimensions)
     np.add.at(out, index, values)
 
 
@@ -167,7 +167,7 @@ def _persons(bounded: Bounded, measurement: Measurement, grid: Grid, period: Per
         counted = distinct.group_by(*names.values()) if names else distinct
         found = counted.aggregate(persons=distinct.count()).to_pyarrow()
         groups = {name: found[column].to_numpy().astype(np.intp) for name, column in names.items()}
-        _add(out, measurement, groups, sign * _integers(found["persons"]))
+        _add(out, grid, groups, sign * _integers(found["persons"]))
     return out
 
 

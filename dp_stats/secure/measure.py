@@ -15,18 +15,16 @@ import ibis.expr.types as ir
 import numpy as np
 from numpy.typing import NDArray
 
-from dp_stats.catalogue.grid import Grid
-from dp_stats.catalogue.models import Dataset, Release
-from dp_stats.catalogue.periods import parse_period
-from dp_stats.errors import LedgerError, RegisterError
-from dp_stats.plan.make import identity
+from dp_stats.errors import LedgerError, RegisterError, SourceError
 from dp_stats.plan.model import Measurement, Plan
 from dp_stats.plan.noisy import NoisyMeasurements
+from dp_stats.plan.sealed import SealedPlan
 from dp_stats.plan.sensitivity import one_edition_per_block
 from dp_stats.secure.aggregate import exact_answers
 from dp_stats.secure.bound import Bound, Bounded, apply_bound
 from dp_stats.secure.engines import open_snapshot
 from dp_stats.secure.noise import add_noise
+from dp_stats.secure.pull import mapping_of
 from dp_stats.secure.register import Register
 from dp_stats.secure.rows import rows_that_count
 from dp_stats.secure.sealed import sealed
@@ -38,11 +36,8 @@ if TYPE_CHECKING:
 
 
 def measure(
-    plan: Plan,
+    sealed_plan: SealedPlan,
     *,
-    grid: Grid,
-    release: Release,
-    dataset: Dataset,
     snapshot: Path,
     ledger: Ledger,
     reservation: Reservation,
@@ -55,26 +50,27 @@ def measure(
     is given back only if nothing of the rows was read. Of two processes that draw at the same time, one stores; both
     return what is stored.
 
+    Args:
+        sealed_plan: the only declaration that is read. snapshot: rows that were pulled as it says.
+
     Raises:
         RegisterError: a file of the contribution register is missing or altered. Nothing was drawn.
         BudgetError, ApprovalError, LedgerError: the ledger does not allow the charge, or has it for another plan.
             Nothing was drawn.
         SourceError: the snapshot could not be read or aggregated. Nothing was drawn; the charge stands.
     """
+    plan = sealed_plan.plan
     stored = _stored(plan, ledger, reservation)
     if stored is not None:
         return stored
     try:
-        _authorise(plan, grid=grid, ledger=ledger, reservation=reservation)
+        _authorise(sealed_plan, snapshot=snapshot, ledger=ledger, reservation=reservation)
     except Exception:
         _give_back(ledger, reservation)
         raise
     try:
         return _measure_anew(
-            plan,
-            grid=grid,
-            release=release,
-            dataset=dataset,
+            sealed_plan,
             snapshot=snapshot,
             ledger=ledger,
             reservation=reservation,
@@ -92,17 +88,22 @@ def _stored(plan: Plan, ledger: Ledger, reservation: Reservation) -> NoisyMeasur
     return None if found is None else NoisyMeasurements.from_bytes(found.stored, plan=plan)
 
 
-def _authorise(plan: Plan, *, grid: Grid, ledger: Ledger, reservation: Reservation) -> None:
+def _authorise(sealed_plan: SealedPlan, *, snapshot: Path, ledger: Ledger, reservation: Reservation) -> None:
     """All that can be refused before a row is read; a request is paid for here.
 
     Raises:
         LedgerError: the plan is not the reserved one. ApprovalError, RegisterError: the ledger does not let it be spent.
+        SourceError: the snapshot is missing, or its rows were not read as the plan says.
     """
-    if identity(plan, grid) != reservation.plan_hash:
+    if sealed_plan.hash != reservation.plan_hash:
         raise LedgerError(
-            f"What is to be measured for {reservation.edition} is not what was reserved: the plan that waits in the state "
-            "folder was altered, or the catalogue has changed. Nothing was drawn. Restore the catalogue, or delete the "
-            "edition's folder in work/ and run it again from the reserve step."
+            f"What is to be measured for {reservation.edition} is not what was reserved. Nothing was drawn. Run it again "
+            "from the reserve step."
+        )
+    if mapping_of(snapshot) != sealed_plan.reading:
+        raise SourceError(
+            f"The snapshot of {reservation.edition} was not read as its sealed plan says: the dataset's columns, value maps, "
+            "opt-outs or code lists were edited between the two. Nothing was drawn. Run it again from the pull step."
         )
     if reservation.category == "adhoc":
         ledger.spend(reservation)
@@ -116,23 +117,18 @@ def _give_back(ledger: Ledger, reservation: Reservation) -> None:
 
 
 def _measure_anew(
-    plan: Plan,
+    sealed_plan: SealedPlan,
     *,
-    grid: Grid,
-    release: Release,
-    dataset: Dataset,
     snapshot: Path,
     ledger: Ledger,
     reservation: Reservation,
     settings: Settings,
 ) -> NoisyMeasurements:
+    plan = sealed_plan.plan
     exact = sealed(
         "the snapshot was bounded and aggregated",
         lambda: answer(
-            plan,
-            grid=grid,
-            release=release,
-            dataset=dataset,
+            sealed_plan,
             snapshot=snapshot,
             ledger=ledger,
             reservation=reservation,
@@ -148,11 +144,8 @@ def _measure_anew(
 
 
 def answer(
-    plan: Plan,
+    sealed_plan: SealedPlan,
     *,
-    grid: Grid,
-    release: Release,
-    dataset: Dataset,
     snapshot: Path,
     ledger: Ledger,
     reservation: Reservation,
@@ -162,7 +155,8 @@ def answer(
 
     A series whose editions share blocks needs the register; otherwise the bound holds within the edition alone.
     """
-    period = parse_period(plan.period)
+    plan, period, grid, release = sealed_plan.plan, sealed_plan.period, sealed_plan.grid, sealed_plan.release
+    dataset = sealed_plan.dataset
     key = load_key(settings.secure)
     register = None
     if plan.series and not one_edition_per_block(period.kind, plan.block_kind):

@@ -14,11 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Dataset
 from dp_stats.catalogue.periods import Period
+from dp_stats.errors import SourceError
 from dp_stats.files import replaced
+from dp_stats.plan.sealed import reading_hash
 from dp_stats.secure.canonical import canonical_sql, counts_sql, in_period_sql
 from dp_stats.secure.database import literal, open_database, quoted, run
 from dp_stats.secure.opt_outs import without_opted_out
@@ -30,6 +34,8 @@ from dp_stats.settings import Settings
 
 Progress = Callable[[str], None]
 PARQUET = "FORMAT parquet, COMPRESSION snappy, USE_TMP_FILE false"
+MAPPING = "dp_stats_reading"
+"""Key of the snapshot file's own metadata under which it carries the hash of how its rows were read."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +107,13 @@ def pull(
                 table,
             )
             intake = f"read_parquet({literal(str(folder / 'intake.parquet'))})"
-            _write(connection, f"SELECT * FROM {intake} WHERE {counts_sql(dataset, period)}", snapshot, table)
+            _write(
+                connection,
+                f"SELECT * FROM {intake} WHERE {counts_sql(dataset, period)}",
+                snapshot,
+                table,
+                mapping=reading_hash(dataset, catalogue.codes),
+            )
     finally:
         everything.unlink(missing_ok=True)
         for copy in folder.glob("*.csv"):
@@ -110,9 +122,25 @@ def pull(
     return Snapshot(snapshot, keyed_digest(snapshot, load_key(settings.secure), about=edition))
 
 
-def _write(connection: duckdb.DuckDBPyConnection, sql: str, target: Path, table: SourceTable) -> None:
+def mapping_of(snapshot: Path) -> str:
+    """The hash of how a snapshot's rows were read (``plan.sealed.reading_hash``); empty if it carries none.
+
+    Raises:
+        SourceError: there is no snapshot, or it is not a Parquet file.
+    """
+    try:
+        kept = pq.read_metadata(snapshot).metadata or {}
+    except (OSError, pa.ArrowInvalid):
+        raise SourceError("The snapshot of rows is missing or cannot be read. Run the pull step again.") from None
+    return bytes(kept.get(MAPPING.encode(), b"")).decode()
+
+
+def _write(
+    connection: duckdb.DuckDBPyConnection, sql: str, target: Path, table: SourceTable, *, mapping: str = ""
+) -> None:
+    carried = f", KV_METADATA {{{MAPPING}: {literal(mapping)}}}" if mapping else ""
     with replaced(target, mode=PRIVATE_FILE) as temporary:
-        run(connection, f"COPY ({sql}) TO {literal(str(temporary))} ({PARQUET})", explain=table.explain)
+        run(connection, f"COPY ({sql}) TO {literal(str(temporary))} ({PARQUET}{carried})", explain=table.explain)
 
 
 def _facts_sql(rows: str, dataset: Dataset, period: Period, total: int | None) -> str:

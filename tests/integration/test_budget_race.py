@@ -68,7 +68,7 @@ class ChecksTooEarly(Ledger):
     """Broken on purpose: looks at the budget in one transaction and charges it in another."""
 
     def reserve(self, *arguments: Any, **options: Any) -> Any:
-        quote = self.quote(arguments[0], dataset=dataset())
+        quote = self.quote(arguments[0].plan, dataset=dataset())
         if quote.refusals:
             raise BudgetError("nothing left")
         GATE.wait()

@@ -189,7 +189,7 @@ def test_an_approval_that_expires_between_reserving_and_measuring_stops_the_draw
     shown = {b.block: b.remaining for b in quote.before}
     ledger.approve(run.plan.hash, "custodian", "approved", "useful", soon, shown)
     reservation = ledger.reserve(
-        run.plan,
+        run.planned(),
         dataset=run.dataset,
         category="adhoc",
         requested_by="analyst",
@@ -201,10 +201,7 @@ def test_an_approval_that_expires_between_reserving_and_measuring_stops_the_draw
 
     with pytest.raises(ApprovalError):
         measure(
-            run.plan,
-            grid=run.grid,
-            release=run.release,
-            dataset=run.dataset,
+            run.planned(),
             snapshot=run.staging / "snapshot.parquet",
             ledger=later,
             reservation=reservation,

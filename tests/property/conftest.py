@@ -14,6 +14,7 @@ from typing import Any
 import ibis
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
@@ -36,8 +37,10 @@ from dp_stats.catalogue.models import (
 from dp_stats.catalogue.periods import BlockKind, blocks_of, parse_period
 from dp_stats.plan import sensitivity
 from dp_stats.plan.model import Measurement, Plan, Role
+from dp_stats.plan.sealed import SealedPlan, seal
 from dp_stats.secure.aggregate import exact_answers
 from dp_stats.secure.bound import Bound, apply_bound
+from dp_stats.secure.pull import MAPPING
 from dp_stats.secure.rows import rows_that_count
 
 Row = tuple[str | None, date | None, str | None, Any]
@@ -58,6 +61,23 @@ class FullyMeasured:
     release: Release
     grid: Grid
     plan: Plan
+
+    @property
+    def sealed(self) -> SealedPlan:
+        """The plan sealed with its declarations; a changed plan gets another hash."""
+        return seal(
+            self.plan,
+            series=None,
+            dataset=self.dataset,
+            release=self.release,
+            period=parse_period(self.plan.period),
+            codes={},
+            grid=self.grid,
+        )
+
+    def write(self, table: pa.Table, path: Path) -> None:
+        """A snapshot file as ``pull`` writes it: it carries the hash of how its rows were read."""
+        pq.write_table(table.replace_schema_metadata({MAPPING: self.sealed.reading}), path)
 
     @property
     def bound(self) -> Bound:

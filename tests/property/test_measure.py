@@ -13,12 +13,10 @@ from typing import Any
 import ibis
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from dp_stats.errors import BudgetError, DpStatsError, LedgerError, RegisterError, SourceError
 from dp_stats.ledger import Ledger, Reservation
-from dp_stats.plan.make import identity
 from dp_stats.plan.noisy import NoisyMeasurements
 from dp_stats.secure import measure as measuring
 from dp_stats.secure.measure import measure
@@ -42,11 +40,8 @@ class Measured:
     def measure(self, **other: Any) -> NoisyMeasurements:
         w = self.fully_measured
         return measure(
-            w.plan,
+            w.sealed,
             **{
-                "grid": w.grid,
-                "release": w.release,
-                "dataset": w.dataset,
                 "snapshot": self.snapshot,
                 "ledger": self.ledger,
                 "reservation": self.reserve(),
@@ -57,7 +52,7 @@ class Measured:
 
     def reserve(self, category: Any = "scheduled") -> Reservation:
         return self.ledger.reserve(
-            self.fully_measured.plan,
+            self.fully_measured.sealed,
             dataset=self.fully_measured.dataset,
             category=category,
             requested_by="test",
@@ -75,13 +70,13 @@ def edition(tmp_path: Path, fully_measured: Callable[..., Any], table: Callable[
     settings = load_settings({"DP_STATS_HOME": str(tmp_path / "home")})
     secure_folder(settings.secure)
     snapshot = settings.secure / "snapshot.parquet"
-    pq.write_table(table([(CANARY, MONDAY + timedelta(days=i % 7), "A", 7) for i in range(5)]), snapshot)
     made = fully_measured(k=2)
+    made.write(table([(CANARY, MONDAY + timedelta(days=i % 7), "A", 7) for i in range(5)]), snapshot)
     few = tuple(
         m for m in made.plan.measurements if m.id in ("cases@area.day", "amount@region.week", "people@all.week")
     )
     made = replace(made, plan=made.plan.model_copy(update={"measurements": few}))
-    made = replace(made, plan=made.plan.model_copy(update={"hash": identity(made.plan, made.grid)}))
+    made = replace(made, plan=made.sealed.plan)
     return Measured(made, settings, Ledger.open(settings.ledger_url), snapshot)
 
 
@@ -149,7 +144,7 @@ def test_a_plan_that_was_altered_after_it_was_reserved_draws_nothing(
     monkeypatch.setattr(measuring, "draw", lambda *_: pytest.fail("noise was drawn"))
     w = edition.fully_measured
     reservation = edition.ledger.reserve(
-        w.plan, dataset=w.dataset, category="scheduled", requested_by="test", reason="test"
+        w.sealed, dataset=w.dataset, category="scheduled", requested_by="test", reason="test"
     )
     quiet = tuple(m.model_copy(update={"scale": 0.01, "epsilon": Fraction(10**5)}) for m in w.plan.measurements)
     for change in ({"measurements": quiet}, {"contribution_rows": 10**6}, {"series": True}):
@@ -282,7 +277,7 @@ def test_an_error_among_rows_carries_no_value_out(
 
 
 def test_a_snapshot_with_a_wrong_column_says_what_to_do_and_no_value(edition: Measured) -> None:
-    pq.write_table(pa.table({"person": [CANARY], "area": [CANARY]}), edition.snapshot)
+    edition.world.write(pa.table({"person": [CANARY], "area": [CANARY]}), edition.snapshot)
     with pytest.raises(SourceError, match="pull and check") as caught:
         edition.measure()
     assert CANARY not in "".join(traceback.format_exception(caught.value))

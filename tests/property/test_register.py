@@ -40,7 +40,9 @@ class Series:
 
     def reserve(self, week: str) -> Reservation:
         w = self.edition(week)
-        return self.ledger.reserve(w.plan, dataset=w.dataset, category="scheduled", requested_by="test", reason="test")
+        return self.ledger.reserve(
+            w.sealed, dataset=w.dataset, category="scheduled", requested_by="test", reason="test"
+        )
 
     def snapshot(self, week: str, rows: dict[str, int]) -> Path:
         path = self.settings.secure / f"{week}.parquet"
@@ -54,10 +56,7 @@ class Series:
         """Register and aggregate an edition whose snapshot has so many rows per person; the totals it would measure."""
         w = self.edition(week)
         found = answer(
-            w.plan,
-            grid=w.grid,
-            release=w.release,
-            dataset=w.dataset,
+            w.sealed,
             snapshot=self.snapshot(week, rows),
             ledger=ledger or self.ledger,
             reservation=self.reserve(week),

@@ -26,9 +26,9 @@ from scipy import stats
 from dp_stats import pipeline
 from dp_stats.ledger import Ledger
 from dp_stats.plan.accounting import epsilon_at
-from dp_stats.plan.make import identity
 from dp_stats.plan.model import Plan
 from dp_stats.plan.noisy import NoisyMeasurements
+from dp_stats.plan.sealed import seal
 from dp_stats.run import open_run
 from dp_stats.secure import measure as measuring
 from dp_stats.secure import noise
@@ -91,14 +91,24 @@ def observe(clinic: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
         for edition in views:
             pipeline.pull(edition, settings=settings)
             opened = open_run(edition, settings=settings)
-            plan = opened.plan
+            sealed = opened.planned()
+            plan = sealed.plan
             repeated = plan.model_copy(
                 update={
                     "measurements": tuple(m.model_copy(update={"shape": (DRAWS, *m.shape)}) for m in plan.measurements)
                 }
             )
 
-            repeated = repeated.model_copy(update={"hash": identity(repeated, opened.grid)})
+            many = seal(
+                repeated,
+                series=sealed.series,
+                dataset=sealed.dataset,
+                release=sealed.release,
+                period=sealed.period,
+                codes=sealed.codes,
+                grid=sealed.grid,
+            )
+            repeated = many.plan
 
             def repeat(_: Plan, *arguments: Any, plan: Plan = plan, **options: Any) -> dict[str, NDArray[np.int64]]:
                 answers = real(plan, *arguments, **options)
@@ -108,13 +118,10 @@ def observe(clinic: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
             monkeypatch.setattr(measuring, "exact_answers", repeat)
             ledger = Ledger.open(settings.ledger_url)
             reservation = ledger.reserve(
-                repeated, dataset=opened.dataset, category="scheduled", requested_by="auditor", reason="audit"
+                many, dataset=opened.dataset, category="scheduled", requested_by="auditor", reason="audit"
             )
             seen = measuring.measure(
-                repeated,
-                grid=opened.grid,
-                release=opened.release,
-                dataset=opened.dataset,
+                many,
                 snapshot=opened.staging / "snapshot.parquet",
                 ledger=ledger,
                 reservation=reservation,

@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from ledger_examples import dataset, measured, new_ledger, plan, reserve
+from ledger_examples import dataset, measured, new_ledger, plan, reserve, sealed
 
 from dp_stats.errors import BudgetError, LedgerError
 from dp_stats.ledger import Ledger
@@ -143,4 +143,4 @@ def test_names_and_reasons_must_be_printable_and_short(tmp_path: Path) -> None:
         with pytest.raises(LedgerError):
             reserve(ledger, plan(), requested_by=bad)
     with pytest.raises(LedgerError):
-        ledger.reserve(plan(), dataset=dataset(), category="other", requested_by="x", reason="")  # type: ignore[arg-type]
+        ledger.reserve(sealed(plan()), dataset=dataset(), category="other", requested_by="x", reason="")  # type: ignore[arg-type]

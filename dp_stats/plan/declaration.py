@@ -1,0 +1,117 @@
+"""What of a declaration decides what is measured and what the numbers mean, apart from names, texts and guesses.
+
+The deciding part is sealed and hashed. The rest may be told in today's words: it is joined by id and by code, never
+by position, and only where the deciding part says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dp_stats.catalogue.codes import CodeList
+from dp_stats.catalogue.models import Dataset, Release
+
+DATASET_TEXTS = {"title", "description", "custodians", "region", "legal_basis", "expectations", "budget", "engine"}
+RELEASE_TEXTS = {"title", "start", "end", "schedule", "settle_days", "headline", "licence", "texts", "priority"}
+ITEM_TEXTS = {
+    "dimensions": {"title", "level_titles"},
+    "statistics": {"title", "unit", "expected_total"},
+    "derived": {"title", "unit"},
+    "tables": {"title", "weight", "ceiling", "prior_mean"},
+}
+UNIT_TEXTS = {"name"}
+
+Json = dict[str, Any]
+
+
+def reading(dataset: Dataset) -> Json:
+    """How rows are read: source, columns with their mappings and value maps, opt-outs, date, privacy unit."""
+    content = dataset.model_dump(mode="json", by_alias=True, exclude=DATASET_TEXTS)
+    content["privacy_unit"] = _without(content["privacy_unit"], UNIT_TEXTS)
+    return content
+
+
+def declared(release: Release) -> Json:
+    """What is counted and published of them, for whom and why."""
+    content = release.model_dump(mode="json", by_alias=True, exclude=RELEASE_TEXTS)
+    for name, texts in ITEM_TEXTS.items():
+        content[name] = [_without(item, texts) for item in content[name]]
+    return content
+
+
+def deciding_columns(name: str, codes: CodeList, dataset: Dataset, release: Release) -> tuple[str, ...]:
+    """Columns of a code list that decide cells, bands and rates: the codes, their groups, ends of bands, populations."""
+    using = {column for column, spec in dataset.columns.items() if spec.codes == name}
+    wanted = {"code"}
+    for spec in release.dimensions:
+        if spec.column in using:
+            wanted |= set(spec.levels[1:])
+    if any(dataset.columns[column].type == "band" for column in using):
+        wanted |= {"lower", "upper"}
+    people = tuple(d.population for d in release.derived if d.kind == "rate")
+    wanted |= {head for head in codes.header if any(head == p or head.startswith(f"{p}_") for p in people)}
+    return tuple(sorted(wanted & set(codes.header)))
+
+
+def list_content(codes: CodeList, columns: Sequence[str]) -> Json:
+    """Some columns of a code list, in the order of its codes."""
+    return {"header": list(columns), "rows": [[row[name] for name in columns] for row in codes.rows]}
+
+
+def code_list(name: str, content: Json) -> CodeList:
+    """A code list as it was kept."""
+    rows = tuple(dict(zip(content["header"], row, strict=True)) for row in content["rows"])
+    return CodeList(name, Path(f"{name}.csv"), tuple(content["header"]), rows)
+
+
+def dataset_told(sealed: Json, tellers: Sequence[Dataset]) -> Dataset:
+    """The sealed reading of a dataset with the texts of the first teller."""
+    texts = tellers[0].model_dump(mode="json", by_alias=True)
+    told = {name: texts[name] for name in DATASET_TEXTS}
+    unit = {name: texts["privacy_unit"][name] for name in UNIT_TEXTS}
+    return Dataset.model_validate({**told, **sealed, "privacy_unit": {**unit, **sealed["privacy_unit"]}})
+
+
+def release_told(sealed: Json, tellers: Sequence[Release]) -> Release:
+    """The sealed part of a release with the texts of the first teller that has them, item by item."""
+    texts = [teller.model_dump(mode="json", by_alias=True) for teller in tellers]
+    content: Json = {**{name: texts[0][name] for name in RELEASE_TEXTS}, **sealed}
+    for name, fields in ITEM_TEXTS.items():
+        key = "name" if name == "dimensions" else "id"
+        content[name] = [
+            {**_texts_of(item[key], key, (t[name] for t in texts), fields), **item} for item in sealed[name]
+        ]
+    tables = {table["id"] for table in sealed["tables"]}
+    content["headline"] = next((t["headline"] for t in texts if t["headline"] in tables), None)
+    return Release.model_validate(content)
+
+
+def _texts_of(id: str, key: str, lists: Iterable[list[Json]], fields: set[str]) -> Json:
+    for items in lists:
+        for item in items:
+            if item[key] == id:
+                return {name: item[name] for name in fields}
+    return {}
+
+
+def codes_told(sealed: CodeList, tellers: Sequence[CodeList]) -> CodeList:
+    """A sealed code list with the names and facts that others tell of its codes, the first that knows a code."""
+    header = [*sealed.header]
+    for teller in tellers:
+        header += [name for name in teller.header if name not in header]
+    filled: list[dict[str, str]] = [dict(row) for row in sealed.rows]
+    for column in header[len(sealed.header) :]:
+        level = column.removesuffix("_name")
+        by = level if column != level and level in sealed.header else "code"  # a group's name goes by the group's code
+        known: dict[str, str] = {}
+        for teller in reversed([t for t in tellers if {by, column} <= set(t.header)]):
+            known |= {row[by]: row[column] for row in reversed(teller.rows)}
+        for row in filled:
+            row[column] = known.get(row[by], row[by] if column == "name" or by != "code" else "")
+    return CodeList(sealed.id, sealed.path, tuple(header), tuple(filled))
+
+
+def _without(content: Mapping[str, Any], names: set[str]) -> Json:
+    return {name: value for name, value in content.items() if name not in names}

@@ -1,0 +1,267 @@
+"""The sealed plan: everything that decides what an edition measures and what its numbers mean, under one hash.
+
+The plan's hash is the SHA-256 of a small document that names its parts by theirs: how rows are read, what is counted
+and published (with purpose, audience and requester), code lists, the grid's codes in order with their groups, the
+strategy of the series, and the plan with its calendar, scales, sensitivities and cost. What is shared (a code list by
+52 weekly editions) is one part. Names, texts and guesses lie *aside*, in a document of their own that the hash does
+not cover, so that a corrected name changes no approval and a vanished code keeps its name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dp_stats.catalogue.codes import CodeList
+from dp_stats.catalogue.grid import Dimension, Grid, Level
+from dp_stats.catalogue.load import Catalogue, build_grid
+from dp_stats.catalogue.models import Dataset, Release
+from dp_stats.catalogue.periods import Period
+from dp_stats.errors import CatalogueError, LedgerError
+from dp_stats.plan import declaration
+from dp_stats.plan.model import Measurement, Plan
+from dp_stats.plan.series import Series
+
+FORMAT = 1
+Parts = Mapping[str, bytes]
+"""SHA-256 → canonical JSON."""
+
+
+def canonical(content: Any) -> bytes:
+    """JSON with sorted keys and no spaces: the bytes that are hashed."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def sha256(content: bytes) -> str:
+    """The name of a part."""
+    return hashlib.sha256(content).hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class SealedPlan:
+    """An edition's own declaration: its plan, and all that the plan was made from.
+
+    Attributes:
+        plan: ``plan.hash`` is the hash of the sealed document.
+        series: the strategy that editions of its series share; None without a series.
+        dataset, release, codes, grid: as declared when it was sealed; names and texts as they were then, or as they
+            are now (``told_by``).
+        parts: every part by its hash, the two documents included. aside: hash of the document of names and texts.
+        reading: hash of everything that decides how rows are read; a snapshot carries it.
+    """
+
+    plan: Plan
+    series: Series | None
+    dataset: Dataset
+    release: Release
+    period: Period
+    codes: Mapping[str, CodeList]
+    grid: Grid
+    parts: Parts
+    aside: str
+    reading: str
+
+    @property
+    def hash(self) -> str:
+        """What approvals and the reservation are bound to."""
+        return self.plan.hash
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """A catalogue that declares this edition as it was sealed, and nothing else."""
+        return Catalogue(
+            Path("sealed plan"),
+            {self.dataset.id: self.dataset},
+            {self.release.id: self.release},
+            self.codes,
+            {(self.release.id, self.period.label): self.grid},
+        )
+
+    def told_by(self, today: Catalogue) -> SealedPlan:
+        """The same plan with the names, titles and texts of today's catalogue where it has them."""
+        release = today.releases.get(self.release.id)
+        dataset = today.datasets.get(self.dataset.id)
+        document = json.loads(self.parts[self.hash])
+        codes = {
+            name: declaration.codes_told(
+                declaration.code_list(name, _read(self.parts, part)),
+                [*([today.codes[name]] if name in today.codes else []), self.codes[name]],
+            )
+            for name, part in document["codes"].items()
+        }
+        told_dataset = (
+            declaration.dataset_told(_read(self.parts, document["reading"]), [dataset]) if dataset else self.dataset
+        )
+        told_release = self.release
+        if release is not None:
+            told_release = declaration.release_told(_read(self.parts, document["declared"]), [release, self.release])
+        grid = _named(self.grid, told_release, told_dataset, codes, self.period)
+        return replace(self, dataset=told_dataset, release=told_release, codes=codes, grid=grid)
+
+
+def reading_hash(dataset: Dataset, codes: Mapping[str, CodeList]) -> str:
+    """Hash of everything that decides how a row of ``dataset`` is read: columns, value maps, opt-outs, codes and bands."""
+    used = sorted({c.codes for c in dataset.columns.values() if c.codes} & set(codes))
+    read = {
+        name: declaration.list_content(codes[name], [h for h in ("code", "lower", "upper") if h in codes[name].header])
+        for name in used
+    }
+    return sha256(canonical([declaration.reading(dataset), read]))
+
+
+def seal(
+    plan: Plan,
+    *,
+    series: Series | None,
+    dataset: Dataset,
+    release: Release,
+    period: Period,
+    codes: Mapping[str, CodeList],
+    grid: Grid,
+) -> SealedPlan:
+    """Seal a plan with everything it was made from; its hash is set to that of the sealed document."""
+    parts: dict[str, bytes] = {}
+
+    def part(content: Any) -> str:
+        written = canonical(content)
+        name = sha256(written)
+        parts[name] = written
+        return name
+
+    used = {c.codes: codes[c.codes] for c in dataset.columns.values() if c.codes and c.codes in codes}
+    reading = reading_hash(dataset, used)
+    hash_ = part(
+        {
+            "format": FORMAT,
+            "plan": plan.model_dump(mode="json", exclude={"hash", "expected", "warnings"}),
+            "period": [period.start.isoformat(), period.end.isoformat(), period.label, period.kind],
+            "reading": part(declaration.reading(dataset)),
+            "reading_hash": reading,
+            "declared": part(declaration.declared(release)),
+            "codes": {
+                name: part(declaration.list_content(found, declaration.deciding_columns(name, found, dataset, release)))
+                for name, found in used.items()
+            },
+            "grid": [part(_written(d)) for d in grid.dimensions],
+            "series": part(series.model_dump(mode="json")) if series else None,
+        }
+    )
+    aside = part(
+        {
+            "expected": [e.model_dump(mode="json") for e in plan.expected],
+            "warnings": [w.model_dump(mode="json") for w in plan.warnings],
+            "dataset": part(dataset.model_dump(mode="json", by_alias=True)),
+            "release": part(release.model_dump(mode="json", by_alias=True)),
+            "codes": {name: part(declaration.list_content(found, found.header)) for name, found in used.items()},
+        }
+    )
+    sealed = plan.model_copy(update={"hash": hash_})
+    return SealedPlan(sealed, series, dataset, release, period, used, grid, parts, aside, reading)
+
+
+def unseal(hash: str, aside: str, parts: Parts) -> SealedPlan:
+    """Read a sealed plan back from its parts, each checked against its hash.
+
+    Raises:
+        LedgerError: a part is missing or altered.
+    """
+    try:
+        document, told = _read(parts, hash), _read(parts, aside)
+        start, end, label, kind = document["period"]
+        period = Period.of(start, end, label, kind)
+        then_dataset = Dataset.model_validate(_read(parts, told["dataset"]))
+        then_release = Release.model_validate(_read(parts, told["release"]))
+        dataset = declaration.dataset_told(_read(parts, document["reading"]), [then_dataset])
+        release = declaration.release_told(_read(parts, document["declared"]), [then_release])
+        codes = {
+            name: declaration.codes_told(
+                declaration.code_list(name, _read(parts, part)),
+                [declaration.code_list(name, _read(parts, told["codes"][name]))],
+            )
+            for name, part in document["codes"].items()
+        }
+        grid = Grid(tuple(_dimension(_read(parts, part)) for part in document["grid"]))
+        plan = Plan.model_validate(
+            {**document["plan"], "expected": told["expected"], "warnings": told["warnings"], "hash": hash}
+        )
+        plan = plan.model_copy(update={"measurements": tuple(_in_grid_order(m, grid) for m in plan.measurements)})
+        series = Series.model_validate(_read(parts, document["series"])) if document["series"] else None
+    except (KeyError, TypeError, ValueError) as error:
+        raise LedgerError(
+            "A sealed plan cannot be read by this version of dp_stats. Upgrade dp_stats, or restore the ledger from its backup."
+        ) from error
+    named = _named(grid, release, dataset, codes, period)
+    return SealedPlan(plan, series, dataset, release, period, codes, named, parts, aside, document["reading_hash"])
+
+
+def references(content: bytes) -> tuple[str, ...]:
+    """The parts that a document names."""
+    document = json.loads(content)
+    found = [document.get(name) for name in ("reading", "declared", "series", "dataset", "release")]
+    found += [*document.get("codes", {}).values(), *document.get("grid", [])]
+    return tuple(name for name in found if name)
+
+
+def _read(parts: Parts, name: str) -> Any:
+    content = parts.get(name)
+    if content is None or sha256(content) != name:
+        raise LedgerError(
+            "A part of a sealed plan is missing or was altered. Restore the ledger from its backup; never measure again."
+        )
+    return json.loads(content)
+
+
+def _in_grid_order(measurement: Measurement, grid: Grid) -> Measurement:
+    """Levels in the order of the grid's axes; JSON keeps none."""
+    return measurement.model_copy(update={"levels": {d.name: measurement.levels[d.name] for d in grid.dimensions}})
+
+
+def _written(dimension: Dimension) -> dict[str, Any]:
+    return {
+        "name": dimension.name,
+        "column": dimension.column,
+        "kind": dimension.kind,
+        "unknown": dimension.unknown,
+        "edges": list(dimension.edges),
+        "levels": [[level.name, list(level.codes), level.group.tolist()] for level in dimension.levels],
+    }
+
+
+def _dimension(content: Mapping[str, Any]) -> Dimension:
+    levels = tuple(
+        Level(name, tuple(codes), tuple(codes), np.array(group, dtype=np.intp))
+        for name, codes, group in content["levels"]
+    )
+    return Dimension(
+        content["name"], content["column"], content["kind"], levels, content["unknown"], tuple(content["edges"])
+    )
+
+
+def _named(grid: Grid, release: Release, dataset: Dataset, codes: Mapping[str, CodeList], period: Period) -> Grid:
+    """The sealed cells with names from code lists and calendar, joined by code; a code without a name keeps its own."""
+    try:
+        told = {d.name: d for d in build_grid(release, dataset, codes, period).dimensions}
+    except (CatalogueError, KeyError):
+        return grid
+    named = []
+    for dimension in grid.dimensions:
+        known = {level.name: dict(zip(level.codes, level.names, strict=True)) for level in told[dimension.name].levels}
+        levels = tuple(
+            replace(
+                level,
+                names=tuple(
+                    known.get(level.name, {}).get(code, name)
+                    for code, name in zip(level.codes, level.names, strict=True)
+                ),
+            )
+            for level in dimension.levels
+        )
+        named.append(replace(dimension, levels=levels))
+    return Grid(tuple(named))
