@@ -277,7 +277,7 @@ def test_an_error_among_rows_carries_no_value_out(
 
 
 def test_a_snapshot_with_a_wrong_column_says_what_to_do_and_no_value(edition: Measured) -> None:
-    edition.world.write(pa.table({"person": [CANARY], "area": [CANARY]}), edition.snapshot)
+    edition.fully_measured.write(pa.table({"person": [CANARY], "area": [CANARY]}), edition.snapshot)
     with pytest.raises(SourceError, match="pull and check") as caught:
         edition.measure()
     assert CANARY not in "".join(traceback.format_exception(caught.value))
