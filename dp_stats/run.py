@@ -91,6 +91,13 @@ class Run:
         )
         return make_sealed(self.catalogue, self.release, self.period, known=[k.series for k in known])
 
+    def charged_again(self) -> tuple[str, ...]:
+        """Blocks that reserving this edition now would charge again, because an edit has ended their series."""
+        ledger = ledger_if_any(self.settings)
+        if ledger is None or not self.plan.series or self.revision > 1:
+            return ()
+        return ledger.quote(self.plan, dataset=self.dataset).again
+
     def ledger(self) -> Ledger:
         """The ledger, opened and migrated."""
         return open_ledger(self.settings)

@@ -38,6 +38,11 @@ def card_markdown(card: Card, texts: Texts) -> str:
             f"Only {chosen} of the areas or bands {'was' if chosen == 1 else 'were'} asked for. All are measured and "
             "published, at the same cost; fewer would be no more accurate."
         )
+    if card.quote.again:
+        parts.append(
+            f"**This starts a new series:** {' and '.join(card.quote.again)} would be charged again, because what bounds "
+            "or measures it was edited."
+        )
     if card.refusals:
         parts.append("**The budget does not allow it:**\n\n" + "\n".join(f"- {line}" for line in card.refusals))
     parts += ["### How accurate it will be", _accuracy(card)]

@@ -41,6 +41,7 @@ def scheduled_release(catalogue: Catalogue, release: Release) -> DAG:
             reason=asked.get("reason") or "",
             requested_by=requester(context),
             link=run_name(context),
+            new_series=bool(asked.get("new_series")),
         )
 
     rows = Asset(name=f"{dataset.id}-rows", uri=f"dp-stats://datasets/{dataset.id}", group="datasets")
@@ -84,6 +85,12 @@ def asked_by_hand() -> dict[str, Param]:
             1, type="integer", minimum=1, title="Revision", description="From 2: corrects what is published."
         ),
         "reason": Param(None, type=text, title="Reason", description="Why it is corrected; the public reads it."),
+        "new_series": Param(
+            False,
+            type="boolean",
+            title="Start a new series",
+            description="A yes to charging this block again, where an edit of the catalogue has ended the series.",
+        ),
     }
 
 

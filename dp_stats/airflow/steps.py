@@ -64,6 +64,7 @@ class Run:
         edition: ``release/period``. revision: 1, or the number of a correction.
         reason: why a correction is made. requested_by: who started it.
         link: where the run is found, kept with the charge.
+        new_series: a yes to charging blocks again where an edit has ended the series they were paid for.
     """
 
     edition: str
@@ -71,6 +72,7 @@ class Run:
     reason: str
     requested_by: str
     link: str
+    new_series: bool = False
 
 
 def run_name(context: Mapping[str, Any]) -> str:
@@ -168,7 +170,12 @@ def pipeline_steps(
     def reserve(run: Run) -> dict[str, Any]:
         """Set the privacy budget aside in the ledger, which looks for the approvals itself, or stop."""
         return pipeline.reserve(
-            run.edition, revision=run.revision, reason=run.reason, requested_by=run.requested_by, run=run.link
+            run.edition,
+            revision=run.revision,
+            reason=run.reason,
+            requested_by=run.requested_by,
+            run=run.link,
+            new_series=run.new_series,
         )
 
     @step(run_of)

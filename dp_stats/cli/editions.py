@@ -53,7 +53,16 @@ def plan(
 
 @app.command(epilog="Example: dp-stats run visits-by-clinic --period 2024-01")
 @fails_clearly
-def run(release: ReleaseName, period: PeriodLabel, revision: Revision = 1, reason: Reason = "") -> None:
+def run(
+    release: ReleaseName,
+    period: PeriodLabel,
+    revision: Revision = 1,
+    reason: Reason = "",
+    new_series: Annotated[
+        bool,
+        typer.Option("--new-series", help="A yes to charging blocks again where an edit has ended the series."),
+    ] = False,
+) -> None:
     """Publish an edition: pull, check, reserve, measure, estimate, publish. Running it again costs nothing."""
     from dp_stats.pipeline import run_edition
     from dp_stats.run import open_run
@@ -68,7 +77,14 @@ def run(release: ReleaseName, period: PeriodLabel, revision: Revision = 1, reaso
             if not err.is_terminal:
                 err.print(f"{release}/{period}: {step}")
 
-        result = run_edition(f"{release}/{period}", revision=revision, reason=reason, settings=where, progress=progress)
+        result = run_edition(
+            f"{release}/{period}",
+            revision=revision,
+            reason=reason,
+            new_series=new_series,
+            settings=where,
+            progress=progress,
+        )
     folder = open_run(f"{release}/{period}", revision=revision, settings=where).published_in / result["path"]
     out.print(f"Published {folder}", soft_wrap=True)
 

@@ -52,6 +52,11 @@ def print_plan(out: Console, run: Run) -> None:
         f"{shared}, of each {run.dataset.privacy_unit.name}'s budget in {', '.join(plan.blocks)}. "
         f"At most {plan.contribution_rows} rows of one {run.dataset.privacy_unit.name} count."
     )
+    if again := run.charged_again():
+        out.print(
+            f"[yellow]This starts a new series:[/] {' and '.join(again)} would be charged ρ = {float(plan.rho):.4g} again, "
+            "because what bounds or measures it was edited. Undo the edit, or run it with --new-series."
+        )
     measured = Table(title="What is measured")
     for heading in ("table", "cells", "noise", "standard deviation", "share of ρ"):
         measured.add_column(heading, justify="left" if heading in ("table", "noise") else "right")

@@ -11,9 +11,11 @@ from dp_stats.catalogue import Catalogue, Dataset, Release, load_catalogue
 from dp_stats.catalogue.due import periods_of
 from dp_stats.catalogue.periods import BlockKind, Period, block_of
 from dp_stats.errors import BudgetError, CatalogueError
-from dp_stats.plan import make_plan
+from dp_stats.plan import make_plan, make_sealed
 from dp_stats.plan.accounting import epsilon_at
 from dp_stats.plan.model import Plan
+from dp_stats.plan.series import differences, series_basis
+from dp_stats.run import ledger_if_any
 from dp_stats.settings import Settings
 
 DAYS_REVIEWED = 366
@@ -80,7 +82,31 @@ def review_catalogue(settings: Settings) -> Review:
         if not any(r.dataset.id == name for r in reviews)
     ]
     warnings += shared_sources(catalogue)
+    warnings += ended_series(catalogue, settings)
     return Review(reviews, caps, tuple(warnings))
+
+
+def ended_series(catalogue: Catalogue, settings: Settings) -> list[str]:
+    """Releases whose next edition would start a new series, because an edit has ended the one that was charged."""
+    ledger = ledger_if_any(settings)
+    if ledger is None:
+        return []
+    found = []
+    for release in catalogue.releases.values():
+        known = ledger.series(release.id, dataset=release.dataset) if release.series else []
+        if not known:
+            continue
+        series = [k.series for k in known]
+        plan = make_sealed(catalogue, release, year_of_periods(release)[0], known=series).plan
+        if plan.series_hash not in {s.hash for s in series}:
+            basis = series_basis(release, catalogue.dataset_of(release))
+            changed = ", ".join(differences(series[0].basis, basis)) or "what must be measured"
+            found.append(
+                f"{release.id}: its next edition starts a new series, because of an edit ({changed}). A block that was "
+                f"charged before ({', '.join(sorted(known[0].paid))}) is charged ρ = {float(plan.rho):.4g} again, which "
+                "needs a yes (--new-series). Undo the edit to go on at no charge."
+            )
+    return found
 
 
 def shared_sources(catalogue: Catalogue) -> list[str]:

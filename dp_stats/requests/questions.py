@@ -7,9 +7,11 @@ release, plan, approval and measurements, and costs nothing.
 from __future__ import annotations
 
 import json
+from base64 import b32encode
 from collections.abc import Mapping
 from datetime import date
 from fractions import Fraction
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
@@ -146,13 +148,16 @@ def chosen(question: Question, catalogue: Catalogue) -> dict[str, frozenset[str]
 
 
 def request_id(question: Question, *, requested_by: str) -> str:
-    """The id of the release that answers a question of this analyst."""
-    # The planner is slow to import, and Airflow reads this module at every parse.
-    from dp_stats.plan.model import digest
+    """The id of the release that answers a question of this analyst: 130 bits of all that the form says.
 
-    asked = question.model_dump(exclude={"purpose", "free", "only"})
+    Purpose, audience and what is handed over are part of it, so that a request approved for one purpose cannot
+    stand for another.
+    """
+    asked = question.model_dump(mode="json")
     asked["by"] = sorted("/".join(entry.split("/")[-2:]) for entry in question.by)
-    return f"adhoc-{digest({**asked, 'requested_by': requested_by})[:12]}"
+    asked["only"] = sorted(question.only)
+    text = json.dumps({**asked, "requested_by": requested_by}, sort_keys=True, separators=(",", ":"))
+    return f"adhoc-{b32encode(sha256(text.encode()).digest()).decode().lower()[:26]}"
 
 
 def make_release(question: Question, catalogue: Catalogue, *, requested_by: str, epsilon: Fraction) -> Release:
@@ -274,13 +279,16 @@ def load_request(name: str, settings: Settings) -> tuple[Release, Question]:
     """A request that was kept.
 
     Raises:
-        CatalogueError: there is none of that id, or its file was damaged.
+        CatalogueError: there is none of that id, or its files are not what was asked under it.
     """
     path = settings.requests / f"{name}.yaml"
     if not path.exists():
         raise CatalogueError(f"There is no request '{name}'. Ask again with the form.")
     form = path.with_suffix(".form.json")
-    return read_model(path, Release), Question.model_validate_json(form.read_text(encoding="utf-8"))
+    release, question = read_model(path, Release), Question.model_validate_json(form.read_text(encoding="utf-8"))
+    if request_id(question, requested_by=release.requested_by or "") != name or release.id != name:
+        raise CatalogueError(f"The request '{name}' is not the form that was filled in under this id. Ask again.")
+    return release, question
 
 
 def period_of_request(release: Release) -> str:

@@ -44,7 +44,7 @@ class Measured:
             **{
                 "snapshot": self.snapshot,
                 "ledger": self.ledger,
-                "reservation": self.reserve(),
+                **({} if "reservation" in other else {"reservation": self.reserve()}),
                 "settings": self.settings,
                 **other,
             },
