@@ -53,16 +53,15 @@ def gain_of_shrinkage(grid: Grid, release: Release, target: Target) -> Shrinkage
     return Shrinkage(target.prior_mean, float(statistic.upper or 1) if statistic.kind == "sum" else 1.0)
 
 
-def true_variances(found: Sequence[Shrinkage | None]) -> Floats:
+def true_variances(found: Sequence[Shrinkage | None], spread: float = TRUE_SPREAD) -> Floats:
     """Plausible variances of true cells around what their margins suggest, ``(targets, nodes)``; infinite: not shrunken.
 
-    Cells differ in size: their means are taken to be log-normal around the guess.
+    ``spread`` is how far cells lie from it, relative to their size. Cells differ in size: their means are taken to be
+    log-normal around the guess.
     """
     sizes = np.exp(CELL_SPREAD * NODES - CELL_SPREAD**2 / 2)
     rows = [
-        np.full(len(NODES), np.inf)
-        if one is None
-        else one.mean * sizes * one.row + (TRUE_SPREAD * one.mean * sizes) ** 2
+        np.full(len(NODES), np.inf) if one is None else one.mean * sizes * one.row + (spread * one.mean * sizes) ** 2
         for one in found
     ]
     return np.stack(rows)
@@ -75,14 +74,6 @@ def after_shrinkage(variance: Floats, truth: Floats) -> tuple[Floats, Floats]:
     value = np.where(known, t * v / (t + v), v)
     slope = np.where(known, (t / (t + v)) ** 2, 1.0)
     return value @ PROBABILITIES, slope @ PROBABILITIES
-
-
-def shrunken(grid: Grid, release: Release, target: Target, variance: Floats) -> Floats:
-    """Variance of published values where they lean on their margins."""
-    truth = true_variances([gain_of_shrinkage(grid, release, target)])
-    finite = np.where(np.isfinite(variance), variance, 0.0)
-    value = after_shrinkage(finite.ravel(), truth)[0].reshape(variance.shape)
-    return np.asarray(np.where(np.isfinite(variance), value, variance))
 
 
 def _leans(grid: Grid, release: Release, target: Target) -> bool:

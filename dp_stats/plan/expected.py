@@ -12,9 +12,10 @@ import numpy as np
 from dp_stats.catalogue.grid import Grid, sum_groups
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Derived, Release, Table
-from dp_stats.plan.adjusted import correction_variance, shrunken
+from dp_stats.plan.adjusted import correction_variance
 from dp_stats.plan.algebra import Key, Structure, key_of
 from dp_stats.plan.model import ExpectedError, Measurement
+from dp_stats.plan.settled import published_variance
 from dp_stats.plan.symmetry import Floats
 from dp_stats.plan.targets import Target, derived_of, measured_for, prior_totals, statistic_of, target_of
 
@@ -105,7 +106,7 @@ def _spread(
     variance = given.variance(target)
     mean = target.prior_mean
     if derived is None or derived.kind in ("rolling", "cumulative", "rate"):
-        variance = shrunken(grid, release, target, variance) + correction_variance(
+        variance = published_variance(grid, release, target, given.variance) + correction_variance(
             grid, release, target, given.truncation
         )
     if derived is None or derived.kind in ("rolling", "cumulative"):

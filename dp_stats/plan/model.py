@@ -63,8 +63,9 @@ class ExpectedError(Frozen):
     Attributes:
         table, statistic: where it is published. cells: how many values.
         prior_mean: public guess of a cell's mean (None: none declared).
-        margin_95: half-width of the 95 % interval of a typical (median) cell; worst: of the widest. Noise, what
-            shrinkage of local cells will gain at the guessed mean, and the doubt about rows that the bound truncates.
+        margin_95: 1.96 times the root-mean-square error expected of the published value of a typical (median) cell;
+            worst: of the least certain. Noise, what shrinkage and settling will gain at the guessed mean, and the doubt
+            about rows that the bound truncates.
         relative: margin_95 / prior_mean. Units are those of the published statistic.
     """
 

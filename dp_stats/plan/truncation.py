@@ -29,6 +29,9 @@ SHARES = tuple(Fraction(n, 1000) for n in (5, 10, 20, 35, 50, 80, 120, 180, 250,
 LEAST_SHARE = 0.005
 """A smaller expected share of truncated rows is taken to be this large."""
 
+LARGEST_UNDECLARED = Fraction(18, 100)
+"""The largest of them where nobody has declared how often people repeat."""
+
 UNGUESSED_SHARE = Fraction(4, 100)
 """The share where no size is guessed, so that errors cannot be compared."""
 
@@ -107,6 +110,8 @@ def _best(
     rows = release.contribution.rows
     found: list[tuple[float, Key, Fraction]] = []
     for share in SHARES:
+        if share > LARGEST_UNDECLARED and not release.contribution.repeats:
+            break
         own = _deviation(rows, mechanism, total * (1 - share) / tables) ** 2 / STRATEGY_GAIN**2
         noise = _deviation(truncation_cap(release), mechanism, total * share / (1 + PERSONS)) ** 2
         for key in _levels(grid, places):
