@@ -16,6 +16,7 @@ import numpy as np
 
 from dp_stats.catalogue.grid import ALL, Dimension, Level, flat_level
 from dp_stats.catalogue.models import UNKNOWN
+from dp_stats.catalogue.partitions import refines
 from dp_stats.errors import CatalogueError
 
 
@@ -95,13 +96,17 @@ class CodeList:
         return Level(level, tuple(label), tuple(label.values()), np.array([index[c] for c in codes], dtype=np.intp))
 
     def _check_nested(self, fine: Level, coarse: Level) -> None:
-        for group, code in enumerate(fine.codes):
-            parents = {coarse.codes[i] for i in coarse.group[fine.group == group]}
-            if len(parents) > 1:
-                raise CatalogueError(
-                    f"{self.path.name}: {fine.name} '{code}' belongs to {len(parents)} groups of '{coarse.name}' "
-                    f"({', '.join(sorted(parents)[:3])}). Levels must be a tree: give each {fine.name} one {coarse.name}."
-                )
+        if refines(fine.group, coarse.group):
+            return
+        several = {
+            code: sorted({coarse.codes[i] for i in coarse.group[fine.group == group]})
+            for group, code in enumerate(fine.codes)
+        }
+        code, parents = next((code, found) for code, found in several.items() if len(found) > 1)
+        raise CatalogueError(
+            f"{self.path.name}: {fine.name} '{code}' belongs to {len(parents)} groups of '{coarse.name}' "
+            f"({', '.join(parents[:3])}). Levels must be a tree: give each {fine.name} one {coarse.name}."
+        )
 
 
 def load_code_list(path: Path) -> CodeList:

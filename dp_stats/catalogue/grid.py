@@ -17,6 +17,7 @@ from typing import Literal, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from dp_stats.catalogue.partitions import parents
 from dp_stats.catalogue.periods import Period, period_of
 
 LevelNames: TypeAlias = Mapping[str, str]
@@ -125,8 +126,7 @@ class Grid:
                 group = target.group
             else:
                 fine = dimension.level(self.complete(source)[dimension.name])
-                first = np.unique(fine.group, return_index=True)[1]
-                group = target.group[first]
+                group = parents(fine.group, target.group)
             values = sum_groups(values, group, len(target.codes), axis)
         return values
 

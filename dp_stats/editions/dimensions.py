@@ -6,11 +6,14 @@ import math
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dp_stats.catalogue.codes import CodeList
 from dp_stats.catalogue.grid import ALL, Dimension, Grid, Level
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Dataset, DimensionSpec, Release
+from dp_stats.catalogue.partitions import parents
+from dp_stats.catalogue.populations import numbers_of_leaves, of_groups
 from dp_stats.editions.edition import DimensionFacts, LevelFacts
 from dp_stats.texts.words import Texts
 
@@ -58,12 +61,10 @@ def _dimension(
     texts: Texts,
 ) -> DimensionFacts:
     def numbers(column: str) -> tuple[float | None, ...] | None:
-        if codes is None or column not in codes.header:
-            return None
-        found = [None if math.isnan(n) else n for n in codes.numbers(column)]
-        return tuple(found + [None] * (len(dimension) - len(found)))
+        found = numbers_of_leaves(codes, dimension, column)
+        return None if found is None else _known(found)
 
-    population = numbers("population")
+    population = numbers_of_leaves(codes, dimension, "population")
     levels = []
     for index, level in enumerate(dimension.levels):
         coarser = dimension.levels[index + 1] if index + 1 < len(dimension.levels) else None
@@ -75,7 +76,7 @@ def _dimension(
                 codes=level.codes,
                 names=names,
                 parents=_parents(level, coarser) if coarser else (),
-                population=_sums(population, level) if population else None,
+                population=None if population is None else _known(of_groups(population, level)),
             )
         )
     return DimensionFacts(
@@ -101,16 +102,12 @@ def _names(dimension: Dimension, level: Level, texts: Texts) -> tuple[str, ...]:
 
 
 def _parents(level: Level, coarser: Level) -> tuple[str, ...]:
-    first = np.unique(level.group, return_index=True)[1]
-    return tuple(coarser.codes[i] for i in coarser.group[first])
+    return tuple(coarser.codes[i] for i in parents(level.group, coarser.group))
 
 
-def _sums(leaves: tuple[float | None, ...], level: Level) -> tuple[float | None, ...]:
-    known = np.array([v is not None for v in leaves])
-    values = np.array([v or 0.0 for v in leaves])
-    total = np.bincount(level.group, weights=values, minlength=len(level.codes))
-    any_known = np.bincount(level.group, weights=known, minlength=len(level.codes)) > 0
-    return tuple(float(t) if k else None for t, k in zip(total, any_known, strict=True))
+def _known(numbers: NDArray[np.float64]) -> tuple[float | None, ...]:
+    """Numbers as facts: None where one is not known."""
+    return tuple(None if math.isnan(n) else float(n) for n in numbers)
 
 
 def title_of(name: str) -> str:

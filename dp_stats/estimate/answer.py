@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from dp_stats.catalogue.grid import Dimension, Grid
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Derived, Release
+from dp_stats.catalogue.partitions import first_leaves
 from dp_stats.catalogue.periods import Period, parse_period
+from dp_stats.catalogue.populations import population_of
 from dp_stats.errors import NotDerivableError
 from dp_stats.estimate.covering import cover
 from dp_stats.estimate.intervals import around, normal_quantile, ratio_interval, whole_numbers
 from dp_stats.estimate.noise_law import NoiseLaw, normal_law
 from dp_stats.estimate.persons import Persons
-from dp_stats.estimate.populations import population_of
 from dp_stats.estimate.quantity import Quantity
 from dp_stats.estimate.tables import fit_all
 from dp_stats.plan.algebra import Query
@@ -311,7 +312,7 @@ def days_of(code: str) -> tuple[date, date]:
 def _on_fit(quantity: Quantity, dimension: Dimension, weights: Floats) -> Floats:
     """Weights on the leaves that were measured, which may be coarser than the grid's."""
     level = dimension.level(quantity.grid[dimension.name].leaf.name)
-    first = np.unique(level.group, return_index=True)[1]
+    first = first_leaves(level.group)
     if not np.array_equal(weights[first][level.group], weights):
         _refuse(f"'{dimension.name}' was measured by {level.name} at the finest")
     return weights[first]

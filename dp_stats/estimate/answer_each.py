@@ -10,6 +10,7 @@ from itertools import product
 import numpy as np
 
 from dp_stats.catalogue.grid import Dimension
+from dp_stats.catalogue.partitions import first_leaves
 from dp_stats.catalogue.periods import parse_period
 from dp_stats.estimate.answer import Answer, Floats, Measured, _conditions, _fit, _leaves, _refuse, answer, same_meaning
 from dp_stats.estimate.covering import cover
@@ -97,7 +98,7 @@ def _part(edition: Measured, statistic: str, cells: Mapping[str, Sequence[str]],
 def _on_fit(quantity: Quantity, dimension: Dimension, rows: Floats) -> Floats:
     """Weights on the leaves that were measured, which may be coarser than the grid's."""
     level = dimension.level(quantity.grid[dimension.name].leaf.name)
-    kept = rows[:, np.unique(level.group, return_index=True)[1]]
+    kept = rows[:, first_leaves(level.group)]
     if not np.array_equal(kept[:, level.group], rows):
         _refuse(f"'{dimension.name}' was measured by {level.name} at the finest")
     return kept

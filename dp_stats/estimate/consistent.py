@@ -18,16 +18,21 @@ from numpy.typing import NDArray
 
 from dp_stats.catalogue.grid import Grid
 from dp_stats.estimate.fit import nearest_with_margins
-from dp_stats.estimate.lattice import Key, Lattice
+from dp_stats.estimate.lattice import Lattice, LevelIndex
 from dp_stats.estimate.rounding import round_two_way, round_within
 
 Integers = NDArray[np.int64]
-Target = Callable[[Key], NDArray[np.float64]]
+Target = Callable[[LevelIndex], NDArray[np.float64]]
 
 
 def make_consistent(
-    grid: Grid, published: Sequence[Key], target: Target, *, also: Sequence[Key] = (), signed: bool = False
-) -> dict[Key, Integers]:
+    grid: Grid,
+    published: Sequence[LevelIndex],
+    target: Target,
+    *,
+    also: Sequence[LevelIndex] = (),
+    signed: bool = False,
+) -> dict[LevelIndex, Integers]:
     """Whole numbers for every published table of one additive statistic, agreeing on all they share.
 
     Args:
@@ -50,7 +55,7 @@ def make_consistent(
         leading = [joint]
         settled = _settle_all(lattice, [*wanted, joint], leading, target, also, signed)
         assert settled is not None, "a single leading table need not agree with another"
-    done: dict[Key, Integers] = {}
+    done: dict[LevelIndex, Integers] = {}
     for key in wanted:
         source = next(lead for lead in leading if lattice.sums_to(lead, key))
         done[key] = lattice.roll_up(settled[source], source, key).astype(np.int64)
@@ -58,8 +63,13 @@ def make_consistent(
 
 
 def _settle_all(
-    lattice: Lattice, wanted: Sequence[Key], leading: list[Key], target: Target, also: Sequence[Key], signed: bool
-) -> dict[Key, Integers] | None:
+    lattice: Lattice,
+    wanted: Sequence[LevelIndex],
+    leading: list[LevelIndex],
+    target: Target,
+    also: Sequence[LevelIndex],
+    signed: bool,
+) -> dict[LevelIndex, Integers] | None:
     helpful = [k for k in also if any(lattice.sums_to(lead, k) for lead in leading)]
     settler = _Settler(lattice, target, signed, leading, {})
     for key in lattice.closure([*wanted, *helpful]):
@@ -75,10 +85,10 @@ class _Settler:
     lattice: Lattice
     target: Target
     signed: bool
-    leading: list[Key]
-    settled: dict[Key, Integers]
+    leading: list[LevelIndex]
+    settled: dict[LevelIndex, Integers]
 
-    def settle(self, key: Key) -> bool:
+    def settle(self, key: LevelIndex) -> bool:
         """Settle one table; False if whole numbers that agree with all leading tables may not exist."""
         must = self._must_meet(key)
         if len(must) > 2 or (len(must) == 2 and not self.lattice.comparable(*must)):
@@ -96,15 +106,15 @@ class _Settler:
         self._place(key, exact, also)
         return True
 
-    def _must_meet(self, key: Key) -> dict[Key, Integers]:
-        shared: dict[Key, Integers] = {}
+    def _must_meet(self, key: LevelIndex) -> dict[LevelIndex, Integers]:
+        shared: dict[LevelIndex, Integers] = {}
         for other in self.leading:
             if other in self.settled:
                 at = self.lattice.coarsest((key, other))
                 shared[at] = self.lattice.roll_up(self.settled[other], other, at).astype(np.int64)
         return {k: shared[k] for k in self.lattice.maximal(shared)}
 
-    def _can_join(self, key: Key, values: Integers, exact: Mapping[Key, Integers]) -> bool:
+    def _can_join(self, key: LevelIndex, values: Integers, exact: Mapping[LevelIndex, Integers]) -> bool:
         for other, others in exact.items():
             if self.lattice.sums_to(other, key) or not self.lattice.comparable(other, key):
                 return False
@@ -113,7 +123,9 @@ class _Settler:
                 return False
         return True
 
-    def _place(self, key: Key, exact: Mapping[Key, Integers], also: Mapping[Key, Integers]) -> None:
+    def _place(
+        self, key: LevelIndex, exact: Mapping[LevelIndex, Integers], also: Mapping[LevelIndex, Integers]
+    ) -> None:
         index = {k: self.lattice.cell_index(key, k) for k in (*also, *exact)}
         totals = {k: v.ravel() for k, v in (*also.items(), *exact.items())}
         # the first exact margin comes last: the fit meets it to rounding error, which rounding relies on

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from dp_stats.catalogue.grid import Dimension, Grid, LevelNames
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Derived, Release, Statistic
+from dp_stats.catalogue.partitions import first_leaves
+from dp_stats.catalogue.populations import population_of
 from dp_stats.errors import CatalogueError
 from dp_stats.estimate.intervals import around, normal_quantile, ratio_interval
 from dp_stats.estimate.model import Estimate
 from dp_stats.estimate.noise_law import NoiseLaw
 from dp_stats.estimate.persons import Persons
-from dp_stats.estimate.populations import population_of
 from dp_stats.estimate.quantiles import quantile_with_interval
 from dp_stats.estimate.quantity import Quantity
 from dp_stats.plan.algebra import Query
@@ -242,7 +243,7 @@ def _law_of_windows(
 def _on_leaves(quantity: Quantity | Persons, dates: Dimension, window: Floats) -> Floats:
     """Weights of the grid's leaves as weights of the leaves that the fit works on, which may be coarser."""
     group = dates.level(quantity.grid[dates.name].leaf.name).group
-    return window[:, np.unique(group, return_index=True)[1]]
+    return window[:, first_leaves(group)]
 
 
 def _quantile(

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dp_stats.catalogue.grid import Dimension, Grid, Level, LevelNames
+from dp_stats.catalogue.partitions import parents, refines
 
-Key: TypeAlias = tuple[int, ...]
+LevelIndex: TypeAlias = tuple[int, ...]
 """A complete level of a grid: one position in each dimension's list of levels; 0 is the finest."""
 
 
@@ -27,45 +28,47 @@ class Lattice:
 
     @cached_property
     def _refines(self) -> list[NDArray[np.bool_]]:
-        return [np.array([[_refines(a, b) for b in d.levels] for a in d.levels]) for d in self.grid.dimensions]
+        return [
+            np.array([[refines(a.group, b.group) for b in d.levels] for a in d.levels]) for d in self.grid.dimensions
+        ]
 
-    def key(self, levels: LevelNames) -> Key:
+    def key(self, levels: LevelNames) -> LevelIndex:
         """The positions of ``levels``; dimensions left out are at the top."""
         complete = self.grid.complete(levels)
         found = []
-        for dimension, refines in zip(self.grid.dimensions, self._refines, strict=True):
+        for dimension, below in zip(self.grid.dimensions, self._refines, strict=True):
             place = [level.name for level in dimension.levels].index(complete[dimension.name])
-            found.append(int(np.argmax(refines[:, place] & refines[place])))
+            found.append(int(np.argmax(below[:, place] & below[place])))
         return tuple(found)
 
-    def names(self, key: Key) -> dict[str, str]:
+    def names(self, key: LevelIndex) -> dict[str, str]:
         """The opposite of ``key``."""
         return {d.name: d.levels[k].name for d, k in zip(self.grid.dimensions, key, strict=True)}
 
-    def shape(self, key: Key) -> tuple[int, ...]:
+    def shape(self, key: LevelIndex) -> tuple[int, ...]:
         """Cells along each axis."""
         return tuple(len(d.levels[k].codes) for d, k in zip(self.grid.dimensions, key, strict=True))
 
-    def sums_to(self, fine: Key, coarse: Key) -> bool:
+    def sums_to(self, fine: LevelIndex, coarse: LevelIndex) -> bool:
         """Whether a table at ``fine`` can be summed up to ``coarse`` (also if they are equal)."""
         return all(r[a, b] for r, a, b in zip(self._refines, fine, coarse, strict=True))
 
-    def comparable(self, a: Key, b: Key) -> bool:
+    def comparable(self, a: LevelIndex, b: LevelIndex) -> bool:
         """Whether in every dimension one of the two levels refines the other."""
         return all(r[i, j] or r[j, i] for r, i, j in zip(self._refines, a, b, strict=True))
 
-    def coarsest(self, keys: Iterable[Key]) -> Key:
+    def coarsest(self, keys: Iterable[LevelIndex]) -> LevelIndex:
         """The finest level that every one of ``keys`` can be summed up to."""
 
-        def join(a: Key, b: Key) -> Key:
+        def join(a: LevelIndex, b: LevelIndex) -> LevelIndex:
             return tuple(int(np.argmax(r[i] & r[j])) for r, i, j in zip(self._refines, a, b, strict=True))
 
         return reduce(join, keys)
 
-    def finest(self, keys: Iterable[Key]) -> Key:
+    def finest(self, keys: Iterable[LevelIndex]) -> LevelIndex:
         """The coarsest level that can be summed up to every one of ``keys``."""
 
-        def meet(a: Key, b: Key) -> Key:
+        def meet(a: LevelIndex, b: LevelIndex) -> LevelIndex:
             return tuple(
                 len(r) - 1 - int(np.argmax((r[:, i] & r[:, j])[::-1]))
                 for r, i, j in zip(self._refines, a, b, strict=True)
@@ -73,48 +76,35 @@ class Lattice:
 
         return reduce(meet, keys)
 
-    def maximal(self, keys: Iterable[Key]) -> list[Key]:
+    def maximal(self, keys: Iterable[LevelIndex]) -> list[LevelIndex]:
         """Those of ``keys`` that are not a roll-up of another one."""
         distinct = list(dict.fromkeys(keys))
         return [k for k in distinct if not any(o != k and self.sums_to(o, k) for o in distinct)]
 
-    def closure(self, keys: Iterable[Key]) -> list[Key]:
+    def closure(self, keys: Iterable[LevelIndex]) -> list[LevelIndex]:
         """``keys`` and every level that some of them share, coarsest first."""
         found = set(keys)
         while new := {self.coarsest((a, b)) for a in found for b in found} - found:
             found |= new
         return sorted(found, key=lambda k: (-sum(k), k))
 
-    def roll_up(self, values: NDArray[np.generic], source: Key, to: Key) -> NDArray[np.generic]:
+    def roll_up(self, values: NDArray[np.generic], source: LevelIndex, to: LevelIndex) -> NDArray[np.generic]:
         """Sum an array at ``source`` up to ``to``."""
         return self.grid.roll_up(values, self.names(to), self.names(source))
 
-    def cell_index(self, fine: Key, coarse: Key) -> NDArray[np.intp]:
+    def cell_index(self, fine: LevelIndex, coarse: LevelIndex) -> NDArray[np.intp]:
         """Flat index of the ``coarse`` cell that holds each ``fine`` cell; shape of ``fine``, ravelled."""
         index = np.zeros((), dtype=np.intp)
         for dimension, a, b, size in zip(self.grid.dimensions, fine, coarse, self.shape(coarse), strict=True):
-            index = index[..., np.newaxis] * size + parents(dimension, a, b)
+            index = index[..., np.newaxis] * size + parents(dimension.levels[a].group, dimension.levels[b].group)
         return index.ravel()
 
-    def spread_out(self, values: NDArray[np.float64], fine: Key, coarse: Key) -> NDArray[np.float64]:
+    def spread_out(self, values: NDArray[np.float64], fine: LevelIndex, coarse: LevelIndex) -> NDArray[np.float64]:
         """The value of the ``coarse`` cell that holds each ``fine`` cell; shape of ``fine``."""
         for axis, (dimension, a, b) in enumerate(zip(self.grid.dimensions, fine, coarse, strict=True)):
             if a != b:
-                values = np.take(values, parents(dimension, a, b), axis=axis)
+                values = np.take(values, parents(dimension.levels[a].group, dimension.levels[b].group), axis=axis)
         return values
-
-
-def parents(dimension: Dimension, fine: int, coarse: int) -> NDArray[np.intp]:
-    """The ``coarse`` group of each ``fine`` group of a dimension; levels by position."""
-    first = np.unique(dimension.levels[fine].group, return_index=True)[1]
-    return dimension.levels[coarse].group[first]
-
-
-def _refines(fine: Level, coarse: Level) -> bool:
-    if len(fine.codes) < len(coarse.codes):
-        return False
-    first = np.unique(fine.group, return_index=True)[1]
-    return np.array_equal(coarse.group, coarse.group[first][fine.group])
 
 
 def without_unused_levels(grid: Grid, levels: Iterable[LevelNames]) -> Grid:
@@ -125,9 +115,9 @@ def without_unused_levels(grid: Grid, levels: Iterable[LevelNames]) -> Grid:
     dimensions = []
     for dimension, place in zip(grid.dimensions, base, strict=True):
         kept = [
-            Level(level.name, level.codes, level.names, parents(dimension, place, i))
-            for i, level in enumerate(dimension.levels)
-            if _refines(dimension.levels[place], level)
+            Level(level.name, level.codes, level.names, parents(dimension.levels[place].group, level.group))
+            for level in dimension.levels
+            if refines(dimension.levels[place].group, level.group)
         ]
         unknown = dimension.unknown if place == 0 else None
         edges = dimension.edges if place == 0 else ()

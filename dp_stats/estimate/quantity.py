@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dp_stats.catalogue.grid import LevelNames, sum_groups
 from dp_stats.catalogue.models import Statistic
-from dp_stats.estimate.lattice import Key
+from dp_stats.estimate.lattice import LevelIndex
 from dp_stats.estimate.leastsquares import LeastSquares
 from dp_stats.estimate.noise_law import NoiseLaw
 from dp_stats.estimate.truncation import Correction
@@ -41,7 +41,7 @@ class Quantity:
         self.fit = fit
         self.grid = fit.grid
         self.correction = correction
-        self.shrunken: Mapping[Key, Posterior] = {}
+        self.shrunken: Mapping[LevelIndex, Posterior] = {}
 
     @property
     def lowest(self) -> float:

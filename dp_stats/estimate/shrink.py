@@ -23,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from dp_stats.estimate.lattice import Key, Lattice, parents
+from dp_stats.catalogue.partitions import parents
+from dp_stats.estimate.lattice import Lattice, LevelIndex
 from dp_stats.estimate.quantity import Posterior, Quantity
 from dp_stats.plan.algebra import Query
 
@@ -39,7 +40,7 @@ _SWEEPS = 5
 _BINS = 24
 
 
-def shrink_targets(quantity: Quantity, keys: Sequence[Key]) -> dict[Key, Posterior]:
+def shrink_targets(quantity: Quantity, keys: Sequence[LevelIndex]) -> dict[LevelIndex, Posterior]:
     """Shrunken values of the local levels, coarser levels first, so that a table leans on the best margins.
 
     Whether a level is shrunken follows from the plan alone; by how much, from the noisy values.
@@ -52,7 +53,7 @@ def shrink_targets(quantity: Quantity, keys: Sequence[Key]) -> dict[Key, Posteri
         Level → shrunken values with their errors, for some of those levels.
     """
     lattice = quantity.fit.lattice
-    chosen: dict[Key, Posterior] = {}
+    chosen: dict[LevelIndex, Posterior] = {}
     for key in lattice.closure(keys):
         margins = margins_of(lattice, key)
         if margins and is_local(lattice, key) and _can_learn(quantity, key, margins):
@@ -60,7 +61,7 @@ def shrink_targets(quantity: Quantity, keys: Sequence[Key]) -> dict[Key, Posteri
     return chosen
 
 
-def is_local(lattice: Lattice, key: Key) -> bool:
+def is_local(lattice: Lattice, key: LevelIndex) -> bool:
     """Whether a level is at the finest groups of the grid's largest dimension other than dates (usually areas).
 
     Figures of regions and nations are always plain least squares.
@@ -70,7 +71,7 @@ def is_local(lattice: Lattice, key: Key) -> bool:
     return largest is not None and key[largest] == 0
 
 
-def margins_of(lattice: Lattice, key: Key) -> list[Key]:
+def margins_of(lattice: Lattice, key: LevelIndex) -> list[LevelIndex]:
     """``key`` with one dimension one step coarser, for each dimension that is not at the top."""
     found = []
     for axis in range(len(key)):
@@ -81,7 +82,7 @@ def margins_of(lattice: Lattice, key: Key) -> list[Key]:
     return found
 
 
-def _can_learn(quantity: Quantity, key: Key, margins: Sequence[Key]) -> bool:
+def _can_learn(quantity: Quantity, key: LevelIndex, margins: Sequence[LevelIndex]) -> bool:
     """Whether there is noise worth removing, and there are enough cells to see how much of it there is."""
     lattice = quantity.fit.lattice
     if differences(lattice, key, margins) < LEAST_CELLS:
@@ -90,7 +91,7 @@ def _can_learn(quantity: Quantity, key: Key, margins: Sequence[Key]) -> bool:
     return bool(np.isfinite(noise).all()) and float(np.median(noise)) >= LEAST_NOISE * quantity.fit.unit**2
 
 
-def differences(lattice: Lattice, key: Key, margins: Sequence[Key]) -> int:
+def differences(lattice: Lattice, key: LevelIndex, margins: Sequence[LevelIndex]) -> int:
     """How many independent differences there are between cells and what their margins suggest."""
     coarser = {axis: m[axis] for m in margins for axis in range(len(key)) if m[axis] != key[axis]}
     steps = zip(lattice.grid.dimensions, key, strict=True)
@@ -100,7 +101,9 @@ def differences(lattice: Lattice, key: Key, margins: Sequence[Key]) -> int:
     )
 
 
-def shrink(quantity: Quantity, key: Key, margins: Sequence[Key], better: Mapping[Key, Posterior]) -> Posterior:
+def shrink(
+    quantity: Quantity, key: LevelIndex, margins: Sequence[LevelIndex], better: Mapping[LevelIndex, Posterior]
+) -> Posterior:
     """The shrunken values at ``key``; shape of the level. ``better`` are margins that are shrunken already."""
     lattice = quantity.fit.lattice
     names = lattice.names(key)
@@ -124,7 +127,7 @@ def shrink(quantity: Quantity, key: Key, margins: Sequence[Key], better: Mapping
 
 
 def suggestion(
-    quantity: Quantity, key: Key, margins: Sequence[Key], better: Mapping[Key, Posterior]
+    quantity: Quantity, key: LevelIndex, margins: Sequence[LevelIndex], better: Mapping[LevelIndex, Posterior]
 ) -> tuple[Floats, Floats]:
     """The log-linear fit to the margins' values (``better`` ones if there are), kept a little above zero, and the
     variance that the margins' errors give it."""
@@ -144,7 +147,11 @@ def suggestion(
 
 
 def _relative_variance(
-    quantity: Quantity, key: Key, margins: Sequence[Key], better: Mapping[Key, Posterior], fitted: Floats
+    quantity: Quantity,
+    key: LevelIndex,
+    margins: Sequence[LevelIndex],
+    better: Mapping[LevelIndex, Posterior],
+    fitted: Floats,
 ) -> Floats:
     """Variance of log m. With two margins log m is their sum less what they share, and so are the variances, as each
     margin's error includes that of its own totals; with more, by inclusion and exclusion."""
@@ -161,7 +168,7 @@ def _relative_variance(
     return np.maximum(total, largest)
 
 
-def interaction_variance(quantity: Quantity, key: Key, margins: Sequence[Key]) -> Floats:
+def interaction_variance(quantity: Quantity, key: LevelIndex, margins: Sequence[LevelIndex]) -> Floats:
     """Noise variance of what is left of a cell after its margins are taken out; broadcasts to the level's shape.
 
     It is that of the product of contrasts, own value minus the mean of its siblings, along each dimension.
@@ -174,7 +181,7 @@ def interaction_variance(quantity: Quantity, key: Key, margins: Sequence[Key]) -
         if not coarser:
             queries[dimension.name] = own.name
             continue
-        parent = parents(dimension, key[axis], coarser[0])
+        parent = parents(own.group, dimension.levels[coarser[0]].group)
         siblings = np.bincount(parent)[parent]
         cell = int(np.argsort(siblings, kind="stable")[len(siblings) // 2])
         mean = (dimension.levels[coarser[0]].group == parent[cell]) / siblings[cell]

@@ -13,7 +13,7 @@ from dp_stats.catalogue.models import Release, Statistic
 from dp_stats.estimate.consistent import make_consistent
 from dp_stats.estimate.derived import Source, derive, published_spread, source_levels
 from dp_stats.estimate.intervals import around, never_a_point, whole_numbers
-from dp_stats.estimate.lattice import Key
+from dp_stats.estimate.lattice import LevelIndex
 from dp_stats.estimate.leastsquares import LeastSquares
 from dp_stats.estimate.model import EditionEstimates, Estimate
 from dp_stats.estimate.persons import Persons
@@ -114,7 +114,7 @@ def _whole_numbers(quantity: Quantity, levels: list[dict[str, str]]) -> dict[tup
         quantity.shrunken = shrink_targets(quantity, [*keys.values(), *measured])
     shrunken = quantity.shrunken
 
-    def target(key: Key) -> Floats:
+    def target(key: LevelIndex) -> Floats:
         names = lattice.names(key)
         if key in shrunken:
             # no further than the unbiased value's own interval: outbreaks are not drawn to quieter neighbours

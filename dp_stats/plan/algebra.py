@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dp_stats.catalogue.grid import Dimension, Grid, LevelNames
+from dp_stats.catalogue.partitions import first_leaves
 from dp_stats.plan.blocks import LARGEST_DENSE, Block, block_of
 from dp_stats.plan.symmetry import Axis, Component, Floats, Indices, split
 
@@ -192,8 +193,7 @@ def distinct_grams(axis: Axis, dimension: Dimension, query: Query) -> tuple[list
     """Per component, the Gram matrices of the queries that differ, and which of them each query has."""
     if isinstance(query, str) and (query in axis.nested or query == dimension.leaf.name or query == dimension.top.name):
         level = dimension.level(query)
-        first = np.unique(level.group, return_index=True)[1]
-        _, where, index = np.unique(axis.orbit[first], return_index=True, return_inverse=True)
+        _, where, index = np.unique(axis.orbit[first_leaves(level.group)], return_index=True, return_inverse=True)
         rows = np.zeros((len(where), len(dimension)))
         for row, group in zip(rows, where, strict=True):
             row[level.group == group] = 1

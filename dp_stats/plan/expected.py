@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import prod
 
 import numpy as np
 
-from dp_stats.catalogue.grid import Grid, sum_groups
+from dp_stats.catalogue.grid import Grid
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Derived, Release, Table
+from dp_stats.catalogue.populations import likely_population
 from dp_stats.plan.adjusted import correction_variance
 from dp_stats.plan.algebra import Key, Structure, key_of
 from dp_stats.plan.model import ExpectedError, Measurement
@@ -112,7 +112,8 @@ def _spread(
     if derived is None or derived.kind in ("rolling", "cumulative"):
         return np.sqrt(variance), mean
     if derived.kind == "rate":
-        people = _people(catalogue, grid, release, target, derived.population)
+        levels = grid.complete(table.levels)
+        people = likely_population(grid, release, catalogue, levels, derived.population)
         if people is None:
             return None
         with np.errstate(divide="ignore"):
@@ -140,25 +141,3 @@ def _spread(
     spread = np.sqrt(given.variance(replace(target, queries={**target.queries, derived.across: below[None]})))
     width = float(np.mean(np.diff(dimension.edges))) if len(dimension.edges) > 1 else 1.0
     return spread / mean * width, None
-
-
-def _people(catalogue: Catalogue, grid: Grid, release: Release, target: Target, column: str) -> Floats | None:
-    """People per cell, alike in each band of a split; shape broadcasts to the table."""
-    for axis, dimension in enumerate(grid.dimensions):
-        codes = catalogue.code_list_of(release, dimension.name)
-        if codes is None or column not in codes.header:
-            continue
-        level = dimension.level(target.levels[axis])
-        leaves = np.zeros(len(dimension))
-        numbers = codes.numbers(column)
-        leaves[: len(numbers)] = np.nan_to_num(np.array(numbers))
-        others = [
-            (d, k)
-            for d, k in zip(grid.dimensions, target.levels, strict=True)
-            if d is not dimension and d.kind != "date"
-        ]
-        people = sum_groups(leaves, level.group, len(level.codes), 0) / prod(len(d.level(k).codes) for d, k in others)
-        shape = [1] * len(grid.dimensions)
-        shape[axis] = len(people)
-        return people.reshape(shape)
-    return None

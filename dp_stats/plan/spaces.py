@@ -17,8 +17,9 @@ import numpy as np
 from scipy import sparse
 
 from dp_stats.catalogue.grid import Dimension, Grid
+from dp_stats.catalogue.partitions import refines
 from dp_stats.plan.algebra import Key, Query
-from dp_stats.plan.symmetry import Floats, Indices
+from dp_stats.plan.symmetry import Floats
 from dp_stats.plan.targets import Target
 
 
@@ -33,16 +34,11 @@ def chain(dimension: Dimension, wanted: Sequence[str]) -> tuple[str, ...]:
     for name in dict.fromkeys(names):
         group = dimension.level(name).group
         others = [dimension.level(k).group for k in kept]
-        if all(nested(group, g) or nested(g, group) for g in others) and not any(
+        if all(refines(group, g) or refines(g, group) for g in others) and not any(
             np.array_equal(group, g) for g in others
         ):
             kept.append(name)
     return tuple(sorted(kept, key=lambda name: -len(dimension.level(name).codes)))
-
-
-def nested(fine: Indices, coarse: Indices) -> bool:
-    """Whether every group of ``fine`` lies inside one group of ``coarse``."""
-    return len(np.unique(np.stack([fine, coarse]), axis=1).T) == len(np.unique(fine))
 
 
 @dataclass(frozen=True, eq=False)

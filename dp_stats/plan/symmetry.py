@@ -21,6 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from dp_stats.catalogue.partitions import parents, refines
+
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
@@ -88,7 +90,7 @@ def split(groups: Mapping[str, Indices], leaves: int) -> Axis:
     identity = np.arange(leaves)
     chain = sorted({_canonical(g).tobytes(): _canonical(g) for g in groups.values()}.values(), key=lambda g: -g.max())
     chain = [g for g in chain if 0 < g.max() < leaves - 1 or (g.max() == 0 and leaves == 1)]
-    nested = all(_refines(fine, coarse) for fine, coarse in pairwise(chain))
+    nested = all(refines(fine, coarse) for fine, coarse in pairwise(chain))
     if not nested:
         atoms = np.unique(np.stack(chain), axis=1, return_inverse=True)[1]
         chain = [_canonical(atoms)]
@@ -99,9 +101,8 @@ def split(groups: Mapping[str, Indices], leaves: int) -> Axis:
     for depth, (fine, coarse) in enumerate(pairwise(depths)):
         if not nested and depth == len(depths) - 2:
             type_of_node = np.arange(len(type_of_node))  # the parts that crossing levels cut are all of their own type
-        first_leaf = np.unique(fine, return_index=True)[1]
-        parent = coarse[first_leaf]
-        acting = {name: g for name, g in groups.items() if _refines(g, fine)}
+        parent = parents(fine, coarse)
+        acting = {name: g for name, g in groups.items() if refines(g, fine)}
         components += _contrasts(fine, parent, type_of_node, orbit, acting, tuple(groups))
         type_of_node, orbit = _merge(fine, parent, type_of_node, orbit)
     components.append(_block(identity * 0, np.zeros(1, dtype=np.intp), orbit, groups, tuple(groups), None))
@@ -111,12 +112,6 @@ def split(groups: Mapping[str, Indices], leaves: int) -> Axis:
 
 def _canonical(group: Indices) -> Indices:
     return np.unique(group, return_inverse=True)[1].astype(np.intp)
-
-
-def _refines(fine: Indices, coarse: Indices) -> bool:
-    """Whether every group of ``fine`` lies inside one group of ``coarse``."""
-    first = np.unique(fine, return_index=True)[1]
-    return bool(np.array_equal(coarse[first][_canonical(fine)], coarse))
 
 
 def _contrasts(

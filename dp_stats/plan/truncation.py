@@ -9,10 +9,11 @@ from itertools import product
 
 from dp_stats.catalogue.grid import Grid
 from dp_stats.catalogue.models import Contribution, Release
+from dp_stats.catalogue.partitions import refines
 from dp_stats.plan.algebra import Key, key_of
 from dp_stats.plan.mechanism import Mechanism, noise_variance
 from dp_stats.plan.model import Measurement, Role
-from dp_stats.plan.spaces import chain, nested
+from dp_stats.plan.spaces import chain
 from dp_stats.plan.targets import Target, mean_share, prior_totals, targets
 from dp_stats.plan.warnings import UnmeasuredTruncation
 
@@ -159,7 +160,7 @@ def _deviation(cap: int, mechanism: Mechanism, budget: Fraction) -> float:
 
 def _sums_to(grid: Grid, fine: Key, coarse: Key) -> bool:
     levels = zip(grid.dimensions, fine, coarse, strict=True)
-    return all(nested(d.level(a).group, d.level(b).group) for d, a, b in levels)
+    return all(refines(d.level(a).group, d.level(b).group) for d, a, b in levels)
 
 
 def truncation_warning(release: Release, measurements: tuple[Measurement, ...]) -> UnmeasuredTruncation | None:

@@ -13,7 +13,7 @@ from fractions import Fraction
 import numpy as np
 
 from dp_stats.catalogue import Catalogue, Dataset, Grid, Release, parse_period
-from dp_stats.catalogue.codes import CodeList
+from dp_stats.catalogue.populations import shares_of_leaves
 from dp_stats.errors import CatalogueError
 from dp_stats.ledger import Ledger, approvers_needed
 from dp_stats.ledger.amounts import epsilon as epsilon_of
@@ -192,13 +192,6 @@ def _guessed_sizes(expected: ExpectedError, catalogue: Catalogue, release: Relea
     for dimension in grid.dimensions:
         level = dimension.level(grid.complete(table.levels)[dimension.name])
         codes = catalogue.code_list_of(release, dimension.name)
-        shares = np.bincount(level.group, weights=_leaf_shares(codes, len(dimension)), minlength=len(level.codes))
+        shares = np.bincount(level.group, weights=shares_of_leaves(codes, dimension), minlength=len(level.codes))
         sizes = np.outer(sizes, shares).ravel()
     return sizes
-
-
-def _leaf_shares(codes: CodeList | None, leaves: int) -> np.ndarray:
-    if codes is None or "population" not in codes.header:
-        return np.full(leaves, 1 / leaves)
-    people = np.nan_to_num(np.array([*codes.numbers("population"), 0.0][:leaves]))
-    return people / people.sum() if people.sum() > 0 else np.full(leaves, 1 / leaves)

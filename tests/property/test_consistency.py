@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dp_stats.catalogue.grid import Dimension, Grid, Level, date_dimension, flat_level
 from dp_stats.catalogue.periods import parse_period
 from dp_stats.estimate.consistent import make_consistent
-from dp_stats.estimate.lattice import Key, Lattice
+from dp_stats.estimate.lattice import Lattice, LevelIndex
 
 
 def grid_of(sizes: list[int], period: str, bands: int, date_levels: tuple[str, ...]) -> Grid:
@@ -84,7 +84,7 @@ def test_signed_sums_agree_without_being_limited_at_zero(case: tuple[Grid, list[
     keys = [lattice.key(t) for t in tables]
     target = {}
 
-    def value(key: Key) -> np.ndarray:
+    def value(key: LevelIndex) -> np.ndarray:
         target[key] = grid.roll_up(leaves - leaves.mean(), lattice.names(key))
         return target[key]
 
