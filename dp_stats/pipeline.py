@@ -34,7 +34,7 @@ Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Asked:
+class EditionRequest:
     """Who asked for an edition, why, and in which run; kept from the reservation on."""
 
     requested_by: str
@@ -119,7 +119,7 @@ def reserve(
         BudgetError: the budget does not allow it. ApprovalError: a needed approval is missing or expired.
     """
     opened = open_run(edition, revision=revision, settings=settings)
-    request = Asked(
+    request = EditionRequest(
         requested_by=opened.release.requested_by or requested_by or getpass.getuser(),
         reason=reason or opened.release.purpose or ("" if revision > 1 else "scheduled edition"),
         run=run,
@@ -288,7 +288,7 @@ def run_edition(
         clean_up(edition, revision=revision, settings=settings)
 
 
-def _reserve(sealed: SealedPlan, run: Run, ledger: Ledger, request: Asked, *, new_series: bool) -> Reservation:
+def _reserve(sealed: SealedPlan, run: Run, ledger: Ledger, request: EditionRequest, *, new_series: bool) -> Reservation:
     from dp_stats.ledger import approvers_needed
 
     category: Literal["scheduled", "adhoc"] = "adhoc" if run.release.adhoc else "scheduled"
@@ -305,12 +305,12 @@ def _reserve(sealed: SealedPlan, run: Run, ledger: Ledger, request: Asked, *, ne
     )
 
 
-def _request(run: Run, ledger: Ledger) -> Asked:
+def _request(run: Run, ledger: Ledger) -> EditionRequest:
     """Who asked, why and in which run, as the last reservation says."""
     made = ledger.latest(run.edition, run.revision)
     if made is None:
         raise LedgerError(f"Nothing is reserved for {run.path}. Run the reserve step first.")
-    return Asked(made.requested_by, made.reason, made.run)
+    return EditionRequest(made.requested_by, made.reason, made.run)
 
 
 def _stored(run: Run) -> bytes | None:

@@ -16,7 +16,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from dp_stats.airflow.alerts import run_failed
 from dp_stats.airflow.approval import CustodianApproval, form_of
 from dp_stats.airflow.form import form
-from dp_stats.airflow.steps import RETRIES, Run, guarded, pipeline_steps, requester, run_name
+from dp_stats.airflow.steps import RETRIES, AirflowRun, guarded, pipeline_steps, requester, run_name
 from dp_stats.catalogue import load_catalogue
 from dp_stats.settings import load_settings
 
@@ -28,12 +28,12 @@ def request_of(context: Mapping[str, Any]) -> str:
     return requests.name_of(form_of(context), requested_by=requester(context))
 
 
-def run_of(context: Mapping[str, Any]) -> Run:
+def run_of(context: Mapping[str, Any]) -> AirflowRun:
     """The edition that answers the request."""
     from dp_stats import requests
 
     found = requests.request(request_of(context))
-    return Run(found.edition, revision=1, reason="", requested_by=requester(context), link=run_name(context))
+    return AirflowRun(found.edition, revision=1, reason="", requested_by=requester(context), link=run_name(context))
 
 
 def adhoc_release() -> DAG:

@@ -15,7 +15,7 @@ from airflow.timetables.interval import CronDataIntervalTimetable
 
 from dp_stats.airflow.alerts import run_failed
 from dp_stats.airflow.schedule import edition_at, first_interval, last_interval
-from dp_stats.airflow.steps import POOL, RETRIES, Run, moment, pipeline_steps, requester, run_name, step
+from dp_stats.airflow.steps import POOL, RETRIES, AirflowRun, moment, pipeline_steps, requester, run_name, step
 from dp_stats.catalogue import Catalogue, Dataset, Release, load_catalogue
 from dp_stats.settings import load_settings
 
@@ -31,11 +31,11 @@ def scheduled_release(catalogue: Catalogue, release: Release) -> DAG:
     """The DAG of one release."""
     dataset = catalogue.dataset_of(release)
 
-    def run_of(context: Mapping[str, Any]) -> Run:
+    def run_of(context: Mapping[str, Any]) -> AirflowRun:
         """The edition a run makes: the period asked for by hand, or the last that had settled when it was due."""
         asked = context["params"]
         period = asked.get("period") or edition_at(catalogue, release, moment(context))
-        return Run(
+        return AirflowRun(
             edition=f"{release.id}/{period}",
             revision=asked.get("revision") or 1,
             reason=asked.get("reason") or "",
@@ -64,7 +64,7 @@ def scheduled_release(catalogue: Catalogue, release: Release) -> DAG:
     ) as dag:
 
         @step(run_of)
-        def due(run: Run) -> dict[str, Any]:
+        def due(run: AirflowRun) -> dict[str, Any]:
             """Say which edition this run makes."""
             return {"edition": run.edition, "revision": run.revision}
 

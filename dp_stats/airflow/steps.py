@@ -57,7 +57,7 @@ class StepFailedError(Exception):
 
 
 @dataclass(frozen=True)
-class Run:
+class AirflowRun:
     """One Airflow run, as the pipeline sees it.
 
     Attributes:
@@ -121,7 +121,9 @@ def guarded(function: Callable[[], T]) -> T:
     raise failure
 
 
-def step(run_of: Callable[[Mapping[str, Any]], Run], **options: Any) -> Callable[[Callable[[Run], Any]], Any]:
+def step(
+    run_of: Callable[[Mapping[str, Any]], AirflowRun], **options: Any
+) -> Callable[[Callable[[AirflowRun], Any]], Any]:
     """Make a task of a one-line call of the pipeline.
 
     Nothing passes between tasks: each works out its edition from the run itself, so that nobody can
@@ -129,7 +131,7 @@ def step(run_of: Callable[[Mapping[str, Any]], Run], **options: Any) -> Callable
     checksums) is stored by the backend of :mod:`dp_stats.airflow.xcom`, and not logged.
     """
 
-    def decorate(function: Callable[[Run], Any]) -> Any:
+    def decorate(function: Callable[[AirflowRun], Any]) -> Any:
         def call() -> Any:
             context = get_current_context()
             return guarded(lambda: function(run_of(context)))
@@ -152,22 +154,22 @@ class PipelineSteps:
 
 
 def pipeline_steps(
-    run_of: Callable[[Mapping[str, Any]], Run], *, inlets: Sequence[Asset] = (), outlets: Sequence[Asset] = ()
+    run_of: Callable[[Mapping[str, Any]], AirflowRun], *, inlets: Sequence[Asset] = (), outlets: Sequence[Asset] = ()
 ) -> PipelineSteps:
     """The steps of an edition as tasks, alike for scheduled and ad hoc runs: pull → check → reserve → … → publish."""
 
     @step(run_of, inlets=list(inlets))
-    def pull(run: Run) -> dict[str, Any]:
+    def pull(run: AirflowRun) -> dict[str, Any]:
         """Copy the declared columns of the rows into the secure store, without people who opted out."""
         return pipeline.pull(run.edition, revision=run.revision)
 
     @step(run_of)
-    def check(run: Run) -> dict[str, Any]:
+    def check(run: AirflowRun) -> dict[str, Any]:
         """Hold the rows against the dataset's expectations; a failed gate stops before any budget is used."""
         return pipeline.check(run.edition, revision=run.revision)
 
     @step(run_of)
-    def reserve(run: Run) -> dict[str, Any]:
+    def reserve(run: AirflowRun) -> dict[str, Any]:
         """Set the privacy budget aside in the ledger, which looks for the approvals itself, or stop."""
         return pipeline.reserve(
             run.edition,
@@ -179,22 +181,22 @@ def pipeline_steps(
         )
 
     @step(run_of)
-    def measure(run: Run) -> dict[str, Any]:
+    def measure(run: AirflowRun) -> dict[str, Any]:
         """Bound, aggregate, pay, add noise once, store. A repeat returns what is stored."""
         return pipeline.measure(run.edition, revision=run.revision)
 
     @step(run_of)
-    def estimate(run: Run) -> dict[str, Any]:
+    def estimate(run: AirflowRun) -> dict[str, Any]:
         """Turn noisy measurements into consistent values with intervals; sees no rows."""
         return pipeline.estimate(run.edition, revision=run.revision)
 
     @step(run_of, outlets=list(outlets))
-    def publish(run: Run) -> dict[str, Any]:
+    def publish(run: AirflowRun) -> dict[str, Any]:
         """Write the edition's folder, check it, move it into place and, if it is public, build the site."""
         return pipeline.publish(run.edition, revision=run.revision)
 
     @step(run_of)
-    def clean_up(run: Run) -> dict[str, Any]:
+    def clean_up(run: AirflowRun) -> dict[str, Any]:
         """Delete the staged rows, whether the run succeeded or failed."""
         return pipeline.clean_up(run.edition, revision=run.revision)
 

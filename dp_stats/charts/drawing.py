@@ -30,8 +30,8 @@ from dp_stats.charts.series import Group, Series
 from dp_stats.texts import numbers
 from dp_stats.texts.words import Texts
 
-NAVY, TEAL, PLUM, ORANGE = af_colours.get_af_colours("categorical", number_of_colours=4)
-INK, MUTED, LIGHT = "#132235", "#44566a", "#8494a3"
+NAVY, *_, ORANGE = af_colours.get_af_colours("categorical", number_of_colours=4)
+INK, MUTED = "#132235", "#44566a"
 WIDE, NARROW = 7.6, 3.7
 """Widths in inches: for a desktop column (547 px) and for a phone (266 px), before the browser scales them."""
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dp_stats.editions.edition import Edition, TableFacts
 from dp_stats.texts.words import Texts
 
-LANGUAGES = ("pandas", "duckdb", "r")
-
 
 def snippets(edition: Edition, table: TableFacts, *, address: str = "") -> dict[str, str]:
     """Language → code that loads the table and shows values with their 95 % intervals.

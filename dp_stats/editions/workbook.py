@@ -14,7 +14,6 @@ from dp_stats.editions.edition import MARKS, Edition, TableFacts
 from dp_stats.texts.words import Texts
 
 FILE_NAME = "workbook.xlsx"
-MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MOST_ROWS = 1_500
 """Longer tables are for programs, not for people: they are in the CSV files only."""
 

@@ -9,7 +9,7 @@ from dp_stats.charts.reading import Revision
 from dp_stats.editions import formats as published_files
 from dp_stats.editions.edition import Edition
 from dp_stats.editions.metadata import identifier
-from dp_stats.site import guarantee
+from dp_stats.site import privacy_panel
 from dp_stats.site.frame import Site
 
 FORMATS = {
@@ -105,6 +105,6 @@ def citation(site: Site, edition: Edition, page: str) -> str:
         year=edition.published.year,
         title=edition.title,
         revision=edition.revision.number,
-        loss=guarantee.loss_text(site.texts, edition),
+        loss=privacy_panel.loss_text(site.texts, edition),
         address=f"{site.base_url}/{page}" if site.base_url else f"urn:uuid:{identifier(edition)}",
     )

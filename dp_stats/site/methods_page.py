@@ -7,7 +7,7 @@ from typing import Any
 from dp_stats.charts.outline import Outline
 from dp_stats.charts.reading import Panel, ReleaseView
 from dp_stats.editions.edition import Edition, GuaranteeFacts, NoteFacts
-from dp_stats.site import guarantee, linked
+from dp_stats.site import linked, privacy_panel
 from dp_stats.site.frame import Cell, Row, Rows, Site, trusted
 
 
@@ -36,7 +36,7 @@ def methods_page(site: Site, view: ReleaseView, story: Outline, panel: Panel | N
         lead=lead,
         trail=[(texts("site.home"), "../index.html"), (edition.release.title, "index.html")],
         sections=listed,
-        privacy=guarantee.privacy(site, edition, panel, story.metric),
+        privacy=privacy_panel.privacy(site, edition, panel, story.metric),
         guarantee=_guarantee(site, edition),
         record=record if (latest.folder / "privacy.json").is_file() else "",
         measured=_measured(site, edition.guarantee),
@@ -55,7 +55,7 @@ def _guarantee(site: Site, edition: Edition) -> list[tuple[str, Any]]:
         (texts("private.neighbouring"), g.neighbouring),
         (
             texts("private.rho"),
-            f"{guarantee.loss_text(texts, edition)}; {texts('budget.rho', rho=texts.significant(float(g.rho), digits=4))}",
+            f"{privacy_panel.loss_text(texts, edition)}; {texts('budget.rho', rho=texts.significant(float(g.rho), digits=4))}",
         ),
         (texts("private.mechanism"), mechanism[:1].upper() + mechanism[1:]),
         (texts("private.bound"), g.why_nothing_is_truncated or g.bound_description),

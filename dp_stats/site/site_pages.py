@@ -12,7 +12,7 @@ from dp_stats.editions.edition import BudgetFacts, Edition
 from dp_stats.editions.revisions import corrections
 from dp_stats.outlets import feeds
 from dp_stats.outlets.feeds import Planned, Scheduled
-from dp_stats.site import guarantee, linked, parts
+from dp_stats.site import linked, parts, privacy_panel
 from dp_stats.site.common import cards, page_of, theme
 from dp_stats.site.frame import Cell, Row, Rows, Site, trusted
 
@@ -170,7 +170,7 @@ def register_page(site: Site) -> None:
         spent = [
             texts("register.spent_text", spent=spent, cap=cap, block=b.block)
             for b in e.budget
-            for cap, spent, _ in [guarantee.epsilon_words(texts, b)]
+            for cap, spent, _ in [privacy_panel.epsilon_words(texts, b)]
         ]
         first = min(r.edition.published for r in view.revisions)
         records.append(
@@ -236,7 +236,7 @@ def budget_page(site: Site) -> None:
         rows: list[Row] = []
         meters: list[dict[str, str]] = []
         for name in sorted(blocks, reverse=True):
-            cap, spent, share = guarantee.epsilon_words(texts, blocks[name][1])
+            cap, spent, share = privacy_panel.epsilon_words(texts, blocks[name][1])
             gone, left = (texts.percent(part / 100) for part in (share, 100 - share))
             rows.append(Row(name, (Cell(cap, n=True), Cell(spent, n=True), Cell(gone, n=True), Cell(left, n=True))))
             if len(meters) < MOST_METERS:
