@@ -178,7 +178,7 @@ def publish(edition: str, *, revision: int = 1, settings: Settings | None = None
     from dp_stats.texts.words import Texts
 
     run = open_reserved(edition, revision=revision, settings=settings)
-    texts = Texts.load(run.settings.reports)
+    texts = Texts.of(run.settings)
     ledger = run.ledger()
     estimates = estimate_edition(
         run.plan, grid=run.grid, release=run.release, catalogue=run.catalogue, noisy=_measured(run)
@@ -236,10 +236,16 @@ def refresh_site(settings: Settings, *, incremental: bool = True) -> None:
     from dp_stats.site import build
     from dp_stats.texts.words import Texts
 
-    texts = Texts.load(settings.reports)
+    texts = Texts.of(settings)
     releases = load_catalogue(settings.catalogue).releases.values()
     refresh_index(settings.public_dir, base_url=settings.base_url, texts=texts, releases=releases)
-    build(settings.public_dir, reports=settings.reports, base_url=settings.base_url, incremental=incremental)
+    build(
+        settings.public_dir,
+        reports=settings.reports,
+        base_url=settings.base_url,
+        language=settings.language,
+        incremental=incremental,
+    )
     if "://" in settings.public:
         upload(settings.public_dir, settings.public)
 

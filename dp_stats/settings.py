@@ -86,6 +86,7 @@ class Settings(BaseSettings):
     reports: Folder = _field(
         lambda: shipped("reports"), "page templates, texts, chart style and layouts", said="those that are installed"
     )
+    language: str = _field("en", "language of what is published: the name of a file in `texts/` of the reports")
     ledger_url: str = _field(
         lambda known: f"sqlite:///{known['home'] / 'ledger.db'}",
         "SQLAlchemy URL of the ledger",

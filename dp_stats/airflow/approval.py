@@ -63,7 +63,7 @@ class CustodianApproval(HITLOperator):
             made = requests.card(name)
             requests.may_decide(made, self.custodian)
             self.subject = f"{self.custodian}: may this be published? {made.release.title}"
-            self.body = card_markdown(made, Texts.load(load_settings().reports))
+            self.body = card_markdown(made, Texts.of(load_settings()))
             self.assigned_users = [{"id": self.custodian, "name": self.custodian}]
             seen = {"plan": made.plan.hash, "shown": {block: str(rho) for block, rho in made.shown.items()}}
             (load_settings().requests / f"{name}.{self.custodian}.shown.json").write_text(json.dumps(seen))

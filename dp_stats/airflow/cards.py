@@ -52,7 +52,7 @@ def card_markdown(card: Card, texts: Texts) -> str:
         parts.append("\n".join(f"- {escape(full(texts, warning))}" for warning in plan.warnings))
     parts += [
         "### What the public will read about privacy",
-        f"> {escape(card.privacy_sentence)}",
+        f"> {escape(card.privacy_sentence(texts))}",
         f"Your answer is bound to plan `{plan.hash[:12]}` and to the budget shown here.",
     ]
     return "\n\n".join(parts)

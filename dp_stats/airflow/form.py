@@ -7,6 +7,8 @@ from airflow.sdk import Param
 from dp_stats.catalogue import Catalogue
 from dp_stats.requests.questions import LARGEST_EPSILON, STATISTICS, levels_of
 
+COUNTED = {"count": "Number of records", "persons": "Number of different people", "sum": "Sum of a number column"}
+
 
 def form(catalogue: Catalogue) -> dict[str, Param]:
     """Fields, in the order they are shown. The first task checks the values again, whoever sends them."""
@@ -36,7 +38,13 @@ def _figures(catalogue: Catalogue, *, sums: bool) -> dict[str, Param]:
             title="Records",
             description="Which records the figures are made from.",
         ),
-        "statistic": Param("count", type="string", enum=statistics, values_display=STATISTICS, title="What to count"),
+        "statistic": Param(
+            "count",
+            type="string",
+            enum=statistics,
+            values_display={name: COUNTED[name] for name in statistics},
+            title="What to count",
+        ),
         "by": Param(
             [],
             type="array",

@@ -79,14 +79,14 @@ def print_plan(out: Console, run: Run) -> None:
         mean = number(e.prior_mean) if e.prior_mean else "–"
         expected.add_row(e.table, e.statistic, f"{e.cells:,}", number(e.margin_95), number(e.worst), mean)
     out.print(expected)
-    texts = Texts.load(run.settings.reports)
+    texts = Texts.of(run.settings)
     for warning in plan.warnings:
         out.print(f"[yellow]Warning:[/] {full(texts, warning)}")
 
 
 def print_plan_warnings(out: Console, review: Review, settings: Settings) -> None:
     """What the plan of each release warns of."""
-    texts = Texts.load(settings.reports)
+    texts = Texts.of(settings)
     for item in review.releases:
         for warning in item.plan.warnings:
             out.print(f"[yellow]Warning:[/] {item.release.id}: {full(texts, warning)}")

@@ -32,6 +32,7 @@ from dp_stats.requests.questions import (
 from dp_stats.requests.selection import only_chosen
 from dp_stats.run import open_ledger, open_run
 from dp_stats.settings import Settings, load_settings
+from dp_stats.texts.words import Texts
 
 Way = Literal["free", "approval", "allowed"]
 APPROVAL_HOLDS = timedelta(days=30)
@@ -71,8 +72,9 @@ def ask(form: Mapping[str, Any], *, requested_by: str, settings: Settings | None
     settings = settings or load_settings()
     catalogue = _catalogue(settings)
     question = read_question(form, catalogue)
-    epsilon = epsilon_for(question, catalogue, requested_by=requested_by)
-    release = make_release(question, catalogue, requested_by=requested_by, epsilon=epsilon)
+    texts = Texts.of(settings)
+    epsilon = epsilon_for(question, catalogue, requested_by=requested_by, texts=texts)
+    release = make_release(question, catalogue, requested_by=requested_by, epsilon=epsilon, texts=texts)
     label = period_of_request(release)
     period = catalogue.with_release(release).period(release, label)
     if not is_due(release, period, datetime.now(UTC).date()):

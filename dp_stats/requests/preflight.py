@@ -25,6 +25,7 @@ from dp_stats.requests.free_answers import FreeAnswer, free_answer
 from dp_stats.requests.questions import LARGEST_EPSILON, TABLE, Question, make_release, period_of_request
 from dp_stats.run import open_ledger
 from dp_stats.settings import Settings
+from dp_stats.texts.words import Texts
 
 UNRELIABLE = 0.2
 """As in publication: a standard error above this share of the value is flagged."""
@@ -83,21 +84,20 @@ class Card:
         """Why the budget does not allow it."""
         return self.quote.refusals
 
-    @property
-    def privacy_sentence(self) -> str:
+    def privacy_sentence(self, texts: Texts) -> str:
         """What the public will read about privacy."""
-        unit = self.dataset.privacy_unit
-        span = "in their whole life" if unit.per == "lifetime" else f"in any one {unit.per}"
+        unit, plan = self.dataset.privacy_unit, self.plan
         strength = (
-            f"ε = {float(self.plan.pure_epsilon):.3g}"
-            if self.plan.pure_epsilon is not None
-            else f"ε = {self.plan.epsilon:.3g} at δ = {float(self.plan.delta):.0e}"
+            texts("request.pure", epsilon=texts.significant(float(plan.pure_epsilon)))
+            if plan.pure_epsilon is not None
+            else texts("request.approximate", epsilon=texts.significant(plan.epsilon), delta=f"{float(plan.delta):.0e}")
         )
-        rows = f"{self.plan.contribution_rows} record{'s' if self.plan.contribution_rows > 1 else ''}"
-        return (
-            f"Random noise was added so that one can hardly tell from these figures whether any one {unit.name} is in "
-            f"the records, whatever else one knows: everything a {unit.name} has {span} is protected with {strength} "
-            f"(at most {rows} of a {unit.name} count)."
+        return texts(
+            "request.privacy",
+            unit=unit.name,
+            span=texts(f"guarantee.span.{unit.per}"),
+            strength=strength,
+            bound=texts.plural("guarantee.bound", plan.contribution_rows, unit=unit.name),
         )
 
 
@@ -146,7 +146,7 @@ def share_of(rho: Fraction, cap: Fraction) -> float:
     return float(rho / cap) if cap else 0.0
 
 
-def epsilon_for(question: Question, catalogue: Catalogue, *, requested_by: str) -> Fraction:
+def epsilon_for(question: Question, catalogue: Catalogue, *, requested_by: str, texts: Texts) -> Fraction:
     """The privacy loss asked for, or the smallest at which a typical value's 95 % margin is no more than asked.
 
     Raises:
@@ -156,7 +156,9 @@ def epsilon_for(question: Question, catalogue: Catalogue, *, requested_by: str) 
         return Fraction(str(question.epsilon))
     assert question.margin is not None
     period = parse_period(question.period)
-    release = make_release(question, catalogue, requested_by=requested_by, epsilon=Fraction(str(LARGEST_EPSILON)))
+    release = make_release(
+        question, catalogue, requested_by=requested_by, epsilon=Fraction(str(LARGEST_EPSILON)), texts=texts
+    )
     known = catalogue.with_release(release)
     best = min(e.margin_95 for e in make_plan(known, release, period).expected)
     if best > question.margin:

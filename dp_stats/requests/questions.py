@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from base64 import b32encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from fractions import Fraction
 from hashlib import sha256
@@ -24,9 +24,10 @@ from dp_stats.errors import CatalogueError
 from dp_stats.files import replace_file
 from dp_stats.requests.selection import chosen_codes
 from dp_stats.settings import Settings
+from dp_stats.texts.words import Texts
 
 TABLE = "answer"
-STATISTICS = {"count": "Number of records", "persons": "Number of different people", "sum": "Sum of a number column"}
+STATISTICS = ("count", "persons", "sum")
 LARGEST_EPSILON = 20.0
 
 
@@ -160,8 +161,10 @@ def request_id(question: Question, *, requested_by: str) -> str:
     return f"adhoc-{b32encode(sha256(text.encode()).digest()).decode().lower()[:26]}"
 
 
-def make_release(question: Question, catalogue: Catalogue, *, requested_by: str, epsilon: Fraction) -> Release:
-    """The release that answers a question at a privacy loss of ``epsilon``.
+def make_release(
+    question: Question, catalogue: Catalogue, *, requested_by: str, epsilon: Fraction, texts: Texts
+) -> Release:
+    """The release that answers a question at a privacy loss of ``epsilon``, titled in the words of ``texts``.
 
     Raises:
         CatalogueError: the question does not fit the dataset.
@@ -184,8 +187,7 @@ def make_release(question: Question, catalogue: Catalogue, *, requested_by: str,
         )
         for column in columns
     )
-    by = ", ".join(f"{names[column]} ({level})" for column, level in chosen.items()) or "in total"
-    title = f"{_measure(question, dataset)} by {by}, {period.text}".replace(" by in total", "")
+    title = _title(question, dataset, [(names[column], level) for column, level in chosen.items()], period, texts)
     content = {
         "id": request_id(question, requested_by=requested_by),
         "title": title[:200],
@@ -195,7 +197,7 @@ def make_release(question: Question, catalogue: Catalogue, *, requested_by: str,
         "end": period.end,
         "settle_days": max((r.settle_days for r in like), default=0),
         "dimensions": dimensions,
-        "statistics": (_statistic(question, like, period),),
+        "statistics": (_statistic(question, like, period, texts),),
         "tables": (
             Table(
                 id=TABLE,
@@ -211,7 +213,7 @@ def make_release(question: Question, catalogue: Catalogue, *, requested_by: str,
         "requested_by": requested_by,
         "purpose": question.purpose,
         "texts": ReleaseTexts(
-            summary=title + ".",
+            summary=texts("request.summary", title=title),
             public_benefit=question.purpose,
             publisher=like[0].texts.publisher if like else dataset.custodians[0].name,
             contact=like[0].texts.contact if like else (dataset.custodians[0].email or ""),
@@ -232,12 +234,18 @@ def _calendar(period: Period) -> tuple[str, ...]:
     return within.get(period.kind, ("day", "week", "4-week", "month", "year"))
 
 
-def _measure(question: Question, dataset: Dataset) -> str:
-    what = {"count": "", "persons": "People in ", "sum": f"Sum of {question.column} in "}
-    return what[question.statistic] + dataset.title
+def _title(question: Question, dataset: Dataset, by: Sequence[tuple[str, str]], period: Period, texts: Texts) -> str:
+    what = texts(f"request.what.{question.statistic}", dataset=dataset.title, column=question.column or "")
+    when = texts.period(period.label)
+    groups = texts.listed(texts("request.group", name=name, level=level) for name, level in by)
+    return (
+        texts("request.title_by", what=what, by=groups, when=when)
+        if by
+        else texts("request.title", what=what, when=when)
+    )
 
 
-def _statistic(question: Question, like: list[Release], period: Period) -> Statistic:
+def _statistic(question: Question, like: list[Release], period: Period, texts: Texts) -> Statistic:
     declared = [
         (s, r) for r in like for s in r.statistics if s.kind == question.statistic and s.column == question.column
     ]
@@ -249,7 +257,7 @@ def _statistic(question: Question, like: list[Release], period: Period) -> Stati
     return Statistic(
         id=question.statistic,
         kind=question.statistic,
-        title=declared[0][0].title if declared else STATISTICS[question.statistic],
+        title=declared[0][0].title if declared else texts(f"request.statistic.{question.statistic}"),
         unit=declared[0][0].unit if declared else "",
         column=question.column if total else None,
         lower=Fraction(str(question.lower)) if total and question.lower is not None else None,

@@ -17,6 +17,7 @@ from markdown_it import MarkdownIt
 from dp_stats.catalogue import yaml
 from dp_stats.catalogue.periods import parse_period
 from dp_stats.errors import CatalogueError
+from dp_stats.settings import Settings
 from dp_stats.texts import dates, numbers
 from dp_stats.texts.numbers import Figure
 
@@ -55,6 +56,15 @@ class Texts:
                 f"{path}: the site's texts cannot be read. Restore the file or fix its YAML."
             ) from error
         return cls(language, words, reports / "texts" / language)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Texts:
+        """The texts of the language that a deployment publishes in.
+
+        Raises:
+            CatalogueError: there is no file of that language.
+        """
+        return cls.load(settings.reports, settings.language)
 
     @cached_property
     def locale(self) -> Locale:

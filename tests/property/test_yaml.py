@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from dp_stats.catalogue import load_catalogue, yaml
 from dp_stats.requests.questions import load_request, make_release, read_question, save_request
+from dp_stats.settings import shipped
+from dp_stats.texts.words import Texts
 
 LOOKS_LIKE_SOMETHING_ELSE = (
     *("12e5", "0o17", "1e5", "1_000", "0x1F", "0b1", "007", "+1", "1:20", ".inf", ".nan", "2024-01-01", "12:30:45"),
@@ -51,7 +53,9 @@ def test_a_request_of_an_analyst_of_any_name_reads_back_and_stops_nobody_else(cl
     form = {"dataset": "visits", "by": ["visits/clinic/district"], "period": "2024-01", "epsilon": 1}
     question = read_question({**form, "purpose": "To plan how many nurses are needed."}, catalogue)
     clinic.settings.home.mkdir()
-    release = make_release(question, catalogue, requested_by=analyst, epsilon=Fraction(1))
+    release = make_release(
+        question, catalogue, requested_by=analyst, epsilon=Fraction(1), texts=Texts.load(shipped("reports"))
+    )
     save_request(release, question, clinic.settings)
     assert load_request(release.id, clinic.settings) == (release, question)
 

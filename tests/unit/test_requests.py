@@ -12,6 +12,8 @@ from dp_stats.errors import CatalogueError
 from dp_stats.requests.preflight import epsilon_for, make_card
 from dp_stats.requests.questions import chosen, load_request, make_release, read_question, request_id, save_request
 from dp_stats.requests.selection import only_chosen
+from dp_stats.settings import shipped
+from dp_stats.texts.words import Texts
 
 
 @pytest.fixture(autouse=True)
@@ -19,6 +21,7 @@ def state_folder(clinic: Any) -> None:
     clinic.settings.home.mkdir()
 
 
+TEXTS = Texts.load(shipped("reports"))
 FORM = {
     "dataset": "visits",
     "by": ["visits/clinic/district"],
@@ -71,7 +74,7 @@ def test_the_same_question_of_the_same_analyst_is_the_same_release_and_nobody_el
 def test_a_request_is_kept_as_a_declaration_that_reads_back_the_same(clinic: Any) -> None:
     catalogue = load_catalogue(clinic.folder)
     question = read_question(FORM, catalogue)
-    release = make_release(question, catalogue, requested_by="ann", epsilon=Fraction(1, 3))
+    release = make_release(question, catalogue, requested_by="ann", epsilon=Fraction(1, 3), texts=TEXTS)
     save_request(release, question, clinic.settings)
     assert load_request(release.id, clinic.settings) == (release, question)
 
@@ -79,23 +82,25 @@ def test_a_request_is_kept_as_a_declaration_that_reads_back_the_same(clinic: Any
 def test_an_accuracy_is_turned_into_the_privacy_loss_it_needs(clinic: Any) -> None:
     catalogue = load_catalogue(clinic.folder)
     question = read_question({**FORM, "epsilon": None, "margin": 60}, catalogue)
-    epsilon = epsilon_for(question, catalogue, requested_by="ann")
-    release = make_release(question, catalogue, requested_by="ann", epsilon=epsilon)
+    epsilon = epsilon_for(question, catalogue, requested_by="ann", texts=TEXTS)
+    release = make_release(question, catalogue, requested_by="ann", epsilon=epsilon, texts=TEXTS)
     (expected,) = make_card(release, catalogue, clinic.settings).plan.expected
     assert 0.97 * 60 <= expected.margin_95 <= 60
     with pytest.raises(CatalogueError, match="Ask for a coarser breakdown"):
-        epsilon_for(question.model_copy(update={"margin": 0.01}), catalogue, requested_by="ann")
+        epsilon_for(question.model_copy(update={"margin": 0.01}), catalogue, requested_by="ann", texts=TEXTS)
 
 
 def test_the_card_shows_cost_budget_accuracy_and_the_custodian_and_charges_nothing(clinic: Any) -> None:
     catalogue = load_catalogue(clinic.folder)
-    release = make_release(read_question(FORM, catalogue), catalogue, requested_by="ann", epsilon=Fraction(1))
+    release = make_release(
+        read_question(FORM, catalogue), catalogue, requested_by="ann", epsilon=Fraction(1), texts=TEXTS
+    )
     card = make_card(release, catalogue, clinic.settings)
     (block,) = card.blocks
     assert (block.block, card.approvers, card.refusals, card.free) == ("2024", ("custodian",), (), None)
     assert 0 < block.after < block.before == block.cap
     assert card.unreliable is not None
-    assert "can hardly tell from these figures whether any one person" in card.privacy_sentence
+    assert "can hardly tell from these figures whether any one person" in card.privacy_sentence(TEXTS)
     assert make_card(release, catalogue, clinic.settings).blocks == card.blocks
 
 
@@ -121,7 +126,7 @@ def test_the_card_says_the_share_of_the_budget_and_what_a_pure_loss_weighs(clini
 
     catalogue = load_catalogue(clinic.folder)
     question = read_question({**FORM, "only": "Upper"}, catalogue)
-    release = make_release(question, catalogue, requested_by="ann", epsilon=Fraction(1))
+    release = make_release(question, catalogue, requested_by="ann", epsilon=Fraction(1), texts=TEXTS)
     card = make_card(release, catalogue, clinic.settings, only=chosen(question, catalogue))
     (block,) = card.blocks
     assert block.share_before == 1
