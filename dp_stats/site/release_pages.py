@@ -10,7 +10,7 @@ from dp_stats.charts.tilemap import Layout
 from dp_stats.charts.wording import lower_first, unit_text
 from dp_stats.editions.edition import Edition, TableFacts
 from dp_stats.editions.readers_kit import snippets
-from dp_stats.site import changes, downloads, guarantee, linked, maps, parts
+from dp_stats.site import changes, downloads, linked, maps, parts, privacy_panel
 from dp_stats.site.common import cards, notices, page_of, regions_table, theme
 from dp_stats.site.drawings import save
 from dp_stats.site.frame import Notice, Rows, Site
@@ -89,7 +89,7 @@ def release_page(
         regions={"name": region_name, "charts": between, "table": region_rows} if between and region_rows else None,
         groups={"name": group_name, "chart": groups, "table": _group_rows(view, story, texts)} if groups else None,
         change=change,
-        privacy=guarantee.privacy(site, edition, headline_panel, story.metric),
+        privacy=privacy_panel.privacy(site, edition, headline_panel, story.metric),
         files=downloads.downloads(site, latest, prefix=f"{edition.period.label}/r{edition.revision.number}/"),
         period=f"{texts('edition.files')}: {edition.period.text}",
         all_files=page_of(view, latest).removeprefix(f"{view.id}/"),
