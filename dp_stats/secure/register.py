@@ -8,7 +8,10 @@ An edition that cannot read every other edition's file exactly as it was written
 
 The order makes it safe: read → bound → write the file → record its digest if nobody else registered since
 (compare and swap; else start again) → aggregate → draw. A retry never lowers what its own first attempt
-registered, because that attempt may still be under way and store first.
+registered, because that attempt may still be under way.
+
+Every attempt records a version of its own, whatever it counted, and only the latest may store. So which attempt's
+rows are measured follows from the order in which attempts registered, never from whether their rows were equal.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import io
+import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -131,8 +135,12 @@ class Register:
         return _by_person(table.set_column(1, "block", labels).cast(SCHEMA), "sum")
 
     def _record(self, entry: pa.Table, *, expected: int) -> bool:
-        """Write the file, then its digest to the ledger; false if another edition registered first."""
+        """Write the file, then its digest to the ledger; false if another edition registered first.
+
+        A random mark makes each version's digest its own: equal contents are not recognised as such by the ledger.
+        """
         content = io.BytesIO()
+        entry = entry.replace_schema_metadata({"attempt": secrets.token_hex(16)})
         pq.write_table(entry, content, compression="zstd")
         digest = self._digest(content.getvalue(), self.reservation.edition, self.reservation.revision)
         target = secure_folder(self.folder) / f"{digest}.parquet"
@@ -151,7 +159,7 @@ class Register:
                 "Restore the secure store from its backup. Without it this series can release nothing more in the blocks "
                 "it has been charged for; a new release with its own charge can."
             )
-        return pq.read_table(io.BytesIO(content), schema=SCHEMA)
+        return pq.read_table(io.BytesIO(content), schema=SCHEMA).replace_schema_metadata(None)
 
     def _digest(self, content: bytes, edition: str, revision: int) -> str:
         """The keyed digest that stands in the ledger; of another edition it differs even if the same people count."""

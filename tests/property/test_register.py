@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ class Series:
 
 @pytest.fixture
 def series(tmp_path: Path, fully_measured: Callable[..., Any], table: Callable[..., Any]) -> Callable[..., Series]:
-    return lambda **shape: Series(tmp_path / "home", fully_measured, table, **shape)
+    return lambda *, home="home", **shape: Series(tmp_path / home, fully_measured, table, **shape)
 
 
 @pytest.mark.parametrize("order", [WEEKS, WEEKS[::-1], (WEEKS[1], WEEKS[2], WEEKS[0])])
@@ -236,3 +237,60 @@ def test_editions_that_count_the_same_people_have_different_digests_in_the_ledge
         s.run(week, {})
     digests = [entry.payload["digest"] for entry in s.ledger.entries() if entry.event == "registered"]
     assert len(set(digests)) == len(WEEKS)
+
+
+ATTEMPTS = ("A", "B")
+STEPS = ("register", "spend", "store")
+ORDERS = sorted(order for order in set(permutations(ATTEMPTS * len(STEPS))) if order[0] == "A")
+"""Every way in which two attempts can take their steps, but for the names of the two."""
+
+
+class Attempt:
+    """One run of an edition with a snapshot of its own, taken step by step, as one process does."""
+
+    def __init__(self, series: Series, name: str, rows: dict[str, int]) -> None:
+        self.series, self.name, self.rows = series, name, rows
+        self.ledger = Ledger.open(series.settings.ledger_url)
+        self.steps = iter(STEPS)
+        self.failed = False
+
+    def next_step(self) -> str:
+        """Take the next step unless an earlier one was refused; what an observer sees of it."""
+        step = next(self.steps)
+        if self.failed:
+            return f"{self.name}: over"
+        made = self.series.reserve(WEEKS[0])
+        try:
+            if step == "register":
+                self.series.run(WEEKS[0], self.rows, ledger=self.ledger)
+            elif step == "spend":
+                self.ledger.spend(made)
+            else:
+                kept = self.ledger.store(made, self.name.encode())
+                return f"{self.name}: {kept.decode()} is kept"
+        except RegisterError:
+            self.failed = True
+            return f"{self.name}: refused to {step}"
+        return f"{self.name}: {step}"
+
+
+def course(
+    series: Callable[..., Series], home: str, order: Sequence[str], rows: dict[str, dict[str, int]]
+) -> list[str]:
+    """What happens when attempts with these rows take their steps in this order."""
+    s = series(home=home)
+    attempts = {name: Attempt(s, name, rows[name]) for name in ATTEMPTS}
+    seen = [attempts[name].next_step() for name in order]
+    return [*seen, *(f"{e.event}" for e in s.ledger.entries())]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("order", ORDERS, ids="".join)
+def test_neighbouring_sources_give_the_same_course_of_events(
+    series: Callable[..., Series], order: tuple[str, ...]
+) -> None:
+    """With the person the two attempts count different rows, without her equal ones: nothing but the rows may differ."""
+    others = {"p1": 2, "p2": 1}
+    with_her = course(series, "with", order, {"A": {**others, "u": 1}, "B": {**others, "u": 2}})
+    without = course(series, "without", order, {"A": others, "B": others})
+    assert with_her == without
