@@ -71,6 +71,7 @@ def declare_edition(
     loss: Mapping[str, Any] | None = None,
     areas: Sequence[int] = AREAS,
     bands: int = 3,
+    levels_of_dates: Sequence[str] = ("day", "week"),
     extra_dimensions: Sequence[Mapping[str, Any]] = (),
     population_columns: Mapping[str, Sequence[float]] | None = None,
 ) -> DeclaredEdition:
@@ -109,7 +110,7 @@ def declare_edition(
             "end": span.end if kind == "range" else None,
             "dimensions": [
                 {"name": "area", "column": "area", "levels": ["area", "region"]},
-                {"name": "date", "column": "date", "levels": ["day", "week"]},
+                {"name": "date", "column": "date", "levels": list(levels_of_dates)},
                 {"name": "band", "column": "band", "levels": ["band"]},
                 *extra_dimensions,
             ],

@@ -137,10 +137,16 @@ def sum_groups(values: NDArray[T], group: NDArray[np.intp], groups: int, axis: i
         return values
     if groups == 1:
         return np.add.reduce(values, axis=axis, keepdims=True, dtype=values.dtype)
-    moved = np.moveaxis(values, axis, 0)
-    out = np.zeros((groups, *moved.shape[1:]), dtype=values.dtype)
-    np.add.at(out, group, moved)
-    return np.moveaxis(out, 0, axis)
+    sizes = np.bincount(group, minlength=groups)
+    if not sizes.all():
+        moved = np.moveaxis(values, axis, 0)
+        out = np.zeros((groups, *moved.shape[1:]), dtype=values.dtype)
+        np.add.at(out, group, moved)
+        return np.moveaxis(out, 0, axis)
+    if (np.diff(group) < 0).any():
+        values = np.take(values, np.argsort(group, kind="stable"), axis=axis)
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    return np.add.reduceat(values, starts, axis=axis, dtype=values.dtype)
 
 
 def flat_level(name: str, code: str, label: str, leaves: int) -> Level:

@@ -25,6 +25,7 @@ from dp_stats.texts.words import Texts
 Rows: TypeAlias = pa.Table
 
 UNRELIABLE = 0.2
+FEW = 10
 """A standard error of more than this share of the value is marked ``u``."""
 
 
@@ -191,7 +192,8 @@ def _numbers(statistic: StatisticFacts, estimate: Estimate, edition: Edition) ->
     shown = value if statistic.integer else np.round(value, max(decimals, _decimals_of_sums(statistic, value)))
     with np.errstate(invalid="ignore"):
         status = np.where(error > UNRELIABLE * np.abs(shown), 1, 0)
-        status = np.where((shown == 0) & (estimate.upper.ravel() > 0), 2, status)
+        few = (shown == 0) & (estimate.upper.ravel() > 0) & (_in_rows(statistic, estimate) <= FEW)
+        status = np.where(few, 2, status)
     if edition.revision.status == "provisional":
         status = status + _PROVISIONAL
     status = np.where(missing, _NOT_APPLICABLE if statistic.kind == "rate" else _MISSING, status)
@@ -202,6 +204,12 @@ def _numbers(statistic: StatisticFacts, estimate: Estimate, edition: Edition) ->
         "status": status.astype(np.int32),
         "value_unrounded": np.round(estimate.unrounded.ravel(), decimals + 1) + 0.0,
     }
+
+
+def _in_rows(statistic: StatisticFacts, estimate: Estimate) -> NDArray[np.float64]:
+    """The upper end in rows, where that is known: a zero only stands for a few if no more than a few are possible."""
+    upper = estimate.upper.ravel()
+    return upper if statistic.integer else np.full(upper.shape, np.inf)
 
 
 def _decimals_of_sums(statistic: StatisticFacts, value: NDArray[np.float64]) -> int:

@@ -13,9 +13,9 @@ def quantile_with_interval(
 ) -> tuple[Floats, Floats, Floats]:
     """The ``q`` quantile of histograms along the last axis.
 
-    The balance at an edge is (rows below it) − q · (all rows); it crosses zero at the quantile. The interval
-    holds every point at which the balance does not differ from zero (Woodruff 1952), with values spread
-    evenly inside a bin.
+    The balance at an edge is (rows below it) − q · (all rows); it crosses zero at the quantile. The value takes rows
+    to be spread evenly inside a bin. The interval does not, as where they lie in a bin is not known: it goes from the
+    last edge that is clearly below the quantile to the first that is clearly above (Woodruff 1952).
 
     Args:
         counts: published, non-negative; shape ``(…, bins)``.
@@ -27,8 +27,10 @@ def quantile_with_interval(
     """
     below = np.concatenate([np.zeros((*counts.shape[:-1], 1)), np.cumsum(counts, axis=-1)], axis=-1)
     value = _first_crossing(below - q * below[..., -1:], edges)
-    lower = _first_crossing(np.maximum.accumulate(balance + reach * error, axis=-1), edges)
-    upper = _last_crossing(np.minimum.accumulate((balance - reach * error)[..., ::-1], axis=-1)[..., ::-1], edges)
+    clearly_below, clearly_above = balance + reach * error < 0, balance - reach * error > 0
+    place = np.arange(len(edges))
+    lower = edges[np.where(clearly_below, place, 0).max(axis=-1)]
+    upper = edges[np.where(clearly_above, place, len(edges) - 1).min(axis=-1)]
     empty = below[..., -1] <= 0
     return tuple(np.where(empty, np.nan, side) for side in (value, lower, upper))  # type: ignore[return-value]
 
@@ -38,11 +40,6 @@ def _first_crossing(rising: Floats, edges: Floats) -> Floats:
     reached = rising >= 0
     index = np.where(reached.any(axis=-1), reached.argmax(axis=-1), len(edges) - 1)
     return _between(rising, edges, np.maximum(index, 1), at_start=index == 0)
-
-
-def _last_crossing(rising: Floats, edges: Floats) -> Floats:
-    """Where a rising line through the edges leaves zero; the first edge if it is above from the start."""
-    return _first_crossing(np.where(rising > 0, rising, np.minimum(rising, -1e-12)), edges)
 
 
 def _between(rising: Floats, edges: Floats, index: NDArray[np.intp], *, at_start: NDArray[np.bool_]) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +62,7 @@ def estimate(
                     derived[name], grid=grid, release=release, catalogue=catalogue, levels=complete, sources=sources
                 )
             else:
-                built[name] = _measured(sources[name], grid, complete)
+                built[name] = _measured(sources[name], grid, complete, _missing(sources[name], quantities, complete))
         tables[table.id] = built
     corrections = [q.correction for q in quantities.values() if q.correction is not None]
     return EditionEstimates(
@@ -139,16 +139,30 @@ def _step(quantity: Quantity, levels: list[dict[str, str]]) -> float:
     return unit * 10.0 ** max(int(np.floor(np.log10(max(noise / (10 * unit), 1.0)))), 0)
 
 
-def _measured(source: Source, grid: Grid, levels: dict[str, str]) -> Estimate:
+def _missing(source: Source, quantities: Mapping[str, Quantity], levels: dict[str, str]) -> Floats | float:
+    """How many distinct persons may be missing from each cell, as all their rows in it were truncated: no more than
+    the truncated rows there, with their doubt. Zero where rows were not counted or nothing is truncated."""
+    count = next((q for q in quantities.values() if q.statistic.kind == "count" and q.correction is not None), None)
+    if source.statistic.kind != "persons" or count is None:
+        return 0.0
+    kept, corrected = count.fit.value(levels), count.value(levels)
+    if not np.isfinite(count.fit.variance(levels)).all():
+        return 0.0
+    doubt = np.sqrt(np.maximum(count.variance(levels) - count.fit.variance(levels), 0.0))
+    return np.asarray(np.maximum(corrected - kept, 0.0) + 2 * doubt)
+
+
+def _measured(source: Source, grid: Grid, levels: dict[str, str], missing: Floats | float = 0.0) -> Estimate:
     quantity = source.quantity
     value = source.published(grid, levels)
     spread = published_spread(quantity, levels)
     lower, upper = spread.interval(quantity.lowest)
+    upper = upper + missing
     if source.statistic.kind != "sum":
         lower, upper = whole_numbers(lower, upper)
     step = float(source.statistic.resolution) if source.statistic.kind == "sum" else 1.0
     lower, upper = never_a_point(lower, upper, np.where(spread.error > 1e-3 * step, step, 0.0), low=quantity.lowest)
-    lower, upper = around(value, lower, upper, widest=2 * spread.law.two_sided * spread.error + step)
+    lower, upper = around(value, lower, upper, widest=2 * spread.law.two_sided * spread.error + step + missing)
     return Estimate(
         source.statistic.id, levels, value, quantity.value(levels), lower, upper, spread.typical,
         quantity.bounded(levels), spread.shrunken, spread.error if spread.shrunken else None,

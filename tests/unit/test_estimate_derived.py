@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dp_stats.estimate import EditionEstimates
+from dp_stats.estimate.quantiles import quantile_with_interval
 from tests.estimate_examples import DeclaredEdition, declare_edition
 
 DERIVED: tuple[dict[str, Any], ...] = (
@@ -132,3 +133,52 @@ def test_a_quantile_of_a_histogram_is_interpolated_in_its_bin() -> None:
     estimates = edition.estimate(edition.draw(exact, np.random.default_rng(0), noise=0))
     # two of four rows lie below the median: the first bin's one and a third of the second's three
     np.testing.assert_allclose(estimates.tables["region-week"]["median"].value, 10 + 10 / 3, atol=1e-6)
+
+
+def test_the_interval_of_a_quantile_holds_all_of_the_bin_that_it_lies_in() -> None:
+    """Where rows lie inside a bin is not known, however little noise there is."""
+    counts = np.array([[10.0, 80.0, 10.0]])
+    below = np.array([[0.0, 10.0, 90.0, 100.0]])
+    value, lower, upper = quantile_with_interval(
+        counts, below - 0.5 * 100, np.full((1, 4), 0.1), np.array([0.0, 2.0, 3.0, 9.0]), 0.5, 1.96
+    )
+    assert (lower.item(), upper.item()) == (2.0, 3.0)
+    assert lower.item() < value.item() < upper.item()
+
+
+def test_months_are_sums_of_days_also_where_only_weeks_are_published_beside_them() -> None:
+    edition = declare_edition(
+        period="2023",
+        kind="year",
+        tables=(
+            {"id": "week", "levels": {"date": "week"}, "statistics": ["count"]},
+            {"id": "month", "levels": {"date": "month"}, "statistics": ["count"]},
+        ),
+        statistics=({"id": "count", "kind": "count", "expected_total": 36_500},),
+        loss={"epsilon": 8},
+        levels_of_dates=("week", "month"),
+    )
+    exact = np.zeros(edition.grid.shape(), dtype=np.int64)
+    exact[0, :, 0] = 100
+    estimates = edition.estimate(edition.draw({"count": exact}, np.random.default_rng(0)))
+    january = estimates.tables["month"]["count"]
+    assert abs(january.value.ravel()[0] - 3100) < 60
+    assert january.lower.ravel()[0] < january.upper.ravel()[0]
+
+
+def test_sums_add_up_in_the_digits_that_are_published() -> None:
+    edition = declare_edition(
+        tables=(
+            {"id": "region", "levels": {"area": "region"}, "statistics": ["cost"]},
+            {"id": "all", "levels": {}, "statistics": ["cost"]},
+        ),
+        statistics=(
+            {"id": "cost", "kind": "sum", "column": "cost", "lower": 0, "upper": 10, "resolution": "0.01"}
+            | {"expected_total": 9000},
+        ),
+    )
+    exact = np.random.default_rng(1).integers(0, 100, edition.grid.shape())
+    for seed in range(5):
+        tables = edition.estimate(edition.draw({"cost": exact}, np.random.default_rng(seed))).tables
+        parts, whole = tables["region"]["cost"].value, tables["all"]["cost"].value
+        assert np.round(parts, 0).sum() == pytest.approx(np.round(whole, 0).sum(), abs=1e-6)
