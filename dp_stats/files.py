@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -15,6 +16,20 @@ from dp_stats.errors import BusyError
 
 LOCK_SECONDS = 1800.0
 """How long to wait for another writer: longer than the largest site takes to build and to upload."""
+
+
+_SIGNS = ("=", "@", "\t", "\r", "\n", "＝", "＠")
+_SIGNED_NUMBER = re.compile(r"[+-][0-9]*[.,]?[0-9]+ ?%?")
+
+
+def is_formula(text: str) -> bool:
+    """Whether a spreadsheet that opens a CSV file would run this field as a formula, or might."""
+    return text.startswith(_SIGNS) or (text.startswith(("+", "-", "＋", "－")) and not _SIGNED_NUMBER.fullmatch(text))
+
+
+def plain_text(text: str) -> str:
+    """A field for a CSV file that people open: an apostrophe stands before what would run as a formula."""
+    return f"'{text}" if is_formula(text) else text
 
 
 def sha256(content: bytes) -> str:

@@ -18,6 +18,7 @@ from dp_stats.catalogue.grid import ALL, Dimension, Level, flat_level
 from dp_stats.catalogue.models import UNKNOWN
 from dp_stats.catalogue.partitions import refines
 from dp_stats.errors import CatalogueError
+from dp_stats.files import is_formula
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,8 @@ def load_code_list(path: Path) -> CodeList:
     """Read one code list.
 
     Raises:
-        CatalogueError: a heading is missing, a code is empty or stands twice, or a line has the wrong length.
+        CatalogueError: a heading is missing, a code is empty or stands twice, a line has the wrong length, or a
+            field would run as a formula in the published tables.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -132,6 +134,12 @@ def load_code_list(path: Path) -> CodeList:
         row = dict(zip(header, (field.strip() for field in line), strict=True))
         if not row["code"] or not row["name"]:
             raise CatalogueError(f"{path}, line {number}: 'code' and 'name' must not be empty.")
+        formulas = [name for name, field in row.items() if is_formula(field)]
+        if formulas:
+            raise CatalogueError(
+                f"{path}, line {number}: '{formulas[0]}' begins like a formula, which a spreadsheet would run. Begin it "
+                "with a letter or a digit."
+            )
         if row["code"].casefold() in seen:
             raise CatalogueError(f"{path}, line {number}: the code '{row['code']}' stands twice (case does not count).")
         if row["code"].casefold() == UNKNOWN:

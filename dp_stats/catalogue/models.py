@@ -16,6 +16,9 @@ from dp_stats.catalogue.periods import BlockKind, PeriodKind
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*([-_][a-z0-9]+)*$", max_length=64)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 UNKNOWN = "unknown"
+SMALLEST_EPSILON = Fraction(1, 10_000)
+LARGEST_EPSILON = 100
+"""The privacy losses that a release may have; ρ = ε²/2 bounds those that are declared in ρ."""
 
 
 class Model(BaseModel):
@@ -78,7 +81,8 @@ class Budget(PrivacyLoss):
     no_approval_below: Fraction = Field(
         Fraction(0),
         ge=0,
-        description="ρ of an ad hoc release below which no approval is needed (0: always needed).",
+        description="ρ that one analyst's ad hoc releases may cost in a block, all together, without an approval "
+        "(0: always needed).",
         examples=[0.001],
     )
     forecast_days: int = Field(
@@ -470,6 +474,23 @@ class Release(Model):
         examples=["Plan winter beds."],
     )
     texts: ReleaseTexts = Field(description="What the public reads about it.")
+
+    @field_validator("privacy_loss")
+    @classmethod
+    def _sane(cls, value: PrivacyLoss) -> PrivacyLoss:
+        """A loss that noise can be drawn for: neither wider than integers are, nor none at all."""
+        if value.epsilon is not None and not SMALLEST_EPSILON <= value.epsilon <= LARGEST_EPSILON:
+            raise ValueError(
+                f"epsilon must be from {float(SMALLEST_EPSILON):g} to {LARGEST_EPSILON}; below it nothing is left but "
+                "noise, above it nothing is protected"
+            )
+        most, least = Fraction(LARGEST_EPSILON**2, 2), SMALLEST_EPSILON**2 / 2
+        if value.rho is not None and not least <= value.rho <= most:
+            raise ValueError(
+                f"rho must be from {float(least):g} to {float(most):g}; below it nothing is left but noise, above it "
+                "nothing is protected"
+            )
+        return value
 
     @model_validator(mode="after")
     def _refers(self) -> Release:

@@ -73,6 +73,9 @@ def period_of(day: date, kind: PeriodKind) -> Period:
     raise CatalogueError("A range has no calendar; write it as 2020-08-31--2021-08-29.")
 
 
+_FIRST_YEAR, _LAST_YEAR = 1800, 2299
+"""Years that anybody publishes about; far from the ends of the calendar, where days before and after do not exist."""
+
 _FORMS: tuple[tuple[PeriodKind, re.Pattern[str]], ...] = (
     ("day", re.compile(r"\d{4}-\d{2}-\d{2}")),
     ("week", re.compile(r"(\d{4})-W(\d{2})")),
@@ -97,7 +100,11 @@ def parse_period(label: str) -> Period:
                 start, end = (date.fromisoformat(part) for part in match.groups())
                 if end < start:
                     break
+                if not _FIRST_YEAR <= start.year <= end.year <= _LAST_YEAR:
+                    break
                 return Period(start, end, label, kind)
+            if not _FIRST_YEAR <= int(label[:4]) <= _LAST_YEAR:
+                break
             if kind == "week":
                 year, week = (int(part) for part in match.groups())
                 return period_of(date.fromisocalendar(year, week, 1), kind)
@@ -106,7 +113,7 @@ def parse_period(label: str) -> Period:
             break
     raise CatalogueError(
         f"'{label}' is not a period. Write a day (2021-02-15), an ISO week (2021-W07), a month (2021-02), "
-        "a year (2021) or a range of days (2020-08-31--2021-08-29)."
+        f"a year (2021) or a range of days (2020-08-31--2021-08-29), from {_FIRST_YEAR} to {_LAST_YEAR}."
     )
 
 

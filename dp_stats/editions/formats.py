@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from dp_stats.files import sha256
+from dp_stats.files import plain_text, sha256
 
 CHECKSUMS = "SHA256SUMS"
 
@@ -19,7 +19,8 @@ def csv_bytes(rows: pa.Table) -> bytes:
     """A table as RFC 4180 CSV in UTF-8, with a header; null is an empty field.
 
     Fields are quoted only where they hold a comma, a quote or a line break. Numbers are written in the
-    fewest digits that read back as the same number.
+    fewest digits that read back as the same number. Before a text that a spreadsheet would run as a formula stands
+    an apostrophe (``files.plain_text``); codes and names of code lists cannot be such texts.
     """
     fields = [_fields(column.combine_chunks()) for column in rows.columns]
     lines = pc.binary_join_element_wise(*fields, ",")
@@ -33,7 +34,7 @@ def _fields(column: pa.Array) -> pa.Array:
     """Each value as the text of its field."""
     if pa.types.is_string(column.type):
         encoded = column.dictionary_encode()
-        quoted = pa.array([_quote(v) for v in encoded.dictionary.to_pylist()], pa.string())
+        quoted = pa.array([_quote(plain_text(v)) for v in encoded.dictionary.to_pylist()], pa.string())
         text = quoted.take(encoded.indices)
     else:
         text = pc.cast(column, pa.string())

@@ -41,6 +41,7 @@ def workbook_bytes(edition: Edition, tables: Mapping[str, pa.Table], texts: Text
             notes_table=_notes(edition, texts),
             contentsheet_options={"additional_elements": []},
             auto_width=True,
+            workbook_options={"strings_to_formulas": False, "strings_to_urls": False},  # a text is a text
         )
         created = edition.published.astimezone(UTC).replace(tzinfo=None)
         book.set_properties({"title": edition.title, "created": created, "comments": edition.path})

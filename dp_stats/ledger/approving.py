@@ -18,15 +18,34 @@ from dp_stats.ledger.records import Approval, Category, Decision
 from dp_stats.ledger.texts import line
 
 
-def approvers_needed(dataset: Dataset, *, rho: Fraction, category: Category) -> tuple[str, ...]:
+def approvers_needed(
+    dataset: Dataset, *, rho: Fraction, category: Category, unapproved: Fraction = Fraction(0)
+) -> tuple[str, ...]:
     """Who must approve a release of ``dataset`` that costs ``rho`` per block.
 
-    All custodians (by user name, else by name) of an ad hoc release, unless it costs less than the
-    dataset's ``no_approval_below``. Scheduled releases were approved with the catalogue.
+    All custodians (by user name, else by name) of an ad hoc release, unless it and all that the analyst was charged
+    without an approval before (``unapproved``, in the block where it is most) cost less than the dataset's
+    ``no_approval_below`` together. Scheduled releases were approved with the catalogue.
     """
-    if category == "scheduled" or rho < dataset.budget.no_approval_below:
+    if category == "scheduled" or rho + unapproved < dataset.budget.no_approval_below:
         return ()
     return tuple(custodian.user or custodian.name for custodian in dataset.custodians)
+
+
+def unapproved(connection: Connection, *, dataset: str, blocks: Sequence[str], requested_by: str) -> Fraction:
+    """What an analyst's ad hoc requests that nobody had to approve hold of a block, in the block where it is most."""
+    charge, made = schema.charges.c, schema.reservations.c
+    query = (
+        select(charge.block, charge.rho, charge.requested_by)
+        .join(schema.reservations, made.id == charge.reservation)
+        .where(charge.dataset == dataset, charge.block.in_(blocks), charge.state != "void")
+        .where(charge.category == "adhoc", made.approvers == "[]")
+    )
+    held: dict[str, Fraction] = {}
+    for row in connection.execute(query):
+        if who(row.requested_by) == who(requested_by):
+            held[row.block] = held.get(row.block, Fraction(0)) + Fraction(row.rho)
+    return max(held.values(), default=Fraction(0))
 
 
 def record(

@@ -212,6 +212,7 @@ class Quote:
 
     ``refusals`` says per block why not; empty if it would be allowed. ``free``: nothing new is charged.
     ``again``: blocks that another series of the release has paid for, and that this plan's new series charges again.
+    ``approvers``: who must approve it; nobody while the analyst's unapproved requests stay below the allowance.
     """
 
     rho: Fraction
@@ -221,6 +222,7 @@ class Quote:
     refusals: tuple[str, ...]
     measured: bool
     again: tuple[str, ...] = ()
+    approvers: tuple[str, ...] = ()
 
     @property
     def free(self) -> bool:

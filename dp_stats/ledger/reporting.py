@@ -12,6 +12,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, select
 
 from dp_stats.errors import LedgerError
+from dp_stats.files import plain_text
 from dp_stats.ledger import schema
 from dp_stats.ledger.approving import decisions
 from dp_stats.ledger.budget import block_budgets
@@ -167,7 +168,7 @@ def export(connection: Connection, form: Literal["csv", "json"]) -> str:
         table = csv.writer(buffer)
         table.writerow(_COLUMNS)
         for entry in found:
-            table.writerow([_plain(value) for value in _row(entry)])
+            table.writerow([plain_text(v) if isinstance(v, str) else v for v in _row(entry)])
         return buffer.getvalue()
     raise LedgerError("The ledger is exported as csv or json.")
 
@@ -178,7 +179,3 @@ def _row(entry: Entry) -> tuple[Any, ...]:
     who = values.get("requested_by") or values.get("approver") or ""
     tail = (who, values.get("reason", ""), values.get("run", ""), canonical(values), entry.previous, entry.hash)
     return (entry.sequence, instant(entry.at), entry.event, *known, *tail)
-
-
-def _plain(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value

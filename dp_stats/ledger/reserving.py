@@ -24,6 +24,12 @@ def key_of(plan: Plan, revision: int) -> str:
     return key if revision == 1 else f"{key}+r{revision}"
 
 
+_MEASURED = (
+    "{edition} (revision {revision}) has been measured with another plan. An edition is never measured again: restore its "
+    "catalogue, or make revision {next} with a reason, which is a new charge."
+)
+
+
 def reserve(
     writer: Writer,
     sealed: SealedPlan,
@@ -55,21 +61,14 @@ def reserve(
             require_approvals(writer, existing, also=approvers)
         return existing
     if existing and existing.state in ("spent", "stored"):
-        raise LedgerError(
-            f"{plan.edition} (revision {revision}) has been measured with another plan. An edition is never measured "
-            f"again: restore its catalogue, or make revision {revision + 1} with a reason, which is a new charge."
-        )
+        raise LedgerError(_MEASURED.format(edition=plan.edition, revision=revision, next=revision + 1))
     if existing:
         void(writer, existing, reason=f"replaced by another plan ({plan.hash[:12]})")
     quote = quoted(
         writer.connection, plan, dataset=dataset, revision=revision, category=category, requested_by=requested_by
     )
-    if quote.again and not new_series:
-        raise ApprovalError(
-            f"{plan.edition} would start a new series, because what bounds or measures it has changed: "
-            f"{' and '.join(quote.again)} would be charged ρ = {float(quote.rho):.4g} again. Undo the edit, or say that "
-            "you want it (--new-series; in Airflow the run's parameter 'new_series')."
-        )
+    _want_new_series(plan, quote, wanted=new_series)
+    approvers = tuple(dict.fromkeys((*approvers, *quote.approvers)))
     approving.require(
         writer.connection,
         plan_hash=plan.hash,
@@ -107,6 +106,20 @@ def reserve(
         },
     )
     return by_id(writer.connection, entry.sequence)
+
+
+def _want_new_series(plan: Plan, quote: Quote, *, wanted: bool) -> None:
+    """Ask for a yes before blocks that the release has paid for are charged again.
+
+    Raises:
+        ApprovalError: nobody said yes.
+    """
+    if quote.again and not wanted:
+        raise ApprovalError(
+            f"{plan.edition} would start a new series, because what bounds or measures it has changed: "
+            f"{' and '.join(quote.again)} would be charged ρ = {float(quote.rho):.4g} again. Undo the edit, or say that "
+            "you want it (--new-series; in Airflow the run's parameter 'new_series')."
+        )
 
 
 def check(plan: Plan, *, dataset: Dataset, revision: int, category: Category) -> None:
@@ -166,12 +179,15 @@ def quoted(
         category=category,
         requested_by=requested_by,
     )
+    held = approving.unapproved(connection, dataset=dataset.id, blocks=charged, requested_by=requested_by)
+    needed = approving.approvers_needed(dataset, rho=rho, category=category, unapproved=held)
     return Quote(
         rho=rho,
         charged=charged,
         before=tuple(before.values()),
         remaining_after={b: s.remaining - (rho if b in charged else 0) for b, s in before.items()},
         refusals=lines,
+        approvers=needed if charged else (),
         measured=bool(existing and existing.plan_hash == plan.hash and existing.state == "stored"),
         again=_paid_by_another_series(connection, plan, charged) if revision == 1 else (),
     )

@@ -14,6 +14,7 @@ from dp_stats.catalogue import Catalogue, Release, parse_period
 from dp_stats.errors import NotDerivableError
 from dp_stats.estimate.answer import Answer, Measured, days_of
 from dp_stats.estimate.answer_each import answer_each
+from dp_stats.files import plain_text
 from dp_stats.ledger import Ledger, Reservation
 from dp_stats.plan.expected import NORMAL_95
 from dp_stats.requests.answers import measured_editions
@@ -89,7 +90,8 @@ def free_table(found: FreeAnswer, asked: Release, catalogue: Catalogue) -> str:
     heads = [head for name in breakdowns for head in (f"{name}_code", name)]
     writer.writerow([*heads, "period", "value", "lower_95", "upper_95", "value_unrounded"])
     for cell, figure in found.figures.items():
-        labels = [text for name, code in zip(breakdowns, cell, strict=True) for text in (code, breakdowns[name][code])]
+        pairs = [(code, breakdowns[name][code]) for name, code in zip(breakdowns, cell, strict=True)]
+        labels = [plain_text(label) for pair in pairs for label in pair]
         numbers = (figure.value, figure.lower, figure.upper, figure.unrounded)
         writer.writerow([*labels, period_of_request(asked), *(f"{number + 0.0:.10g}" for number in numbers)])
     return text.getvalue()

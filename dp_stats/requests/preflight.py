@@ -15,7 +15,7 @@ import numpy as np
 from dp_stats.catalogue import Catalogue, Dataset, Grid, Release, parse_period
 from dp_stats.catalogue.populations import shares_of_leaves
 from dp_stats.errors import CatalogueError
-from dp_stats.ledger import Ledger, approvers_needed
+from dp_stats.ledger import Ledger
 from dp_stats.ledger.amounts import epsilon as epsilon_of
 from dp_stats.ledger.records import Quote
 from dp_stats.plan import ExpectedError, Plan, make_plan
@@ -136,7 +136,7 @@ def make_card(
         ),
         unreliable=unreliable_share(plan, known, release, known.grid(release, period)),
         free=free_answer(release, catalogue, ledger, only=only),
-        approvers=() if quote.free else approvers_needed(dataset, rho=plan.rho, category="adhoc"),
+        approvers=quote.approvers,
         only=only or {},
     )
 

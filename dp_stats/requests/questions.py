@@ -19,7 +19,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from dp_stats.catalogue import Catalogue, Dataset, Period, Release, parse_period, yaml
 from dp_stats.catalogue.load import cause_of, read_model
-from dp_stats.catalogue.models import Contribution, DimensionSpec, PrivacyLoss, ReleaseTexts, Statistic, Table
+from dp_stats.catalogue.models import (
+    SMALLEST_EPSILON,
+    Contribution,
+    DimensionSpec,
+    PrivacyLoss,
+    ReleaseTexts,
+    Statistic,
+    Table,
+)
 from dp_stats.errors import CatalogueError
 from dp_stats.files import replace_file
 from dp_stats.requests.selection import chosen_codes
@@ -29,22 +37,24 @@ from dp_stats.texts.words import Texts
 TABLE = "answer"
 STATISTICS = ("count", "persons", "sum")
 LARGEST_EPSILON = 20.0
+LARGEST_NUMBER = 1e12
+"""Bounds and margins beyond it are slips of the hand."""
 
 
 class Question(BaseModel):
     """The form, as the analyst filled it in; ``epsilon`` or ``margin`` is set, the other is None."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     dataset: str
     statistic: Literal["count", "persons", "sum"] = "count"
     column: str | None = None
-    lower: float | None = None
-    upper: float | None = None
+    lower: float | None = Field(None, ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)
+    upper: float | None = Field(None, ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)
     by: tuple[str, ...] = Field((), description="Breakdowns, each DATASET/COLUMN/LEVEL or COLUMN/LEVEL.")
     period: str
-    epsilon: float | None = Field(None, gt=0, le=LARGEST_EPSILON)
-    margin: float | None = Field(None, gt=0)
+    epsilon: float | None = Field(None, ge=float(SMALLEST_EPSILON), le=LARGEST_EPSILON)
+    margin: float | None = Field(None, gt=0, le=LARGEST_NUMBER)
     rows: int | None = Field(None, ge=1, le=1000)
     purpose: str = Field(min_length=15, max_length=2000)
     audience: Literal["public", "restricted"] = "public"
@@ -90,6 +100,8 @@ def _fault(fault: Any) -> str:
         "missing": "is missing. Fill it in",
         "string_too_short": "is too short. Say in a sentence what the figures are needed for",
         "less_than_equal": f"must be at most {fault.get('ctx', {}).get('le')}",
+        "greater_than_equal": f"must be at least {fault.get('ctx', {}).get('ge')}",
+        "finite_number": "must be an ordinary number",
         "greater_than": f"must be above {fault.get('ctx', {}).get('gt')}",
     }
     message = texts.get(fault["type"], cause_of(fault))
@@ -293,7 +305,11 @@ def load_request(name: str, settings: Settings) -> tuple[Release, Question]:
     if not path.exists():
         raise CatalogueError(f"There is no request '{name}'. Ask again with the form.")
     form = path.with_suffix(".form.json")
-    release, question = read_model(path, Release), Question.model_validate_json(form.read_text(encoding="utf-8"))
+    try:
+        question = Question.model_validate_json(form.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise CatalogueError(f"{form} is missing or cannot be read. Ask again with the form.") from None
+    release = read_model(path, Release)
     if request_id(question, requested_by=release.requested_by or "") != name or release.id != name:
         raise CatalogueError(f"The request '{name}' is not the form that was filled in under this id. Ask again.")
     return release, question

@@ -9,7 +9,18 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from ledger_examples import dataset, digest_after, drawer, greedy, plan, postgres, registrar, reserve, together
+from ledger_examples import (
+    dataset,
+    digest_after,
+    drawer,
+    greedy,
+    plan,
+    postgres,
+    registrar,
+    reserve,
+    splitter,
+    together,
+)
 
 from dp_stats.errors import BudgetError
 from dp_stats.ledger import Ledger
@@ -36,6 +47,12 @@ def test_sixteen_processes_cannot_spend_more_than_the_cap(url: str) -> None:
     (state,) = ledger.blocks()
     assert (state.spent, state.reserved, state.remaining) == (Fraction("0.02"), 0, 0)
     ledger.verify()
+
+
+def test_sixteen_processes_cannot_split_a_request_to_pass_without_an_approval(url: str) -> None:
+    granted = together(splitter, [(url, number, 2) for number in range(FIGHTERS)])
+    assert sum(granted) == 4, "the fifth 0.004 would reach the allowance of 0.018"
+    assert Ledger.open(url).blocks()[0].by_analyst == {"analyst": Fraction("0.016")}
 
 
 def test_sixteen_processes_that_create_the_ledger_make_one(url: str) -> None:

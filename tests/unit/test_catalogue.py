@@ -52,6 +52,13 @@ def test_the_shipped_catalogue_is_sound() -> None:
         ("datasets/covid-cases.yaml", {"source": {"kind": "postgres", "table": "t"}}, "needs either 'connection'"),
         ("releases/covid-cases-by-area.yaml", {"dataset": "flu"}, "there is no dataset 'flu'. There are: covid-cases"),
         ("releases/covid-cases-by-area.yaml", {"privacy_loss": {"epsilon": 1, "rho": 1}}, "either epsilon"),
+        (
+            "releases/covid-cases-by-area.yaml",
+            {"privacy_loss": {"epsilon": "1e-15"}},
+            "epsilon must be from 0.0001 to 100",
+        ),
+        ("releases/covid-cases-by-area.yaml", {"privacy_loss": {"epsilon": 101}}, "nothing is protected"),
+        ("releases/covid-cases-by-area.yaml", {"privacy_loss": {"rho": "1e-30"}}, "rho must be from 5e-09 to 5000"),
         ("releases/covid-cases-by-area.yaml", {"period": "fortnight"}, "period: Input should be 'day', 'week'"),
         (
             "releases/covid-cases-by-area.yaml",
@@ -90,6 +97,7 @@ def test_a_wrong_field_is_named_with_its_file(folder: Path, file: str, fields: d
     [
         (lambda text: text.replace("code,name", "id,label", 1), "must begin with 'code,name'"),
         (lambda text: text + "e06000001" + text.splitlines()[1][9:] + "\n", "stands twice"),
+        (lambda text: text.replace("Hartlepool", "=1+1", 1), "line 2: 'name' begins like a formula"),
         (lambda text: text + "E99999999,Nowhere\n", "2 fields where the header has"),
         (lambda text: text.splitlines()[0] + "\n", "the list is empty"),
         # Scotland's region put into two nations: no longer a tree.
@@ -138,7 +146,21 @@ def test_a_period_knows_its_days_and_the_blocks_they_fall_in(label: str, days: i
     assert parse_period(period.label) == period
 
 
-@pytest.mark.parametrize("label", ["2021-W54", "2021-13", "2021-02-30", "last week", "2021-03-01--2021-02-01", ""])
+@pytest.mark.parametrize(
+    "label",
+    [
+        "2021-W54",
+        "9999",
+        "0001",
+        "9999-W52",
+        "2021-01-01--9999-12-31",
+        "2021-13",
+        "2021-02-30",
+        "last week",
+        "2021-03-01--2021-02-01",
+        "",
+    ],
+)
 def test_what_is_no_period_is_refused_with_examples(label: str) -> None:
     with pytest.raises(CatalogueError, match="is not a period"):
         parse_period(label)

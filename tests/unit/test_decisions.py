@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pytest
 
 from dp_stats import pipeline, requests
-from dp_stats.errors import ApprovalError, PublishedError
+from dp_stats.errors import ApprovalError, CatalogueError, PublishedError
 from dp_stats.ledger import Ledger
 
 FORM = {
@@ -119,3 +119,31 @@ def test_what_was_asked_for_is_handed_over_from_the_whole_table(clinic: Any) -> 
     pipeline.run_edition(again.edition)
     assert requests.hand_over(again.id) is None
     assert not (clinic.settings.requests / again.id / "answer.csv").exists()
+
+
+def test_a_damaged_request_stops_itself_and_no_other(clinic: Any, asked: str) -> None:
+    damaged = clinic.settings.requests / "adhoc-000000000000.yaml"
+    damaged.write_text("{half a file")
+    damaged.with_suffix(".form.json").write_text("{")
+    assert requests.card(asked).release.id == asked
+    assert requests.ask({**FORM, "epsilon": 0.5}, requested_by="analyst").path == "approval"
+    with pytest.raises(CatalogueError):
+        requests.card("adhoc-000000000000")
+    (clinic.settings.requests / f"{asked}.form.json").write_text("{")
+    with pytest.raises(CatalogueError, match="cannot be read"):
+        requests.card(asked)
+
+
+def test_the_card_shows_that_small_requests_add_up(clinic: Any, asked: str) -> None:
+    allowance = requests.card(asked).plan.rho * Fraction(5, 2)
+    clinic.change("datasets/visits.yaml", budget={"epsilon": 10, "delta": "1e-6", "no_approval_below": str(allowance)})
+    for rows, way in ((1, "allowed"), (2, "allowed")):
+        made = requests.ask({**FORM, "rows": rows}, requested_by="analyst")
+        assert made.path == way
+        pipeline.reserve(made.edition)
+    late = requests.ask({**FORM, "rows": 4}, requested_by="analyst")
+    assert late.path == "approval"
+    assert requests.card(late.id).approvers == ("custodian", "council")
+    with pytest.raises(ApprovalError):
+        pipeline.reserve(late.edition)
+    assert requests.ask({**FORM, "rows": 4}, requested_by="another").path == "allowed"

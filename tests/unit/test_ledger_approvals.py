@@ -171,3 +171,44 @@ def test_all_custodians_approve_ad_hoc_releases_that_cost_more_than_the_allowanc
     assert approvers_needed(allowed, rho=Fraction("0.0009"), category="adhoc") == ()
     assert approvers_needed(allowed, rho=Fraction(1), category="scheduled") == ()
     assert approvers_needed(dataset(), rho=Fraction(1, 10**9), category="adhoc") == BOTH
+
+
+def small(ledger: Ledger, number: int, *, analyst: str = "analyst", blocks: tuple[str, ...] = ("2021",)) -> Reservation:
+    """An ad hoc request that costs 0.004, under an allowance of 0.01."""
+    wanted = plan(f"2021-W{number:02d}", rho="0.004", release=f"adhoc-{number}", blocks=blocks)
+    allowed = dataset(rho="0.1", no_approval_below="0.01")
+    return reserve(ledger, wanted, dataset=allowed, category="adhoc", requested_by=analyst)
+
+
+def test_requests_below_the_allowance_add_up_per_analyst_and_block(ledger: Ledger) -> None:
+    first, second = small(ledger, 1), small(ledger, 2, analyst=" Analyst")
+    with pytest.raises(ApprovalError, match="custodian has not decided"):
+        small(ledger, 3)
+    assert small(ledger, 2).id == second.id, "the same again is no new request"
+    small(ledger, 4, analyst="another")
+    small(ledger, 5, blocks=("2020",))
+    with pytest.raises(ApprovalError):
+        small(ledger, 6, blocks=("2020", "2021"))
+    ledger.void(first, "not needed")
+    small(ledger, 7)
+    with pytest.raises(ApprovalError):
+        small(ledger, 8)
+
+
+def test_what_custodians_approved_leaves_the_allowance_as_it_was(ledger: Ledger) -> None:
+    wanted = plan("2021-W10", rho="0.05", release="adhoc-10")
+    allowed = dataset(rho="0.1", no_approval_below="0.01")
+    for custodian in BOTH:
+        ledger.approve(wanted.hash, custodian, "approved", "", Clock().now + timedelta(1), {"2021": "0.1"})
+    made = reserve(ledger, wanted, dataset=allowed, category="adhoc", requested_by="analyst")
+    assert made.approvers == BOTH, "the ledger asks for approvals itself"
+    small(ledger, 1)
+    quote = ledger.quote(
+        plan("2021-W12", rho="0.004", release="adhoc-12"), dataset=allowed, category="adhoc", requested_by="analyst"
+    )
+    assert quote.approvers == ()
+    small(ledger, 2)
+    quote = ledger.quote(
+        plan("2021-W12", rho="0.004", release="adhoc-12"), dataset=allowed, category="adhoc", requested_by="analyst"
+    )
+    assert quote.approvers == BOTH

@@ -104,7 +104,7 @@ def test_the_cap_in_force_is_kept_with_the_charge(tmp_path: Path) -> None:
 @pytest.mark.parametrize("category", ["scheduled", "adhoc"])
 def test_a_category_keeps_to_its_share(tmp_path: Path, category: str) -> None:
     ledger = new_ledger(tmp_path)
-    shared = dataset(rho="0.02", scheduled="0.5", adhoc="0.5")
+    shared = dataset(rho="0.02", scheduled="0.5", adhoc="0.5", no_approval_below="0.02")
     other = "adhoc" if category == "scheduled" else "scheduled"
     for week in (1, 2):
         reserve(ledger, plan(f"2021-W0{week}"), dataset=shared, category=category)
@@ -115,7 +115,7 @@ def test_a_category_keeps_to_its_share(tmp_path: Path, category: str) -> None:
 
 def test_an_analyst_keeps_to_their_share_however_they_write_their_name(tmp_path: Path) -> None:
     ledger = new_ledger(tmp_path)
-    shared = dataset(rho="0.02", per_analyst="0.25")
+    shared = dataset(rho="0.02", per_analyst="0.25", no_approval_below="0.02")
     reserve(ledger, plan("2021-W01"), dataset=shared, category="adhoc", requested_by="ada")
     with pytest.raises(BudgetError, match="the share of ADA"):
         reserve(ledger, plan("2021-W02"), dataset=shared, category="adhoc", requested_by=" ADA ")

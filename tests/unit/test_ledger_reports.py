@@ -14,13 +14,18 @@ from ledger_examples import Clock, dataset, measured, new_ledger, plan, reserve
 from dp_stats.errors import LedgerError
 from dp_stats.ledger.chain import canonical, hash_of
 
+UNASKED = dataset(rho="0.02", no_approval_below="0.02")
+"""A dataset whose allowance lets ad hoc requests pass without an approval."""
+
 
 def test_a_charge_links_to_its_run_and_to_every_edition_that_uses_it(tmp_path: Path) -> None:
     clock = Clock()
     ledger = new_ledger(tmp_path, clock)
     for week in (1, 2):
         reserve(ledger, plan(f"2021-W0{week}", series="weekly"), run=f"weekly/run {week}", reason="schedule")
-    reserve(ledger, plan("2021", release="once"), category="adhoc", requested_by="ada", reason="a study")
+    reserve(
+        ledger, plan("2021", release="once"), dataset=UNASKED, category="adhoc", requested_by="ada", reason="a study"
+    )
     weekly, once = ledger.charges("cases")
     assert (weekly.run, weekly.edition, weekly.at) == ("weekly/run 1", "weekly/2021-W01", clock.now)
     assert weekly.editions == ("weekly/2021-W01", "weekly/2021-W02")
@@ -81,7 +86,7 @@ def test_the_budget_of_blocks_that_nothing_was_charged_to_is_the_declared_one(tm
 def test_an_entry_keeps_who_what_when_and_why(tmp_path: Path) -> None:
     clock = Clock()
     ledger = new_ledger(tmp_path, clock)
-    reserve(ledger, plan(), requested_by="ada", reason="a study", run="run 1", category="adhoc")
+    reserve(ledger, plan(), dataset=UNASKED, requested_by="ada", reason="a study", run="run 1", category="adhoc")
     entry = ledger.entries()[-1]
     assert (entry.event, entry.at) == ("reserved", clock.now)
     expected = {"requested_by": "ada", "reason": "a study", "run": "run 1", "category": "adhoc", "plan": plan().hash}

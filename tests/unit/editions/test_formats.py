@@ -202,3 +202,51 @@ def test_a_workbook_leaves_long_tables_out_and_says_so(
     monkeypatch.setattr(workbook, "MOST_ROWS", 25)
     with zipfile.ZipFile(sample.publish(tmp_path).folder / "workbook.xlsx") as book:
         assert "Only in the CSV files, because they are long: Daily cases" in book.read("xl/sharedStrings.xml").decode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '=HYPERLINK("http://example.org","x")',
+        "@SUM(1)",
+        "+1+cmd|' /C calc'!A0",
+        "-2+3",
+        "\t=1",
+        "\r=1",
+        "＝1",
+        "-",
+        "+44 tel",
+    ],
+)
+def test_a_text_that_a_spreadsheet_would_run_begins_with_an_apostrophe(text: str) -> None:
+    written = csv_bytes(pa.table({"name": [text]})).decode()
+    [_, [field]] = csv.reader(io.StringIO(written, newline=""))
+    assert field == f"'{text}"
+
+
+@pytest.mark.parametrize("text", ["North", "-1.5", "+65", "-3,5 %", "'quoted", "", "65-74", "a=b"])
+def test_other_texts_and_signed_numbers_stay_as_they_are(text: str) -> None:
+    written = csv_bytes(pa.table({"name": [text], "more": ["x"]})).decode()
+    assert next(iter(list(csv.reader(io.StringIO(written, newline="")))[1:]))[0] == text
+
+
+def test_no_cell_of_a_workbook_is_a_formula_whatever_its_texts_are(sample: Any) -> None:
+    attack = '=HYPERLINK("http://example.org","x")'
+    edition = sample.edition()
+    tables = tuple(table.model_copy(update={"title": attack}) for table in edition.tables)
+    edition = edition.model_copy(update={"tables": tables})
+    edition = edition.model_copy(
+        update={"tables": tuple(t.model_copy(update={"columns": columns_of(edition, t, TEXTS)}) for t in tables)}
+    )
+    rows = {table.id: tidy(edition, sample.estimates, table) for table in edition.tables}
+    attacked = {
+        name: table.set_column(table.column_names.index("metric"), "metric", pa.array([attack] * len(table)))
+        for name, table in rows.items()
+    }
+    book = workbook.workbook_bytes(edition, attacked, TEXTS)
+    assert book is not None
+    with zipfile.ZipFile(io.BytesIO(book)) as parts:
+        sheets = [parts.read(name).decode() for name in parts.namelist() if name.startswith("xl/worksheets/sheet")]
+        texts = parts.read("xl/sharedStrings.xml").decode()
+    assert "HYPERLINK" in texts
+    assert not [sheet for sheet in sheets if "<f>" in sheet]
