@@ -362,7 +362,8 @@ def _rows(edition: Edition, table: TableFacts, numbers: dict[str, dict[str, np.n
     if edition.revision.status == "provisional":
         marks = np.char.strip(np.char.add("p ", marks.astype(str)))
     data["status"] = pa.array(marks.astype(str).tolist(), pa.string())
-    data["value_unrounded"] = pa.array(value.astype(float))
+    data["value_unbiased"] = pa.array(value.astype(float))
+    data["standard_error"] = pa.array(np.ones(len(value)))
     count = metrics * cells
     data |= {
         "release": [edition.release.id] * count,

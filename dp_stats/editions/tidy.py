@@ -55,7 +55,8 @@ def columns_of(edition: Edition, table: TableFacts, texts: Texts) -> tuple[Colum
         _column(texts, "lower_95", "number", required=False),
         _column(texts, "upper_95", "number", required=False),
         _column(texts, "status", required=False),
-        _column(texts, "value_unrounded", "number", required=False),
+        _column(texts, "value_unbiased", "number", required=False),
+        _column(texts, "standard_error", "number", required=False),
         _column(texts, "release"),
         _column(texts, "edition"),
         _column(texts, "revision", "integer"),
@@ -107,7 +108,8 @@ def tidy(edition: Edition, estimates: EditionEstimates, table: TableFacts, *, pr
         data["value"] = pc.cast(data["value"], pa.int64())
     marks = np.concatenate([part["status"] for part in parts])
     data["status"] = _repeat(_MARKS, marks)
-    data["value_unrounded"] = _floats(np.concatenate([part["value_unrounded"] for part in parts]))
+    for column in ("value_unbiased", "standard_error"):
+        data[column] = _floats(np.concatenate([part[column] for part in parts]))
     constant = np.zeros(cells * metrics, dtype=np.int32)
     data["release"] = _repeat((edition.release.id,), constant)
     data["edition"] = _repeat((edition.id,), constant)
@@ -180,12 +182,13 @@ _MISSING, _NOT_APPLICABLE = 6, 7
 
 
 def _numbers(statistic: StatisticFacts, estimate: Estimate, edition: Edition) -> dict[str, NDArray[Any]]:
-    """Value, interval, status and unrounded value of each cell, flat in grid order.
+    """Value, interval, status, and the unbiased value with its standard error, of each cell, flat in grid order.
 
     Decimals come from the size of the noise alone: two digits of a typical standard error, one more for the
-    unrounded value. Limits are rounded outwards.
+    unbiased value. Limits are rounded outwards.
     """
     value, error = estimate.value.ravel(), estimate.standard_error.ravel()
+    unbiased = estimate.standard_error if estimate.unrounded_error is None else estimate.unrounded_error
     decimals = _decimals(error)
     step = 10.0**decimals
     missing = ~np.isfinite(value)
@@ -202,7 +205,8 @@ def _numbers(statistic: StatisticFacts, estimate: Estimate, edition: Edition) ->
         "lower_95": np.minimum(np.floor(estimate.lower.ravel() * step) / step, shown) + 0.0,
         "upper_95": np.maximum(np.ceil(estimate.upper.ravel() * step) / step, shown) + 0.0,
         "status": status.astype(np.int32),
-        "value_unrounded": np.round(estimate.unrounded.ravel(), decimals + 1) + 0.0,
+        "value_unbiased": np.round(estimate.unrounded.ravel(), decimals + 1) + 0.0,
+        "standard_error": np.round(unbiased.ravel(), decimals + 1) + 0.0,
     }
 
 

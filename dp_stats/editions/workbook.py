@@ -58,7 +58,7 @@ def _sheet(edition: Edition, table: TableFacts, rows: pa.Table, number: int, tex
     frame: pd.DataFrame = rows.select(kept).to_pandas()
     frame["date"] = frame["date"].astype(str)
     frame["status"] = frame["status"].replace("", texts("mark.reliable"))
-    for name in ("value", "lower_95", "upper_95", "value_unrounded"):
+    for name in ("value", "lower_95", "upper_95", "value_unbiased", "standard_error"):
         frame[name] = frame[name].astype(object).where(frame[name].notna(), "x")
     frame.columns = pd.Index([facts[name].title for name in kept])
     return gptables.GPTable(

@@ -28,7 +28,7 @@ MOST_ROWS = 400
 
 ROOT = "api"
 _STEPS = ("themes", "sub_themes", "topics", "geography_types", "geographies", "metrics", "tables")
-_VALUES = ("value", "lower_95", "upper_95", "status", "value_unrounded")
+_VALUES = ("value", "lower_95", "upper_95", "status", "value_unbiased")
 _NOWHERE = "all"
 
 

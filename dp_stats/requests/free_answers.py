@@ -88,7 +88,7 @@ def free_table(found: FreeAnswer, asked: Release, catalogue: Catalogue) -> str:
     writer = csv.writer(text, lineterminator="\n")
     breakdowns = _breakdowns(asked, catalogue, {})
     heads = [head for name in breakdowns for head in (f"{name}_code", name)]
-    writer.writerow([*heads, "period", "value", "lower_95", "upper_95", "value_unrounded"])
+    writer.writerow([*heads, "period", "value", "lower_95", "upper_95", "value_unbiased"])
     for cell, figure in found.figures.items():
         pairs = [(code, breakdowns[name][code]) for name, code in zip(breakdowns, cell, strict=True)]
         labels = [plain_text(label) for pair in pairs for label in pair]

@@ -279,7 +279,7 @@ def test_lineage_names_runs_and_assets_and_holds_no_statistic(server: Server) ->
         for row in csv.DictReader(table.read_text().splitlines()):
             if "value" in row:
                 assert f"{row['value']},{row['lower_95']},{row['upper_95']}" not in text
-    assert not any(word in text for word in ("value_unrounded", "lower_95", "standard_error"))
+    assert not any(word in text for word in ("value_unbiased", "lower_95", "standard_error"))
 
 
 def parts(event: dict[str, Any]) -> list[dict[str, Any]]:

@@ -38,7 +38,7 @@ def editions(clinic: Any) -> list[str]:
 
 
 def values(clinic: Any, edition: str, table: str = "clinic-day") -> list[float]:
-    return pq.read_table(clinic.settings.public_dir / edition / f"{table}.parquet")["value_unrounded"].to_pylist()
+    return pq.read_table(clinic.settings.public_dir / edition / f"{table}.parquet")["value_unbiased"].to_pylist()
 
 
 def test_an_edition_is_published_and_running_it_again_changes_nothing(clinic: Any) -> None:

@@ -92,7 +92,7 @@ def test_a_missing_value_is_empty_and_says_why(sample: Any, costs: Any) -> None:
     rate = table_of(sample, "area-week-age").to_pandas().iloc[-1]
     assert rate["metric"] == "rate"
     assert rate["status"] == "z"
-    assert rate[["value", "lower_95", "upper_95", "value_unrounded"]].isna().all()
+    assert rate[["value", "lower_95", "upper_95", "value_unbiased"]].isna().all()
     assert table_of(costs, "by-sex").to_pandas().iloc[-1]["status"] == "x"
 
 
@@ -120,7 +120,7 @@ def test_limits_are_rounded_outwards_to_the_size_of_the_noise(costs: Any) -> Non
     rows = table_of(with_cells(costs, "mean-cost", [10.0, 20.0], [0.0345, 0.0345]), "by-sex").to_pandas()
     mean = rows[rows["metric"] == "mean-cost"].iloc[0]
     assert (mean["lower_95"], mean["upper_95"]) == (9.931, 10.069)
-    assert mean["value_unrounded"] == 10.1235
+    assert mean["value_unbiased"] == 10.1235
 
 
 def test_estimates_of_another_shape_are_refused(sample: Any, make_sample: Callable[..., Any]) -> None:
@@ -168,10 +168,10 @@ def test_csv_of_no_rows_is_its_header() -> None:
 
 def test_csv_and_parquet_hold_the_same(sample: Any) -> None:
     rows = table_of(sample, "area-week-age")
-    empty = {name: "" for name in ("value", "lower_95", "upper_95", "value_unrounded")}
+    empty = {name: "" for name in ("value", "lower_95", "upper_95", "value_unbiased", "standard_error")}
     text = pd.read_csv(io.BytesIO(csv_bytes(rows)), keep_default_na=False, na_values=empty)
     binary = pq.read_table(io.BytesIO(parquet_bytes(rows))).to_pandas()
-    for name in ("value", "lower_95", "upper_95", "value_unrounded"):
+    for name in ("value", "lower_95", "upper_95", "value_unbiased", "standard_error"):
         assert np.array_equal(text[name], binary[name], equal_nan=True)
     for name in ("geography", "status", "age", "period"):
         assert text[name].tolist() == binary[name].tolist()
