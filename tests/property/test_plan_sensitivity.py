@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import date, timedelta
 from fractions import Fraction
 from math import ceil
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 
 from dp_stats.catalogue import Grid
 from dp_stats.catalogue.models import Contribution, Statistic
+from dp_stats.catalogue.periods import BlockKind, PeriodKind, blocks_of, parse_period, period_of
 from dp_stats.plan import sensitivity
 from dp_stats.plan.sensitivity import Sensitivity
 from tests.plan_examples import dimension
@@ -128,19 +131,17 @@ def test_a_sum_counts_from_zero_even_where_its_lower_bound_is_above() -> None:
     assert sensitivity.steps(dear) == 202
 
 
-@pytest.mark.parametrize(
-    ("period", "block", "alone"),
-    [
-        ("week", "week", True),
-        ("week", "day", True),
-        ("week", "month", False),
-        ("week", "lifetime", False),
-        ("month", "month", True),
-        ("month", "year", False),
-        ("month", "week", False),
-        ("year", "week", False),
-        ("year", "year", True),
-    ],
-)
-def test_editions_share_a_block_unless_it_lies_inside_one(period: str, block: str, alone: bool) -> None:
-    assert sensitivity.one_edition_per_block(period, block) is alone  # type: ignore[arg-type]
+FEBRUARY = date(2020, 2, 27)
+"""Around it lie a leap day, a 53rd week, and weeks that months and years cut in two."""
+
+
+@pytest.mark.parametrize("period", get_args(PeriodKind))
+@pytest.mark.parametrize("block", get_args(BlockKind))
+def test_editions_share_a_block_unless_it_lies_inside_one(period: PeriodKind, block: BlockKind) -> None:
+    """The rule says of every pair of kinds what the calendar says: whether two editions ever have a block in common."""
+    if period == "range":  # two ranges that are declared may overlap
+        editions = {parse_period("2020-02-27--2020-03-02"), parse_period("2020-03-01--2020-03-01")}
+    else:
+        editions = {period_of(FEBRUARY + timedelta(days=days), period) for days in range(700)}
+    blocks = Counter(one for edition in editions for one in blocks_of(edition, block))
+    assert sensitivity.one_edition_per_block(period, block) is (max(blocks.values()) == 1)

@@ -10,6 +10,7 @@ import pytest
 from scipy.optimize import minimize_scalar
 
 from dp_stats.plan import accounting
+from dp_stats.plan.mechanism import noise_variance
 
 SCALES = [0.3, 1.0, 1.7320508075688772, 3.3, 47.11, 1e6]
 
@@ -73,16 +74,46 @@ def test_the_variance_is_that_of_the_discrete_noise(scale: float) -> None:
     k = np.arange(-3000, 3001, dtype=float)
     gaussian = np.exp(-(k**2) / (2 * scale**2))
     laplace = np.exp(-np.abs(k) / scale)
-    assert accounting.noise_variance(scale, "discrete_gaussian") == pytest.approx((k**2 @ gaussian) / gaussian.sum())
-    assert accounting.noise_variance(scale, "discrete_laplace") == pytest.approx((k**2 @ laplace) / laplace.sum())
+    assert noise_variance(scale, "discrete_gaussian") == pytest.approx((k**2 @ gaussian) / gaussian.sum())
+    assert noise_variance(scale, "discrete_laplace") == pytest.approx((k**2 @ laplace) / laplace.sum())
 
 
 def test_noise_too_small_to_matter_has_no_variance() -> None:
-    assert accounting.noise_variance(1e-4, "discrete_laplace") == 0
-    assert accounting.noise_variance(1e-3, "discrete_gaussian") == 0
+    assert noise_variance(1e-4, "discrete_laplace") == 0
+    assert noise_variance(1e-3, "discrete_gaussian") == 0
 
 
 def test_roots_are_rounded_upwards_and_whole_roots_are_exact() -> None:
     assert accounting.root_up(Fraction(9)) == 3.0
     for square in (Fraction(2), Fraction(3), Fraction(1, 3), Fraction(10**9 + 7)):
         assert Fraction(accounting.root_up(square)) ** 2 >= square
+
+
+@pytest.mark.parametrize(
+    "square", [Fraction(n, d) for n in (1, 2, 3, 5, 10**15 + 37, 10**31 + 1) for d in (1, 3, 10**12 + 39)]
+)
+def test_a_root_is_the_smallest_double_that_is_not_too_small(square: Fraction) -> None:
+    root = accounting.root_up(square)
+    assert Fraction(root) ** 2 >= square
+    assert Fraction(math.nextafter(root, 0.0)) ** 2 < square
+
+
+@pytest.mark.parametrize("value", [Fraction(1, 10), Fraction(1, 3), Fraction(2, 3), Fraction(1, 10**6), Fraction(1, 4)])
+def test_a_delta_is_rounded_to_the_largest_double_that_is_not_too_large(value: Fraction) -> None:
+    rounded = accounting._down(value)
+    assert Fraction(rounded) <= value
+    assert Fraction(math.nextafter(rounded, 1.0)) > value
+
+
+def test_nothing_lost_is_epsilon_zero() -> None:
+    assert accounting.epsilon_at(Fraction(0), Fraction(1, 10**6)) == 0
+
+
+@pytest.mark.parametrize("epsilon", ["1/100000", "1/1000", "1/4", "1", "8", "50"])
+@pytest.mark.parametrize("delta", ["1/10", "1/1000000", "1/1000000000000"])
+def test_rho_of_an_epsilon_is_the_largest_to_forty_places(epsilon: str, delta: str) -> None:
+    wanted, at = Fraction(epsilon), Fraction(delta)
+    rho = accounting.rho_of(wanted, at)
+    assert rho > 0
+    assert accounting.epsilon_at(rho, at) <= wanted
+    assert accounting.epsilon_at(rho * (1 + Fraction(1, 2**39)), at) > wanted
