@@ -18,6 +18,7 @@ import pytest
 from deploy.local.environment import local_environment
 from dp_stats.catalogue import yaml
 from dp_stats.settings import Settings, load_settings
+from tests.builders import declared_dataset
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 
@@ -89,24 +90,18 @@ def make_clinic(folder: Path) -> Path:
         "code,name,district,district_name,population\nnorth,North,A,Upper,1000\nsouth,South,B,Lower,2000\n"
         "east,East,A,Upper,3000\nwest,West,B,Lower,4000\n"
     )
-    dataset = {
-        "id": "visits",
-        "title": "Visits",
-        "description": "One row per visit.",
-        "custodians": [{"name": "The clinics", "user": "custodian"}],
-        "source": {"kind": "csv", "path": "visits.csv"},
-        "columns": {
-            "patient": {"from": "patient", "type": "person"},
-            "day": {"from": "day", "type": "date", "formats": ["%Y-%m-%d"]},
-            "clinic": {"from": "clinic", "type": "code", "codes": "clinics", "unknown": True},
-            "cost": {"from": "cost", "type": "number"},
+    dataset = declared_dataset(
+        "visits",
+        {
+            "patient": "person",
+            "day": {"type": "date", "formats": ["%Y-%m-%d"]},
+            "clinic": {"type": "code", "codes": "clinics", "unknown": True},
+            "cost": "number",
         },
-        "date_column": "day",
-        "privacy_unit": {"column": "patient", "per": "year"},
-        "opt_outs": {"source": {"kind": "csv", "path": "opt-outs.csv"}, "column": "patient"},
-        "expectations": "visits.json",
-        "budget": {"epsilon": 10, "delta": "1e-6"},
-    }
+        description="One row per visit.",
+        custodians=[{"name": "The clinics", "user": "custodian"}],
+        opt_outs={"source": {"kind": "csv", "path": "opt-outs.csv"}, "column": "patient"},
+    )
     release = {
         "id": "visits",
         "title": "Visits by clinic",

@@ -19,6 +19,7 @@ from dp_stats.estimate import EditionEstimates, estimate
 from dp_stats.plan import make_plan
 from dp_stats.plan.model import Plan
 from dp_stats.plan.noisy import NoisyMeasurements
+from tests.builders import code_list, declared_dataset, declared_release
 
 AREAS = (3, 4, 2)
 """How many areas each of the regions R0, R1, R2 has; the areas are A0 to A8."""
@@ -79,48 +80,38 @@ def declare_edition(
     columns = {"population": [1000.0 * (i + 1) for i in range(sum(areas))], **(population_columns or {})}
     codes = {"areas": _areas(areas, columns), "bands": _bands(bands)}
     dataset = Dataset.model_validate(
-        {
-            "id": "visits",
-            "title": "Visits",
-            "description": "Rows of nobody.",
-            "custodians": [{"name": "Test"}],
-            "source": {"kind": "csv", "path": "none.csv"},
-            "columns": {
-                "person": {"from": "person", "type": "person"},
-                "date": {"from": "date", "type": "date"},
-                "area": {"from": "area", "type": "code", "codes": "areas"},
+        declared_dataset(
+            "visits",
+            {
+                "person": "person",
+                "date": "date",
+                "area": "code areas",
                 "band": {"from": "age", "type": "band", "codes": "bands"},
-                "cost": {"from": "cost", "type": "number"},
+                "cost": "number",
             },
-            "date_column": "date",
-            "privacy_unit": {"column": "person", "per": "year"},
-            "opt_outs": None,
-            "expectations": "none.json",
-            "budget": {"epsilon": 100, "delta": "1e-6"},
-        }
+            budget={"epsilon": 100, "delta": "1e-6"},
+        )
     )
     span = parse_period(period)
     release = Release.model_validate(
-        {
-            "id": "test",
-            "title": "Test",
-            "dataset": "visits",
-            "period": kind,
-            "start": span.start if kind == "range" else span.start.replace(month=1, day=1),
-            "end": span.end if kind == "range" else None,
-            "dimensions": [
+        declared_release(
+            "test",
+            dataset="visits",
+            period=kind,
+            start=span.start if kind == "range" else span.start.replace(month=1, day=1),
+            end=span.end if kind == "range" else None,
+            dimensions=[
                 {"name": "area", "column": "area", "levels": ["area", "region"]},
                 {"name": "date", "column": "date", "levels": list(levels_of_dates)},
                 {"name": "band", "column": "band", "levels": ["band"]},
                 *extra_dimensions,
             ],
-            "statistics": list(statistics),
-            "derived": list(derived),
-            "tables": [{"title": t["id"], **t} for t in tables],
-            "contribution": contribution or {"rows": 1, "why_nothing_is_truncated": "One row per person."},
-            "privacy_loss": loss or {"epsilon": 1},
-            "texts": {"summary": "A test."},
-        }
+            statistics=list(statistics),
+            derived=list(derived),
+            tables=tables,
+            contribution=contribution or {"rows": 1, "why_nothing_is_truncated": "One row per person."},
+            privacy_loss=loss or {"epsilon": 1},
+        )
     )
     catalogue = Catalogue(Path("test"), {"visits": dataset}, {"test": release}, codes)
     grid = catalogue.grid(release, span)
@@ -128,18 +119,17 @@ def declare_edition(
 
 
 def _areas(areas: Sequence[int], columns: Mapping[str, Sequence[float]]) -> CodeList:
-    rows = []
-    for region, size in enumerate(areas):
-        for _ in range(size):
-            i = len(rows)
-            facts = {name: f"{values[i]:g}" for name, values in columns.items()}
-            rows.append({"code": f"A{i}", "name": f"Area {i}", "region": f"R{region}", **facts})
-    return CodeList("areas", Path("areas.csv"), ("code", "name", "region", *columns), tuple(rows))
+    regions = [f"R{region}" for region, size in enumerate(areas) for _ in range(size)]
+    places = range(len(regions))
+    return code_list("areas", [f"A{i}" for i in places], [f"Area {i}" for i in places], region=regions, **columns)
 
 
 def _bands(bands: int) -> CodeList:
-    rows = tuple(
-        {"code": f"B{i}", "name": f"{10 * i} to {10 * i + 9}", "lower": f"{10 * i}", "upper": f"{10 * i + 10}"}
-        for i in range(bands)
+    lowest = [10 * i for i in range(bands)]
+    return code_list(
+        "bands",
+        [f"B{i}" for i in range(bands)],
+        [f"{low} to {low + 9}" for low in lowest],
+        lower=lowest,
+        upper=[low + 10 for low in lowest],
     )
-    return CodeList("bands", Path("bands.csv"), ("code", "name", "lower", "upper"), rows)

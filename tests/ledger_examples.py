@@ -27,6 +27,7 @@ from dp_stats.ledger import Head, Ledger, Reservation, Witnesses
 from dp_stats.plan.model import Plan
 from dp_stats.plan.sealed import SealedPlan, seal
 from dp_stats.plan.series import Series
+from tests.builders import declared_dataset
 
 MILLION = Fraction(1, 10**6)
 processes = multiprocessing.get_context("forkserver")
@@ -36,19 +37,13 @@ processes.set_forkserver_preload(["dp_stats.ledger", "dp_stats.plan.accounting"]
 def dataset(*, per: str = "year", **budget: Any) -> Dataset:
     """A dataset with a budget of ρ 0.02 unless another one is given."""
     return Dataset.model_validate(
-        {
-            "id": "cases",
-            "title": "Cases",
-            "description": "One row a case.",
-            "custodians": [{"name": "Health service", "user": "custodian"}, {"name": "Council", "user": "council"}],
-            "source": {"kind": "csv", "path": "cases.csv"},
-            "columns": {"person": {"from": "p", "type": "person"}, "date": {"from": "d", "type": "date"}},
-            "date_column": "date",
-            "privacy_unit": {"column": "person", "per": per},
-            "opt_outs": None,
-            "expectations": "cases.json",
-            "budget": budget or {"rho": "0.02"},
-        }
+        declared_dataset(
+            "cases",
+            {"person": "person", "date": "date"},
+            custodians=[{"name": "Health service", "user": "custodian"}, {"name": "Council", "user": "council"}],
+            privacy_unit={"column": "person", "per": per},
+            budget=budget or {"rho": "0.02"},
+        )
     )
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from dp_stats.catalogue import Catalogue, CodeList, Dataset, Dimension, Grid, Level, Release
 from dp_stats.catalogue.grid import flat_level
 from dp_stats.plan.algebra import Key, weights
+from tests.builders import code_list, declared_dataset, declared_release
 
 REGIONS = (12, 39, 21, 40, 30, 45, 33, 67, 30, 32, 22, 10)
 """Sizes of the 12 regions and nations that 381 local authorities fall in."""
@@ -50,68 +51,46 @@ def rows_of(grid: Grid, queries: Mapping[str, Any]) -> NDArray[np.float64]:
 
 def dataset(**fields: Any) -> Dataset:
     """Visits of patients to clinics."""
+    columns = {"patient": "person", "day": "date", "area": "code areas", "age": "code bands", "cost": "number"}
     return Dataset.model_validate(
-        {
-            "id": "visits",
-            "title": "Visits",
-            "description": "One row per visit.",
-            "custodians": [{"name": "Health Agency"}],
-            "source": {"kind": "csv", "path": "visits.csv"},
-            "columns": {
-                "patient": {"from": "patient", "type": "person"},
-                "day": {"from": "day", "type": "date"},
-                "area": {"from": "area", "type": "code", "codes": "areas"},
-                "age": {"from": "age", "type": "code", "codes": "bands"},
-                "cost": {"from": "cost", "type": "number"},
-            },
-            "date_column": "day",
-            "privacy_unit": {"column": "patient", "per": "year"},
-            "opt_outs": None,
-            "expectations": "visits.json",
-            "budget": {"epsilon": 8, "delta": 1e-6},
-            **fields,
-        }
+        declared_dataset("visits", columns, **{"budget": {"epsilon": 8, "delta": 1e-6}, **fields})
     )
 
 
 def code_lists(regions: Sequence[int] = (3, 2), bands: int = 3) -> dict[str, CodeList]:
     """Areas in regions, with populations, and age bands."""
-    areas = [
-        {"code": f"A{r:02d}{i:03d}", "name": f"Area {r}.{i}", "region": f"R{r:02d}", "population": str(1000 * (1 + i))}
-        for r, size in enumerate(regions)
-        for i in range(size)
-    ]
-    ages = [{"code": f"B{i}", "name": f"Band {i}"} for i in range(bands)]
-    return {
-        "areas": CodeList("areas", Path("areas.csv"), ("code", "name", "region", "population"), tuple(areas)),
-        "bands": CodeList("bands", Path("bands.csv"), ("code", "name"), tuple(ages)),
-    }
+    places = [(r, i) for r, size in enumerate(regions) for i in range(size)]
+    areas = code_list(
+        "areas",
+        [f"A{r:02d}{i:03d}" for r, i in places],
+        [f"Area {r}.{i}" for r, i in places],
+        region=[f"R{r:02d}" for r, _ in places],
+        population=[str(1000 * (1 + i)) for _, i in places],
+    )
+    ages = code_list("bands", [f"B{i}" for i in range(bands)], [f"Band {i}" for i in range(bands)])
+    return {"areas": areas, "bands": ages}
 
 
 def release(published: Mapping[str, tuple[Mapping[str, str], Sequence[str]]], **fields: Any) -> Release:
     """A release of visits: table id → (levels, statistics)."""
     return Release.model_validate(
-        {
-            "id": "visits-by-area",
-            "title": "Visits",
-            "dataset": "visits",
-            "period": "week",
-            "start": "2021-01-04",
-            "dimensions": [
-                {"name": "area", "column": "area", "levels": ["area", "region", "all"]},
-                {"name": "date", "column": "day", "levels": ["day", "week"]},
-                {"name": "age", "column": "age", "levels": ["band", "all"]},
-            ],
-            "statistics": [{"id": "visits", "kind": "count", "expected_total": 5000}],
-            "tables": [
-                {"id": name, "title": name, "levels": dict(levels), "statistics": list(statistics)}
-                for name, (levels, statistics) in published.items()
-            ],
-            "contribution": {"rows": 1, "why_nothing_is_truncated": "a visit is a first visit"},
-            "privacy_loss": {"epsilon": 1},
-            "texts": {"summary": "Visits."},
-            **fields,
-        }
+        declared_release(
+            "visits-by-area",
+            **{
+                "dataset": "visits",
+                "dimensions": [
+                    {"name": "area", "column": "area", "levels": ["area", "region", "all"]},
+                    {"name": "date", "column": "day", "levels": ["day", "week"]},
+                    {"name": "age", "column": "age", "levels": ["band", "all"]},
+                ],
+                "statistics": [{"id": "visits", "kind": "count", "expected_total": 5000}],
+                "tables": [
+                    {"id": name, "levels": dict(levels), "statistics": list(statistics)}
+                    for name, (levels, statistics) in published.items()
+                ],
+                **fields,
+            },
+        )
     )
 
 

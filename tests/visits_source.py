@@ -14,6 +14,7 @@ from dp_stats.catalogue.periods import parse_period
 from dp_stats.secure.pull import Snapshot, pull
 from dp_stats.secure.staging import staging_folder
 from dp_stats.settings import Settings, load_settings
+from tests.builders import declared_dataset
 
 Row = tuple[Any, ...]
 
@@ -32,13 +33,9 @@ class VisitsSource:
         )
         for name in ("datasets", "releases", "codes"):
             (self.folder / "catalogue" / name).mkdir(parents=True)
-        self.declared = {
-            "id": "visits",
-            "title": "Visits",
-            "description": "One row a visit.",
-            "custodians": [{"name": "Clinic"}],
-            "source": {"kind": "csv", "path": "${DP_STATS_HOME}/source/visits.csv"},
-            "columns": {
+        self.declared = declared_dataset(
+            "visits",
+            {
                 "person": {"from": "Patient ID", "type": "person"},
                 "day": {"from": "visit date", "type": "date", "formats": ["%d-%m-%Y", "%Y-%m-%d"]},
                 "area": {"from": "Area", "type": "code", "codes": "areas", "values": {"Old Town": "A1"}},
@@ -49,14 +46,11 @@ class VisitsSource:
                     "unknown": True,
                     "values": {"Not Reported": "unknown"},
                 },
-                "nights": {"from": "nights", "type": "number"},
+                "nights": "number",
             },
-            "date_column": "day",
-            "privacy_unit": {"column": "person", "per": "year"},
-            "opt_outs": None,
-            "expectations": "visits.json",
-            "budget": {"epsilon": 1, "delta": 1e-6},
-        }
+            source={"kind": "csv", "path": "${DP_STATS_HOME}/source/visits.csv"},
+            budget={"epsilon": 1, "delta": 1e-6},
+        )
         self.write("catalogue/codes/areas.csv", "code,name\nA1,Old Town\nA2,Harbour\nß3,Straße\n")
         self.write(
             "catalogue/codes/bands.csv", "code,name,lower,upper\n0-17,Child,0,17\n18-64,Adult,18,64\n65+,Older,65,\n"

@@ -16,48 +16,30 @@ from dp_stats.catalogue.models import Dataset, Release
 from dp_stats.catalogue.periods import parse_period
 from dp_stats.estimate.lattice import Lattice
 from dp_stats.plan import make_plan
+from tests.builders import code_list, declared_dataset, declared_release
 from tests.estimate_examples import DeclaredEdition
 
 
 def declare(
     lists: dict[str, CodeList], dimensions: list[dict[str, Any]], tables: list[dict[str, Any]], **more: Any
 ) -> DeclaredEdition:
-    columns: dict[str, Any] = {name: {"from": name, "type": "code", "codes": name} for name in lists}
-    columns |= {
-        "person": {"from": "p", "type": "person"},
-        "day": {"from": "d", "type": "date"},
-        "stay": {"from": "s", "type": "number"},
-    }
-    dataset = Dataset.model_validate(
-        {
-            "id": "stays",
-            "title": "Stays",
-            "description": "Rows of nobody.",
-            "custodians": [{"name": "Test"}],
-            "source": {"kind": "csv", "path": "none.csv"},
-            "columns": columns,
-            "date_column": "day",
-            "privacy_unit": {"column": "person"},
-            "opt_outs": None,
-            "expectations": "none.json",
-            "budget": {"epsilon": 10, "delta": "1e-6"},
-        }
-    )
+    columns: dict[str, Any] = {name: f"code {name}" for name in lists}
+    columns |= {"person": "person", "day": "date", "stay": "number"}
+    unit = {"column": "person"}
+    dataset = Dataset.model_validate(declared_dataset("stays", columns, privacy_unit=unit))
     release = Release.model_validate(
-        {
-            "id": "test",
-            "title": "Test",
-            "dataset": "stays",
-            "period": "year",
-            "start": "2024-01-01",
-            "dimensions": dimensions,
-            "statistics": [{"id": "count", "expected_total": 20_000}],
-            "tables": [{"title": t["id"], "statistics": ["count"], **t} for t in tables],
-            "contribution": {"rows": 1, "why_nothing_is_truncated": "One row per person."},
-            "privacy_loss": {"epsilon": 1},
-            "texts": {"summary": "A test."},
-            **more,
-        }
+        declared_release(
+            "test",
+            **{
+                "dataset": "stays",
+                "period": "year",
+                "start": "2024-01-01",
+                "dimensions": dimensions,
+                "statistics": [{"id": "count", "expected_total": 20_000}],
+                "tables": tables,
+                **more,
+            },
+        )
     )
     catalogue = Catalogue(Path("test"), {"stays": dataset}, {"test": release}, lists)
     period = parse_period("2024")
@@ -65,12 +47,7 @@ def declare(
 
 
 def flat(name: str, size: int) -> CodeList:
-    return CodeList(
-        name,
-        Path(f"{name}.csv"),
-        ("code", "name"),
-        tuple({"code": f"{name}{i}", "name": f"{name} {i}"} for i in range(size)),
-    )
+    return code_list(name, [f"{name}{i}" for i in range(size)], [f"{name} {i}" for i in range(size)])
 
 
 def check(edition: DeclaredEdition, counts: np.ndarray, statistic: str = "count") -> None:
