@@ -98,9 +98,10 @@ def _leaves(
     parts = [pq.read_table(public / e.path / f"{table.id}.parquet", columns=names) for e in kept]
     rows = pa.concat_tables([p for p in parts if p.schema.equals(parts[-1].schema)])
 
-    codes = area.level(table.levels[area.name]).codes if area else (_NOWHERE,)
-    labels = area.level(table.levels[area.name]).names if area else (newest.dataset.region,)
+    known = _areas(kept, table)
+    codes, labels = tuple(known), tuple(known.values())
     area_type = table.levels[area.name] if area else _NOWHERE
+    rows = rows.filter(pc.is_in(rows["metric"], pa.array(table.statistics, pa.string())))
     metric_index = _positions(rows["metric"], table.statistics)
     area_index = _positions(rows["geography_code"], codes) if area else np.zeros(len(rows), dtype=np.int64)
     key = metric_index * len(codes) + area_index
@@ -140,6 +141,20 @@ def _leaves(
     return leaves
 
 
+def _areas(kept: Sequence[Edition], table: TableFacts) -> dict[str, str]:
+    """Code → name of every area that some edition's table has, those of the newest first; each edition knows its own."""
+    found: dict[str, str] = {}
+    for edition in reversed(kept):
+        area = edition.geography
+        if area is None:
+            found.setdefault(_NOWHERE, edition.dataset.region)
+            continue
+        level = area.level(edition.table(table.id).levels[area.name])
+        for code, name in zip(level.codes, level.names, strict=True):
+            found.setdefault(code, name)
+    return found
+
+
 def _count(edition: Edition, table: TableFacts) -> int:
     """How many (area, metric) pairs a table has."""
     area = edition.geography
@@ -147,8 +162,9 @@ def _count(edition: Edition, table: TableFacts) -> int:
 
 
 def _positions(column: pa.ChunkedArray, values: Sequence[str]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Where each value stands; every one must."""
     found = pc.index_in(column, pa.array(values, pa.string()))
-    return np.asarray(pc.fill_null(found, 0).to_numpy(), dtype=np.int64)
+    return np.asarray(found.to_numpy(), dtype=np.int64)
 
 
 def _json_values(column: pa.ChunkedArray) -> list[str]:
