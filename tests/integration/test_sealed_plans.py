@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 from collections.abc import Callable
 from typing import Any
@@ -430,3 +431,18 @@ def test_edits_between_any_two_steps_change_neither_exact_vectors_nor_labels(sum
         spare.rename(sums.settings.home)
         pipeline.measure(sums.first)
         assert all(np.array_equal(seen[0][name], seen[1][name]) for name in seen[1])
+
+
+def test_the_api_lists_an_area_that_has_left_the_list_under_its_own_code(clinic: Any) -> None:
+    clinic.change(RELEASE, dimensions=[{"name": "area", "column": "clinic", "levels": ["clinic", "district"]}],
+                  tables=[{"id": "areas", "title": "A", "levels": {"area": "clinic"}, "statistics": ["visits"]}])  # fmt: skip
+    steps(clinic.first, "pull", "check", "reserve", "measure", "estimate", "publish")
+    before = published(clinic, clinic.first, "areas")
+    merged(clinic)
+    steps(clinic.second, "pull", "check", "reserve", "measure", "estimate", "publish")
+    after = published(clinic, clinic.second, "areas")
+    for code in ("north", "south", "east", "west"):
+        (leaf,) = clinic.settings.public_dir.glob(f"api/**/geographies/{code}/metrics/visits/areas.json")
+        values = json.loads(leaf.read_text())["data"]["value"]
+        expected = [float(figures["visits", code]) for figures in (before, after) if ("visits", code) in figures]
+        assert values == expected
