@@ -1,517 +1,56 @@
-"""What is declared: datasets, releases and public code lists, as typed models.
+"""Every model of a declaration: datasets, releases and what they share.
 
 These models are also the JSON Schema that editors complete and check YAML files with.
 """
 
-from __future__ import annotations
-
-from datetime import date
-from fractions import Fraction
-from typing import Annotated, Literal
-
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
-
-from dp_stats.catalogue.periods import BlockKind, PeriodKind
-
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*([-_][a-z0-9]+)*$", max_length=64)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-UNKNOWN = "unknown"
-SMALLEST_EPSILON = Fraction(1, 10_000)
-LARGEST_EPSILON = 100
-"""The privacy losses that a release may have; ρ = ε²/2 bounds those that are declared in ρ."""
-
-
-class Model(BaseModel):
-    """Strict and immutable: an unknown or misspelt field is an error, not ignored."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Person(Model):
-    """Someone answerable: shown on pages, and named in Airflow where they approve."""
-
-    name: Name = Field(description="What the person or body is called.", examples=["Director of Public Health"])
-    user: str | None = Field(None, description="User name in Airflow, for approvals.", examples=["dph"])
-    email: str | None = Field(None, description="Address shown to readers.", examples=["statistics@agency.example"])
-
-
-class PrivacyLoss(Model):
-    """A privacy loss: ``epsilon`` alone (pure), ``epsilon`` with ``delta``, or ``rho`` (zero-concentrated)."""
-
-    epsilon: Fraction | None = Field(None, gt=0, description="ε, e.g. 1 or 0.25.", examples=[1, 0.25])
-    delta: Fraction | None = Field(
-        None, gt=0, lt=1, description="δ, e.g. 1e-6; leave out for pure ε.", examples=["1e-6"]
-    )
-    rho: Fraction | None = Field(None, gt=0, description="ρ of zero-concentrated differential privacy.", examples=[0.5])
-
-    @field_validator("epsilon", "delta", "rho", mode="before")
-    @classmethod
-    def _exact(cls, value: object) -> object:
-        return Fraction(str(value)) if isinstance(value, (int, float, str)) else value
-
-    @model_validator(mode="after")
-    def _one_form(self) -> PrivacyLoss:
-        if (self.epsilon is None) == (self.rho is None):
-            raise ValueError("write either epsilon (with or without delta) or rho")
-        if self.rho is not None and self.delta is not None:
-            raise ValueError("rho has no delta here; the budget's delta is used to show ε")
-        return self
-
-    @property
-    def pure(self) -> bool:
-        """Whether this is pure ε, which only Laplace noise can keep."""
-        return self.epsilon is not None and self.delta is None
-
-
-class Budget(PrivacyLoss):
-    """The cap on what all releases together may spend of one person's privacy in one block.
-
-    ``epsilon`` needs ``delta`` here, because the ledger counts ρ and converts.
-    """
-
-    scheduled: Fraction | None = Field(
-        None, gt=0, le=1, description="Share of the cap that scheduled releases may use.", examples=[0.8]
-    )
-    adhoc: Fraction | None = Field(
-        None, gt=0, le=1, description="Share of the cap that ad hoc releases may use.", examples=[0.2]
-    )
-    per_analyst: Fraction | None = Field(
-        None, gt=0, le=1, description="Share of the cap that one analyst may use.", examples=[0.05]
-    )
-    no_approval_below: Fraction = Field(
-        Fraction(0),
-        ge=0,
-        description="ρ that one analyst's ad hoc releases may cost in a block, all together, without an approval "
-        "(0: always needed).",
-        examples=[0.001],
-    )
-    forecast_days: int = Field(
-        90, ge=0, description="Alert when the budget is forecast to run out within this many days.", examples=[90]
-    )
-
-    @field_validator("scheduled", "adhoc", "per_analyst", "no_approval_below", mode="before")
-    @classmethod
-    def _share(cls, value: object) -> object:
-        return Fraction(str(value)) if isinstance(value, (int, float, str)) else value
-
-    @model_validator(mode="after")
-    def _delta(self) -> Budget:
-        if self.pure:
-            raise ValueError("a budget in epsilon needs a delta (for example 1e-6): the ledger counts ρ and converts")
-        return self
-
-
-class Source(Model):
-    """Where the rows come from. Paths may be relative to the catalogue folder or hold ``${DP_STATS_HOME}``."""
-
-    kind: Literal["csv", "parquet", "duckdb", "postgres"] = Field(description="What holds the rows.", examples=["csv"])
-    path: str | None = Field(
-        None,
-        description="File (csv, parquet, duckdb); csv may be gzipped.",
-        examples=["visits.csv", "${DP_STATS_HOME}/source/visits.parquet"],
-    )
-    table: str | None = Field(
-        None, description="Table, with schema if needed (duckdb, postgres).", examples=["public.visits"]
-    )
-    connection: str | None = Field(None, description="Airflow connection id (postgres).", examples=["warehouse"])
-    url_env: str | None = Field(
-        None, description="Environment variable that holds the database URL (postgres).", examples=["WAREHOUSE_URL"]
-    )
-    delimiter: str = Field(",", description="What separates the fields of a csv.", examples=[";"])
-    encoding: str = Field("utf-8", description="How the text of a csv is encoded.", examples=["utf-8", "windows-1252"])
-
-    @model_validator(mode="after")
-    def _complete(self) -> Source:
-        if self.kind in ("csv", "parquet", "duckdb") and not self.path:
-            raise ValueError(f"a {self.kind} source needs 'path'")
-        if self.kind in ("duckdb", "postgres") and not self.table:
-            raise ValueError(f"a {self.kind} source needs 'table'")
-        if self.kind == "postgres" and bool(self.connection) == bool(self.url_env):
-            raise ValueError("a postgres source needs either 'connection' (Airflow) or 'url_env'")
-        return self
-
-
-class OptOuts(Model):
-    """People whose rows must never be used. A missing or unreadable list stops every run."""
-
-    source: Source = Field(description="Where the list is; the same kinds as for rows.")
-    column: str = Field(description="Column of the list that holds the person's identifier.", examples=["nhs_number"])
-
-
-class Column(Model):
-    """One canonical column: what it is called here, where it comes from, and how it is read.
-
-    Types: ``person`` (the privacy unit's identifier), ``date``, ``code`` (of a public code list),
-    ``band`` (a number put into the bands of a code list with ``lower`` and ``upper``), ``number``
-    (a decimal that sums and histograms are made of).
-    """
-
-    source: str = Field(
-        alias="from",
-        description="Column in the source; matched without regard to case or spaces.",
-        examples=["Date of visit"],
-    )
-    type: Literal["person", "date", "code", "band", "number"] = Field(
-        description="How the values are read; see above.", examples=["date"]
-    )
-    formats: tuple[str, ...] = Field(
-        (), description="Date formats tried in order, as in strptime, e.g. '%d-%m-%Y'.", examples=[["%d-%m-%Y"]]
-    )
-    codes: Slug | None = Field(None, description="Code list (codes/NAME.csv) of a code or band.", examples=["clinics"])
-    values: dict[str, str] = Field(
-        {},
-        description="Source value → code, matched without regard to case or outer spaces.",
-        examples=[{"N": "north"}],
-    )
-    unknown: bool = Field(
-        False,
-        description="Map values outside the list to the declared cell 'unknown' instead of dropping the row.",
-        examples=[True],
-    )
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-    @model_validator(mode="after")
-    def _fits(self) -> Column:
-        if self.type in ("code", "band") and not self.codes:
-            raise ValueError(f"a {self.type} column needs 'codes', the name of a file in codes/")
-        if self.type not in ("code", "band") and (self.codes or self.unknown):
-            raise ValueError("only code and band columns have 'codes' or 'unknown'")
-        return self
-
-
-class PrivacyUnit(Model):
-    """What the guarantee protects: everything a person has in one block of time."""
-
-    column: str = Field(description="Canonical column that identifies the person.", examples=["patient"])
-    per: BlockKind = Field(
-        "lifetime",
-        description="The block of time within which everything of a person is protected, and per which the budget counts.",
-        examples=["year"],
-    )
-    name: Name = Field("person", description="What a unit is called.", examples=["person"])
-
-
-class Dataset(Model):
-    """Sensitive rows of one or more custodians, with the privacy unit and the budget that protects it."""
-
-    id: Slug = Field(
-        description="Name of the file without `.yaml`; never changes, because the ledger knows the dataset by it.",
-        examples=["visits"],
-    )
-    title: Name = Field(description="What readers call it.", examples=["Visits to clinics"])
-    description: str = Field(description="What the records are, in a sentence or two.", examples=["One row per visit."])
-    custodians: tuple[Person, ...] = Field(
-        min_length=1, description="Who is answerable; those with a `user` decide on ad hoc requests."
-    )
-    region: str = Field("United Kingdom", description="Where the people live.", examples=["England"])
-    legal_basis: str = Field(
-        "",
-        description="Why the custodian may hold and publish this; shown in the register of data uses.",
-        examples=["Statistics Act 2001, section 5"],
-    )
-    source: Source = Field(description="Where the rows are.")
-    columns: dict[Slug, Column] = Field(
-        description="Canonical name → how the column is read. What is not declared here is never copied."
-    )
-    date_column: Slug = Field(description="Canonical column that puts a row in a period and a block.", examples=["day"])
-    privacy_unit: PrivacyUnit = Field(description="Whom the guarantee protects, and per what time.")
-    opt_outs: OptOuts | None = Field(description="The opt-out list; null only where the law provides for none.")
-    expectations: str = Field(
-        description="Great Expectations suite, a file in expectations/.", examples=["visits.json"]
-    )
-    budget: Budget = Field(
-        description="The most that all releases together may spend of a person's privacy in one block."
-    )
-    engine: Literal["duckdb", "spark"] = Field(
-        "duckdb", description="What bounds and aggregates the snapshot.", examples=["duckdb"]
-    )
-
-    @model_validator(mode="after")
-    def _columns(self) -> Dataset:
-        for field, column, kind in (
-            ("privacy_unit.column", self.privacy_unit.column, "person"),
-            ("date_column", self.date_column, "date"),
-        ):
-            if column not in self.columns:
-                raise ValueError(f"{field}: there is no column '{column}'; declare it under 'columns'")
-            if self.columns[column].type != kind:
-                raise ValueError(f"{field}: column '{column}' must have type {kind}")
-        return self
-
-
-class DimensionSpec(Model):
-    """One dimension of a release: a column and the nested levels to publish, finest first.
-
-    For a code column the first level is the code itself and the others are columns of the code list
-    (``region`` with names in ``region_name``). For the date column levels are ``day``, ``week``,
-    ``4-week``, ``month``, ``year``. For a number, ``edges`` gives histogram bins.
-    """
-
-    name: Slug = Field(description="Name of the dimension; tables and columns use it.", examples=["area"])
-    column: Slug = Field(description="Canonical column that it is read from.", examples=["area"])
-    levels: tuple[str, ...] = Field(
-        (), description="Levels to publish, finest first; see above.", examples=[["ltla", "region"]]
-    )
-    edges: tuple[float, ...] = Field(
-        (),
-        description="Borders of the bins of a number, rising; the last bin includes its upper border.",
-        examples=[[0, 10, 50]],
-    )
-    title: str = Field("", description="What readers call it.", examples=["Area"])
-    level_titles: dict[str, str] = Field(
-        {},
-        description="What a reader calls a level, e.g. ltla: local authority.",
-        examples=[{"ltla": "local authority"}],
-    )
-
-
-class Statistic(Model):
-    """A linear query that is measured: rows, distinct persons, or a clipped sum.
-
-    ``persons`` counts each person once per published cell, so its tables do not add up across levels.
-    ``sum`` adds the numbers of ``column`` clipped to [lower, upper] and rounded to ``resolution``.
-    """
-
-    id: Slug = Field(description="Name in files and on the command line.", examples=["cases"])
-    kind: Literal["count", "persons", "sum"] = Field(
-        "count", description="What is measured; see above.", examples=["count"]
-    )
-    title: str = Field("", description="What readers call it.", examples=["Confirmed cases"])
-    unit: str = Field("", description="Unit in words; records or people where it is empty.", examples=["pounds"])
-    column: Slug | None = Field(None, description="Column of numbers that a sum adds up.", examples=["cost"])
-    lower: Fraction | None = Field(
-        None, description="Smallest number that counts in a sum; smaller ones count as this.", examples=[0]
-    )
-    upper: Fraction | None = Field(
-        None,
-        description="Largest number that counts in a sum; larger ones count as this. Noise grows with it.",
-        examples=[100],
-    )
-    resolution: Fraction = Field(
-        Fraction(1), gt=0, description="Step of the fixed-point integers a sum is made of.", examples=[0.01]
-    )
-    expected_total: float | None = Field(
-        None,
-        gt=0,
-        description="Public guess of the total in one period (from earlier editions or elsewhere), for planning only.",
-        examples=[600],
-    )
-
-    @field_validator("lower", "upper", "resolution", mode="before")
-    @classmethod
-    def _exact(cls, value: object) -> object:
-        return Fraction(str(value)) if isinstance(value, (int, float, str)) else value
-
-    @model_validator(mode="after")
-    def _sum(self) -> Statistic:
-        if self.kind == "sum" and (self.column is None or self.lower is None or self.upper is None):
-            raise ValueError("a sum needs 'column', 'lower' and 'upper'")
-        if self.kind == "sum" and self.lower is not None and self.upper is not None and self.lower >= self.upper:
-            raise ValueError("'lower' must be below 'upper'")
-        if self.kind != "sum" and (self.column is not None or self.lower is not None or self.upper is not None):
-            raise ValueError(f"a {self.kind} has no 'column', 'lower' or 'upper'")
-        return self
-
-
-class Derived(Model):
-    """A statistic computed from measured ones afterwards, at no cost.
-
-    ``rate``: ``of`` per ``per`` of the public ``population`` column of the code list.
-    ``mean``: ``of`` (a sum) divided by ``over`` (a count). ``share``: ``of`` as a percentage of its total over ``across``.
-    ``rolling``: the sum of ``of`` over the last ``days`` days. ``cumulative``: ``of`` since the start of the period.
-    ``quantile``: the ``q`` quantile of the histogram dimension ``across``.
-    """
-
-    id: Slug = Field(description="Name in files and on the command line.", examples=["rate"])
-    kind: Literal["rate", "mean", "share", "rolling", "cumulative", "quantile"] = Field(
-        description="How it is computed; see above.", examples=["rate"]
-    )
-    of: Slug = Field(description="The measured statistic that it is computed from.", examples=["cases"])
-    over: Slug | None = Field(
-        None, description="For a mean: the count that the sum is divided by.", examples=["visits"]
-    )
-    across: Slug | None = Field(
-        None, description="For a share or quantile: the dimension it runs over.", examples=["age"]
-    )
-    per: int = Field(100000, description="For a rate: per how many people.", examples=[100000])
-    population: str = Field(
-        "population",
-        description="For a rate: column of the code list with the number of people.",
-        examples=["population"],
-    )
-    days: int = Field(7, description="For a rolling sum: over how many days.", examples=[7])
-    q: float = Field(0.5, gt=0, lt=1, description="For a quantile: which one; 0.5 is the median.", examples=[0.5])
-    title: str = Field("", description="What readers call it.", examples=["Cases per 100,000 people"])
-    unit: str = Field("", description="Unit in words.", examples=["per 100,000 people"])
-
-
-class Table(Model):
-    """A published table: statistics at one level of the grid; dimensions not named are summed over."""
-
-    id: Slug = Field(description="Name of its files.", examples=["area-week"])
-    title: Name = Field(description="What readers call it.", examples=["Cases by area and week"])
-    levels: dict[Slug, str] = Field(
-        description="Dimension → level; a dimension that is not named is summed over. `{}` is one total.",
-        examples=[{"area": "ltla", "date": "week"}],
-    )
-    statistics: tuple[Slug, ...] = Field(
-        min_length=1, description="Measured and derived statistics that it shows.", examples=[["cases", "rate"]]
-    )
-    weight: float = Field(1.0, ge=0, description="Importance when the budget is split.", examples=[2])
-    ceiling: float | None = Field(
-        None, gt=0, description="Largest acceptable 95 % margin of error; the plan warns above it.", examples=[10]
-    )
-    prior_mean: float | None = Field(
-        None, gt=0, description="Public guess of the mean value of a cell, for planning only.", examples=[46]
-    )
-
-
-class Contribution(Model):
-    """How many rows of one person may count in one block; rows beyond are truncated, and how many is measured."""
-
-    rows: int = Field(
-        ge=1, description="The contribution bound: the most rows of one person that count in one block.", examples=[3]
-    )
-    one_per_cell: bool = Field(
-        False, description="Also at most one row of a person in each leaf cell.", examples=[False]
-    )
-    measure_truncation: bool = Field(
-        True,
-        description="Spend a little budget on how many rows the bound truncates, and correct for it.",
-        examples=[True],
-        validation_alias=AliasChoices("measure_truncation", "measure_cut"),
-    )
-    truncated_rows: int | None = Field(
-        None,
-        ge=1,
-        description="Cap on one person's truncated rows in that measurement (default: 4 × rows).",
-        examples=[12],
-        validation_alias=AliasChoices("truncated_rows", "cut_rows"),
-    )
-    repeats: dict[int, float] | None = Field(
-        None,
-        description="Public guess: rows per person → share of persons; lets the plan show bias against noise for several bounds.",
-        examples=[{1: 0.93, 2: 0.05, 3: 0.02}],
-    )
-    why_nothing_is_truncated: str = Field(
-        "",
-        description="Where a person has at most `rows` rows by definition, say why; then nothing is measured.",
-        examples=["A person is in the register of births once."],
-        validation_alias=AliasChoices("why_nothing_is_truncated", "why_nothing_is_cut"),
-    )
-
-
-class ReleaseTexts(Model):
-    """What the public reads."""
-
-    summary: str = Field(
-        description="What is published, in a paragraph.", examples=["How many visits each clinic had."]
-    )
-    public_benefit: str = Field(
-        "", description="What it is good for; shown in the register of data uses.", examples=["Plan staff."]
-    )
-    known_issues: tuple[str, ...] = Field(
-        (),
-        description="What readers must know about the data, one sentence each.",
-        examples=[["Clinic A reported late in January 2024."]],
-    )
-    theme: str = Field("Health", description="Theme of the catalogue and the API.", examples=["Health"])
-    subtheme: str = Field("", description="Sub-theme; empty: the theme's own.", examples=["Primary care"])
-    keywords: tuple[str, ...] = Field((), description="Words to find it by.", examples=[["visits", "clinics"]])
-    contact: str = Field("", description="Whom to ask.", examples=["statistics@agency.example"])
-    publisher: str = Field("", description="Who publishes; empty: the first custodian.", examples=["The agency"])
-
-
-class Release(Model):
-    """A declared publication: statistics of a dataset, on a schedule, at a privacy loss."""
-
-    id: Slug = Field(
-        description="Name of the file without `.yaml`, and of its folder and address.", examples=["visits-by-clinic"]
-    )
-    title: Name = Field(description="What readers call it.", examples=["Visits by clinic"])
-    dataset: Slug = Field(description="Id of the dataset it is made from.", examples=["visits"])
-    period: PeriodKind = Field(description="What one edition covers.", examples=["week"])
-    start: date = Field(description="First day that is published.", examples=["2024-01-01"])
-    end: date | None = Field(None, description="Last day that is published; open by default.", examples=["2025-12-31"])
-    schedule: str | None = Field(
-        None, description="Cron expression in UTC; null for releases started by hand.", examples=["30 9 * * 4"]
-    )
-    settle_days: int = Field(
-        0, ge=0, description="Days after the period's end before it may be published.", examples=[3]
-    )
-    dimensions: tuple[DimensionSpec, ...] = Field(min_length=1, description="What figures are broken down by.")
-    statistics: tuple[Statistic, ...] = Field(min_length=1, description="What is measured.")
-    derived: tuple[Derived, ...] = Field((), description="What is computed from it at no cost.")
-    tables: tuple[Table, ...] = Field(min_length=1, description="What is published.")
-    priority: Literal["local", "balanced", "national"] = Field(
-        "balanced",
-        description="Whose figures the budget serves first: local ones, everybody's, or those of the whole.",
-        examples=["local"],
-    )
-    headline: Slug | None = Field(
-        None, description="Table the headline chart is drawn from (default: the first).", examples=["area-week"]
-    )
-    contribution: Contribution = Field(description="How many rows of one person count.")
-    privacy_loss: PrivacyLoss = Field(
-        description="What the editions of one block cost a person's privacy: together where they are a series, each where not."
-    )
-    series: bool = Field(
-        True, description="Charge once per block for all editions, with a contribution register.", examples=[True]
-    )
-    licence: str = Field(
-        "OGL-UK-3.0",
-        description="Licence of what is published, by its SPDX identifier where there is one.",
-        examples=["OGL-UK-3.0"],
-    )
-    audience: Literal["public", "restricted"] = Field(
-        "public", description="Who may read it: everybody, or only those who may log in.", examples=["public"]
-    )
-    requested_by: str | None = Field(None, description="The analyst, for an ad hoc release.", examples=["analyst"])
-    purpose: str = Field(
-        "",
-        description="What an ad hoc release is for; the custodian decides on it and the public reads it.",
-        examples=["Plan winter beds."],
-    )
-    texts: ReleaseTexts = Field(description="What the public reads about it.")
-
-    @field_validator("privacy_loss")
-    @classmethod
-    def _sane(cls, value: PrivacyLoss) -> PrivacyLoss:
-        """A loss that noise can be drawn for: neither wider than integers are, nor none at all."""
-        if value.epsilon is not None and not SMALLEST_EPSILON <= value.epsilon <= LARGEST_EPSILON:
-            raise ValueError(
-                f"epsilon must be from {float(SMALLEST_EPSILON):g} to {LARGEST_EPSILON}; below it nothing is left but "
-                "noise, above it nothing is protected"
-            )
-        most, least = Fraction(LARGEST_EPSILON**2, 2), SMALLEST_EPSILON**2 / 2
-        if value.rho is not None and not least <= value.rho <= most:
-            raise ValueError(
-                f"rho must be from {float(least):g} to {float(most):g}; below it nothing is left but noise, above it "
-                "nothing is protected"
-            )
-        return value
-
-    @model_validator(mode="after")
-    def _refers(self) -> Release:
-        dims = {d.name for d in self.dimensions}
-        known = {s.id for s in self.statistics} | {d.id for d in self.derived}
-        if len(known) < len(self.statistics) + len(self.derived):
-            raise ValueError("two statistics have the same id")
-        for table in self.tables:
-            for name in table.levels:
-                if name not in dims:
-                    raise ValueError(f"table '{table.id}': there is no dimension '{name}'")
-            for statistic in table.statistics:
-                if statistic not in known:
-                    raise ValueError(f"table '{table.id}': there is no statistic '{statistic}'")
-        if len({t.id for t in self.tables}) < len(self.tables):
-            raise ValueError("two tables have the same id")
-        if self.headline and self.headline not in {t.id for t in self.tables}:
-            raise ValueError(f"headline: there is no table '{self.headline}'")
-        return self
-
-    @property
-    def adhoc(self) -> bool:
-        """Whether an analyst asked for this release, rather than the catalogue declaring it."""
-        return self.requested_by is not None
+from dp_stats.catalogue.datasets import (
+    Budget,
+    Column,
+    Dataset,
+    OptOuts,
+    PrivacyUnit,
+    Source,
+)
+from dp_stats.catalogue.declared import (
+    LARGEST_EPSILON,
+    SMALLEST_EPSILON,
+    UNKNOWN,
+    Model,
+    Name,
+    Person,
+    PrivacyLoss,
+    Slug,
+)
+from dp_stats.catalogue.releases import (
+    Contribution,
+    Derived,
+    DimensionSpec,
+    Release,
+    ReleaseTexts,
+    Statistic,
+    Table,
+)
+
+__all__ = [
+    "LARGEST_EPSILON",
+    "SMALLEST_EPSILON",
+    "UNKNOWN",
+    "Budget",
+    "Column",
+    "Contribution",
+    "Dataset",
+    "Derived",
+    "DimensionSpec",
+    "Model",
+    "Name",
+    "OptOuts",
+    "Person",
+    "PrivacyLoss",
+    "PrivacyUnit",
+    "Release",
+    "ReleaseTexts",
+    "Slug",
+    "Source",
+    "Statistic",
+    "Table",
+]

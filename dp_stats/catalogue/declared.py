@@ -1,0 +1,57 @@
+"""What declarations of datasets and of releases share: names, people, privacy losses."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*([-_][a-z0-9]+)*$", max_length=64)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+UNKNOWN = "unknown"
+SMALLEST_EPSILON = Fraction(1, 10_000)
+LARGEST_EPSILON = 100
+"""The privacy losses that a release may have; ρ = ε²/2 bounds those that are declared in ρ."""
+
+
+class Model(BaseModel):
+    """Strict and immutable: an unknown or misspelt field is an error, not ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Person(Model):
+    """Someone answerable: shown on pages, and named in Airflow where they approve."""
+
+    name: Name = Field(description="What the person or body is called.", examples=["Director of Public Health"])
+    user: str | None = Field(None, description="User name in Airflow, for approvals.", examples=["dph"])
+    email: str | None = Field(None, description="Address shown to readers.", examples=["statistics@agency.example"])
+
+
+class PrivacyLoss(Model):
+    """A privacy loss: ``epsilon`` alone (pure), ``epsilon`` with ``delta``, or ``rho`` (zero-concentrated)."""
+
+    epsilon: Fraction | None = Field(None, gt=0, description="ε, e.g. 1 or 0.25.", examples=[1, 0.25])
+    delta: Fraction | None = Field(
+        None, gt=0, lt=1, description="δ, e.g. 1e-6; leave out for pure ε.", examples=["1e-6"]
+    )
+    rho: Fraction | None = Field(None, gt=0, description="ρ of zero-concentrated differential privacy.", examples=[0.5])
+
+    @field_validator("epsilon", "delta", "rho", mode="before")
+    @classmethod
+    def _exact(cls, value: object) -> object:
+        return Fraction(str(value)) if isinstance(value, (int, float, str)) else value
+
+    @model_validator(mode="after")
+    def _one_form(self) -> PrivacyLoss:
+        if (self.epsilon is None) == (self.rho is None):
+            raise ValueError("write either epsilon (with or without delta) or rho")
+        if self.rho is not None and self.delta is not None:
+            raise ValueError("rho has no delta here; the budget's delta is used to show ε")
+        return self
+
+    @property
+    def pure(self) -> bool:
+        """Whether this is pure ε, which only Laplace noise can keep."""
+        return self.epsilon is not None and self.delta is None

@@ -1,0 +1,116 @@
+"""What the ledger tells: budgets, charges, the account of an edition, its chain, and whether it is whole. Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from dp_stats.catalogue.models import Dataset
+from dp_stats.errors import LedgerError
+from dp_stats.ledger import amounts, budget, reporting, verifying
+from dp_stats.ledger.chain import head_of
+from dp_stats.ledger.database import Database
+from dp_stats.ledger.records import (
+    Account,
+    BlockBudget,
+    Charge,
+    Entry,
+    Head,
+    Reservation,
+    Verified,
+)
+from dp_stats.ledger.witnesses import Witnesses, refuse_loss
+
+
+class LedgerReader:
+    """The side of a ledger that only reads; each method sees one state of it."""
+
+    _database: Database
+
+    def blocks(self, dataset_id: str | None = None) -> list[BlockBudget]:
+        """The budget of every block charged so far, under the cap recorded with the latest reservation."""
+        with self._database.read() as connection:
+            return reporting.blocks(connection, dataset_id)
+
+    def budget(self, dataset: Dataset, blocks: Iterable[str]) -> list[BlockBudget]:
+        """The budget of the named blocks, charged or not, under the cap declared now."""
+        with self._database.read() as connection:
+            found = budget.block_budgets(
+                connection,
+                dataset=dataset.id,
+                blocks=blocks,
+                cap=amounts.cap_of(dataset.budget),
+                delta=amounts.delta_of(dataset.budget),
+            )
+        return list(found.values())
+
+    def charges(self, dataset_id: str | None = None) -> list[Charge]:
+        """Every charge with the edition and run that made it, oldest first; void ones included."""
+        with self._database.read() as connection:
+            return reporting.charges(connection, dataset_id)
+
+    def account(self, edition: str, revision: int = 1) -> Account:
+        """What was charged for an edition, what its blocks have left, and who decided on its plan.
+
+        Raises:
+            LedgerError: nothing is reserved for it.
+        """
+        with self._database.read() as connection:
+            return reporting.account(connection, edition, revision)
+
+    def reservations(self, dataset_id: str | None = None) -> list[Reservation]:
+        """Every reservation, oldest first; void ones included."""
+        with self._database.read() as connection:
+            return reporting.reservations(connection, dataset_id)
+
+    def entries(self) -> list[Entry]:
+        """The whole chain, oldest first."""
+        with self._database.read() as connection:
+            return reporting.entries(connection)
+
+    def export(self, form: Literal["csv", "json"]) -> str:
+        """All entries as CSV or JSON text, enough to check the chain elsewhere."""
+        with self._database.read() as connection:
+            return reporting.export(connection, form)
+
+    # Trusting
+
+    def head(self) -> Head:
+        """The last entry's number and hash. Keep it elsewhere (``str(head)``) and verify against it later."""
+        with self._database.read() as connection:
+            return head_of(connection)
+
+    def problems(self, head: Head | str | None = None) -> list[str]:
+        """What ``verify`` finds wrong, one line each; empty if the ledger is whole."""
+        with self._database.read() as connection:
+            return verifying.problems(connection, kept=str(head) if head else None)
+
+    def unknown(self, witnesses: Witnesses) -> list[str]:
+        """What the witnesses tell of and this ledger does not know, one line each; empty if it knows all."""
+        told = witnesses.tell(charges=True)
+        with self._database.read() as connection:
+            return told.unknown_to(connection)
+
+    def verify(self, head: Head | str | None = None, *, witnesses: Witnesses | None = None) -> Verified:
+        """Recompute the chain and everything that follows from it.
+
+        Args:
+            head: one kept earlier elsewhere (``number:hash`` or the hash alone); shows also that no tail was
+                cut off and that the chain was not rewritten as a whole.
+            witnesses: what else must be known to a ledger that has lost nothing.
+
+        Raises:
+            LedgerError: what was edited, removed, added or reordered.
+        """
+        told = witnesses.tell(charges=True) if witnesses else None
+        with self._database.read() as connection:
+            found = verifying.problems(connection, kept=str(head) if head else None)
+            if told and not found:
+                refuse_loss(told.unknown_to(connection))
+            if not found:
+                last = head_of(connection)
+                return Verified(last, last.sequence)
+        raise LedgerError(
+            "The ledger is not as it was written:\n  " + "\n  ".join(found) + "\n"
+            "Stop all runs, keep this ledger aside, and restore it from a backup that verifies."
+        )
