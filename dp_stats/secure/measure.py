@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ from dp_stats.secure.register import Register
 from dp_stats.secure.rows import rows_that_count
 from dp_stats.secure.sealed import sealed
 from dp_stats.secure.secret import load_key
+from dp_stats.secure.snapshots import pinned
 from dp_stats.settings import Settings
 
 if TYPE_CHECKING:
@@ -57,30 +59,27 @@ def measure(
         RegisterError: a file of the contribution register is missing or altered. Nothing was drawn.
         BudgetError, ApprovalError, LedgerError: the ledger does not allow the charge, or has it for another plan.
             Nothing was drawn.
-        SourceError: the snapshot could not be read or aggregated. Nothing was drawn; the charge stands.
+        SourceError: the snapshot could not be read or aggregated. Nothing was drawn; the charge stands. Or it is missing
+            or altered: nothing was read.
     """
     plan = sealed_plan.plan
     stored = _stored(plan, ledger, reservation)
     if stored is not None:
         return stored
-    try:
-        _authorise(sealed_plan, snapshot=snapshot, ledger=ledger, reservation=reservation)
-    except Exception:
-        _give_back(ledger, reservation)
-        raise
-    try:
-        return _measure_anew(
-            sealed_plan,
-            snapshot=snapshot,
-            ledger=ledger,
-            reservation=reservation,
-            settings=settings,
-        )
-    except RegisterError:
-        stored = _stored(plan, ledger, reservation)  # another run of this edition may have been faster, from other rows
-        if stored is None:
+    with ExitStack() as held:
+        try:
+            rows = held.enter_context(pinned(snapshot, settings=settings))
+            _authorise(sealed_plan, snapshot=rows, ledger=ledger, reservation=reservation)
+        except Exception:
+            _give_back(ledger, reservation)
             raise
-    return stored
+        try:
+            return _measure_anew(sealed_plan, snapshot=rows, ledger=ledger, reservation=reservation, settings=settings)
+        except RegisterError:
+            stored = _stored(plan, ledger, reservation)  # another run may have been faster, from other rows
+            if stored is None:
+                raise
+        return stored
 
 
 def _stored(plan: Plan, ledger: Ledger, reservation: Reservation) -> NoisyMeasurements | None:

@@ -5,10 +5,13 @@ Three files lie in the edition's folder afterwards:
 - ``snapshot.parquet``: the canonical rows that count in this edition; the only one that is measured.
 - ``intake.parquet``: all rows dated in the period, unreadable values null, for the quality checks.
 - ``source.parquet``: one row of facts about the source as a whole, for the quality checks.
+
+The snapshot lies there under the digest of its bytes, too, and stays there under it when the edition is pulled again.
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +29,7 @@ from dp_stats.plan.sealed import reading_hash
 from dp_stats.secure.canonical import canonical_sql, counts_sql, in_period_sql
 from dp_stats.secure.database import literal, open_database, quoted, run
 from dp_stats.secure.opt_outs import without_opted_out
-from dp_stats.secure.secret import keyed_digest, load_key
+from dp_stats.secure.snapshots import keep
 from dp_stats.secure.source_table import DateFilter, Opening, SourceTable
 from dp_stats.secure.sources import open_source
 from dp_stats.secure.staging import PRIVATE_FILE, secure_below
@@ -83,43 +86,32 @@ def pull(
         DpStatsError: ``folder`` is not private, or lies outside the secure store.
     """
     secure_below(settings.secure, folder)
-    snapshot = folder / "snapshot.parquet"
     for name in ("snapshot.parquet", "intake.parquet", "source.parquet"):
         (folder / name).unlink(missing_ok=True)
-    everything = folder / "rows.parquet"
-    try:
-        with open_database(folder) as connection:
+    with tempfile.TemporaryDirectory(prefix="pull-", dir=folder) as own:  # another attempt may pull at the same time
+        work = Path(own)
+        with open_database(work) as connection:
             progress("opening the source")
             wanted = tuple(column.source for column in dataset.columns.values())
             date_filter = DateFilter(list(dataset.columns).index(dataset.date_column), period)
-            table = open_source(Opening(connection, dataset.source, wanted, folder, settings, date_filter))
+            table = open_source(Opening(connection, dataset.source, wanted, work, settings, date_filter))
             rows = canonical_sql(connection, dataset, table, catalogue.codes)
-            kept = without_opted_out(connection, rows, dataset, scratch=folder, settings=settings)
+            kept = without_opted_out(connection, rows, dataset, scratch=work, settings=settings)
             progress("reading the rows")
-            _write(connection, kept, everything, table)
+            _write(connection, kept, work / "rows.parquet", table)
             progress("keeping the rows of the period")
-            staged = f"read_parquet({literal(str(everything))})"
-            _write(connection, _facts_sql(staged, dataset, period, table.rows), folder / "source.parquet", table)
-            _write(
-                connection,
-                f"SELECT * FROM {staged} WHERE {in_period_sql(dataset, period)}",
-                folder / "intake.parquet",
-                table,
-            )
-            intake = f"read_parquet({literal(str(folder / 'intake.parquet'))})"
-            _write(
-                connection,
-                f"SELECT * FROM {intake} WHERE {counts_sql(dataset, period)}",
-                snapshot,
-                table,
-                mapping=reading_hash(dataset, catalogue.codes),
-            )
-    finally:
-        everything.unlink(missing_ok=True)
-        for copy in folder.glob("*.csv"):
-            copy.unlink()
-    edition = str(folder.relative_to(settings.secure))
-    return Snapshot(snapshot, keyed_digest(snapshot, load_key(settings.secure), about=edition))
+            staged = f"read_parquet({literal(str(work / 'rows.parquet'))})"
+            _write(connection, _facts_sql(staged, dataset, period, table.rows), work / "source.parquet", table)
+            inside = f"SELECT * FROM {staged} WHERE {in_period_sql(dataset, period)}"
+            _write(connection, inside, work / "intake.parquet", table)
+            intake = f"read_parquet({literal(str(work / 'intake.parquet'))})"
+            counting = f"SELECT * FROM {intake} WHERE {counts_sql(dataset, period)}"
+            mapping = reading_hash(dataset, catalogue.codes)
+            _write(connection, counting, work / "snapshot.parquet", table, mapping=mapping)
+        for name in ("intake.parquet", "source.parquet"):
+            (work / name).replace(folder / name)
+        snapshot = folder / "snapshot.parquet"
+        return Snapshot(snapshot, keep(work / snapshot.name, snapshot, secure=settings.secure))
 
 
 def mapping_of(snapshot: Path) -> str:

@@ -144,7 +144,8 @@ def test_nothing_but_the_declared_columns_is_staged(visits):
     visits.source(text(HEADER + ",name", "p1,09-03-2020,A1,9,1,SECRETNAME"))
     snapshot = visits.pull()
     assert all(b"SECRETNAME" not in path.read_bytes() for path in snapshot.path.parent.rglob("*") if path.is_file())
-    assert sorted(path.name for path in snapshot.path.parent.iterdir() if path.is_file()) == [
+    assert sorted(path.name for path in snapshot.path.parent.iterdir()) == [
+        f"{snapshot.digest}.parquet",
         "intake.parquet",
         "snapshot.parquet",
         "source.parquet",

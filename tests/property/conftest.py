@@ -42,6 +42,7 @@ from dp_stats.secure.aggregate import exact_answers
 from dp_stats.secure.bound import Bound, apply_bound
 from dp_stats.secure.pull import MAPPING
 from dp_stats.secure.rows import rows_that_count
+from dp_stats.secure.snapshots import keep
 
 Row = tuple[str | None, date | None, str | None, Any]
 """Person, date, area, amount."""
@@ -76,8 +77,10 @@ class FullyMeasured:
         )
 
     def write(self, table: pa.Table, path: Path) -> None:
-        """A snapshot file as ``pull`` writes it: it carries the hash of how its rows were read."""
-        pq.write_table(table.replace_schema_metadata({MAPPING: self.sealed.reading}), path)
+        """A snapshot file as ``pull`` writes it: it carries the hash of how its rows were read, and bears its digest."""
+        draft = path.with_suffix(".draft")
+        pq.write_table(table.replace_schema_metadata({MAPPING: self.sealed.reading}), draft)
+        keep(draft, path, secure=path.parent)
 
     @property
     def bound(self) -> Bound:

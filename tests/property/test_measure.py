@@ -206,6 +206,40 @@ def test_a_crash_after_the_draw_leaves_nothing_readable_and_one_charge(
     assert block.spent >= edition.fully_measured.plan.rho > block.spent - edition.fully_measured.plan.rho
 
 
+def test_rows_that_are_pulled_while_others_are_measured_change_nothing(
+    edition: Measured, monkeypatch: pytest.MonkeyPatch, table: Callable[..., Any]
+) -> None:
+    """Another attempt's snapshot takes the name between two queries: bounded in one, a person must not count from both."""
+    honest, draw = measuring.apply_bound, measuring.draw
+    exact: list[Any] = []
+
+    def overtaken(*given: Any, **named: Any) -> Any:
+        kept = honest(*given, **named)
+        other = table([(f"{CANARY}-2", MONDAY, "B", 5)] * 40)
+        edition.fully_measured.write(other, edition.snapshot)
+        return kept
+
+    def seen(plan: Any, answers: Any) -> Any:
+        exact.append({name: values.copy() for name, values in answers.items()})
+        return draw(plan, answers)
+
+    monkeypatch.setattr(measuring, "apply_bound", overtaken)
+    monkeypatch.setattr(measuring, "draw", seen)
+    edition.measure()
+    assert exact[0]["cases@area.day"].sum() == 2  # k rows of one person, of the snapshot that was opened
+    assert exact[0]["people@all.week"].sum() == 1
+
+
+def test_a_snapshot_whose_bytes_were_altered_is_refused_before_anything_is_read(edition: Measured) -> None:
+    reservation = edition.reserve("adhoc")
+    content = bytearray(edition.snapshot.read_bytes())
+    content[len(content) // 2] ^= 1
+    edition.snapshot.write_bytes(bytes(content))
+    with pytest.raises(SourceError, match="another digest"):
+        edition.measure(reservation=reservation)
+    assert edition.state is None
+
+
 AMONG_ROWS = ["open_snapshot", "rows_that_count", "apply_bound", "exact_answers", "add_noise"]
 
 
@@ -245,10 +279,12 @@ def test_a_scheduled_edition_that_fails_among_its_rows_keeps_its_reservation(
 
 
 @pytest.mark.parametrize("category", ["scheduled", "adhoc"])
-def test_what_is_refused_before_any_row_is_read_costs_nothing(edition: Measured, category: str) -> None:
+def test_what_is_refused_before_any_row_is_read_costs_nothing(
+    edition: Measured, monkeypatch: pytest.MonkeyPatch, category: str
+) -> None:
     reservation = edition.reserve(category)
     quiet = edition.fully_measured.plan.model_copy(update={"contribution_rows": 10**6})
-    edition.snapshot.unlink()
+    monkeypatch.setattr(measuring, "open_snapshot", lambda *_, **__: pytest.fail("rows were read"))
     with pytest.raises(LedgerError, match="not what was reserved"):
         replace(edition, fully_measured=replace(edition.fully_measured, plan=quiet)).measure(reservation=reservation)
     assert edition.state is None
@@ -289,7 +325,9 @@ def test_nothing_exact_and_nobody_is_written_anywhere_but_the_secure_store(editi
         if path.is_file() and edition.settings.secure not in path.parents:
             assert CANARY.encode() not in path.read_bytes(), path
     left = {p.name for p in edition.settings.secure.iterdir()}
-    assert left == {"snapshot.parquet", "key"}  # no spill is left behind
+    kept = {p.name for p in edition.settings.secure.glob("*.parquet") if p.samefile(edition.snapshot)}
+    assert left == {"key", *kept}  # no spill is left behind
+    assert len(kept) == 2  # the name, and the name of its content
 
 
 def test_a_mechanism_that_draws_again_would_be_seen(edition: Measured, monkeypatch: pytest.MonkeyPatch) -> None:
