@@ -22,6 +22,7 @@ import pytest
 
 from dp_stats import pipeline
 from dp_stats.editions import describe
+from dp_stats.editions.facts import NoteFacts
 from dp_stats.ledger import Ledger
 from dp_stats.plan.noisy import NoisyMeasurements
 from dp_stats.run import open_run
@@ -144,7 +145,11 @@ def tells(what: Callable[[Path], str]) -> Callable[[pytest.MonkeyPatch, Any], No
             return publish(edition, revision=revision, settings=settings)
 
         monkeypatch.setattr(pipeline, "publish", looking)
-        monkeypatch.setattr(describe, "_notes", lambda estimates: (*notes(estimates), what(staged[-1])))
+
+        def telling(*given: Any) -> Any:
+            return (*notes(*given), NoteFacts(kind="rows", text=what(staged[-1])))
+
+        monkeypatch.setattr(describe, "_notes", telling)
 
     return broken
 
