@@ -83,7 +83,7 @@ class LedgerReader:
     def problems(self, head: Head | str | None = None) -> list[str]:
         """What ``verify`` finds wrong, one line each; empty if the ledger is whole."""
         with self._database.read() as connection:
-            return verifying.problems(connection, kept=str(head) if head else None)
+            return verifying.problems(connection, kept=None if head is None else str(head))
 
     def unknown(self, witnesses: Witnesses) -> list[str]:
         """What the witnesses tell of and this ledger does not know, one line each; empty if it knows all."""
@@ -104,7 +104,7 @@ class LedgerReader:
         """
         told = witnesses.tell(charges=True) if witnesses else None
         with self._database.read() as connection:
-            found = verifying.problems(connection, kept=str(head) if head else None)
+            found = verifying.problems(connection, kept=None if head is None else str(head))
             if told and not found:
                 refuse_loss(told.unknown_to(connection))
             if not found:

@@ -12,6 +12,7 @@ from dp_stats import pipeline
 from dp_stats.catalogue import load_catalogue
 from dp_stats.editions.verify import verify_public
 from dp_stats.errors import CatalogueError, PublishedError
+from dp_stats.files import replaced
 from dp_stats.ledger import Ledger
 from dp_stats.ledger.witnesses import refuse_loss
 from dp_stats.operations.forecast import forecast
@@ -49,7 +50,8 @@ def verify_ledger(*, settings: Settings | None = None) -> str:
         return ""
     ledger = Ledger.open(settings.ledger_url, read_only=True)
     head = str(ledger.verify(kept.read_text() if kept.exists() else None, witnesses=witnesses_of(settings)).head)
-    kept.write_text(head)
+    with replaced(kept) as draft:
+        draft.write_text(head)
     return head
 
 

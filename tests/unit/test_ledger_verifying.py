@@ -1,0 +1,146 @@
+"""Verify says which entry is wrong and how, also to someone who rewrote the whole chain with right hashes."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ledger_examples import Clock, measured, new_ledger, plan, reserve
+
+from dp_stats.errors import LedgerError
+from dp_stats.ledger import Ledger
+from dp_stats.ledger.chain import START, hash_of
+
+NAMES = ("sequence", "previous", "hash", "at", "event", "payload")
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    """A ledger of 30 entries, one a minute."""
+    clock = Clock()
+    ledger = new_ledger(tmp_path, clock)
+    for week in range(1, 30):
+        clock.forward(minutes=1)
+        reserve(ledger, plan(f"2021-W{week:02d}", rho="0.0001"))
+    assert ledger.problems() == []
+    return ledger
+
+
+@pytest.fixture
+def rewrite(tmp_path: Path) -> Callable[..., None]:
+    """Change entries as someone does who computes hashes (``rehash``), or does not."""
+
+    def change(edit: Callable[[dict[str, Any]], None], *, rehash: bool) -> None:
+        with sqlite3.connect(tmp_path / "ledger.db") as raw:
+            for (trigger,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+                raw.execute(f"DROP TRIGGER {trigger}")
+            rows = raw.execute(f"SELECT {', '.join(NAMES)} FROM ledger_entries ORDER BY sequence").fetchall()
+            raw.execute("DELETE FROM ledger_entries")
+            previous = START
+            for values in rows:
+                row = dict(zip(NAMES, values, strict=True))
+                edit(row)
+                if rehash:
+                    row["previous"] = previous
+                    row["hash"] = hash_of(**{k: v for k, v in row.items() if k != "hash"})
+                previous = row["hash"]
+                raw.execute("INSERT INTO ledger_entries VALUES (?, ?, ?, ?, ?, ?)", [row[n] for n in NAMES])
+            raw.execute("UPDATE ledger_head SET hash = ?", [previous])
+
+    return change
+
+
+def payload(row: dict[str, Any], **fields: Any) -> None:
+    row["payload"] = json.dumps(json.loads(row["payload"]) | fields, sort_keys=True, separators=(",", ":"))
+
+
+def test_twenty_problems_are_listed_and_the_rest_is_counted(ledger: Ledger, rewrite: Callable[..., None]) -> None:
+    rewrite(lambda row: payload(row, note="added"), rehash=False)
+    found = ledger.problems()
+    assert found[:20] == [f"entry {number} was edited" for number in range(1, 21)]
+    assert len(found) == 21
+    assert found[20].startswith("and ")
+    assert found[20].endswith(" more")
+    assert int(found[20].split()[1]) >= 10  # ten more entries, and whatever else contradicts
+
+
+def test_an_entry_dated_before_the_one_before_it_is_found(ledger: Ledger, rewrite: Callable[..., None]) -> None:
+    def earlier(row: dict[str, Any]) -> None:
+        if row["sequence"] == 7:
+            row["at"] = "2020-01-01T00:00:00.000000Z"
+
+    rewrite(earlier, rehash=True)
+    assert "entry 7 is dated before entry 6" in ledger.problems()
+    assert not any("dated before" in line and "entry 7 is" not in line for line in ledger.problems())
+
+
+def test_entries_of_one_moment_are_in_order(tmp_path: Path) -> None:
+    ledger = new_ledger(tmp_path, Clock())
+    measured(ledger, plan())
+    assert len({entry.at for entry in ledger.entries()}) == 1
+    assert ledger.problems() == []
+
+
+def test_a_charge_above_its_cap_is_named_with_its_entry_block_and_dataset(
+    ledger: Ledger, rewrite: Callable[..., None]
+) -> None:
+    """30 small charges fit; from the entry on whose cap is lowered under the running sum, one does not."""
+
+    def lower(row: dict[str, Any]) -> None:
+        if row["sequence"] == 11:  # the tenth charge: 10 × 0.0001
+            payload(row, cap="999/1000000")
+        if row["sequence"] == 12:  # the eleventh, exactly at its cap
+            payload(row, cap="11/10000")
+
+    rewrite(lower, rehash=True)
+    assert [line for line in ledger.problems() if "cap" in line] == [
+        "entry 11 charges block 2021 of 'cases' above its cap"
+    ]
+
+
+def test_what_was_given_back_no_longer_counts_against_the_cap(tmp_path: Path) -> None:
+    ledger = new_ledger(tmp_path)
+    for _ in range(5):
+        ledger.void(reserve(ledger, plan(rho="0.02")), "not wanted")
+    reserve(ledger, plan(rho="0.02"))
+    assert ledger.problems() == []
+
+
+def test_an_event_that_nobody_knows_contradicts(ledger: Ledger, rewrite: Callable[..., None]) -> None:
+    def unknown(row: dict[str, Any]) -> None:
+        if row["sequence"] == 9:
+            row["event"] = "forgiven"
+
+    rewrite(unknown, rehash=True)
+    assert "entry 9 (forgiven) contradicts the entries before it" in ledger.problems()
+
+
+def test_an_emptied_ledger_says_that_all_entries_are_gone(ledger: Ledger, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "ledger.db") as raw:
+        for (trigger,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            raw.execute(f"DROP TRIGGER {trigger}")
+        raw.execute("DELETE FROM ledger_entries")
+    assert ledger.problems()[0] == "all entries are gone"
+
+
+def test_altered_measurements_are_named(tmp_path: Path) -> None:
+    ledger = new_ledger(tmp_path)
+    measured(ledger, plan())
+    with sqlite3.connect(tmp_path / "ledger.db") as raw:
+        for (trigger,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            raw.execute(f"DROP TRIGGER {trigger}")
+        raw.execute("UPDATE ledger_measurements SET content = x'00'")
+    assert ledger.problems() == ["the stored measurements of weekly/2021-W07 (revision 1) were altered"]
+
+
+def test_a_kept_head_counts_with_its_own_number_only(ledger: Ledger) -> None:
+    entries = ledger.entries()
+    for kept in (f"5:{entries[4].hash}", f" {entries[4].hash}\n", entries[4].hash):
+        assert ledger.verify(kept).entries == 30
+    for wrong in (f"6:{entries[4].hash}", "5:" + "0" * 64, "0" * 64, ""):
+        with pytest.raises(LedgerError, match="kept elsewhere"):
+            ledger.verify(wrong)
