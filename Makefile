@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install install-dev demo serve ui test check docs lock clean
+.PHONY: help install install-dev demo serve ui test check docs lock clean mutants
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -53,10 +53,13 @@ test: install-dev ## every test: also properties, statistics, real Airflow, Post
 docs: install-dev ## build the documentation into build/docs; a broken link or an undescribed field stops it
 	NO_MKDOCS_2_WARNING=1 mkdocs build
 
+mutants: install-dev ## which small changes of the trust core would no test notice (hours; MODULES=… for some; goes on where it stopped)
+	python tests/mutants.py $(MODULES)
+
 lock: $(BIN)/uv ## resolve the lock files again
 	uv pip compile pyproject.toml build.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet -o requirements.lock
 	uv pip compile pyproject.toml build.in --extra dev -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet -o requirements-dev.lock
 	echo uv | uv pip compile - --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet -o requirements-uv.lock
 
 clean: ## remove the environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis

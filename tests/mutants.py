@@ -26,13 +26,13 @@ LEDGER = [
     f"tests/unit/test_ledger_{part}.py" for part in ("approvals", "budget", "measurements", "reserving", "tampering")
 ]
 MODULES: dict[str, list[str]] = {
-    "plan/sensitivity": ["tests/property/test_plan_sensitivity.py", "tests/unit/test_sensitivity.py"],
+    "plan/sensitivity": ["tests/property/test_plan_sensitivity.py"],
     "plan/accounting": ["tests/unit/test_accounting.py"],
     "secure/noise": ["tests/statistical/test_noise.py"],
     "ledger/amounts": ["tests/unit/test_ledger_amounts.py", "tests/unit/test_ledger_budget.py"],
     "ledger/budget": ["tests/unit/test_ledger_budget.py", "tests/unit/test_ledger_reports.py"],
     "ledger/approving": ["tests/unit/test_ledger_approvals.py"],
-    "ledger/verifying": ["tests/unit/test_ledger_tampering.py"],
+    "ledger/verifying": ["tests/unit/test_ledger_verifying.py", "tests/unit/test_ledger_tampering.py"],
     "ledger/chain": ["tests/unit/test_ledger_chain.py", *LEDGER],
     "secure/register": ["tests/property/test_register.py"],
     "secure/bound": ["tests/property/test_neighbours.py", "tests/property/test_register.py"],
