@@ -32,6 +32,25 @@ def plain_text(text: str) -> str:
     return f"'{text}" if is_formula(text) else text
 
 
+_PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.+")
+_TAKEN = frozenset({"index", "con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))})
+_LONGEST = 120
+
+
+def segment(code: str) -> str:
+    """A code as one segment of a path and of an address, the same for no other code.
+
+    Letters of ASCII, digits, ``-``, ``_``, ``+`` and ``.`` stand for themselves; any other byte of UTF-8 is ``~`` and two
+    hexadecimal digits, and so is the first byte of what means something to a file system or to this site (a leading
+    dot, ``index``, ``con``). A name of more than 120 signs ends in its checksum.
+    """
+    parts = [chr(byte) if byte in _PLAIN else f"~{byte:02X}" for byte in code.encode()]
+    if parts and (code[0] == "." or code.partition(".")[0].casefold() in _TAKEN):
+        parts[0] = f"~{ord(code[0]):02X}"
+    name = "".join(parts) or "~"
+    return name if len(name) <= _LONGEST else f"{name[:80]}~~{sha256(code.encode())[:32]}"
+
+
 def sha256(content: bytes) -> str:
     """Hexadecimal SHA-256."""
     return hashlib.sha256(content).hexdigest()

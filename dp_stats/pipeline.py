@@ -9,16 +9,16 @@ drawn is decided by the ledger alone.
 from __future__ import annotations
 
 import getpass
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from dp_stats.catalogue import Release, load_catalogue
+from dp_stats.catalogue import load_catalogue
 from dp_stats.catalogue.load import is_due
 from dp_stats.errors import LedgerError, NotDueError, PublishedError
+from dp_stats.rehearsal import Rehearsed, rehearse_once
 from dp_stats.run import Run, open_reserved, open_run
 from dp_stats.settings import Settings, load_settings
 
@@ -107,7 +107,8 @@ def reserve(
 ) -> Step:
     """Charge the plan's cost to the budget and seal the plan in the ledger, before anything is measured.
 
-    The plan is made from what is declared now, unless the edition has been paid for already.
+    The plan is made from what is declared now, unless the edition has been paid for already. All that follows the
+    measurement is rehearsed first (see ``dp_stats.rehearsal``).
 
     Args:
         reason: why this revision is made; needed for revisions after the first.
@@ -116,16 +117,23 @@ def reserve(
         new_series: a yes to charging blocks again if an edit of the catalogue has ended the series they were paid for.
 
     Raises:
+        CatalogueError: the edition could not be published as declared.
         BudgetError: the budget does not allow it. ApprovalError: a needed approval is missing or expired.
     """
+    from dp_stats.quality import check_published
+
     opened = open_run(edition, revision=revision, settings=settings)
     request = EditionRequest(
         requested_by=opened.release.requested_by or requested_by or getpass.getuser(),
         reason=reason or opened.release.purpose or ("" if revision > 1 else "scheduled edition"),
         run=run,
     )
-    ledger = opened.ledger()
-    reservation = _reserve(opened.planned(), opened, ledger, request, new_series=new_series)
+    ledger, sealed = opened.ledger(), opened.planned()
+    if _stored(opened) is None:
+        told = sealed.told_by(opened.catalogue)
+        check = partial(check_published, settings=opened.settings, lowest=told.release.lowest)
+        rehearse_once(Rehearsed(opened.settings, told.catalogue, told.release, told.period, told.plan, check))
+    reservation = _reserve(sealed, opened, ledger, request, new_series=new_series)
     return {
         "edition": edition,
         "revision": revision,
@@ -200,7 +208,7 @@ def publish(edition: str, *, revision: int = 1, settings: Settings | None = None
         estimates,
         run.published_in,
         texts=texts,
-        check=partial(check_published, settings=run.settings, lowest=_lowest(run.release)),
+        check=partial(check_published, settings=run.settings, lowest=run.release.lowest),
         illustrate=partial(edition_pictures, studio=Studio(run.settings.reports, texts)),
     )
     ledger.published(run.edition, revision, published.checksum)
@@ -332,8 +340,3 @@ def _measured(run: Run) -> NoisyMeasurements:
     if stored is None:
         raise LedgerError(f"{run.edition} has not been measured yet. Run the measure step first.")
     return NoisyMeasurements.from_bytes(stored, plan=run.plan)
-
-
-def _lowest(release: Release) -> float:
-    """The least value a published cell can have: below zero only where numbers may be negative."""
-    return -math.inf if any(s.lower is not None and s.lower < 0 for s in release.statistics) else 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
 from fractions import Fraction
 from typing import Literal
@@ -264,6 +265,15 @@ class Release(Model):
             )
         return value
 
+    @field_validator("schedule")
+    @classmethod
+    def _cron(cls, schedule: str | None) -> str | None:
+        from croniter import croniter
+
+        if schedule is not None and not croniter.is_valid(schedule):
+            raise ValueError("write a cron expression of five fields in UTC, such as '30 9 * * 4', or @weekly")
+        return schedule
+
     @model_validator(mode="after")
     def _refers(self) -> Release:
         dims = {d.name for d in self.dimensions}
@@ -282,6 +292,11 @@ class Release(Model):
         if self.headline and self.headline not in {t.id for t in self.tables}:
             raise ValueError(f"headline: there is no table '{self.headline}'")
         return self
+
+    @property
+    def lowest(self) -> float:
+        """The least value a published cell can have: below zero only where numbers may be negative."""
+        return -math.inf if any(s.lower is not None and s.lower < 0 for s in self.statistics) else 0.0
 
     @property
     def adhoc(self) -> bool:

@@ -26,7 +26,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter
 
 from dp_stats.charts.export import size_of, to_png, to_svg
-from dp_stats.charts.series import Group, Series
+from dp_stats.charts.series import Floats, Group, Series
 from dp_stats.texts import numbers
 from dp_stats.texts.words import Texts
 
@@ -34,6 +34,8 @@ NAVY, *_, ORANGE = af_colours.get_af_colours("categorical", number_of_colours=4)
 INK, MUTED = "#132235", "#44566a"
 WIDE, NARROW = 7.6, 3.7
 """Widths in inches: for a desktop column (547 px) and for a phone (266 px), before the browser scales them."""
+LEAST = 0.5
+"""Inches of height that the axes have at least, however few groups there are."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,7 @@ class Studio:
                     annotation_clip=False,
                 )
             axes.hlines(at, low, high, color=NAVY, linewidth=2.2, alpha=0.45, zorder=2)
-            solid = np.array([not g.figure.weak for g in groups])
+            solid = np.array([not g.figure.weak for g in groups], dtype=bool)
             axes.plot(value[solid], at[solid], "o", color=NAVY, markersize=5.5, zorder=3)
             axes.plot(value[~solid], at[~solid], "o", color=NAVY, markerfacecolor="white", markersize=5.5, zorder=3)
             axes.set_yticks(at, [_shortened(g.name, 26 if narrow else 34) for g in groups])
@@ -181,8 +183,8 @@ class Studio:
             axes.tick_params(axis="y", labelsize=9 if narrow else 10.5, labelcolor=INK)
             axes.grid(axis="y", visible=False)
             axes.grid(axis="x", visible=True)
-            top = numbers.nice_ceiling(float(np.nanmax(high))) if len(groups) else 1.0
-            bottom = min(0.0, float(np.nanmin(low))) if len(groups) else 0.0
+            top = numbers.nice_ceiling(_end(np.nanmax, [high]))
+            bottom = min(0.0, _end(np.nanmin, [low]))
             axes.set_xlim(bottom, top)
             axes.set_xticks(numbers.nice_ticks(bottom, top, about=3 if narrow else 5))
             axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: self.texts.tick(v)))
@@ -300,6 +302,9 @@ def _sheet_of(
     head = (len(title) * size * 1.22 + len(subtitle) * 10 * 1.3 + 20) / 72
     foot = (len(source) * 8.5 * 1.3 + 6) / 72
     height += (len(title) - 1) * size * 1.22 / 72
+    axis_room = 0.5 if rows * columns == 1 and left is None else 0.3
+    above = head + 0.1 + drop + (0.22 if left is None else 0)
+    height = max(height, above + foot + axis_room + rows * LEAST + (rows - 1) * gap)
     canvas = Canvas(figsize=(width, height))
     canvas.text(
         0.012, 1 - 0.05 / height, "\n".join(title), fontsize=size, fontweight="bold", va="top", linespacing=1.12
@@ -315,8 +320,7 @@ def _sheet_of(
     )
     canvas.text(0.012, 0.04 / height, "\n".join(source), fontsize=8.5, color=MUTED, va="bottom", linespacing=1.25)
     edge = left if left is not None else (0.125 if narrow else 0.07)
-    axis_room = 0.5 if rows * columns == 1 and left is None else 0.3
-    top = 1 - (head + 0.1 + drop + (0.22 if left is None else 0)) / height
+    top = 1 - above / height
     bottom = (foot + axis_room) / height
     tall = ((top - bottom) * height - (rows - 1) * gap) / rows
     panels = canvas.subplots(
@@ -364,12 +368,19 @@ def _line(axes: Axes, series: Series, *, colour: str, width: float = 2.2) -> Non
     axes.plot(series.days, series.value, "o", color=colour, markersize=2.2 * width, zorder=3, clip_on=False)
 
 
+def _end(which: Callable[[Floats], float], limits: Sequence[Floats]) -> float:
+    """The highest or lowest limit of all that are known; zero where none is."""
+    known = np.concatenate([[], *limits])
+    known = known[np.isfinite(known)]
+    return float(which(known)) if len(known) else 0.0
+
+
 def _value_axis(
     axes: Axes, many: Sequence[Series], texts: Texts, *, zero: bool, about: int = 4, cover: bool = True
 ) -> None:
     """Round ticks from zero (or around the values); ``cover`` puts a tick above the highest value."""
-    high = float(np.nanmax([np.nanmax(s.upper) for s in many]))
-    low = float(np.nanmin([np.nanmin(s.lower) for s in many]))
+    high = _end(np.nanmax, [s.upper for s in many])
+    low = _end(np.nanmin, [s.lower for s in many])
     if zero or low < 0:
         bottom, top = min(0.0, low), max(high, 1e-9)
     else:

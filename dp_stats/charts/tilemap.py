@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
-from scipy.spatial import Delaunay, cKDTree
+from scipy.spatial import Delaunay, QhullError, cKDTree
 
 from dp_stats.errors import CatalogueError
 
@@ -91,8 +91,12 @@ def _neighbours(points: Floats, *, nearest: int = 5) -> NDArray[np.intp]:
     """Pairs of areas that are near each other: Delaunay edges among each other's nearest; shape ``(pairs, 2)``."""
     if len(points) < 4:
         return np.array([(i, j) for i in range(len(points)) for j in range(i)], dtype=np.intp).reshape(-1, 2)
-    corners = Delaunay(points).simplices
-    edges = np.sort(np.vstack([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [0, 2]]]), axis=1)
+    try:
+        corners = Delaunay(points).simplices
+        edges = np.sort(np.vstack([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [0, 2]]]), axis=1)
+    except QhullError:  # all on one line, or all in one place: whoever is next on the line
+        order = np.lexsort(points.T)
+        edges = np.sort(np.column_stack([order[:-1], order[1:]]), axis=1)
     edges = np.unique(edges, axis=0)
     reach = np.asarray(cKDTree(points).query(points, k=min(nearest + 1, len(points)))[0])[:, -1]
     length = np.sqrt(((points[edges[:, 0]] - points[edges[:, 1]]) ** 2).sum(axis=1))
@@ -152,7 +156,7 @@ def _swap(
     cell = cell.copy()
 
     def cost(area: int, at: int) -> float:
-        links = np.linalg.norm(centres[cell[linked[area]]] - centres[at], axis=1)
+        links = np.linalg.norm(centres[cell[np.array(linked[area], np.intp)]] - centres[at], axis=1)
         stretched = np.maximum(links - 1, 0) ** 2 * np.array(strength[area])
         return float(stretched.sum() + 0.15 * ((place[area] - centres[at]) ** 2).sum())
 

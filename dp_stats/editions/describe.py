@@ -172,6 +172,8 @@ def library_versions() -> dict[str, str]:
 
 def _release(release: Release) -> ReleaseFacts:
     texts = release.texts.model_dump()
+    for name in ("summary", "theme"):
+        texts[name] = texts[name].strip() or release.title
     return ReleaseFacts(
         id=release.id,
         title=release.title,

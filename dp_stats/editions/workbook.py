@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 import warnings
+import zipfile
 from collections.abc import Mapping
 from datetime import UTC
 from pathlib import Path
@@ -18,6 +20,44 @@ MOST_ROWS = 1_500
 """Longer tables are for programs, not for people: they are in the CSV files only."""
 
 _LEFT_OUT = ("release", "edition", "revision", "geography_type")
+
+
+_WORD, _BREAK = "\ue0000", "\ue001"
+"""Signs of no alphabet that stand in texts while gptables works, and in nothing that is published."""
+
+
+def shielded(text: str) -> str:
+    """A text that gptables and Excel take as it is, in any script; ``_unshielded`` removes the marks.
+
+    gptables refuses cells without Latin letters or digits, and reads ``$$`` as a note and ``[…](…)`` as a link; Excel
+    reads a text that begins with ``=`` as a formula.
+    """
+    plain = text.replace("\ue000", "").replace(_BREAK, "")
+    return _WORD + plain.replace("$$", f"${_BREAK}$").replace("](", f"]{_BREAK}(")
+
+
+def _unshielded(book: bytes) -> bytes:
+    """The workbook without the marks of ``shielded``."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(book)) as shut, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as opened:
+        for part in shut.infolist():
+            content = shut.read(part).decode().replace(_WORD, "").replace(_BREAK, "")
+            opened.writestr(part, content.encode())
+    return out.getvalue()
+
+
+def _headings(titles: list[str]) -> list[str]:
+    """Titles of columns, made different where they are equal: a table of a spreadsheet needs that."""
+    taken: set[str] = set()
+    found = []
+    for title in titles:
+        name, number = title, 1
+        while name.casefold() in taken:
+            number += 1
+            name = f"{title} ({number})"
+        taken.add(name.casefold())
+        found.append(shielded(name))
+    return found
 
 
 def workbook_bytes(edition: Edition, tables: Mapping[str, pa.Table], texts: Texts) -> bytes | None:
@@ -46,7 +86,7 @@ def workbook_bytes(edition: Edition, tables: Mapping[str, pa.Table], texts: Text
         created = edition.published.astimezone(UTC).replace(tzinfo=None)
         book.set_properties({"title": edition.title, "created": created, "comments": edition.path})
         book.close()
-        return path.read_bytes()
+        return _unshielded(path.read_bytes())
 
 
 def _sheet(edition: Edition, table: TableFacts, rows: pa.Table, number: int, texts: Texts) -> object:
@@ -60,15 +100,18 @@ def _sheet(edition: Edition, table: TableFacts, rows: pa.Table, number: int, tex
     frame["status"] = frame["status"].replace("", texts("mark.reliable"))
     for name in ("value", "lower_95", "upper_95", "value_unbiased", "standard_error"):
         frame[name] = frame[name].astype(object).where(frame[name].notna(), "x")
-    frame.columns = pd.Index([facts[name].title for name in kept])
+    for name in kept:
+        if facts[name].type == "string":
+            frame[name] = frame[name].map(shielded)
+    frame.columns = pd.Index(_headings([facts[name].title for name in kept]))
     return gptables.GPTable(
         table=frame,
         table_name=f"table_{number}",
-        title=f"{table.title}, {edition.period.text}$$privacy$$",
-        subtitles=[edition.release.title],
+        title=f"{shielded(table.title)}, {edition.period.text}$$privacy$$",
+        subtitles=[shielded(edition.release.title)],
         instructions=texts("workbook.instructions"),
-        source=edition.dataset.title,
-        scope=edition.dataset.region,
+        source=shielded(edition.dataset.title),
+        scope=shielded(edition.dataset.region),
         index_columns={},
     )
 
@@ -79,7 +122,7 @@ def _cover(edition: Edition, long: list[TableFacts], texts: Texts) -> object:
     guarantee = edition.guarantee
     about = [
         texts("workbook.published", day=texts.day(edition.published.date()), revision=edition.revision.number),
-        texts("workbook.licence", licence=edition.release.licence_title),
+        texts("workbook.licence", licence=shielded(edition.release.licence_title)),
         texts(
             "workbook.privacy",
             epsilon=texts.significant(guarantee.epsilon),
@@ -89,9 +132,14 @@ def _cover(edition: Edition, long: list[TableFacts], texts: Texts) -> object:
         ),
     ]
     if long:
-        about.append(texts("workbook.long", tables=", ".join(t.title for t in long)))
-    contact = [edition.release.contact] if edition.release.contact else None
-    return gptables.Cover(title=edition.title, intro=[edition.release.summary], about=about, contact=contact)
+        about.append(texts("workbook.long", tables=shielded(", ".join(t.title for t in long))))
+    contact = [shielded(edition.release.contact)] if edition.release.contact else None
+    return gptables.Cover(
+        title=shielded(edition.title),
+        intro=[shielded(edition.release.summary or edition.title)],
+        about=about,
+        contact=contact,
+    )
 
 
 def _notes(edition: Edition, texts: Texts) -> object:

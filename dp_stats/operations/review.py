@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
+from functools import partial
 from itertools import takewhile
 
 from dp_stats.catalogue import Catalogue, Dataset, Release, load_catalogue
@@ -15,6 +17,7 @@ from dp_stats.plan import make_plan, make_sealed
 from dp_stats.plan.accounting import epsilon_at
 from dp_stats.plan.model import Plan
 from dp_stats.plan.series import differences, series_basis
+from dp_stats.rehearsal import Rehearsed, rehearse_once
 from dp_stats.run import ledger_if_any
 from dp_stats.settings import Settings
 
@@ -59,6 +62,7 @@ def review_catalogue(settings: Settings) -> Review:
     for dataset in catalogue.datasets.values():
         find_suite(dataset.expectations, settings=settings)
     reviews = tuple(review_release(release, catalogue) for release in catalogue.releases.values())
+    rehearse_all(settings, catalogue, reviews)
     caps = {name: cap_of(dataset.budget) for name, dataset in catalogue.datasets.items()}
     warnings: list[str] = []
     for name, dataset in catalogue.datasets.items():
@@ -107,6 +111,26 @@ def ended_series(catalogue: Catalogue, settings: Settings) -> list[str]:
                 "needs a yes (--new-series). Undo the edit to go on at no charge."
             )
     return found
+
+
+def rehearse_all(settings: Settings, catalogue: Catalogue, reviews: Iterable[ReleaseReview]) -> None:
+    """Try out the publication of every release on a dummy without rows (see ``dp_stats.rehearsal``).
+
+    Raises:
+        CatalogueError: naming every release that could not be published as declared.
+    """
+    from dp_stats.quality import check_published
+
+    faults = []
+    for one in reviews:
+        period = year_of_periods(one.release)[0]
+        try:
+            check = partial(check_published, settings=settings, lowest=one.release.lowest)
+            rehearse_once(Rehearsed(settings, catalogue, one.release, period, one.plan, check))
+        except CatalogueError as error:
+            faults.append(str(error))
+    if faults:
+        raise CatalogueError("\n".join(faults))
 
 
 def shared_sources(catalogue: Catalogue) -> list[str]:

@@ -48,7 +48,7 @@ def write_api(public: Path, releases: Sequence[Sequence[Edition]], *, base_url: 
         topic = (slug(newest.release.theme), slug(newest.release.subtheme or newest.release.theme), newest.release.id)
         for table in newest.tables:
             for (area_type, code, name, metric), leaf in _leaves(public, editions, table, base_url).items():
-                path = (*topic, area_type, slug(code), metric, table.id)
+                path = (*topic, area_type, files.segment(code), metric, table.id)
                 written += files.replace_file(public / _path(path[:-1]) / f"{table.id}.json", leaf)
                 node = tree
                 for step, part in enumerate(path):

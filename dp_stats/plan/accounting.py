@@ -20,6 +20,10 @@ DEFAULT_DELTA = Fraction(1, 10**6)
 """δ at which ε is shown where neither the release nor the budget declares one."""
 
 
+LARGEST_CONVERTED = 100
+"""ρ up to which ε is asked of OpenDP; beyond, it protects nobody, and a bound is good enough."""
+
+
 def laplace_epsilon(l1: int, scale: float) -> Fraction:
     """ε of discrete Laplace noise of ``scale`` on integers that one person moves by at most ``l1`` in L1.
 
@@ -53,9 +57,16 @@ def pure_rho(epsilon: Fraction) -> Fraction:
 
 @lru_cache(maxsize=4096)
 def epsilon_at(rho: Fraction, delta: Fraction) -> float:
-    """ε at ``delta`` of ``rho``-zCDP, by OpenDP's conversion (Canonne, Kamath and Steinke 2020, corollary 13)."""
+    """ε at ``delta`` of ``rho``-zCDP, by OpenDP's conversion (Canonne, Kamath and Steinke 2020, corollary 13).
+
+    OpenDP's conversion overflows where ρ is in the hundreds; from ``LARGEST_CONVERTED`` on this is the bound
+    ρ + 2 √(ρ ln(1/δ)) (Bun and Steinke 2016, proposition 1.3), which is never below it.
+    """
     if rho == 0:
         return 0.0
+    if rho > LARGEST_CONVERTED:
+        root = Fraction(root_up(rho * Fraction(math.nextafter(-math.log(_down(delta)), math.inf))))
+        return math.nextafter(float(rho + 2 * root), math.inf)
     unit: Any = dp.c.make_zCDP_to_approxDP(_gaussian(1.0))  # its ρ is d²/2 for an input distance d
     return float(unit.map(root_up(2 * rho)).epsilon(_down(delta)))
 

@@ -11,6 +11,7 @@ from dp_stats.charts.reading import Panel, ReleaseView
 from dp_stats.charts.series import Group, Series
 from dp_stats.charts.tilemap import Layout
 from dp_stats.charts.wording import band_words, lower_first, sentence, subject, unit_text, unit_words
+from dp_stats.files import segment
 from dp_stats.site import linked, parts
 from dp_stats.site.frame import Card, Cell, Row, Rows, Site, trusted
 from dp_stats.texts import numbers
@@ -88,7 +89,7 @@ def area_page(area: Area, *, size: int, larger: list[Group], links: Links) -> No
     typical = numbers.typical_margin(series.figures[-12:])
     margin = texts.number(numbers.rounded(typical), decimals=0 if typical >= 10 else area.decimals)
     inside = _inside(area, links)
-    page = f"{view.id}/areas/{code}.html"
+    page = f"{view.id}/areas/{segment(code)}.html"
     site.render(
         "area.html",
         page,
@@ -99,7 +100,7 @@ def area_page(area: Area, *, size: int, larger: list[Group], links: Links) -> No
             description=finding,
             page=page,
             place=name,
-            download=f"{view.id}/areas/{code}.csv",
+            download=f"{view.id}/areas/{segment(code)}.csv",
         ),
         name=name,
         release=edition.release.title,
@@ -125,11 +126,11 @@ def area_page(area: Area, *, size: int, larger: list[Group], links: Links) -> No
         compared=_compared(site, story, larger, panel, panel.periods[-1]),
         table=_table(area),
         all=texts("area.table", area=name),
-        csv={"href": f"{code}.csv", "text": texts("area.download", area=name, size=texts.file_size(size))},
-        near=[{"href": f"{c}.html", "name": n} for c, n in links.near],
+        csv={"href": f"{segment(code)}.csv", "text": texts("area.download", area=name, size=texts.file_size(size))},
+        near=[{"href": f"{segment(c)}.html", "name": n} for c, n in links.near],
         inside={
             "title": texts("area.inside", area=texts.place(name)),
-            "areas": [{"href": f"{c}.html", "name": n} for n, c in inside],
+            "areas": [{"href": f"{segment(c)}.html", "name": n} for n, c in inside],
         }
         if inside
         else None,
@@ -171,7 +172,9 @@ def _facts(area: Area, links: Links) -> list[tuple[str, str, str]]:
     parents = dict(zip(above.codes, above.names, strict=True)) if above else {}
     facts = []
     if parent in parents and len(parents) > 1:
-        facts.append((texts("area.part_of"), parents[parent], f"{parent}.html" if parent in links.paged else ""))
+        facts.append(
+            (texts("area.part_of"), parents[parent], f"{segment(parent)}.html" if parent in links.paged else "")
+        )
     facts.append((texts("area.code"), area.code, ""))
     if population:
         facts.append((texts("area.people"), texts.number(population), ""))

@@ -11,6 +11,7 @@ from dp_stats.charts.outline import Outline, area_levels, paged_areas
 from dp_stats.charts.reading import Panel, ReleaseView, areas_of
 from dp_stats.charts.series import Group
 from dp_stats.charts.tilemap import Layout
+from dp_stats.files import segment
 from dp_stats.site.area_page import Area, Links, area_page
 from dp_stats.site.frame import Site
 
@@ -33,7 +34,7 @@ def area_pages(site: Site, view: ReleaseView, story: Outline, tiles: Layout | No
             if paged[code] != depth:
                 continue
             csv = downloads[index]
-            site.writer.write(f"{view.id}/areas/{code}.csv", csv)
+            site.writer.write(f"{view.id}/areas/{segment(code)}.csv", csv)
             links = Links(depth, paged, near[index], tiles if finest else None, every)
             area_page(Area(site, view, own, panel, index), size=len(csv), larger=larger[index], links=links)
             yield code

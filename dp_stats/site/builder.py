@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dp_stats.charts.drawing import Studio
@@ -25,12 +25,16 @@ PACKAGE = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Built:
-    """What a build did: files written, left as they were, and removed; and how long it took in seconds."""
+    """What a build did: files written, left as they were, and removed; and how long it took in seconds.
+
+    ``not_shown`` names each release that could not be shown, and why; its page says that it cannot be shown now.
+    """
 
     written: int
     kept: int
     removed: int
     seconds: float
+    not_shown: Mapping[str, str] = field(default_factory=dict)
 
 
 def build(
@@ -40,6 +44,7 @@ def build(
     base_url: str = "",
     language: str = "en",
     incremental: bool = True,
+    isolate: bool = True,
     progress: Callable[[str], None] | None = None,
 ) -> Built:
     """Write every page of the site below ``public``.
@@ -52,6 +57,7 @@ def build(
         public: the public folder with the editions. reports: templates, texts, style (default: those that come with the package).
         base_url: address of the public folder, for metadata and citations; no slash at the end.
         incremental: False writes everything anew.
+        isolate: a release that cannot be shown gets a page that says so, and the others are built; False: its error is raised.
         progress: called with each step's name.
 
     Raises:
@@ -65,12 +71,24 @@ def build(
         texts = Texts.load(reports, language)
         writer = Writer(public, incremental=incremental)
         site = Site(public, reports, texts, environment(reports), writer, releases(public, texts), base_url.rstrip("/"))
-        tools = digest(base_url, language, *_sources(reports))
+        tools = digest(base_url, language, *sources(reports))
         everything = [tools]
         due = site_pages.planned(site)
+        not_shown: dict[str, str] = {}
+        shown = []
         for view in site.releases:
             next_due = next((texts.day(p.when.date()) for p in due if p.release == view.id), "")
-            everything.append(_release(site, view, tools, next_due, say))
+            try:
+                everything.append(_release(site, view, tools, next_due, say))
+                site_pages.release_card(site, view)
+                shown.append(view)
+            except Exception as error:
+                if not isolate:
+                    raise
+                not_shown[view.id] = f"{type(error).__name__}: {error}"
+                everything.append(not_shown[view.id])
+                site_pages.not_shown_page(site, view)
+        site = replace(site, releases=tuple(shown))
         feeds = [str((public / name).is_file()) for name in ("feed.atom", "catalog.jsonld")]
         if writer.due("site", digest(*everything, *feeds)):
             say("front page and registers")
@@ -82,10 +100,10 @@ def build(
             site_pages.budget_page(site)
             site_pages.calendar_page(site, due)
         removed = writer.finish()
-    return Built(writer.written, writer.kept, removed, time.monotonic() - started)
+    return Built(writer.written, writer.kept, removed, time.monotonic() - started, not_shown)
 
 
-def _sources(reports: Path) -> list[bytes]:
+def sources(reports: Path) -> list[bytes]:
     """Everything but the editions that pages are made from."""
     code = sorted(PACKAGE.rglob("*.py"))  # of every room: charts draw for pages, texts and editions word them
     looks = sorted(p for p in reports.rglob("*") if p.is_file())

@@ -12,6 +12,7 @@ from dp_stats.charts.reading import Panel, ReleaseView, Revision
 from dp_stats.charts.series import Group
 from dp_stats.charts.wording import subject
 from dp_stats.editions.edition import TableFacts
+from dp_stats.files import segment
 from dp_stats.site import parts
 from dp_stats.site.frame import Card, Cell, Row, Rows, Site
 from dp_stats.texts import numbers
@@ -114,7 +115,7 @@ def _movers(texts: Texts, caption: str, moved: list[tuple[Group, Change]], *, de
                 Cell(texts.number(change.before.value, decimals=decimals), n=True),
                 Cell(texts.number(change.after.value, decimals=decimals), n=True),
             ),
-            f"{areas}{group.code}.html" if areas else "",
+            f"{areas}{segment(group.code)}.html" if areas else "",
         )
         for group, change in clearest
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dp_stats.charts.outline import Outline, paged_areas
 from dp_stats.charts.reading import ReleaseView, Revision
 from dp_stats.charts.wording import lower_first, subject, unit_text
+from dp_stats.files import segment
 from dp_stats.site import parts
 from dp_stats.site.frame import Card, Notice, Rows, Site
 from dp_stats.texts import numbers
@@ -115,5 +116,5 @@ def regions_table(site: Site, view: ReleaseView, story: Outline, revision: Revis
             period=panel.periods[-1],
         ),
         first=panel.areas.title or texts("release.area"),
-        links={c: f"{links}{c}.html" for c in panel.areas.codes if c in paged},
+        links={c: f"{links}{segment(c)}.html" for c in panel.areas.codes if c in paged},
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dp_stats.charts.outline import Outline
 from dp_stats.charts.reading import Panel, ReleaseView
 from dp_stats.charts.wording import lower_first
+from dp_stats.files import segment
 from dp_stats.site import linked, parts
 from dp_stats.site.common import page_of
 from dp_stats.site.frame import Cell, Row, Rows, Site
@@ -90,7 +91,7 @@ def areas_page(site: Site, view: ReleaseView, story: Outline, panel: Panel) -> N
             known = g.code in before and before[g.code].known and g.figure.known
             cells.append(Cell(texts(f"change.word.{Change(before[g.code], g.figure).direction}") if known else ""))
         cells += [Cell(parents.get(g.parent, ""))] if parents else []
-        rows.append(Row(g.name, (*cells, parts.note_cell(texts, g.figure, but=said)), f"{g.code}.html"))
+        rows.append(Row(g.name, (*cells, parts.note_cell(texts, g.figure, but=said)), f"{segment(g.code)}.html"))
     title = texts("areas.title", what=metric.title)
     lead = texts("areas.lead", period=panel.periods[-1], count=texts.number(len(groups)))
     caption = texts(

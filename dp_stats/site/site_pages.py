@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from markupsafe import Markup
+
 from dp_stats.charts import svg
 from dp_stats.charts.maps import layout_of
 from dp_stats.charts.reading import ReleaseView
@@ -41,43 +43,69 @@ def _text_page(site: Site, name: str, path: str, **values: Any) -> None:
     )
 
 
+def release_card(site: Site, view: ReleaseView) -> dict[str, Any]:
+    """A release on the front page: its headline figure, its newest edition, and a small line along time."""
+    texts, edition = site.texts, view.latest.edition
+    story = parts.outline_of(view)
+    first = next(iter(cards(site, view, story, view.latest)), None)
+    panel = view.panel(story.whole.id) if story.whole else None
+    status = view.latest.status
+    return {
+        "theme": theme(view),
+        "title": edition.release.title,
+        "href": f"{view.id}/index.html",
+        "summary": edition.release.summary,
+        "latest": texts("front.latest", period=edition.period.text),
+        "updated": texts("front.updated", day=texts.day(edition.published.date())),
+        "tag": status if status in ("provisional", "retracted") else "",
+        "label": first.label if first else "",
+        "value": first.value if first and not first.word else "",
+        "interval": first.interval if first else "",
+        "ends": first.ends if first else ("", ""),
+        "bar": first.bar if first else "",
+        "spark": trusted(svg.spark(panel.series(story.metric.id))) if panel else "",
+    }
+
+
+def _silhouette(site: Site, view: ReleaseView) -> Markup | None:
+    """The map of a release's areas as an ornament, empty where it has areas and no map; None without areas."""
+    edition, story = view.latest.edition, parts.outline_of(view)
+    if story.areas is None or edition.geography is None:
+        return None
+    local = view.panel(story.areas.id, upto=view.latest)
+    tiles = layout_of(edition, story.areas, kept=site.reports / "layouts")
+    if not local or not tiles:
+        return trusted(" ")
+    statistic = story.rate if story.rate and story.rate.id in local.table.statistics else story.metric
+    groups = local.by_area(statistic.id)
+    return trusted(svg.silhouette(tiles, groups, classes([g.figure.value for g in groups])))
+
+
+def not_shown_page(site: Site, view: ReleaseView) -> None:
+    """The page of a release that cannot be shown now: what it is called, and that its files are where they were."""
+    texts, release = site.texts, view.latest.edition.release
+    site.writer.due(f"{view.id}/not-shown", "")
+    site.render(
+        "text.html",
+        f"{view.id}/index.html",
+        title=release.title,
+        lead=texts("missing.release"),
+        trail=[(texts("site.home"), "../index.html")],
+        body="",
+        link={"href": "../index.html", "text": texts("missing.home")},
+    )
+
+
 def front_page(site: Site) -> None:
     """``index.html``: headline figures of every release, and what is newest."""
     texts = site.texts
     made = []
     find = None
-    ornament = trusted("")
+    ornament = None
     for view in site.releases:
-        edition = view.latest.edition
-        story = parts.outline_of(view)
-        first = next(iter(cards(site, view, story, view.latest)), None)
-        panel = view.panel(story.whole.id) if story.whole else None
-        if find is None and story.areas is not None and edition.geography is not None:
+        made.append(release_card(site, view))
+        if find is None and (ornament := _silhouette(site, view)):
             find = {"action": f"{view.id}/areas/index.html"}
-            local = view.panel(story.areas.id, upto=view.latest)
-            tiles = layout_of(edition, story.areas, kept=site.reports / "layouts")
-            if local and tiles:
-                statistic = story.rate if story.rate and story.rate.id in local.table.statistics else story.metric
-                groups = local.by_area(statistic.id)
-                ornament = trusted(svg.silhouette(tiles, groups, classes([g.figure.value for g in groups])))
-        status = view.latest.status
-        made.append(
-            {
-                "theme": theme(view),
-                "title": edition.release.title,
-                "href": f"{view.id}/index.html",
-                "summary": edition.release.summary,
-                "latest": texts("front.latest", period=edition.period.text),
-                "updated": texts("front.updated", day=texts.day(edition.published.date())),
-                "tag": status if status in ("provisional", "retracted") else "",
-                "label": first.label if first else "",
-                "value": first.value if first and not first.word else "",
-                "interval": first.interval if first else "",
-                "ends": first.ends if first else ("", ""),
-                "bar": first.bar if first else "",
-                "spark": trusted(svg.spark(panel.series(story.metric.id))) if panel else "",
-            }
-        )
     newest = sorted(
         ((r.edition.published, r.edition.path, v, r) for v in site.releases for r in v.revisions if r.current),
         reverse=True,
@@ -90,7 +118,7 @@ def front_page(site: Site) -> None:
         linked=linked.catalogue(site, name=texts("site.name"), description=texts("front.lead")),
         cards=made,
         find=find,
-        ornament=ornament,
+        ornament=ornament or trusted(""),
         newest=[
             {"href": page_of(v, r), "title": r.edition.title, "published": texts.day(r.edition.published.date())}
             for _, _, v, r in newest

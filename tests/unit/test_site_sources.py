@@ -16,7 +16,7 @@ def test_a_change_of_code_makes_pages_again(file: str, tmp_path: Path, monkeypat
     (package / file).parent.mkdir(parents=True)
     (package / file).write_text("x = 1\n")
     monkeypatch.setattr(builder, "PACKAGE", package)
-    before = digest(*builder._sources(reports))
-    assert digest(*builder._sources(reports)) == before
+    before = digest(*builder.sources(reports))
+    assert digest(*builder.sources(reports)) == before
     (package / file).write_text("x = 2\n")
-    assert digest(*builder._sources(reports)) != before
+    assert digest(*builder.sources(reports)) != before

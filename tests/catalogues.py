@@ -1,0 +1,291 @@
+"""Whole catalogues with data, generated: what an agency might declare, and what a source might hold.
+
+A drawn :class:`Declared` is a folder of files. Names and codes are as the world writes them; most catalogues are
+sound, some are not, and then ``check`` must say so in words.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+NAMES = (
+    "North", "Ynys Môn", "Pen-y-bont ar Ogwr", "Αττική", "서울", "القاهرة", "Москва", "東京", "İstanbul", "O’Brien's \"Corner\"",
+    "Bath, North East", "A/B", "#1 Clinic", "What?", "🏥", "=HYPERLINK(\"x\")", "+", "-", "@home", "<b>bold</b>", "a & b",
+    "50 %", "{{ name }}", "l'Hôpital", "Status", "all", "NA", "ZZ " + "long " * 30,
+)  # fmt: skip
+CODES = (
+    "E06000001", "NA", "TRUE", "ON", "01001", "1E05", "index", "all", "../x", "North/East", "North-East", "a b", "é", "서울", "+",
+    "-",
+    "0", "00", "null", "None", "nan", "CON", ".", "..", "x" * 60, "a,b", "a\"b", "=1+1", "%2e", "a#b", "a?b", "Unknown1",
+)  # fmt: skip
+UNKNOWN_VALUES = ("", "elsewhere", "N/A", "unknown", "ERR")
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One catalogue: files by name, and the editions that are to be run."""
+
+    files: dict[str, str]
+    editions: tuple[str, ...]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def write(self, folder: Path) -> Path:
+        """Write the files; returns the folder."""
+        for name, content in self.files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, encoding="utf-8", newline="")
+        return folder
+
+
+def to_yaml(content: dict[str, Any]) -> str:
+    """A declaration as YAML 1.2 text."""
+    out = io.StringIO()
+    yaml = YAML(typ="safe", pure=True)
+    yaml.allow_unicode = True
+    yaml.dump(content, out)
+    return out.getvalue()
+
+
+def to_csv(rows: list[list[Any]]) -> str:
+    """Rows as a CSV file."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    return out.getvalue()
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A drawn code list and what a column of it needs."""
+
+    name: str
+    kind: str
+    levels: tuple[str, ...]
+    codes: tuple[str, ...]
+    population: bool
+    text: str
+
+
+@st.composite
+def code_lists(draw: st.DrawFn, name: str) -> Listed:
+    """A list of one to six codes: flat, or nested in one or two coarser levels; of codes or of bands of numbers."""
+    band = draw(st.booleans())
+    size = draw(st.integers(1, 6))
+    names = draw(st.lists(st.sampled_from(NAMES), min_size=size, max_size=size, unique=True))
+    if band:
+        codes = tuple(f"{10 * i}-{10 * i + 9}" for i in range(size))
+    else:
+        codes = tuple(
+            draw(st.lists(st.sampled_from(CODES), min_size=size, max_size=size, unique_by=lambda c: c.casefold()))
+        )
+    depth = draw(st.integers(0, 2))
+    population = draw(st.booleans())
+    middle = [draw(st.integers(0, 2)) for _ in range(size)]
+    header = ["code", "name"]
+    levels = ["code" if draw(st.booleans()) else name]
+    rows = [[code, title] for code, title in zip(codes, names, strict=True)]
+    if depth >= 1:
+        levels.append("district")
+        header += ["district", "district_name"]
+        for row, group in zip(rows, middle, strict=True):
+            row += [f"D{group}", NAMES[group * 3]]
+    if depth == 2:
+        levels.append("region")
+        header += ["region"]
+        for row, group in zip(rows, middle, strict=True):
+            row += [f"R{group // 2}"]
+    if band:
+        header += ["lower", "upper"]
+        for i, row in enumerate(rows):
+            row += [str(10 * i), str(10 * i + 9)]
+    if population:
+        header += ["population"]
+        for row in rows:
+            row += [draw(st.sampled_from(("0", "1000", "25", "")))]
+    return Listed(name, "band" if band else "code", tuple(levels), codes, population, to_csv([header, *rows]))
+
+
+PERIODS: dict[str, tuple[str, ...]] = {
+    "day": ("2024-02-29", "2024-03-01"),
+    "week": ("2024-W01", "2024-W05", "2024-W09"),
+    "month": ("2024-01", "2024-02"),
+    "year": ("2024",),
+    "range": (),
+}
+DATE_LEVELS = ("day", "week", "4-week", "month", "year")
+
+
+@st.composite
+def statistics(draw: st.DrawFn, number: bool) -> list[dict[str, Any]]:
+    """One to three measured statistics of different kinds."""
+    kinds = ["count", "persons", *(["sum"] if number else [])]
+    chosen = draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=len(kinds), unique=True))
+    made: list[dict[str, Any]] = []
+    for kind in chosen:
+        one: dict[str, Any] = {"id": f"s-{kind}", "kind": kind}
+        if draw(st.booleans()):
+            one["title"] = draw(st.sampled_from(NAMES))
+        if draw(st.booleans()):
+            one["expected_total"] = draw(st.sampled_from((1, 20, 500.5, 1e7)))
+        if kind == "sum":
+            one |= {"column": "cost"} | draw(
+                st.sampled_from(
+                    (
+                        {"lower": 0, "upper": 100},
+                        {"lower": -5, "upper": 5, "resolution": "0.1"},
+                        {"lower": 0, "upper": 1000, "resolution": 10},
+                        {"lower": "0.5", "upper": "2.25", "resolution": "0.25", "unit": "pounds"},
+                    )
+                )
+            )
+        made.append(one)
+    return made
+
+
+@st.composite
+def derived(draw: st.DrawFn, measured: list[dict[str, Any]], dimensions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Up to three derived statistics, not all of which fit what is declared."""
+    ids = [s["id"] for s in measured]
+    names = [d["name"] for d in dimensions] or ["nothing"]
+    made = []
+    for i, kind in enumerate(
+        draw(
+            st.lists(
+                st.sampled_from(("rate", "mean", "share", "rolling", "cumulative", "quantile")), max_size=3, unique=True
+            )
+        )
+    ):
+        one: dict[str, Any] = {"id": f"d-{kind}", "kind": kind, "of": draw(st.sampled_from(ids))}
+        if kind == "mean":
+            one["over"] = draw(st.sampled_from(ids))
+        if kind in ("share", "quantile"):
+            one["across"] = draw(st.sampled_from(names))
+        if kind == "rolling":
+            one["days"] = draw(st.sampled_from((1, 2, 7, 14, 30)))
+        if kind == "rate":
+            one["per"] = draw(st.sampled_from((1, 1000, 100000)))
+        if draw(st.booleans()):
+            one["title"] = f"{draw(st.sampled_from(NAMES))} {i}"
+        made.append(one)
+    return made
+
+
+@st.composite
+def catalogues(draw: st.DrawFn) -> Declared:
+    """A catalogue of one dataset and one release, with its code lists, suite and rows."""
+    lists = [draw(code_lists(f"list{i}")) for i in range(draw(st.integers(1, 3)))]
+    number = draw(st.booleans())
+    per = draw(st.sampled_from(("lifetime", "year", "month", "week", "day")))
+    columns: dict[str, Any] = {
+        "patient": {"from": "Patient", "type": "person"},
+        "day": {"from": "Day", "type": "date"},
+    }
+    for one in lists:
+        columns[one.name] = {"from": one.name, "type": one.kind, "codes": one.name, "unknown": draw(st.booleans())}
+    if number:
+        columns["cost"] = {"from": "cost", "type": "number"}
+    kind = draw(st.sampled_from(("day", "week", "month", "year", "range")))
+    start = draw(st.sampled_from((date(2024, 1, 1), date(2023, 12, 30), date(2024, 2, 28))))
+    dimensions: list[dict[str, Any]] = []
+    for one in lists:
+        levels = [one.levels[0], *[lv for lv in one.levels[1:] if draw(st.booleans())]]
+        dimensions.append({"name": one.name, "column": one.name, "levels": levels})
+        if draw(st.booleans()):
+            dimensions[-1]["title"] = draw(st.sampled_from(NAMES))
+    if draw(st.booleans()):
+        levels = draw(st.lists(st.sampled_from(DATE_LEVELS), min_size=1, max_size=3, unique=True))
+        dimensions.append({"name": "date", "column": "day", "levels": sorted(levels, key=DATE_LEVELS.index)})
+    if number and draw(st.booleans()):
+        dimensions.append(
+            {"name": "cost-bin", "column": "cost", "edges": draw(st.sampled_from(([0, 10, 50], [0, 1], [-5, 0, 5.5])))}
+        )
+    measured = draw(statistics(number))
+    after = draw(derived(measured, dimensions))
+    tables = []
+    for i in range(draw(st.integers(1, 3))):
+        chosen = [d for d in dimensions if draw(st.booleans())]
+        levels_of = {d["name"]: draw(st.sampled_from(d.get("levels") or ["bin"])) for d in chosen}
+        shown = draw(
+            st.lists(st.sampled_from([s["id"] for s in measured + after]), min_size=1, max_size=3, unique=True)
+        )
+        tables.append({"id": f"t{i}", "title": draw(st.sampled_from(NAMES)), "levels": levels_of, "statistics": shown})
+    release: dict[str, Any] = {
+        "id": "figures",
+        "title": draw(st.sampled_from(NAMES)),
+        "dataset": "records",
+        "period": kind,
+        "start": start,
+        "dimensions": dimensions,
+        "statistics": measured,
+        "derived": after,
+        "tables": tables,
+        "contribution": {"rows": draw(st.integers(1, 4)), "one_per_cell": draw(st.booleans())},
+        "privacy_loss": draw(
+            st.sampled_from(({"epsilon": 1}, {"epsilon": "0.1"}, {"epsilon": 8, "delta": "1e-6"}, {"rho": "0.05"}))
+        ),
+        "series": draw(st.booleans()),
+        "texts": draw(
+            st.sampled_from(
+                (
+                    {"summary": "How many.", "publisher": "The agency"},
+                    {"summary": "See [here](https://example.org/x)."},
+                    {"summary": "", "theme": ""},
+                    {"summary": "Line one\nline two", "theme": "Ζωή", "known_issues": ["<script>"]},
+                )
+            )
+        ),
+    }
+    if kind == "range":
+        release["end"] = start + timedelta(days=draw(st.sampled_from((0, 6, 40))))
+    if draw(st.booleans()):
+        release["schedule"] = draw(st.sampled_from(("30 9 * * *", "@weekly", "0 7 * * 1")))
+    rows: list[list[Any]] = [["Patient", "Day", *[one.name for one in lists], *(["cost"] if number else [])]]
+    for _ in range(draw(st.sampled_from((0, 1, 3, 12, 60)))):
+        row: list[Any] = [
+            f"p{draw(st.integers(0, 20))}",
+            (start + timedelta(days=draw(st.integers(-3, 45)))).isoformat(),
+        ]
+        for one in lists:
+            good = [str(10 * i) for i in range(len(one.codes))] if one.kind == "band" else list(one.codes)
+            row.append(draw(st.sampled_from([*good, draw(st.sampled_from(UNKNOWN_VALUES))])))
+        if number:
+            row.append(draw(st.sampled_from(("1", "0.5", "-3", "1000000", "", "n/a", "12.25"))))
+        rows.append(row)
+    dataset = {
+        "id": "records",
+        "title": draw(st.sampled_from(NAMES)),
+        "description": "One row per record.",
+        "custodians": [{"name": draw(st.sampled_from(NAMES))}],
+        "source": {"kind": "csv", "path": "records.csv"},
+        "columns": columns,
+        "date_column": "day",
+        "privacy_unit": {"column": "patient", "per": per},
+        "opt_outs": None,
+        "expectations": "records.json",
+        "budget": {"rho": 100000},
+    }
+    suite = {
+        "name": "records",
+        "expectations": [
+            {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "patient"}, "severity": "critical"}
+        ],
+    }
+    labels = PERIODS[kind] or (f"{start}--{release['end']}",)
+    files = {
+        "datasets/records.yaml": to_yaml(dataset),
+        "releases/figures.yaml": to_yaml(release),
+        "expectations/records.json": json.dumps(suite),
+        "records.csv": to_csv(rows),
+        **{f"codes/{one.name}.csv": one.text for one in lists},
+    }
+    editions = tuple(f"figures/{label}" for label in labels[: draw(st.integers(1, 2))])
+    return Declared(files, editions)

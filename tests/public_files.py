@@ -1,0 +1,110 @@
+"""What must be true of any published folder, whoever published it: read from the public files alone."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+
+def faults(public: Path) -> list[str]:
+    """Every way in which a public folder breaks a promise; empty if all is well."""
+    found: list[str] = []
+    for edition in sorted(public.glob("*/*/r*/edition.json")):
+        found += list(edition_faults(edition.parent))
+    found += list(link_faults(public))
+    return found
+
+
+def edition_faults(folder: Path) -> Iterator[str]:
+    """An edition whose cells are not the declared grid, whose intervals miss their value, or whose totals do not add up."""
+    facts = json.loads((folder / "edition.json").read_text(encoding="utf-8"))
+    tables = {table["id"]: table for table in facts["tables"]}
+    levels = {d["name"]: {lv["name"]: lv for lv in d["levels"]} for d in facts["dimensions"]}
+    for table in tables.values():
+        where = f"{folder.parent.parent.name}/{folder.parent.name}/{table['id']}"
+        with (folder / f"{table['id']}.csv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        cells = math.prod(len(levels[name][level]["codes"]) for name, level in table["levels"].items())
+        wanted = cells * len(table["statistics"])
+        if len(rows) != wanted:
+            yield f"{where}: {len(rows)} rows where {wanted} cells are declared"
+        key_columns = [c["name"] for c in table["columns"] if c.get("key")]
+        keys = [tuple(row[c] for c in key_columns) for row in rows]
+        if len(set(keys)) < len(keys):
+            yield f"{where}: a cell stands twice"
+        for row in rows:
+            if row["value"] == "":
+                if not set(row["status"].split()) & {"x", "z"}:
+                    yield f"{where}: a value is missing and no status says why"
+                continue
+            lower, value, upper = (float(row[c]) for c in ("lower_95", "value", "upper_95"))
+            if not lower <= value <= upper:
+                yield f"{where}: {value} lies outside [{lower}, {upper}]"
+    yield from total_faults(folder, facts, tables)
+
+
+def total_faults(folder: Path, facts: dict[str, Any], tables: dict[str, Any]) -> Iterator[str]:
+    """Two tables of one additive statistic whose common total differs, where both cover the same whole."""
+    additive = {s["id"] for s in facts["statistics"] if s["kind"] in ("count", "sum")}
+    totals: dict[str, dict[str, float]] = defaultdict(dict)
+    for table in tables.values():
+        with (folder / f"{table['id']}.csv").open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                if row["metric"] in additive and row["value"] != "":
+                    totals[row["metric"]].setdefault(table["id"], 0.0)
+                    totals[row["metric"]][table["id"]] += float(row["value"])
+    for metric, by_table in totals.items():
+        for (one, a), (other, b) in itertools.pairwise(sorted(by_table.items())):
+            if not math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-6):
+                yield f"{folder.parent.name}: {metric} adds up to {a} in {one} and to {b} in {other}"
+
+
+class Links(HTMLParser):
+    """Addresses that a page refers to, and the anchors it has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.anchors: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Collect one tag's addresses."""
+        for name, value in attrs:
+            if name in ("href", "src") and value:
+                self.links.append(value)
+            if name == "srcset" and value:
+                self.links += [part.split()[0] for part in value.split(",") if part.split()]
+            if name == "id" and value:
+                self.anchors.add(value)
+
+
+def link_faults(public: Path) -> Iterator[str]:
+    """Links from a page to a file or an anchor that is not there."""
+    pages: dict[Path, Links] = {}
+    for page in sorted(public.rglob("*.html")):
+        pages[page] = Links()
+        pages[page].feed(page.read_text(encoding="utf-8"))
+    for page, links in pages.items():
+        for link in links.links:
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc or link.startswith(("data:", "mailto:")):
+                continue
+            path = unquote(parts.path)
+            target = (public / path.lstrip("/")) if path.startswith("/") else (page.parent / path)
+            target = page if not path else target
+            if target.is_dir():
+                target = target / "index.html"
+            if not target.resolve().is_relative_to(public.resolve()):
+                yield f"{page.relative_to(public)}: '{link}' leaves the site"
+            elif not target.exists():
+                yield f"{page.relative_to(public)}: '{link}' leads nowhere"
+            elif parts.fragment and target in pages and unquote(parts.fragment) not in pages[target].anchors:
+                yield f"{page.relative_to(public)}: '{link}' names an anchor that is not there"
