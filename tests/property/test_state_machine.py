@@ -1,0 +1,377 @@
+"""Whatever happens to sources, catalogues and runs, two worlds that differ in one person's rows stay alike but for what
+was charged.
+
+Random sequences of events (rows come, go, change; declarations are edited; editions run in any order, are held up,
+killed, run again, void, corrected) are run by the real functions in both worlds, and compared after each. Then each
+fault that a reviewer once found is put back, and must be found.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from edited_catalogue import OPTIONS, TARGET, Declared, Row
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from two_worlds import ASKED, EDITIONS, WEEKS, Attempt, Worlds
+
+from dp_stats.catalogue import load_catalogue
+from dp_stats.plan import make, series
+from dp_stats.secure import bound, register
+from dp_stats.secure import measure as measuring
+from dp_stats.secure.register import Register
+
+MOST_ROWS = 12
+BLOCKS = (("year", "2024"), ("year", "2025"), ("month", "2024-12"), ("month", "2025-01"), ("lifetime", "lifetime"))
+PERSONS = st.sampled_from([TARGET, TARGET, f" {TARGET}", "p1", "p2", ""])
+DAYS = st.integers(-9, 12).map(lambda n: date(2024, 12, 31) + timedelta(days=n))
+CLINICS = st.sampled_from(["n", "N ", "s", "e", "x"])
+ROWS = st.builds(Row, PERSONS, DAYS, CLINICS, st.sampled_from(["3", "0.5", "900", "", "-1"]))
+EDITS = st.sampled_from([(name, option) for name, options in OPTIONS.items() for option in options])
+EDITION, REVISION = st.sampled_from(EDITIONS), st.sampled_from([1, 1, 1, 2])
+PLACE = st.integers(0, MOST_ROWS)
+SCRATCH = "/dev/shm" if Path("/dev/shm").is_dir() else None
+
+
+class Machine(RuleBasedStateMachine):
+    """The events; ``check`` follows each of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch = pytest.MonkeyPatch()
+        self.folder = tempfile.TemporaryDirectory(dir=SCRATCH)
+        self.worlds: Worlds | None = None
+
+    @initialize(
+        block=st.sampled_from(BLOCKS),
+        one=st.booleans(),
+        budget=st.sampled_from(["1000", "1000", "0.7"]),
+        edits=st.lists(EDITS, max_size=2),
+        rows=st.lists(ROWS, max_size=6),
+    )
+    def begin_with(self, block: Any, one: bool, budget: str, edits: Any, rows: list[Row]) -> None:
+        declared = Declared(block[0], block[1], one, budget, set=dict(edits))
+        self.worlds = Worlds(Path(self.folder.name), self.patch, declared)
+        self.worlds.source(rows)
+
+    @property
+    def w(self) -> Worlds:
+        assert self.worlds is not None
+        return self.worlds
+
+    # Rows
+
+    @rule(rows=st.lists(ROWS, min_size=1, max_size=4))
+    def rows_are_added(self, rows: list[Row]) -> None:
+        self.w.source([*self.w.rows, *rows][-MOST_ROWS:])
+
+    @rule(row=ROWS, at=PLACE, what=st.sampled_from(["deleted", "re-dated", "moved", "re-identified", "duplicated"]))
+    def a_row_changes(self, row: Row, at: int, what: str) -> None:
+        if not self.w.rows:
+            return
+        rows = list(self.w.rows)
+        old = rows.pop(at % len(rows))
+        changed = {
+            "re-dated": {"day": row.day},
+            "moved": {"clinic": row.clinic},
+            "re-identified": {"person": row.person},
+        }
+        put = (
+            {"deleted": [], "duplicated": [old, old]}.get(what)
+            if what not in changed
+            else [replace(old, **changed[what])]
+        )
+        self.w.source([*rows, *(put or [])][-MOST_ROWS:])
+
+    @rule(people=st.sets(st.sampled_from([TARGET, "p1"])))
+    def people_opt_out(self, people: set[str]) -> None:
+        self.w.source(self.w.rows, [Row(p, date(2025, 1, 1), "n") for p in sorted(people)])
+
+    @rule(edit=EDITS)
+    def the_catalogue_is_edited(self, edit: tuple[str, Any]) -> None:
+        self.w.declare(**{edit[0]: edit[1]})
+
+    # Runs
+
+    @rule(edition=EDITION, revision=REVISION, yes=st.sampled_from([True, True, False]))
+    def an_edition_is_run(self, edition: str, revision: int, yes: bool) -> None:
+        self.w.run(edition, revision, new_series=yes)
+
+    @rule(editions=st.permutations(WEEKS))
+    def weeks_are_run_in_some_order(self, editions: list[str]) -> None:
+        for week in editions[:2]:
+            self.w.run(f"weekly/{week}")
+
+    @rule(
+        edition=EDITION, revision=REVISION, name=st.sampled_from(["pull", "reserve", "measure", "estimate", "clean_up"])
+    )
+    def a_step_is_run(self, edition: str, revision: int, name: str) -> None:
+        self.w.steps(name, edition=edition, revision=revision)
+
+    @rule(edition=EDITION, revision=REVISION)
+    def a_run_fails_among_its_rows(self, edition: str, revision: int) -> None:
+        self.w.steps("pull", "reserve", edition=edition, revision=revision)
+        self.w.step("measure", edition, fail=True, revision=revision)
+
+    @rule(edition=EDITION, revision=REVISION)
+    def a_reservation_is_given_back(self, edition: str, revision: int) -> None:
+        self.w.void(edition, revision)
+
+    @rule(edition=EDITION, revision=REVISION, points=st.integers(0, 2))
+    def an_attempt_begins_and_is_held(self, edition: str, revision: int, points: int) -> None:
+        self.w.steps("pull", "reserve", edition=edition, revision=revision)
+        attempts = self.w.begin(edition, revision)
+        for _ in range(points):
+            self.w.advance(attempts)
+
+    @precondition(lambda self: self.worlds and self.held)
+    @rule(at=PLACE, end=st.sampled_from(["advance", "finish", "finish", "kill"]))
+    def an_attempt_goes_on(self, at: int, end: str) -> None:
+        held = self.held
+        getattr(self.w, end)(held[at % len(held)])
+
+    @property
+    def held(self) -> list[tuple[Attempt, Attempt]]:
+        return [attempts for attempts in self.w.attempts if attempts[0].under_way]
+
+    @precondition(lambda self: self.worlds and not self.held)
+    @rule(edition=EDITION)
+    def an_edition_is_run_on_an_old_backup_of_the_ledger(self, edition: str) -> None:
+        self.w.run_on_copy(edition)
+
+    @invariant()
+    def nothing_differs_but_what_was_charged(self) -> None:
+        if self.worlds is not None:
+            self.worlds.check()
+
+    def teardown(self) -> None:
+        if self.worlds is not None:
+            self.worlds.close()
+        self.patch.undo()
+        self.folder.cleanup()
+
+
+SOUND = settings(
+    max_examples=200,
+    stateful_step_count=8,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
+)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_two_worlds_stay_alike_but_for_what_was_charged() -> None:
+    run_state_machine_as_test(Machine, settings=SOUND)
+
+
+# Each fault put back
+
+
+@pytest.fixture
+def make_worlds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Worlds]]:
+    made: list[Worlds] = []
+
+    def build(**declared: Any) -> Worlds:
+        made.append(Worlds(tmp_path / f"worlds-{len(made)}", monkeypatch, Declared(**declared)))
+        return made[-1]
+
+    yield build
+    for worlds in made:
+        worlds.close()
+
+
+def visits(person: str = TARGET, *, days: tuple[int, ...], clinic: str = "n", cost: str = "3") -> list[Row]:
+    """A person's visits on days of January 2025."""
+    return [Row(person, date(2025, 1, day), clinic, cost) for day in days]
+
+
+OTHERS = [*visits("p1", days=(2, 7)), *visits("p2", days=(3,), clinic="s")]
+"""Two people who are the same in both worlds."""
+
+
+def bounds_edited_after_reserving(w: Worlds) -> None:
+    w.source([*OTHERS, *visits(days=(2,), cost="900")])
+    w.steps("pull", "reserve", edition="monthly/2025-01")
+    w.declare(upper=50)
+    w.steps("measure", edition="monthly/2025-01")
+
+
+def snapshot_replaced_between_queries(w: Worlds) -> None:
+    w.source(OTHERS + visits(days=(2,)))
+    w.steps("pull", "reserve", edition="weekly/2025-W01")
+    attempts = w.begin("weekly/2025-W01")
+    w.source(OTHERS + visits(days=(1, 2, 3, 4, 5)))
+    w.steps("pull", edition="weekly/2025-W01")
+    w.finish(attempts)
+
+
+def two_attempts_of_which_one_may_see_the_target(w: Worlds) -> None:
+    w.source(OTHERS)
+    w.steps("pull", "reserve", edition="weekly/2025-W01")
+    first = w.begin("weekly/2025-W01")
+    w.advance(first)
+    w.source(OTHERS + visits(days=(2,)))
+    w.steps("pull", edition="weekly/2025-W01")
+    second = w.begin("weekly/2025-W01")
+    w.advance(second)
+    w.finish(first)
+    w.finish(second)
+
+
+def people_by_month_in_a_week_that_crosses_two(w: Worlds) -> None:
+    w.source([*OTHERS, Row(TARGET, date(2024, 12, 31), "n"), *visits(days=(1,))])
+    w.run("people/2025-W01")
+
+
+def a_request_that_fails_among_its_rows(w: Worlds) -> None:
+    w.source(OTHERS + visits(days=(2,)))
+    w.steps("pull", "reserve", edition=ASKED)
+    w.step("measure", ASKED, fail=True)
+
+
+def few_rows_and_a_large_bound(w: Worlds) -> None:
+    w.declare(rows=4)
+    w.source(visits(days=(2, 3, 4)))
+    w.run(ASKED)
+
+
+def another_column_of_identifiers(w: Worlds) -> None:
+    w.source(OTHERS + visits(days=(2, 3, 7, 8)))
+    w.run("weekly/2025-W01")
+    w.declare(unit="Alias")
+    w.run("weekly/2025-W02")
+
+
+def rows_in_every_week(w: Worlds) -> None:
+    w.source(OTHERS + visits(days=(2, 3, 7, 8)))
+    w.run("weekly/2025-W01")
+    w.run("weekly/2025-W02")
+
+
+def a_restored_ledger(w: Worlds) -> None:
+    w.source(OTHERS + visits(days=(2, 3)))
+    w.steps("pull", "reserve", edition="weekly/2025-W01")
+    w.keep_copy()
+    w.steps("measure", edition="weekly/2025-W01")
+    w.check()
+    w.run_on_copy("weekly/2025-W01")
+
+
+def todays_declarations(patch: pytest.MonkeyPatch) -> None:
+    answer = measuring.answer
+
+    def read_again(sealed: Any, *, settings: Any, **options: Any) -> Any:
+        release = load_catalogue(settings.catalogue).release(sealed.release.id)
+        return answer(replace(sealed, release=release), settings=settings, **options)
+
+    patch.setattr(measuring, "answer", read_again)
+
+
+def snapshots_by_name(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(measuring, "pinned", lambda snapshot, **_: nullcontext(snapshot))
+
+
+def equal_contents_have_equal_digests(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(register.secrets, "token_hex", lambda size: "0" * 2 * size)
+
+
+def one_period_that_stands_for_all(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(make, "grids_of", lambda release, grid: (grid,))
+    patch.setattr(make, "_chosen", {})
+
+
+def failures_give_the_charge_back(patch: pytest.MonkeyPatch) -> None:
+    anew = measuring._measure_anew
+    patch.setattr(measuring, "_authorise", lambda *_, **__: None)
+
+    def voiding(sealed: Any, *, ledger: Any, reservation: Any, **options: Any) -> Any:
+        try:
+            return anew(sealed, ledger=ledger, reservation=reservation, **options)
+        except Exception:
+            ledger.void(reservation, "nothing was measured")
+            raise
+
+    patch.setattr(measuring, "_measure_anew", voiding)
+
+
+def halves_of_few_rows(patch: pytest.MonkeyPatch) -> None:
+    def repeated(values: Any, most: int) -> Any:
+        upper = values >= np.uint32(1 << 31)
+        halves = [np.sort(values[~upper]), np.sort(values[upper])]
+        return np.concatenate([np.unique(part[most:][part[most:] == part[: len(part) - most]]) for part in halves])
+
+    patch.setattr(bound, "repeated_values", repeated)
+
+
+def a_series_whatever_identifies_a_person(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(series, "_unit", lambda column: {})
+
+
+def forgetful_register(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Register, "_allowances", lambda *_: None)
+
+
+def no_witnesses(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("dp_stats.ledger.ledger.refuse_loss", lambda *_: None)
+
+
+FAULTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], Callable[[Worlds], None], str]] = {
+    "measured with today's bounds": (todays_declarations, bounds_edited_after_reserving, "charged for"),
+    "a snapshot replaced between queries": (snapshots_by_name, snapshot_replaced_between_queries, "charged for"),
+    "digests decide which attempt stores": (
+        equal_contents_have_equal_digests,
+        two_attempts_of_which_one_may_see_the_target,
+        "an attempt ends",
+    ),
+    "one period stands for all": (
+        one_period_that_stands_for_all,
+        people_by_month_in_a_week_that_crosses_two,
+        "charged for",
+    ),
+    "a failure among rows is free": (failures_give_the_charge_back, a_request_that_fails_among_its_rows, "was free"),
+    "small halves fail": (halves_of_few_rows, few_rows_and_a_large_bound, "measure"),
+    "a series whatever identifies a person": (
+        a_series_whatever_identifies_a_person,
+        another_column_of_identifiers,
+        "charged for",
+    ),
+    "a register that forgets": (forgetful_register, rows_in_every_week, "charged for"),
+    "an old ledger goes on": (no_witnesses, a_restored_ledger, "charged for"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_that_is_put_back_is_found(
+    make_worlds: Callable[..., Worlds], monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    put_back, events, said = FAULTS[fault]
+
+    def happen() -> None:
+        worlds = make_worlds(per="lifetime", block="lifetime")
+        events(worlds)
+        worlds.check()
+
+    happen()
+    with monkeypatch.context() as broken:
+        put_back(broken)
+        with pytest.raises(AssertionError, match=said):
+            happen()
