@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from dp_stats.catalogue.declared import Model, Name, Person, PrivacyLoss, Slug
+from dp_stats.catalogue.identifiers import Identifier
 from dp_stats.catalogue.periods import BlockKind
 
 
@@ -116,6 +117,11 @@ class Column(Model):
         description="Map values outside the list to the declared cell 'unknown' instead of dropping the row.",
         examples=[True],
     )
+    identifier: Identifier | None = Field(
+        None,
+        description="How the identifier of a person column is written; declare it wherever there is a rule.",
+        examples=[{"kind": "nhs_number"}],
+    )
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -125,6 +131,8 @@ class Column(Model):
             raise ValueError(f"a {self.type} column needs 'codes', the name of a file in codes/")
         if self.type not in ("code", "band") and (self.codes or self.unknown):
             raise ValueError("only code and band columns have 'codes' or 'unknown'")
+        if self.type != "person" and self.identifier is not None:
+            raise ValueError("only a person column has an 'identifier'")
         return self
 
 

@@ -21,6 +21,7 @@ from dp_stats.catalogue.declared import (
     PrivacyLoss,
     Slug,
 )
+from dp_stats.catalogue.identifiers import Identifier
 from dp_stats.catalogue.releases import (
     Contribution,
     Derived,
@@ -41,6 +42,7 @@ __all__ = [
     "Dataset",
     "Derived",
     "DimensionSpec",
+    "Identifier",
     "Model",
     "Name",
     "OptOuts",

@@ -16,14 +16,14 @@ from dp_stats.catalogue.codes import CodeList
 from dp_stats.catalogue.models import UNKNOWN, Column, Dataset
 from dp_stats.catalogue.periods import Period
 from dp_stats.errors import CatalogueError, DpStatsError, SourceError
-from dp_stats.secure.database import literal, quoted, run
+from dp_stats.secure.database import literal, quoted, run, trimmed
+from dp_stats.secure.identifiers import person_sql
 from dp_stats.secure.source_table import SourceTable
 
 DEFAULT_FORMATS = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S")
 EARLIEST, LATEST = "1900-01-01", "2199-12-31"
 NUMBER = "DECIMAL(18,6)"
 DECIMAL_TEXT = "[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?"
-SPACES = literal(" \t\r\n\u00a0\u2000\u2002\u2003\u2007\u2009\u200a\u200b\u202f\u3000\ufeff")
 
 
 def canonical_sql(
@@ -44,7 +44,7 @@ def canonical_sql(
             raise SourceError(f"{where} has type {kind.split('(')[0]}; it must be text, a number or a date.")
         value = f"source.c{index}"
         if column.type == "person":
-            expression = person_sql(value, kind, where=where)
+            expression = person_sql(value, kind, column.identifier, where=where)
         elif column.type == "date":
             expression = _date(connection, value, kind, column, where=f"columns.{name}")
         elif column.type == "number":
@@ -76,35 +76,11 @@ def in_period_sql(dataset: Dataset, period: Period) -> str:
     return f"{quoted(dataset.date_column)} BETWEEN DATE '{period.start}' AND DATE '{period.end}'"
 
 
-def person_sql(value: str, kind: str, *, where: str) -> str:
-    """An identifier as trimmed text in Unicode normal form C; null where there is none.
-
-    Raises:
-        SourceError: the identifiers are fractions or dates, which have more than one spelling.
-    """
-    scaled = re.fullmatch(r"DECIMAL\(\d+,(\d+)\)", kind)
-    if kind in ("FLOAT", "DOUBLE") or (scaled and scaled[1] != "0") or kind.startswith(("DATE", "TIME")):
-        raise SourceError(
-            f"{where} has type {kind}, but holds identifiers. Store them as text or whole numbers, as in other tables."
-        )
-    return f"nullif(nfc_normalize({_text(value)}), '')"
-
-
-def _text(value: str) -> str:
-    """The value as text without outer spaces of any kind.
-
-    DuckDB's trim with a list of characters is slow, so it is called only where an end is not plain ASCII.
-    """
-    text = f"CAST({value} AS VARCHAR)"
-    plain = f"unicode({text}) BETWEEN 33 AND 126 AND unicode({text}[-1]) BETWEEN 33 AND 126"
-    return f"(CASE WHEN {plain} THEN {text} ELSE trim({text}, {SPACES}) END)"
-
-
 def _code_text(value: str, kind: str) -> str:
     """A code as text; a whole number kept as a fraction (as tools do beside nulls) without its '.0'."""
     if kind in ("FLOAT", "DOUBLE") or kind.startswith("DECIMAL"):
-        return f"regexp_replace({_text(value)}, '\\.0+$', '')"
-    return _text(value)
+        return f"regexp_replace({trimmed(value)}, '\\.0+$', '')"
+    return trimmed(value)
 
 
 def _key(text: str) -> str:
@@ -116,7 +92,7 @@ def _date(connection: duckdb.DuckDBPyConnection, value: str, kind: str, column: 
         parsed = f"TRY_CAST({value} AS DATE)"
     else:
         formats = column.formats or DEFAULT_FORMATS
-        text = _text(value)
+        text = trimmed(value)
         readings = []
         for form in formats:
 
@@ -140,7 +116,7 @@ def _number(value: str, kind: str) -> str:
     """An exact decimal with six places, rounded half away from zero; what is not finite or not below 10¹² is null."""
     if kind in ("FLOAT", "DOUBLE"):
         return f"TRY_CAST({value} AS {NUMBER})"
-    text = _text(value)
+    text = trimmed(value)
     return f"(CASE WHEN regexp_full_match({text}, '{DECIMAL_TEXT}') THEN TRY_CAST({text} AS {NUMBER}) END)"
 
 
@@ -152,7 +128,7 @@ def _lookup(connection: duckdb.DuckDBPyConnection, name: str, column: Column, co
         *column.values.items(),
     ]
     connection.execute(
-        f"CREATE TEMP TABLE {name} AS SELECT {_key(_text('text'))} AS key, code, place "
+        f"CREATE TEMP TABLE {name} AS SELECT {_key(trimmed('text'))} AS key, code, place "
         "FROM (SELECT unnest(?) AS text, unnest(?) AS code, unnest(?) AS place)",
         [[text for text, _ in pairs], [code for _, code in pairs], list(range(len(pairs)))],
     )

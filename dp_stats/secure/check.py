@@ -18,7 +18,7 @@ def check_snapshot(
 
     The table ``rows`` holds all rows dated in the period with unreadable values null (``intake.parquet``);
     ``source`` has one row of facts about the whole source (``source.parquet``): ``rows_in_period``,
-    ``days_without_rows``, ``days_behind`` and ``unreadable_dates``, a share.
+    ``days_without_rows``, ``days_behind``, ``unreadable_dates`` (a share) and ``rows_without_person``.
 
     Raises:
         QualityError: a gate failed, or the suite itself is wrong.

@@ -63,3 +63,16 @@ def quoted(name: str) -> str:
 def literal(text: str) -> str:
     """``text`` as an SQL string."""
     return "'" + text.replace("'", "''") + "'"
+
+
+SPACES = literal(" \t\r\n\u00a0\u2000\u2002\u2003\u2007\u2009\u200a\u200b\u202f\u3000\ufeff")
+
+
+def trimmed(value: str) -> str:
+    """The value as text without outer spaces of any kind, in SQL.
+
+    DuckDB's trim with a list of characters is slow, so it is called only where an end is not plain ASCII.
+    """
+    text = f"CAST({value} AS VARCHAR)"
+    plain = f"unicode({text}) BETWEEN 33 AND 126 AND unicode({text}[-1]) BETWEEN 33 AND 126"
+    return f"(CASE WHEN {plain} THEN {text} ELSE trim({text}, {SPACES}) END)"

@@ -2,6 +2,8 @@
 
 Fails closed. A list that is missing, unreadable, without its column or with an empty identifier stops the run.
 A list with a header and nobody on it is a list: nobody opted out. How many were removed is never told.
+
+Whether the run stops depends on the list alone, never on whose rows there are.
 """
 
 from __future__ import annotations
@@ -12,8 +14,8 @@ import duckdb
 
 from dp_stats.catalogue.models import Dataset
 from dp_stats.errors import DpStatsError, OptOutError, SourceError
-from dp_stats.secure.canonical import person_sql
-from dp_stats.secure.database import quoted, run
+from dp_stats.secure.database import quoted, run, trimmed
+from dp_stats.secure.identifiers import loose_key, person_sql
 from dp_stats.secure.source_table import Opening, SourceTable
 from dp_stats.secure.sources import open_source
 from dp_stats.settings import Settings
@@ -26,8 +28,9 @@ def without_opted_out(
 ) -> str:
     """Wrap the canonical rows in a SELECT that leaves out everyone on the dataset's opt-out list.
 
-    Identifiers are compared without regard to case and outer spaces. A dataset whose law provides for no
-    opt-outs (``opt_outs: null``) keeps its rows as they are.
+    Identifiers are compared in their declared spelling. Where none is declared, they are compared without regard to case,
+    spaces, dashes and other separators, leading zeros and a '.0'. A dataset whose law provides for no opt-outs
+    (``opt_outs: null``) keeps its rows as they are.
 
     Args:
         connection: the database the rows will be read with; the list is loaded into it.
@@ -35,16 +38,18 @@ def without_opted_out(
         dataset: says where the list is. scratch: a private folder. settings: for paths.
 
     Raises:
-        OptOutError: the list cannot be trusted to be whole.
+        OptOutError: the list cannot be trusted to be whole, or has an entry that is no valid identifier.
     """
     if dataset.opt_outs is None:
         return rows
     declared = dataset.opt_outs
+    unit = dataset.privacy_unit.column
+    written = dataset.columns[unit].identifier
     opened: SourceTable | None = None
     identifier = reason = ""
     try:
         opened = open_source(Opening(connection, declared.source, (declared.column,), scratch, settings))
-        identifier = person_sql("c0", opened.types[0], where=f"{opened.place}: column '{declared.column}'")
+        identifier = person_sql("c0", opened.types[0], written, where=f"{opened.place}: column '{declared.column}'")
     except SourceError as error:
         reason = str(error)
     if opened is None or reason:
@@ -54,14 +59,25 @@ def without_opted_out(
     def explain(error: str, text: str) -> DpStatsError:
         return OptOutError(f"Opt-out list: {listed.explain(error, text)} {STOPPED}")
 
+    key = loose_key if written is None else str
     run(
         connection,
-        f"CREATE TEMP TABLE opted_out AS SELECT DISTINCT lower({identifier}) AS person FROM ({opened.sql})",
+        f"CREATE TEMP TABLE opted_out AS SELECT DISTINCT {key(identifier)} AS person, "
+        f"coalesce({trimmed('c0')}, '') = '' AS absent FROM ({opened.sql})",
         explain=explain,
     )
-    if connection.execute("SELECT 1 FROM opted_out WHERE person IS NULL LIMIT 1").fetchone():
+    wrong = connection.execute("SELECT bool_and(absent) FROM opted_out WHERE person IS NULL").fetchone()
+    if wrong and wrong[0]:
         raise OptOutError(
             f"Opt-out list: {place} has a line without '{declared.column}'. Fill it in or remove the line. {STOPPED}"
         )
-    person = quoted(dataset.privacy_unit.column)
-    return f"SELECT * FROM ({rows}) AS everyone ANTI JOIN opted_out ON opted_out.person = lower(everyone.{person})"
+    if wrong and wrong[0] is not None:
+        rule = (
+            "a number written with an exponent has lost its digits" if written is None else f"it must be {written.rule}"
+        )
+        raise OptOutError(
+            f"Opt-out list: {place}: column '{declared.column}' has an entry that is no valid identifier: {rule} "
+            f"(columns.{unit}.identifier of dataset '{dataset.id}'). Correct the list at its source. {STOPPED}"
+        )
+    person = key(f"everyone.{quoted(unit)}")
+    return f"SELECT * FROM ({rows}) AS everyone ANTI JOIN opted_out ON opted_out.person = {person}"

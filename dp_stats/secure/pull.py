@@ -6,7 +6,7 @@ Three files lie in the edition's folder afterwards:
 - ``intake.parquet``: all rows dated in the period, unreadable values null, for the quality checks.
 - ``source.parquet``: one row of facts about the source as a whole, for the quality checks.
 
-The snapshot lies there under the digest of its bytes, too, and stays there under it when the edition is pulled again.
+The snapshot lies there under the digest of its bytes, too: by it the measuring step knows that it was pulled whole.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ def pull(
         DpStatsError: ``folder`` is not private, or lies outside the secure store.
     """
     secure_below(settings.secure, folder)
-    for name in ("snapshot.parquet", "intake.parquet", "source.parquet"):
-        (folder / name).unlink(missing_ok=True)
+    for earlier in folder.glob("*.parquet"):  # also where this pull fails: someone may have opted out since
+        earlier.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix="pull-", dir=folder) as own:  # another attempt may pull at the same time
         work = Path(own)
         with open_database(work) as connection:
@@ -139,7 +139,8 @@ def _facts_sql(rows: str, dataset: Dataset, period: Period, total: int | None) -
     """One row about the whole source, for suites to set limits to.
 
     ``rows_in_period``; ``days_without_rows`` of the period; ``days_behind``: from the latest day with a row to the
-    period's end (the period's length where no day has one); ``unreadable_dates``: their share of all the source's rows.
+    period's end (the period's length where no day has one); ``unreadable_dates``: their share of all the source's rows;
+    ``rows_without_person``: of the period, those that are left out because they name nobody validly.
     """
     date = quoted(dataset.date_column)
     inside = in_period_sql(dataset, period)
@@ -149,6 +150,7 @@ def _facts_sql(rows: str, dataset: Dataset, period: Period, total: int | None) -
         f"SELECT count(*) FILTER ({inside}) AS rows_in_period, "
         f"{length} - count(DISTINCT {date}) FILTER ({inside}) AS days_without_rows, "
         f"coalesce(date_diff('day', max({date}) FILTER ({inside}), DATE '{period.end}'), {length}) AS days_behind, "
-        f"coalesce(count(*) FILTER ({date} IS NULL) / nullif({all_rows}, 0), 0.0) AS unreadable_dates "
+        f"coalesce(count(*) FILTER ({date} IS NULL) / nullif({all_rows}, 0), 0.0) AS unreadable_dates, "
+        f"count(*) FILTER ({inside} AND {quoted(dataset.privacy_unit.column)} IS NULL) AS rows_without_person "
         f"FROM {rows}"
     )

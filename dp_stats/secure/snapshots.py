@@ -21,7 +21,7 @@ from dp_stats.settings import Settings
 
 
 def keep(draft: Path, target: Path, *, secure: Path) -> str:
-    """Put a whole snapshot in place: ``target`` is its name until the next pull, its keyed digest for good.
+    """Put a whole snapshot in place, under ``target`` and under its keyed digest.
 
     Returns:
         HMAC-SHA-256 of the edition's folder and the bytes, under this installation's secret key.

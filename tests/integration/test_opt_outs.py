@@ -106,3 +106,71 @@ def test_how_many_opted_out_is_not_logged_or_printed(visits, caplog, capfd):
     visits.pull()
     assert caplog.text == ""
     assert capfd.readouterr() == ("", "")
+
+
+NUMBERS = ("9434765919", "4505577104", "9990000018")
+SPELT = {
+    "spaces": "943 476 5919",
+    "dashes": "943-476-5919",
+    "a fraction": "9434765919.0",
+    "outer spaces": "\u00a09434765919 ",
+}
+
+
+def numbered(visits, *people, **identifier):
+    visits.source(HEADER + "".join(f"{person},09-03-2020,A1,9,1\n" for person in people))
+    if identifier:
+        visits.declared["columns"]["person"]["identifier"] = identifier
+
+
+@pytest.mark.parametrize("identifier", [{}, {"kind": "nhs_number"}], ids=["undeclared", "declared"])
+@pytest.mark.parametrize("spelling", SPELT.values(), ids=SPELT.keys())
+@pytest.mark.parametrize("where", ["in the list", "in the table"])
+def test_an_identifier_spelt_otherwise_still_opts_out(visits, identifier, spelling, where):
+    inside = NUMBERS if where == "in the list" else (spelling, *NUMBERS[1:])
+    numbered(visits, *inside, **identifier)
+    visits.opt_outs(f"Patient ID\n{spelling if where == 'in the list' else NUMBERS[0]}\n")
+    assert people(visits) == set(NUMBERS[1:])
+
+
+@pytest.mark.parametrize(
+    ("identifier", "entry", "rule"),
+    [
+        ({}, "9.43E+09", "exponent has lost its digits"),
+        ({"kind": "nhs_number"}, "9.43E+09", "it must be an NHS number"),
+        ({"kind": "nhs_number"}, "9434765910", "it must be an NHS number"),
+        ({"pattern": "[0-9]{10}"}, "943 476 5919", r"text that matches \[0-9\]\{10\}"),
+    ],
+)
+def test_an_entry_that_is_no_identifier_stops_the_run_by_its_rule_and_never_its_value(visits, identifier, entry, rule):
+    numbered(visits, *NUMBERS, **identifier)
+    visits.opt_outs(f"Patient ID\n{NUMBERS[1]}\n{entry}\n")
+    with pytest.raises(OptOutError, match=rule) as caught:
+        visits.pull()
+    assert "opt-outs.csv" in str(caught.value)
+    assert entry not in str(caught.value)
+    assert list(visits.staging.rglob("*.parquet*")) == []
+
+
+@pytest.mark.parametrize("table", [(), ("9.43E+09",), ("p1", "943/476")])
+def test_whether_a_list_stops_the_run_does_not_depend_on_whose_rows_there_are(visits, table):
+    numbered(visits, *table)
+    visits.opt_outs("Patient ID\n943 476 5919\n")
+    visits.pull()
+
+
+def test_rows_of_nobody_are_left_out_and_counted_in_the_secure_store_alone(visits, capfd):
+    numbered(visits, *NUMBERS, "12345", "9.43E+09", kind="nhs_number")
+    assert people(visits) == set(NUMBERS)
+    assert dict(
+        zip(("rows_in_period", "rows_without_person"), (visits.rows("source")[0][i] for i in (0, 4)), strict=True)
+    ) == {
+        "rows_in_period": 5,
+        "rows_without_person": 2,
+    }
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_person_with_two_spellings_is_one_person_of_the_snapshot(visits):
+    numbered(visits, "943 476 5919", "943-476-5919", "9434765919.0", kind="nhs_number")
+    assert [row[0] for row in visits.rows()] == [NUMBERS[0]] * 3

@@ -1,0 +1,96 @@
+"""One person is one identifier, however tools and people have written it; what has lost its digits is nobody's."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from dp_stats.catalogue.models import Column, Identifier
+from dp_stats.secure.identifiers import loose_key, person_sql
+
+NHS = Identifier(kind="nhs_number")
+CODED = Identifier(remove=" /", case="upper", pattern="[A-Z]{2}[0-9]{4}")
+
+
+@pytest.fixture(scope="module")
+def read():
+    connection = duckdb.connect(config={"threads": 1})
+
+    def of(values, identifier=None, *, key=False):
+        sql = person_sql("v", "VARCHAR", identifier, where="a column")
+        rows = connection.execute(
+            f"SELECT {loose_key('p') if key else 'p'} FROM (SELECT {sql} AS p, i FROM "
+            "(SELECT unnest(?) AS v, unnest(?) AS i)) ORDER BY i",
+            [values, list(range(len(values)))],
+        )
+        return [row[0] for row in rows.fetchall()]
+
+    return of
+
+
+def valid(digits: str) -> bool:
+    """The NHS Data Dictionary's rule, as it is written there."""
+    remainder = sum(weight * int(digit) for weight, digit in zip(range(10, 1, -1), digits, strict=False)) % 11
+    check = 11 - remainder
+    return (0 if check == 11 else check) == int(digits[9]) and check != 10
+
+
+def spoilt(digits: str) -> list[str]:
+    """How else one number comes."""
+    parts = (digits[:3], digits[3:6], digits[6:])
+    return [digits, " ".join(parts), "-".join(parts), f"{digits}.0", f"\u00a0{digits} ", f" {digits}.00"]
+
+
+numbers = st.text("0123456789", min_size=10, max_size=10)
+
+
+@settings(max_examples=200, deadline=None)
+@given(digits=numbers)
+def test_a_check_digit_is_judged_as_the_rule_says(read, digits):
+    found = read([digits[:9] + str(last) for last in range(10)], NHS)
+    assert [one is not None for one in found] == [valid(digits[:9] + str(last)) for last in range(10)]
+
+
+@settings(max_examples=100, deadline=None)
+@given(digits=numbers.filter(valid))
+def test_every_spelling_of_a_valid_number_is_the_same_person(read, digits):
+    assert set(read(spoilt(digits), NHS)) == {digits}
+
+
+@settings(max_examples=100, deadline=None)
+@given(digits=numbers.filter(lambda digits: digits.strip("0") != ""))
+def test_without_a_declaration_every_spelling_still_opts_out_the_same_person(read, digits):
+    assert len(set(read([*spoilt(digits), digits.lstrip("0")], key=True))) == 1
+
+
+@pytest.mark.parametrize("identifier", [None, NHS])
+@pytest.mark.parametrize("lost", ["9.43E+09", "9.434766e9", "9434E+6", "", "  "])
+def test_what_has_lost_its_digits_is_nobody(read, identifier, lost):
+    assert read([lost], identifier) == [None]
+
+
+def test_letters_and_separators_are_read_as_declared(read):
+    assert read(["ab1234", "AB 12/34", "A1234", "AB12345"], CODED) == ["AB1234", "AB1234", None, None]
+
+
+@pytest.mark.parametrize(
+    ("declared", "said"),
+    [
+        ({}, "write 'kind', or a 'pattern'"),
+        ({"kind": "nhs_number", "pattern": "x"}, "either 'kind' or"),
+        ({"pattern": "["}, "no regular expression"),
+        ({"pattern": "(?=x).*"}, "look around"),
+        ({"pattern": r"(a)\1"}, "refer back"),
+    ],
+)
+def test_a_declaration_that_cannot_be_kept_is_refused(declared, said):
+    with pytest.raises(ValidationError, match=said):
+        Identifier(**declared)
+
+
+def test_only_a_person_has_an_identifier():
+    with pytest.raises(ValidationError, match="only a person column"):
+        Column.model_validate({"from": "day", "type": "date", "identifier": {"kind": "nhs_number"}})
