@@ -153,7 +153,7 @@ def declare_fully_measured(
         privacy_unit=PrivacyUnit(column="person", per=block),
         opt_outs=None,
         expectations="tests.json",
-        budget=Budget(rho=Fraction(1)),
+        budget=Budget(rho=Fraction(1), no_approval_below=Fraction(1)),
     )
     release = Release(
         id="tests",
