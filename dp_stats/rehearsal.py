@@ -64,6 +64,10 @@ class Rehearsed:
         return files.sha256(b"\0".join([content.encode(), *sources(self.settings.reports)]))
 
 
+_rehearsed: set[str] = set()
+"""Keys of what this process has rehearsed: a review of a catalogue and the reservation after it pay once."""
+
+
 def rehearse_once(edition: Rehearsed) -> None:
     """Rehearse, unless an edition of equal declarations and shape was rehearsed before.
 
@@ -72,9 +76,10 @@ def rehearse_once(edition: Rehearsed) -> None:
     """
     kept = edition.settings.work / "rehearsed" / f"{edition.release.id}.txt"
     key = edition.key
-    if kept.is_file() and kept.read_text(encoding="utf-8") == key:
+    if key in _rehearsed or (kept.is_file() and kept.read_text(encoding="utf-8") == key):
         return
     rehearse(edition)
+    _rehearsed.add(key)
     if edition.settings.home.is_dir():
         files.replace_file(kept, key.encode())
 
