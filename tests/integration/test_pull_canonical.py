@@ -29,7 +29,7 @@ def test_dates_are_tried_in_each_declared_format(visits, written):
 @pytest.mark.parametrize("written", ["03/09/2020", "31-02-2020", "", "soon", "09-03-20", "09-03-2020 and more"])
 def test_a_date_in_no_declared_format_is_never_guessed(visits, written):
     assert one(visits, **{"Visit Date": written}) is None
-    assert one(visits, "source", **{"Visit Date": written}) == (0, 7, 7, 1.0)
+    assert one(visits, "source", **{"Visit Date": written}) == (0, 7, 7, 1.0, 0)
 
 
 def test_iso_dates_and_times_need_no_format(visits):
