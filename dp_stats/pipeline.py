@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from dp_stats.catalogue import load_catalogue
 from dp_stats.catalogue.load import is_due
 from dp_stats.errors import LedgerError, NotDueError, PublishedError
-from dp_stats.rehearsal import Rehearsed, rehearse_once
 from dp_stats.run import Run, open_reserved, open_run
 from dp_stats.settings import Settings, load_settings
 
@@ -121,6 +120,7 @@ def reserve(
         BudgetError: the budget does not allow it. ApprovalError: a needed approval is missing or expired.
     """
     from dp_stats.quality import check_published
+    from dp_stats.rehearsal import Rehearsed, rehearse_once
 
     opened = open_run(edition, revision=revision, settings=settings)
     request = EditionRequest(

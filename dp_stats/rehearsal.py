@@ -76,10 +76,11 @@ def rehearse_once(edition: Rehearsed) -> None:
     """
     kept = edition.settings.work / "rehearsed" / f"{edition.release.id}.txt"
     key = edition.key
-    if key in _rehearsed or (kept.is_file() and kept.read_text(encoding="utf-8") == key):
+    if kept.is_file() and kept.read_text(encoding="utf-8") == key:
         return
-    rehearse(edition)
-    _rehearsed.add(key)
+    if key not in _rehearsed:
+        rehearse(edition)
+        _rehearsed.add(key)
     if edition.settings.home.is_dir():
         files.replace_file(kept, key.encode())
 

@@ -84,7 +84,7 @@ def make_clinic(folder: Path) -> Path:
             person = f"p{number * 7 % 500}" if number % 5 else f"p{number % 40}"
             day = date(2024, 1, 1) + timedelta(days=number % 35)
             where = ("north", "South ", "EAST", "west", "elsewhere")[number % 5 if number % 11 else 0]
-            rows.writerow([person, day.isoformat(), where, f"{number % 90}.50", "555"])
+            rows.writerow([person, day.isoformat(), where, f"{number % 90}.50", "020 7946 0958"])
     (folder / "opt-outs.csv").write_text("patient\np3\np77\n")
     (folder / "codes" / "clinics.csv").write_text(
         "code,name,district,district_name,population\nnorth,North,A,Upper,1000\nsouth,South,B,Lower,2000\n"

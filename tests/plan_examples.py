@@ -75,8 +75,8 @@ def release(published: Mapping[str, tuple[Mapping[str, str], Sequence[str]]], **
     """A release of visits: table id → (levels, statistics)."""
     return Release.model_validate(
         declared_release(
-            "visits-by-area",
             **{
+                "id": "visits-by-area",
                 "dataset": "visits",
                 "dimensions": [
                     {"name": "area", "column": "area", "levels": ["area", "region", "all"]},
