@@ -169,7 +169,13 @@ def _try_out(edition: Rehearsed) -> None:
                 with _step("lists, feeds and API"):
                     refresh_index(public, base_url=settings.base_url, texts=texts, releases=[release])
                 with _step("pages"):
-                    build(public, reports=settings.reports, base_url=settings.base_url, isolate=False)
+                    build(
+                        public,
+                        reports=settings.reports,
+                        base_url=settings.base_url,
+                        language=settings.language,
+                        isolate=False,
+                    )
 
 
 def nothing(measurement: Measurement) -> Integers:
