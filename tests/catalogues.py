@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
-from ruamel.yaml import YAML
+
+from dp_stats.catalogue import yaml
 
 NAMES = (
     "North", "Ynys Môn", "Pen-y-bont ar Ogwr", "Αττική", "서울", "القاهرة", "Москва", "東京", "İstanbul", "O’Brien's \"Corner\"",
@@ -45,15 +46,6 @@ class Declared:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(content, encoding="utf-8", newline="")
         return folder
-
-
-def to_yaml(content: dict[str, Any]) -> str:
-    """A declaration as YAML 1.2 text."""
-    out = io.StringIO()
-    yaml = YAML(typ="safe", pure=True)
-    yaml.allow_unicode = True
-    yaml.dump(content, out)
-    return out.getvalue()
 
 
 def to_csv(rows: list[list[Any]]) -> str:
@@ -281,8 +273,8 @@ def catalogues(draw: st.DrawFn) -> Declared:
     }
     labels = PERIODS[kind] or (f"{start}--{release['end']}",)
     files = {
-        "datasets/records.yaml": to_yaml(dataset),
-        "releases/figures.yaml": to_yaml(release),
+        "datasets/records.yaml": yaml.write(dataset),
+        "releases/figures.yaml": yaml.write(release),
         "expectations/records.json": json.dumps(suite),
         "records.csv": to_csv(rows),
         **{f"codes/{one.name}.csv": one.text for one in lists},

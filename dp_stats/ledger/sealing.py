@@ -50,7 +50,8 @@ def sealed_plan(connection: Connection, reservation: Reservation) -> SealedPlan:
 
 def _closure(connection: Connection, reservation: Reservation) -> dict[str, bytes]:
     documents = _found(connection, (reservation.plan_hash, reservation.aside))
-    named = [name for content in documents.values() for name in references(content)]
+    intact = (content for name, content in documents.items() if sha256(content) == name)  # a damaged one names nothing
+    named = [name for content in intact for name in references(content)]
     return {**documents, **_found(connection, named)}
 
 

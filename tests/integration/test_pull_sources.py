@@ -107,8 +107,8 @@ def test_a_postgres_table_gives_the_same_rows_and_facts(visits, filled, expected
     filled.execute(f'ALTER TABLE visits ALTER "Visit Date" TYPE {date} USING "Visit Date"::text::{date}')
     filled.execute("SET TimeZone = 'America/New_York'")
     assert visits.rows() == expected
-    in_period, empty_days, behind, unreadable = visits.rows("source")[0]
-    assert (in_period, empty_days, behind) == (6, 3, 0)
+    in_period, empty_days, behind, unreadable, without_person = visits.rows("source")[0]
+    assert (in_period, empty_days, behind, without_person) == (6, 3, 0, 1)
     assert unreadable == pytest.approx(1 / 9 if date == "text" else 1 / 10), "the server counts who opted out as well"
 
 

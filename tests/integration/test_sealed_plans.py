@@ -333,7 +333,7 @@ def scales_of(edition: str) -> list[tuple[str, float]]:
 ENDING: dict[str, Callable[[Any], object]] = {
     "the person's identifier": lambda c: column(c, "patient", **{"from": "Telephone"}),
     "contribution": lambda c: c.change(RELEASE, contribution={"rows": 2}),
-    "privacy loss": lambda c: c.change(RELEASE, privacy_loss={"epsilon": 2}),
+    "privacy loss": lambda c: c.change(RELEASE, privacy_loss={"epsilon": 1.5}),
     "what must be measured": lambda c: c.change(
         RELEASE,
         dimensions=[

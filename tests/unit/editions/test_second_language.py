@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from dp_stats.catalogue import yaml
 from dp_stats.charts.drawing import Studio
 from dp_stats.charts.edition_chart import edition_pictures
 from dp_stats.editions.publication import publish_edition
@@ -66,11 +66,11 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Templates, styles and layouts as they are, with one file of texts: Swiss numbers and unheard-of words."""
     folder = tmp_path_factory.mktemp("second") / "reports"
     shutil.copytree(REPORTS, folder, ignore=shutil.ignore_patterns("texts"))
-    english = yaml.safe_load((REPORTS / "texts" / "en.yaml").read_text(encoding="utf-8"))
+    english = yaml.parse((REPORTS / "texts" / "en.yaml").read_text(encoding="utf-8"))
     words = {**translated(english), "locale": "de_CH"}
     words.pop("months")
     (folder / "texts" / "de").mkdir(parents=True)
-    (folder / "texts" / "de.yaml").write_text(yaml.safe_dump(words, allow_unicode=True), encoding="utf-8")
+    (folder / "texts" / "de.yaml").write_text(yaml.write(words), encoding="utf-8")
     for page in (REPORTS / "texts" / "en").glob("*.md"):
         (folder / "texts" / "de" / page.name).write_text(strange(page.read_text(encoding="utf-8")), encoding="utf-8")
     return folder
@@ -129,7 +129,7 @@ def contents(public: Path) -> Iterator[tuple[str, str]]:
 
 def english_phrases() -> set[str]:
     """Every run of at least two words in the English texts."""
-    files = [*leaves(yaml.safe_load((REPORTS / "texts" / "en.yaml").read_text(encoding="utf-8")))]
+    files = [*leaves(yaml.parse((REPORTS / "texts" / "en.yaml").read_text(encoding="utf-8")))]
     files += [page.read_text(encoding="utf-8") for page in (REPORTS / "texts" / "en").glob("*.md")]
     runs = (run.strip() for text in files for part in KEPT.split(text) for run in re.split(r"[|\n*#]", part))
     return {run for run in runs if len(run) > 8 and re.search(r"[a-z]{2,} [a-z]{2,}", run)}
