@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -66,13 +67,14 @@ class Site:
         self.writer.write(path, html)
 
 
+@lru_cache(maxsize=8)
 def environment(reports: Path) -> Environment:
-    """Jinja2 with escaping on and an error for every name that is not given."""
+    """Jinja2 with escaping on and an error for every name that is not given; a template is compiled when it has changed."""
     return Environment(
         loader=FileSystemLoader(reports / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
-        auto_reload=False,
+        auto_reload=True,
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,13 @@ from dp_stats.texts import dates, numbers
 from dp_stats.texts.numbers import Figure
 
 _markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str) -> Mapping[str, Any]:
+    """A file of texts; its thousand lines take longer to read than most pages to write."""
+    words: Mapping[str, Any] = yaml.parse(text)
+    return words
 
 
 def markdown(text: str, *, table: str = "") -> str:
@@ -50,7 +57,7 @@ class Texts:
         path = reports / "texts" / f"{language}.yaml"
         try:
             text = path.read_text(encoding="utf-8")
-            words = yaml.parse(text.replace("95 %", f"95{numbers.NBSP}%"))
+            words = _parsed(text.replace("95 %", f"95{numbers.NBSP}%"))
         except (OSError, yaml.YAMLError) as error:
             raise CatalogueError(
                 f"{path}: the site's texts cannot be read. Restore the file or fix its YAML."
