@@ -13,6 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from dp_stats.errors import BusyError
+from dp_stats.written import declared
 
 LOCK_SECONDS = 1800.0
 """How long to wait for another writer: longer than the largest site takes to build and to upload."""
@@ -147,7 +148,7 @@ def locked(path: Path, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise BusyError(
-            f"Another process has been writing to {path.parent} for {seconds:g} seconds and still holds {path.name}. "
+            f"Another process has been writing to {path.parent} for {declared(seconds)} seconds and still holds {path.name}. "
             "Wait until it has ended, or end it if it hangs; then run this step again."
         ) from None
     try:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from datetime import timedelta
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, Literal
 
 from airflow.providers.standard.operators.hitl import HITLOperator
@@ -18,6 +19,7 @@ from airflow.sdk.definitions.param import ParamsDict
 
 from dp_stats.airflow.notes import write_note
 from dp_stats.airflow.steps import guarded, requester
+from dp_stats.files import replace_file
 
 APPROVE, REFUSE = "Approve", "Refuse"
 REASON = {
@@ -66,7 +68,7 @@ class CustodianApproval(HITLOperator):
             self.body = card_markdown(made, Texts.of(load_settings()))
             self.assigned_users = [{"id": self.custodian, "name": self.custodian}]
             seen = {"plan": made.plan.hash, "shown": {block: str(rho) for block, rho in made.shown.items()}}
-            (load_settings().requests / f"{name}.{self.custodian}.shown.json").write_text(json.dumps(seen))
+            replace_file(_shown(name, self.custodian), json.dumps(seen).encode())
             write_note(context, card_note(made))
 
         guarded(prepare)
@@ -80,10 +82,9 @@ class CustodianApproval(HITLOperator):
     def _record(self, context: Any, event: Mapping[str, Any]) -> dict[str, str]:
         from dp_stats import requests
         from dp_stats.errors import ApprovalError
-        from dp_stats.settings import load_settings
 
         name = requests.name_of(form_of(context), requested_by=requester(context))
-        seen = json.loads((load_settings().requests / f"{name}.{self.custodian}.shown.json").read_text())
+        seen = json.loads(_shown(name, self.custodian).read_text())
         shown = {block: Fraction(rho) for block, rho in seen["shown"].items()}
         decision: Literal["approved", "refused", "expired"]
         if "error" in event:
@@ -107,6 +108,13 @@ class CustodianApproval(HITLOperator):
             shown=shown,
         )
         return {"approver": self.custodian, "decision": decision}
+
+
+def _shown(name: str, custodian: str) -> Path:
+    """Where it is kept what a custodian was shown: an answer is to that, whatever has changed since."""
+    from dp_stats.settings import load_settings
+
+    return load_settings().requests / f"{name}.{custodian}.shown.json"
 
 
 def form_of(context: Mapping[str, Any]) -> dict[str, Any]:

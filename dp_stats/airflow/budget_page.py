@@ -16,6 +16,7 @@ from fastapi import Depends, FastAPI, HTTPException
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
 from jinja2 import Environment, PackageLoader
 
+from dp_stats import written
 from dp_stats.airflow import budget_view
 from dp_stats.catalogue import load_catalogue
 from dp_stats.editions.edition import Edition
@@ -86,7 +87,7 @@ def edition(release: str, period: str, revision: str, user: GetUserDep) -> HTMLR
     files = [
         {
             "name": file.name,
-            "size": f"{max(1, round(file.stat().st_size / 1024)):,} kB",
+            "size": f"{written.count(max(1, round(file.stat().st_size / 1000)))} kB",
             "what": DESCRIPTIONS.get(file.suffix, ""),
         }
         for file in sorted(folder.iterdir())
@@ -162,7 +163,7 @@ def _runs(edition_id: str) -> list[dict[str, str]]:
             "run": r.run,
             "link": budget_view.run_link(r.run),
             "by": r.requested_by,
-            "when": f"{r.at:%d %B %Y, %H:%M}",
+            "when": written.moment(r.at),
             "state": r.state,
         }
         for r in ledger.reservations()

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 from urllib.parse import quote
 
+from dp_stats import written
 from dp_stats.airflow.burndown import burndown
 from dp_stats.catalogue import Catalogue, load_catalogue
 from dp_stats.errors import NoLedgerError
@@ -89,13 +90,12 @@ def datasets(only: str | None = None) -> list[DatasetView]:
             continue
         charges = [c for c in ledger.charges(dataset.id) if c.state != "void"]
         blocks = forecast(catalogue, dataset, ledger, today=now.date())
-        dataset_delta = delta_of(dataset.budget)
         views.append(
             DatasetView(
                 id=dataset.id,
                 title=dataset.title,
                 unit=f"one {dataset.privacy_unit.name}, per {dataset.privacy_unit.per}",
-                delta=f"{float(dataset_delta):.0e}",
+                delta=written.delta(delta_of(dataset.budget)),
                 custodians=", ".join(person.name for person in dataset.custodians),
                 blocks=tuple(
                     _block(block, [c for c in charges if c.block == block.budget.block], settings, now)
@@ -132,41 +132,41 @@ def _block(forecasted: BlockForecast, charges: list[Charge], settings: Settings,
     left = share(state.remaining)
     return BlockView(
         block=state.block,
-        cap=_short(state.epsilon("cap")),
-        spent=_short(state.epsilon("spent")),
-        reserved=_short(state.epsilon("reserved")),
-        left=_short(state.epsilon("remaining")),
+        cap=written.epsilon(state.epsilon("cap")),
+        spent=written.epsilon(state.epsilon("spent")),
+        reserved=written.epsilon(state.epsilon("reserved")),
+        left=written.epsilon(state.epsilon("remaining")),
         spent_share=share(state.spent),
         reserved_share=share(state.reserved),
         left_share=left,
         chart=burndown(points, ahead, now=now),
         charges=tuple(_charge(c, settings) for c in reversed(charges)),
         coming=tuple(_coming(c, cap) for c in forecasted.next[:6]),
-        runs_out=f"{out.due:%d %B %Y} (cannot pay for {out.edition})" if out else "",
+        runs_out=f"{written.day(out.due)} (cannot pay for {out.edition})" if out else "",
         level="bad" if out or left < 10 else "low" if left < 35 else "good",
     )
 
 
 def _coming(charge: NextCharge, cap: Fraction) -> dict[str, str]:
     return {
-        "due": f"{charge.due:%d %B %Y}",
+        "due": written.day(charge.due),
         "edition": charge.edition,
         "block": charge.block,
         "share": _percent(charge.rho, cap),
-        "rho": _rho(charge.rho),
+        "rho": written.rho(charge.rho),
     }
 
 
 def _charge(charge: Charge, settings: Settings) -> ChargeRow:
     path = f"{charge.edition}/r{charge.revision}"
     return ChargeRow(
-        when=f"{charge.at:%d %b %Y, %H:%M}",
+        when=written.moment(charge.at),
         who=charge.requested_by,
         why=charge.reason,
         category={"adhoc": "ad hoc"}.get(charge.category, charge.category),
         state=charge.state,
         share=_percent(charge.rho, charge.cap),
-        rho=_rho(charge.rho),
+        rho=written.rho(charge.rho),
         edition=charge.edition,
         editions=len(charge.editions),
         edition_link=f"editions/{path}/" if edition_folder(settings, path) else "",
@@ -193,13 +193,5 @@ def catalogue() -> Catalogue:
     return load_catalogue(load_settings().catalogue)
 
 
-def _short(value: float) -> str:
-    return f"{value:.3g}"
-
-
 def _percent(rho: Fraction, cap: Fraction) -> str:
-    return f"{float(100 * rho / cap):.1f} %" if cap else ""
-
-
-def _rho(value: Fraction) -> str:
-    return f"{float(value):.5f}"
+    return written.share(rho / cap) if cap else ""

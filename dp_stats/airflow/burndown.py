@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from html import escape
 
+from dp_stats import written
+from dp_stats.written import day
+
 WIDTH, HEIGHT = 640, 190
 LEFT, RIGHT, TOP, BOTTOM = 44, 14, 14, 26
 
@@ -40,21 +43,21 @@ def burndown(
         later += f"H{x(max(moment, now)):.1f}V{y(share):.1f}"
     later += f"H{x(last):.1f}"
     dots = "".join(
-        f'<circle cx="{x(m):.1f}" cy="{y(share):.1f}" r="3.5"><title>{escape(f"{m:%d %B %Y}: {what}")}</title></circle>'
+        f'<circle cx="{x(m):.1f}" cy="{y(share):.1f}" r="3.5"><title>{escape(f"{day(m)}: {what}")}</title></circle>'
         for m, share, what in spent
     )
     grid = "".join(
         f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(u):.1f}" y2="{y(u):.1f}"/>'
-        f'<text x="{LEFT - 6}" y="{y(u) + 4:.1f}" text-anchor="end">{100 - round(100 * u)} %</text>'
+        f'<text x="{LEFT - 6}" y="{y(u) + 4:.1f}" text-anchor="end">{written.share(1 - u, decimals=0)}</text>'
         for u in (0, 0.5, 1)
     )
-    end = f"{last:%d %b %Y}" if ahead else ""
+    end = day(last) if ahead else ""
     return (
         f'<svg class="burndown" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Budget left over time">'
         f'{grid}<path class="area" d="{area}"/><path class="past" d="{path}"/>'
         f"{f'<path class=ahead d={chr(34)}{later}{chr(34)}/>' if ahead else ''}"
         f'<line class="now" x1="{x(now):.1f}" x2="{x(now):.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>{dots}'
-        f'<text x="{LEFT}" y="{HEIGHT - 8}">{f"{first:%d %b %Y}" if x(now) - LEFT > 120 else ""}</text>'
+        f'<text x="{LEFT}" y="{HEIGHT - 8}">{day(first) if x(now) - LEFT > 120 else ""}</text>'
         f'<text x="{x(now):.1f}" y="{HEIGHT - 8}" text-anchor="{"end" if x(now) > WIDTH - 120 else "middle"}">today</text>'
         f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 8}" text-anchor="end">{end if x(last) - x(now) > 90 else ""}</text></svg>'
     )

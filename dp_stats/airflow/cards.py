@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from dp_stats.texts.numbers import readable as number
+from dp_stats import written
 from dp_stats.texts.warnings import full
+from dp_stats.written import count, number, share
 
 if TYPE_CHECKING:
     from dp_stats.requests.preflight import Card
@@ -61,15 +62,15 @@ def card_markdown(card: Card, texts: Texts) -> str:
 def _cost(card: Card) -> str:
     plan, unit = card.plan, card.dataset.privacy_unit.name
     where = f"of the privacy of each {unit}, once in each block below."
-    at_delta = f"ε = {number(plan.epsilon)} at δ = {float(plan.delta):.0e}"
-    rho = f"ρ = {float(card.quote.rho):.5f}"
+    at_delta = f"ε = {written.epsilon(plan.epsilon)} at δ = {written.delta(plan.delta)}"
+    rho = f"ρ = {written.rho(card.quote.rho)}"
     if plan.pure_epsilon is None:
         return f"**{at_delta}** ({rho}) {where}"
     from dp_stats.ledger.amounts import epsilon
 
-    weight = f"ε = {number(epsilon(plan.rho, plan.delta))} at δ = {float(plan.delta):.0e}"
+    weight = f"ε = {written.epsilon(epsilon(plan.rho, plan.delta))} at δ = {written.delta(plan.delta)}"
     return (
-        f"**ε = {number(float(plan.pure_epsilon))}** ({rho}) {where}\n\n"
+        f"**ε = {written.epsilon(plan.pure_epsilon)}** ({rho}) {where}\n\n"
         f"The budget counts in ρ, where this weighs as much as {weight}: it adds up many small charges more "
         "kindly than one large one. The shares below are of ρ."
     )
@@ -79,8 +80,8 @@ def _budget(card: Card) -> str:
     lines = ["| Block | Budget ε | Left now | This request | Left after |", "| --- | ---: | ---: | ---: | ---: |"]
     for b in card.blocks:
         lines.append(
-            f"| {b.block} | {number(b.cap)} | {b.share_before:.1%} (ε {number(b.before)}) | **{b.share_cost:.1%}** "
-            f"| **{b.share_after:.1%}** (ε {number(b.after)}) |"
+            f"| {b.block} | {written.epsilon(b.cap)} | {share(b.share_before)} (ε {written.epsilon(b.before)}) | "
+            f"**{share(b.share_cost)}** | **{share(b.share_after)}** (ε {written.epsilon(b.after)}) |"
         )
     return "\n".join(lines)
 
@@ -89,14 +90,19 @@ def _accuracy(card: Card) -> str:
     lines = ["| Statistic | Values | Typical 95 % margin | Widest |", "| --- | ---: | ---: | ---: |"]
     titles = {s.id: s.title or s.id for s in card.release.statistics}
     for e in card.plan.expected:
-        typical = f"±{number(e.margin_95)}" + (f" ({e.relative:.0%} of a mean value)" if e.relative else "")
+        typical = f"±{number(e.margin_95)}" + (
+            f" ({share(e.relative, decimals=0)} of a mean value)" if e.relative else ""
+        )
         lines.append(
-            f"| {escape(titles.get(e.statistic, e.statistic))} | {e.cells:,} | {typical} | ±{number(e.worst)} |"
+            f"| {escape(titles.get(e.statistic, e.statistic))} | {count(e.cells)} | {typical} | ±{number(e.worst)} |"
         )
     text = "\n".join(lines)
     if card.unreliable is None:
         return text + "\n\nNobody has guessed how large the values are, so the share of unreliable values is not known."
-    return text + f"\n\nAbout **{card.unreliable:.0%}** of the values are expected to be flagged as unreliable."
+    return (
+        text
+        + f"\n\nAbout **{share(card.unreliable, decimals=0)}** of the values are expected to be flagged as unreliable."
+    )
 
 
 def _free(card: Card) -> str:
@@ -104,20 +110,20 @@ def _free(card: Card) -> str:
     editions = ", ".join(f"`{edition}`" for edition in card.free.editions[:6])
     more = f" and {len(card.free.editions) - 6} more" if len(card.free.editions) > 6 else ""
     return (
-        f"The same {card.free.cells:,} figures follow from *{escape(card.free.title)}* ({editions}{more}) with a typical "
+        f"The same {count(card.free.cells)} figures follow from *{escape(card.free.title)}* ({editions}{more}) with a typical "
         f"95 % margin of **±{number(card.free.margin)}**, and cost nothing."
     )
 
 
 def card_note(card: Card) -> str:
     """The card in a few lines, for the note of the run."""
-    blocks = "; ".join(f"{b.block}: {b.share_before:.1%} → {b.share_after:.1%} left" for b in card.blocks)
+    blocks = "; ".join(f"{b.block}: {share(b.share_before)} → {share(b.share_after)} left" for b in card.blocks)
     margins = "; ".join(f"{e.statistic} ±{number(e.margin_95)}" for e in card.plan.expected)
-    flagged = "" if card.unreliable is None else f" About {card.unreliable:.0%} flagged as unreliable."
+    flagged = "" if card.unreliable is None else f" About {share(card.unreliable, decimals=0)} flagged as unreliable."
     cost = (
         "nothing (measured before)"
         if card.quote.free
-        else f"ρ {float(card.quote.rho):.5f} (ε {number(card.plan.epsilon)})"
+        else f"ρ {written.rho(card.quote.rho)} (ε {written.epsilon(card.plan.epsilon)})"
     )
     return (
         f"**{escape(card.release.title)}**\n\nAsked by {escape(card.release.requested_by or '')}. Costs {cost}.\n\n"

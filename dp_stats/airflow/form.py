@@ -5,7 +5,7 @@ from __future__ import annotations
 from airflow.sdk import Param
 
 from dp_stats.catalogue import Catalogue
-from dp_stats.requests.questions import LARGEST_EPSILON, STATISTICS, levels_of
+from dp_stats.requests.questions import LARGEST_REQUESTED_EPSILON, STATISTICS, levels_of
 
 COUNTED = {"count": "Number of records", "persons": "Number of different people", "sum": "Sum of a number column"}
 
@@ -89,7 +89,7 @@ def _accuracy() -> dict[str, Param]:
             None,
             type=["null", "number"],
             exclusiveMinimum=0,
-            maximum=LARGEST_EPSILON,
+            maximum=LARGEST_REQUESTED_EPSILON,
             title="Privacy loss (ε)",
             description="What you want to spend. Smaller protects better and is less accurate.",
         ),

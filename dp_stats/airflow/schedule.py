@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from croniter import croniter
 
+from dp_stats import written
 from dp_stats.catalogue import Catalogue, Period, Release
 from dp_stats.catalogue.due import due_at, due_day, midnight, period_at
 from dp_stats.errors import NotDueError
@@ -21,7 +22,7 @@ def edition_at(catalogue: Catalogue, release: Release, moment: datetime) -> str:
     last = deque(catalogue.periods(release, until=moment.astimezone(UTC).date()), maxlen=1)
     if not last:
         raise NotDueError(
-            f"{release.id}: no period has ended and settled yet. The first is due on {first_due(release):%d %B %Y}."
+            f"{release.id}: no period has ended and settled yet. The first is due on {written.day(first_due(release))}."
         )
     return last[0].label
 

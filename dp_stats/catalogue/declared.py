@@ -11,7 +11,7 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*([-_][a-z0-9]+)
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 UNKNOWN = "unknown"
 SMALLEST_EPSILON = Fraction(1, 10_000)
-LARGEST_EPSILON = 100
+LARGEST_DECLARED_EPSILON = 100
 """The privacy losses that a release may have; ρ = ε²/2 bounds those that are declared in ρ."""
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from dp_stats.catalogue.partitions import parents
 from dp_stats.catalogue.periods import Period, period_of
+from dp_stats.written import day
 
 LevelNames: TypeAlias = Mapping[str, str]
 """One level of the grid: dimension name → level name."""
@@ -166,7 +167,7 @@ def date_dimension(name: str, column: str, period: Period, levels: tuple[str, ..
     def key(level: str, index: int) -> tuple[str, str]:
         if level == "4-week":
             start = days[index // 28 * 28]
-            return start.isoformat() + "-P4W", f"four weeks from {start.day} {start:%B %Y}"
+            return start.isoformat() + "-P4W", f"four weeks from {day(start)}"
         part = period_of(days[index], level)  # type: ignore[arg-type]
         return part.label, part.text
 

@@ -12,7 +12,7 @@ from dp_stats.catalogue.datasets import (
     Source,
 )
 from dp_stats.catalogue.declared import (
-    LARGEST_EPSILON,
+    LARGEST_DECLARED_EPSILON,
     SMALLEST_EPSILON,
     UNKNOWN,
     Model,
@@ -33,7 +33,7 @@ from dp_stats.catalogue.releases import (
 )
 
 __all__ = [
-    "LARGEST_EPSILON",
+    "LARGEST_DECLARED_EPSILON",
     "SMALLEST_EPSILON",
     "UNKNOWN",
     "Budget",

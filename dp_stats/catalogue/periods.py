@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from typing import Literal
 
 from dp_stats.errors import CatalogueError
+from dp_stats.written import day
 
 PeriodKind = Literal["day", "week", "month", "year", "range"]
 BlockKind = Literal["lifetime", "year", "month", "week", "day"]
@@ -39,10 +40,6 @@ class Period:
     @property
     def text(self) -> str:
         """The period as a reader would say it, e.g. ``15 to 21 February 2021``."""
-
-        def day(d: date) -> str:
-            return f"{d.day} {d:%B %Y}"
-
         if self.kind == "year":
             return self.label
         if self.kind == "month":

@@ -9,8 +9,9 @@ from typing import Literal
 
 from pydantic import AliasChoices, Field, field_validator, model_validator
 
-from dp_stats.catalogue.declared import LARGEST_EPSILON, SMALLEST_EPSILON, Model, Name, PrivacyLoss, Slug
+from dp_stats.catalogue.declared import LARGEST_DECLARED_EPSILON, SMALLEST_EPSILON, Model, Name, PrivacyLoss, Slug
 from dp_stats.catalogue.periods import PeriodKind
+from dp_stats.written import declared
 
 
 class DimensionSpec(Model):
@@ -252,15 +253,15 @@ class Release(Model):
     @classmethod
     def _sane(cls, value: PrivacyLoss) -> PrivacyLoss:
         """A loss that noise can be drawn for: neither wider than integers are, nor none at all."""
-        if value.epsilon is not None and not SMALLEST_EPSILON <= value.epsilon <= LARGEST_EPSILON:
+        if value.epsilon is not None and not SMALLEST_EPSILON <= value.epsilon <= LARGEST_DECLARED_EPSILON:
             raise ValueError(
-                f"epsilon must be from {float(SMALLEST_EPSILON):g} to {LARGEST_EPSILON}; below it nothing is left but "
+                f"epsilon must be from {declared(SMALLEST_EPSILON)} to {LARGEST_DECLARED_EPSILON}; below it nothing is left but "
                 "noise, above it nothing is protected"
             )
-        most, least = Fraction(LARGEST_EPSILON**2, 2), SMALLEST_EPSILON**2 / 2
+        most, least = Fraction(LARGEST_DECLARED_EPSILON**2, 2), SMALLEST_EPSILON**2 / 2
         if value.rho is not None and not least <= value.rho <= most:
             raise ValueError(
-                f"rho must be from {float(least):g} to {float(most):g}; below it nothing is left but noise, above it "
+                f"rho must be from {declared(least)} to {declared(most)}; below it nothing is left but noise, above it "
                 "nothing is protected"
             )
         return value

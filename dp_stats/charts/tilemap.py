@@ -26,6 +26,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial import Delaunay, QhullError, cKDTree
 
 from dp_stats.errors import CatalogueError
+from dp_stats.texts.numbers import rounded
 
 Floats = NDArray[np.float64]
 ROW = np.sqrt(3) / 2
@@ -223,5 +224,5 @@ def classes(values: Sequence[float], *, wanted: int = 5) -> list[float]:
     known = np.array([v for v in values if np.isfinite(v)])
     if not len(known):
         return []
-    bounds = [float(f"{q:.2g}") for q in np.quantile(known, np.linspace(0, 1, wanted + 1)[1:-1])]
+    bounds = [rounded(float(q)) for q in np.quantile(known, np.linspace(0, 1, wanted + 1)[1:-1])]
     return sorted({b for b in bounds if known.min() < b < known.max()})

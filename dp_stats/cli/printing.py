@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from dp_stats import written
 from dp_stats.errors import CatalogueError
-from dp_stats.texts.numbers import readable as number
 from dp_stats.texts.warnings import full
 from dp_stats.texts.words import Texts
+from dp_stats.written import count, number, share
 
 if TYPE_CHECKING:
     from dp_stats.ledger import Ledger
@@ -34,8 +35,8 @@ def review_table(review: Review) -> Table:
             item.release.id,
             item.dataset.id,
             str(item.editions_per_block),
-            number(float(item.rho_per_block)),
-            number(float(review.caps[item.dataset.id])),
+            written.rho(item.rho_per_block),
+            written.rho(review.caps[item.dataset.id]),
             item.plan.mechanism.replace("discrete_", ""),
         )
     return table
@@ -45,16 +46,16 @@ def print_plan(out: Console, run: Run) -> None:
     """The plan as a person reads it: cost, what is measured, and how accurate each table will be."""
     plan = run.plan
     out.print(f"[bold]{run.release.title}[/], {run.period.text} ({plan.edition})")
-    pure = f"pure ε = {number(float(plan.pure_epsilon))}; " if plan.pure_epsilon else ""
+    pure = f"pure ε = {written.epsilon(plan.pure_epsilon)}; " if plan.pure_epsilon else ""
     shared = "once for all editions in the block" if plan.series else "for this edition"
     out.print(
-        f"Costs {pure}ε = {plan.epsilon:.3g} at δ = {float(plan.delta):g} (ρ = {float(plan.rho):.4g}) "
+        f"Costs {pure}ε = {written.epsilon(plan.epsilon)} at δ = {written.delta(plan.delta)} (ρ = {written.rho(plan.rho)}) "
         f"{shared}, of each {run.dataset.privacy_unit.name}'s budget in {', '.join(plan.blocks)}. "
         f"At most {plan.contribution_rows} rows of one {run.dataset.privacy_unit.name} count."
     )
     if again := run.charged_again():
         out.print(
-            f"[yellow]This starts a new series:[/] {' and '.join(again)} would be charged ρ = {float(plan.rho):.4g} again, "
+            f"[yellow]This starts a new series:[/] {' and '.join(again)} would be charged ρ = {written.rho(plan.rho)} again, "
             "because what bounds or measures it was edited. Undo the edit, or run it with --new-series."
         )
     measured = Table(title="What is measured")
@@ -70,14 +71,14 @@ def print_plan(out: Console, run: Run) -> None:
         ]
         noise = plan.mechanism.replace("discrete_", "")
         deviation = number(m.variance**0.5 * float(m.unit))
-        measured.add_row(f"{role}: {levels}", f"{cells:,}", noise, deviation, f"{float(m.rho / plan.rho):.1%}")
+        measured.add_row(f"{role}: {levels}", count(cells), noise, deviation, share(m.rho / plan.rho))
     out.print(measured)
     expected = Table(title="Expected margins of error (95 %)")
     for heading in ("table", "statistic", "values", "± typical", "± widest", "of a mean of"):
         expected.add_column(heading, justify="left" if heading in ("table", "statistic") else "right")
     for e in plan.expected:
         mean = number(e.prior_mean) if e.prior_mean else "–"
-        expected.add_row(e.table, e.statistic, f"{e.cells:,}", number(e.margin_95), number(e.worst), mean)
+        expected.add_row(e.table, e.statistic, count(e.cells), number(e.margin_95), number(e.worst), mean)
     out.print(expected)
     texts = Texts.of(run.settings)
     for warning in plan.warnings:
@@ -94,9 +95,7 @@ def print_plan_warnings(out: Console, review: Review, settings: Settings) -> Non
 
 def print_ledger(out: Console, ledger: Ledger, dataset: str | None, *, as_json: bool) -> None:
     """Budgets per dataset and block."""
-    from dp_stats.plan.accounting import epsilon_at
-
-    blocks = [b for b in ledger.blocks(dataset)]
+    blocks = ledger.blocks(dataset)
     if as_json:
         rows = [
             {k: str(getattr(b, k)) for k in ("dataset", "block", "cap", "spent", "reserved", "remaining")}
@@ -108,11 +107,8 @@ def print_ledger(out: Console, ledger: Ledger, dataset: str | None, *, as_json: 
     for heading in ("dataset", "block", "cap ρ", "spent ρ", "reserved ρ", "left ρ", "spent ε", "of ε"):
         table.add_column(heading, justify="left" if heading in ("dataset", "block") else "right")
     for b in blocks:
-        spent = epsilon_at(b.spent, b.delta) if b.spent else 0.0
-        figures = (b.cap, b.spent, b.reserved, b.remaining)
-        table.add_row(
-            b.dataset, b.block, *(number(float(f)) for f in figures), number(spent), number(epsilon_at(b.cap, b.delta))
-        )
+        losses = map(written.rho, (b.cap, b.spent, b.reserved, b.remaining))
+        table.add_row(b.dataset, b.block, *losses, *(written.epsilon(b.epsilon(part)) for part in ("spent", "cap")))
     out.print(table)
 
 
@@ -151,7 +147,7 @@ def print_curve(out: Console, run: Run, *, chart: Path | None, wanted: str | Non
 
     points = curve.curve(run.catalogue, run.release, run.period)
     table = Table(title="Typical margin of error (±, 95 %) at each ε")
-    for heading in ("table", "statistic", *(f"ε = {number(float(p.epsilon))}" for p in points)):
+    for heading in ("table", "statistic", *(f"ε = {written.epsilon(p.epsilon)}" for p in points)):
         table.add_column(heading, justify="left" if heading in ("table", "statistic") else "right")
     for key in points[0].margins:
         table.add_row(*key, *(number(p.margins[key]) for p in points))
@@ -170,7 +166,7 @@ def print_curve(out: Console, run: Run, *, chart: Path | None, wanted: str | Non
             run.catalogue, run.release, run.period, table=table_id, statistic=statistic, margin=float(margin)
         )
         out.print(
-            f"±{margin} on {name} costs ε = {number(float(found.epsilon))} (ρ = {number(float(found.rho))}), "
+            f"±{margin} on {name} costs ε = {written.epsilon(found.epsilon)} (ρ = {written.rho(found.rho)}), "
             f"with {found.mechanism.replace('discrete_', '')} noise."
         )
     if chart:
@@ -179,14 +175,14 @@ def print_curve(out: Console, run: Run, *, chart: Path | None, wanted: str | Non
 
 
 def _lasting(lasting: Lasting, run: Run) -> str:
-    block = run.dataset.privacy_unit.per
+    block, part = run.dataset.privacy_unit.per, share(lasting.share, decimals=0)
     if not lasting.affordable:
-        return f"The budget does not pay for this: it takes {lasting.share:.0%} of what may be spent per {block}."
+        return f"The budget does not pay for this: it takes {part} of what may be spent per {block}."
     if lasting.years is not None:
         return f"The budget pays for {number(lasting.years)} years of this release, if nothing else spends it."
     if lasting.editions is None:
-        return f"One charge of {lasting.share:.0%} of what may be spent per {block} pays for all its editions, every {block}."
-    return f"The budget pays for {lasting.editions} editions per {block} ({lasting.share:.0%} each), every {block}."
+        return f"One charge of {part} of what may be spent per {block} pays for all its editions, every {block}."
+    return f"The budget pays for {lasting.editions} editions per {block} ({part} each), every {block}."
 
 
 def print_bounds(out: Console, choices: Sequence[BoundChoice]) -> None:
@@ -201,7 +197,7 @@ def print_bounds(out: Console, choices: Sequence[BoundChoice]) -> None:
         first = next(iter(choice.margin))
         bias = number(choice.bias[first]) if first in choice.bias else "–"
         mark = "← smallest error" if best and choice.rows == best.rows else ""
-        table.add_row(str(choice.rows), f"{choice.truncated_share:.1%}", bias, number(choice.margin[first]), mark)
+        table.add_row(str(choice.rows), share(choice.truncated_share), bias, number(choice.margin[first]), mark)
     out.print(table)
 
 

@@ -37,6 +37,7 @@ from dp_stats.estimate.model import EditionEstimates, TruncationEstimate
 from dp_stats.plan.model import ExpectedError
 from dp_stats.plan.warnings import PlanWarning
 from dp_stats.texts import warnings
+from dp_stats.texts.numbers import rounded
 from dp_stats.texts.words import Texts
 
 
@@ -237,7 +238,7 @@ def _derived(derived: Derived, release: Release, texts: Texts) -> StatisticFacts
 
 def _expected(error: ExpectedError) -> ExpectedFacts:
     def digits(number: float | None) -> float | None:
-        return None if number is None else float(f"{number:.5g}")
+        return None if number is None else rounded(number, digits=5)
 
     numbers = {name: digits(getattr(error, name)) for name in ("margin_95", "worst", "prior_mean", "relative")}
     return ExpectedFacts.model_validate(

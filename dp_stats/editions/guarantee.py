@@ -7,6 +7,7 @@ import math
 from dp_stats.catalogue.models import Dataset, Release
 from dp_stats.editions.edition import ClippingFacts, GuaranteeFacts, MeasuredFacts
 from dp_stats.plan.model import Measurement, Plan
+from dp_stats.texts.numbers import rounded
 from dp_stats.texts.words import Texts
 
 PROTECTIONS = ("floating_point", "timing", "side_channels", "repetition")
@@ -75,7 +76,7 @@ def measured_facts(plan: Plan) -> tuple[MeasuredFacts, ...]:
 
 
 def _standard_deviation(measurement: Measurement) -> float:
-    return float(f"{math.sqrt(measurement.variance):.6g}")
+    return rounded(math.sqrt(measurement.variance), digits=6)
 
 
 def _composition(plan: Plan, texts: Texts) -> str:

@@ -180,6 +180,11 @@ def rounded_up(loss: Fraction) -> float:
     return shown if Fraction(shown) >= loss else math.nextafter(shown, math.inf)
 
 
+def for_programs(loss: Fraction) -> str:
+    """The same as a text for programs: ``1``, ``0.4299``, ``1e-06``."""
+    return f"{rounded_up(loss):.9g}"
+
+
 @cache
 def schema() -> dict[str, Any]:
     """Our JSON Schema of the record."""

@@ -126,7 +126,7 @@ def _cover(edition: Edition, long: list[TableFacts], texts: Texts) -> object:
         texts(
             "workbook.privacy",
             epsilon=texts.significant(guarantee.epsilon),
-            delta=f"{float(guarantee.delta):.0e}",
+            delta=texts.delta(guarantee.delta),
             unit=guarantee.unit,
             per=texts(f"per.{guarantee.per}"),
         ),

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from math import ceil, floor
 
+from dp_stats import written
 from dp_stats.catalogue.models import Budget
 from dp_stats.errors import LedgerError
 from dp_stats.plan import accounting
@@ -75,7 +76,7 @@ def shown(rho: Fraction, delta: Fraction) -> str:
     """``rho`` as people read it: ``ρ 0.005 (ε 0.51 at δ 1e-06)``."""
     if rho <= 0:
         return "ρ 0"
-    return f"ρ {float(rho):.6g} (ε {epsilon(rho, delta):.4g} at δ {float(delta):.3g})"
+    return f"ρ {written.rho(rho)} (ε {written.epsilon(epsilon(rho, delta))} at δ {written.delta(delta)})"
 
 
 def epsilon(rho: Fraction, delta: Fraction) -> float:

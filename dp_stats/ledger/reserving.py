@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from sqlalchemy import Connection, RowMapping, select
 
+from dp_stats import written
 from dp_stats.catalogue.models import Dataset
 from dp_stats.errors import ApprovalError, LedgerError
 from dp_stats.ledger import amounts, approving, budget, schema, sealing
@@ -117,7 +118,7 @@ def _want_new_series(plan: Plan, quote: Quote, *, wanted: bool) -> None:
     if quote.again and not wanted:
         raise ApprovalError(
             f"{plan.edition} would start a new series, because what bounds or measures it has changed: "
-            f"{' and '.join(quote.again)} would be charged ρ = {float(quote.rho):.4g} again. Undo the edit, or say that "
+            f"{' and '.join(quote.again)} would be charged ρ = {written.rho(quote.rho)} again. Undo the edit, or say that "
             "you want it (--new-series; in Airflow the run's parameter 'new_series')."
         )
 

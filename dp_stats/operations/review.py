@@ -9,6 +9,7 @@ from fractions import Fraction
 from functools import partial
 from itertools import takewhile
 
+from dp_stats import written
 from dp_stats.catalogue import Catalogue, Dataset, Release, load_catalogue
 from dp_stats.catalogue.due import periods_of
 from dp_stats.catalogue.periods import BlockKind, Period, block_of
@@ -72,12 +73,13 @@ def review_catalogue(settings: Settings) -> Review:
         if total > cap:
             delta = scheduled[0].plan.delta
             costs = "; ".join(
-                f"{r.release.id} {float(r.rho_per_block):.4g} ({r.editions_per_block} editions)" for r in scheduled
+                f"{r.release.id} {written.rho(r.rho_per_block)} ({r.editions_per_block} editions)" for r in scheduled
             )
             raise BudgetError(
-                f"Dataset '{name}': the scheduled releases of a year need ρ = {float(total):.4g} per "
-                f"{dataset.privacy_unit.per} (ε = {epsilon_at(total, delta):.3g} at δ = {float(delta):g}) of a budget of "
-                f"ρ = {float(cap):.4g}. They cost: {costs}. Lower their privacy_loss, publish less often, "
+                f"Dataset '{name}': the scheduled releases of a year need ρ = {written.rho(total)} per "
+                f"{dataset.privacy_unit.per} (ε = {written.epsilon(epsilon_at(total, delta))} at δ = "
+                f"{written.delta(delta)}) of a budget of ρ = {written.rho(cap)}. "
+                f"They cost: {costs}. Lower their privacy_loss, publish less often, "
                 "declare 'series: true', or raise the budget."
             )
     warnings += [
@@ -107,7 +109,7 @@ def ended_series(catalogue: Catalogue, settings: Settings) -> list[str]:
             changed = ", ".join(differences(series[0].basis, basis)) or "what must be measured"
             found.append(
                 f"{release.id}: its next edition starts a new series, because of an edit ({changed}). A block that was "
-                f"charged before ({', '.join(sorted(known[0].paid))}) is charged ρ = {float(plan.rho):.4g} again, which "
+                f"charged before ({', '.join(sorted(known[0].paid))}) is charged ρ = {written.rho(plan.rho)} again, which "
                 "needs a yes (--new-series). Undo the edit to go on at no charge."
             )
     return found

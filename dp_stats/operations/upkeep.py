@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from dp_stats import pipeline
+from dp_stats import pipeline, written
 from dp_stats.catalogue import load_catalogue
 from dp_stats.editions.verify import verify_public
 from dp_stats.errors import CatalogueError, PublishedError
@@ -129,8 +129,8 @@ def budget_alerts(*, settings: Settings | None = None, today: date | None = None
                 alerts.append(
                     Alert(
                         f"The privacy budget of {dataset.id} runs out",
-                        f"Block {block.budget.block} cannot pay for {out.edition}, due on {out.due:%d %B %Y}. Lower the release's "
-                        "privacy loss, drop tables, or ask the custodians to decide on the budget.",
+                        f"Block {block.budget.block} cannot pay for {out.edition}, due on {written.day(out.due)}. Lower the "
+                        "release's privacy loss, drop tables, or ask the custodians to decide on the budget.",
                     )
                 )
     return alerts

@@ -7,11 +7,13 @@ through ``ckanapi``. A dataset's resources change in one call, so a reader never
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from dp_stats.editions.edition import Edition, FileFacts
 from dp_stats.editions.metadata import identifier, keywords, version
+from dp_stats.editions.privacy_record import for_programs
 from dp_stats.errors import PublishedError
 from dp_stats.texts.words import Texts
 
@@ -95,8 +97,8 @@ def package_of(edition: Edition, *, organisation: str, base_url: str, texts: Tex
             {"key": "identifier", "value": identifier(edition)},
             {"key": "temporal_coverage", "value": f"{edition.period.start}/{edition.period.end}"},
             {"key": "privacy_unit", "value": _unit(edition, texts)},
-            {"key": "epsilon", "value": f"{edition.guarantee.epsilon:.6g}"},
-            {"key": "delta", "value": f"{float(edition.guarantee.delta):.6g}"},
+            {"key": "epsilon", "value": for_programs(Fraction(edition.guarantee.epsilon))},
+            {"key": "delta", "value": for_programs(edition.guarantee.delta)},
         ],
         "resources": [
             {

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
 import pyarrow as pa
 
 from dp_stats.editions import formats
-from dp_stats.editions.edition import Edition, Facts, utc
+from dp_stats.editions.edition import BudgetFacts, Edition, Facts, utc
 from dp_stats.editions.metadata import keywords
 from dp_stats.editions.privacy_record import rounded_up
 from dp_stats.texts.words import Texts
@@ -185,12 +185,16 @@ def data_use(published: Sequence[Edition], *, base_url: str, texts: Texts) -> Da
         privacy_unit=texts("use.unit", unit=last.guarantee.unit, per=texts(f"per.{last.guarantee.per}")),
         epsilon=rounded_up(Fraction(last.guarantee.epsilon)),
         delta=float(last.guarantee.delta),
-        epsilon_spent="; ".join(
-            f"{b.block}: {b.epsilon_spent:.4g}" for b in last.budget if b.epsilon_spent is not None
-        ),
-        epsilon_cap="; ".join(f"{b.block}: {b.epsilon_cap:.4g}" for b in last.budget if b.epsilon_cap is not None),
-        rho_remaining="; ".join(f"{b.block}: {float(b.remaining):.4g}" for b in last.budget),
+        epsilon_spent=_per_block(last, lambda b: b.epsilon_spent, texts),
+        epsilon_cap=_per_block(last, lambda b: b.epsilon_cap, texts),
+        rho_remaining=_per_block(last, lambda b: float(b.remaining), texts),
     )
+
+
+def _per_block(edition: Edition, amount: Callable[[BudgetFacts], float | None], texts: Texts) -> str:
+    """``2021: 0.43; 2022: 0.43``, the blocks where the amount is known."""
+    known = ((b.block, amount(b)) for b in edition.budget)
+    return "; ".join(f"{block}: {texts.significant(loss, digits=4)}" for block, loss in known if loss is not None)
 
 
 def register_json(uses: Sequence[DataUse]) -> bytes:

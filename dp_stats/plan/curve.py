@@ -11,7 +11,7 @@ from fractions import Fraction
 from math import floor, log
 
 from dp_stats.catalogue.load import Catalogue
-from dp_stats.catalogue.models import Budget, Contribution, PrivacyLoss, Release
+from dp_stats.catalogue.models import LARGEST_DECLARED_EPSILON, Budget, Contribution, PrivacyLoss, Release
 from dp_stats.catalogue.periods import Period
 from dp_stats.errors import CatalogueError
 from dp_stats.plan.accounting import DEFAULT_DELTA, rho_of
@@ -20,6 +20,7 @@ from dp_stats.plan.make import make_plan
 from dp_stats.plan.mechanism import Mechanism
 from dp_stats.plan.model import Plan
 from dp_stats.plan.truncation import truncated_share
+from dp_stats.written import declared
 
 EPSILONS = tuple(Fraction(e) for e in ("1/8", "1/4", "1/2", "1", "2", "4", "8"))
 DAYS = {"day": 1.0, "week": 7.0, "month": 365.2425 / 12, "year": 365.2425}
@@ -136,14 +137,15 @@ def cost_of(
     def margin_at(steps: int) -> float:
         return _point(catalogue, release, period, Fraction(steps, PLACES)).margins[place]
 
-    most = 100 * PLACES
+    most = LARGEST_DECLARED_EPSILON * PLACES
     high = PLACES
     for _ in range(3):  # a margin is nearly inverse to ε, so this is soon close
         high = min(max(round(high * margin_at(high) / margin), 1), most)
     while margin_at(high) > margin:
         if high >= most:
             raise CatalogueError(
-                f"No ε up to 100 gives {table}.{statistic} a margin of ±{margin:g}. Ask for a wider one."
+                f"No ε up to {LARGEST_DECLARED_EPSILON} gives {table}.{statistic} a margin of ±{declared(margin)}. Ask for "
+                "a wider one."
             )
         high = min(high + max(1, high // 100), most)
     low = high - max(1, high // 50)

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from dp_stats.catalogue import Catalogue, load_catalogue
 from dp_stats.catalogue.load import is_due
 from dp_stats.errors import ApprovalError, BudgetError, NotDueError, PublishedError
+from dp_stats.files import replace_file
 from dp_stats.requests.free_answers import free_table
 from dp_stats.requests.preflight import Card, epsilon_for, make_card
 from dp_stats.requests.questions import (
@@ -192,13 +193,10 @@ def answer(name: str, *, settings: Settings | None = None) -> Path:
         raise PublishedError(f"Nothing that is published answers {made.edition}. Ask again without the free answer.")
     table = free_table(made.free, made.release, _catalogue(settings))
     folder = settings.requests / name
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "answer.csv").write_text(table, encoding="utf-8")
+    replace_file(folder / "answer.csv", table.encode())
     sources = "\n".join(f"- {made.free.title}: {edition}" for edition in made.free.editions)
-    (folder / "sources.md").write_text(
-        f"# {made.release.title}\n\nComputed from what is already published, at no cost to privacy:\n\n{sources}\n",
-        encoding="utf-8",
-    )
+    told = f"# {made.release.title}\n\nComputed from what is already published, at no cost to privacy:\n\n{sources}\n"
+    replace_file(folder / "sources.md", told.encode())
     return folder
 
 
@@ -223,9 +221,8 @@ def hand_over(name: str, *, settings: Settings | None = None) -> Path | None:
         mine.unlink(missing_ok=True)  # an earlier, free answer
         return None
     names = {d.column: d.name for d in release.dimensions}
-    mine.parent.mkdir(parents=True, exist_ok=True)
     wanted = {names[column]: codes for column, codes in only.items()}
-    mine.write_text(only_chosen(table.read_text(encoding="utf-8"), wanted), encoding="utf-8")
+    replace_file(mine, only_chosen(table.read_text(encoding="utf-8"), wanted).encode())
     return mine
 
 

@@ -22,10 +22,11 @@ from dp_stats.plan import ExpectedError, Plan, make_plan
 from dp_stats.plan.curve import cost_of
 from dp_stats.plan.expected import NORMAL_95
 from dp_stats.requests.free_answers import FreeAnswer, free_answer
-from dp_stats.requests.questions import LARGEST_EPSILON, TABLE, Question, make_release, period_of_request
+from dp_stats.requests.questions import LARGEST_REQUESTED_EPSILON, TABLE, Question, make_release, period_of_request
 from dp_stats.run import open_ledger
 from dp_stats.settings import Settings
 from dp_stats.texts.words import Texts
+from dp_stats.written import declared, number
 
 UNRELIABLE = 0.2
 """As in publication: a standard error above this share of the value is flagged."""
@@ -90,7 +91,11 @@ class Card:
         strength = (
             texts("request.pure", epsilon=texts.significant(float(plan.pure_epsilon)))
             if plan.pure_epsilon is not None
-            else texts("request.approximate", epsilon=texts.significant(plan.epsilon), delta=f"{float(plan.delta):.0e}")
+            else texts(
+                "request.approximate",
+                epsilon=texts.significant(plan.epsilon),
+                delta=texts.delta(plan.delta),
+            )
         )
         return texts(
             "request.privacy",
@@ -157,17 +162,18 @@ def epsilon_for(question: Question, catalogue: Catalogue, *, requested_by: str, 
     assert question.margin is not None
     period = parse_period(question.period)
     release = make_release(
-        question, catalogue, requested_by=requested_by, epsilon=Fraction(str(LARGEST_EPSILON)), texts=texts
+        question, catalogue, requested_by=requested_by, epsilon=Fraction(str(LARGEST_REQUESTED_EPSILON)), texts=texts
     )
     known = catalogue.with_release(release)
     best = min(e.margin_95 for e in make_plan(known, release, period).expected)
     if best > question.margin:
         raise CatalogueError(
-            f"margin: ±{question.margin:g} cannot be reached; the largest privacy loss that may be asked for, ε = "
-            f"{LARGEST_EPSILON:g}, gives ±{best:.3g}. Ask for a coarser breakdown, a longer period or a larger margin."
+            f"margin: ±{declared(question.margin)} cannot be reached; the largest privacy loss that may be asked for, ε = "
+            f"{declared(LARGEST_REQUESTED_EPSILON)}, gives ±{number(best)}. Ask for a coarser breakdown, a longer "
+            "period or a larger margin."
         )
     found = cost_of(known, release, period, table=TABLE, statistic=question.statistic, margin=question.margin)
-    return min(found.epsilon, Fraction(str(LARGEST_EPSILON)))
+    return min(found.epsilon, Fraction(str(LARGEST_REQUESTED_EPSILON)))
 
 
 def unreliable_share(plan: Plan, catalogue: Catalogue, release: Release, grid: Grid) -> float | None:

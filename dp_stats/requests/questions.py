@@ -36,7 +36,7 @@ from dp_stats.texts.words import Texts
 
 TABLE = "answer"
 STATISTICS = ("count", "persons", "sum")
-LARGEST_EPSILON = 20.0
+LARGEST_REQUESTED_EPSILON = 20.0
 LARGEST_NUMBER = 1e12
 """Bounds and margins beyond it are slips of the hand."""
 
@@ -53,7 +53,7 @@ class Question(BaseModel):
     upper: float | None = Field(None, ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)
     by: tuple[str, ...] = Field((), description="Breakdowns, each DATASET/COLUMN/LEVEL or COLUMN/LEVEL.")
     period: str
-    epsilon: float | None = Field(None, ge=float(SMALLEST_EPSILON), le=LARGEST_EPSILON)
+    epsilon: float | None = Field(None, ge=float(SMALLEST_EPSILON), le=LARGEST_REQUESTED_EPSILON)
     margin: float | None = Field(None, gt=0, le=LARGEST_NUMBER)
     rows: int | None = Field(None, ge=1, le=1000)
     purpose: str = Field(min_length=15, max_length=2000)

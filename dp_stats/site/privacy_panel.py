@@ -20,7 +20,7 @@ def loss_text(texts: Texts, edition: Edition) -> str:
     g = edition.guarantee
     if g.pure_epsilon is not None:
         return texts("budget.eps", epsilon=texts.significant(float(g.pure_epsilon), digits=4))
-    delta = texts.significant(float(g.delta), digits=6)
+    delta = texts.delta(g.delta)
     return texts("private.at_delta", epsilon=texts.significant(g.epsilon), delta=delta)
 
 
@@ -32,11 +32,7 @@ def privacy(site: Site, edition: Edition, panel: Panel | None, statistic: Statis
     percent = (
         texts.percent(math.floor(sure * 10) / 1000, decimals=1) if sure > 99 else texts.percent(math.ceil(sure) / 100)
     )
-    delta = (
-        ""
-        if g.pure_epsilon is not None
-        else texts("private.odds_delta", delta=texts.significant(float(g.delta), digits=6))
-    )
+    delta = "" if g.pure_epsilon is not None else texts("private.odds_delta", delta=texts.delta(g.delta))
     block = texts(f"block.{g.per}")
     seen = texts("private.seen_series" if g.series else "private.seen_edition", block=block)
     figures = panel.by_area(statistic.id) if panel else ()

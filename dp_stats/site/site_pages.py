@@ -313,8 +313,8 @@ def calendar_page(site: Site, due: list[Planned]) -> None:
     for item in due:
         counts[item.release] = counts.get(item.release, 0) + 1
         if counts[item.release] <= MOST_DUE:
-            when = f"{texts.day(item.when.date())}, {item.when:%H:%M}"
-            rows.append(Row(item.title, (Cell(item.period_text), Cell(when)), f"{item.release}/index.html"))
+            facts = (Cell(item.period_text), Cell(texts.moment(item.when)))
+            rows.append(Row(item.title, facts, f"{item.release}/index.html"))
     head = [Cell(texts("calendar.release")), Cell(texts("calendar.covers")), Cell(texts("calendar.expected"))]
     last = {item.release: item for item in due}
     notes = [

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 
 from babel import Locale
-from babel.dates import format_date
+from babel.dates import format_date, format_time
 
 _MONTH = re.compile("[ML]{3,4}")
 
@@ -29,6 +29,11 @@ def month(day: date, *, locale: Locale, year: bool = True, names: Sequence[str] 
     letters = "MMMM" if names is None else "MMM"
     pattern = _skeleton(locale, f"y{letters}") if year else letters.replace("M", "L")
     return _written(day, pattern, locale, tuple(names or ()))
+
+
+def time(when: datetime, *, locale: Locale) -> str:
+    """Hours and minutes of a day of 24 hours: ``09:30``."""
+    return format_time(when, _skeleton(locale, "Hm"), locale=locale)
 
 
 def _skeleton(locale: Locale, name: str) -> str:

@@ -11,9 +11,10 @@ from typing import Literal
 
 from babel import Locale
 
+from dp_stats.written import MINUS
+
 ENGLISH = Locale("en", "GB")
 NBSP = "\N{NO-BREAK SPACE}"
-MINUS = "\N{MINUS SIGN}"
 
 
 @dataclass(frozen=True)
@@ -95,11 +96,6 @@ def significant(value: float, *, digits: int = 3, locale: Locale = ENGLISH) -> s
     written = f"{short:.{most}f}"
     decimals = len(written.rstrip("0").partition(".")[2]) if most else 0
     return number(short, decimals=decimals, locale=locale)
-
-
-def readable(value: float, *, locale: Locale = ENGLISH) -> str:
-    """A number with the digits that a reader needs: whole from 100 on, else three significant ones."""
-    return number(value, locale=locale) if not abs(value) < 99.95 else significant(value, locale=locale)
 
 
 def typical_margin(figures: Iterable[Figure]) -> float:

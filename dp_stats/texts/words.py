@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
+from fractions import Fraction
 from functools import cached_property, lru_cache
 from html import escape
 from pathlib import Path
@@ -130,6 +131,10 @@ class Texts:
         """A number in at most so many significant digits."""
         return numbers.significant(value, digits=digits, locale=self.locale)
 
+    def delta(self, chance: Fraction) -> str:
+        """The δ of a privacy loss, with every digit that was declared: ``0.000001``."""
+        return self.significant(float(chance), digits=6)
+
     def percent(self, share: float, *, decimals: int = 0) -> str:
         """A share of one as a percentage: ``12 %`` with a no-break space in English."""
         return self("figure.percent", value=self.number(share * 100, decimals=decimals))
@@ -183,6 +188,10 @@ class Texts:
     def day(self, day: date, *, year: bool = True, short: bool = False) -> str:
         """A day in words: ``5 March 2021``, or ``5 Mar 2021``."""
         return dates.day(day, locale=self.locale, year=year, names=self._months if short else None)
+
+    def moment(self, when: datetime) -> str:
+        """A moment to the minute: ``5 March 2021, 09:30``."""
+        return f"{self.day(when.date())}, {dates.time(when, locale=self.locale)}"
 
     def month(self, day: date, *, year: bool = True) -> str:
         """A month for an axis: ``Mar 2021``."""

@@ -156,6 +156,6 @@ def test_the_card_says_the_share_of_the_budget_and_what_a_pure_loss_weighs(clini
     assert block.share_cost == pytest.approx(float(card.plan.rho / card.quote.before[0].cap), rel=1e-6)
     assert block.share_after == pytest.approx(1 - block.share_cost)
     text = card_markdown(card, Texts.load(clinic.settings.reports))
-    assert f"**{block.share_cost:.1%}**" in text
+    assert f"**{100 * block.share_cost:.1f} %**" in text
     assert "The budget counts in ρ, where this weighs as much as ε =" in text
     assert "Only 1 of the areas or bands was asked for." in text

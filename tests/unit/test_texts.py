@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
+from fractions import Fraction
 
 import pytest
 from english import TEXTS
 
+from dp_stats import written
 from dp_stats.catalogue.periods import parse_period
 from dp_stats.errors import CatalogueError
 from dp_stats.plan.warnings import AboveCeiling, AboveMean, UnknownSize, UnmeasuredTruncation
@@ -34,10 +36,31 @@ def test_a_number_shows_three_significant_digits_and_no_exponent(value: float, s
 
 @pytest.mark.parametrize(
     ("value", "said"),
-    [(1234.4, "1,234"), (100.0, "100"), (99.97, "100"), (99.9, "99.9"), (0.01234, "0.0123"), (float("nan"), "–")],
+    [
+        (1234.4, "1,234"),
+        (100.0, "100"),
+        (99.97, "100"),
+        (99.9, "99.9"),
+        (0.01234, "0.0123"),
+        (1e-6, "0.000001"),
+        (-1.5, "\N{MINUS SIGN}1.5"),
+        (-0.0, "0"),
+        (float("nan"), "–"),
+    ],
 )
-def test_a_figure_for_staff_has_the_digits_that_a_reader_needs(value: float, said: str) -> None:
-    assert numbers.readable(value) == said
+def test_a_measure_for_staff_has_the_digits_that_a_person_needs(value: float, said: str) -> None:
+    assert written.number(value) == said
+
+
+def test_privacy_losses_shares_and_days_are_written_for_staff_in_one_way() -> None:
+    assert written.rho(Fraction(1, 3)) == "0.333333"
+    assert written.epsilon(Fraction(1, 3)) == "0.3333"
+    assert written.delta(Fraction("2.5e-7")) == "2.5e-07"
+    assert written.share(Fraction(1, 8)) == "12.5 %"
+    assert written.share(0.4, decimals=0) == "40 %"
+    assert written.declared(Fraction("0.0001")) == "0.0001"
+    assert written.count(12345) == "12,345"
+    assert written.moment(datetime(2026, 3, 4, 9, 30, tzinfo=UTC)) == "4 March 2026, 09:30"
 
 
 @pytest.mark.parametrize(
