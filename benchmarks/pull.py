@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from dp_stats.catalogue.load import load_catalogue
+from dp_stats.catalogue import load_catalogue
 from dp_stats.catalogue.periods import parse_period
 from dp_stats.settings import Settings, load_settings, shipped
 

@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from dp_stats.catalogue import load_catalogue
+from dp_stats.catalogue import read_catalogue
 from dp_stats.catalogue.load import is_due
 from dp_stats.errors import LedgerError, NotDueError, PublishedError
 from dp_stats.run import Run, open_reserved, open_run
@@ -43,7 +43,7 @@ class EditionRequest:
 
 def due_editions(release: str, *, until: date | None = None, settings: Settings | None = None) -> list[str]:
     """Every edition of a release whose period has ended and settled, in order of time."""
-    catalogue = load_catalogue((settings or load_settings()).catalogue)
+    catalogue = read_catalogue((settings or load_settings()).catalogue)
     declared = catalogue.release(release)
     return [f"{release}/{p.label}" for p in catalogue.periods(declared, until=until or datetime.now(UTC).date())]
 
@@ -245,7 +245,7 @@ def refresh_site(settings: Settings, *, incremental: bool = True) -> None:
     from dp_stats.texts.words import Texts
 
     texts = Texts.of(settings)
-    releases = load_catalogue(settings.catalogue).releases.values()
+    releases = read_catalogue(settings.catalogue).releases.values()
     refresh_index(settings.public_dir, base_url=settings.base_url, texts=texts, releases=releases)
     build(
         settings.public_dir,

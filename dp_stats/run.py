@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dp_stats.catalogue import Catalogue, Dataset, Grid, Period, Release, load_catalogue
+from dp_stats.catalogue import Catalogue, Dataset, Grid, Period, Release, read_catalogue
 from dp_stats.catalogue.load import read_model
 from dp_stats.catalogue.periods import blocks_of
 from dp_stats.errors import CatalogueError, LedgerError, NoLedgerError
@@ -200,6 +200,6 @@ def ledger_if_any(settings: Settings) -> Ledger | None:
 
 def load_catalogue_with(name: str, settings: Settings) -> Catalogue:
     """The declared catalogue, with the ad hoc release called ``name`` if an analyst asked for one."""
-    catalogue = load_catalogue(settings.catalogue)
+    catalogue = read_catalogue(settings.catalogue)
     request = settings.requests / f"{name}.yaml"
     return catalogue.with_release(read_model(request, Release)) if request.is_file() else catalogue

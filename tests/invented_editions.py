@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from english import TEXTS
 
-from dp_stats.catalogue.load import Catalogue, load_catalogue
+from dp_stats.catalogue import Catalogue, load_catalogue
 from dp_stats.catalogue.models import Release
 from dp_stats.catalogue.periods import Period
 from dp_stats.editions.describe import describe

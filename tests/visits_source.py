@@ -8,8 +8,7 @@ from typing import Any
 
 import duckdb
 
-from dp_stats.catalogue import yaml
-from dp_stats.catalogue.load import load_catalogue
+from dp_stats.catalogue import load_catalogue, yaml
 from dp_stats.catalogue.periods import parse_period
 from dp_stats.secure.pull import Snapshot, pull
 from dp_stats.secure.staging import staging_folder

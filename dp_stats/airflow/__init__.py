@@ -22,6 +22,13 @@ def scheduled_releases() -> dict[str, DAG]:
     return scheduled.scheduled_releases()
 
 
+def refuse_broken() -> None:
+    """Show in Airflow what is wrong with declarations that are broken; makes no DAG."""
+    from dp_stats.airflow import scheduled
+
+    scheduled.refuse_broken()
+
+
 def adhoc_release() -> DAG:
     """The DAG by which analysts ask for figures and custodians decide."""
     from dp_stats.airflow import adhoc
@@ -36,4 +43,4 @@ def maintenance() -> DAG:
     return nightly.maintenance()
 
 
-__all__ = ["adhoc_release", "maintenance", "scheduled_releases"]
+__all__ = ["adhoc_release", "maintenance", "refuse_broken", "scheduled_releases"]

@@ -17,7 +17,7 @@ from dp_stats.airflow.alerts import run_failed
 from dp_stats.airflow.approval import CustodianApproval, form_of
 from dp_stats.airflow.form import form
 from dp_stats.airflow.steps import RETRIES, AirflowRun, guarded, pipeline_steps, requester, run_name
-from dp_stats.catalogue import load_catalogue
+from dp_stats.catalogue import read_catalogue
 from dp_stats.settings import load_settings
 
 
@@ -50,7 +50,7 @@ def adhoc_release() -> DAG:
         is_paused_upon_creation=False,
         max_active_runs=16,
         tags=["ad hoc"],
-        params=form(load_catalogue(settings.catalogue)),
+        params=form(read_catalogue(settings.catalogue)),
         on_failure_callback=run_failed,
         default_args={"owner": "analysts", **RETRIES},
     ) as dag:

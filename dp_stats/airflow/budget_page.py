@@ -18,7 +18,7 @@ from jinja2 import Environment, PackageLoader
 
 from dp_stats import written
 from dp_stats.airflow import budget_view
-from dp_stats.catalogue import load_catalogue
+from dp_stats.catalogue import read_catalogue
 from dp_stats.editions.edition import Edition
 from dp_stats.errors import CatalogueError
 from dp_stats.requests.questions import load_request
@@ -53,7 +53,12 @@ def budget(dag: str | None = None) -> HTMLResponse:
     """The budget of every dataset, or of the one a DAG's release is made from."""
     catalogue = budget_view.catalogue()
     ids = {release.id.replace("-", "_"): release.dataset for release in catalogue.releases.values()}
-    return page("budget.html", datasets=budget_view.datasets(ids.get(dag or "")), dag=dag if dag in ids else None)
+    return page(
+        "budget.html",
+        datasets=budget_view.datasets(ids.get(dag or "")),
+        broken=list(catalogue.broken.values()) if dag is None else [],
+        dag=dag if dag in ids else None,
+    )
 
 
 @app.get("/summary", dependencies=[Depends(get_user)])
@@ -143,7 +148,7 @@ def _edition(path: str, user: Any) -> tuple[Path, Edition]:
 
 
 def _custodians(dataset: str) -> set[str]:
-    declared = load_catalogue(load_settings().catalogue).datasets.get(dataset)
+    declared = read_catalogue(load_settings().catalogue).datasets.get(dataset)
     return {person.user or person.name for person in declared.custodians} if declared else set()
 
 

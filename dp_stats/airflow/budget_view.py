@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from dp_stats import written
 from dp_stats.airflow.burndown import burndown
-from dp_stats.catalogue import Catalogue, load_catalogue
+from dp_stats.catalogue import Catalogue, read_catalogue
 from dp_stats.errors import NoLedgerError
 from dp_stats.ledger import Ledger
 from dp_stats.ledger.amounts import delta_of
@@ -79,7 +79,7 @@ def open_ledger(settings: Settings) -> Ledger | None:
 def datasets(only: str | None = None) -> list[DatasetView]:
     """Every dataset that was charged or will be (or the one named)."""
     settings = load_settings()
-    catalogue = load_catalogue(settings.catalogue)
+    catalogue = read_catalogue(settings.catalogue)
     ledger = open_ledger(settings)
     if ledger is None:
         return []
@@ -190,7 +190,7 @@ def edition_folder(settings: Settings, path: str) -> Any:
 
 def catalogue() -> Catalogue:
     """The declared catalogue."""
-    return load_catalogue(load_settings().catalogue)
+    return read_catalogue(load_settings().catalogue)
 
 
 def _percent(rho: Fraction, cap: Fraction) -> str:

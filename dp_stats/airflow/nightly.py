@@ -51,10 +51,11 @@ def maintenance() -> DAG:
 
         @task(trigger_rule="all_done", show_return_value_in_logs=False)
         def warn() -> dict[str, Any]:
-            """Warn of budgets that run out and editions that are late."""
+            """Warn of declarations that are broken, budgets that run out and editions that are late."""
             from dp_stats.operations import upkeep
 
-            found = guarded(upkeep.budget_alerts) + guarded(upkeep.late_editions)
+            watched = (upkeep.broken_declarations, upkeep.budget_alerts, upkeep.late_editions)
+            found = [one for watch in watched for one in guarded(watch)]
             for one in found:
                 alert(one.subject, one.text)
             return {"alerts": len(found)}

@@ -22,11 +22,11 @@ def add_pools() -> None:
     from airflow.models.pool import Pool
 
     from dp_stats.airflow.steps import POOL
-    from dp_stats.catalogue import load_catalogue
+    from dp_stats.catalogue import read_catalogue
     from dp_stats.settings import load_settings
 
     known = {pool.pool for pool in Pool.get_pools()}
-    for dataset in load_catalogue(load_settings().catalogue).datasets.values():
+    for dataset in read_catalogue(load_settings().catalogue).datasets.values():
         name = POOL.format(dataset.id)
         if name not in known:
             Pool.create_or_update_pool(

@@ -16,15 +16,43 @@ from airflow.timetables.interval import CronDataIntervalTimetable
 from dp_stats.airflow.alerts import run_failed
 from dp_stats.airflow.schedule import edition_at, first_interval, last_interval
 from dp_stats.airflow.steps import POOL, RETRIES, AirflowRun, moment, pipeline_steps, requester, run_name, step
-from dp_stats.catalogue import Catalogue, Dataset, Release, load_catalogue
+from dp_stats.catalogue import Catalogue, Dataset, Release, read_catalogue
+from dp_stats.errors import CatalogueError
 from dp_stats.settings import load_settings
 
 
 def scheduled_releases() -> dict[str, DAG]:
     """One DAG for each release of the catalogue that has a schedule, by its id: what a DAG file adds to its globals."""
-    catalogue = load_catalogue(load_settings().catalogue)
-    made = [scheduled_release(catalogue, release) for release in catalogue.releases.values() if release.schedule]
-    return {dag.dag_id: dag for dag in made}
+    return read_declarations()[0]
+
+
+def refuse_broken() -> None:
+    """Say what is broken, in a DAG file of its own: Airflow shows it above its list of DAGs, and all others go on.
+
+    Raises:
+        CatalogueError: every message, where there is one.
+    """
+    _, broken = read_declarations()
+    if broken:
+        raise CatalogueError("These are left out until they are mended; all others go on.\n" + "\n".join(broken))
+
+
+def read_declarations() -> tuple[dict[str, DAG], list[str]]:
+    """The DAGs of all that is sound, by id, and what is wrong with the rest."""
+    catalogue = read_catalogue(load_settings().catalogue)
+    broken = list(catalogue.broken.values())
+    made: dict[str, DAG] = {}
+    for release in catalogue.releases.values():
+        if not release.schedule:
+            continue
+        try:
+            dag = scheduled_release(catalogue, release)
+            made[dag.dag_id] = dag
+        except Exception as error:  # one release that Airflow refuses may not take away the others
+            broken.append(
+                f"releases/{release.id}.yaml: Airflow cannot make a DAG of it. {type(error).__name__}: {error}"
+            )
+    return made, broken
 
 
 def scheduled_release(catalogue: Catalogue, release: Release) -> DAG:

@@ -1,4 +1,4 @@
-"""Read a catalogue folder, and refuse it with file, field and remedy when something is wrong."""
+"""What a catalogue folder declares, and the checks of one declaration against the others (see ``folder`` for reading it)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from dp_stats.catalogue import yaml
-from dp_stats.catalogue.codes import CodeList, load_code_list
+from dp_stats.catalogue.codes import CodeList
 from dp_stats.catalogue.due import due_day, periods_of
 from dp_stats.catalogue.grid import Dimension, Grid, bin_dimension, date_dimension
 from dp_stats.catalogue.models import Dataset, Release
@@ -24,24 +24,35 @@ M = TypeVar("M", bound=BaseModel)
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Everything declared in one folder: ``datasets/*.yaml``, ``releases/*.yaml``, ``codes/*.csv``."""
+    """Everything sound that is declared in one folder: ``datasets/*.yaml``, ``releases/*.yaml``, ``codes/*.csv``.
+
+    ``broken`` names each file that is wrong, or depends on one that is (``releases/visits.yaml``), and says why.
+    """
 
     folder: Path
     datasets: Mapping[str, Dataset]
     releases: Mapping[str, Release]
     codes: Mapping[str, CodeList]
+    broken: Mapping[str, str] = field(default_factory=dict)
     _grids: dict[tuple[str, str], Grid] = field(default_factory=dict, repr=False, compare=False)
 
     def release(self, name: str) -> Release:
         """The release called ``name``.
 
         Raises:
-            CatalogueError: there is none; the message lists those there are.
+            CatalogueError: there is none (the message lists those there are), or what declares it is broken.
         """
         if name not in self.releases:
+            if why := self.why_broken("releases", name):
+                raise CatalogueError(why)
             known = ", ".join(sorted(self.releases)) or "none"
             raise CatalogueError(f"There is no release '{name}' in {self.folder}. It declares: {known}.")
         return self.releases[name]
+
+    def why_broken(self, kind: str, name: str) -> str:
+        """What is wrong with the file ``name`` in the folder ``kind``; nothing if it is sound or there is none."""
+        files = (f"{kind}/{name}{ending}" for ending in (".yaml", ".yml", ".csv"))
+        return next((self.broken[file] for file in files if file in self.broken), "")
 
     def dataset_of(self, release: Release) -> Dataset:
         """The dataset a release is made from."""
@@ -50,7 +61,7 @@ class Catalogue:
     def with_release(self, release: Release) -> Catalogue:
         """This catalogue with one more release, checked as if it stood in the folder (for ad hoc requests)."""
         check_release(release, self, where=f"release '{release.id}'")
-        return Catalogue(self.folder, self.datasets, {**self.releases, release.id: release}, self.codes)
+        return Catalogue(self.folder, self.datasets, {**self.releases, release.id: release}, self.codes, self.broken)
 
     def period(self, release: Release, label: str) -> Period:
         """Read a period's label as one of this release.
@@ -138,25 +149,6 @@ def build_grid(release: Release, dataset: Dataset, codes: Mapping[str, CodeList]
     return Grid(tuple(dimensions))
 
 
-def load_catalogue(folder: Path) -> Catalogue:
-    """Read and check every declaration in ``folder``.
-
-    Raises:
-        CatalogueError: naming the file, the field and what to write instead.
-    """
-    if not folder.is_dir():
-        raise CatalogueError(f"There is no catalogue folder {folder}. Set --catalogue or DP_STATS_CATALOGUE.")
-    codes = {path.stem: load_code_list(path) for path in sorted((folder / "codes").glob("*.csv"))}
-    datasets = _load_all(folder / "datasets", Dataset)
-    releases = _load_all(folder / "releases", Release)
-    catalogue = Catalogue(folder, datasets, releases, codes)
-    for dataset in datasets.values():
-        _check_dataset(dataset, catalogue)
-    for release in releases.values():
-        check_release(release, catalogue, where=str(folder / "releases" / f"{release.id}.yaml"))
-    return catalogue
-
-
 def read_model(path: Path, model: type[M]) -> M:
     """Read one YAML file into a model.
 
@@ -196,39 +188,6 @@ def validate(content: dict[str, Any], model: type[M], *, where: str) -> M:
         raise CatalogueError(f"{where}:\n" + "\n".join(faults)) from error
 
 
-def _load_all(folder: Path, model: type[M]) -> dict[str, M]:
-    found: dict[str, M] = {}
-    for path in sorted(folder.glob("*.y*ml")):
-        item = read_model(path, model)
-        name = str(item.id)  # type: ignore[attr-defined]
-        if name != path.stem:
-            raise CatalogueError(f"{path}: id is '{name}'. Name the file {name}.yaml or change the id.")
-        found[name] = item
-    return found
-
-
-def _check_dataset(dataset: Dataset, catalogue: Catalogue) -> None:
-    where = catalogue.folder / "datasets" / f"{dataset.id}.yaml"
-    for name, column in dataset.columns.items():
-        if column.codes is None:
-            continue
-        if column.codes not in catalogue.codes:
-            known = ", ".join(sorted(catalogue.codes)) or "none"
-            raise CatalogueError(
-                f"{where}: columns.{name}.codes: there is no codes/{column.codes}.csv. There are: {known}."
-            )
-        codes = catalogue.codes[column.codes]
-        if column.type == "band" and not codes.bands:
-            raise CatalogueError(
-                f"{where}: columns.{name}: codes/{column.codes}.csv needs columns 'lower' and 'upper'."
-            )
-        for value, code in column.values.items():
-            if code not in codes.codes and not (column.unknown and code == "unknown"):
-                raise CatalogueError(
-                    f"{where}: columns.{name}.values: '{value}' maps to '{code}', which is not in codes/{column.codes}.csv."
-                )
-
-
 def check_release(release: Release, catalogue: Catalogue, *, where: str) -> None:
     """Check what a release says against its dataset and the code lists.
 
@@ -236,6 +195,8 @@ def check_release(release: Release, catalogue: Catalogue, *, where: str) -> None
         CatalogueError: naming ``where``, the field and what to write instead.
     """
     if release.dataset not in catalogue.datasets:
+        if catalogue.why_broken("datasets", release.dataset):
+            raise CatalogueError(f"{where}: dataset: the declaration of '{release.dataset}' is broken. Mend it first.")
         known = ", ".join(sorted(catalogue.datasets)) or "none"
         raise CatalogueError(f"{where}: dataset: there is no dataset '{release.dataset}'. There are: {known}.")
     dataset = catalogue.datasets[release.dataset]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from dp_stats import pipeline, written
-from dp_stats.catalogue import load_catalogue
+from dp_stats.catalogue import read_catalogue
 from dp_stats.editions.verify import verify_public
 from dp_stats.errors import CatalogueError, PublishedError
 from dp_stats.files import replaced
@@ -114,11 +114,17 @@ def purge_staging(*, settings: Settings | None = None) -> int:
     return len(purge_expired(settings.secure, after=STAGING_KEPT)) + len(remove_abandoned(settings.secure))
 
 
+def broken_declarations(*, settings: Settings | None = None) -> list[Alert]:
+    """Files of the catalogue that are broken: their releases wait, all others go on."""
+    broken = read_catalogue((settings or load_settings()).catalogue).broken
+    return [Alert(f"{file} is broken", f"It is left out until it is mended. {why}") for file, why in broken.items()]
+
+
 def budget_alerts(*, settings: Settings | None = None, today: date | None = None) -> list[Alert]:
     """Blocks whose budget is forecast to run out within the dataset's declared horizon."""
     settings = settings or load_settings()
     today = today or datetime.now(UTC).date()
-    catalogue = load_catalogue(settings.catalogue)
+    catalogue = read_catalogue(settings.catalogue)
     ledger = open_ledger(settings)
     alerts = []
     for dataset in catalogue.datasets.values():
@@ -140,7 +146,7 @@ def late_editions(*, settings: Settings | None = None, today: date | None = None
     """Releases whose newest due edition is not published some days after it was due."""
     settings = settings or load_settings()
     today = today or datetime.now(UTC).date()
-    catalogue = load_catalogue(settings.catalogue)
+    catalogue = read_catalogue(settings.catalogue)
     ledger = open_ledger(settings)
     alerts = []
     for release in catalogue.releases.values():

@@ -81,7 +81,7 @@ class SealedPlan:
             {self.dataset.id: self.dataset},
             {self.release.id: self.release},
             self.codes,
-            {(self.release.id, self.period.label): self.grid},
+            _grids={(self.release.id, self.period.label): self.grid},
         )
 
     def told_by(self, today: Catalogue) -> SealedPlan:

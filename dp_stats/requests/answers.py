@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
 
-from dp_stats.catalogue import Catalogue, load_catalogue, parse_period
+from dp_stats.catalogue import Catalogue, parse_period, read_catalogue
 from dp_stats.errors import CatalogueError, NotDerivableError
 from dp_stats.estimate.answer import Answer, Measured, answer
 from dp_stats.ledger import Ledger, Reservation
@@ -33,7 +33,7 @@ def answer_question(
     ledger = Ledger.open(settings.ledger_url, read_only=True)
     made = [r for r in ledger.reservations() if r.release == release]
     if not made:
-        load_catalogue(settings.catalogue).release(release)
+        read_catalogue(settings.catalogue).release(release)
     editions = list(measured_editions(made, ledger=ledger, start=start, end=end))
     if made and not editions:
         raise NotDerivableError(

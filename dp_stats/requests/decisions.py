@@ -13,7 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
-from dp_stats.catalogue import Catalogue, load_catalogue
+from dp_stats.catalogue import Catalogue, read_catalogue
 from dp_stats.catalogue.load import is_due
 from dp_stats.errors import ApprovalError, BudgetError, NotDueError, PublishedError
 from dp_stats.files import replace_file
@@ -227,4 +227,4 @@ def hand_over(name: str, *, settings: Settings | None = None) -> Path | None:
 
 
 def _catalogue(settings: Settings) -> Catalogue:
-    return load_catalogue(settings.catalogue)
+    return read_catalogue(settings.catalogue)

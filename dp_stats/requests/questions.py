@@ -86,6 +86,10 @@ def read_question(form: Mapping[str, Any], catalogue: Catalogue) -> Question:
     except ValidationError as error:
         raise CatalogueError("The request cannot be read:\n" + "\n".join(_fault(f) for f in error.errors())) from None
     if question.dataset not in catalogue.datasets:
+        if catalogue.why_broken("datasets", question.dataset):
+            raise CatalogueError(
+                f"dataset: the declaration of '{question.dataset}' is broken. Ask again when it is mended."
+            )
         raise CatalogueError(f"dataset: there is no '{question.dataset}'. There are: {', '.join(catalogue.datasets)}.")
     chosen(question, catalogue)
     parse_period(question.period)

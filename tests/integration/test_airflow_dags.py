@@ -38,12 +38,16 @@ def airflow() -> None:
     initdb()
 
 
-def dags(file: str) -> dict[str, Any]:
+def read_dags(file: str) -> Any:
     from airflow.dag_processing.dagbag import BundleDagBag
 
-    bag = BundleDagBag(
+    return BundleDagBag(
         dag_folder=str(ROOT / "dags" / f"{file}.py"), bundle_path=ROOT / "dags", bundle_name="dags-folder"
     )
+
+
+def dags(file: str) -> dict[str, Any]:
+    bag = read_dags(file)
     assert not bag.import_errors, bag.import_errors
     for dag in bag.dags.values():
         for task in dag.tasks:
@@ -110,6 +114,30 @@ def test_a_scheduled_release_is_one_dag_with_the_steps_in_order(clinic: Any) -> 
     assert dag.max_active_runs == 1
     assert {"scheduled", "dataset:visits", "per:week"} <= set(dag.tags)
     assert dag.task_dict["publish"].outlets[0].uri == "dp-stats://editions/visits"
+
+
+def test_a_broken_declaration_is_an_import_error_of_its_own_and_takes_no_other_dag_away(
+    clinic: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not read_dags("broken_declarations").import_errors
+    text = (clinic.folder / "releases/visits.yaml").read_text()
+    (clinic.folder / "releases/sales.yaml").write_text(
+        text.replace("id: visits", "id: sales", 1).replace("title:", "tilte:", 1)
+    )
+    assert list(dags("scheduled_releases")) == ["visits"]
+    assert list(dags("adhoc_release")) == ["adhoc_release"]
+    (said,) = read_dags("broken_declarations").import_errors.values()
+    assert "sales.yaml" in said
+    assert "tilte: is no field here" in said
+
+    from dp_stats.airflow import scheduled
+
+    (clinic.folder / "releases/sales.yaml").write_text(text.replace("id: visits", "id: sales", 1))
+    make = scheduled.scheduled_release
+    monkeypatch.setattr(scheduled, "scheduled_release", lambda c, r: {}["x"] if r.id == "sales" else make(c, r))
+    assert list(dags("scheduled_releases")) == ["visits"]
+    (said,) = read_dags("broken_declarations").import_errors.values()
+    assert "releases/sales.yaml: Airflow cannot make a DAG of it. KeyError" in said
 
 
 def test_catch_up_begins_with_the_interval_at_whose_end_the_first_edition_is_due(clinic: Any) -> None:

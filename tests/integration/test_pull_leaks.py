@@ -37,7 +37,7 @@ STEPS = """
 import logging, sys
 from pathlib import Path
 logging.basicConfig(level=logging.DEBUG)
-from dp_stats.catalogue.load import load_catalogue
+from dp_stats.catalogue import load_catalogue
 from dp_stats.catalogue.periods import parse_period
 from dp_stats.secure.check import check_snapshot
 from dp_stats.secure.pull import pull

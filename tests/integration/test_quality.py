@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dp_stats.catalogue.load import load_catalogue
+from dp_stats.catalogue import load_catalogue
 from dp_stats.catalogue.periods import parse_period
 from dp_stats.errors import CatalogueError, DpStatsError, QualityError
 from dp_stats.quality import QualityReport, check, check_published, find_suite, gx

@@ -1,0 +1,109 @@
+"""Read a catalogue folder file by file: one that is broken takes away what depends on it, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from dp_stats.catalogue.codes import CodeList, load_code_list
+from dp_stats.catalogue.load import Catalogue, check_release, read_model
+from dp_stats.catalogue.models import Dataset, Release
+from dp_stats.errors import CatalogueError
+
+T = TypeVar("T")
+D = TypeVar("D", Dataset, Release)
+
+
+def load_catalogue(folder: Path) -> Catalogue:
+    """Read and check every declaration in ``folder``, and refuse it if a single one is broken.
+
+    Raises:
+        CatalogueError: for each broken file its name, the field and what to write instead.
+    """
+    catalogue = read_catalogue(folder)
+    if catalogue.broken:
+        raise CatalogueError("\n".join(catalogue.broken.values()))
+    return catalogue
+
+
+def read_catalogue(folder: Path) -> Catalogue:
+    """Every sound declaration in ``folder``; what is broken is left out with all that depends on it, and named.
+
+    Whoever only needs some of the declarations reads them so: a release is published whatever is wrong with another.
+
+    Raises:
+        CatalogueError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise CatalogueError(f"There is no catalogue folder {folder}. Set --catalogue or DP_STATS_CATALOGUE.")
+    broken: dict[str, str] = {}
+
+    def sound(path: Path, make: Callable[[Path], T]) -> T | None:
+        """What a file declares; None if it is broken, which is noted."""
+        name = path.relative_to(folder).as_posix()
+        try:
+            return make(path)
+        except CatalogueError as error:
+            broken[name] = str(error)
+        except Exception as error:  # no declaration may take away another, whatever is wrong with it
+            broken[name] = (
+                f"{path}: cannot be read ({type(error).__name__}: {error}). Declare it another way, and report this: "
+                "dp_stats should have said so in words."
+            )
+        return None
+
+    codes: dict[str, CodeList] = {}
+    for path in sorted((folder / "codes").glob("*.csv")):
+        if (listed := sound(path, load_code_list)) is not None:
+            codes[path.stem] = listed
+    datasets: dict[str, Dataset] = {}
+    catalogue = Catalogue(folder, datasets, {}, codes, broken)
+    for path in declarations(folder / "datasets"):
+        if (dataset := sound(path, lambda path: _checked_dataset(path, catalogue))) is not None:
+            datasets[dataset.id] = dataset
+    releases: dict[str, Release] = {}
+    for path in declarations(folder / "releases"):
+        if (release := sound(path, lambda path: _checked_release(path, catalogue, releases))) is not None:
+            releases[release.id] = release
+    return Catalogue(folder, datasets, releases, codes, broken)
+
+
+def declarations(folder: Path) -> list[Path]:
+    """The YAML files of a folder, by name."""
+    return sorted(folder.glob("*.y*ml"))
+
+
+def _declared(path: Path, model: type[D], known: dict[str, D]) -> D:
+    item = read_model(path, model)
+    if item.id != path.stem:
+        raise CatalogueError(f"{path}: id is '{item.id}'. Name the file {item.id}.yaml or change the id.")
+    if item.id in known:
+        raise CatalogueError(f"{path}: '{item.id}' is declared in another file, too. Remove one of them.")
+    return item
+
+
+def _checked_release(path: Path, catalogue: Catalogue, known: dict[str, Release]) -> Release:
+    release = _declared(path, Release, known)
+    check_release(release, catalogue, where=str(path))
+    return release
+
+
+def _checked_dataset(path: Path, catalogue: Catalogue) -> Dataset:
+    dataset = _declared(path, Dataset, dict(catalogue.datasets))
+    for name, column in dataset.columns.items():
+        if column.codes is None:
+            continue
+        where, file = f"{path}: columns.{name}", f"codes/{column.codes}.csv"
+        if catalogue.why_broken("codes", column.codes):
+            raise CatalogueError(f"{where}.codes: {file} is broken. Mend it first.")
+        if column.codes not in catalogue.codes:
+            known = ", ".join(sorted(catalogue.codes)) or "none"
+            raise CatalogueError(f"{where}.codes: there is no {file}. There are: {known}.")
+        codes = catalogue.codes[column.codes]
+        if column.type == "band" and not codes.bands:
+            raise CatalogueError(f"{where}: {file} needs columns 'lower' and 'upper'.")
+        for value, code in column.values.items():
+            if code not in codes.codes and not (column.unknown and code == "unknown"):
+                raise CatalogueError(f"{where}.values: '{value}' maps to '{code}', which is not in {file}.")
+    return dataset
