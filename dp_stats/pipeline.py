@@ -212,11 +212,13 @@ def publish(edition: str, *, revision: int = 1, settings: Settings | None = None
         illustrate=partial(edition_pictures, studio=Studio(run.settings.reports, texts)),
     )
     ledger.published(run.edition, revision, published.checksum)
+    not_shown: dict[str, str] = {}
     if run.release.audience == "public":
-        refresh_site(run.settings)
+        not_shown = refresh_site(run.settings)
         if run.settings.ckan_url:
             _register_at_ckan(published.edition, run.settings, texts)
-    return {"edition": edition, "revision": revision, "path": run.path, "sha256": published.checksum}
+    done = {"edition": edition, "revision": revision, "path": run.path, "sha256": published.checksum}
+    return {**done, "not_shown": sorted(not_shown)} if not_shown else done
 
 
 def _register_at_ckan(edition: Edition, settings: Settings, texts: Texts) -> None:
@@ -237,8 +239,12 @@ def _register_at_ckan(edition: Edition, settings: Settings, texts: Texts) -> Non
     )
 
 
-def refresh_site(settings: Settings, *, incremental: bool = True) -> None:
-    """Bring feeds, catalogues and pages up to date with the published editions, here and at the public address."""
+def refresh_site(settings: Settings, *, incremental: bool = True) -> dict[str, str]:
+    """Bring feeds, catalogues and pages up to date with the published editions, here and at the public address.
+
+    Returns:
+        Releases that could not be shown, with what they failed with; everything else is up to date.
+    """
     from dp_stats.outlets.index import refresh_index
     from dp_stats.outlets.targets import upload
     from dp_stats.site import build
@@ -246,8 +252,8 @@ def refresh_site(settings: Settings, *, incremental: bool = True) -> None:
 
     texts = Texts.of(settings)
     releases = read_catalogue(settings.catalogue).releases.values()
-    refresh_index(settings.public_dir, base_url=settings.base_url, texts=texts, releases=releases)
-    build(
+    indexed = refresh_index(settings.public_dir, base_url=settings.base_url, texts=texts, releases=releases)
+    built = build(
         settings.public_dir,
         reports=settings.reports,
         base_url=settings.base_url,
@@ -256,6 +262,7 @@ def refresh_site(settings: Settings, *, incremental: bool = True) -> None:
     )
     if "://" in settings.public:
         upload(settings.public_dir, settings.public)
+    return {**indexed.left_out, **built.not_shown}
 
 
 def clean_up(edition: str, *, revision: int = 1, settings: Settings | None = None) -> Step:

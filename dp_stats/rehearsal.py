@@ -167,7 +167,7 @@ def _try_out(edition: Rehearsed) -> None:
                 )
             if release.audience == "public":
                 with _step("lists, feeds and API"):
-                    refresh_index(public, base_url=settings.base_url, texts=texts, releases=[release])
+                    refresh_index(public, base_url=settings.base_url, texts=texts, releases=[release], isolate=False)
                 with _step("pages"):
                     build(
                         public,

@@ -61,11 +61,14 @@ def maintenance() -> DAG:
             return {"alerts": len(found)}
 
         @task(show_return_value_in_logs=False)
-        def rebuild_site() -> None:
-            """Build all pages again from the edition folders."""
+        def rebuild_site() -> dict[str, Any]:
+            """Build all pages again from the edition folders; warn of releases that cannot be shown."""
             from dp_stats.operations import upkeep
 
-            guarded(upkeep.rebuild_site)
+            found = guarded(upkeep.rebuild_site)
+            for one in found:
+                alert(one.subject, one.text)
+            return {"alerts": len(found)}
 
         verify_ledger() >> verify_published() >> rebuild_site()
         purge_staging()

@@ -38,15 +38,29 @@ class Revision:
         return self.status in ("provisional", "final")
 
 
-def releases(public: Path, texts: Texts) -> tuple[ReleaseView, ...]:
+def releases(public: Path, texts: Texts) -> tuple[tuple[ReleaseView, ...], dict[str, Exception]]:
     """Every release for the public that has an edition below the public folder, by its id.
 
-    Raises:
-        PublishedError: an edition's facts or its status cannot be read.
+    Returns:
+        The releases, and of those with an edition whose facts or status cannot be read the id and why.
     """
-    found: dict[str, list[Revision]] = {}
+    views: list[ReleaseView] = []
+    unreadable: dict[str, Exception] = {}
+    for id in sorted({folder.parent.parent.name for folder in editions(public)}):
+        try:
+            revisions = _revisions(public, id)
+        except (PublishedError, KeyError) as error:
+            unreadable[id] = error
+            continue
+        if revisions:
+            views.append(ReleaseView(id, revisions, texts))
+    return tuple(views), unreadable
+
+
+def _revisions(public: Path, release: str) -> tuple[Revision, ...]:
+    found = []
     states: dict[str, EditionStatus] = {}
-    for folder in editions(public):
+    for folder in editions(public, release=release):
         edition = Edition.load(folder)
         if edition.release.audience != "public":
             continue
@@ -54,10 +68,8 @@ def releases(public: Path, texts: Texts) -> tuple[ReleaseView, ...]:
             states[edition.id] = status_of(public, edition.id)
         state = states[edition.id].revision(edition.revision.number)
         note = state.retraction.reason if state.retraction else edition.revision.reason
-        found.setdefault(edition.release.id, []).append(
-            Revision(edition, folder, state.status, state.superseded_by, note)
-        )
-    return tuple(ReleaseView(id, tuple(revisions), texts) for id, revisions in sorted(found.items()))
+        found.append(Revision(edition, folder, state.status, state.superseded_by, note))
+    return tuple(found)
 
 
 @dataclass(frozen=True)

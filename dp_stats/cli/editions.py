@@ -87,6 +87,8 @@ def run(
         )
     folder = open_run(f"{release}/{period}", revision=revision, settings=where).published_in / result["path"]
     out.print(f"Published {folder}", soft_wrap=True)
+    for name in result.get("not_shown", ()):
+        out.print(f"[yellow]Warning:[/] {name} cannot be shown on the site. See [bold]dp-stats site build[/].")
 
 
 @app.command(epilog="Example: dp-stats due visits-by-clinic")

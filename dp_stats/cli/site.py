@@ -7,6 +7,7 @@ import http.server
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from dp_stats.cli.common import (
     app,
@@ -25,7 +26,11 @@ app.add_typer(site_app, name="site")
 def site_build(full: Annotated[bool, typer.Option(help="Build every page again.")] = False) -> None:
     """Bring every page of the site up to date from the published editions."""
     where = settings()
-    refresh_site(where, incremental=not full)
+    for release, why in refresh_site(where, incremental=not full).items():
+        out.print(
+            f"[yellow]Warning:[/] {escape(release)} cannot be shown, and its page says so. {escape(why)}",
+            soft_wrap=True,
+        )
     out.print(f"Built {where.public_dir / 'index.html'}", soft_wrap=True)
 
 

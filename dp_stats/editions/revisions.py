@@ -7,6 +7,7 @@ is computed from it and from the revisions there are. Pages, feeds and metadata 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -205,4 +206,9 @@ def corrections(public: Path, *, release: str = "*") -> tuple[Correction, ...]:
                     superseded=None,
                 )
             )
+    return newest_first(log)
+
+
+def newest_first(log: Iterable[Correction]) -> tuple[Correction, ...]:
+    """Corrections in the order of the log."""
     return tuple(sorted(log, key=lambda c: (c.when, c.edition, c.revision), reverse=True))

@@ -100,12 +100,18 @@ def is_restricted(release: str, settings: Settings) -> bool:
         return (settings.restricted / release).exists()
 
 
-def rebuild_site(*, settings: Settings | None = None) -> None:
-    """Build all pages and lists again from the edition folders."""
+def rebuild_site(*, settings: Settings | None = None) -> list[Alert]:
+    """Build all pages and lists again from the edition folders; returns the releases that could not be shown."""
     settings = settings or load_settings()
     if not settings.public_dir.exists():
-        return
-    pipeline.refresh_site(settings)
+        return []
+    return [
+        Alert(
+            f"{release} cannot be shown",
+            f"Its page says so, its files are where they were, and all others are shown. {why}",
+        )
+        for release, why in pipeline.refresh_site(settings).items()
+    ]
 
 
 def purge_staging(*, settings: Settings | None = None) -> int:

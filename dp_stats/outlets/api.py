@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from dp_stats import files
 from dp_stats.editions import formats
 from dp_stats.editions.edition import Edition, TableFacts, utc
+from dp_stats.editions.isolated import said
 
 MOST_ROWS = 400
 """Rows of a leaf: a year of days, or as many whole editions as fit."""
@@ -32,30 +33,49 @@ _VALUES = ("value", "lower_95", "upper_95", "status", "value_unbiased")
 _NOWHERE = "all"
 
 
-def write_api(public: Path, releases: Sequence[Sequence[Edition]], *, base_url: str) -> int:
+def write_api(
+    public: Path, releases: Mapping[str, Sequence[Edition]], *, base_url: str, isolate: bool = True
+) -> tuple[int, dict[str, str]]:
     """Write the tree below ``public/api``; files that have not changed are left alone.
 
     Args:
         releases: for each release, its current editions (the revision to use of each period) in order of time.
+        isolate: a release that fails is left out of the lists, and the others are written; False: its error is raised.
 
     Returns:
-        How many files were written.
+        How many files were written; and of releases that were left out the id and why.
     """
     tree: dict[str, Any] = {}
     written = 0
-    for editions in releases:
-        newest = editions[-1]
-        topic = (slug(newest.release.theme), slug(newest.release.subtheme or newest.release.theme), newest.release.id)
-        for table in newest.tables:
-            for (area_type, code, name, metric), leaf in _leaves(public, editions, table, base_url).items():
-                path = (*topic, area_type, files.segment(code), metric, table.id)
-                written += files.replace_file(public / _path(path[:-1]) / f"{table.id}.json", leaf)
-                node = tree
-                for step, part in enumerate(path):
-                    node = node.setdefault(part, {"title": _title(step, newest, name, table, metric), "below": {}})[
-                        "below"
-                    ]
-    return written + _write_index(public, tree, (), base_url)
+    left_out: dict[str, str] = {}
+    for id, editions in releases.items():
+        try:
+            paths = []
+            for path, titles, leaf in _release_leaves(public, editions, base_url):
+                written += files.replace_file(public / _path(path[:-1]) / f"{path[-1]}.json", leaf)
+                paths.append((path, titles))
+        except Exception as error:
+            if not isolate:
+                raise
+            left_out[id] = said(error)
+            continue
+        for path, titles in paths:
+            node = tree
+            for part, title in zip(path, titles, strict=True):
+                node = node.setdefault(part, {"title": title, "below": {}})["below"]
+    return written + _write_index(public, tree, (), base_url), left_out
+
+
+def _release_leaves(
+    public: Path, editions: Sequence[Edition], base_url: str
+) -> Iterator[tuple[tuple[str, ...], tuple[str, ...], bytes]]:
+    """Of every leaf of a release its path, the titles along it, and its content."""
+    newest = editions[-1]
+    topic = (slug(newest.release.theme), slug(newest.release.subtheme or newest.release.theme), newest.release.id)
+    for table in newest.tables:
+        for (area_type, code, name, metric), leaf in _leaves(public, editions, table, base_url).items():
+            path = (*topic, area_type, files.segment(code), metric, table.id)
+            yield path, tuple(_title(step, newest, name, table, metric) for step in range(len(path))), leaf
 
 
 def slug(text: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,13 +12,24 @@ from dp_stats.catalogue.models import Release
 from dp_stats.catalogue.periods import period_of
 from dp_stats.editions import formats
 from dp_stats.editions.edition import Edition, editions
+from dp_stats.editions.isolated import said, without_failing
 from dp_stats.editions.latest import folder_lock
-from dp_stats.editions.revisions import corrections, status_of
+from dp_stats.editions.revisions import Correction, corrections, newest_first, status_of
 from dp_stats.outlets import api, feeds, registers
 from dp_stats.texts.words import Texts
 
 
-def refresh_index(public: Path, *, base_url: str, texts: Texts, releases: Iterable[Release] = ()) -> int:
+@dataclass(frozen=True)
+class Indexed:
+    """What a refresh did: how many files it wrote, and which releases it had to leave out, and why."""
+
+    written: int
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+
+def refresh_index(
+    public: Path, *, base_url: str, texts: Texts, releases: Iterable[Release] = (), isolate: bool = True
+) -> Indexed:
     """Write every file that speaks of all public editions; files that have not changed are left alone.
 
     ``catalog.jsonld``, ``feed.atom`` (and one for each release), ``calendar.json``, ``calendar.ics``,
@@ -27,44 +39,84 @@ def refresh_index(public: Path, *, base_url: str, texts: Texts, releases: Iterab
         base_url: address of the public folder, without a slash at the end.
         texts: the language of titles and sentences that are not declared.
         releases: declared releases, so that the calendar shows those that have no edition yet.
-
-    Returns:
-        How many files were written.
+        isolate: a release that cannot be listed is left out, and the others are listed; False: its error is raised.
     """
     with folder_lock(public):
-        found = [e for e in map(Edition.load, editions(public)) if e.release.audience == "public"]
-        by_release: dict[str, list[Edition]] = {}
-        for edition in found:
-            by_release.setdefault(edition.release.id, []).append(edition)
-        current = {id: kept for id, es in by_release.items() if (kept := _current(public, es))}
-        log = [c for c in corrections(public) if c.edition.partition("/")[0] in by_release]
-        newest = [kept[-1] for kept in current.values()]
+        left_out: dict[str, str] = {}
+        known: dict[str, Published] = {}
+        for id in sorted({folder.parent.parent.name for folder in editions(public)}):
+            try:
+                published = Published.read(public, id)
+                if published.editions:
+                    known[id] = published
+            except Exception as error:
+                if not isolate:
+                    raise
+                left_out[id] = said(error)
 
-        contents = {
-            "catalog.jsonld": formats.json_bytes(registers.dcat(newest, base_url=base_url, texts=texts)),
-            "feed.atom": feeds.feed(
-                found, log, texts=texts, title=texts("feed.title"), base_url=base_url, path="feed.atom"
-            ),
-            "corrections.json": formats.json_bytes([c.model_dump(mode="json") for c in log]),
-        }
-        for id, published in by_release.items():
-            contents[f"{id}/feed.atom"] = feeds.feed(
-                published,
-                [c for c in log if c.edition.startswith(f"{id}/")],
-                texts=texts,
-                title=published[-1].release.title,
-                base_url=base_url,
-                path=f"{id}/feed.atom",
-            )
-        uses = [registers.data_use(published, base_url=base_url, texts=texts) for published in by_release.values()]
-        contents["register.json"] = registers.register_json(uses)
-        contents["register.csv"] = registers.register_csv(uses, texts)
-        contents |= _calendar(found, newest, releases, base_url, texts)
-        written = sum(files.replace_file(public / path, content) for path, content in contents.items())
-        return written + api.write_api(public, list(current.values()), base_url=base_url)
+        def contents(ids: Collection[str]) -> dict[str, bytes]:
+            """The files that speak of these releases."""
+            waiting = [r for r in releases if r.id in ids or r.id not in known]
+            return _contents([known[id] for id in ids], waiting, base_url, texts)
+
+        if isolate:
+            made, failed = without_failing(list(known), contents)
+        else:
+            made, failed = contents(list(known)), {}
+        left_out |= failed
+        current = {id: one.current for id, one in known.items() if id not in failed and one.current}
+        written, failed = api.write_api(public, current, base_url=base_url, isolate=isolate)
+        written += sum(files.replace_file(public / path, content) for path, content in made.items())
+        return Indexed(written, {**left_out, **failed})
 
 
-def _current(public: Path, published: list[Edition]) -> list[Edition]:
+@dataclass(frozen=True)
+class Published:
+    """What is published of one release: all editions, those to use, and the corrections log."""
+
+    id: str
+    editions: tuple[Edition, ...]
+    current: tuple[Edition, ...]
+    log: tuple[Correction, ...]
+
+    @classmethod
+    def read(cls, public: Path, id: str) -> Published:
+        """Read the editions of a release that are for the public.
+
+        Raises:
+            PublishedError: an edition's facts or its status cannot be read.
+        """
+        found = tuple(e for e in map(Edition.load, editions(public, release=id)) if e.release.audience == "public")
+        return cls(id, found, tuple(_current(public, found)), corrections(public, release=id) if found else ())
+
+
+def _contents(published: list[Published], releases: list[Release], base_url: str, texts: Texts) -> dict[str, bytes]:
+    found = [e for one in published for e in one.editions]
+    newest = [one.current[-1] for one in published if one.current]
+    log = newest_first(c for one in published for c in one.log)
+    contents = {
+        "catalog.jsonld": formats.json_bytes(registers.dcat(newest, base_url=base_url, texts=texts)),
+        "feed.atom": feeds.feed(
+            found, log, texts=texts, title=texts("feed.title"), base_url=base_url, path="feed.atom"
+        ),
+        "corrections.json": formats.json_bytes([c.model_dump(mode="json") for c in log]),
+    }
+    for one in published:
+        contents[f"{one.id}/feed.atom"] = feeds.feed(
+            one.editions,
+            one.log,
+            texts=texts,
+            title=one.editions[-1].release.title,
+            base_url=base_url,
+            path=f"{one.id}/feed.atom",
+        )
+    uses = [registers.data_use(list(one.editions), base_url=base_url, texts=texts) for one in published]
+    contents["register.json"] = registers.register_json(uses)
+    contents["register.csv"] = registers.register_csv(uses, texts)
+    return contents | _calendar(found, newest, releases, base_url, texts)
+
+
+def _current(public: Path, published: Iterable[Edition]) -> list[Edition]:
     """The revision to use of each period, in order of time; retracted editions are left out."""
     states = {e.id: status_of(public, e.id).current for e in published}
     return sorted((e for e in published if states[e.id] == e.revision.number), key=lambda e: e.period.end)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from dp_stats.charts.drawing import Studio
 from dp_stats.charts.maps import layout_of
 from dp_stats.charts.reading import ReleaseView, releases
 from dp_stats.editions import formats
+from dp_stats.editions.isolated import said, without_failing
 from dp_stats.editions.latest import folder_lock
 from dp_stats.editions.revisions import STATUS
 from dp_stats.settings import shipped
@@ -61,7 +62,7 @@ def build(
         progress: called with each step's name.
 
     Raises:
-        PublishedError: an edition cannot be read. CatalogueError: a text or a template is missing.
+        CatalogueError: a text or a template is missing. PublishedError: without ``isolate``, an edition cannot be read.
     """
     started = time.monotonic()
     reports = reports or shipped("reports")
@@ -70,37 +71,63 @@ def build(
     with folder_lock(public):
         texts = Texts.load(reports, language)
         writer = Writer(public, incremental=incremental)
-        site = Site(public, reports, texts, environment(reports), writer, releases(public, texts), base_url.rstrip("/"))
-        tools = digest(base_url, language, *sources(reports))
-        everything = [tools]
-        due = site_pages.planned(site)
-        not_shown: dict[str, str] = {}
-        shown = []
-        for view in site.releases:
-            next_due = next((texts.day(p.when.date()) for p in due if p.release == view.id), "")
-            try:
-                everything.append(_release(site, view, tools, next_due, say))
-                site_pages.release_card(site, view)
-                shown.append(view)
-            except Exception as error:
-                if not isolate:
-                    raise
-                not_shown[view.id] = f"{type(error).__name__}: {error}"
-                everything.append(not_shown[view.id])
-                site_pages.not_shown_page(site, view)
-        site = replace(site, releases=tuple(shown))
-        feeds = [str((public / name).is_file()) for name in ("feed.atom", "catalog.jsonld")]
-        if writer.due("site", digest(*everything, *feeds)):
-            say("front page and registers")
-            _assets(site)
-            site_pages.front_page(site)
-            site_pages.plain_pages(site)
-            site_pages.corrections_page(site)
-            site_pages.register_page(site)
-            site_pages.budget_page(site)
-            site_pages.calendar_page(site, due)
+        views, unreadable = releases(public, texts)
+        site = Site(public, reports, texts, environment(reports), writer, views, base_url.rstrip("/"))
+        not_shown = _isolated(site, unreadable, digest(base_url, language, *sources(reports)), isolate, say)
         removed = writer.finish()
     return Built(writer.written, writer.kept, removed, time.monotonic() - started, not_shown)
+
+
+def _isolated(
+    site: Site, unreadable: Mapping[str, Exception], tools: str, isolate: bool, say: Callable[[str], None]
+) -> dict[str, str]:
+    """Build every page; a release that fails anywhere gets a page that says so. Returns those, with what they failed with."""
+    if unreadable and not isolate:
+        raise next(iter(unreadable.values()))
+    not_shown = {id: said(error) for id, error in unreadable.items()}
+    titles = dict.fromkeys(unreadable, "")
+    everything = [tools]
+    since = max((v.latest.edition.published for v in site.releases if v.current), default=None)
+    for view in site.releases:
+        titles[view.id] = view.latest.edition.release.title
+        try:
+            due = site_pages.planned(replace(site, releases=(view,)), since)
+            next_due = site.texts.day(due[0].when.date()) if due else ""
+            everything.append(_release(site, view, tools, next_due, say))
+        except Exception as error:
+            if not isolate:
+                raise
+            not_shown[view.id] = said(error)
+    feeds = [str((site.public / name).is_file()) for name in ("feed.atom", "catalog.jsonld")]
+    views = {view.id: view for view in site.releases if view.id not in not_shown}
+
+    def together(ids: Collection[str]) -> None:
+        """The pages that speak of all these releases."""
+        part = replace(site, releases=tuple(views[id] for id in ids))
+        if site.writer.due("site", digest(*everything, *feeds, *sorted(not_shown), *ids)):
+            say("front page and registers")
+            _whole(part)
+
+    if isolate:
+        failed = without_failing(list(views), together)[1]
+        not_shown |= failed
+    else:
+        together(list(views))
+    for id in not_shown:
+        site_pages.not_shown_page(site, id, titles[id] or id)
+    return not_shown
+
+
+def _whole(site: Site) -> None:
+    """The pages that speak of all releases."""
+    due = site_pages.planned(site)
+    _assets(site)
+    site_pages.front_page(site)
+    site_pages.plain_pages(site)
+    site_pages.corrections_page(site)
+    site_pages.register_page(site)
+    site_pages.budget_page(site)
+    site_pages.calendar_page(site, due)
 
 
 def sources(reports: Path) -> list[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from markupsafe import Markup
@@ -11,7 +12,7 @@ from dp_stats.charts.maps import layout_of
 from dp_stats.charts.reading import ReleaseView
 from dp_stats.charts.tilemap import classes
 from dp_stats.editions.edition import BudgetFacts, Edition
-from dp_stats.editions.revisions import corrections
+from dp_stats.editions.revisions import corrections, newest_first
 from dp_stats.outlets import feeds
 from dp_stats.outlets.feeds import Planned, Scheduled
 from dp_stats.site import linked, parts, privacy_panel
@@ -23,11 +24,13 @@ MOST_DUE = 12
 MOST_METERS = 4
 
 
-def planned(site: Site) -> list[Planned]:
-    """What is due in the twelve months after the newest publication."""
+def planned(site: Site, since: datetime | None = None) -> list[Planned]:
+    """What is due in the twelve months after the newest publication (or ``since``)."""
     newest = [v.latest.edition for v in site.releases if v.current]
     scheduled = [s for e in newest if (s := Scheduled.after(e))]
-    return feeds.calendar(scheduled, since=max(e.published for e in newest), texts=site.texts) if scheduled else []
+    if not scheduled:
+        return []
+    return feeds.calendar(scheduled, since=since or max(e.published for e in newest), texts=site.texts)
 
 
 def _text_page(site: Site, name: str, path: str, **values: Any) -> None:
@@ -81,14 +84,15 @@ def _silhouette(site: Site, view: ReleaseView) -> Markup | None:
     return trusted(svg.silhouette(tiles, groups, classes([g.figure.value for g in groups])))
 
 
-def not_shown_page(site: Site, view: ReleaseView) -> None:
+def not_shown_page(site: Site, release: str, title: str) -> None:
     """The page of a release that cannot be shown now: what it is called, and that its files are where they were."""
-    texts, release = site.texts, view.latest.edition.release
-    site.writer.due(f"{view.id}/not-shown", "")
+    texts = site.texts
+    site.writer.fail(release)
+    site.writer.due(f"{release}/not-shown", "never kept")
     site.render(
         "text.html",
-        f"{view.id}/index.html",
-        title=release.title,
+        f"{release}/index.html",
+        title=title,
         lead=texts("missing.release"),
         trail=[(texts("site.home"), "../index.html")],
         body="",
@@ -149,7 +153,8 @@ def corrections_page(site: Site) -> None:
     """``corrections.html``: every revision and retraction, newest first."""
     texts = site.texts
     pages = {(r.edition.id, r.edition.revision.number): page_of(v, r) for v in site.releases for r in v.revisions}
-    log = [c for c in corrections(site.public) if (c.edition, c.revision) in pages]
+    logs = (corrections(site.public, release=view.id) for view in site.releases)
+    log = newest_first(c for log in logs for c in log if (c.edition, c.revision) in pages)
     rows = [
         Row(
             c.title,

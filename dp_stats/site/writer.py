@@ -41,8 +41,8 @@ class Writer:
         self._files: list[str] = []
 
     def due(self, job: str, key: str) -> bool:
-        """Start a job; False if its pages are there already from equal sources."""
-        old = self.before.get(job)
+        """Start a job (or start it again); False if its pages are there already from equal sources."""
+        old = None if job in self.jobs else self.before.get(job)
         files = list(old["files"]) if old else []
         if self.incremental and old and old["key"] == key and all((self.public / f).is_file() for f in files):
             self.jobs[job] = old
@@ -51,6 +51,13 @@ class Writer:
         self._files = []
         self.jobs[job] = {"key": key, "files": self._files}
         return True
+
+    def fail(self, group: str) -> None:
+        """Give up the jobs of a group (``group`` and ``group/…``): pages of the last build stay, and all are due again."""
+        for name in {*self.before, *self.jobs}:
+            if name == group or name.startswith(f"{group}/"):
+                kept = [f for job in (self.before, self.jobs) for f in job.get(name, {}).get("files", ())]
+                self.jobs[name] = {"key": "", "files": list(dict.fromkeys(kept))}
 
     def write(self, path: str, content: str | bytes) -> None:
         """Put one file of the current job in place at once; an equal file is left alone."""

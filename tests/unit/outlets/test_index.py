@@ -48,7 +48,7 @@ def read(path: Path) -> Any:
 
 
 def test_nothing_is_written_again_when_nothing_has_changed(public: Path) -> None:
-    assert refresh_index(public, base_url=BASE, texts=TEXTS) == 0
+    assert refresh_index(public, base_url=BASE, texts=TEXTS).written == 0
 
 
 def test_the_catalogue_is_linked_data_with_a_dataset_per_release(public: Path) -> None:

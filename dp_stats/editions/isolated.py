@@ -1,0 +1,33 @@
+"""Make what speaks of all releases from those with which it can be made, and name the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def without_failing(names: Collection[str], make: Callable[[Collection[str]], T]) -> tuple[T, dict[str, str]]:
+    """``make(names)``, or if that fails, without the names that fail alone, which are given with what they failed with.
+
+    Raises:
+        Exception: whatever ``make`` raised, if no name fails alone, or the others fail together.
+    """
+    try:
+        return make(names), {}
+    except Exception:
+        failed = {}
+        for name in names:
+            try:
+                make([name])
+            except Exception as error:
+                failed[name] = said(error)
+        if not failed:
+            raise
+        return make([name for name in names if name not in failed]), failed
+
+
+def said(error: Exception) -> str:
+    """What an error says, with its kind."""
+    return f"{type(error).__name__}: {error}"
