@@ -37,14 +37,19 @@ def parse(text: str) -> Any:
     return YAML(typ="safe", pure=True).load(text)
 
 
-def write(content: Any) -> str:
+def write_on_one_line(content: Any) -> str:
+    """Plain content as YAML in one line, to stand behind a field and before a comment."""
+    return write([content], flow=True, width=1_000_000).strip()[1:-1]
+
+
+def write(content: Any, *, flow: bool = False, width: int = 120) -> str:
     """Plain content as a YAML text, in the order it is in, that ``parse`` reads back as it was."""
     yaml = YAML(typ="safe", pure=True)
     yaml.Representer = _Quoting
-    yaml.default_flow_style = False
+    yaml.default_flow_style = flow
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # ruamel takes a truth value
     yaml.allow_unicode = True
-    yaml.width = 120
+    yaml.width = width
     stream = StringIO()
     yaml.dump(content, stream)
     return stream.getvalue()

@@ -1,8 +1,7 @@
 """A synthetic line list to try the pipeline on: invented people in real places, as messy as the real thing.
 
 Areas, populations and age structures are the public facts of ``codes/lad19.csv``. Waves, people and
-faults are simulated. This is the only module that may use a pseudo-random generator: nothing here
-protects anybody.
+faults are simulated. Only this room may use a pseudo-random generator: nothing here protects anybody.
 """
 
 from __future__ import annotations

@@ -44,6 +44,7 @@ def open_csv(opening: Opening, path: Path) -> SourceTable:
         sql,
         ("VARCHAR",) * len(found),
         str(path),
+        tuple(header[index] for index in found),
         broken=lambda: find_fault(path, source.delimiter, source.encoding, len(header)),
     )
 

@@ -60,6 +60,8 @@ def _copy(session: Any, opening: Opening, place: str) -> SourceTable:
         names = [column.name for column in described]
         oids = [column.type_code for column in described]
         found = match_columns(opening.wanted, names, place=place)
+        if opening.wanted is None:
+            found = [index for index in found if oids[index] not in REFUSED]
         for index in found:
             if oids[index] in REFUSED:
                 raise SourceError(
@@ -72,7 +74,7 @@ def _copy(session: Any, opening: Opening, place: str) -> SourceTable:
                 f"COPY (SELECT {chosen} FROM {table}{condition}) TO STDOUT (FORMAT csv, ENCODING 'UTF8')", out
             )
     kinds = tuple(SEEN_AS.get(oids[index], "VARCHAR") for index in found)
-    return SourceTable(_reader(target, kinds), kinds, place, rows=total)
+    return SourceTable(_reader(target, kinds), kinds, place, tuple(names[index] for index in found), rows=total)
 
 
 def _pushed_down(

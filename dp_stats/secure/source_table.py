@@ -27,6 +27,7 @@ class SourceTable:
         sql: a SELECT whose columns are named ``c0``, ``c1``, … in the order they were asked for.
         types: the DuckDB type of each.
         place: what an error should call this source.
+        names: what the source calls each column.
         rows: how many rows the source has, where ``sql`` does not give them all because the database
             behind it already kept to the period; None where it does.
         broken: for a CSV, says where it is broken once a query over it has failed.
@@ -35,6 +36,7 @@ class SourceTable:
     sql: str
     types: tuple[str, ...]
     place: str
+    names: tuple[str, ...] = ()
     rows: int | None = None
     broken: Callable[[], str | None] = lambda: None
 
@@ -62,21 +64,21 @@ class Opening:
 
     Attributes:
         connection: the DuckDB connection that will read it.
-        source: its declaration. wanted: the source columns that may leave it.
+        source: its declaration. wanted: the source columns that may leave it; None for all, to look at them.
         scratch: a private folder for temporary copies. settings: for paths.
         date_filter: rows wanted, if not all.
     """
 
     connection: duckdb.DuckDBPyConnection
     source: Source
-    wanted: Sequence[str]
+    wanted: Sequence[str] | None
     scratch: Path
     settings: Settings
     date_filter: DateFilter | None = None
 
 
-def match_columns(wanted: Sequence[str], available: Sequence[str], *, place: str) -> list[int]:
-    """The position of each wanted column among the available ones.
+def match_columns(wanted: Sequence[str] | None, available: Sequence[str], *, place: str) -> list[int]:
+    """The position of each wanted column among the available ones; of all where ``wanted`` is None.
 
     Raises:
         SourceError: one is missing, or stands twice.
@@ -85,6 +87,8 @@ def match_columns(wanted: Sequence[str], available: Sequence[str], *, place: str
     def key(name: str) -> str:
         return name.strip().strip("\ufeff").strip().casefold()
 
+    if wanted is None:
+        return list(range(len(available)))
     keys = [key(name) for name in available]
     missing = [name for name in wanted if key(name) not in keys]
     if missing:

@@ -37,7 +37,8 @@ def open_source(opening: Opening) -> SourceTable:
     names = [str(row[0]) for row in described]
     found = match_columns(opening.wanted, names, place=place)
     chosen = ", ".join(f"{quoted(names[index])} AS c{i}" for i, index in enumerate(found))
-    return SourceTable(f"SELECT {chosen} FROM {relation}", tuple(str(described[index][1]) for index in found), place)
+    kinds = tuple(str(described[index][1]) for index in found)
+    return SourceTable(f"SELECT {chosen} FROM {relation}", kinds, place, tuple(names[index] for index in found))
 
 
 def source_path(source: Source, settings: Settings) -> Path:

@@ -1,0 +1,118 @@
+"""A made-up table of a declared dataset: right columns and spellings, invented people. Nothing in it comes from rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pc
+import pyarrow.parquet as pq
+
+from dp_stats.catalogue import Catalogue
+from dp_stats.catalogue.codes import CodeList
+from dp_stats.catalogue.identifiers import Identifier
+from dp_stats.catalogue.models import Column
+from dp_stats.errors import CatalogueError
+
+PERSONS = 0.8
+"""Persons per row: most people have one row, some a few."""
+
+OUTSIDE = 0.02
+"""Share of fields that a real extract would not have filled in."""
+
+OLDEST = 100.0
+
+
+def make_dummy(catalogue: Catalogue, dataset: str, target: Path, *, rows: int, start: date, days: int) -> None:
+    """Write ``rows`` invented rows of a dataset's columns, dated in ``days`` days from ``start``.
+
+    Args:
+        target: a file that is not there yet, .csv or .parquet.
+
+    Raises:
+        CatalogueError: there is no such dataset or the file is there; an identifier's pattern cannot be invented.
+    """
+    if dataset not in catalogue.datasets:
+        raise CatalogueError(f"There is no dataset '{dataset}'. There are: {', '.join(catalogue.datasets) or 'none'}.")
+    if target.suffix not in (".csv", ".parquet"):
+        raise CatalogueError(f"{target}: write to a file that ends in .csv or .parquet.")
+    if target.exists():
+        raise CatalogueError(f"{target} is there already, and may hold real rows. Choose another name.")
+    rng = np.random.default_rng()
+    columns: dict[str, list[str]] = {}
+    for name, column in catalogue.datasets[dataset].columns.items():
+        codes = catalogue.codes[column.codes] if column.codes else None
+        columns[column.source] = _filled(rng, name, column, codes, rows=rows, start=start, days=days)
+    table = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
+    if target.suffix == ".csv":
+        pc.write_csv(table, target)
+    else:
+        pq.write_table(table, target)
+
+
+def _filled(
+    rng: np.random.Generator, name: str, column: Column, codes: CodeList | None, *, rows: int, start: date, days: int
+) -> list[str]:
+    match column.type:
+        case "person":
+            return _persons(rng, column.identifier, rows, name)
+        case "date":
+            form = column.formats[0] if column.formats else "%Y-%m-%d"
+            return [(start + timedelta(days=int(day))).strftime(form) for day in rng.integers(0, days, rows)]
+        case "number":
+            return [f"{value:.2f}" for value in rng.gamma(2.0, 10.0, rows)]
+        case "band":
+            assert codes is not None
+            return _with_gaps(rng, _in_bands(rng, codes, rows))
+        case "code":
+            assert codes is not None
+            shares = rng.gamma(2.0, 1.0, len(codes.codes))
+            chosen = rng.choice(len(codes.codes), rows, p=shares / shares.sum())
+            return _with_gaps(rng, [codes.codes[i] for i in chosen])
+
+
+def _in_bands(rng: np.random.Generator, codes: CodeList, rows: int) -> list[str]:
+    lower, upper = np.array(codes.numbers("lower")), np.array(codes.numbers("upper"))
+    upper = np.where(np.isnan(upper), np.maximum(lower + 1, OLDEST), upper)
+    band = rng.integers(0, len(lower), rows)
+    return [str(int(value)) for value in rng.uniform(lower[band], upper[band])]
+
+
+def _with_gaps(rng: np.random.Generator, values: Sequence[str]) -> list[str]:
+    return ["" if gap else value for value, gap in zip(values, rng.random(len(values)) < OUTSIDE, strict=True)]
+
+
+def _persons(rng: np.random.Generator, identifier: Identifier | None, rows: int, name: str) -> list[str]:
+    people = max(1, round(PERSONS * rows))
+    return [_spelt(int(number), identifier, name) for number in rng.integers(0, people, rows)]
+
+
+def _spelt(number: int, identifier: Identifier | None, name: str) -> str:
+    """A person's number, written as the dataset says that identifiers are."""
+    if identifier is None:
+        return f"dummy-{number}"
+    rule = identifier.spelt_out
+    written = _mod11(number) if rule.check == "mod11" else ""
+    shapes = (written,) if written else (f"{number:0{d}}" for d in range(1, 21))
+    lettered = (f"{letters}{number:0{d}}" for letters in ("P", "p", "AB", "ABC") for d in range(1, 12))
+    found: str | None = next((text for text in (*shapes, *lettered) if re.fullmatch(rule.pattern or "", text)), None)
+    if found is None:
+        raise CatalogueError(
+            f"columns.{name}.identifier: no identifier can be invented for the pattern {rule.pattern}. "
+            "Write the dummy with a copy of the dataset that leaves 'identifier' out."
+        )
+    return found
+
+
+def _mod11(number: int) -> str:
+    """Ten digits with their check digit; 999 begins numbers that are never issued."""
+    while True:
+        nine = f"999{number % 1_000_000:06}"
+        check = 11 - sum((10 - i) * int(digit) for i, digit in enumerate(nine)) % 11
+        if check != 10:
+            return f"{nine}{0 if check == 11 else check}"
+        number += 500_009
