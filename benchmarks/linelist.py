@@ -61,13 +61,13 @@ def count_exactly(edition: str) -> np.ndarray:
 
 def print_errors(edition: str, exact: np.ndarray) -> None:
     """Error and coverage of every published count."""
-    from dp_stats.estimate.model import EditionEstimates
+    from dp_stats.publishing import estimates_of
     from dp_stats.run import open_run
 
     run = open_run(edition)
     counts = {s.id for s in run.release.statistics if s.kind == "count"}
     print(f"\n{'table':<20}{'mean':>9}{'RMSE':>9}{'median |e|':>12}{'bias':>8}{'coverage':>10}")
-    for table, statistics in EditionEstimates.load(run.work).tables.items():
+    for table, statistics in estimates_of(run).tables.items():
         for name, estimate in statistics.items():
             if name not in counts:
                 continue

@@ -24,7 +24,6 @@ from dp_stats.settings import Settings, load_settings
 if TYPE_CHECKING:
     from dp_stats.editions.edition import Edition
     from dp_stats.ledger import Ledger, Reservation
-    from dp_stats.plan.noisy import NoisyMeasurements
     from dp_stats.plan.sealed import SealedPlan
     from dp_stats.texts.words import Texts
 
@@ -165,58 +164,28 @@ def measure(edition: str, *, revision: int = 1, settings: Settings | None = None
 
 
 def estimate(edition: str, *, revision: int = 1, settings: Settings | None = None) -> Step:
-    """Compute consistent estimates with intervals from the stored noisy measurements."""
-    from dp_stats.estimate import estimate as estimate_edition
+    """Try whether the stored measurements give estimates, before anything is said; keeps nothing (``publish`` makes its own)."""
+    from dp_stats.publishing import estimates_of
 
-    run = open_reserved(edition, revision=revision, settings=settings)
-    noisy = _measured(run)
-    estimates = estimate_edition(run.plan, grid=run.grid, release=run.release, catalogue=run.catalogue, noisy=noisy)
-    estimates.save(run.work)
+    estimates = estimates_of(open_reserved(edition, revision=revision, settings=settings))
     return {"edition": edition, "revision": revision, "tables": len(estimates.tables)}
 
 
 def publish(edition: str, *, revision: int = 1, settings: Settings | None = None) -> Step:
-    """Write the edition's files once, switch ``latest`` and bring the site up to date."""
-    from dp_stats.charts.drawing import Studio
-    from dp_stats.charts.edition_chart import edition_pictures
-    from dp_stats.editions import publish_edition
-    from dp_stats.editions.describe import describe
-    from dp_stats.estimate import estimate as estimate_edition
+    """Write the edition's files once, switch ``latest`` and bring the site up to date (see ``dp_stats.publishing``)."""
+    from dp_stats import publishing
     from dp_stats.quality import check_published
     from dp_stats.texts.words import Texts
 
     run = open_reserved(edition, revision=revision, settings=settings)
-    texts = Texts.of(run.settings)
-    ledger = run.ledger()
-    estimates = estimate_edition(
-        run.plan, grid=run.grid, release=run.release, catalogue=run.catalogue, noisy=_measured(run)
+    published = publishing.publish(
+        run, check=partial(check_published, settings=run.settings, lowest=run.release.lowest)
     )
-    described = describe(
-        run.release,
-        dataset=run.dataset,
-        catalogue=run.catalogue,
-        period=run.period,
-        grid=run.grid,
-        estimates=estimates,
-        texts=texts,
-        account=ledger.account(run.edition, revision),
-        revision=revision,
-        reason=_request(run, ledger).reason if revision > 1 else "",
-    )
-    published = publish_edition(
-        described,
-        estimates,
-        run.published_in,
-        texts=texts,
-        check=partial(check_published, settings=run.settings, lowest=run.release.lowest),
-        illustrate=partial(edition_pictures, studio=Studio(run.settings.reports, texts)),
-    )
-    ledger.published(run.edition, revision, published.checksum)
     not_shown: dict[str, str] = {}
     if run.release.audience == "public":
         not_shown = refresh_site(run.settings)
         if run.settings.ckan_url:
-            _register_at_ckan(published.edition, run.settings, texts)
+            _register_at_ckan(published.edition, run.settings, Texts.of(run.settings))
     done = {"edition": edition, "revision": revision, "path": run.path, "sha256": published.checksum}
     return {**done, "not_shown": sorted(not_shown)} if not_shown else done
 
@@ -338,12 +307,3 @@ def _stored(run: Run) -> bytes | None:
     """The noisy measurements of this revision, if the ledger has them."""
     stored = run.ledger().measurements(run.edition, run.revision)
     return stored.stored if stored else None
-
-
-def _measured(run: Run) -> NoisyMeasurements:
-    from dp_stats.plan.noisy import NoisyMeasurements
-
-    stored = _stored(run)
-    if stored is None:
-        raise LedgerError(f"{run.edition} has not been measured yet. Run the measure step first.")
-    return NoisyMeasurements.from_bytes(stored, plan=run.plan)

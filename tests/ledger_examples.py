@@ -145,6 +145,19 @@ def measured(ledger: Ledger, wanted: Plan, content: bytes = b"noisy", **options:
     return made
 
 
+def publish(ledger: Ledger, edition: str, *, revision: int = 1, call: Callable[..., Any] | None = None) -> bytes:
+    """Publish an edition that has been measured: first what its files say, then their checksums, which are returned."""
+    call = call or (lambda method, *arguments, **options: method(*arguments, **options))
+    looks, fact = b'["en","",""]', f'"{edition}"'.encode()
+    document = json.dumps({"format": 1, "parts": [hashlib.sha256(fact).hexdigest()]}).encode()
+    parts = {hashlib.sha256(part).hexdigest(): part for part in (looks, fact, document)}
+    names = {"document": hashlib.sha256(document).hexdigest(), "looks": hashlib.sha256(looks).hexdigest()}
+    call(ledger.publishing, edition, revision, **names, parts=parts)
+    checksums = f"{'0' * 64}  {edition}/r{revision}.csv\n".encode()
+    call(ledger.published, edition, revision, checksums, software={"dp-stats": "1"})
+    return checksums
+
+
 @cache
 def _template() -> bytes:
     with TemporaryDirectory() as folder:
@@ -309,7 +322,7 @@ def life(url: str, folder: str, witness: str, seed: int, year: int, pulse: int) 
                 notes.write(f"drew {made.edition}\n")
                 noise = os.urandom(8).hex()
                 notes.write(f"got {made.edition} {call(ledger.store, made, noise.encode()).decode()}\n")
-                call(ledger.published, made.edition, 1, "files")
+                publish(ledger, made.edition, call=call)
             except (BudgetError, RegisterError):
                 pass  # nothing left, or another process registered the same edition meanwhile
             except LedgerError as error:

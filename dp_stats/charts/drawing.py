@@ -27,6 +27,7 @@ from matplotlib.ticker import FuncFormatter
 
 from dp_stats.charts.export import size_of, to_png, to_svg
 from dp_stats.charts.series import Floats, Group, Series
+from dp_stats.editions.looks import STYLE
 from dp_stats.texts import numbers
 from dp_stats.texts.words import Texts
 
@@ -68,9 +69,7 @@ class Studio:
 
     def style(self) -> AbstractContextManager[None]:
         """afcharts' style with ours on top."""
-        context: AbstractContextManager[None] = mstyle.context(
-            ["afcharts.afcharts", str(self.reports / "chart.mplstyle")]
-        )
+        context: AbstractContextManager[None] = mstyle.context(["afcharts.afcharts", str(self.reports / STYLE)])
         return context
 
     def finish(self, draw: Callable[[bool], Canvas], words: Words) -> Chart:

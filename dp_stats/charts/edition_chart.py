@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from matplotlib import font_manager
+
 from dp_stats.charts import findings
 from dp_stats.charts.drawing import Chart, Studio, Words
 from dp_stats.charts.reading import ReleaseView, Revision
@@ -11,6 +13,7 @@ from dp_stats.charts.series import MOST_RANKED, ranked
 from dp_stats.charts.wording import band_words, lower_first, sentence, source_line, subject, unit_words
 from dp_stats.editions.edition import Edition
 from dp_stats.errors import PublishedError
+from dp_stats.files import file_sha256
 
 
 def edition_pictures(edition: Edition, folder: Path, *, studio: Studio) -> dict[str, bytes]:
@@ -61,3 +64,10 @@ def edition_chart(edition: Edition, folder: Path, *, studio: Studio) -> Chart:
         alt=findings.of_groups(texts, groups, what=title, when=panel.labels[-1]),
     )
     return studio.dots(shown, words)
+
+
+def font_of(studio: Studio) -> str:
+    """The file of the font that a style finds on this machine, and the start of its SHA-256."""
+    with studio.style():
+        found = Path(font_manager.findfont(font_manager.FontProperties()))
+    return f"{found.name} {file_sha256(found)[:12]}"

@@ -62,3 +62,9 @@ def json_bytes(content: Any) -> bytes:
 def checksums(contents: dict[str, bytes]) -> bytes:
     """The content of ``SHA256SUMS``, as ``sha256sum -c`` reads it; sorted by path."""
     return "".join(f"{sha256(contents[path])}  {path}\n" for path in sorted(contents)).encode()
+
+
+def listed(checksums: bytes) -> dict[str, str]:
+    """File → SHA-256, as ``SHA256SUMS`` lists them; lines of another form are left out."""
+    lines = (line.partition("  ") for line in checksums.decode("utf-8", errors="replace").splitlines())
+    return {name: digest for digest, separator, name in lines if separator and len(digest) == 64}

@@ -27,12 +27,17 @@ Illustrate = Callable[[Edition, Path], Mapping[str, bytes]]
 
 @dataclass(frozen=True)
 class PublishedEdition:
-    """What was published: the completed facts, the folder, and the SHA-256 of its ``SHA256SUMS``."""
+    """What was published: the completed facts, the folder, and the content of its ``SHA256SUMS``."""
 
     edition: Edition
     folder: Path
-    checksum: str
+    checksums: bytes
     new: bool
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of ``SHA256SUMS``, by which the ledger knows the files."""
+        return files.sha256(self.checksums)
 
 
 def publish_edition(
@@ -60,21 +65,76 @@ def publish_edition(
     """
     folder = public / edition.path
     with folder_lock(public):
-        rows = {
-            table.id: tidy(edition, estimates, table, previous=_previous(public, edition, table))
-            for table in edition.tables
-        }
-        contents = {f"{id}.csv": formats.csv_bytes(table) for id, table in rows.items()}
+        rows = _tables(edition, estimates, public)
         if folder.exists():
-            found = _same(folder, edition, contents)
+            found = _same(folder, edition, rows)
         else:
             for table in rows.values():
                 if check is not None:
                     check(table)
-            found = _write(folder, edition, rows, contents, texts, illustrate)
+            hidden = folder.with_name(f".{folder.name}.part")
+            edition, sums = _make(hidden, edition, rows, texts, illustrate)
+            hidden.rename(folder)
+            files.sync(folder.parent)
+            found = PublishedEdition(edition, folder, sums, new=True)
         refresh_status(public, edition.release.id, edition.period.label)
         refresh_latest(public, edition.release.id)
     return found
+
+
+def make_again(
+    edition: Edition,
+    estimates: EditionEstimates,
+    public: Path,
+    *,
+    texts: Texts,
+    illustrate: Illustrate | None,
+    checksums: bytes,
+) -> tuple[str, ...]:
+    """Make the files of a published edition again, and put those in place that are missing or altered.
+
+    All are made aside first; nothing is touched unless they are, byte for byte, the files that were published.
+
+    Args:
+        edition, texts, illustrate: as they were when it was published.
+        checksums: the content of ``SHA256SUMS`` as it was published.
+
+    Returns:
+        The files put in place, relative to the edition's folder; those that are right are left alone.
+
+    Raises:
+        PublishedError: naming the files that would not be those that were published.
+    """
+    folder = public / edition.path
+    with folder_lock(public):
+        hidden = folder.with_name(f".{folder.name}.part")
+        try:
+            _, sums = _make(hidden, edition, _tables(edition, estimates, public), texts, illustrate)
+            if sums != checksums:
+                raise PublishedError(_not_the_same(edition, formats.listed(checksums), formats.listed(sums)))
+            if not folder.exists():
+                hidden.rename(folder)
+                files.sync(folder.parent)
+                return tuple(sorted([*formats.listed(sums), formats.CHECKSUMS]))
+            made = {name: (hidden / name).read_bytes() for name in [*formats.listed(sums), formats.CHECKSUMS]}
+            return tuple(
+                sorted(n for n, content in made.items() if files.replace_file(folder / n, content, durable=True))
+            )
+        finally:
+            shutil.rmtree(hidden, ignore_errors=True)
+
+
+def _not_the_same(edition: Edition, published: Mapping[str, str], made: Mapping[str, str]) -> str:
+    differ = sorted(name for name in published.keys() | made.keys() if published.get(name) != made.get(name))
+    return f"{edition.path}: these files could not be made again as they were published: {', '.join(differ)}."
+
+
+def _tables(edition: Edition, estimates: EditionEstimates, public: Path) -> dict[str, pa.Table]:
+    """Each table's rows by its id."""
+    return {
+        table.id: tidy(edition, estimates, table, previous=_previous(public, edition, table))
+        for table in edition.tables
+    }
 
 
 def _previous(public: Path, edition: Edition, table: TableFacts) -> pa.Table | None:
@@ -88,9 +148,10 @@ def _previous(public: Path, edition: Edition, table: TableFacts) -> pa.Table | N
     return pq.read_table(path) if path.is_file() else None
 
 
-def _same(folder: Path, edition: Edition, contents: dict[str, bytes]) -> PublishedEdition:
+def _same(folder: Path, edition: Edition, rows: Mapping[str, pa.Table]) -> PublishedEdition:
     """The edition that is there already, if its tables are those that would be published."""
     there = Edition.load(folder)
+    contents = {f"{id}.csv": formats.csv_bytes(table) for id, table in rows.items()}
     sums = (folder / formats.CHECKSUMS).read_bytes() if (folder / formats.CHECKSUMS).is_file() else b""
     tables = {file.path: file.sha256 for table in there.tables for file in table.files if file.path.endswith(".csv")}
     same = there.provenance.plan_hash == edition.provenance.plan_hash and tables == {
@@ -101,18 +162,14 @@ def _same(folder: Path, edition: Edition, contents: dict[str, bytes]) -> Publish
             f"{edition.path} is published with other content, and a published edition never changes. "
             "Publish the correction as a new revision."
         )
-    return PublishedEdition(there, folder, files.sha256(sums), new=False)
+    return PublishedEdition(there, folder, sums, new=False)
 
 
-def _write(
-    folder: Path,
-    edition: Edition,
-    rows: dict[str, pa.Table],
-    contents: dict[str, bytes],
-    texts: Texts,
-    illustrate: Illustrate | None,
-) -> PublishedEdition:
-    contents = dict(contents)
+def _make(
+    hidden: Path, edition: Edition, rows: dict[str, pa.Table], texts: Texts, illustrate: Illustrate | None
+) -> tuple[Edition, bytes]:
+    """Write every file of an edition into a folder of its own; the completed facts, and the content of ``SHA256SUMS``."""
+    contents = {f"{id}.csv": formats.csv_bytes(table) for id, table in rows.items()}
     contents |= {f"{id}.parquet": formats.parquet_bytes(table) for id, table in rows.items()}
     tables = []
     for table in edition.tables:
@@ -138,7 +195,6 @@ def _write(
     if book is not None:
         contents[workbook.FILE_NAME] = book
     contents[editions.FILE_NAME] = edition.to_json().encode()
-    hidden = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(hidden, ignore_errors=True)
     hidden.mkdir(parents=True)
     files.write_synced(hidden, contents)
@@ -146,9 +202,7 @@ def _write(
     sums = formats.checksums({**contents, **pictures})
     files.write_synced(hidden, {**pictures, formats.CHECKSUMS: sums})
     _read_back(hidden, edition)
-    hidden.rename(folder)
-    files.sync(folder.parent)
-    return PublishedEdition(edition, folder, files.sha256(sums), new=True)
+    return edition, sums
 
 
 def _file(path: str, title: str, media_type: str, contents: dict[str, bytes]) -> FileFacts:

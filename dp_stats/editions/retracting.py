@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -25,12 +26,21 @@ def retract(public: Path, edition: str, *, revision: int, reason: str, when: dat
     release, _, period = edition.partition("/")
     if not (public / edition / f"r{revision}").is_dir():
         raise PublishedError(f"{edition}/r{revision} is not published here; nothing was retracted.")
+    write_retractions(public, edition, [Retraction(revision=revision, reason=reason, when=when)])
     with folder_lock(public):
-        known = retractions(public, edition)
-        if all(r.revision != revision for r in known):
-            known = (*known, Retraction(revision=revision, reason=reason, when=when))
-            content = formats.json_bytes([r.model_dump(mode="json") for r in known])
-            files.replace_file(public / edition / RETRACTIONS, content, durable=True)
         state = refresh_status(public, release, period)
         refresh_latest(public, release)
     return state
+
+
+def write_retractions(public: Path, edition: str, decided: Sequence[Retraction]) -> None:
+    """Add decisions to the record beside an edition's revisions, in the order in which they were made.
+
+    What the record holds already stands; a file that would be equal is left alone.
+    """
+    with folder_lock(public):
+        known = {r.revision: r for r in retractions(public, edition)}
+        whole = sorted(({r.revision: r for r in decided} | known).values(), key=lambda r: (r.when, r.revision))
+        if whole:
+            content = formats.json_bytes([r.model_dump(mode="json") for r in whole])
+            files.replace_file(public / edition / RETRACTIONS, content, durable=True)

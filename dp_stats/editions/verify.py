@@ -46,6 +46,11 @@ def verify_public(public: Path, *, checksums: Mapping[str, str] | None = None) -
     return sorted(faults)
 
 
+def faults_of(folder: Path, checksum: str) -> list[str]:
+    """What is not as it was published in an edition's folder, by the SHA-256 of its ``SHA256SUMS``: ``file: kind`` each."""
+    return [f"{fault.path}: {fault.kind}" for fault in sorted(_verify_folder(folder, folder, checksum))]
+
+
 def _verify_folder(public: Path, folder: Path, expected: str | None) -> list[Fault]:
     def fault(name: str, kind: Literal["missing", "altered", "extra", "unreadable"]) -> Fault:
         return Fault((folder / name).relative_to(public).as_posix(), kind)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from dp_stats.catalogue.models import Dataset
-from dp_stats.ledger import approving, measuring, reserving, sealing
+from dp_stats.ledger import approving, describing, measuring, reserving, sealing
 from dp_stats.ledger.chain import Writer, head_of
 from dp_stats.ledger.database import LOCK_SECONDS, Database
 from dp_stats.ledger.failures import explained
@@ -20,11 +20,13 @@ from dp_stats.ledger.records import (
     Approval,
     Category,
     Decision,
+    Description,
     KnownSeries,
     Publication,
     Quote,
     RegisterEntry,
     Reservation,
+    Retracted,
     StoredMeasurements,
 )
 from dp_stats.ledger.witnesses import Witnesses, id_of, refuse_loss
@@ -286,19 +288,66 @@ class Ledger(LedgerReader):
         with self._database.read() as connection:
             return measuring.measurements(connection, edition, revision)
 
-    def published(self, edition: str, revision: int, checksum: str) -> Publication:
-        """Record the checksum of an edition's published files; the same again changes nothing.
+    # Publishing
+
+    def publishing(
+        self,
+        edition: str,
+        revision: int,
+        *,
+        document: str,
+        looks: str,
+        parts: Mapping[str, bytes],
+        checksums: bytes = b"",
+        published: datetime | None = None,
+    ) -> Description:
+        """Fix what an edition's files will say, before they are written; the first to say it wins, and stands.
+
+        Args:
+            document: hash of the part that describes the edition. looks: of the one with texts and style.
+            parts: these two and every part that the document names, by SHA-256.
+            checksums: the ``SHA256SUMS`` of an edition that was published before descriptions were kept.
+            published: the moment of publication that the files name; that of this entry if left out.
 
         Raises:
-            PublishedError: it was published with other files. LedgerError: it was never measured.
+            LedgerError: it was never measured. PublishedError: it was published with other ``checksums``.
         """
         with self._write() as writer:
-            return measuring.publish(writer, edition, revision, checksum)
+            return describing.describe(
+                writer,
+                edition,
+                revision,
+                document=document,
+                looks=looks,
+                parts=parts,
+                checksums=checksums,
+                published=published,
+            )
 
-    def publication(self, edition: str, revision: int = 1) -> Publication | None:
-        """How an edition was published; None if it was not."""
-        with self._database.read() as connection:
-            return measuring.publication(connection, edition, revision)
+    def published(self, edition: str, revision: int, checksums: bytes, *, software: Mapping[str, str]) -> Publication:
+        """Record that an edition's files were published; the same again changes nothing.
+
+        Args:
+            checksums: the content of its ``SHA256SUMS``. software: library → version of what made the files.
+
+        Raises:
+            PublishedError: it was published with other files. LedgerError: it was never measured, or what its files
+                say was not fixed before.
+        """
+        with self._write() as writer:
+            return describing.publish(writer, edition, revision, checksums=checksums, software=software)
+
+    def retracted(self, edition: str, revision: int, reason: str, *, when: datetime | None = None) -> Retracted:
+        """Record that a published revision must not be used any more; what was recorded first stands.
+
+        Args:
+            when: the moment of a decision that was made before the ledger kept it.
+
+        Raises:
+            PublishedError: it is not published.
+        """
+        with self._write() as writer:
+            return describing.retract(writer, edition, revision, reason=reason, when=when)
 
     @contextmanager
     def _write(self) -> Iterator[Writer]:

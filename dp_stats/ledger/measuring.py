@@ -6,10 +6,10 @@ import hashlib
 
 from sqlalchemy import Connection, RowMapping, func, select
 
-from dp_stats.errors import LedgerError, PublishedError, RegisterError
+from dp_stats.errors import LedgerError, RegisterError
 from dp_stats.ledger import schema
 from dp_stats.ledger.chain import Writer, moment
-from dp_stats.ledger.records import Publication, RegisterEntry, Reservation, StoredMeasurements
+from dp_stats.ledger.records import RegisterEntry, Reservation, StoredMeasurements
 from dp_stats.ledger.reserving import by_id, require_approvals, sharing
 from dp_stats.ledger.texts import line
 
@@ -201,35 +201,3 @@ def _altered(edition: str, revision: int) -> str:
         f"The stored measurements of {edition} (revision {revision}) were altered or removed. "
         "Restore the ledger from its backup; never measure again."
     )
-
-
-def publish(writer: Writer, edition: str, revision: int, checksum: str) -> Publication:
-    """Record that an edition's files were published; the same again changes nothing.
-
-    Raises:
-        PublishedError: it was published with other files. LedgerError: it was never measured.
-    """
-    found = publication(writer.connection, edition, revision)
-    if found and found.checksum != checksum:
-        raise PublishedError(
-            f"{edition} (revision {revision}) has been published with other files. A published edition never changes: "
-            f"make revision {revision + 1} with a reason."
-        )
-    if found:
-        return found
-    c = schema.measurements.c
-    measured = select(c.plan).where(c.edition == edition, c.revision == revision)
-    if writer.connection.execute(measured).one_or_none() is None:
-        raise LedgerError(f"{edition} (revision {revision}) was never measured, so it cannot have been published.")
-    writer.append(
-        "published", {"edition": edition, "revision": revision, "checksum": line(checksum, "checksum of the files")}
-    )
-    return Publication(edition, revision, checksum, writer.now)
-
-
-def publication(connection: Connection, edition: str, revision: int) -> Publication | None:
-    """How an edition was published, if it was."""
-    c = schema.publications.c
-    query = select(schema.publications).where(c.edition == edition, c.revision == revision)
-    row = connection.execute(query).mappings().one_or_none()
-    return Publication(edition, revision, row["checksum"], moment(row["at"])) if row else None

@@ -107,8 +107,18 @@ def _decided(connection: Connection, sequence: int, values: dict[str, Any], at: 
     connection.execute(insert(schema.approvals).values(id=sequence, at=at, **values))
 
 
+def _publishing(connection: Connection, sequence: int, values: dict[str, Any], at: str) -> None:
+    connection.execute(insert(schema.descriptions).values(at=at, **values))
+
+
 def _published(connection: Connection, sequence: int, values: dict[str, Any], at: str) -> None:
+    if "software" in values:
+        values["software"] = json.dumps(values["software"], sort_keys=True)
     connection.execute(insert(schema.publications).values(at=at, **values))
+
+
+def _retracted(connection: Connection, sequence: int, values: dict[str, Any], at: str) -> None:
+    connection.execute(insert(schema.retractions).values(at=at, **values))
 
 
 def _state(connection: Connection, reservation: int, state: str) -> None:
@@ -124,5 +134,7 @@ _EVENTS: dict[str, Callable[[Connection, int, dict[str, Any], str], None]] = {
     "approved": _decided,
     "refused": _decided,
     "expired": _decided,
+    "publishing": _publishing,
     "published": _published,
+    "retracted": _retracted,
 }

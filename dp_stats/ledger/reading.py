@@ -7,16 +7,19 @@ from typing import Literal
 
 from dp_stats.catalogue.models import Dataset
 from dp_stats.errors import LedgerError
-from dp_stats.ledger import amounts, budget, reporting, verifying
+from dp_stats.ledger import amounts, budget, describing, reporting, verifying
 from dp_stats.ledger.chain import head_of
 from dp_stats.ledger.database import Database
 from dp_stats.ledger.records import (
     Account,
     BlockBudget,
     Charge,
+    Description,
     Entry,
     Head,
+    Publication,
     Reservation,
+    Retracted,
     Verified,
 )
 from dp_stats.ledger.witnesses import Witnesses, refuse_loss
@@ -72,6 +75,37 @@ class LedgerReader:
         """All entries as CSV or JSON text, enough to check the chain elsewhere."""
         with self._database.read() as connection:
             return reporting.export(connection, form)
+
+    # Published
+
+    def description(self, edition: str, revision: int = 1) -> Description | None:
+        """What an edition's files say; None if that was never fixed.
+
+        Raises:
+            LedgerError: a part of it is missing or altered.
+        """
+        with self._database.read() as connection:
+            return describing.description(connection, edition, revision)
+
+    def publication(self, edition: str, revision: int = 1) -> Publication | None:
+        """How an edition was published; None if it was not."""
+        with self._database.read() as connection:
+            return describing.publication(connection, edition, revision)
+
+    def publications(self) -> list[Publication]:
+        """Every published revision, in the order in which they were published."""
+        with self._database.read() as connection:
+            return describing.publications(connection)
+
+    def checksums(self, publication: Publication) -> bytes | None:
+        """The ``SHA256SUMS`` of a published edition; None if an earlier version kept only its hash."""
+        with self._database.read() as connection:
+            return describing.checksums(connection, publication)
+
+    def retractions(self, edition: str) -> list[Retracted]:
+        """Every retraction of an edition's revisions, in the order of the decisions."""
+        with self._database.read() as connection:
+            return describing.retractions(connection, edition)
 
     # Trusting
 

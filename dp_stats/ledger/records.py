@@ -137,12 +137,45 @@ class Approval:
 
 @dataclass(frozen=True)
 class Publication:
-    """An edition's files as published, by their checksum."""
+    """An edition's files as published: the SHA-256 of their ``SHA256SUMS``, and what made them (library → version).
+
+    ``software`` is empty where an earlier version did not keep it.
+    """
 
     edition: str
     revision: int
     checksum: str
     at: datetime
+    software: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Description:
+    """What the files of an edition say beside its numbers, fixed before they are written.
+
+    Attributes:
+        document, looks: hashes of the document of its facts, and of the texts and the style of its files.
+        published: the moment of publication that the files name.
+        parts: both, and everything that the document names, by hash.
+    """
+
+    edition: str
+    revision: int
+    plan_hash: str
+    document: str
+    looks: str
+    published: datetime
+    parts: Mapping[str, bytes] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Retracted:
+    """The decision that a published revision must not be used any more."""
+
+    edition: str
+    revision: int
+    reason: str
+    when: datetime
 
 
 @dataclass(frozen=True)

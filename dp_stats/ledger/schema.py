@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-VERSIONS = ("0001", "0002")
+VERSIONS = ("0001", "0002", "0003")
 """Every schema version this code can read or upgrade, oldest first; the last one is the current."""
 
 metadata = MetaData()
@@ -152,6 +152,29 @@ publications = Table(
     Column("revision", Integer, primary_key=True, autoincrement=False),
     Column("checksum", Text, nullable=False),
     Column("at", String(32), nullable=False),
+    Column("software", Text, nullable=True),
+)
+
+descriptions = Table(
+    "ledger_descriptions",
+    metadata,
+    Column("edition", String(200), primary_key=True),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("plan", String(128), nullable=False),
+    Column("description", String(64), nullable=False),
+    Column("looks", String(64), nullable=False),
+    Column("published", String(32), nullable=False),
+    Column("at", String(32), nullable=False),
+)
+
+retractions = Table(
+    "ledger_retractions",
+    metadata,
+    Column("edition", String(200), primary_key=True),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("reason", Text, nullable=False),
+    Column("moment", String(32), nullable=False),
+    Column("at", String(32), nullable=False),
 )
 
 parts = Table(
@@ -161,7 +184,17 @@ parts = Table(
     Column("size", Integer, nullable=False),
     Column("content", LargeBinary, nullable=False),
 )
-"""Parts of sealed plans, compressed, by the SHA-256 of what they hold; entries name them by hash."""
+"""Parts of sealed plans, descriptions and checksums of editions, compressed, by the SHA-256 of what they hold."""
 
-projections = (datasets, reservations, charges, register, measurements, approvals, publications)
+projections = (
+    datasets,
+    reservations,
+    charges,
+    register,
+    measurements,
+    approvals,
+    publications,
+    descriptions,
+    retractions,
+)
 """Tables that follow from the entries; rebuilt and compared by `verify`."""

@@ -1,4 +1,4 @@
-"""Sealed plans in the ledger: each part is kept once, compressed, under its hash, and never changed.
+"""Sealed plans and descriptions in the ledger: each part is kept once, compressed, under its hash, and never changed.
 
 The entry of a reservation names two documents, the plan itself and what was said about it (names, texts, expected
 errors). Everything else follows from their hashes.
@@ -45,14 +45,34 @@ def sealed_plan(connection: Connection, reservation: Reservation) -> SealedPlan:
             "which did not keep its plan. What is published of it stays as it is; to measure or publish anything else "
             "of it, make a new revision with a reason, which is a new charge."
         )
-    return unseal(reservation.plan_hash, reservation.aside, _closure(connection, reservation))
+    return unseal(
+        reservation.plan_hash,
+        reservation.aside,
+        closure(connection, (reservation.plan_hash, reservation.aside), missing=True),
+    )
 
 
-def _closure(connection: Connection, reservation: Reservation) -> dict[str, bytes]:
-    documents = _found(connection, (reservation.plan_hash, reservation.aside))
-    intact = (content for name, content in documents.items() if sha256(content) == name)  # a damaged one names nothing
-    named = [name for content in intact for name in references(content)]
-    return {**documents, **_found(connection, named)}
+def closure(
+    connection: Connection, documents: Iterable[str], *, leaves: Iterable[str] = (), missing: bool = False
+) -> dict[str, bytes]:
+    """Documents with every part that they name, and ``leaves``, by hash.
+
+    Args:
+        missing: what is not there is left out, and what was altered is handed out; the caller looks.
+
+    Raises:
+        LedgerError: a part is missing or altered.
+    """
+    wanted = set(documents)
+    found = _found(connection, wanted)
+    intact = [content for name, content in found.items() if sha256(content) == name]  # a damaged one names nothing
+    named = {name for content in intact for name in references(content)} | set(leaves)
+    found |= _found(connection, named)
+    if not missing and any(sha256(found.get(name, b"")) != name for name in wanted | named):
+        raise LedgerError(
+            "A part of what the ledger keeps of an edition is missing or was altered. Restore the ledger from its backup."
+        )
+    return found
 
 
 def _found(connection: Connection, names: Iterable[str]) -> dict[str, bytes]:
@@ -86,19 +106,19 @@ def known_series(
     return list(found.values())[::-1]
 
 
-def problems(connection: Connection, named: Iterable[tuple[str, str]]) -> Iterable[str]:
-    """What is wrong with the stored parts, given the documents (plan, aside) that the entries name."""
+def problems(connection: Connection, documents: Iterable[str], leaves: Iterable[str]) -> Iterable[str]:
+    """What is wrong with the stored parts, given the documents and the single parts that the entries name."""
     c = schema.parts.c
     parts = {row.hash: unpacked(row.content) for row in connection.execute(select(c.hash, c.content))}
     altered = sorted(name for name, content in parts.items() if sha256(content) != name)
     for name in altered:
-        yield f"part {name[:12]} of a sealed plan was altered"
-    needed: set[str] = set()
-    for document in {name for pair in named for name in pair}:
+        yield f"part {name[:12]} of what is kept of an edition was altered"
+    needed = set(leaves)
+    for document in set(documents):
         needed.add(document)
         if document in parts and document not in altered:
             needed |= set(references(parts[document]))
     for name in sorted(needed - set(parts)):
-        yield f"part {name[:12]} of a sealed plan is missing"
+        yield f"part {name[:12]} of what is kept of an edition is missing"
     for name in sorted(set(parts) - needed - set(altered)):
-        yield f"part {name[:12]} belongs to no sealed plan"
+        yield f"part {name[:12]} belongs to no edition"

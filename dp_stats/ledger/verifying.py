@@ -10,7 +10,7 @@ from itertools import pairwise
 from sqlalchemy import Connection, RowMapping, Table, create_engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from dp_stats.ledger import schema, sealing
+from dp_stats.ledger import describing, schema, sealing
 from dp_stats.ledger.chain import START, entry_of, hash_of
 from dp_stats.ledger.measuring import is_whole
 from dp_stats.ledger.projection import project
@@ -91,9 +91,25 @@ def _caps(entries: list[Entry]) -> Iterable[str]:
 
 
 def _sealed(connection: Connection, entries: list[Entry]) -> Iterable[str]:
-    """Every sealed plan that an entry names is whole, and nothing else is kept beside them."""
-    made = [e.payload for e in entries if e.event == "reserved" and e.payload.get("aside")]
-    yield from sealing.problems(connection, [(values["plan"], values["aside"]) for values in made])
+    """Every sealed plan and description that an entry names is whole, and nothing else is kept beside them."""
+    documents: list[str] = []
+    leaves: list[str] = []
+    described = {_of(e) for e in entries if e.event == "publishing"}
+    for entry in entries:
+        values = entry.payload
+        if entry.event == "reserved" and values.get("aside"):
+            documents += [values["plan"], values["aside"]]
+        elif entry.event == "publishing":
+            documents.append(values["description"])
+            leaves.append(values["looks"])
+        elif entry.event == "published" and _of(entry) in described:
+            leaves.append(values["checksum"])
+    yield from sealing.problems(connection, documents, leaves)
+    yield from describing.problems(connection)
+
+
+def _of(entry: Entry) -> tuple[str, int]:
+    return entry.payload["edition"], entry.payload["revision"]
 
 
 def _tables(connection: Connection, rows: list[RowMapping], entries: list[Entry]) -> Iterable[str]:

@@ -202,10 +202,10 @@ def unseal(hash: str, aside: str, parts: Parts) -> SealedPlan:
 
 
 def references(content: bytes) -> tuple[str, ...]:
-    """The parts that a document names."""
+    """The parts that a document names; one that is not of a sealed plan names them in ``parts``."""
     document = json.loads(content)
     found = [document.get(name) for name in ("reading", "declared", "series", "dataset", "release")]
-    found += [*document.get("codes", {}).values(), *document.get("grid", [])]
+    found += [*document.get("codes", {}).values(), *document.get("grid", []), *document.get("parts", [])]
     return tuple(name for name in found if name)
 
 

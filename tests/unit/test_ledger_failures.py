@@ -115,7 +115,7 @@ if os.geteuid() == 0:
 Ledger.open(sys.argv[1], read_only=True).verify()
 ledger = Ledger.open(sys.argv[1], clock=lambda: datetime(2021, 3, 1, 9, 30, tzinfo=UTC))
 try:
-    ledger.published("weekly/2021-W07", 1, "abc")
+    ledger.approve("a plan", "custodian", "refused", "no", None, {})
 except LedgerError as error:
     print(error)
 """
@@ -153,7 +153,7 @@ def test_a_viewer_can_read_after_a_writer_was_killed_in_mid_commit(tmp_path: Pat
         "import os, sqlite3, sys\n"
         "c = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
         "c.execute('PRAGMA cache_size = 1'); c.execute('BEGIN IMMEDIATE')\n"
-        "for n in range(2000): c.execute(\"INSERT INTO ledger_publications VALUES (?, 1, 'x', 'y')\", (str(n),))\n"
+        "for n in range(2000): c.execute(\"INSERT INTO ledger_publications VALUES (?, 1, 'x', 'y', 'z')\", (str(n),))\n"
         "os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", crash, str(tmp_path / "ledger.db")], check=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ledger_examples import measured, new_ledger, plan, reserve
 
-from dp_stats.errors import LedgerError, PublishedError, RegisterError
+from dp_stats.errors import LedgerError, RegisterError
 
 
 def test_measurements_cannot_be_stored_before_they_are_paid_for(tmp_path: Path) -> None:
@@ -43,18 +43,6 @@ def test_altered_measurements_are_not_handed_out(tmp_path: Path) -> None:
         raw.execute("UPDATE ledger_measurements SET content = 'other'")
     with pytest.raises(LedgerError, match="altered"):
         ledger.measurements(made.edition)
-
-
-def test_a_published_edition_never_changes(tmp_path: Path) -> None:
-    ledger = new_ledger(tmp_path)
-    with pytest.raises(LedgerError, match="never measured"):
-        ledger.published("weekly/2021-W07", 1, "abc")
-    made = measured(ledger, plan())
-    assert ledger.publication(made.edition) is None
-    first = ledger.published(made.edition, 1, "abc")
-    assert ledger.published(made.edition, 1, "abc") == first == ledger.publication(made.edition)
-    with pytest.raises(PublishedError, match="revision 2"):
-        ledger.published(made.edition, 1, "def")
 
 
 # The contribution register

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from ledger_examples import Clock, measured, new_ledger, plan, reserve
+from ledger_examples import Clock, measured, new_ledger, plan, publish, reserve
 
 from dp_stats.errors import LedgerError
 from dp_stats.ledger import Ledger
@@ -26,7 +26,9 @@ def ledger(tmp_path: Path) -> Ledger:
     ledger.void(reserve(ledger, plan("2021-W03")), "not wanted")
     reserve(ledger, plan("2021-W04"))
     ledger.approve(plan().hash, "custodian", "approved", "seen", clock.now + timedelta(1), {"2021": "0.01"})
-    ledger.published(made.edition, 1, "checksum")
+    publish(ledger, made.edition)
+    clock.forward(seconds=1)
+    ledger.retracted(made.edition, 1, "sent twice")
     ledger.verify()
     return ledger
 
@@ -54,7 +56,10 @@ COLUMNS = [
         "register": "sequence reservation edition revision digest replaced at",
         "measurements": "edition revision reservation plan checksum size at content",
         "approvals": "plan approver decision reason expires shown at",
-        "publications": "edition revision checksum at",
+        "publications": "edition revision checksum at software",
+        "descriptions": "edition revision plan description looks published at",
+        "retractions": "edition revision reason moment at",
+        "parts": "hash content",
     }.items()
     for column in columns.split()
 ]
@@ -84,7 +89,8 @@ EDITED_TOGETHER = {
     "reason": ("reserved", "reason", "reservations"),
     "digest": ("registered", "digest", "register"),
     "approver": ("approved", "approver", "approvals"),
-    "checksum": ("published", "checksum", "publications"),
+    "published": ("publishing", "published", "descriptions"),
+    "reason of a retraction": ("retracted", "reason", "retractions"),
 }
 """What someone edits who knows the tables but not the hashes: event, field of its entry, tables that say the same."""
 
@@ -113,7 +119,28 @@ def test_an_entry_and_its_table_dated_otherwise_together_are_found_by_the_hash_a
         f"UPDATE ledger_entries SET at = '{at}' WHERE event = 'published'",
         f"UPDATE ledger_publications SET at = '{at}'",
     )
-    assert ledger.problems() == [f"entry {ledger.head().sequence} was edited"]
+    published = [e.sequence for e in ledger.entries() if e.event == "published"]
+    assert ledger.problems() == [f"entry {sequence} was edited" for sequence in published]
+
+
+@pytest.mark.parametrize(
+    ("event", "field", "table"),
+    [("published", "checksum", "publications"), ("publishing", "description", "descriptions")],
+)
+def test_a_part_that_is_named_otherwise_in_entry_and_table_is_missed(
+    ledger: Ledger, tamper: Callable[..., None], tmp_path: Path, event: str, field: str, table: str
+) -> None:
+    """Also where the entry's hash and all after it were made again: what is named must be kept, what is kept be named."""
+    with sqlite3.connect(tmp_path / "ledger.db") as raw:
+        (body,) = raw.execute("SELECT payload FROM ledger_entries WHERE event = ?", [event]).fetchone()
+    other = json.dumps(json.loads(body) | {field: "0" * 64}, sort_keys=True, separators=(",", ":"))
+    tamper(
+        f"UPDATE ledger_entries SET payload = '{other}' WHERE event = '{event}'",
+        f"UPDATE ledger_{table} SET {field} = '{'0' * 64}'",
+    )
+    found = ledger.problems()
+    assert f"part {'0' * 12} of what is kept of an edition is missing" in found
+    assert any("belongs to no edition" in line for line in found)
 
 
 def test_an_edited_entry_with_a_new_hash_of_its_own_no_longer_leads_to_the_next(
@@ -159,7 +186,9 @@ def test_reordered_entries_are_found(ledger: Ledger, tamper: Callable[..., None]
 
 
 def test_an_inserted_row_is_found(ledger: Ledger, tamper: Callable[..., None]) -> None:
-    tamper("INSERT INTO ledger_publications VALUES ('weekly/2021-W02', 1, 'forged', '2021-03-01T09:30:00.000000Z')")
+    tamper(
+        "INSERT INTO ledger_publications VALUES ('weekly/2021-W02', 1, 'forged', '2021-03-01T09:30:00.000000Z', '{}')"
+    )
     assert ledger.problems() == ["table ledger_publications does not follow from the entries"]
 
 
@@ -184,13 +213,13 @@ def rewrite(path: Path, change: Callable[[list[dict[str, object]]], list[dict[st
 
 def test_a_rewritten_chain_contradicts_the_tables(ledger: Ledger, tmp_path: Path) -> None:
     rewrite(tmp_path / "ledger.db", lambda rows: rows[:-1])
-    assert ledger.problems() == ["table ledger_publications does not follow from the entries"]
+    assert ledger.problems() == ["table ledger_retractions does not follow from the entries"]
 
 
 def test_only_a_kept_head_shows_that_everything_was_rewritten(ledger: Ledger, tmp_path: Path) -> None:
     kept = ledger.head()
     with sqlite3.connect(tmp_path / "ledger.db") as raw:
-        raw.execute("DELETE FROM ledger_publications")
+        raw.execute("DELETE FROM ledger_retractions")
     rewrite(tmp_path / "ledger.db", lambda rows: rows[:-1])
     assert ledger.verify().entries == kept.sequence - 1
     for form in (kept, str(kept), kept.hash):

@@ -1,0 +1,217 @@
+"""Publishing: what an edition's files will say is fixed first, then that they are published, later that one is retracted.
+
+The description is everything that the bytes depend on beside the sealed plan and the stored measurements: the time of
+publication, names and texts, what the ledger told, versions, language and style. It is kept in parts by hash, as sealed
+plans are; how it is written and read is the business of ``editions``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from sqlalchemy import Connection, RowMapping, Table, select
+
+from dp_stats.errors import LedgerError, PublishedError
+from dp_stats.ledger import schema, sealing
+from dp_stats.ledger.chain import Writer, instant, moment
+from dp_stats.ledger.records import Description, Publication, Retracted
+from dp_stats.ledger.texts import line
+
+
+def describe(
+    writer: Writer,
+    edition: str,
+    revision: int,
+    *,
+    document: str,
+    looks: str,
+    parts: Mapping[str, bytes],
+    checksums: bytes = b"",
+    published: datetime | None = None,
+) -> Description:
+    """Fix what the files of an edition will say, unless that stands already; returns what stands.
+
+    Raises:
+        LedgerError: it was never measured, or a part has not its hash.
+        PublishedError: it was published without a description, and not with these ``checksums``.
+    """
+    standing = description(writer.connection, edition, revision)
+    if standing is not None:
+        return standing
+    plan = _measured_plan(writer.connection, edition, revision)
+    known = publication(writer.connection, edition, revision)
+    if known is not None and hashlib.sha256(checksums).hexdigest() != known.checksum:
+        raise PublishedError(
+            f"{edition} (revision {revision}) was published by an earlier version of dp_stats, which did not keep what its "
+            "files say. It can be kept now from those files alone: restore them from a copy of the site, then run this again."
+        )
+    kept = dict(parts) | ({known.checksum: checksums} if known is not None else {})
+    sealing.keep(writer.connection, kept)
+    when = (published or writer.now).replace(microsecond=0)
+    writer.append(
+        "publishing",
+        {
+            "edition": edition,
+            "revision": revision,
+            "plan": plan,
+            "description": document,
+            "looks": looks,
+            "published": instant(when),
+        },
+    )
+    found = description(writer.connection, edition, revision)
+    assert found is not None
+    return found
+
+
+def description(connection: Connection, edition: str, revision: int) -> Description | None:
+    """What the files of an edition say, with its parts; None if that was never fixed.
+
+    Raises:
+        LedgerError: a part is missing or altered.
+    """
+    row = _one(connection, schema.descriptions, edition, revision)
+    if row is None:
+        return None
+    parts = sealing.closure(connection, (row["description"],), leaves=(row["looks"],))
+    return Description(
+        edition=edition,
+        revision=revision,
+        plan_hash=row["plan"],
+        document=row["description"],
+        looks=row["looks"],
+        published=moment(row["published"]),
+        parts=parts,
+    )
+
+
+def publish(
+    writer: Writer, edition: str, revision: int, *, checksums: bytes, software: Mapping[str, str]
+) -> Publication:
+    """Record that an edition's files were published, with their checksums; the same again changes nothing.
+
+    Raises:
+        PublishedError: it was published with other files. LedgerError: it was never measured.
+    """
+    found = publication(writer.connection, edition, revision)
+    checksum = hashlib.sha256(checksums).hexdigest()
+    if found and found.checksum != checksum:
+        raise PublishedError(
+            f"{edition} (revision {revision}) has been published with other files. A published edition never changes: "
+            f"make revision {revision + 1} with a reason."
+        )
+    if found:
+        return found
+    _measured_plan(writer.connection, edition, revision)
+    if _one(writer.connection, schema.descriptions, edition, revision) is None:
+        raise LedgerError(
+            f"What the files of {edition} (revision {revision}) say was not recorded before they were written. Run the "
+            "publishing step again."
+        )
+    sealing.keep(writer.connection, {checksum: checksums})
+    writer.append(
+        "published",
+        {"edition": edition, "revision": revision, "checksum": checksum, "software": dict(sorted(software.items()))},
+    )
+    return Publication(edition, revision, checksum, writer.now, dict(software))
+
+
+def publication(connection: Connection, edition: str, revision: int) -> Publication | None:
+    """How an edition was published, if it was."""
+    row = _one(connection, schema.publications, edition, revision)
+    return _publication(row) if row is not None else None
+
+
+def publications(connection: Connection) -> list[Publication]:
+    """Every published revision, in the order in which they were published."""
+    c = schema.publications.c
+    rows = connection.execute(select(schema.publications).order_by(c.at, c.edition, c.revision)).mappings()
+    return [_publication(row) for row in rows]
+
+
+def checksums(connection: Connection, publication: Publication) -> bytes | None:
+    """The content of a published edition's ``SHA256SUMS``; None if only its hash was kept.
+
+    Raises:
+        LedgerError: it was altered.
+    """
+    found = sealing.closure(connection, (), leaves=(publication.checksum,), missing=True).get(publication.checksum)
+    if found is not None and hashlib.sha256(found).hexdigest() != publication.checksum:
+        raise LedgerError(
+            f"The checksums of {publication.edition} (revision {publication.revision}) were altered. Restore the ledger from "
+            "its backup."
+        )
+    return found
+
+
+def retract(writer: Writer, edition: str, revision: int, *, reason: str, when: datetime | None) -> Retracted:
+    """Record that a published revision must not be used any more; what was recorded first stands.
+
+    Args:
+        when: the moment of a decision that was made before the ledger kept it; now if left out.
+
+    Raises:
+        PublishedError: it is not published. LedgerError: no reason is given.
+    """
+    found = _one(writer.connection, schema.retractions, edition, revision)
+    if found is not None:
+        return _retracted(found)
+    if publication(writer.connection, edition, revision) is None:
+        raise PublishedError(f"{edition}/r{revision} is not published here; nothing was retracted.")
+    writer.append(
+        "retracted",
+        {
+            "edition": edition,
+            "revision": revision,
+            "reason": line(reason, "reason of the retraction, which the public reads,"),
+            "moment": instant(when or writer.now),
+        },
+    )
+    recorded = _one(writer.connection, schema.retractions, edition, revision)
+    assert recorded is not None
+    return _retracted(recorded)
+
+
+def retractions(connection: Connection, edition: str) -> list[Retracted]:
+    """Every retraction of an edition's revisions, in the order of the decisions."""
+    c = schema.retractions.c
+    query = select(schema.retractions).where(c.edition == edition).order_by(c.moment, c.revision)
+    return [_retracted(row) for row in connection.execute(query).mappings()]
+
+
+def problems(connection: Connection) -> Iterable[str]:
+    """What is not as it must be between what was fixed and what was published."""
+    described = {(r.edition, r.revision): r.plan for r in connection.execute(select(*_PLANS))}
+    c = schema.measurements.c
+    measured = {(r.edition, r.revision): r.plan for r in connection.execute(select(c.edition, c.revision, c.plan))}
+    for (edition, revision), plan in sorted(described.items()):
+        if measured.get((edition, revision)) != plan:
+            yield f"the description of {edition} (revision {revision}) is of another plan than its measurements"
+
+
+_PLANS = (schema.descriptions.c.edition, schema.descriptions.c.revision, schema.descriptions.c.plan)
+
+
+def _one(connection: Connection, table: Table, edition: str, revision: int) -> RowMapping | None:
+    query = select(table).where(table.c.edition == edition, table.c.revision == revision)
+    return connection.execute(query).mappings().one_or_none()
+
+
+def _measured_plan(connection: Connection, edition: str, revision: int) -> str:
+    c = schema.measurements.c
+    plan = connection.execute(select(c.plan).where(c.edition == edition, c.revision == revision)).scalar_one_or_none()
+    if plan is None:
+        raise LedgerError(f"{edition} (revision {revision}) was never measured, so it cannot have been published.")
+    return str(plan)
+
+
+def _publication(row: RowMapping) -> Publication:
+    software = json.loads(row["software"]) if row["software"] else {}
+    return Publication(row["edition"], row["revision"], row["checksum"], moment(row["at"]), software)
+
+
+def _retracted(row: RowMapping) -> Retracted:
+    return Retracted(row["edition"], row["revision"], row["reason"], moment(row["moment"]))
