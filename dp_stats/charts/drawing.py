@@ -6,8 +6,8 @@ says otherwise, and names its source. Equal input gives equal bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -25,6 +25,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter
 
+from dp_stats.charts import fonts
 from dp_stats.charts.export import size_of, to_png, to_svg
 from dp_stats.charts.series import Floats, Group, Series
 from dp_stats.editions.looks import STYLE
@@ -67,10 +68,12 @@ class Studio:
     reports: Path
     texts: Texts
 
-    def style(self) -> AbstractContextManager[None]:
-        """afcharts' style with ours on top."""
-        context: AbstractContextManager[None] = mstyle.context(["afcharts.afcharts", str(self.reports / STYLE)])
-        return context
+    @contextmanager
+    def style(self) -> Iterator[None]:
+        """afcharts' style with ours on top, in fonts that are installed."""
+        with mstyle.context(["afcharts.afcharts", str(self.reports / STYLE)]):
+            matplotlib.rcParams["font.family"] = fonts.families(tuple(matplotlib.rcParams["font.sans-serif"]))
+            yield
 
     def finish(self, draw: Callable[[bool], Canvas], words: Words) -> Chart:
         """Render one drawing for desktop, phone and reuse."""

@@ -26,6 +26,10 @@ DAYS_REVIEWED = 366
 """A year, and with a lifetime block the first year only: the years it lasts are shown."""
 
 
+FIRST_OF_OTHER_SCRIPTS = "\u0590"
+"""Below are Latin, Greek and Cyrillic, which every font has that charts are written in."""
+
+
 @dataclass(frozen=True)
 class ReleaseReview:
     """One release: its plan for the first period and what it costs in the dearest block of a year."""
@@ -89,7 +93,28 @@ def review_catalogue(settings: Settings) -> Review:
     ]
     warnings += shared_sources(catalogue)
     warnings += ended_series(catalogue, settings)
+    warnings += names_without_font(catalogue)
     return Review(reviews, caps, tuple(warnings))
+
+
+def names_without_font(catalogue: Catalogue) -> list[str]:
+    """Releases with names in a script that no font of this machine has: their PNG charts would show boxes."""
+    found = []
+    for release in catalogue.releases.values():
+        grid = catalogue.grid(release, year_of_periods(release)[0])
+        names = [n for d in grid.dimensions if d.kind == "code" for level in d.levels for n in level.names]
+        names += [release.title, *(table.title for table in release.tables)]
+        if max(map(max, filter(None, names)), default="") < FIRST_OF_OTHER_SCRIPTS:
+            continue
+        from dp_stats.charts.fonts import without_font
+
+        if scripts := without_font(names):
+            found.append(
+                f"{release.id}: no font of this machine has the signs of {', '.join(scripts)}, so its PNG charts show boxes "
+                "in their place; pages and SVG charts are written by the reader's browser. Install a font that has them "
+                "(such as Debian's fonts-noto-cjk) where editions are published."
+            )
+    return found
 
 
 def ended_series(catalogue: Catalogue, settings: Settings) -> list[str]:
