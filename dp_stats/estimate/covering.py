@@ -4,23 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import date, timedelta
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from dp_stats.catalogue.periods import Period
 from dp_stats.errors import NotDerivableError
-
-
-class Part(Protocol):
-    """What one edition says about its part of the span; ``stop`` is the day after its last."""
-
-    @property
-    def start(self) -> date: ...
-    @property
-    def stop(self) -> date: ...
-
+from dp_stats.estimate.parts import Part
 
 E = TypeVar("E")
-P = TypeVar("P", bound=Part)
 
 
 def cover(
@@ -28,9 +18,9 @@ def cover(
     first: date,
     last: date,
     *,
-    part: Callable[[E, date, date], P],
-    variance: Callable[[P], float],
-) -> list[P]:
+    part: Callable[[E, date, date], Part],
+    variance: Callable[[Part], float],
+) -> list[Part]:
     """The parts that cover every day from ``first`` to ``last`` once, with the smallest total variance.
 
     A shortest path over the days. ``part`` is asked for what an edition says from a day to the day before another,
@@ -40,7 +30,7 @@ def cover(
         NotDerivableError: no set of editions covers the days; with the reason of the first that refused.
     """
     reasons: list[str] = []
-    parts: list[P] = []
+    parts: list[Part] = []
     for period, edition in editions:
         begin, stop = max(first, period.start), min(last, period.end) + timedelta(days=1)
         if begin < stop:
@@ -48,7 +38,7 @@ def cover(
                 parts.append(part(edition, begin, stop))
             except NotDerivableError as error:
                 reasons.append(str(error))
-    best: dict[date, tuple[float, list[P]]] = {first: (0.0, [])}
+    best: dict[date, tuple[float, list[Part]]] = {first: (0.0, [])}
     for one in sorted(parts, key=lambda p: (p.stop, p.start)):
         if one.start in best:
             so_far, path = best[one.start]

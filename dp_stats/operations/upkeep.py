@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
 
 from dp_stats import pipeline, written
-from dp_stats.catalogue import read_catalogue
+from dp_stats.catalogue import Catalogue, read_catalogue
 from dp_stats.editions.verify import verify_public
 from dp_stats.errors import CatalogueError, PublishedError
 from dp_stats.files import replaced
@@ -126,12 +127,22 @@ def broken_declarations(*, settings: Settings | None = None) -> list[Alert]:
     return [Alert(f"{file} is broken", f"It is left out until it is mended. {why}") for file, why in broken.items()]
 
 
+class _Watched(NamedTuple):
+    """What alerts are found in."""
+
+    catalogue: Catalogue
+    ledger: Ledger
+    today: date
+
+
+def _watched(settings: Settings | None, today: date | None) -> _Watched:
+    settings = settings or load_settings()
+    return _Watched(read_catalogue(settings.catalogue), open_ledger(settings), today or datetime.now(UTC).date())
+
+
 def budget_alerts(*, settings: Settings | None = None, today: date | None = None) -> list[Alert]:
     """Blocks whose budget is forecast to run out within the dataset's declared horizon."""
-    settings = settings or load_settings()
-    today = today or datetime.now(UTC).date()
-    catalogue = read_catalogue(settings.catalogue)
-    ledger = open_ledger(settings)
+    catalogue, ledger, today = _watched(settings, today)
     alerts = []
     for dataset in catalogue.datasets.values():
         horizon = today + timedelta(days=dataset.budget.forecast_days)
@@ -150,10 +161,7 @@ def budget_alerts(*, settings: Settings | None = None, today: date | None = None
 
 def late_editions(*, settings: Settings | None = None, today: date | None = None) -> list[Alert]:
     """Releases whose newest due edition is not published some days after it was due."""
-    settings = settings or load_settings()
-    today = today or datetime.now(UTC).date()
-    catalogue = read_catalogue(settings.catalogue)
-    ledger = open_ledger(settings)
+    catalogue, ledger, today = _watched(settings, today)
     alerts = []
     for release in catalogue.releases.values():
         if release.schedule is None:

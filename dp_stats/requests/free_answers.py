@@ -12,8 +12,9 @@ from statistics import median
 
 from dp_stats.catalogue import Catalogue, Release, parse_period
 from dp_stats.errors import NotDerivableError
-from dp_stats.estimate.answer import Answer, Measured, days_of
+from dp_stats.estimate.answer import Answer, Measured
 from dp_stats.estimate.answer_each import answer_each
+from dp_stats.estimate.cells_asked import days_of
 from dp_stats.files import plain_text
 from dp_stats.ledger import Ledger, Reservation
 from dp_stats.plan.expected import NORMAL_95

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,8 +75,9 @@ def measure(
         except Exception:
             _give_back(ledger, reservation)
             raise
+        exact = partial(answer, sealed_plan, snapshot=rows, ledger=ledger, reservation=reservation, settings=settings)
         try:
-            return _measure_anew(sealed_plan, snapshot=rows, ledger=ledger, reservation=reservation, settings=settings)
+            return _measure_anew(plan, exact, ledger, reservation)
         except RegisterError:
             stored = _stored(plan, ledger, reservation)  # another run may have been faster, from other rows
             if stored is None:
@@ -116,24 +119,9 @@ def _give_back(ledger: Ledger, reservation: Reservation) -> None:
 
 
 def _measure_anew(
-    sealed_plan: SealedPlan,
-    *,
-    snapshot: Path,
-    ledger: Ledger,
-    reservation: Reservation,
-    settings: Settings,
+    plan: Plan, answered: Callable[[], dict[str, NDArray[np.int64]]], ledger: Ledger, reservation: Reservation
 ) -> NoisyMeasurements:
-    plan = sealed_plan.plan
-    exact = sealed(
-        "the snapshot was bounded and aggregated",
-        lambda: answer(
-            sealed_plan,
-            snapshot=snapshot,
-            ledger=ledger,
-            reservation=reservation,
-            settings=settings,
-        ),
-    )
+    exact = sealed("the snapshot was bounded and aggregated", answered)
     try:
         ledger.spend(reservation)
         noisy = sealed("noise was drawn", lambda: draw(plan, exact))

@@ -1,0 +1,65 @@
+"""What several editions say together: the sum of their parts of a period, its interval, and the number to publish."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dp_stats.catalogue.models import Statistic
+from dp_stats.estimate.intervals import around, whole_numbers
+from dp_stats.estimate.noise_law import NoiseLaw, normal_law
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one edition says about its part of the period.
+
+    Attributes:
+        start, stop: its first day, and the day after its last.
+        value, variance: arrays of one shape, a value per cell. law: of their errors.
+    """
+
+    edition: str
+    start: date
+    stop: date
+    value: Floats
+    variance: Floats
+    law: NoiseLaw
+
+
+@dataclass(frozen=True)
+class Total:
+    """A sum of parts; all arrays have their shape.
+
+    Attributes:
+        best: what is published; a count is a whole number and not negative.
+        unrounded, error: the unbiased value and its standard error.
+        lower, upper: 95 % interval.
+    """
+
+    best: Floats
+    unrounded: Floats
+    error: Floats
+    lower: Floats
+    upper: Floats
+
+
+def total(parts: Sequence[Part], statistic: Statistic) -> Total:
+    """The sum of the parts of a statistic."""
+    value = np.asarray(sum(p.value for p in parts), dtype=np.float64)
+    error = np.sqrt(np.asarray(sum(p.variance for p in parts), dtype=np.float64))
+    lowest = -np.inf if statistic.kind == "sum" and (statistic.lower or 0) < 0 else 0.0
+    law = parts[0].law if len(parts) == 1 else normal_law()
+    lower, upper = law.interval(value, error, low=lowest)
+    best = value
+    if statistic.kind != "sum":
+        lower, upper = whole_numbers(lower, upper)
+        best = np.rint(value)
+    best = np.maximum(best, lowest)
+    return Total(best, value, error, *around(best, lower, upper))
