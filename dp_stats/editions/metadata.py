@@ -88,7 +88,11 @@ def _field(column: ColumnFacts, texts: Texts) -> dict[str, Any]:
     if column.required:
         field["constraints"] = {"required": True}
     if column.name == "status":
-        marks = "; ".join(f"{mark}: {texts(f'mark.{mark}')}" for mark in MARKS)
+        marks = "; ".join(
+            texts("metadata.mark", mark=mark, name=name, meaning=meaning)
+            for mark in MARKS
+            for name, meaning in texts.status(mark)
+        )
         field["description"] = texts("column.status_marks", text=column.description, marks=marks)
     return field
 

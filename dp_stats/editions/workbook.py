@@ -97,7 +97,7 @@ def _sheet(edition: Edition, table: TableFacts, rows: pa.Table, number: int, tex
     kept = [name for name in rows.column_names if name not in _LEFT_OUT]
     frame: pd.DataFrame = rows.select(kept).to_pandas()
     frame["date"] = frame["date"].astype(str)
-    frame["status"] = frame["status"].replace("", texts("mark.reliable"))
+    frame["status"] = frame["status"].replace("", texts("workbook.reliable"))
     for name in ("value", "lower_95", "upper_95", "value_unbiased", "standard_error"):
         frame[name] = frame[name].astype(object).where(frame[name].notna(), "x")
     for name in kept:
@@ -150,8 +150,8 @@ def _notes(edition: Edition, texts: Texts) -> object:
     if edition.quality.consistent:
         privacy = f"{privacy} {texts('workbook.add')}"
     rows = [{reference: "privacy", note: privacy}]
-    for mark in ("reliable", *MARKS):
-        meaning = texts(f"mark.{mark}")
-        shown = texts("mark.reliable") if mark == "reliable" else mark
-        rows.append({reference: texts("workbook.mark", mark=shown), note: f"{meaning[:1].upper()}{meaning[1:]}."})
+    reliable = texts("workbook.reliable")
+    meanings = [(mark, f"{name}: {meaning}") for mark in MARKS for name, meaning in texts.status(mark)]
+    for mark, meaning in [(reliable, reliable), *meanings]:
+        rows.append({reference: texts("workbook.mark", mark=mark), note: f"{meaning[:1].upper()}{meaning[1:]}."})
     return pd.DataFrame(rows)
