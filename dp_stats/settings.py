@@ -38,6 +38,11 @@ def shipped(name: Literal["reports", "expectations", "catalogue"]) -> Path:
     return inside if inside.is_dir() else package.parent / _CHECKOUT[name]
 
 
+def is_installed(folder: Path) -> bool:
+    """Whether a folder came with an installed package: it is no place to write to."""
+    return folder.is_relative_to(Path(str(resources.files("dp_stats"))))
+
+
 Folder = Annotated[Path, AfterValidator(Path.absolute)]
 
 

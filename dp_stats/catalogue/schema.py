@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from dp_stats.catalogue.models import Dataset, Release
+from dp_stats.files import replace_file
 
 MODELS: dict[str, type[BaseModel]] = {"dataset": Dataset, "release": Release}
 
@@ -23,10 +24,9 @@ def json_schema(name: str) -> str:
 
 def export_schemas(folder: Path) -> list[Path]:
     """Write ``dataset.json`` and ``release.json``; returns their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name in MODELS:
         path = folder / f"{name}.json"
-        path.write_text(json_schema(name), encoding="utf-8")
+        replace_file(path, json_schema(name).encode())
         written.append(path)
     return written

@@ -15,6 +15,8 @@ from dp_stats.cli.common import (
     out,
     settings,
 )
+from dp_stats.errors import CatalogueError
+from dp_stats.settings import is_installed
 
 
 @app.command(epilog="Example: dp-stats version")
@@ -45,5 +47,11 @@ def schema(
     """Write JSON Schemas that editors complete and check YAML files with."""
     from dp_stats.catalogue.schema import export_schemas
 
-    for path in export_schemas(folder or settings().catalogue / "schema"):
+    declared = settings().catalogue
+    if folder is None and is_installed(declared):
+        raise CatalogueError(
+            "No catalogue is named, and the example that is installed with the package is not written to. Name the folder to "
+            "write to, as in: dp-stats schema clinic/schema (or your catalogue: dp-stats --catalogue clinic schema)."
+        )
+    for path in export_schemas(folder or declared / "schema"):
         out.print(f"Wrote {path}")

@@ -79,6 +79,20 @@ def test_completion_is_offered_for_installation_and_silent_without_a_catalogue(t
     assert done.output.split() == []
 
 
+def test_schemas_go_to_ones_own_catalogue_never_into_the_installed_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "site-packages" / "dp_stats"
+    example = package / "shipped" / "catalogue"
+    example.mkdir(parents=True)
+    monkeypatch.setattr("dp_stats.settings.resources.files", lambda _: package)
+    monkeypatch.setenv("DP_STATS_CATALOGUE", str(example))
+    assert "dp-stats schema clinic/schema" in run("schema", code=errors.CatalogueError.exit_code)
+    assert list(example.iterdir()) == []
+    run("schema", str(tmp_path / "mine"))
+    assert sorted(p.name for p in (tmp_path / "mine").iterdir()) == ["dataset.json", "release.json"]
+
+
 def test_every_class_of_failure_has_an_exit_code_of_its_own_in_the_guide() -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and kind.__base__ is errors.DpStatsError]
     codes = [kind.exit_code for kind in kinds]

@@ -152,6 +152,14 @@ def test_the_guides_first_edition_is_published_with_its_pages(published: Install
     )
 
 
+def test_schemas_are_not_written_into_the_package(installed: Installed) -> None:
+    (package,) = installed.environment.glob("lib/python*/site-packages/dp_stats")
+    before = sorted(package.rglob("*.json"))
+    assert installed.run("dp-stats", "schema", check=False) == ""
+    assert sorted(package.rglob("*.json")) == before
+    assert "mine/dataset.json" in installed.run("dp-stats", "schema", "mine")
+
+
 def test_airflow_lists_the_provider_and_the_plugin(installed: Installed) -> None:
     assert "dp-stats" in {row["package_name"] for row in listed(installed, "providers", "list")}
     (plugin,) = [row for row in listed(installed, "plugins") if row["name"] == "dp_stats"]
