@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from dp_stats.cli.common import app, datasets, fails_clearly, out, settings
+from dp_stats.written import count
 
 KINDS = {".csv": "csv", ".gz": "csv", ".txt": "csv", ".tsv": "csv", ".parquet": "parquet", ".duckdb": "duckdb"}
 
@@ -103,7 +104,7 @@ def dummy(
     catalogue = load_catalogue(settings().catalogue)
     first = start.date() if start else datetime.now(UTC).date() - timedelta(days=days)
     make_dummy(catalogue, dataset, target, rows=rows, start=first, days=days)
-    out.print(f"Wrote {rows:,} invented rows to {target}", soft_wrap=True)
+    out.print(f"Wrote {count(rows)} invented rows to {target}", soft_wrap=True)
 
 
 def _register(given: str) -> tuple[str, Path]:

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -111,7 +112,7 @@ def make_again(
         try:
             _, sums = _make(hidden, edition, _tables(edition, estimates, public), texts, illustrate)
             if sums != checksums:
-                raise PublishedError(_not_the_same(edition, formats.listed(checksums), formats.listed(sums)))
+                _refuse_others(edition, formats.listed(checksums), formats.listed(sums))
             if not folder.exists():
                 hidden.rename(folder)
                 files.sync(folder.parent)
@@ -124,9 +125,11 @@ def make_again(
             shutil.rmtree(hidden, ignore_errors=True)
 
 
-def _not_the_same(edition: Edition, published: Mapping[str, str], made: Mapping[str, str]) -> str:
+def _refuse_others(edition: Edition, published: Mapping[str, str], made: Mapping[str, str]) -> NoReturn:
     differ = sorted(name for name in published.keys() | made.keys() if published.get(name) != made.get(name))
-    return f"{edition.path}: these files could not be made again as they were published: {', '.join(differ)}."
+    raise PublishedError(
+        f"{edition.path}: these files could not be made again as they were published: {', '.join(differ)}."
+    )
 
 
 def _tables(edition: Edition, estimates: EditionEstimates, public: Path) -> dict[str, pa.Table]:
