@@ -5,10 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Literal
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from dp_stats.catalogue.columns import Column
 from dp_stats.catalogue.declared import Model, Name, Person, PrivacyLoss, Slug
-from dp_stats.catalogue.identifiers import Identifier
 from dp_stats.catalogue.periods import BlockKind
 
 
@@ -85,55 +85,6 @@ class OptOuts(Model):
 
     source: Source = Field(description="Where the list is; the same kinds as for rows.")
     column: str = Field(description="Column of the list that holds the person's identifier.", examples=["nhs_number"])
-
-
-class Column(Model):
-    """One canonical column: what it is called here, where it comes from, and how it is read.
-
-    Types: ``person`` (the privacy unit's identifier), ``date``, ``code`` (of a public code list),
-    ``band`` (a number put into the bands of a code list with ``lower`` and ``upper``), ``number``
-    (a decimal that sums and histograms are made of).
-    """
-
-    source: str = Field(
-        alias="from",
-        description="Column in the source; matched without regard to case or spaces.",
-        examples=["Date of visit"],
-    )
-    type: Literal["person", "date", "code", "band", "number"] = Field(
-        description="How the values are read; see above.", examples=["date"]
-    )
-    formats: tuple[str, ...] = Field(
-        (), description="Date formats tried in order, as in strptime, e.g. '%d-%m-%Y'.", examples=[["%d-%m-%Y"]]
-    )
-    codes: Slug | None = Field(None, description="Code list (codes/NAME.csv) of a code or band.", examples=["clinics"])
-    values: dict[str, str] = Field(
-        {},
-        description="Source value → code, matched without regard to case or outer spaces.",
-        examples=[{"N": "north"}],
-    )
-    unknown: bool = Field(
-        False,
-        description="Map values outside the list to the declared cell 'unknown' instead of dropping the row.",
-        examples=[True],
-    )
-    identifier: Identifier | None = Field(
-        None,
-        description="How the identifier of a person column is written; declare it wherever there is a rule.",
-        examples=[{"kind": "nhs_number"}],
-    )
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-    @model_validator(mode="after")
-    def _fits(self) -> Column:
-        if self.type in ("code", "band") and not self.codes:
-            raise ValueError(f"a {self.type} column needs 'codes', the name of a file in codes/")
-        if self.type not in ("code", "band") and (self.codes or self.unknown):
-            raise ValueError("only code and band columns have 'codes' or 'unknown'")
-        if self.type != "person" and self.identifier is not None:
-            raise ValueError("only a person column has an 'identifier'")
-        return self
 
 
 class PrivacyUnit(Model):

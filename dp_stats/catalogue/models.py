@@ -3,9 +3,9 @@
 These models are also the JSON Schema that editors complete and check YAML files with.
 """
 
+from dp_stats.catalogue.columns import Column
 from dp_stats.catalogue.datasets import (
     Budget,
-    Column,
     Dataset,
     OptOuts,
     PrivacyUnit,

@@ -3,66 +3,113 @@
 Each value is judged by itself and by public lists alone, so a row reads the same in every neighbouring table.
 A value that cannot be read becomes null, or ``unknown`` where the column declares that cell. Rows count only
 if their person, date (in the period), codes and bands are not null; a missing number does not take a row out.
+Beside each value stands how it was read (``Read``), for the intake report.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from enum import IntEnum
 
 import duckdb
 
 from dp_stats.catalogue.codes import CodeList
 from dp_stats.catalogue.models import UNKNOWN, Column, Dataset
 from dp_stats.catalogue.periods import Period
-from dp_stats.errors import CatalogueError, DpStatsError, SourceError
-from dp_stats.secure.database import literal, quoted, run, trimmed
+from dp_stats.errors import CatalogueError, SourceError
+from dp_stats.secure.database import literal, quoted, trimmed
 from dp_stats.secure.identifiers import person_sql
 from dp_stats.secure.source_table import SourceTable
+from dp_stats.secure.written_dates import in_range, written_date
+from dp_stats.secure.written_numbers import number_sql
 
-DEFAULT_FORMATS = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S")
-EARLIEST, LATEST = "1900-01-01", "2199-12-31"
-NUMBER = "DECIMAL(18,6)"
-DECIMAL_TEXT = "[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?"
+
+class Read(IntEnum):
+    """How one value was read; kept beside it until the intake report is made."""
+
+    AS_DECLARED = 0
+    EMPTY = 1
+    UNKNOWN = 2  # in no list, and counted in the declared cell 'unknown'
+    UNREADABLE = 3
+    MOMENT = 4  # unreadable: a moment, and no time zone is declared
+    FRACTION = 5  # unreadable or unknown: a whole number with '.0', and no 'digits' are declared
+
+
+def read_column(index: int) -> str:
+    """The column that holds how the values of the column with this number were read; no canonical name begins so."""
+    return f"_read_{index}"
 
 
 def canonical_sql(
     connection: duckdb.DuckDBPyConnection, dataset: Dataset, table: SourceTable, codes: Mapping[str, CodeList]
 ) -> str:
-    """A SELECT of the dataset's canonical columns over an opened source.
+    """A SELECT of the dataset's canonical columns over an opened source, and for each a ``read_column``.
 
-    Types: person and codes VARCHAR, date DATE, number DECIMAL(18,6).
+    Types: person and codes VARCHAR, date DATE, number DECIMAL(18,6), ``Read`` as UTINYINT.
 
     Raises:
         SourceError: a column has a type that cannot be read as declared.
         CatalogueError: a date format is wrong, or a value is mapped twice.
     """
-    chosen, joins, numbers = [], [], []
+    layers: tuple[dict[str, str], ...] = ({}, {}, {}, {})
+    joins: list[str] = []
+    hints: dict[int, str] = {}
     for index, ((name, column), kind) in enumerate(zip(dataset.columns.items(), table.types, strict=True)):
-        where = f"{table.place}: column '{column.source.strip()}'"
+        place = f"{table.place}: column '{column.source.strip()}'"
         if re.search(r"\[|STRUCT|MAP|UNION|BLOB", kind):
-            raise SourceError(f"{where} has type {kind.split('(')[0]}; it must be text, a number or a date.")
-        value = f"source.c{index}"
+            raise SourceError(f"{place} has type {kind.split('(')[0]}; it must be text, a number or a date.")
+        texts, parts, days, values = layers
+        value, text, where = f"c{index}", f"_text_{index}", f"columns.{name}"
+        result = f"_value_{index}"
+        texts[text] = trimmed(value)
         if column.type == "person":
-            expression = person_sql(value, kind, column.identifier, where=where)
+            values[result] = person_sql(value, kind, column.identifier, where=place)
         elif column.type == "date":
-            expression = _date(connection, value, kind, column, where=f"columns.{name}")
+            names = (value, text, f"_parts_{index}", f"_day_{index}")
+            written = written_date(connection, column, kind, names=names, where=where, place=place)
+            parts[names[2]], days[names[3]], values[result] = written.parts, written.day, written.value
+            hints[index] = f"WHEN {written.moment} THEN {Read.MOMENT:d}"
         elif column.type == "number":
-            expression = _number(value, kind)
+            values[result] = number_sql(value, text, kind, column)
         else:
             assert column.codes is not None
-            lookup = _lookup(connection, f"codes_{index}", column, codes[column.codes], where=f"columns.{name}")
-            key = _key(f"coalesce({_code_text(value, kind)}, '')")
+            lookup = _lookup(connection, f"codes_{index}", column, codes[column.codes], where=where)
+            key = _key(f"coalesce({_code_text(text, kind, column)}, '')")
             joins.append(f"LEFT JOIN {lookup} ON {lookup}.key = {key}")
-            expression = f"{lookup}.code"
+            values[result] = f"{lookup}.code"
             if column.type == "band":
-                numbers.append(f"{_number(f'c{index}', kind)} AS n{index}")
-                expression = f"coalesce({expression}, {_band(f'source.n{index}', codes[column.codes])})"
-            if column.unknown:
-                expression = f"coalesce({expression}, {literal(UNKNOWN)})"
-        chosen.append(f"{expression} AS {quoted(name)}")
-    rows = f"SELECT {', '.join(['*', *numbers])} FROM ({table.sql})"
-    return f"SELECT {', '.join(chosen)} FROM ({rows}) AS source {' '.join(joins)}"
+                parts[f"_number_{index}"] = number_sql(value, text, kind, column)
+                values[result] = f"coalesce({lookup}.code, {_band(f'_number_{index}', codes[column.codes])})"
+            else:
+                hints[index] = f"WHEN regexp_full_match({text}, '[0-9]+[.]0+') THEN {Read.FRACTION:d}"
+    rows = f"({table.sql})"
+    for number, layer in enumerate(layers):
+        added = ", ".join([f"layer_{number}.*", *(f"{expression} AS {name}" for name, expression in layer.items())])
+        rows = f"(SELECT {added} FROM {rows} AS layer_{number} {' '.join(joins) if layer is layers[-1] else ''})"
+    columns = list(enumerate(dataset.columns.items()))
+    chosen = [f"{_canonical(index, column)} AS {quoted(name)}" for index, (name, column) in columns]
+    reads = [f"{_read(index, column, hints.get(index, ''))} AS {read_column(index)}" for index, (_, column) in columns]
+    return f"SELECT {', '.join([*chosen, *reads])} FROM {rows} AS source"
+
+
+def _value(index: int, column: Column) -> str:
+    """What was read, or null; days far away are slips of the pen."""
+    return in_range(f"_value_{index}") if column.type == "date" else f"_value_{index}"
+
+
+def _canonical(index: int, column: Column) -> str:
+    """The last step of a column: what is in no list is counted as unknown, where that is declared."""
+    return f"coalesce(_value_{index}, {literal(UNKNOWN)})" if column.unknown else _value(index, column)
+
+
+def _read(index: int, column: Column, hint: str) -> str:
+    """How a value was read: its ``Read``, in SQL."""
+    otherwise = Read.UNKNOWN if column.unknown else Read.UNREADABLE
+    return (
+        f"CAST(CASE WHEN {_value(index, column)} IS NOT NULL THEN {Read.AS_DECLARED:d} "
+        f"WHEN coalesce(_text_{index}, '') = '' THEN {Read.EMPTY:d} {hint} ELSE {otherwise:d} END AS UTINYINT)"
+    )
 
 
 def counts_sql(dataset: Dataset, period: Period) -> str:
@@ -76,48 +123,22 @@ def in_period_sql(dataset: Dataset, period: Period) -> str:
     return f"{quoted(dataset.date_column)} BETWEEN DATE '{period.start}' AND DATE '{period.end}'"
 
 
-def _code_text(value: str, kind: str) -> str:
-    """A code as text; a whole number kept as a fraction (as tools do beside nulls) without its '.0'."""
+def _code_text(text: str, kind: str, column: Column) -> str:
+    """A code as text; a whole number kept as a fraction (as tools do beside nulls) without its '.0'.
+
+    In text the '.0' is taken off where the column declares ``digits``, and zeros are put in front.
+    """
     if kind in ("FLOAT", "DOUBLE") or kind.startswith("DECIMAL"):
-        return f"regexp_replace({trimmed(value)}, '\\.0+$', '')"
-    return trimmed(value)
+        text = f"regexp_replace({text}, '\\.0+$', '')"
+    if column.digits is None or column.type != "code":
+        return text
+    whole = f"regexp_replace({text}, '[.]0*$', '')"
+    padded = f"lpad({whole}, CAST(greatest(length({whole}), {column.digits}) AS INTEGER), '0')"
+    return f"(CASE WHEN regexp_full_match({text}, '[0-9]+([.]0*)?') THEN {padded} ELSE {text} END)"
 
 
 def _key(text: str) -> str:
     return f"lower(nfc_normalize({text}))"
-
-
-def _date(connection: duckdb.DuckDBPyConnection, value: str, kind: str, column: Column, *, where: str) -> str:
-    if kind == "DATE" or kind.startswith("TIMESTAMP"):
-        parsed = f"TRY_CAST({value} AS DATE)"
-    else:
-        formats = column.formats or DEFAULT_FORMATS
-        text = trimmed(value)
-        readings = []
-        for form in formats:
-
-            def explain(error: str, text: str, form: str = form) -> DpStatsError:
-                return CatalogueError(f"{where}.formats: '{form}' is no date format. Write e.g. %d-%m-%Y.")
-
-            run(connection, f"SELECT try_strptime('', {literal(form)})", explain=explain)
-            # A look at the shape first is five times faster than a reading that fails.
-            shape = f"{text} LIKE {literal(_shape(form))}"
-            readings.append(f"CASE WHEN {shape} THEN CAST(try_strptime({text}, {literal(form)}) AS DATE) END")
-        parsed = f"coalesce({', '.join(readings)})"
-    return f"(CASE WHEN {parsed} BETWEEN DATE '{EARLIEST}' AND DATE '{LATEST}' THEN {parsed} END)"
-
-
-def _shape(form: str) -> str:
-    """A pattern for LIKE that whatever is written in a date format fits; a year with century has four digits."""
-    return re.sub("%+", "%", re.sub(r"%-?(.)", lambda found: "____" if found[1] == "Y" else "%", form))
-
-
-def _number(value: str, kind: str) -> str:
-    """An exact decimal with six places, rounded half away from zero; what is not finite or not below 10¹² is null."""
-    if kind in ("FLOAT", "DOUBLE"):
-        return f"TRY_CAST({value} AS {NUMBER})"
-    text = trimmed(value)
-    return f"(CASE WHEN regexp_full_match({text}, '{DECIMAL_TEXT}') THEN TRY_CAST({text} AS {NUMBER}) END)"
 
 
 def _lookup(connection: duckdb.DuckDBPyConnection, name: str, column: Column, codes: CodeList, *, where: str) -> str:
@@ -128,7 +149,7 @@ def _lookup(connection: duckdb.DuckDBPyConnection, name: str, column: Column, co
         *column.values.items(),
     ]
     connection.execute(
-        f"CREATE TEMP TABLE {name} AS SELECT {_key(trimmed('text'))} AS key, code, place "
+        f"CREATE TEMP TABLE {name} AS SELECT {_key(_code_text(trimmed('text'), 'VARCHAR', column))} AS key, code, place "
         "FROM (SELECT unnest(?) AS text, unnest(?) AS code, unnest(?) AS place)",
         [[text for text, _ in pairs], [code for _, code in pairs], list(range(len(pairs)))],
     )
@@ -140,6 +161,16 @@ def _lookup(connection: duckdb.DuckDBPyConnection, name: str, column: Column, co
         raise CatalogueError(
             f"{where}.values: '{pairs[twice[0]][0]}' is mapped to two codes (case and spaces do not count). Keep one."
         )
+    if column.digits is not None:
+        alike = connection.execute(
+            f"SELECT min(place), max(place) FROM {name} WHERE place < ? GROUP BY key HAVING count(*) > 1",
+            [len(codes.codes)],
+        ).fetchone()
+        if alike:
+            raise CatalogueError(
+                f"{where}.digits: the codes '{pairs[alike[0]][0]}' and '{pairs[alike[1]][0]}' of codes/{column.codes}.csv are "
+                "the same number. Take 'digits' away, or rename one."
+            )
     # A mapped value wins over the same text in the list: whoever wrote the map meant it.
     connection.execute(
         f"CREATE TEMP TABLE {name}_unique AS SELECT key, arg_max(code, place) AS code FROM {name} GROUP BY key"

@@ -17,9 +17,11 @@ from dp_stats.secure.source_table import DateFilter, Opening, SourceTable, match
 from dp_stats.secure.staging import make_private
 
 # Type numbers of PostgreSQL that DuckDB should not see as text (pg_type.dat).
-DATES = {1082, 1114, 1184}
+DATES = {1082: "DATE", 1114: "TIMESTAMP", 1184: "TIMESTAMP WITH TIME ZONE"}
 FLOATS = {700, 701}
-SEEN_AS = {**dict.fromkeys(DATES, "DATE"), **dict.fromkeys(FLOATS, "DOUBLE")}
+SEEN_AS = {**DATES, **dict.fromkeys(FLOATS, "DOUBLE")}
+ZONES_APART = 2
+"""Days by which a time may lie outside the period on the server's clock and in it on another."""
 REFUSED = {17: "bytea", 114: "json", 3802: "jsonb"}
 
 
@@ -27,7 +29,7 @@ def open_postgres(opening: Opening) -> SourceTable:
     """Copy the wanted columns into the private scratch folder, from where DuckDB streams them.
 
     Everything is read in one read-only transaction. Where the date column is a real date or timestamp, rows
-    of other periods stay in the database; times with a zone are taken in UTC.
+    of other periods stay in the database; which day a time belongs to is decided later, as the column declares.
 
     Raises:
         SourceError: the database or the table cannot be reached or read, or a column is missing.
@@ -68,7 +70,7 @@ def _copy(session: Any, opening: Opening, place: str) -> SourceTable:
                     f"{place}: column '{names[index]}' has type {REFUSED[oids[index]]}; make it text, number or date."
                 )
         condition, total = _pushed_down(cursor, table, opening.date_filter, found, names, oids)
-        chosen = ", ".join(_as_text(quoted(names[index]), oids[index]) for index in found)
+        chosen = ", ".join(f"{quoted(names[index])}::text" for index in found)
         with target.open("w", encoding="utf-8", newline="") as out:
             cursor.copy_expert(
                 f"COPY (SELECT {chosen} FROM {table}{condition}) TO STDOUT (FORMAT csv, ENCODING 'UTF8')", out
@@ -88,12 +90,11 @@ def _pushed_down(
     cursor.execute(f"SELECT count(*) FROM {table}")
     row = cursor.fetchone()
     assert row is not None
-    condition = f" WHERE ({column} >= {start} AND {column} < date {end} + interval '1 day') OR {column} IS NULL"
+    apart = 0 if oids[found[wish.column]] == 1082 else ZONES_APART
+    condition = (
+        f" WHERE ({column} >= date {start} - {apart} AND {column} < date {end} + {apart + 1}) OR {column} IS NULL"
+    )
     return condition, int(row[0])
-
-
-def _as_text(column: str, oid: int) -> str:
-    return f"{column}::date" if oid in DATES else f"{column}::text"
 
 
 def _reader(path: Path, kinds: tuple[str, ...]) -> str:

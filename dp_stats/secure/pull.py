@@ -102,7 +102,8 @@ def pull(
             progress("keeping the rows of the period")
             staged = f"read_parquet({literal(str(work / 'rows.parquet'))})"
             _write(connection, _facts_sql(staged, dataset, period, table.rows), work / "source.parquet", table)
-            inside = f"SELECT * FROM {staged} WHERE {in_period_sql(dataset, period)}"
+            columns = ", ".join(quoted(name) for name in dataset.columns)
+            inside = f"SELECT {columns} FROM {staged} WHERE {in_period_sql(dataset, period)}"
             _write(connection, inside, work / "intake.parquet", table)
             intake = f"read_parquet({literal(str(work / 'intake.parquet'))})"
             counting = f"SELECT * FROM {intake} WHERE {counts_sql(dataset, period)}"

@@ -104,7 +104,12 @@ def test_a_duckdb_file_gives_the_same_rows(visits, expected, table):
 
 @pytest.mark.parametrize("date", ["date", "timestamp", "timestamptz", "text"])
 def test_a_postgres_table_gives_the_same_rows_and_facts(visits, filled, expected, date):
+    filled.execute("SET TimeZone = 'Pacific/Auckland'")
     filled.execute(f'ALTER TABLE visits ALTER "Visit Date" TYPE {date} USING "Visit Date"::text::{date}')
+    if date == "timestamptz":
+        with pytest.raises(SourceError, match=r"holds moments .* Declare columns\.day\.timezone"):
+            visits.pull()
+        visits.declared["columns"]["day"]["timezone"] = "Pacific/Auckland"
     filled.execute("SET TimeZone = 'America/New_York'")
     assert visits.rows() == expected
     in_period, empty_days, behind, unreadable, without_person = visits.rows("source")[0]

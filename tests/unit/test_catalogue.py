@@ -7,9 +7,11 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from dp_stats.catalogue import load_catalogue, yaml
 from dp_stats.catalogue.load import is_due
+from dp_stats.catalogue.models import Column
 from dp_stats.catalogue.periods import blocks_of, parse_period
 from dp_stats.catalogue.schema import json_schema
 from dp_stats.errors import CatalogueError
@@ -201,3 +203,28 @@ def test_codes_that_look_like_yes_and_no_stay_codes_and_double_fields_are_errors
     path.write_text(text + "title: Twice\n")
     with pytest.raises(CatalogueError, match="not valid YAML"):
         load_catalogue(folder)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"type": "date", "formats": ["%Y-%m-%dT%H:%M:%S%z"]}, "declare 'timezone'"),
+        ({"type": "date", "formats": ["%Q"]}, "'%Q' is no date format"),
+        ({"type": "date", "formats": ["ISO"]}, "'ISO' is no date format"),
+        ({"type": "date", "timezone": "Europe/Nowhere"}, "no time zone"),
+        ({"type": "date", "timezone": "../etc/passwd"}, "no time zone"),
+        ({"type": "date", "source_timezone": "UTC"}, "needs 'timezone'"),
+        ({"type": "number", "timezone": "UTC"}, "only a date column"),
+        ({"type": "number", "thousands": "."}, "same sign"),
+        ({"type": "number", "currency": "-"}, "without digits"),
+        ({"type": "date", "decimal": ","}, "only number and band"),
+        ({"type": "number", "digits": 5}, "only a code column"),
+    ],
+)
+def test_a_way_of_writing_that_contradicts_itself_is_refused(fields: dict[str, object], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        Column.model_validate({"from": "x", **fields})
+
+
+def test_a_percent_sign_before_a_z_is_no_zone() -> None:
+    assert Column.model_validate({"from": "x", "type": "date", "formats": ["%d-%m-%Y %%z"]}).timezone is None
