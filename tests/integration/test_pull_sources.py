@@ -80,12 +80,14 @@ def expected(visits: Any) -> Any:
 @pytest.mark.parametrize("date", ["DATE", "TIMESTAMP", "TIMESTAMPTZ", "VARCHAR"])
 def test_a_parquet_file_gives_the_same_rows(visits, expected, date):
     with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET TimeZone = 'America/New_York'")
         as_table(connection, date=date)
         connection.executemany("INSERT INTO visits VALUES (?, ?, ?, ?, ?, ?)", [(*row, SECRET) for row in ROWS])
         target = visits.write("home/visits.parquet", "")
         connection.execute(f"COPY visits TO '{target}' (FORMAT parquet)")
     visits.declared["source"] = {"kind": "parquet", "path": "${DP_STATS_HOME}/visits.parquet"}
+    if date == "TIMESTAMPTZ":
+        visits.declared["columns"]["day"]["timezone"] = "America/New_York"
     assert visits.rows() == expected
 
 
