@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,7 @@ import pyarrow.parquet as pq
 
 from dp_stats.catalogue import Catalogue
 from dp_stats.catalogue.codes import CodeList
+from dp_stats.catalogue.columns import EXCEL, EXCEL_1904, ISO
 from dp_stats.catalogue.identifiers import Identifier
 from dp_stats.catalogue.models import Column
 from dp_stats.errors import CatalogueError
@@ -61,10 +63,9 @@ def _filled(
         case "person":
             return _persons(rng, column.identifier, rows, name)
         case "date":
-            form = column.formats[0] if column.formats else "%Y-%m-%d"
-            return [(start + timedelta(days=int(day))).strftime(form) for day in rng.integers(0, days, rows)]
+            return [_dated(start + timedelta(days=int(day)), column) for day in rng.integers(0, days, rows)]
         case "number":
-            return [f"{value:.2f}" for value in rng.gamma(2.0, 10.0, rows)]
+            return [f"{value:.2f}".replace(".", column.decimal) for value in rng.gamma(2.0, 10.0, rows)]
         case "band":
             assert codes is not None
             return _with_gaps(rng, _in_bands(rng, codes, rows))
@@ -73,6 +74,16 @@ def _filled(
             shares = rng.gamma(2.0, 1.0, len(codes.codes))
             chosen = rng.choice(len(codes.codes), rows, p=shares / shares.sum())
             return _with_gaps(rng, [codes.codes[i] for i in chosen])
+
+
+def _dated(day: date, column: Column) -> str:
+    """A day, written in the first way that the column declares; at noon where a time belongs to it."""
+    form = column.written_dates[0]
+    if form == ISO:
+        return day.isoformat()
+    if form in (EXCEL, EXCEL_1904):
+        return str((day - (date(1904, 1, 1) if form == EXCEL_1904 else date(1899, 12, 30))).days)
+    return datetime.combine(day, time(12), ZoneInfo(column.timezone or "UTC")).strftime(form)
 
 
 def _in_bands(rng: np.random.Generator, codes: CodeList, rows: int) -> list[str]:

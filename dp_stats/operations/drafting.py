@@ -204,6 +204,9 @@ def _column(column: Seen, kind: str) -> tuple[dict[str, Any], str]:
     if kind == "date":
         if column.formats:
             said["formats"] = list(column.formats[:1])
+        if column.moments:
+            said["timezone"] = "UTC"
+            return said, "  # DECIDE: the time zone whose days are published, such as Europe/London"
         if len(column.formats) > 1:
             return said, f"  # DECIDE: reads as well as {' or '.join(column.formats[1:])}"
         return said, ""

@@ -13,13 +13,15 @@ from typing import Literal
 
 import duckdb
 
+from dp_stats.catalogue.columns import ISO
 from dp_stats.catalogue.identifiers import Identifier
 from dp_stats.catalogue.registers import Register
 from dp_stats.errors import SourceError
-from dp_stats.secure.canonical import DECIMAL_TEXT
 from dp_stats.secure.database import literal, run, trimmed
 from dp_stats.secure.identifiers import person_sql
 from dp_stats.secure.source_table import SourceTable
+from dp_stats.secure.written_dates import ZONED, has_offset_sql, is_iso_sql
+from dp_stats.secure.written_numbers import DECIMAL_TEXT
 
 Kind = Literal["person", "date", "code", "band", "number", "text"]
 
@@ -39,8 +41,8 @@ REPEATED = 0.1
 """A column that names persons has at least this many different values per row."""
 
 FORMATS = (
-    *("%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%d.%m.%Y", "%Y/%m/%d", "%Y%m%d", "%d %B %Y", "%d-%b-%Y"),
-    *("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M:%S"),
+    *("%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%d.%m.%Y", "%Y/%m/%d", "%d %B %Y", "%d-%b-%Y"),
+    *("%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M:%S"),
 )
 PERSON_NAMES = re.compile(r"nhs|patient|person|pupil|client|citizen|subject|hesid|pseudo|\bchi\b|\bpid\b|member", re.I)
 IDENTIFIER_NAMES = re.compile(r"(^|[^a-z])id([^a-z]|$)|key|number|_no$", re.I)
@@ -54,6 +56,7 @@ class Seen:
 
     Attributes:
         formats: how its dates are written; several where a day and a month cannot be told apart.
+        moments: whether they are moments, whose day depends on a time zone.
         register: the code list whose codes or names it holds; by_name: whether it holds the names.
         identifier: how its identifiers are written, where that is a known way.
     """
@@ -61,6 +64,7 @@ class Seen:
     name: str
     kind: Kind
     formats: tuple[str, ...] = ()
+    moments: bool = False
     register: str | None = None
     by_name: bool = False
     identifier: Identifier | None = None
@@ -129,7 +133,7 @@ def _column(
     if re.search(r"\[|STRUCT|MAP|UNION|BLOB", kind):
         return Seen(name, "text")
     if kind == "DATE" or kind.startswith("TIMESTAMP"):
-        return Seen(name, "date")
+        return Seen(name, "date", moments=kind == ZONED)
     text = trimmed(column)
     filled, different = _counts(connection, f"count(nullif({text}, '')), count(DISTINCT nullif({text}, ''))")
     if not filled:
@@ -145,7 +149,8 @@ def _column(
             return Seen(name, "person", identifier=nhs, score=4)
         formats = _formats(connection, text, filled)
         if formats:
-            return Seen(name, "date", formats=formats)
+            (moments,) = _counts(connection, f"count(CASE WHEN {has_offset_sql(text)} THEN 1 END)")
+            return Seen(name, "date", formats=formats, moments=formats[0] == ISO and moments > 0)
         if different >= REPEATED * filled:
             score = 3 * bool(PERSON_NAMES.search(name)) + bool(IDENTIFIER_NAMES.search(name))
             if score:
@@ -181,9 +186,12 @@ def _listed(
 
 def _formats(connection: duckdb.DuckDBPyConnection, text: str, filled: int) -> tuple[str, ...]:
     """The date formats that most fields are written in, the best first; those that read just as many with it."""
-    chosen = ", ".join(f"count(try_strptime({text}, {literal(form)}))" for form in FORMATS)
-    read = dict(zip(FORMATS, _counts(connection, chosen), strict=True))
+    counts = [f"count(try_strptime({text}, {literal(form)}))" for form in FORMATS]
+    chosen = ", ".join([f"count(CASE WHEN {is_iso_sql(text)} THEN 1 END)", *counts])
+    read = dict(zip((ISO, *FORMATS), _counts(connection, chosen), strict=True))
     most = max(read.values())
+    if read[ISO] == most >= FITS * filled:
+        return (ISO,)
     return tuple(form for form, count in read.items() if count == most) if most >= FITS * filled else ()
 
 

@@ -27,6 +27,17 @@ for the T and the words UTC and GMT for the Z as databases and spreadsheets writ
 _PARTS = "['day', 'hour', 'minute', 'second', 'end', 'offset']"
 
 
+def is_iso_sql(text: str) -> str:
+    """Whether a text names a day of 1900 to 2199 in ISO 8601, in SQL."""
+    day = f"regexp_extract({text}, {literal(_WRITTEN)}, {_PARTS}).day"
+    return f"(CASE WHEN {day} <> '' THEN {in_range(f'CAST({_calendar(day)} AS DATE)')} END IS NOT NULL)"
+
+
+def has_offset_sql(text: str) -> str:
+    """Whether a text in ISO 8601 is a moment: it ends in Z or an offset."""
+    return f"(regexp_extract({text}, {literal(_WRITTEN)}, {_PARTS}).offset <> '')"
+
+
 @dataclass(frozen=True)
 class WrittenDate:
     """How a column of dates is read, as SQL in steps that build on each other, so that each is computed once.

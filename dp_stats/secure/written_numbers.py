@@ -12,6 +12,9 @@ SPACES = " \u00a0\u2009\u202f"
 """Spaces that stand between groups of digits: plain, non-breaking, thin, narrow."""
 APOSTROPHES = "'\u2019"
 
+DECIMAL_TEXT = "[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?"
+"""What a number looks like where nothing is declared about it."""
+
 
 def number_sql(value: str, text: str, kind: str, column: Column) -> str:
     """An exact decimal with six places, rounded half away from zero; what is not finite or not below 10¹² is null.
@@ -22,7 +25,7 @@ def number_sql(value: str, text: str, kind: str, column: Column) -> str:
     if kind in ("FLOAT", "DOUBLE"):
         return f"TRY_CAST({value} AS {NUMBER})"
     if kind != "VARCHAR" or (column.decimal == "." and column.thousands is None and not column.currency):
-        return f"(CASE WHEN regexp_full_match({text}, {literal(_pattern('.', None))}) THEN TRY_CAST({text} AS {NUMBER}) END)"
+        return f"(CASE WHEN regexp_full_match({text}, '{DECIMAL_TEXT}') THEN TRY_CAST({text} AS {NUMBER}) END)"
     bare = _without_sign(text, column.currency) if column.currency else text
     plain = bare
     for separator in _separators(column.thousands):

@@ -147,7 +147,13 @@ def test_groups_and_their_names_are_found_in_a_register(place: Path) -> None:
     assert first == "W0,Ward 0,L0,Upper district"
 
 
-@given(st.sampled_from(FORMATS), st.lists(st.dates(date(1930, 1, 1), date(2029, 12, 31)), min_size=30, max_size=60))
+WRITTEN_ISO = ("%Y-%m-%d", "%Y%m%d", "%Y-%j", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%SZ")
+
+
+@given(
+    st.sampled_from([*FORMATS, *WRITTEN_ISO]),
+    st.lists(st.dates(date(1930, 1, 1), date(2029, 12, 31)), min_size=30, max_size=60),
+)
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_format_is_chosen_that_reads_every_date_written_in_any(form: str, days: list[date]) -> None:
     from dp_stats.secure.look import look_at
@@ -157,6 +163,10 @@ def test_a_format_is_chosen_that_reads_every_date_written_in_any(form: str, days
         connection.execute("CREATE TABLE t AS SELECT unnest(?) AS c0", [[day.strftime(form) for day in days]])
         (seen,) = look_at(connection, SourceTable("SELECT * FROM t", ("VARCHAR",), "t"), ["arrival"], {})
         assert seen.kind == "date"
+        assert seen.moments == form.endswith("Z"), "its day depends on a time zone"
+        if form in WRITTEN_ISO:
+            assert seen.formats == ("iso",)
+            return
         assert form in seen.formats
         read = connection.execute("SELECT count(try_strptime(c0, ?)) FROM t", [seen.formats[0]]).fetchone()
     assert read == (len(days),)
