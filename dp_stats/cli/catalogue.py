@@ -33,6 +33,7 @@ def check() -> None:
 
     findings = review_catalogue(settings())
     out.print(printing.review_table(findings))
+    printing.print_budgets(out, findings)
     printing.print_plan_warnings(out, findings, settings())
     for warning in findings.warnings:
         out.print(f"[yellow]Warning:[/] {warning}")

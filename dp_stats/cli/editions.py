@@ -47,6 +47,7 @@ def plan(
         sys.stdout.write(run.plan.model_dump_json(indent=1) + "\n")
         return
     printing.print_plan(out, run)
+    printing.print_standing(out, run)
     if curve or chart or wanted:
         printing.print_curve(out, run, chart=chart, wanted=wanted)
 

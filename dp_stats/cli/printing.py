@@ -13,6 +13,8 @@ from rich.table import Table
 
 from dp_stats import written
 from dp_stats.errors import CatalogueError
+from dp_stats.plan.accounting import epsilon_at
+from dp_stats.run import ledger_if_any
 from dp_stats.texts.warnings import full
 from dp_stats.texts.words import Texts
 from dp_stats.written import count, number, share
@@ -26,9 +28,9 @@ if TYPE_CHECKING:
 
 
 def review_table(review: Review) -> Table:
-    """What each release costs in a year, beside its dataset's budget."""
+    """What each release costs in a year."""
     table = Table(title="Releases and what a year of them costs")
-    for heading in ("release", "dataset", "editions per block", "ρ per block", "budget ρ", "mechanism"):
+    for heading in ("release", "dataset", "editions per block", "ρ per block", "mechanism"):
         table.add_column(heading, justify="right" if "ρ" in heading or "per" in heading else "left")
     for item in review.releases:
         table.add_row(
@@ -36,10 +38,49 @@ def review_table(review: Review) -> Table:
             item.dataset.id,
             str(item.editions_per_block),
             written.rho(item.rho_per_block),
-            written.rho(review.caps[item.dataset.id]),
             item.plan.mechanism.replace("discrete_", ""),
         )
     return table
+
+
+def print_budgets(out: Console, review: Review) -> None:
+    """What a year leaves of each dataset's budget, in shares of it, and what a pure ε weighs there."""
+    table = Table(title="Each budget after a year of all releases")
+    for heading in ("dataset", "per", "budget", "scheduled", "made by hand", "left"):
+        table.add_column(heading, justify="left" if heading in ("dataset", "per", "budget") else "right")
+    for one in review.budgets:
+        cap = f"ε = {written.epsilon(epsilon_at(one.cap, one.delta))} at δ = {written.delta(one.delta)}"
+        parts = (share(part / one.cap) for part in (one.scheduled, one.by_hand, one.left))
+        table.add_row(one.dataset.id, one.dataset.privacy_unit.per, cap, *parts)
+    out.print(table)
+    for one in review.budgets:
+        if one.pure is not None:
+            pure, rho = one.pure
+            out.print(
+                f"{one.dataset.id}: a pure ε of {written.epsilon(pure)} weighs as much here as ε = "
+                f"{written.epsilon(epsilon_at(rho, one.delta))} at δ = {written.delta(one.delta)} would: losses add up in ρ, "
+                f"and noise that keeps a pure ε costs ρ = {written.rho(rho)}."
+            )
+
+
+def print_standing(out: Console, run: Run) -> None:
+    """What the ledger says of a plan: already charged, a new charge, or no room for it."""
+    ledger = ledger_if_any(run.settings)
+    if ledger is None:
+        out.print("No ledger yet: this would be the first charge.")
+        return
+    quote = ledger.quote(run.plan, dataset=run.dataset, revision=run.revision)
+    if quote.refusals:
+        out.print("[red]Does not fit the budget:[/]")
+        for line in quote.refusals:
+            out.print(f"  {line}", markup=False)
+    elif quote.free:
+        out.print("[green]Already charged:[/] running it charges nothing new.")
+    else:
+        left = "; ".join(f"{share(quote.remaining_after[b.block] / b.cap)} of {b.block}" for b in quote.before)
+        out.print(
+            f"[green]New charge[/] of ρ = {written.rho(quote.rho)} in {', '.join(quote.charged)}. It leaves {left}."
+        )
 
 
 def print_plan(out: Console, run: Run) -> None:

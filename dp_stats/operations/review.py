@@ -4,41 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
-from fractions import Fraction
 from functools import partial
-from itertools import takewhile
 
 from dp_stats import written
-from dp_stats.catalogue import Catalogue, Dataset, Release, load_catalogue
-from dp_stats.catalogue.due import periods_of
-from dp_stats.catalogue.periods import BlockKind, Period, block_of
-from dp_stats.errors import BudgetError, CatalogueError
-from dp_stats.plan import make_plan, make_sealed
-from dp_stats.plan.accounting import epsilon_at
-from dp_stats.plan.model import Plan
+from dp_stats.catalogue import Catalogue, load_catalogue
+from dp_stats.errors import CatalogueError
+from dp_stats.operations.year import ReleaseReview, YearOfBudget, review_release, year_of_budget, year_of_periods
+from dp_stats.plan import make_sealed
 from dp_stats.plan.series import differences, series_basis
+from dp_stats.quality import find_suite
 from dp_stats.rehearsal import Rehearsed, rehearse_once
 from dp_stats.run import ledger_if_any
 from dp_stats.settings import Settings
 
-DAYS_REVIEWED = 366
-"""A year, and with a lifetime block the first year only: the years it lasts are shown."""
-
-
 FIRST_OF_OTHER_SCRIPTS = "\u0590"
 """Below are Latin, Greek and Cyrillic, which every font has that charts are written in."""
-
-
-@dataclass(frozen=True)
-class ReleaseReview:
-    """One release: its plan for the first period and what it costs in the dearest block of a year."""
-
-    release: Release
-    dataset: Dataset
-    plan: Plan
-    editions_per_block: int
-    rho_per_block: Fraction
 
 
 @dataclass(frozen=True)
@@ -49,7 +29,7 @@ class Review:
     """
 
     releases: tuple[ReleaseReview, ...]
-    caps: dict[str, Fraction]
+    budgets: tuple[YearOfBudget, ...]
     warnings: tuple[str, ...]
 
 
@@ -57,35 +37,15 @@ def review_catalogue(settings: Settings) -> Review:
     """Check every declaration in the catalogue and that the year's editions fit each dataset's budget.
 
     Raises:
-        CatalogueError: a declaration is wrong, or an expectations suite is missing.
-        BudgetError: the scheduled releases of a dataset cost more than its budget in one block.
+        CatalogueError: a declaration is wrong, or an expectations suite is missing. QualityError: a suite is empty or wrong.
+        BudgetError: the scheduled releases of a dataset cost more than its budget in one block, or one edition does.
     """
-    from dp_stats.ledger.amounts import cap_of
-    from dp_stats.quality import find_suite
-
     catalogue = load_catalogue(settings.catalogue)
-    for dataset in catalogue.datasets.values():
-        find_suite(dataset.expectations, settings=settings)
     reviews = tuple(review_release(release, catalogue) for release in catalogue.releases.values())
+    review_suites(settings, catalogue, reviews)
     rehearse_all(settings, catalogue, reviews)
-    caps = {name: cap_of(dataset.budget) for name, dataset in catalogue.datasets.items()}
-    warnings: list[str] = []
-    for name, dataset in catalogue.datasets.items():
-        scheduled = [r for r in reviews if r.dataset.id == name and r.release.schedule]
-        cap = caps[name] * (dataset.budget.scheduled or Fraction(1))
-        total = sum((r.rho_per_block for r in scheduled), Fraction(0))
-        if total > cap:
-            delta = scheduled[0].plan.delta
-            costs = "; ".join(
-                f"{r.release.id} {written.rho(r.rho_per_block)} ({r.editions_per_block} editions)" for r in scheduled
-            )
-            raise BudgetError(
-                f"Dataset '{name}': the scheduled releases of a year need ρ = {written.rho(total)} per "
-                f"{dataset.privacy_unit.per} (ε = {written.epsilon(epsilon_at(total, delta))} at δ = "
-                f"{written.delta(delta)}) of a budget of ρ = {written.rho(cap)}. "
-                f"They cost: {costs}. Lower their privacy_loss, publish less often, "
-                "declare 'series: true', or raise the budget."
-            )
+    budgets = tuple(year_of_budget(dataset, reviews) for dataset in catalogue.datasets.values())
+    warnings = [warning for budget in budgets for warning in budget.warnings]
     warnings += [
         f"Dataset '{name}' has no release."
         for name in catalogue.datasets
@@ -94,7 +54,23 @@ def review_catalogue(settings: Settings) -> Review:
     warnings += shared_sources(catalogue)
     warnings += ended_series(catalogue, settings)
     warnings += names_without_font(catalogue)
-    return Review(reviews, caps, tuple(warnings))
+    return Review(reviews, budgets, tuple(warnings))
+
+
+def review_suites(settings: Settings, catalogue: Catalogue, reviews: Iterable[ReleaseReview]) -> None:
+    """Whether every dataset's suite can be run on what its releases will pull.
+
+    Raises:
+        CatalogueError: a suite is missing. QualityError: it is empty or wrong, or names an unknown column.
+    """
+    from dp_stats.secure.check import review_suite
+
+    periods = {r.dataset.id: year_of_periods(r.release)[0] for r in reviews}
+    for name, dataset in catalogue.datasets.items():
+        if name in periods:
+            review_suite(dataset, catalogue=catalogue, period=periods[name], settings=settings)
+        else:
+            find_suite(dataset.expectations, settings=settings)
 
 
 def names_without_font(catalogue: Catalogue) -> list[str]:
@@ -171,30 +147,3 @@ def shared_sources(catalogue: Catalogue) -> list[str]:
         for names in places.values()
         if len(names) > 1
     ]
-
-
-def review_release(release: Release, catalogue: Catalogue) -> ReleaseReview:
-    """Plan a release's first period and count what a year of it costs in the dearest block."""
-    dataset = catalogue.dataset_of(release)
-    periods = year_of_periods(release)
-    try:
-        plan = make_plan(catalogue, release, periods[0])
-    except CatalogueError as error:
-        raise CatalogueError(f"{catalogue.folder / 'releases' / release.id}.yaml: {error}") from error
-    editions = editions_per_block(periods, dataset.privacy_unit.per)
-    return ReleaseReview(release, dataset, plan, editions, plan.rho * (1 if plan.series else editions))
-
-
-def year_of_periods(release: Release) -> list[Period]:
-    """The release's periods that begin in its first year."""
-    last = release.start + timedelta(days=DAYS_REVIEWED - 1)
-    return list(takewhile(lambda period: period.start <= last, periods_of(release)))
-
-
-def editions_per_block(periods: list[Period], kind: BlockKind) -> int:
-    """The most editions that touch one block."""
-    touched: dict[str, int] = {}
-    for period in periods:
-        for block in {block_of(day, kind) for day in (period.start, period.end)}:
-            touched[block] = touched.get(block, 0) + 1
-    return max(touched.values())

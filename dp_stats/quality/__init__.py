@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from dp_stats.quality.suites import ROWS, QualityReport, check, check_published, find_suite
+from dp_stats.quality.suites import ROWS, QualityReport, check, check_published, find_suite, review
 
-__all__ = ["ROWS", "QualityReport", "check", "check_published", "find_suite"]
+__all__ = ["ROWS", "QualityReport", "check", "check_published", "find_suite", "review"]

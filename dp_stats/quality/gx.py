@@ -142,6 +142,12 @@ def evaluate(frame: Any, expectations: Mapping[int, Mapping[str, Any]]) -> dict[
         return met
 
 
+def unknown(expectations: Mapping[int, Mapping[str, Any]]) -> list[int]:
+    """Numbers of the expectations that GX does not know, or not with these arguments; nothing is evaluated."""
+    with _quiet_gx() as gx:
+        return [number for number, one in expectations.items() if not _suites(gx, {number: one})]
+
+
 def _suites(gx: Any, expectations: Mapping[int, Mapping[str, Any]]) -> list[Any]:
     """One suite of all expectations that GX knows with these arguments."""
     known = []

@@ -12,14 +12,14 @@ A gate that fails on secret data is itself a signal to those who see it: the doc
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from dp_stats.errors import CatalogueError, QualityError
-from dp_stats.quality.gx import EQUALITY, Table, column_names, evaluate, is_large, load
+from dp_stats.quality.gx import EQUALITY, Table, column_names, evaluate, is_large, load, unknown
 from dp_stats.settings import Settings
 
 GATE = "critical"
@@ -133,6 +133,31 @@ def check(tables: Mapping[str, Table], *, suite: Path, parameters: Parameters | 
         tuple(failure for severity, failure in failed if severity == GATE),
         tuple(failure for severity, failure in failed if severity != GATE),
     )
+
+
+def review(suite: Path, *, columns: Mapping[str, Collection[str]], parameters: Parameters) -> None:
+    """Read a suite as ``check`` will, without any table: it must be able to pass or fail.
+
+    Args:
+        columns: the columns of each table that there will be, by its name.
+
+    Raises:
+        QualityError: as ``check``; or an expectation names a column that there will not be, or GX does not know it.
+    """
+    expectations = read_suite(suite, tables=tuple(columns), parameters=parameters)
+    for one in expectations:
+        lacking = [name for name in one.columns if name not in columns[one.table]]
+        if lacking and not one.if_present:
+            raise QualityError(
+                f"{suite}, expectation {one.position}: there is no column '{lacking[0]}' in the table '{one.table}'. "
+                f"It has: {', '.join(columns[one.table])}. Correct it, or set meta.if_present."
+            )
+    strange = unknown({one.position: {"type": one.type, "kwargs": one.kwargs} for one in expectations})
+    if strange:
+        raise QualityError(
+            f"{suite}, expectation {strange[0]}: Great Expectations does not know this type with these 'kwargs'. "
+            "Check its spelling in the expectation gallery."
+        )
 
 
 def check_published(table: Table, *, settings: Settings, lowest: float = 0.0) -> QualityReport:

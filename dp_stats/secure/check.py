@@ -7,7 +7,8 @@ from pathlib import Path
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import UNKNOWN, Dataset
 from dp_stats.catalogue.periods import Period
-from dp_stats.quality import ROWS, QualityReport, check, find_suite
+from dp_stats.quality import ROWS, QualityReport, check, find_suite, review
+from dp_stats.secure.pull import FACTS
 from dp_stats.settings import Settings
 
 
@@ -26,6 +27,17 @@ def check_snapshot(
     tables = {ROWS: folder / "intake.parquet", "source": folder / "source.parquet"}
     suite = find_suite(dataset.expectations, settings=settings)
     return check(tables, suite=suite, parameters=suite_parameters(dataset, catalogue, period)).enforce()
+
+
+def review_suite(dataset: Dataset, *, catalogue: Catalogue, period: Period, settings: Settings) -> None:
+    """Whether the dataset's suite can be run on what ``pull`` will stage, before there is anything staged.
+
+    Raises:
+        CatalogueError: there is no such suite. QualityError: it is empty or wrong, or names a column that there will not be.
+    """
+    suite = find_suite(dataset.expectations, settings=settings)
+    columns = {ROWS: tuple(dataset.columns), "source": FACTS}
+    review(suite, columns=columns, parameters=suite_parameters(dataset, catalogue, period))
 
 
 def suite_parameters(dataset: Dataset, catalogue: Catalogue, period: Period) -> dict[str, object]:

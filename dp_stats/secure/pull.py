@@ -36,6 +36,8 @@ from dp_stats.secure.staging import PRIVATE_FILE, secure_below
 from dp_stats.settings import Settings
 
 Progress = Callable[[str], None]
+FACTS = ("rows_in_period", "days_without_rows", "days_behind", "unreadable_dates", "rows_without_person")
+"""Columns of ``source.parquet``, the one row of facts about the whole source that suites may set limits to."""
 PARQUET = "FORMAT parquet, COMPRESSION snappy, USE_TMP_FILE false"
 MAPPING = "dp_stats_reading"
 """Key of the snapshot file's own metadata under which it carries the hash of how its rows were read."""

@@ -1,0 +1,130 @@
+"""What a year of a dataset's releases costs, and what it leaves of the budget in one block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from fractions import Fraction
+from itertools import takewhile
+
+from dp_stats import written
+from dp_stats.catalogue import Catalogue, Dataset, Release
+from dp_stats.catalogue.due import periods_of
+from dp_stats.catalogue.periods import BlockKind, Period, block_of
+from dp_stats.errors import BudgetError, CatalogueError
+from dp_stats.ledger.amounts import cap_of
+from dp_stats.plan import make_plan
+from dp_stats.plan.accounting import DEFAULT_DELTA, epsilon_at
+from dp_stats.plan.model import Plan
+
+DAYS_REVIEWED = 366
+"""A year, and with a lifetime block the first year only: the years it lasts are shown."""
+
+
+@dataclass(frozen=True)
+class ReleaseReview:
+    """One release: its plan for the first period and what it costs in the dearest block of a year."""
+
+    release: Release
+    dataset: Dataset
+    plan: Plan
+    editions_per_block: int
+    rho_per_block: Fraction
+
+
+@dataclass(frozen=True)
+class YearOfBudget:
+    """What is left of a dataset's budget in one block once a year of every release has been published.
+
+    Attributes:
+        scheduled: ρ of the releases with a schedule. by_hand: of all editions of the others, were they all made.
+        delta: at which ε is shown. pure: the pure ε of the release that declares the largest, and what it weighs in ρ.
+    """
+
+    dataset: Dataset
+    cap: Fraction
+    delta: Fraction
+    scheduled: Fraction
+    by_hand: Fraction
+    pure: tuple[Fraction, Fraction] | None
+    warnings: tuple[str, ...]
+
+    @property
+    def left(self) -> Fraction:
+        """What remains of the cap in ρ; below zero where not all editions made by hand can be paid for."""
+        return self.cap - self.scheduled - self.by_hand
+
+
+def year_of_budget(dataset: Dataset, reviews: Iterable[ReleaseReview]) -> YearOfBudget:
+    """What a year of all releases of a dataset costs in its dearest block, those without a schedule as well.
+
+    Raises:
+        BudgetError: what is scheduled costs more than its part of the budget, or one edition more than all of it.
+    """
+    own = [r for r in reviews if r.dataset.id == dataset.id]
+    cap, per = cap_of(dataset.budget), dataset.privacy_unit.per
+    share = cap * (dataset.budget.scheduled or Fraction(1))
+    delta = dataset.budget.delta or DEFAULT_DELTA
+    scheduled = [r for r in own if r.release.schedule]
+    by_hand = [r for r in own if not r.release.schedule]
+    total = sum((r.rho_per_block for r in scheduled), Fraction(0))
+    if total > share:
+        raise BudgetError(
+            f"Dataset '{dataset.id}': the scheduled releases of a year need ρ = {written.rho(total)} per {per} "
+            f"(ε = {written.epsilon(epsilon_at(total, delta))} at δ = {written.delta(delta)}) of a budget of "
+            f"ρ = {written.rho(share)}. They cost: {_costs(scheduled)}. Lower their privacy_loss, publish less often, "
+            "declare 'series: true', or raise the budget."
+        )
+    for one in own:
+        if one.plan.rho > cap:
+            raise BudgetError(
+                f"{one.release.id}: one edition costs ρ = {written.rho(one.plan.rho)} "
+                f"(ε = {written.epsilon(epsilon_at(one.plan.rho, delta))} at δ = {written.delta(delta)}), which is more than "
+                f"the whole budget of dataset '{dataset.id}', ρ = {written.rho(cap)} per {per}. Lower its privacy_loss, or "
+                "raise the budget."
+            )
+    rest = sum((r.rho_per_block for r in by_hand), Fraction(0))
+    warnings = []
+    if total + rest > cap:
+        warnings.append(
+            f"Dataset '{dataset.id}': not every edition of a year can be made. All of them need ρ = "
+            f"{written.rho(total + rest)} per {per} of a budget of ρ = {written.rho(cap)}; made by hand: {_costs(by_hand)}."
+        )
+    pure = max(((r.plan.pure_epsilon, r.plan.rho) for r in own if r.plan.pure_epsilon), default=None)
+    return YearOfBudget(dataset, cap, delta, total, rest, pure, tuple(warnings))
+
+
+def _costs(reviews: Iterable[ReleaseReview]) -> str:
+    return "; ".join(
+        f"{r.release.id} {written.rho(r.rho_per_block)} "
+        f"({r.editions_per_block} {'edition' if r.editions_per_block == 1 else 'editions'})"
+        for r in reviews
+    )
+
+
+def review_release(release: Release, catalogue: Catalogue) -> ReleaseReview:
+    """Plan a release's first period and count what a year of it costs in the dearest block."""
+    dataset = catalogue.dataset_of(release)
+    periods = year_of_periods(release)
+    try:
+        plan = make_plan(catalogue, release, periods[0])
+    except CatalogueError as error:
+        raise CatalogueError(f"{catalogue.folder / 'releases' / release.id}.yaml: {error}") from error
+    editions = editions_per_block(periods, dataset.privacy_unit.per)
+    return ReleaseReview(release, dataset, plan, editions, plan.rho * (1 if plan.series else editions))
+
+
+def year_of_periods(release: Release) -> list[Period]:
+    """The release's periods that begin in its first year."""
+    last = release.start + timedelta(days=DAYS_REVIEWED - 1)
+    return list(takewhile(lambda period: period.start <= last, periods_of(release)))
+
+
+def editions_per_block(periods: list[Period], kind: BlockKind) -> int:
+    """The most editions that touch one block."""
+    touched: dict[str, int] = {}
+    for period in periods:
+        for block in {block_of(day, kind) for day in (period.start, period.end)}:
+            touched[block] = touched.get(block, 0) + 1
+    return max(touched.values())
