@@ -11,7 +11,7 @@ from dp_stats.settings import load_settings
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 USERS = {"admin": "admin", "engineer": "op", "analyst": "user", "custodian": "user", "viewer": "viewer"}
-"""User → role; see docs/airflow.md for what each may do."""
+"""User → role; see docs/how-to/airflow.md for what each may do."""
 
 RECORDER = "recorder"
 """The account that writes the notes of ad hoc runs; nobody logs in with it."""

@@ -2,7 +2,7 @@
 
 Airflow's simple roles let any user mark a task as success and write XComs. Here an analyst or custodian
 (role ``user``) may read, ask for an ad hoc release, and answer an approval addressed to her, and nothing
-else; engineers (``op``) run everything; viewers look. For production roles see docs/production.md.
+else; engineers (``op``) run everything; viewers look. For production roles see docs/how-to/production.md.
 """
 
 from __future__ import annotations

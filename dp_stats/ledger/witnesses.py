@@ -207,7 +207,7 @@ def refuse_loss(lines: Iterable[str]) -> None:
             "This ledger knows less than what lies beside it: it was lost, replaced, or restored from an older backup. "
             "Nothing was recorded. It lacks\n  " + "\n  ".join(found) + "\n"
             "Restore the newest backup of the ledger, to its last transaction, and check that DP_STATS_LEDGER_URL names it. "
-            "If nothing newer exists, see 'A lost ledger' in docs/ledger.md before anything is run."
+            "If nothing newer exists, see 'A lost ledger' in docs/explanation/ledger.md before anything is run."
         )
 
 
@@ -225,5 +225,5 @@ def refuse_new(testimony: Testimony) -> None:
             "There is no ledger at the ledger's URL, but something was released from here. Nothing was made. There are\n  "
             + "\n  ".join(told)
             + "\nRestore the ledger from its backup, or correct DP_STATS_LEDGER_URL. A new ledger has forgotten all spending: "
-            "only if the old one is lost for ever, read 'A lost ledger' in docs/ledger.md, then run with --new-ledger."
+            "only if the old one is lost for ever, read 'A lost ledger' in docs/explanation/ledger.md, then run with --new-ledger."
         )

@@ -1,7 +1,7 @@
 """The contribution register: what each person has already contributed to other editions of a series.
 
 A series is charged once per block because the *sum* over its editions of one person's kept rows never
-exceeds the bound (individual accounting: Feldman and Zrnic 2021; the argument is in docs/series-cost-once.md).
+exceeds the bound (individual accounting: Feldman and Zrnic 2021; the argument is in docs/explanation/series-cost-once.md).
 Per charge and edition there is one Parquet file in the secure store: keyed hash of the person, block, kept
 rows, truncated rows counted, and whether the person counts as truncated. The file's keyed digest stands in the ledger.
 An edition that cannot read every other edition's file exactly as it was written is refused.

@@ -213,7 +213,7 @@ class Mailbox(socketserver.ThreadingTCPServer):
 
 @pytest.fixture
 def mailbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailbox]:
-    """Airflow's own SMTP notifier, configured as docs/production.md says, writes to this mailbox."""
+    """Airflow's own SMTP notifier, configured as docs/how-to/production.md says, writes to this mailbox."""
     with Mailbox() as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         connection = {

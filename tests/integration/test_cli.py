@@ -37,7 +37,9 @@ def run(*arguments: str, code: int = 0) -> str:
 
 
 def test_every_command_is_in_the_manual_and_nothing_else_is() -> None:
-    documented = re.findall(r"^\| `([a-z ]+[a-z])", (DOCS / "command-line.md").read_text(), flags=re.MULTILINE)
+    documented = re.findall(
+        r"^\| `([a-z ]+[a-z])", (DOCS / "reference" / "command-line.md").read_text(), flags=re.MULTILINE
+    )
     assert sorted(documented) == sorted(commands())
 
 
@@ -98,7 +100,8 @@ def test_every_class_of_failure_has_an_exit_code_of_its_own_in_the_guide() -> No
     codes = [kind.exit_code for kind in kinds]
     assert len(codes) == len(set(codes)) > 8
     documented = {
-        int(code) for code in re.findall(r"^\| (\d+) \|", (DOCS / "guide.md").read_text(), flags=re.MULTILINE)
+        int(code)
+        for code in re.findall(r"^\| (\d+) \|", (DOCS / "tutorial" / "guide.md").read_text(), flags=re.MULTILINE)
     }
     assert set(codes) <= documented
 

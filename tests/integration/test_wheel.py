@@ -106,7 +106,7 @@ def link(distribution: Distribution, site: Path, scripts: Path) -> None:
 @pytest.fixture(scope="module")
 def published(installed: Installed) -> Installed:
     """The guide's catalogue and its first edition, made by the guide's own commands in the empty folder."""
-    guide = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
+    guide = (ROOT / "docs" / "tutorial" / "guide.md").read_text(encoding="utf-8")
     commands = re.findall(r"```bash\n(.*?)```", guide, flags=re.DOTALL)
     first = next(i for i, command in enumerate(commands) if " run " in command)
     for command in commands[: first + 1]:

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-RULES = ROOT / "docs" / "rules-and-tests.md"
+RULES = ROOT / "docs" / "explanation" / "rules-and-tests.md"
 NOISE, ACCOUNTING, DEMO = "secure/noise.py", "plan/accounting.py", "demo/line_list.py"
 
 
@@ -99,14 +99,14 @@ def gates(suite: Path) -> list[str]:
 def test_every_gate_of_the_shipped_suites_is_listed_in_the_docs() -> None:
     listed = [
         line.strip()
-        for line in (ROOT / "docs" / "guarantee.md").read_text().splitlines()
+        for line in (ROOT / "docs" / "explanation" / "guarantee.md").read_text().splitlines()
         if line.startswith("| `expect_")
     ]
     assert listed == gates(ROOT / "expectations" / "covid-cases.json")
 
 
 def test_the_limits_are_said() -> None:
-    limits = (ROOT / "docs" / "guarantee.md").read_text().split("## Limits, said plainly")[1]
+    limits = (ROOT / "docs" / "explanation" / "guarantee.md").read_text().split("## Limits, said plainly")[1]
     for word in (
         "Timing",
         "Quality gates",

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_manual_lists_every_variable_with_its_meaning_and_default() -> None:
-    manual = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+    manual = (ROOT / "docs" / "reference" / "command-line.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(DP_STATS_\w+)` \| (.+) \| (.+) \|$", manual, flags=re.MULTILINE)
     assert rows == described()
 

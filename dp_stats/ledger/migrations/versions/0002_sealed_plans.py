@@ -1,6 +1,6 @@
 """Sealed plans: their parts by hash, and which documents a reservation names.
 
-Reservations made before have none: they can be read and published no further than they are (see docs/ledger.md).
+Reservations made before have none: they can be read and published no further than they are (see docs/explanation/ledger.md).
 """
 
 import sqlalchemy as sa

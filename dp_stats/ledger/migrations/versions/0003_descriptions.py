@@ -1,6 +1,6 @@
 """What an edition's files say, fixed before they are written; the software that made them; and retractions.
 
-Editions published before have no description until one is recorded from their own files (see docs/production.md).
+Editions published before have no description until one is recorded from their own files (see docs/how-to/production.md).
 """
 
 import sqlalchemy as sa
