@@ -24,7 +24,8 @@ NAMES = (
     "50 %", "{{ name }}", "l'Hôpital", "Status", "all", "NA", "ZZ " + "long " * 30,
 )  # fmt: skip
 CODES = (
-    "E06000001", "NA", "TRUE", "ON", "01001", "1E05", "index", "all", "../x", "North/East", "North-East", "a b", "é", "서울", "0", "00", "null", "None", "nan", "CON", ".", "..", "x" * 60, "a,b", "a\"b", "%2e", "a#b", "a?b", "Unknown1",
+    "E06000001", "NA", "TRUE", "ON", "01001", "1E05", "index", "all", "../x", "North/East", "North-East", "a b", "é", "서울",
+    "0", "00", "null", "None", "nan", "CON", ".", "..", "x" * 60, "a,b", "a\"b", "%2e", "a#b", "a?b", "Unknown1",
 )  # fmt: skip
 FORMULAS = ('=HYPERLINK("x")', "=1+1", "+", "-", "@home", "\tx")
 """What a spreadsheet would run: refused in code lists, so drawn rarely."""

@@ -1,4 +1,4 @@
-"""Three lines each of pandas, DuckDB and R that load a published table with its intervals."""
+"""Three lines each of pandas, DuckDB and R that load a published table with its intervals, codes and names as text."""
 
 from __future__ import annotations
 
@@ -25,11 +25,17 @@ def snippets(edition: Edition, table: TableFacts, *, address: str = "") -> dict[
         "lower_95",
         "upper_95",
     ]
+    texts = [c.name for c in table.columns if c.type == "string"]
+    numbers = [c.name for c in table.columns if c.type != "string" and not c.required]
+    as_text, as_empty = (
+        ", ".join(f'"{c}": {value}' for c in kind) for kind, value in ((texts, "str"), (numbers, '""'))
+    )
+    classes = ", ".join(f'`{c}` = "character"' for c in texts)
     return {
         "pandas": (
             "import pandas as pd\n"
-            f'data = pd.read_csv("{csv}", parse_dates=["date"], keep_default_na=False, na_values={{"value": "", '
-            '"lower_95": "", "upper_95": ""})\n'
+            f'data = pd.read_csv("{csv}", parse_dates=["date"], dtype={{{as_text}}}, keep_default_na=False, '
+            f"na_values={{{as_empty}}})\n"
             f"print(data[{columns!r}])\n".replace("'", '"')
         ),
         "duckdb": (
@@ -38,7 +44,7 @@ def snippets(edition: Edition, table: TableFacts, *, address: str = "") -> dict[
             f"FROM data WHERE status NOT LIKE '%u%' ORDER BY date, {place};\n"
         ),
         "r": (
-            f'data <- read.csv("{csv}", colClasses = c(status = "character", date = "Date"))\n'
+            f'data <- read.csv("{csv}", na.strings = character(), colClasses = c({classes}, date = "Date"))\n'
             f"data <- data[order(data$date), c({', '.join(f'{chr(34)}{c}{chr(34)}' for c in columns)})]\n"
             "print(head(data))\n"
         ),

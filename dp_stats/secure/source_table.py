@@ -16,8 +16,6 @@ from dp_stats.catalogue.periods import Period
 from dp_stats.errors import DpStatsError, SourceError
 from dp_stats.settings import Settings
 
-SHOWN_NAMES = 40
-
 
 @dataclass(frozen=True)
 class SourceTable:
@@ -77,6 +75,21 @@ class Opening:
     date_filter: DateFilter | None = None
 
 
+def _others(wanted: Sequence[str], keys: Sequence[str], key: Callable[[str], str]) -> str:
+    """What else there is, by declared names alone: without a line of headings, names would be the first person's row."""
+    found = [f"'{name}'" for name in dict.fromkeys(wanted) if key(name) in keys]
+    if not found:
+        return (
+            "None of the declared columns is there: its first line does not look like a line of column names. Add one, or "
+            "change 'from' in the catalogue. What stands there is not shown, because it may be data."
+        )
+    others = len(keys) - len(found)
+    return (
+        f"It has {' and '.join(found)} and {others} other{'' if others == 1 else 's'}, whose names are not shown, because "
+        "they may be data. Change 'from' in the catalogue, or the source."
+    )
+
+
 def match_columns(wanted: Sequence[str] | None, available: Sequence[str], *, place: str) -> list[int]:
     """The position of each wanted column among the available ones; of all where ``wanted`` is None.
 
@@ -92,13 +105,8 @@ def match_columns(wanted: Sequence[str] | None, available: Sequence[str], *, pla
     keys = [key(name) for name in available]
     missing = [name for name in wanted if key(name) not in keys]
     if missing:
-        shown = ", ".join(name.strip() for name in available[:SHOWN_NAMES]) + (
-            ", …" if len(available) > SHOWN_NAMES else ""
-        )
         these = " and ".join(f"'{name}'" for name in dict.fromkeys(missing))
-        raise SourceError(
-            f"{place} has no column {these}. It has: {shown}. Change 'from' in the catalogue, or the source."
-        )
+        raise SourceError(f"{place} has no column {these}. {_others(wanted, keys, key)}")
     for name in wanted:
         if keys.count(key(name)) > 1:
             raise SourceError(

@@ -11,7 +11,7 @@ from dp_stats.errors import DpStatsError, SourceError
 from dp_stats.secure.csv_source import open_csv
 from dp_stats.secure.database import literal, quoted, run
 from dp_stats.secure.postgres_source import open_postgres
-from dp_stats.secure.source_table import SHOWN_NAMES, Opening, SourceTable, match_columns
+from dp_stats.secure.source_table import Opening, SourceTable, match_columns
 from dp_stats.settings import Settings
 
 
@@ -80,6 +80,8 @@ def _duckdb_table(opening: Opening, path: Path) -> str:
         "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = ? ORDER BY ALL", [alias]
     ).fetchall()
     if (schema.casefold(), table.casefold()) not in {(s.casefold(), t.casefold()) for s, t in there}:
-        known = ", ".join(t if s == "main" else f"{s}.{t}" for s, t in there[:SHOWN_NAMES]) or "no table"
-        raise SourceError(f"{path} has no table '{opening.source.table}'. It has: {known}.")
+        raise SourceError(
+            f"{path} has no table '{opening.source.table}'. It has {len(there) or 'no'} table{'' if len(there) == 1 else 's'}, "
+            "whose names are not shown, because they may be data. Change 'table' in the catalogue, or the file."
+        )
     return f"{alias}.{quoted(schema)}.{quoted(table)}"

@@ -95,11 +95,18 @@ def test_bytes_of_another_encoding_are_found_when_the_file_is_rewritten(visits):
         visits.pull()
 
 
-def test_a_missing_column_is_named_with_those_that_are_there(visits):
-    visits.source(text("Patient ID,Visit Date,Postcode,Age,Nights", "SECRET,09-03-2020,A1,9,1"))
+def test_a_missing_column_is_named_with_the_declared_ones_that_are_there(visits):
+    visits.source(text("Patient ID,Visit Date,SECRET 1,Age,SECRET 2", "SECRET,09-03-2020,A1,9,1"))
     with pytest.raises(
-        SourceError, match=r"visits\.csv has no column 'Area'\. It has: Patient ID, Visit Date, Postcode"
+        SourceError, match=r"visits\.csv has no column 'Area'.*\. It has 'Patient ID' and 'visit date' and .* others"
     ) as e:
+        visits.pull()
+    assert "SECRET" not in str(e.value)
+
+
+def test_a_file_without_a_line_of_names_is_said_to_have_none(visits):
+    visits.source(text("SECRET 9990000018,09-03-2020,SECRET A1,9,1", "SECRET,09-03-2020,A1,9,1"))
+    with pytest.raises(SourceError, match="does not look like a line of column names") as e:
         visits.pull()
     assert "SECRET" not in str(e.value)
 

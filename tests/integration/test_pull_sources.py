@@ -153,8 +153,9 @@ def test_an_unknown_airflow_connection_is_named(visits):
 
 def test_a_missing_postgres_column_or_table_is_named(visits, filled):
     filled.execute('ALTER TABLE visits RENAME "Area" TO postcode')
-    with pytest.raises(SourceError, match=r"no column 'Area'\. It has: Patient ID, Visit Date, postcode"):
+    with pytest.raises(SourceError, match=r"no column 'Area'\. It has 'Patient ID' and .* 2 others") as caught:
         visits.pull()
+    assert "postcode" not in str(caught.value)
     visits.declared["source"]["table"] = "clinic.visits"
     with pytest.raises(SourceError, match=r"clinic\.visits .* does not exist"):
         visits.pull()
@@ -199,11 +200,12 @@ def test_a_file_of_another_kind_is_refused(visits, kind):
     assert caught.value.__context__ is None
 
 
-def test_a_missing_duckdb_table_is_named_with_those_that_are_there(visits):
+def test_a_missing_duckdb_table_is_named_without_those_that_are_there(visits):
     target: Path = visits.write("home/visits.duckdb", "")
     target.unlink()
     with duckdb.connect(str(target)) as connection:
-        connection.execute("CREATE TABLE other (a INTEGER)")
+        connection.execute('CREATE TABLE "SECRET Ann" (a INTEGER)')
     visits.declared["source"] = {"kind": "duckdb", "path": "${DP_STATS_HOME}/visits.duckdb", "table": "visits"}
-    with pytest.raises(SourceError, match=r"no table 'visits'\. It has: other"):
+    with pytest.raises(SourceError, match=r"no table 'visits'\. It has 1 table") as caught:
         visits.pull()
+    assert "SECRET" not in str(caught.value)

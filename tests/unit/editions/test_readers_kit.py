@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import shutil
 import subprocess
@@ -27,6 +28,25 @@ def test_pandas_loads_every_table_with_its_intervals(published: Any) -> None:
         check = f"assert len(data) == {table.rows}; assert data['upper_95'].dtype == 'float64'"
         check += "; assert str(data['date'].dtype).startswith('datetime64'); assert (data['status'] != 'nan').all()"
         subprocess.run([sys.executable, "-c", code + check], cwd=published.folder, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("odd", [["01001", "01003"], ["1E05", "2E05"], ["NA", "nan"], ["TRUE", "FALSE"]], ids=" ".join)
+def test_codes_are_read_as_they_are_written(
+    published: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, odd: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for table in published.edition.tables:
+        with (published.folder / f"{table.id}.csv").open(encoding="utf-8", newline="") as file:
+            first = next(csv.DictReader(file))
+        codes = [name for name in first if name.endswith("_code")] or ["metric"]
+        with (tmp_path / f"{table.id}.csv").open("w", encoding="utf-8", newline="") as file:
+            rows = csv.DictWriter(file, list(first))
+            rows.writeheader()
+            rows.writerows({**first, **dict.fromkeys(codes, code)} for code in odd)
+        read: dict[str, Any] = {}
+        exec(snippets(published.edition, table)["pandas"], read)
+        for column in codes:
+            assert read["data"][column].tolist() == odd
 
 
 def test_duckdb_loads_every_table_with_its_intervals(published: Any, monkeypatch: pytest.MonkeyPatch) -> None:
