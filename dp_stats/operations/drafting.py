@@ -97,9 +97,13 @@ def write(drafted: Draft, folder: Path) -> list[Path]:
     """Write a draft below the catalogue folder.
 
     Raises:
-        CatalogueError: one of its files is there already; nothing is written then.
+        CatalogueError: one of its files is there already with other content; nothing is written then.
     """
-    taken = [name for name in drafted.files if (folder / name).exists()]
+    taken = [
+        name
+        for name, content in drafted.files.items()
+        if (folder / name).exists() and (folder / name).read_bytes() != content.encode("utf-8")
+    ]
     if taken:
         raise CatalogueError(
             f"{folder / taken[0]} is there already, and a draft never overwrites. Choose another --id, or move it away."

@@ -38,13 +38,14 @@ LEAST_LISTED = 0.02
 """Or this share, where half of the list's entries occur and are words: most fields may say 'not reported'."""
 
 REPEATED = 0.1
-"""A column that names persons has at least this many different values per row."""
+"""A column that is called no more than an identifier has at least this many different values per row."""
 
 FORMATS = (
     *("%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%d.%m.%Y", "%Y/%m/%d", "%d %B %Y", "%d-%b-%Y"),
     *("%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M:%S"),
 )
 PERSON_NAMES = re.compile(r"nhs|patient|person|pupil|client|citizen|subject|hesid|pseudo|\bchi\b|\bpid\b|member", re.I)
+ABOUT_A_PERSON = re.compile(r"age|sex|gender|date|type|class|count|cost|categ|status|post|ethni|birth|name", re.I)
 IDENTIFIER_NAMES = re.compile(r"(^|[^a-z])id([^a-z]|$)|key|number|_no$", re.I)
 _NUMBER = re.compile(DECIMAL_TEXT)
 NOT_A_NAME = re.compile(r"[\d\W_]+|.*\d{4}-\d\d-\d\d.*|.*\d{1,2}[/.]\d{1,2}[/.]\d{2,4}.*|.*\d{6,}.*")
@@ -151,10 +152,10 @@ def _column(
         if formats:
             (moments,) = _counts(connection, f"count(CASE WHEN {has_offset_sql(text)} THEN 1 END)")
             return Seen(name, "date", formats=formats, moments=formats[0] == ISO and moments > 0)
-        if different >= REPEATED * filled:
-            score = 3 * bool(PERSON_NAMES.search(name)) + bool(IDENTIFIER_NAMES.search(name))
-            if score:
-                return Seen(name, "person", score=score)
+        named = bool(PERSON_NAMES.search(name)) and not ABOUT_A_PERSON.search(name)
+        score = 3 * named + bool(IDENTIFIER_NAMES.search(name))
+        if different > 1 and (named or (score and different >= REPEATED * filled)):
+            return Seen(name, "person", score=score)
     numeric = f"count(CASE WHEN regexp_full_match({text}, '{DECIMAL_TEXT}') THEN 1 END)"
     (numbers,) = _counts(connection, numeric)
     if numbers < FITS * filled:

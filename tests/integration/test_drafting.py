@@ -139,6 +139,21 @@ def test_a_draft_never_overwrites(place: Path) -> None:
     assert (place / "catalogue/releases/attendances-figures.yaml").read_text() == "mine"
 
 
+def test_a_list_that_another_dataset_uses_is_shared(place: Path) -> None:
+    init()
+    init("--id", "again")
+    assert set(load_catalogue(place / "catalogue").datasets) == {"attendances", "again"}
+
+
+def test_the_column_called_patient_is_the_person_and_the_record_number_is_not(place: Path) -> None:
+    lines = [f"{i},2024-01-{i % 28 + 1:02},Ward {i % 8},{i % 90},q{i % 9},1" for i in range(400)]
+    (place / "records.csv").write_text("\n".join(["Id,Start,Ward,Patient age,Patient,Cost", *lines]))
+    init(table="records.csv")
+    dataset = load_catalogue(place / "catalogue").datasets["records"]
+    assert dataset.columns[dataset.privacy_unit.column].source == "Patient"
+    assert dataset.columns["patient_age"].type == "band"
+
+
 def test_groups_and_their_names_are_found_in_a_register(place: Path) -> None:
     register = read_register("wards", place / "wards.csv")
     assert register.levels == ("lad24",)
