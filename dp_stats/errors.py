@@ -91,3 +91,9 @@ class BusyError(DpStatsError):
     """Another process has held what this one needs for too long."""
 
     exit_code = 15
+
+
+class StorageError(DpStatsError):
+    """A folder or a disk cannot be used: full, read-only, not this user's, or open to others."""
+
+    exit_code = 16

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from dp_stats.errors import BusyError
+from dp_stats.errors import BusyError, StorageError
 from dp_stats.written import declared
 
 LOCK_SECONDS = 1800.0
@@ -50,6 +51,29 @@ def segment(code: str) -> str:
         parts[0] = f"~{ord(code[0]):02X}"
     name = "".join(parts) or "~"
     return name if len(name) <= _LONGEST else f"{name[:80]}~~{sha256(code.encode())[:32]}"
+
+
+_REMEDIES = {
+    errno.ENOSPC: "its disk is full. Free some space",
+    errno.EDQUOT: "this user's share of its disk is used up. Free some space",
+    errno.EROFS: "its disk is read-only. Choose another place, or have it mounted for writing",
+    errno.EACCES: "this user may not. Have its rights changed, or choose another place",
+    errno.EPERM: "this user may not. Have its rights changed, or choose another place",
+    errno.EIO: "its disk fails. Check the disk and its mount",
+    errno.ENAMETOOLONG: "its name is too long for this disk. Choose a shorter path",
+    errno.ENOTDIR: "a file stands where a folder is needed. Move it away",
+    errno.EEXIST: "something else stands there. Move it away",
+    errno.EMFILE: "too many files are open. Raise this user's limit",
+}
+
+
+def storage_error(error: OSError) -> StorageError | None:
+    """The error of a disk or folder in words, with its path; None for what is no failure of a disk."""
+    remedy = _REMEDIES.get(error.errno or 0)
+    if remedy is None:
+        return None
+    place = f"{error.filename}" if error.filename else "A file"
+    return StorageError(f"{place} cannot be written or read: {remedy}, then run this step again.")
 
 
 def sha256(content: bytes) -> str:

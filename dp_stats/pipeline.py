@@ -8,7 +8,6 @@ drawn is decided by the ledger alone.
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from dp_stats.catalogue import read_catalogue
 from dp_stats.catalogue.load import is_due
 from dp_stats.errors import LedgerError, NotDueError, PublishedError
-from dp_stats.run import Run, open_reserved, open_run
+from dp_stats.run import Run, open_reserved, open_run, prepare_home, user_name
 from dp_stats.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -64,6 +63,7 @@ def pull(edition: str, *, revision: int = 1, settings: Settings | None = None) -
         )
     if _stored(run) is not None:
         return {"edition": edition, "revision": revision}
+    prepare_home(run.settings)
     folder = staging_folder(run.settings.secure, release=run.release.id, period=run.period.label, revision=revision)
     snapshot = pull_snapshot(
         run.dataset, catalogue=run.catalogue, period=run.period, folder=folder, settings=run.settings
@@ -123,7 +123,7 @@ def reserve(
 
     opened = open_run(edition, revision=revision, settings=settings)
     request = EditionRequest(
-        requested_by=opened.release.requested_by or requested_by or getpass.getuser(),
+        requested_by=opened.release.requested_by or requested_by or user_name(),
         reason=reason or opened.release.purpose or ("" if revision > 1 else "scheduled edition"),
         run=run,
     )

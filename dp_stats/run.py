@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
+import os
+import stat
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,10 +13,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dp_stats import files
 from dp_stats.catalogue import Catalogue, Dataset, Grid, Period, Release, read_catalogue
 from dp_stats.catalogue.load import read_model
 from dp_stats.catalogue.periods import blocks_of
-from dp_stats.errors import CatalogueError, LedgerError, NoLedgerError
+from dp_stats.errors import CatalogueError, LedgerError, NoLedgerError, StorageError
 from dp_stats.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -112,9 +116,36 @@ def open_ledger(settings: Settings) -> Ledger:
     """
     from dp_stats.ledger import Ledger
 
-    settings.home.mkdir(parents=True, exist_ok=True)
+    prepare_home(settings)
     today = datetime.now(UTC).date().isoformat()
     return Ledger.open(settings.ledger_url, witnesses=witnesses_of(settings), new=settings.new_ledger == today)
+
+
+def prepare_home(settings: Settings) -> None:
+    """The state folder, made if it is missing; what waits in it for publication is for its owner alone, whatever the umask.
+
+    Raises:
+        StorageError: it cannot be made or written, or everybody may write there and so put another secure store in place.
+    """
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        if settings.home.stat().st_mode & stat.S_IWOTH:
+            raise StorageError(
+                f"Everybody may write in the state folder {settings.home}, and so put other rows, rules or a ledger in place. "
+                f"Find out who used it, then run: chmod o-w {settings.home}"
+            )
+        settings.work.mkdir(mode=0o700, exist_ok=True)
+        settings.work.chmod(0o700)
+    except OSError as error:
+        raise files.storage_error(error) or error from None
+
+
+def user_name() -> str:
+    """Who runs this: the login's name, or for a user without a name its number."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return f"user {os.getuid()}"
 
 
 def witnesses_of(settings: Settings) -> Witnesses:

@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowException
 
 from dp_stats import pipeline
 from dp_stats.errors import DpStatsError
+from dp_stats.files import storage_error
 
 T = TypeVar("T")
 
@@ -110,11 +111,12 @@ def guarded(function: Callable[[], T]) -> T:
     except (AirflowException, ImportError):
         raise
     except Exception as error:
+        said = storage_error(error) if isinstance(error, OSError) else None
         place = "unknown place"
         for frame in traceback.extract_tb(error.__traceback__):
             if "dp_stats" in frame.filename:
                 place = f"{Path(frame.filename).name}, line {frame.lineno}"
-        failure = StepFailedError(
+        failure = said or StepFailedError(
             f"{type(error).__name__} at {place}. Its message is kept back because it may quote data; "
             "run the step with dp-stats on the secure side to see it."
         )

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from dp_stats.catalogue.columns import Column
-from dp_stats.catalogue.declared import Model, Name, Person, PrivacyLoss, Slug
+from dp_stats.catalogue.declared import Model, Name, Person, PrivacyLoss, Slug, exact
 from dp_stats.catalogue.periods import BlockKind
 
 
@@ -41,7 +41,7 @@ class Budget(PrivacyLoss):
     @field_validator("scheduled", "adhoc", "per_analyst", "no_approval_below", mode="before")
     @classmethod
     def _share(cls, value: object) -> object:
-        return Fraction(str(value)) if isinstance(value, (int, float, str)) else value
+        return exact(value)
 
     @model_validator(mode="after")
     def _delta(self) -> Budget:

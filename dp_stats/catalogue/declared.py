@@ -15,6 +15,30 @@ LARGEST_DECLARED_EPSILON = 100
 """The privacy losses that a release may have; ρ = ε²/2 bounds those that are declared in ρ."""
 
 
+MOST_SIGNS = 40
+LARGEST_POWER = 100
+
+
+def exact(value: object) -> object:
+    """A number as it is declared (1, 0.25, "1e-6", "1/3") as an exact fraction; anything else as it is.
+
+    Raises:
+        ValueError: it is not a number, or one too long or too large to count with.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return value
+    text = str(value).strip()
+    _, _, power = text.casefold().partition("e")
+    if len(text) > MOST_SIGNS or (
+        power.lstrip("+-").isdigit() and int(power) not in range(-LARGEST_POWER, LARGEST_POWER)
+    ):
+        raise ValueError("the number is too long or too large; write one such as 1, 0.25 or 1e-6")
+    try:
+        return Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise ValueError("is not a number; write one such as 1, 0.25, 1e-6 or 1/3") from None
+
+
 class Model(BaseModel):
     """Strict and immutable: an unknown or misspelt field is an error, not ignored."""
 
@@ -41,7 +65,7 @@ class PrivacyLoss(Model):
     @field_validator("epsilon", "delta", "rho", mode="before")
     @classmethod
     def _exact(cls, value: object) -> object:
-        return Fraction(str(value)) if isinstance(value, (int, float, str)) else value
+        return exact(value)
 
     @model_validator(mode="after")
     def _one_form(self) -> PrivacyLoss:

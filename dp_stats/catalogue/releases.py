@@ -9,7 +9,15 @@ from typing import Literal
 
 from pydantic import AliasChoices, Field, field_validator, model_validator
 
-from dp_stats.catalogue.declared import LARGEST_DECLARED_EPSILON, SMALLEST_EPSILON, Model, Name, PrivacyLoss, Slug
+from dp_stats.catalogue.declared import (
+    LARGEST_DECLARED_EPSILON,
+    SMALLEST_EPSILON,
+    Model,
+    Name,
+    PrivacyLoss,
+    Slug,
+    exact,
+)
 from dp_stats.catalogue.periods import PeriodKind
 from dp_stats.written import declared
 
@@ -75,7 +83,7 @@ class Statistic(Model):
     @field_validator("lower", "upper", "resolution", mode="before")
     @classmethod
     def _exact(cls, value: object) -> object:
-        return Fraction(str(value)) if isinstance(value, (int, float, str)) else value
+        return exact(value)
 
     @model_validator(mode="after")
     def _sum(self) -> Statistic:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -11,6 +12,7 @@ import typer
 from rich.console import Console
 
 from dp_stats.errors import DpStatsError
+from dp_stats.files import storage_error
 from dp_stats.settings import Settings, load_settings
 
 app = typer.Typer(
@@ -19,6 +21,10 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
+
+for stream in (sys.stdout, sys.stderr):
+    if isinstance(stream, io.TextIOWrapper) and stream.encoding.casefold().replace("-", "") != "utf8":
+        stream.reconfigure(errors="replace")  # a terminal that cannot show ε shows ? in its place
 
 out = Console() if sys.stdout.isatty() else Console(width=140)
 err = Console(stderr=True, highlight=False)
@@ -67,7 +73,10 @@ def fails_clearly(command: Callable[..., Any]) -> Callable[..., Any]:
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
-        except DpStatsError as error:
+        except (DpStatsError, OSError) as failure:
+            error = failure if isinstance(failure, DpStatsError) else storage_error(failure)
+            if error is None:
+                raise
             err.print(f"[bold red]{type(error).__name__.removesuffix('Error')} error:[/] ", end="")
             err.print(str(error), markup=False, soft_wrap=True)
             raise typer.Exit(error.exit_code) from None
