@@ -21,7 +21,7 @@ from dp_stats.airflow import budget_view
 from dp_stats.catalogue import read_catalogue
 from dp_stats.editions.edition import Edition
 from dp_stats.errors import CatalogueError
-from dp_stats.requests.questions import load_request
+from dp_stats.requests.kept import load_request
 from dp_stats.settings import load_settings
 
 PAGES = resources.files("dp_stats.airflow") / "pages"
@@ -128,7 +128,7 @@ def request_answer(name: str, user: GetUserDep) -> Any:
     free = settings.requests / name / "answer.csv"
     if free.is_file():
         return FileResponse(free, filename=f"{name}.csv", headers={"Cache-Control": "no-store"})
-    from dp_stats.requests.questions import period_of_request
+    from dp_stats.requests.asked_release import period_of_request
 
     path = f"{name}/{period_of_request(release)}/r1"
     if budget_view.edition_folder(settings, path) is None:

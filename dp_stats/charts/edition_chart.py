@@ -7,9 +7,10 @@ from pathlib import Path
 from matplotlib import font_manager
 
 from dp_stats.charts import findings
-from dp_stats.charts.drawing import Chart, Studio, Words
+from dp_stats.charts.drawing import Chart, Studio
 from dp_stats.charts.reading import ReleaseView, Revision
 from dp_stats.charts.series import MOST_RANKED, ranked
+from dp_stats.charts.sheets import Words
 from dp_stats.charts.wording import band_words, lower_first, sentence, source_line, subject, unit_words
 from dp_stats.editions.edition import Edition
 from dp_stats.errors import PublishedError

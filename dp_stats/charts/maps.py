@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from dp_stats.charts import findings, svg
+from dp_stats.charts import findings, hexagons
 from dp_stats.charts.outline import Outline
 from dp_stats.charts.reading import Panel
 from dp_stats.charts.series import Group
@@ -90,7 +90,7 @@ def tile_map(texts: Texts, panel: Panel, story: Outline, tiles: Layout, *, areas
     title = texts("release.map_title", what=what, level=lower_first(panel.areas.title))
     return TileMap(
         title=title,
-        svg=svg.tiles("map", tiles, groups, bounds, texts, title=title, description=finding, areas=areas),
+        svg=hexagons.tiles("map", tiles, groups, bounds, texts, title=title, description=finding, areas=areas),
         key=tuple(key),
         finding=finding,
         groups=groups,

@@ -13,7 +13,6 @@ from html import escape
 import numpy as np
 
 from dp_stats.charts.series import Group, Series
-from dp_stats.charts.tilemap import Layout
 from dp_stats.texts import numbers
 from dp_stats.texts.words import Texts
 
@@ -25,7 +24,7 @@ def _n(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
 
 
-def _open(id: str, title: str, description: str, *, css: str, attributes: str) -> str:
+def opened(id: str, title: str, description: str, *, css: str, attributes: str) -> str:
     return (
         f'<svg class="{css}" {attributes} role="img" aria-labelledby="{id}-t {id}-d">'
         f'<title id="{id}-t">{escape(title)}</title><desc id="{id}-d">{escape(description)}</desc>'
@@ -57,7 +56,7 @@ def line(id: str, series: Series, texts: Texts, *, title: str, description: str,
     def y(value: float) -> float:
         return plot - (value - bottom) / (top - bottom) * plot
 
-    out = [_open(id, title, description, css="line", attributes=f'width="100%" height="{HEIGHT}"')]
+    out = [opened(id, title, description, css="line", attributes=f'width="100%" height="{HEIGHT}"')]
     for tick in ticks:
         at = TOP + y(tick)
         css = "axis" if tick == bottom else "grid"
@@ -162,7 +161,7 @@ def dots(id: str, groups: Sequence[Group], texts: Texts, *, title: str, descript
         return _n(first + (value - low) / (high - low) * (last - first)) + "%"
 
     height = row * len(known) + 8
-    out = [_open(id, title, description, css="dots", attributes=f'width="100%" height="{height}"')]
+    out = [opened(id, title, description, css="dots", attributes=f'width="100%" height="{height}"')]
     if low <= 0 and not stacked:
         out.append(f'<line class="axis" x1="{x(0)}" x2="{x(0)}" y1="0" y2="{height}"/>')
     for index, group in enumerate(known):
@@ -221,52 +220,6 @@ def interval_bar(figure: numbers.Figure) -> str:
     )
 
 
-SCALE = 20
-HEXAGON = "M0-11l9.5 5.5v11L0 11l-9.5-5.5v-11z"
-
-
-def tiles(
-    id: str,
-    layout: Layout,
-    groups: Sequence[Group],
-    bounds: Sequence[float],
-    texts: Texts,
-    *,
-    title: str,
-    description: str,
-    areas: str = "",
-) -> str:
-    """One hexagon per area in the colour of its class, with its value and interval for a pointer that rests on it.
-
-    Areas of low reliability carry a dot, so that colour is not the only sign.
-    """
-    width, height = layout.size
-    box = f"-12 -12 {width * SCALE + 24:.0f} {height * SCALE + 24:.0f}"
-    decimals = numbers.decimals_for(g.figure for g in groups)
-    by_class: dict[str, list[str]] = {}
-    dotted: list[str] = []
-    for group in groups:
-        if group.code not in layout.tiles:
-            continue
-        across, down = (v * SCALE for v in layout.centre(group.code))
-        css = f"k{int(np.searchsorted(bounds, group.figure.value, side='right'))}" if group.figure.known else "none"
-        value = texts.number(group.figure.value, decimals=decimals)
-        words = f"{group.name}: {value} ({texts.between(group.figure, decimals=decimals)})"
-        at = f'x="{across:.0f}" y="{down:.0f}"'
-        by_class.setdefault(css, []).append(f'<use href="#{id}-h" {at}><title>{escape(words)}</title></use>')
-        if group.figure.weak:
-            dotted.append(f"M{across:.0f} {down:.0f}h0")
-    link = f' data-areas="{escape(areas)}"' if areas else ""
-    out = [_open(id, title, description, css="tiles", attributes=f'viewBox="{box}"{link}')]
-    out.append(f'<defs><path id="{id}-h" d="{HEXAGON}"/></defs>')
-    for css in sorted(by_class):
-        out.append(f'<g class="{css}">{"".join(by_class[css])}</g>')
-    if dotted:
-        out.append(f'<path class="unsure" d="{"".join(dotted)}"/>')
-    out.append("</svg>")
-    return "".join(out)
-
-
 def noise(
     id: str, *, scale: float, shift: float, laplace: bool, title: str, description: str, words: Sequence[str]
 ) -> str:
@@ -292,45 +245,11 @@ def noise(
 
     middle = ((0 - at[0]) / (at[-1] - at[0]) * 100, (shift - at[0]) / (at[-1] - at[0]) * 100)
     return (
-        _open(id, title, description, css="noise", attributes='width="100%" height="176"')
+        opened(id, title, description, css="noise", attributes='width="100%" height="176"')
         + '<svg x="0" y="24" width="100%" height="122" viewBox="0 0 1000 122" preserveAspectRatio="none" overflow="visible">'
         + f'<path class="without" d="M0 118L{path(0)}L1000 118Z"/><path class="with" d="M0 118L{path(shift)}L1000 118Z"/></svg>'
         + '<line class="axis" x1="0" x2="100%" y1="142.5" y2="142.5"/>'
         + f'<text class="without-label" x="{middle[0] - 2:.1f}%" y="16" text-anchor="end">{escape(words[0])}</text>'
         + f'<text class="with-label" x="{middle[1] + 2:.1f}%" y="16">{escape(words[1])}</text>'
         + f'<text class="date" x="50%" y="166" text-anchor="middle">{escape(words[2])}</text></svg>'
-    )
-
-
-def spots(layout: Layout) -> str:
-    """Every tile as a dot, as the data of a path."""
-    return "".join(f"M{x * SCALE:.0f} {y * SCALE:.0f}h0" for x, y in layout.centres.values())
-
-
-def locator(layout: Layout, code: str, every: str) -> str:
-    """A small picture of all tiles (``every``: their ``spots``) with one marked; the page says the same in words."""
-    if code not in layout.tiles:
-        return ""
-    width, height = layout.size
-    x, y = (v * SCALE for v in layout.centre(code))
-    return (
-        f'<svg class="locator" viewBox="-22 -22 {width * SCALE + 44:.0f} {height * SCALE + 44:.0f}" '
-        'aria-hidden="true" focusable="false">'
-        f'<path class="all" d="{every}"/><circle cx="{x:.0f}" cy="{y:.0f}" r="19"/></svg>'
-    )
-
-
-def silhouette(layout: Layout, groups: Sequence[Group], bounds: Sequence[float]) -> str:
-    """The map without words, as an ornament: one path of dots per class."""
-    width, height = layout.size
-    paths: dict[int, str] = {}
-    for group in groups:
-        if group.code in layout.tiles and group.figure.known:
-            x, y = (v * SCALE for v in layout.centre(group.code))
-            index = int(np.searchsorted(bounds, group.figure.value, side="right"))
-            paths[index] = paths.get(index, "") + f"M{x:.0f} {y:.0f}h0"
-    drawn = "".join(f'<path class="s{index}" d="{path}"/>' for index, path in sorted(paths.items()))
-    return (
-        f'<svg class="silhouette" viewBox="-12 -12 {width * SCALE + 24:.0f} {height * SCALE + 24:.0f}" aria-hidden="true" '
-        f'focusable="false">{drawn}</svg>'
     )

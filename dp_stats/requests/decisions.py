@@ -17,19 +17,11 @@ from dp_stats.catalogue import Catalogue, read_catalogue
 from dp_stats.catalogue.load import is_due
 from dp_stats.errors import ApprovalError, BudgetError, NotDueError, PublishedError
 from dp_stats.files import replace_file
+from dp_stats.requests.asked_release import TABLE, make_release, period_of_request
 from dp_stats.requests.free_answers import free_table
+from dp_stats.requests.kept import load_request, save_request
 from dp_stats.requests.preflight import Card, epsilon_for, make_card
-from dp_stats.requests.questions import (
-    TABLE,
-    Question,
-    chosen,
-    load_request,
-    make_release,
-    period_of_request,
-    read_question,
-    request_id,
-    save_request,
-)
+from dp_stats.requests.questions import Question, chosen, read_question, request_id
 from dp_stats.requests.selection import only_chosen
 from dp_stats.run import open_ledger, open_run
 from dp_stats.settings import Settings, load_settings

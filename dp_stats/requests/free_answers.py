@@ -19,7 +19,7 @@ from dp_stats.files import plain_text
 from dp_stats.ledger import Ledger, Reservation
 from dp_stats.plan.expected import NORMAL_95
 from dp_stats.requests.answers import measured_editions
-from dp_stats.requests.questions import period_of_request
+from dp_stats.requests.asked_release import period_of_request
 
 _Meaning = tuple[str, Fraction | None, Fraction | None]
 

@@ -21,8 +21,9 @@ from dp_stats.ledger.records import Quote
 from dp_stats.plan import ExpectedError, Plan, make_plan
 from dp_stats.plan.curve import cost_of
 from dp_stats.plan.expected import NORMAL_95
+from dp_stats.requests.asked_release import TABLE, make_release, period_of_request
 from dp_stats.requests.free_answers import FreeAnswer, free_answer
-from dp_stats.requests.questions import LARGEST_REQUESTED_EPSILON, TABLE, Question, make_release, period_of_request
+from dp_stats.requests.questions import LARGEST_REQUESTED_EPSILON, Question
 from dp_stats.run import open_ledger
 from dp_stats.settings import Settings
 from dp_stats.texts.words import Texts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from dp_stats.charts import findings, svg
+from dp_stats.charts import findings, hexagons, svg
 from dp_stats.charts.outline import Outline
 from dp_stats.charts.reading import Panel, ReleaseView
 from dp_stats.charts.series import Group, Series
@@ -134,7 +134,7 @@ def area_page(area: Area, *, size: int, larger: list[Group], links: Links) -> No
         }
         if inside
         else None,
-        locator=trusted(svg.locator(links.tiles, code, links.every)) if links.tiles else "",
+        locator=trusted(hexagons.locator(links.tiles, code, links.every)) if links.tiles else "",
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from dp_stats.charts import svg
+from dp_stats.charts import hexagons
 from dp_stats.charts.outline import Outline, area_levels, paged_areas
 from dp_stats.charts.reading import Panel, ReleaseView, areas_of
 from dp_stats.charts.series import Group
@@ -21,7 +21,7 @@ NEAR = 6
 def area_pages(site: Site, view: ReleaseView, story: Outline, tiles: Layout | None) -> Iterator[str]:
     """Write the page and the CSV of every area; yields each area's code when it is done."""
     paged = paged_areas(view.latest.edition, story)
-    every = svg.spots(tiles) if tiles else ""
+    every = hexagons.spots(tiles) if tiles else ""
     for depth, own in area_levels(view.latest.edition, story):
         panel = view.panel(own.areas.id) if own.areas else None
         if panel is None:

@@ -15,7 +15,7 @@ from dp_stats.editions.isolated import said, without_failing
 from dp_stats.editions.latest import folder_lock
 from dp_stats.editions.revisions import STATUS
 from dp_stats.settings import shipped
-from dp_stats.site import edition_pages, parts, release_pages, site_pages
+from dp_stats.site import edition_pages, parts, record_pages, release_pages, site_pages
 from dp_stats.site.area_pages import area_pages
 from dp_stats.site.frame import Site, environment
 from dp_stats.site.writer import Writer, digest
@@ -124,10 +124,10 @@ def _whole(site: Site) -> None:
     _assets(site)
     site_pages.front_page(site)
     site_pages.plain_pages(site)
-    site_pages.corrections_page(site)
-    site_pages.register_page(site)
-    site_pages.budget_page(site)
-    site_pages.calendar_page(site, due)
+    record_pages.corrections_page(site)
+    record_pages.register_page(site)
+    record_pages.budget_page(site)
+    record_pages.calendar_page(site, due)
 
 
 def sources(reports: Path) -> list[bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dp_stats.charts import maps, svg
+from dp_stats.charts import hexagons, maps
 from dp_stats.charts.outline import Outline
 from dp_stats.charts.reading import Panel
 from dp_stats.charts.tilemap import Layout
@@ -19,7 +19,7 @@ def tile_map(site: Site, panel: Panel, story: Outline, tiles: Layout, *, areas: 
         "sub": site.texts("release.map_sub", period=panel.periods[-1]),
         "svg": trusted(drawn.svg),
         "key": [{"css": entry.css, "text": entry.text, "count": site.texts.number(entry.count)} for entry in drawn.key],
-        "hexagon": svg.HEXAGON,
+        "hexagon": hexagons.HEXAGON,
         "unsure": any(g.figure.weak for g in drawn.groups),
         "finding": drawn.finding,
         "counts": not drawn.rate,

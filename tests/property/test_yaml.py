@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dp_stats.catalogue import load_catalogue, yaml
-from dp_stats.requests.questions import load_request, make_release, read_question, save_request
+from dp_stats.requests.asked_release import make_release
+from dp_stats.requests.kept import load_request, save_request
+from dp_stats.requests.questions import read_question
 from dp_stats.settings import shipped
 from dp_stats.texts.words import Texts
 

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dp_stats.charts import svg
-from dp_stats.charts.drawing import Chart, Studio, Words
+from dp_stats.charts import hexagons, svg
+from dp_stats.charts.drawing import Chart, Studio
 from dp_stats.charts.series import Group, Series
+from dp_stats.charts.sheets import Words
 from dp_stats.charts.tilemap import Layout
 from dp_stats.texts.numbers import Figure
 from dp_stats.texts.words import Texts
@@ -125,7 +126,7 @@ def test_a_line_survives_gaps_single_values_and_nothing_at_all() -> None:
 
 def test_a_tile_says_its_value_with_its_interval_and_low_reliability_has_a_mark() -> None:
     tiles = Layout({str(i): (i % 5, i // 5) for i in range(10)})
-    drawing = svg.tiles("m", tiles, groups(10), [93.0, 96.0], TEXTS, title="Cases", description="What it shows")
+    drawing = hexagons.tiles("m", tiles, groups(10), [93.0, 96.0], TEXTS, title="Cases", description="What it shows")
     ElementTree.fromstring(drawing)
     assert "<title>Area number 0: 100 (90 to 110)</title>" in drawing
     assert 'class="k2"' in drawing

@@ -13,8 +13,9 @@ from english import TEXTS
 
 from dp_stats.catalogue import load_catalogue
 from dp_stats.charts import fonts
-from dp_stats.charts.drawing import Studio, Words
+from dp_stats.charts.drawing import Studio
 from dp_stats.charts.series import Series
+from dp_stats.charts.sheets import Words
 from dp_stats.operations.review import names_without_font
 from dp_stats.settings import shipped
 

@@ -18,8 +18,9 @@ FOR_PEOPLE = re.compile(r",|[.\d]*[ge%]$|^\.\d+f$|%-?[dBbHM]")
 ALLOWED = {
     "airflow/burndown.py": "coordinates of a drawing",
     "charts/svg.py": "coordinates of a drawing",
+    "charts/hexagons.py": "coordinates of a drawing",
     "charts/export.py": "coordinates of a drawing",
-    "site/site_pages.py": "the width of a bar",
+    "site/record_pages.py": "the width of a bar",
     "catalogue/periods.py": "names of months in what staff call a period",
     "catalogue/grid.py": "codes of bands",
     "editions/privacy_record.py": "a loss as programs read it",

@@ -17,8 +17,9 @@ from pydantic import ValidationError
 
 from dp_stats import pipeline, rehearsal
 from dp_stats.catalogue.models import Release
-from dp_stats.charts.drawing import Studio, Words
+from dp_stats.charts.drawing import Studio
 from dp_stats.charts.series import Group, Series
+from dp_stats.charts.sheets import Words
 from dp_stats.charts.tilemap import layout
 from dp_stats.editions.workbook import _headings, _unshielded, shielded
 from dp_stats.errors import CatalogueError

@@ -9,8 +9,10 @@ import pytest
 
 from dp_stats.catalogue import load_catalogue
 from dp_stats.errors import CatalogueError
+from dp_stats.requests.asked_release import make_release
+from dp_stats.requests.kept import load_request, save_request
 from dp_stats.requests.preflight import epsilon_for, make_card
-from dp_stats.requests.questions import chosen, load_request, make_release, read_question, request_id, save_request
+from dp_stats.requests.questions import chosen, read_question, request_id
 from dp_stats.requests.selection import only_chosen
 from dp_stats.settings import shipped
 from dp_stats.texts.words import Texts

@@ -1,0 +1,146 @@
+"""The release that an analyst's question becomes: one table of one statistic, declared as any other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from fractions import Fraction
+
+from pydantic import ValidationError
+
+from dp_stats.catalogue import Catalogue, Dataset, Period, Release, parse_period
+from dp_stats.catalogue.models import (
+    Contribution,
+    DimensionSpec,
+    PrivacyLoss,
+    ReleaseTexts,
+    Statistic,
+    Table,
+)
+from dp_stats.errors import CatalogueError
+from dp_stats.requests.questions import Question, breakdowns, fault_in, levels_of, request_id
+from dp_stats.texts.words import Texts
+
+TABLE = "answer"
+
+
+def make_release(
+    question: Question, catalogue: Catalogue, *, requested_by: str, epsilon: Fraction, texts: Texts
+) -> Release:
+    """The release that answers a question at a privacy loss of ``epsilon``, titled in the words of ``texts``.
+
+    Raises:
+        CatalogueError: the question does not fit the dataset.
+    """
+    dataset = catalogue.datasets[question.dataset]
+    period = parse_period(question.period)
+    chosen = breakdowns(question, catalogue)
+    known = levels_of(catalogue, dataset)
+    like = [r for r in catalogue.releases.values() if r.dataset == dataset.id and not r.adhoc]
+    titles = {spec.column: (spec.name, spec.title) for r in like for spec in r.dimensions}
+    names = {column: titles.get(column, (column, ""))[0] for column in chosen}
+    # Without a breakdown one number is asked for; the calendar is there to be summed over.
+    columns = chosen or {dataset.date_column: ""}
+    dimensions = tuple(
+        DimensionSpec(
+            name=titles.get(column, (column, ""))[0],
+            column=column,
+            title=titles.get(column, ("", ""))[1],
+            levels=tuple(x for x in known[column] if x in _calendar(period) or column != dataset.date_column),
+        )
+        for column in columns
+    )
+    title = _title(question, dataset, [(names[column], level) for column, level in chosen.items()], period, texts)
+    content = {
+        "id": request_id(question, requested_by=requested_by),
+        "title": title[:200],
+        "dataset": dataset.id,
+        "period": period.kind,
+        "start": period.start,
+        "end": period.end,
+        "settle_days": max((r.settle_days for r in like), default=0),
+        "dimensions": dimensions,
+        "statistics": (_statistic(question, like, period, texts),),
+        "tables": (
+            Table(
+                id=TABLE,
+                title=title[:200],
+                levels={names[c]: level for c, level in chosen.items()},
+                statistics=(question.statistic,),
+            ),
+        ),
+        "contribution": _contribution(question, like),
+        "privacy_loss": PrivacyLoss(epsilon=epsilon, delta=None, rho=None),
+        "series": False,
+        "audience": question.audience,
+        "requested_by": requested_by,
+        "purpose": question.purpose,
+        "texts": ReleaseTexts(
+            summary=texts("request.summary", title=title),
+            public_benefit=question.purpose,
+            publisher=like[0].texts.publisher if like else dataset.custodians[0].name,
+            contact=like[0].texts.contact if like else (dataset.custodians[0].email or ""),
+        ),
+    }
+    try:
+        release = Release.model_validate(content)
+    except ValidationError as error:
+        raise CatalogueError(
+            "The request does not make a release:\n" + "\n".join(fault_in(f) for f in error.errors())
+        ) from None
+    return catalogue.with_release(release).release(release.id)
+
+
+def _calendar(period: Period) -> tuple[str, ...]:
+    """Levels of time that fit into a period."""
+    within = {"day": ("day",), "week": ("day", "week"), "month": ("day", "week", "month")}
+    return within.get(period.kind, ("day", "week", "4-week", "month", "year"))
+
+
+def _title(question: Question, dataset: Dataset, by: Sequence[tuple[str, str]], period: Period, texts: Texts) -> str:
+    what = texts(f"request.what.{question.statistic}", dataset=dataset.title, column=question.column or "")
+    when = texts.period(period.label)
+    groups = texts.listed(texts("request.group", name=name, level=level) for name, level in by)
+    return (
+        texts("request.title_by", what=what, by=groups, when=when)
+        if by
+        else texts("request.title", what=what, when=when)
+    )
+
+
+def _statistic(question: Question, like: list[Release], period: Period, texts: Texts) -> Statistic:
+    declared = [
+        (s, r) for r in like for s in r.statistics if s.kind == question.statistic and s.column == question.column
+    ]
+    expected = None
+    if declared and declared[0][0].expected_total:
+        days = {"day": 1, "week": 7, "month": 30, "year": 365}.get(declared[0][1].period)
+        expected = declared[0][0].expected_total * len(period.days) / days if days else None
+    total = question.statistic == "sum"
+    return Statistic(
+        id=question.statistic,
+        kind=question.statistic,
+        title=declared[0][0].title if declared else texts(f"request.statistic.{question.statistic}"),
+        unit=declared[0][0].unit if declared else "",
+        column=question.column if total else None,
+        lower=Fraction(str(question.lower)) if total and question.lower is not None else None,
+        upper=Fraction(str(question.upper)) if total and question.upper is not None else None,
+        resolution=declared[0][0].resolution if declared else Fraction(1),
+        expected_total=expected,
+    )
+
+
+def _contribution(question: Question, like: list[Release]) -> Contribution:
+    if like and question.rows in (None, like[0].contribution.rows):
+        return like[0].contribution
+    return Contribution.model_validate({"rows": question.rows or 1})
+
+
+def period_of_request(release: Release) -> str:
+    """The label of the one period a request is about."""
+    end: date = release.end or release.start
+    if release.period == "range":
+        return f"{release.start}--{end}"
+    from dp_stats.catalogue.periods import period_of
+
+    return period_of(release.start, release.period).label
