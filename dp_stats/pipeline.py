@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dp_stats.editions.edition import Edition
     from dp_stats.ledger import Ledger, Reservation
     from dp_stats.plan.sealed import SealedPlan
+    from dp_stats.publishing import Rebuilt
     from dp_stats.texts.words import Texts
 
 Step = dict[str, Any]
@@ -232,6 +233,38 @@ def refresh_site(settings: Settings, *, incremental: bool = True) -> dict[str, s
     if "://" in settings.public:
         upload(settings.public_dir, settings.public)
     return {**indexed.left_out, **built.not_shown}
+
+
+def retract(edition: str, *, revision: int = 1, reason: str, settings: Settings | None = None) -> Step:
+    """Mark a published revision as retracted, in the ledger and beside its files, and bring the site up to date.
+
+    Raises:
+        PublishedError: it was never published, or its files are lost. LedgerError: no reason is given.
+    """
+    from dp_stats import publishing
+
+    settings = settings or load_settings()
+    place = publishing.retract(settings, edition, revision=revision, reason=reason)
+    if place == settings.public_dir:
+        refresh_site(settings)
+    return {"edition": edition, "revision": revision}
+
+
+def rebuild(
+    *, edition: str = "", settings: Settings | None = None, progress: Callable[[Rebuilt], None] = lambda _: None
+) -> list[Rebuilt]:
+    """Make published files that are missing or altered again, byte for byte, and all that follows from editions.
+
+    Args:
+        edition: only this one (``release/period``). progress: called with what became of each revision.
+    """
+    from dp_stats import publishing
+
+    settings = settings or load_settings()
+    done = publishing.rebuild(settings, edition=edition, progress=progress)
+    if settings.public_dir.is_dir():
+        refresh_site(settings)
+    return done
 
 
 def clean_up(edition: str, *, revision: int = 1, settings: Settings | None = None) -> Step:

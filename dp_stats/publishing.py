@@ -284,6 +284,35 @@ def _pictures(reports: Path, texts: Texts) -> partial[dict[str, bytes]]:
     return partial(edition_pictures, studio=Studio(reports, texts))
 
 
+def retract(settings: Settings, edition: str, *, revision: int, reason: str) -> Path:
+    """Record in the ledger that a published revision must not be used any more, then beside its folder, and show the rest.
+
+    A second call changes nothing. A decision that an earlier version recorded beside the folder alone keeps its moment.
+
+    Returns:
+        The folder in which the edition is published.
+
+    Raises:
+        PublishedError: it was never published, or its files are lost. LedgerError: no reason is given.
+    """
+    from dp_stats.editions import retracting
+    from dp_stats.editions.revisions import retractions
+
+    ledger = open_ledger(settings)
+    public = next((place for place in _places(settings) if (place / edition / f"r{revision}").is_dir()), None)
+    before = next((r for r in retractions(public, edition) if r.revision == revision), None) if public else None
+    decided = ledger.retracted(
+        edition, revision, before.reason if before else reason, when=before.when if before else None
+    )
+    if public is None:
+        raise PublishedError(
+            f"{edition}/r{revision} is recorded as retracted, but its files are lost. Run dp-stats rebuild, which brings "
+            "them back and says so."
+        )
+    retracting.retract(public, edition, revision=revision, reason=decided.reason, when=decided.when)
+    return public
+
+
 def _restore_retractions(ledger: Ledger, public: Path, edition: str) -> None:
     from dp_stats.editions.retracting import write_retractions
     from dp_stats.editions.revisions import Retraction

@@ -1,11 +1,10 @@
-"""Commands about editions: plan, publish, retract and list them."""
+"""Commands about editions: plan, publish, retract, make again and list them."""
 
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -23,7 +22,10 @@ from dp_stats.cli.common import (
     out,
     settings,
 )
-from dp_stats.pipeline import refresh_site
+from dp_stats.errors import PublishedError
+
+if TYPE_CHECKING:
+    from dp_stats.publishing import Rebuilt
 
 
 @app.command(epilog="Example: dp-stats plan visits-by-clinic --period 2024-01")
@@ -110,9 +112,34 @@ def retract(
     revision: Revision = 1,
 ) -> None:
     """Mark a published revision as retracted: its files stay, and page, feed and metadata say so."""
-    from dp_stats.editions.retracting import retract as retract_edition
+    from dp_stats.pipeline import retract as retract_edition
 
-    where = settings()
-    retract_edition(where.public_dir, edition, revision=revision, reason=reason, when=datetime.now(UTC))
-    refresh_site(where)
+    retract_edition(edition, revision=revision, reason=reason, settings=settings())
     out.print(f"Retracted {edition} r{revision}.")
+
+
+@app.command(epilog="Example: dp-stats rebuild")
+@fails_clearly
+def rebuild(
+    edition: Annotated[
+        str, typer.Argument(help="release/period; all that was ever published if left out.", metavar="[EDITION]")
+    ] = "",
+) -> None:
+    """Make lost or altered published files again from the ledger, byte for byte, then lists, feeds and the site.
+
+    Nothing is measured and nothing is charged. Files that are right are left alone, and bytes that are not those that
+    were published are never written: what stands against it is said instead.
+    """
+    from dp_stats.pipeline import rebuild as rebuild_editions
+
+    def say(found: Rebuilt) -> None:
+        if found.state == "made again":
+            out.print(f"{found.path}: made again ({len(found.files)} files)", soft_wrap=True)
+
+    done = rebuild_editions(edition=edition, settings=settings(), progress=say)
+    refused = [found for found in done if found.state == "refused"]
+    whole = sum(found.state == "whole" for found in done)
+    out.print(f"{len(done)} published: {whole} were whole, {len(done) - whole - len(refused)} made again.")
+    if refused:
+        lines = "\n  ".join(f"{found.path}: {found.why}" for found in refused)
+        raise PublishedError(f"{len(refused)} could not be made again:\n  {lines}")

@@ -20,6 +20,7 @@ from dp_stats.editions.edition import ColumnFacts, DimensionFacts, Edition, Leve
 from dp_stats.editions.facts import COLUMNS, ColumnType
 from dp_stats.errors import PublishedError
 from dp_stats.estimate.model import EditionEstimates, Estimate
+from dp_stats.estimate.rounding import settled
 from dp_stats.texts.words import Texts
 
 Rows: TypeAlias = pa.Table
@@ -192,22 +193,29 @@ def _numbers(statistic: StatisticFacts, estimate: Estimate, edition: Edition) ->
     decimals = _decimals(error)
     step = 10.0**decimals
     missing = ~np.isfinite(value)
-    shown = value if statistic.integer else np.round(value, max(decimals, _decimals_of_sums(statistic, value)))
+    shown = value if statistic.integer else _rounded(value, max(decimals, _decimals_of_sums(statistic, value)))
     with np.errstate(invalid="ignore"):
-        status = np.where(error > UNRELIABLE * np.abs(shown), 1, 0)
-        few = (shown == 0) & (estimate.upper.ravel() > 0) & (_in_rows(statistic, estimate) <= FEW)
+        status = np.where(settled(error - UNRELIABLE * np.abs(shown)) > 0, 1, 0)
+        few = (shown == 0) & (settled(estimate.upper.ravel()) > 0) & (settled(_in_rows(statistic, estimate)) <= FEW)
         status = np.where(few, 2, status)
     if edition.revision.status == "provisional":
         status = status + _PROVISIONAL
     status = np.where(missing, _NOT_APPLICABLE if statistic.kind == "rate" else _MISSING, status)
     return {
         "value": shown,
-        "lower_95": np.minimum(np.floor(estimate.lower.ravel() * step) / step, shown) + 0.0,
-        "upper_95": np.maximum(np.ceil(estimate.upper.ravel() * step) / step, shown) + 0.0,
+        "lower_95": np.minimum(np.floor(settled(estimate.lower.ravel() * step)) / step, shown) + 0.0,
+        "upper_95": np.maximum(np.ceil(settled(estimate.upper.ravel() * step)) / step, shown) + 0.0,
         "status": status.astype(np.int32),
-        "value_unbiased": np.round(estimate.unrounded.ravel(), decimals + 1) + 0.0,
-        "standard_error": np.round(unbiased.ravel(), decimals + 1) + 0.0,
+        "value_unbiased": _rounded(estimate.unrounded.ravel(), decimals + 1) + 0.0,
+        "standard_error": _rounded(unbiased.ravel(), decimals + 1) + 0.0,
     }
+
+
+def _rounded(values: NDArray[np.float64], decimals: int) -> NDArray[np.float64]:
+    """Rounded so that exact halves are decided alike whatever the last digits of the arithmetic were."""
+    step = 10.0**decimals
+    rounded: NDArray[np.float64] = np.round(settled(values * step)) / step
+    return rounded
 
 
 def _in_rows(statistic: StatisticFacts, estimate: Estimate) -> NDArray[np.float64]:
@@ -230,7 +238,7 @@ def _decimals(error: NDArray[np.float64]) -> int:
     known = error[np.isfinite(error) & (error > 0)]
     if not known.size:
         return 1
-    return int(np.clip(1 - math.floor(math.log10(float(np.median(known)))), 0, 6))
+    return int(np.clip(1 - math.floor(math.log10(float(f"{np.median(known):.9g}"))), 0, 6))
 
 
 def _mark_revised(rows: Rows, previous: Rows, marks: NDArray[np.int32]) -> Rows:

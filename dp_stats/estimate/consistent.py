@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from dp_stats.catalogue.grid import Grid
 from dp_stats.estimate.fit import nearest_with_margins
 from dp_stats.estimate.lattice import Lattice, LevelIndex
-from dp_stats.estimate.rounding import round_two_way, round_within
+from dp_stats.estimate.rounding import round_two_way, round_within, settled
 
 Integers = NDArray[np.int64]
 Target = Callable[[LevelIndex], NDArray[np.float64]]
@@ -136,7 +136,7 @@ class _Settler:
             minimum=None if self.signed else 0.0,
         )
         if not exact:
-            whole = np.rint(fitted).astype(np.int64)
+            whole = np.rint(settled(fitted)).astype(np.int64)
         elif len(exact) == 1:
             (one,) = exact
             whole = round_within(fitted, index[one], totals[one])

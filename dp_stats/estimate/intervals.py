@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import integrate, optimize, special
 
+from dp_stats.estimate.rounding import settled
+
 Floats = NDArray[np.float64]
 
 LEVEL = 0.95
@@ -56,7 +58,7 @@ def whole_numbers(lower: Floats, upper: Floats) -> tuple[Floats, Floats]:
     """The whole numbers of an interval: its coverage of a count is unchanged. At least one is kept."""
     first, last = np.ceil(lower - 1e-9), np.floor(upper + 1e-9)
     empty = first > last
-    middle = np.rint((lower + upper) / 2)
+    middle = np.rint(settled((lower + upper) / 2))
     return np.where(empty, middle, first), np.where(empty, middle, last)
 
 

@@ -10,11 +10,25 @@ Integers = NDArray[np.int64]
 Index = NDArray[np.intp]
 
 
+SETTLED = 6
+"""Decimals to which values are taken before anything is decided by them."""
+
+
+def settled(values: Floats) -> Floats:
+    """Values without the last digits that another processor, or another number of threads, would compute otherwise.
+
+    Least squares over whole numbers give many exact ties (a half, equal remainders). An error of 1e-12 would decide
+    them at random; after this, ties are ties, and order decides.
+    """
+    return np.round(values, SETTLED)
+
+
 def round_within(values: Floats, group: Index, totals: Integers) -> Integers:
     """Round so that every group has its whole total: the largest remainders are rounded up.
 
     ``values`` must already have the totals up to rounding error, and no group may be empty.
     """
+    values = settled(values)
     whole = np.floor(values).astype(np.int64)
     sums = np.bincount(group, weights=whole, minlength=len(totals))
     up = totals - np.rint(sums).astype(np.int64)
@@ -53,6 +67,7 @@ def round_two_way(
         block, row, column: of each cell; rows and columns lie within one block.
         row_totals, column_totals: whole numbers that agree within each block.
     """
+    values = settled(values)
     whole = round_within(values, row, row_totals)
     order = np.lexsort((column, row, block))
     starts = np.flatnonzero(np.diff(block[order], prepend=-1))
