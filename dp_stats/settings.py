@@ -79,9 +79,7 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore", validate_default=True
     )
 
-    home: Folder = _field(
-        Path("home"), "state folder: ledger, secure store, estimates, site", said="`home` in the current folder"
-    )
+    home: Folder = _field(Path("home"), "state folder: ledger, secure store, site", said="`home` in the current folder")
     catalogue: Folder = _field(lambda: shipped("catalogue"), "declarations", said="the example that is installed")
     expectations: Folder = _field(
         lambda: shipped("expectations"),
@@ -146,7 +144,7 @@ class Settings(BaseSettings):
 
     @property
     def work(self) -> Path:
-        """Estimates on their way to publication; no rows."""
+        """What need not be done twice (rehearsals); no rows, and nothing that is missed when it is lost."""
         return self.home / "work"
 
     @property

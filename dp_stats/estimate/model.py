@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import io
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dp_stats.errors import PublishedError
 from dp_stats.plan.model import Plan
 
 Floats: TypeAlias = NDArray[np.float64]
-
-_ARRAYS = "estimates.npz"
-_FACTS = "estimates.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,70 +91,3 @@ class EditionEstimates:
     tables: Mapping[str, Mapping[str, Estimate]]
     truncation: TruncationEstimate | None = None
     nothing_truncated: str = ""
-
-    def save(self, folder: Path) -> None:
-        """Write ``estimates.npz`` (plain arrays) and ``estimates.json`` (everything else); equal input, equal bytes."""
-        arrays: dict[str, Any] = {}
-        tables: dict[str, dict[str, Any]] = {}
-        for table, statistics in self.tables.items():
-            tables[table] = {
-                statistic: _put(estimate, f"tables/{table}/{statistic}", arrays)
-                for statistic, estimate in statistics.items()
-            }
-        facts = {
-            "plan": self.plan.model_dump(mode="json"),
-            "tables": tables,
-            "truncation": _put(self.truncation, "truncation", arrays) if self.truncation else None,
-            "nothing_truncated": self.nothing_truncated,
-        }
-        folder.mkdir(parents=True, exist_ok=True)
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, **arrays)
-        (folder / _ARRAYS).write_bytes(buffer.getvalue())
-        (folder / _FACTS).write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-    @classmethod
-    def load(cls, folder: Path) -> EditionEstimates:
-        """Read what ``save`` wrote.
-
-        Raises:
-            PublishedError: a file is missing or unreadable.
-        """
-        try:
-            facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
-            with np.load(folder / _ARRAYS, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
-            tables = {
-                table: {
-                    statistic: Estimate(**_take(content, f"tables/{table}/{statistic}", arrays))
-                    for statistic, content in statistics.items()
-                }
-                for table, statistics in facts["tables"].items()
-            }
-            truncation = (
-                TruncationEstimate(**_take(facts["truncation"], "truncation", arrays)) if facts["truncation"] else None
-            )
-            return cls(Plan.model_validate(facts["plan"]), tables, truncation, facts["nothing_truncated"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise PublishedError(
-                f"The estimates in '{folder.name}' are missing or cannot be read. Run the estimate step again."
-            ) from error
-
-
-def _put(item: Estimate | TruncationEstimate, prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:
-    """Move the arrays of ``item`` into ``arrays`` and return the rest of its fields."""
-    rest: dict[str, Any] = {}
-    for field in fields(item):
-        content = getattr(item, field.name)
-        if isinstance(content, np.ndarray):
-            arrays[f"{prefix}/{field.name}"] = content
-        else:
-            rest[field.name] = dict(content) if isinstance(content, Mapping) else content
-    return rest
-
-
-def _take(rest: dict[str, Any], prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:
-    """The opposite of ``_put``."""
-    start = f"{prefix}/"
-    own = {name.removeprefix(start): array for name, array in arrays.items() if name.startswith(start)}
-    return {**rest, **{name: array for name, array in own.items() if "/" not in name}}

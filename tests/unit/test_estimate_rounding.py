@@ -75,3 +75,20 @@ def _least_absolute_rounding(values: np.ndarray, rows: np.ndarray, columns: np.n
     totals = np.concatenate([exact.sum(axis=1), exact.sum(axis=0)]) - matrix @ floor
     best = linprog(1 - 2 * part, A_eq=matrix.astype(float), b_eq=totals, bounds=(0, 1))
     return float(best.fun + part.sum()) if best.status == 0 else np.inf
+
+
+def test_ties_are_decided_alike_whatever_the_last_digits_are() -> None:
+    """Equal remainders and exact wholes, as another processor would compute them."""
+    rng = np.random.default_rng(4)
+    values = np.array([2.25, 3.25, 1.25, 5.25, 7.0, 0.5, 0.5, 4.0])
+    row = np.array([0, 0, 1, 1, 0, 0, 1, 1])
+    column = np.array([0, 1, 0, 1, 2, 3, 3, 2])
+    block = np.zeros(8, dtype=np.intp)
+    rows, columns = np.array([13, 11]), np.array([4, 8, 11, 1])
+    found = set()
+    for _ in range(50):
+        other = values + rng.choice([-1e-12, 0, 1e-12], size=8)
+        within = round_within(other, row, rows).tolist()
+        both = round_two_way(other, block, row, rows, column, columns).tolist()
+        found.add((tuple(within), tuple(both)))
+    assert len(found) == 1

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from english import TEXTS
@@ -121,6 +122,24 @@ def test_limits_are_rounded_outwards_to_the_size_of_the_noise(costs: Any) -> Non
     mean = rows[rows["metric"] == "mean-cost"].iloc[0]
     assert (mean["lower_95"], mean["upper_95"]) == (9.931, 10.069)
     assert mean["value_unbiased"] == 10.1235
+
+
+@pytest.mark.parametrize("error", [-1e-12, 1e-12])
+def test_last_digits_that_another_processor_computes_otherwise_are_not_published(costs: Any, error: float) -> None:
+    """Values on every boundary: halves of the last digit shown, exact limits, a standard error of a fifth of the value."""
+    table = costs.estimates.tables["by-sex"]
+    like = table["mean-cost"]
+
+    def rows(by: float) -> pa.Table:
+        exact = {"value": 10.0, "unrounded": 10.25, "lower": 8.0, "upper": 12.0, "standard_error": 2.0}
+        moved = {name: np.full(like.value.shape, at + by) for name, at in exact.items()}
+        mean = Estimate(statistic=like.statistic, levels=like.levels, **moved)
+        costs.estimates = EditionEstimates(costs.estimates.plan, {"by-sex": {**table, "mean-cost": mean}})
+        return table_of(costs, "by-sex")
+
+    exactly = rows(0.0)
+    assert exactly.filter(pc.equal(exactly["metric"], "mean-cost"))["status"].to_pylist() == ["", ""]
+    assert rows(error).equals(exactly)
 
 
 def test_estimates_of_another_shape_are_refused(sample: Any, make_sample: Callable[..., Any]) -> None:
