@@ -121,7 +121,7 @@ OTHER_PROCESSOR = {
 
 def recovery_of_the_docs() -> list[list[str]]:
     """The commands that the manual gives for lost files."""
-    section = (ROOT / "docs" / "production.md").read_text(encoding="utf-8").partition("## Lost files")[2]
+    section = (ROOT / "docs" / "how-to" / "production.md").read_text(encoding="utf-8").partition("## Lost files")[2]
     lines = section.partition("```sh\n")[2].partition("```")[0].splitlines()
     return [line.removeprefix("dp-stats ").split() for line in lines]
 
