@@ -12,6 +12,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote
 
@@ -36,7 +37,11 @@ class Database:
         self.read_only = read_only
         self.lock_seconds = lock_seconds
         self.sqlite = self.url.get_backend_name() == "sqlite"
-        self.engine = self._sqlite_engine() if self.sqlite else self._postgres_engine()
+        self.engine = (
+            _sqlite_engine(Path(self.url.database or ""), read_only, lock_seconds)
+            if self.sqlite
+            else self._postgres_engine()
+        )
 
     @property
     def file(self) -> Path | None:
@@ -76,27 +81,6 @@ class Database:
             yield connection
             connection.commit()
 
-    def _sqlite_engine(self) -> Engine:
-        file, read_only, seconds = Path(self.url.database or ""), self.read_only, self.lock_seconds
-
-        def connect() -> sqlite3.Connection:
-            # A reader that may write the file can undo what a killed writer left half done; query_only holds it back.
-            mode = "ro" if read_only and not os.access(file, os.W_OK) else "rw" if read_only else "rwc"
-            connection = sqlite3.connect(
-                f"file:{quote(str(file))}?mode={mode}",
-                uri=True,
-                timeout=seconds,
-                isolation_level=None,
-                check_same_thread=False,
-            )
-            connection.execute("PRAGMA synchronous=EXTRA")
-            connection.execute("PRAGMA fullfsync=1")
-            if read_only:
-                connection.execute("PRAGMA query_only=1")
-            return connection
-
-        return create_engine("sqlite://", creator=connect, poolclass=NullPool, hide_parameters=True)
-
     def _postgres_engine(self) -> Engine:
         engine = create_engine(
             self.url,
@@ -106,6 +90,29 @@ class Database:
             connect_args={"connect_timeout": 10, "application_name": "dp_stats ledger"},
         )
         return engine
+
+
+@lru_cache(maxsize=64)
+def _sqlite_engine(file: Path, read_only: bool, seconds: float) -> Engine:
+    """How a file is opened. It is kept with the statements it has compiled, never with a connection."""
+
+    def connect() -> sqlite3.Connection:
+        # A reader that may write the file can undo what a killed writer left half done; query_only holds it back.
+        mode = "ro" if read_only and not os.access(file, os.W_OK) else "rw" if read_only else "rwc"
+        connection = sqlite3.connect(
+            f"file:{quote(str(file))}?mode={mode}",
+            uri=True,
+            timeout=seconds,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        connection.execute("PRAGMA synchronous=EXTRA")
+        connection.execute("PRAGMA fullfsync=1")
+        if read_only:
+            connection.execute("PRAGMA query_only=1")
+        return connection
+
+    return create_engine("sqlite://", creator=connect, poolclass=NullPool, hide_parameters=True)
 
 
 def _url(url: str | Path) -> URL:

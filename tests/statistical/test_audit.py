@@ -11,6 +11,7 @@ inputs are compared with the declared sensitivity as by dp-recorder in tests/int
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -24,25 +25,27 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from dp_stats import pipeline
+from dp_stats.errors import SourceError
 from dp_stats.ledger import Ledger
 from dp_stats.plan.accounting import epsilon_at
 from dp_stats.plan.model import Plan
 from dp_stats.plan.noisy import NoisyMeasurements
 from dp_stats.plan.sealed import seal
 from dp_stats.run import open_run
+from dp_stats.secure import bound, noise
 from dp_stats.secure import measure as measuring
-from dp_stats.secure import noise
 from dp_stats.secure.register import Register
 from dp_stats.settings import load_settings
 
 DRAWS = 12_000
 FALSE_ALARM = 2e-8
-"""Of one bound. Sound mechanisms are bounded 16 times below (8 audits, 2 directions): together less than 1e-6."""
+"""Of one bound. Sound mechanisms are bounded 34 times below (17 audits, 2 directions): together less than 1e-6."""
 
 ABSENT = -(10**12)
 DIGITS = 1000
 """Broken versions publish through whole numbers: a missing cell as ABSENT, decimals as thousandths."""
 
+needs_java = pytest.mark.skipif(shutil.which("java") is None, reason="PySpark needs Java")
 Outputs = NDArray[np.int64]
 Rows = list[tuple[str, str, str, str]]
 OTHERS: Rows = [(f"p{i}", f"2024-01-{8 + i % 14:02}", "north", "3") for i in range(28)]
@@ -73,29 +76,41 @@ def once(plan: Plan) -> Plan:
 @pytest.fixture
 def observe(clinic: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Observed]:
     """Run the real path on a source and return what it hands out, for all draws at once."""
-    clinic.change("datasets/visits.yaml", budget={"rho": 100})
+    clinic.change("datasets/visits.yaml", budget={"rho": 100, "no_approval_below": 100})
     real = measuring.exact_answers
 
-    def run(rows: Rows, views: Sequence[str], kind: str, loss: dict[str, Any], **contribution: Any) -> Observed:
+    def run(
+        sources: Sequence[Rows],
+        views: Sequence[str],
+        kind: str,
+        loss: dict[str, Any],
+        engine: str = "duckdb",
+        release: dict[str, Any] | None = None,
+        levels: dict[str, str] | None = None,
+        k: int = 3,
+        **contribution: Any,
+    ) -> Observed:
+        clinic.change("datasets/visits.yaml", engine=engine)
         statistics = {
             "count": {"id": "visits", "kind": "count"},
             "sum": {"id": "cost", "kind": "sum", "column": "cost", "lower": 0, "upper": 5, "resolution": 1},
             "persons": {"id": "people", "kind": "persons"},
         }
-        table = {"id": "t", "title": "T", "levels": {"clinic": "district", "date": "week"}}
+        table = {"id": "t", "title": "T", "levels": {"clinic": "district", "date": "week"} | (levels or {})}
         clinic.change(
             "releases/visits.yaml",
             statistics=[statistics[kind]],
             tables=[{**table, "statistics": [statistics[kind]["id"]]}],
-            contribution={"rows": 3, "measure_truncation": False, **contribution},
+            contribution={"rows": k, "measure_truncation": False, **contribution},
             privacy_loss=loss,
+            **(release or {}),
         )
         home = tmp_path / f"home-{len(list(tmp_path.glob('home-*')))}"
         settings = load_settings({"DP_STATS_HOME": str(home), "DP_STATS_CATALOGUE": str(clinic.folder)})
-        lines = ["Patient,Day,Clinic,Cost,Telephone", *(",".join((*row, "5")) for row in rows)]
-        (clinic.folder / "visits.csv").write_text("\n".join(lines) + "\n")
         noisy, exact = [], []
-        for edition in views:
+        for edition, source in zip(views, sources, strict=True):
+            lines = ["Patient,Day,Clinic,Cost,Telephone", *(",".join((*row, "5")) for row in source)]
+            (clinic.folder / "visits.csv").write_text("\n".join(lines) + "\n")
             pipeline.pull(edition, settings=settings)
             opened = open_run(edition, settings=settings)
             sealed = opened.planned()
@@ -129,16 +144,24 @@ def observe(clinic: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
             monkeypatch.setattr(measuring, "exact_answers", repeat)
             ledger = Ledger.open(settings.ledger_url)
             reservation = ledger.reserve(
-                many, dataset=opened.dataset, category="scheduled", requested_by="auditor", reason="audit"
-            )
-            seen = measuring.measure(
                 many,
-                snapshot=opened.staging / "snapshot.parquet",
-                ledger=ledger,
-                reservation=reservation,
-                settings=settings,
+                dataset=opened.dataset,
+                category="adhoc" if opened.release.adhoc else "scheduled",
+                requested_by="auditor",
+                reason="audit",
             )
-            noisy.append(np.concatenate([seen.values[m.id].reshape(DRAWS, -1) for m in repeated.measurements], axis=1))
+            try:
+                seen = measuring.measure(
+                    many,
+                    snapshot=opened.staging / "snapshot.parquet",
+                    ledger=ledger,
+                    reservation=reservation,
+                    settings=settings,
+                ).values
+            except SourceError:  # what a run says is an output like any other
+                seen = {m.id: np.full(m.shape, ABSENT) for m in repeated.measurements}
+                exact.append(np.zeros(sum(math.prod(m.shape) for m in plan.measurements), np.int64))
+            noisy.append(np.concatenate([seen[m.id].reshape(DRAWS, -1) for m in repeated.measurements], axis=1))
             if len(exact) < len(noisy):  # a stored answer came back
                 exact.append(exact[-1])
         return Observed(np.stack(noisy, axis=1), np.stack(exact), repeated)
@@ -206,6 +229,19 @@ IN_ALL_WEEKS: Rows = [
 ]
 
 
+REQUEST: dict[str, Any] = {
+    "period": "range",
+    "schedule": None,
+    "settle_days": None,
+    "start": "2024-01-08",
+    "end": "2024-01-19",
+    "series": False,
+    "requested_by": "analyst",
+    "purpose": "To plan.",
+}
+ASKED = ("visits/2024-01-08--2024-01-19",)
+
+
 def plain(loss: dict[str, Any]) -> dict[str, Any]:
     return {name: str(value) for name, value in loss.items()}
 
@@ -216,12 +252,15 @@ def pair(
     views: Sequence[str] = ONE,
     kind: str = "count",
     loss: dict[str, Any] = LAPLACE,
-    person: Rows = PERSON,
+    person: Rows | Sequence[Rows] = PERSON,
+    others: Rows = OTHERS,
     **contribution: Any,
 ) -> tuple[Observed, Observed]:
+    """What is seen with the person (of whom each view may find other rows) and without."""
+    found = [person] * len(views) if isinstance(person[0], tuple) else person
     return (
-        observe(OTHERS + person, views, kind, plain(loss), **contribution),
-        observe(OTHERS, views, kind, plain(loss), **contribution),
+        observe([[*others, *rows] for rows in found], views, kind, plain(loss), **contribution),
+        observe([others] * len(views), views, kind, plain(loss), **contribution),
     )
 
 
@@ -343,3 +382,85 @@ def test_the_bound_on_epsilon_holds_as_often_as_it_says(monkeypatch: pytest.Monk
     found = bounds(draws.binomial(2000, yes, 2000), draws.binomial(2000, no, 2000), 2000, 0.0)
     assert (found > 1).sum() <= 100
     assert np.median(found) > 0.8
+
+
+# Requests of few rows, series of people, and what a failure tells
+
+SHORT = ("2024-01-09", "2024-01-10", "2024-01-16", "2024-01-19")
+
+
+def visits_of_the_target(number: int) -> Rows:
+    return [("target", SHORT[i % len(SHORT)], "south", "5") for i in range(number)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["duckdb", pytest.param("spark", marks=needs_java)])
+@pytest.mark.parametrize(
+    ("others", "rows", "k", "least"),
+    [(0, 12, 12, 0.5), (0, 12, 30, 0.1), (2, 10, 4, 0.5), (1, 1, 1, 0.5)],
+    ids=["all", "fewer", "bounded", "one"],
+)
+def test_a_request_of_few_rows_loses_no_more_than_it_was_charged_for(
+    observe: Any, engine: str, others: int, rows: int, k: int, least: float
+) -> None:
+    one, two = pair(
+        observe,
+        views=ASKED,
+        others=OTHERS[:others],
+        person=visits_of_the_target(rows),
+        engine=engine,
+        release=REQUEST,
+        k=k,
+    )
+    assert least <= audited(one, two) <= min(rows, k) / k  # someone with fewer rows than may count loses less
+
+
+def halves_of_few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fault that once made rows fewer than the bound fail: what a run says then tells how many there are."""
+
+    def repeated(values: Any, most: int) -> Any:
+        upper = values >= np.uint32(1 << 31)
+        halves = [np.sort(values[~upper]), np.sort(values[upper])]
+        return np.concatenate([np.unique(part[most:][part[most:] == part[: len(part) - most]]) for part in halves])
+
+    monkeypatch.setattr(bound, "repeated_values", repeated)
+
+
+@pytest.mark.slow
+def test_the_audit_of_a_request_catches_a_failure_that_tells_how_many_rows_there_are(
+    observe: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    halves_of_few_rows(monkeypatch)
+    what = {"views": ASKED, "release": REQUEST, "k": 4}
+    assert audited(*pair(observe, others=[], person=visits_of_the_target(3), **what)) > 1.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["wrong scale", "ignored bound"])
+def test_the_audit_of_a_request_catches_what_is_broken(
+    observe: Any, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    BROKEN[fault][0](monkeypatch)
+    what = {"views": ASKED, "release": REQUEST, "k": 4}
+    assert audited(*pair(observe, others=OTHERS[:2], person=visits_of_the_target(10), **what)) > 1.0
+
+
+LATE = [
+    [("target", day, "south", "5") for day in days]
+    for days in (
+        ["2024-01-09"],
+        ["2024-01-09", "2024-01-10", "2024-01-23", "2024-01-23"],
+        ["2024-01-09", "2024-01-16"] * 2,
+    )
+]
+"""What the source holds of the target when each week is measured: rows come late, twice, and go again."""
+
+
+@pytest.mark.slow
+def test_a_series_of_people_loses_no_more_than_one_charge_whatever_comes_late_or_twice(
+    observe: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    what = {"views": (MONTH[0], MONTH[2], MONTH[1]), "kind": "persons", "person": LATE, "k": 1}
+    assert 0.5 <= audited(*pair(observe, **what)) <= 1.0
+    forgetful_register(monkeypatch)
+    assert audited(*pair(observe, **what)) > 1.0
