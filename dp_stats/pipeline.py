@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from dp_stats.catalogue import read_catalogue
@@ -55,7 +56,7 @@ def pull(edition: str, *, revision: int = 1, settings: Settings | None = None) -
         SourceError, OptOutError: the source or the opt-out list cannot be read as declared.
     """
     from dp_stats.secure.pull import pull as pull_snapshot
-    from dp_stats.secure.staging import staging_folder
+    from dp_stats.secure.staging import staging_folder, write_private
 
     run = open_run(edition, revision=revision, settings=settings)
     if not is_due(run.release, run.period, datetime.now(UTC).date()):
@@ -69,28 +70,37 @@ def pull(edition: str, *, revision: int = 1, settings: Settings | None = None) -
     snapshot = pull_snapshot(
         run.dataset, catalogue=run.catalogue, period=run.period, folder=folder, settings=run.settings
     )
+    write_private(run.settings.secure, intake_report(run), snapshot.report.read_bytes())
     return {"edition": edition, "revision": revision, "snapshot": snapshot.digest}
 
 
-def check(edition: str, *, revision: int = 1, settings: Settings | None = None) -> Step:
-    """Run the dataset's expectations suite on the snapshot; warnings are written into the secure store.
+def intake_report(run: Run) -> Path:
+    """Where staff find the intake report of an edition once its rows are gone: in the secure store."""
+    return run.settings.secure / "intake" / f"{run.path}.json"
 
-    An ad hoc release runs no such gates: whoever asks also chooses the period, and a gate that fails would be
-    an exact answer that nobody was charged for.
+
+def check(edition: str, *, revision: int = 1, settings: Settings | None = None) -> Step:
+    """Hold the intake report against the dataset's limits, and the snapshot against its expectations suite.
+
+    Warnings are written into the secure store. An ad hoc release runs no such gates: whoever asks also chooses the
+    period, and a gate that fails would be an exact answer that nobody was charged for.
 
     Raises:
         QualityError: a gate failed; nothing has been reserved yet.
     """
     from dp_stats.secure.check import check_snapshot
+    from dp_stats.secure.gates import accept, check_intake
     from dp_stats.secure.staging import write_private
 
     run = open_run(edition, revision=revision, settings=settings)
     if not run.release.adhoc and _stored(run) is None:
+        check_intake(run.dataset, edition=run.edition, folder=run.staging, settings=run.settings)
         report = check_snapshot(
             run.dataset, catalogue=run.catalogue, period=run.period, folder=run.staging, settings=run.settings
         )
         notes = run.settings.secure / "quality" / f"{run.path}.txt"
         write_private(run.settings.secure, notes, "".join(f"{warning}\n" for warning in report.warnings).encode())
+        accept(run.dataset, folder=run.staging, settings=run.settings)
     return {"edition": edition, "revision": revision}
 
 

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from dp_stats.catalogue.columns import Column
 from dp_stats.catalogue.declared import Model, Name, Person, PrivacyLoss, Slug, exact
+from dp_stats.catalogue.intake import Intake
 from dp_stats.catalogue.periods import BlockKind
 
 
@@ -126,6 +127,11 @@ class Dataset(Model):
     opt_outs: OptOuts | None = Field(description="The opt-out list; null only where the law provides for none.")
     expectations: str = Field(
         description="Great Expectations suite, a file in expectations/.", examples=["visits.json"]
+    )
+    intake: Intake = Field(
+        Intake(),
+        description="Limits that a delivery must keep before anything is charged.",
+        examples=[{"unreadable": 0.05}],
     )
     budget: Budget = Field(
         description="The most that all releases together may spend of a person's privacy in one block."

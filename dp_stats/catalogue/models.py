@@ -22,6 +22,7 @@ from dp_stats.catalogue.declared import (
     Slug,
 )
 from dp_stats.catalogue.identifiers import Identifier
+from dp_stats.catalogue.intake import Intake
 from dp_stats.catalogue.releases import (
     Contribution,
     Derived,
@@ -43,6 +44,7 @@ __all__ = [
     "Derived",
     "DimensionSpec",
     "Identifier",
+    "Intake",
     "Model",
     "Name",
     "OptOuts",

@@ -104,6 +104,25 @@ def due(release: ReleaseName) -> None:
         out.print(edition)
 
 
+@app.command(epilog="Example: dp-stats intake visits-by-clinic/2024-01")
+@fails_clearly
+def intake(
+    edition: Annotated[str, typer.Argument(help="release/period", metavar="EDITION")],
+    revision: Revision = 1,
+    json: AsJson = False,
+) -> None:
+    """Show what became of the rows of an edition: exact counts from the secure store, for staff alone."""
+    from dp_stats.pipeline import intake_report
+    from dp_stats.run import open_run
+    from dp_stats.secure.intake import read_report
+
+    report = read_report(intake_report(open_run(edition, revision=revision, settings=settings())))
+    if json:
+        sys.stdout.write(report.to_bytes().decode())
+        return
+    printing.print_intake(out, report)
+
+
 @app.command(epilog='Example: dp-stats retract visits-by-clinic/2024-01 --reason "A clinic sent its visits twice."')
 @fails_clearly
 def retract(

@@ -24,7 +24,30 @@ if TYPE_CHECKING:
     from dp_stats.operations.review import Review
     from dp_stats.plan.curve import BoundChoice, Lasting, Point
     from dp_stats.run import Run
+    from dp_stats.secure.intake import IntakeReport
     from dp_stats.settings import Settings
+
+
+def print_intake(out: Console, report: IntakeReport) -> None:
+    """How each column was read, and what took rows out."""
+    read = Table(title="How each column was read (rows of the period; the date: all rows)")
+    for heading in ("column", "rows", "as declared", "empty", "unknown", "unreadable", "what most of these are"):
+        read.add_column(heading, justify="left" if heading in ("column", "what most of these are") else "right")
+    for name, column in report.columns.items():
+        counts = (column.rows, column.as_declared, column.empty, column.unknown, column.unreadable)
+        hints = [f"{count(column.moments)} moments without 'timezone'"] if column.moments else []
+        hints += [f"{count(column.fractions)} whole numbers with '.0' without 'digits'"] if column.fractions else []
+        read.add_row(name, *(count(number) for number in counts), "; ".join(hints))
+    out.print(read)
+    lost = Table(title=f"What became of {count(report.read)} rows (of {count(report.delivered)} in the source)")
+    lost.add_column("rule")
+    lost.add_column("rows", justify="right")
+    for rule, rows in report.lost.items():
+        lost.add_row(f"lost: {rule}", count(rows))
+    lost.add_row("counted", count(report.counted))
+    out.print(lost)
+    if report.empty_days:
+        out.print(f"Open days without a row: {', '.join(report.empty_days)}")
 
 
 def review_table(review: Review) -> Table:

@@ -13,7 +13,17 @@ from typing import Any
 from dp_stats.catalogue.codes import CodeList
 from dp_stats.catalogue.models import Dataset, Release
 
-DATASET_TEXTS = {"title", "description", "custodians", "region", "legal_basis", "expectations", "budget", "engine"}
+DATASET_TEXTS = {
+    "title",
+    "description",
+    "custodians",
+    "region",
+    "legal_basis",
+    "expectations",
+    "intake",
+    "budget",
+    "engine",
+}
 RELEASE_TEXTS = {"title", "start", "end", "schedule", "settle_days", "headline", "licence", "texts", "priority"}
 ITEM_TEXTS = {
     "dimensions": {"title", "level_titles"},

@@ -66,6 +66,10 @@ def without_opted_out(
         f"coalesce({trimmed('c0')}, '') = '' AS absent FROM ({opened.sql})",
         explain=explain,
     )
+    if opened.changed():
+        raise OptOutError(
+            f"Opt-out list: {place} changed while it was read. Run again when its delivery has ended. {STOPPED}"
+        )
     wrong = connection.execute("SELECT bool_and(absent) FROM opted_out WHERE person IS NULL").fetchone()
     if wrong and wrong[0]:
         raise OptOutError(

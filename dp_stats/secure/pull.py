@@ -1,10 +1,11 @@
 """Pull the declared columns of a source into a private Parquet snapshot, without the people who opted out.
 
-Three files lie in the edition's folder afterwards:
+Four files lie in the edition's folder afterwards:
 
 - ``snapshot.parquet``: the canonical rows that count in this edition; the only one that is measured.
 - ``intake.parquet``: all rows dated in the period, unreadable values null, for the quality checks.
 - ``source.parquet``: one row of facts about the source as a whole, for the quality checks.
+- ``report.json``: the intake report, how each column was read and what took rows out.
 
 The snapshot lies there under the digest of its bytes, too: by it the measuring step knows that it was pulled whole.
 """
@@ -28,11 +29,12 @@ from dp_stats.files import replaced
 from dp_stats.plan.sealed import reading_hash
 from dp_stats.secure.canonical import canonical_sql, counts_sql, in_period_sql
 from dp_stats.secure.database import literal, open_database, quoted, run
+from dp_stats.secure.intake import FILE, parquet, take_in
 from dp_stats.secure.opt_outs import without_opted_out
 from dp_stats.secure.snapshots import keep
 from dp_stats.secure.source_table import DateFilter, Opening, SourceTable
 from dp_stats.secure.sources import open_source
-from dp_stats.secure.staging import PRIVATE_FILE, secure_below
+from dp_stats.secure.staging import PRIVATE_FILE, secure_below, write_private
 from dp_stats.settings import Settings
 
 Progress = Callable[[str], None]
@@ -58,6 +60,11 @@ class Snapshot:
     def intake(self) -> Path:
         """All rows of the period, as the quality checks see them."""
         return self.path.with_name("intake.parquet")
+
+    @property
+    def report(self) -> Path:
+        """The intake report."""
+        return self.path.with_name(FILE)
 
     @property
     def source(self) -> Path:
@@ -88,7 +95,10 @@ def pull(
         DpStatsError: ``folder`` is not private, or lies outside the secure store.
     """
     secure_below(settings.secure, folder)
-    for earlier in folder.glob("*.parquet"):  # also where this pull fails: someone may have opted out since
+    for earlier in (
+        *folder.glob("*.parquet"),
+        folder / FILE,
+    ):  # also where this pull fails: someone may have opted out since
         earlier.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix="pull-", dir=folder) as own:  # another attempt may pull at the same time
         work = Path(own)
@@ -101,18 +111,23 @@ def pull(
             kept = without_opted_out(connection, rows, dataset, scratch=work, settings=settings)
             progress("reading the rows")
             _write(connection, kept, work / "rows.parquet", table)
+            delivered = table.rows
+            if delivered is None and dataset.intake.manifest is not None:
+                delivered = _all_rows(connection, table)
+            table.require_unchanged()
             progress("keeping the rows of the period")
-            staged = f"read_parquet({literal(str(work / 'rows.parquet'))})"
+            staged = parquet(work / "rows.parquet")
+            report = take_in(connection, staged, dataset, period, delivered=delivered)
             _write(connection, _facts_sql(staged, dataset, period, table.rows), work / "source.parquet", table)
             columns = ", ".join(quoted(name) for name in dataset.columns)
             inside = f"SELECT {columns} FROM {staged} WHERE {in_period_sql(dataset, period)}"
             _write(connection, inside, work / "intake.parquet", table)
-            intake = f"read_parquet({literal(str(work / 'intake.parquet'))})"
-            counting = f"SELECT * FROM {intake} WHERE {counts_sql(dataset, period)}"
+            counting = f"SELECT * FROM {parquet(work / 'intake.parquet')} WHERE {counts_sql(dataset, period)}"
             mapping = reading_hash(dataset, catalogue.codes)
             _write(connection, counting, work / "snapshot.parquet", table, mapping=mapping)
         for name in ("intake.parquet", "source.parquet"):
             (work / name).replace(folder / name)
+        write_private(settings.secure, folder / FILE, report.to_bytes())
         snapshot = folder / "snapshot.parquet"
         return Snapshot(snapshot, keep(work / snapshot.name, snapshot, secure=settings.secure))
 
@@ -136,6 +151,12 @@ def _write(
     carried = f", KV_METADATA {{{MAPPING}: {literal(mapping)}}}" if mapping else ""
     with replaced(target, mode=PRIVATE_FILE) as temporary:
         run(connection, f"COPY ({sql}) TO {literal(str(temporary))} ({PARQUET}{carried})", explain=table.explain)
+
+
+def _all_rows(connection: duckdb.DuckDBPyConnection, table: SourceTable) -> int:
+    """How many rows the source has, people who opted out among them: what a manifest counts."""
+    found = run(connection, f"SELECT count(*) FROM ({table.sql})", explain=table.explain).fetchone()
+    return int(found[0]) if found else 0
 
 
 def _facts_sql(rows: str, dataset: Dataset, period: Period, total: int | None) -> str:

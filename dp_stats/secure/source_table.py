@@ -29,6 +29,7 @@ class SourceTable:
         rows: how many rows the source has, where ``sql`` does not give them all because the database
             behind it already kept to the period; None where it does.
         broken: for a CSV, says where it is broken once a query over it has failed.
+        changed: whether the file has been written to since it was opened.
     """
 
     sql: str
@@ -37,9 +38,21 @@ class SourceTable:
     names: tuple[str, ...] = ()
     rows: int | None = None
     broken: Callable[[], str | None] = lambda: None
+    changed: Callable[[], bool] = lambda: False
+
+    def require_unchanged(self) -> None:
+        """Refuse what was read while somebody wrote to the file: it may be half of one delivery and half of the next.
+
+        Raises:
+            SourceError: the file changed.
+        """
+        if self.changed():
+            raise SourceError(f"{self.place} changed while it was read. Run again when its delivery has ended.")
 
     def explain(self, error: str, text: str) -> DpStatsError:
         """The failure of a query over this source, as an error without values."""
+        if self.changed():
+            return SourceError(f"{self.place} changed while it was read. Run again when its delivery has ended.")
         fault = self.broken()
         if fault:
             return SourceError(f"{self.place}, {fault}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from string import Template
 
@@ -22,11 +23,17 @@ def open_source(opening: Opening) -> SourceTable:
         SourceError: it is missing or unreadable, or lacks a column (the message lists those it has).
     """
     kind = opening.source.kind
-    if kind == "csv":
-        return open_csv(opening, source_path(opening.source, opening.settings))
     if kind == "postgres":
         return open_postgres(opening)
     path = source_path(opening.source, opening.settings)
+    before = _stamp(path)
+    opened = open_csv(opening, path) if kind == "csv" else _open_typed(opening, path)
+    return replace(opened, changed=lambda: _stamp(path) != before)
+
+
+def _open_typed(opening: Opening, path: Path) -> SourceTable:
+    """A Parquet or DuckDB file, which knows the types of its columns."""
+    kind = opening.source.kind
     relation = _duckdb_table(opening, path) if kind == "duckdb" else f"read_parquet({literal(str(path))})"
     place = f"{path}, table {opening.source.table}" if kind == "duckdb" else str(path)
 
@@ -47,21 +54,38 @@ def source_path(source: Source, settings: Settings) -> Path:
     Raises:
         SourceError: a variable is not set, or there is no such file.
     """
-    written = source.path or ""
+    path = written_path(source.path or "", settings, field="source.path")
+    if not path.is_file():
+        raise SourceError(f"There is no file {path}. Put the {source.kind} file there, or change source.path.")
+    if not os.access(path, os.R_OK):
+        raise SourceError(f"{path} may not be read by this user. Give it the right to.")
+    return path
+
+
+def written_path(written: str, settings: Settings, *, field: str) -> Path:
+    """A declared path with its variables filled in, relative to the catalogue folder.
+
+    Raises:
+        SourceError: a variable is not set.
+    """
     try:
         text = Template(written).substitute({**os.environ, "DP_STATS_HOME": str(settings.home)})
     except (KeyError, ValueError):
         text = ""
     if not text:
         raise SourceError(
-            f"source.path '{written}' names an environment variable that is not set. Set it, or write the path out."
+            f"{field} '{written}' names an environment variable that is not set. Set it, or write the path out."
         )
-    path = settings.catalogue / Path(text).expanduser()
-    if not path.is_file():
-        raise SourceError(f"There is no file {path}. Put the {source.kind} file there, or change source.path.")
-    if not os.access(path, os.R_OK):
-        raise SourceError(f"{path} may not be read by this user. Give it the right to.")
-    return path
+    return settings.catalogue / Path(text).expanduser()
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """What changes when a file is written to or replaced."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _duckdb_table(opening: Opening, path: Path) -> str:

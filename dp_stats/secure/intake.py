@@ -1,0 +1,164 @@
+"""The intake report: of a delivery's rows, how many were read as declared, and how many were lost to which rule.
+
+Its counts are exact and of secret rows. It is kept in the secure store, for staff; nothing of it leaves but whether a
+limit was kept (see ``gates``). People who opted out are in no count.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from dp_stats.catalogue.models import Dataset
+from dp_stats.catalogue.periods import Period
+from dp_stats.errors import SourceError
+from dp_stats.secure.canonical import Read, in_period_sql, read_column
+from dp_stats.secure.database import literal, quoted
+
+FILE = "report.json"
+
+
+@dataclass(frozen=True)
+class ColumnIntake:
+    """How the fields of one column were read; the counts of ``as_declared`` to ``unreadable`` add up to ``rows``.
+
+    Attributes:
+        empty: nothing is written there. unknown: in no code list, and counted as 'unknown'.
+        unreadable: written otherwise than declared.
+        moments: of the unreadable, moments for which no time zone is declared.
+        fractions: of the unreadable and the unknown, whole numbers with a '.0', for which no digits are declared.
+    """
+
+    rows: int
+    as_declared: int
+    empty: int
+    unknown: int
+    unreadable: int
+    moments: int
+    fractions: int
+
+
+@dataclass(frozen=True)
+class IntakeReport:
+    """What became of a delivery's rows in one edition.
+
+    Attributes:
+        delivered: rows of the whole source. read: those that were looked at.
+        columns: the column that dates rows, over all rows that were read; the others, over those of the period.
+        lost: rule → rows that it took, each row by the first rule that fits; with ``counted`` they add up to ``read``.
+        counted: rows that may be measured. empty_days: open days of the period without a row.
+        open_days: how many days of the period are open.
+    """
+
+    delivered: int
+    read: int
+    columns: Mapping[str, ColumnIntake]
+    lost: Mapping[str, int]
+    counted: int
+    empty_days: tuple[str, ...]
+    open_days: int
+
+    @property
+    def in_period(self) -> int:
+        """Rows dated in the period."""
+        return self.read - self.lost["no date that reads"] - self.lost["outside the period"]
+
+    def to_bytes(self) -> bytes:
+        """The report as JSON."""
+        return (json.dumps(asdict(self), indent=1) + "\n").encode()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> IntakeReport:
+        """The report as it was kept."""
+        kept: dict[str, Any] = json.loads(content)
+        columns = {name: ColumnIntake(**column) for name, column in kept["columns"].items()}
+        return cls(**{**kept, "columns": columns, "empty_days": tuple(kept["empty_days"])})
+
+
+def take_in(
+    connection: duckdb.DuckDBPyConnection, rows: str, dataset: Dataset, period: Period, *, delivered: int | None
+) -> IntakeReport:
+    """Count what became of canonical rows that stand beside how they were read.
+
+    Args:
+        rows: a table expression of them. delivered: rows of the whole source, where ``rows`` are not all.
+    """
+    inside = in_period_sql(dataset, period)
+    found = connection.execute(f"SELECT {', '.join(_counts(dataset, inside))} FROM {rows}").fetchone() or ()
+    counts = iter(found)
+    columns = {}
+    for name, column in dataset.columns.items():
+        by_read = [next(counts) for _ in Read]
+        unlisted = by_read[Read.UNKNOWN if column.unknown else Read.UNREADABLE] + by_read[Read.FRACTION]
+        columns[name] = ColumnIntake(
+            rows=sum(by_read),
+            as_declared=by_read[Read.AS_DECLARED],
+            empty=by_read[Read.EMPTY],
+            unknown=unlisted if column.unknown else 0,
+            unreadable=(0 if column.unknown else unlisted) + by_read[Read.MOMENT],
+            moments=by_read[Read.MOMENT],
+            fractions=by_read[Read.FRACTION],
+        )
+    rules = list(_rules(dataset, inside))
+    lost = dict(zip(rules, (next(counts) for _ in rules), strict=True))
+    days = connection.execute(f"SELECT DISTINCT {quoted(dataset.date_column)} FROM {rows} WHERE {inside}").fetchall()
+    dated = {day for (day,) in days}
+    expected = dataset.intake.open_days(period.days)
+    read = columns[dataset.date_column].rows
+    return IntakeReport(
+        delivered=read if delivered is None else delivered,
+        read=read,
+        columns=columns,
+        lost=lost,
+        counted=read - sum(lost.values()),
+        empty_days=tuple(day.isoformat() for day in expected if day not in dated),
+        open_days=len(expected),
+    )
+
+
+def _counts(dataset: Dataset, inside: str) -> list[str]:
+    """Aggregates: for each column one per ``Read``, then one per rule."""
+    counts = []
+    for index, name in enumerate(dataset.columns):
+        where = "true" if name == dataset.date_column else inside
+        counts += [f"count(*) FILTER ({where} AND {read_column(index)} = {how:d})" for how in Read]
+    before: list[str] = []
+    for rule in _rules(dataset, inside).values():
+        counts.append(f"count(*) FILTER ({' AND '.join([*(f'NOT ({r})' for r in before), f'({rule})'])})")
+        before.append(rule)
+    return counts
+
+
+def _rules(dataset: Dataset, inside: str) -> dict[str, str]:
+    """What takes a row out, in order: name of the rule → condition."""
+    needed = [name for name, column in dataset.columns.items() if column.type in ("person", "code", "band")]
+    return {
+        "no date that reads": f"{quoted(dataset.date_column)} IS NULL",
+        "outside the period": f"NOT ({inside})",
+        **{f"no {name}": f"{quoted(name)} IS NULL" for name in needed},
+    }
+
+
+def parquet(path: Path) -> str:
+    """A Parquet file as a table expression."""
+    return f"read_parquet({literal(str(path))})"
+
+
+def read_report(path: Path) -> IntakeReport:
+    """The report of a pull.
+
+    Raises:
+        SourceError: there is none, or it was made by another version.
+    """
+    try:
+        return IntakeReport.from_bytes(path.read_bytes())
+    except (OSError, ValueError, TypeError, KeyError):
+        pass
+    raise SourceError(
+        "There is no intake report of this edition, or another version wrote it. Run the pull step again."
+    )
