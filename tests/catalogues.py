@@ -264,6 +264,7 @@ def catalogues(draw: st.DrawFn) -> Declared:
         "privacy_unit": {"column": "patient", "per": per},
         "opt_outs": None,
         "expectations": "records.json",
+        "intake": {"empty_period": True, "unreadable": 1},  # rows are drawn, few or none
         "budget": {"rho": 100000},
     }
     suite = {

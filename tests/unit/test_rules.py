@@ -119,3 +119,11 @@ def test_the_limits_are_said() -> None:
         "Scheduled runs that fail",
     ):
         assert f"**{word}" in limits, word
+
+
+def test_every_limit_of_a_delivery_is_listed_in_the_docs() -> None:
+    from dp_stats.catalogue.models import Intake
+
+    listed = (ROOT / "docs" / "explanation" / "guarantee.md").read_text()
+    limits = set(Intake.model_fields) - {"closed_weekdays", "closed_days"}
+    assert {name for name in limits if f"`intake.{name}`" not in listed} == set()
