@@ -97,3 +97,9 @@ class StorageError(DpStatsError):
     """A folder or a disk cannot be used: full, read-only, not this user's, or open to others."""
 
     exit_code = 16
+
+
+class HistoryError(DpStatsError):
+    """The public log, or an edition that it names, is not as it was published."""
+
+    exit_code = 17

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dp_stats.run import Run
     from dp_stats.secure.intake import IntakeReport
     from dp_stats.settings import Settings
+    from dp_stats.transparency.verifying import Checked
 
 
 def print_intake(out: Console, report: IntakeReport) -> None:
@@ -174,6 +175,38 @@ def print_ledger(out: Console, ledger: Ledger, dataset: str | None, *, as_json: 
         losses = map(written.rho, (b.cap, b.spent, b.reserved, b.remaining))
         table.add_row(b.dataset, b.block, *losses, *(written.epsilon(b.epsilon(part)) for part in ("spent", "cap")))
     out.print(table)
+
+
+def print_checked(out: Console, address: str, checked: Checked) -> None:
+    """What was checked of a published site, what was not, and the head to keep."""
+    out.print(f"[green]{address} holds together.[/] From its published files alone:", soft_wrap=True)
+    said = [
+        f"The log has {checked.head.size} lines: {checked.charges} charges and {checked.editions} editions. Each head is the root "
+        "of all lines before it, so each goes on from the one before, and nothing was taken out.",
+        "Each edition has the facts that the log holds by checksum, a proof of its own, and charges that were made for it alone "
+        "(or for its series) and are no smaller than its loss.",
+        "What each edition shows as spent is what all charges before it add up to, exactly.",
+    ]
+    if checked.since is not None:
+        said.append(f"It goes on from what you kept (a head after {checked.since.size} lines).")
+    for line in said:
+        out.print(f"  • {line}", soft_wrap=True)
+    table = Table(title="Spent, exactly, since the log began")
+    for heading in ("dataset", "block", "spent ρ", "of that on nothing published here"):
+        table.add_column(heading, justify="left" if heading in ("dataset", "block") else "right")
+    for (dataset, block), spent in checked.spent.items():
+        unnamed = checked.unnamed.get((dataset, block), 0)
+        table.add_row(dataset, block, number(float(spent)), number(float(unnamed)) if unnamed else "nothing")
+    out.print(table)
+    out.print("Not checked, because no public log can show it:")
+    for line in (
+        "that nothing was measured without a charge, in another dataset's name, or with less noise than is stated;",
+        "that everybody is shown this same log: compare the head below with what others see, or with what you keep;",
+        "what was spent on requests, restricted releases and editions still to come: amounts only, not what for;",
+        "the tables of each edition: run `sha256sum -c SHA256SUMS` in its folder; its facts and checksums are in the log.",
+    ):
+        out.print(f"  • {line}", soft_wrap=True)
+    out.print(f"Keep this head, and give it with --since next time:\n{checked.head}", soft_wrap=True)
 
 
 def read_conditions(conditions: Sequence[str]) -> dict[str, tuple[str, ...]]:

@@ -20,6 +20,7 @@ from dp_stats.editions.edition import (
     DatasetFacts,
     Edition,
     ExpectedFacts,
+    LogFacts,
     NoteFacts,
     PeriodFacts,
     PersonFacts,
@@ -69,6 +70,15 @@ class Approval(Protocol):
     def at(self) -> datetime: ...
 
 
+class LogHead(Protocol):
+    """A head of the public log."""
+
+    @property
+    def size(self) -> int: ...
+    @property
+    def root(self) -> str: ...
+
+
 class Account(Protocol):
     """What the ledger says about one edition."""
 
@@ -78,6 +88,8 @@ class Account(Protocol):
     def charges(self) -> Sequence[str]: ...
     @property
     def approvals(self) -> Sequence[Approval]: ...
+    @property
+    def log(self) -> LogHead | None: ...
 
 
 def describe(
@@ -140,6 +152,7 @@ def describe(
             for t in release.tables
         ),
         charges=tuple(account.charges) if account else (),
+        log=LogFacts(size=account.log.size, root=account.log.root) if account and account.log else None,
         approvals=tuple(
             ApprovalFacts(approver=a.approver, decision=a.decision, reason=a.reason, when=utc(a.at))
             for a in account.approvals

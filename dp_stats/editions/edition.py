@@ -27,6 +27,7 @@ from dp_stats.editions.facts import (
     GuaranteeFacts,
     Instant,
     LevelFacts,
+    LogFacts,
     MeasuredFacts,
     NoteFacts,
     PeriodFacts,
@@ -62,6 +63,7 @@ __all__ = [
     "GuaranteeFacts",
     "Instant",
     "LevelFacts",
+    "LogFacts",
     "MeasuredFacts",
     "NoteFacts",
     "PeriodFacts",
@@ -101,6 +103,7 @@ class Edition(Facts):
     statistics: tuple[StatisticFacts, ...] = Field(description="What the figures are.")
     tables: tuple[TableFacts, ...] = Field(description="The published tables and their files.")
     charges: tuple[str, ...] = Field((), description="Numbers of the ledger's entries that paid for it.")
+    log: LogFacts | None = Field(None, description="Head of the public log; null where it is not for the public.")
     approvals: tuple[ApprovalFacts, ...] = Field(
         (), description="Who decided what, when and why; empty where no approval was asked."
     )

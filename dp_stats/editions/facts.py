@@ -205,6 +205,13 @@ class BudgetFacts(Facts):
     delta: Exact | None = Field(None, description="The δ of both.")
 
 
+class LogFacts(Facts):
+    """The head of the public log when the edition was made ready: all lines up to it add up to the spend shown here."""
+
+    size: int = Field(description="How many lines of `log.jsonl` there were.")
+    root: str = Field(description="Root of the hash tree (RFC 9162) over these lines.")
+
+
 class TruncationFacts(Facts):
     """Estimated rows (as a share of all rows) that the contribution bound truncated, with a 95 % interval."""
 

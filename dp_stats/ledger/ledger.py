@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Self
 
 from dp_stats.catalogue.models import Dataset
-from dp_stats.ledger import approving, describing, measuring, reserving, sealing
+from dp_stats.ledger import approving, describing, disclosing, measuring, reserving, sealing
 from dp_stats.ledger.chain import Writer, head_of
 from dp_stats.ledger.database import LOCK_SECONDS, Database
 from dp_stats.ledger.failures import explained
 from dp_stats.ledger.opening import prepare
 from dp_stats.ledger.reading import LedgerReader
 from dp_stats.ledger.records import (
+    Account,
     Approval,
     Category,
     Decision,
@@ -289,6 +290,17 @@ class Ledger(LedgerReader):
             return measuring.measurements(connection, edition, revision)
 
     # Publishing
+
+    def disclose(self, edition: str, revision: int = 1) -> Account:
+        """Tell the public all that its dataset has spent, and return what the edition must show of it.
+
+        Called once before the files of a public edition are described; its ``log`` is the head that they name.
+
+        Raises:
+            LedgerError: nothing is reserved for it.
+        """
+        with self._write() as writer:
+            return disclosing.disclose(writer, edition, revision)
 
     def publishing(
         self,

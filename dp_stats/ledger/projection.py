@@ -121,6 +121,10 @@ def _retracted(connection: Connection, sequence: int, values: dict[str, Any], at
     connection.execute(insert(schema.retractions).values(at=at, **values))
 
 
+def _disclosed(connection: Connection, sequence: int, values: dict[str, Any], at: str) -> None:
+    """The public log follows from this one (see ``disclosing``); no table does."""
+
+
 def _state(connection: Connection, reservation: int, state: str) -> None:
     connection.execute(update(schema.reservations).where(schema.reservations.c.id == reservation).values(state=state))
 
@@ -134,6 +138,7 @@ _EVENTS: dict[str, Callable[[Connection, int, dict[str, Any], str], None]] = {
     "approved": _decided,
     "refused": _decided,
     "expired": _decided,
+    "disclosed": _disclosed,
     "publishing": _publishing,
     "published": _published,
     "retracted": _retracted,

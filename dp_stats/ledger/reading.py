@@ -7,7 +7,7 @@ from typing import Literal
 
 from dp_stats.catalogue.models import Dataset
 from dp_stats.errors import LedgerError
-from dp_stats.ledger import amounts, budget, describing, reporting, verifying
+from dp_stats.ledger import amounts, budget, describing, disclosing, reporting, verifying
 from dp_stats.ledger.chain import head_of
 from dp_stats.ledger.database import Database
 from dp_stats.ledger.records import (
@@ -70,6 +70,11 @@ class LedgerReader:
         """The whole chain, oldest first."""
         with self._database.read() as connection:
             return reporting.entries(connection)
+
+    def log(self) -> list[str]:
+        """The lines of the public log, up to the last edition that was published for the public."""
+        with self._database.read() as connection:
+            return disclosing.log_lines(reporting.entries(connection), published=True)
 
     def export(self, form: Literal["csv", "json"]) -> str:
         """All entries as CSV or JSON text, enough to check the chain elsewhere."""

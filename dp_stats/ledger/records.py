@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from dp_stats.ledger import amounts
 from dp_stats.plan.series import Series
+from dp_stats.transparency.leaves import Head as LogHead
 
 Category = Literal["scheduled", "adhoc"]
 State = Literal["reserved", "spent", "stored", "void"]
@@ -231,12 +232,14 @@ class Account:
         blocks: the budgets of its blocks as they are now.
         charges: the entries (``number:hash``) that charged its blocks, its own or earlier ones of its series.
         approvals: every decision on its plan.
+        log: head of the public log that its charges are in; None where it is not for the public.
     """
 
     reservation: Reservation
     blocks: tuple[BlockBudget, ...]
     charges: tuple[str, ...]
     approvals: tuple[Approval, ...]
+    log: LogHead | None = None
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from dp_stats.ledger.budget import block_budgets
 from dp_stats.ledger.chain import canonical, entry_of, head_of, instant
 from dp_stats.ledger.records import Account, BlockBudget, Charge, Entry, Head, Reservation
 from dp_stats.ledger.reserving import current, reservation_of
+from dp_stats.transparency.leaves import Head as LogHead
 
 
 def entries(connection: Connection) -> list[Entry]:
@@ -94,8 +95,8 @@ def blocks(connection: Connection, dataset: str | None = None) -> list[BlockBudg
     return found
 
 
-def account(connection: Connection, edition: str, revision: int) -> Account:
-    """Everything about one edition's charge.
+def account(connection: Connection, edition: str, revision: int, *, log: LogHead | None = None) -> Account:
+    """Everything about one edition's charge, with the head of the public ``log`` that tells of it.
 
     Raises:
         LedgerError: nothing is reserved for it.
@@ -118,6 +119,7 @@ def account(connection: Connection, edition: str, revision: int) -> Account:
         blocks=tuple(b for b in blocks(connection, reservation.dataset) if b.block in reservation.blocks),
         charges=tuple(str(Head(row.sequence, row.hash)) for row in links),
         approvals=tuple(decisions(connection, reservation.plan_hash)),
+        log=log,
     )
 
 

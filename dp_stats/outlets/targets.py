@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import mimetypes
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,9 @@ from dp_stats import files
 from dp_stats.editions import formats
 from dp_stats.editions.latest import LATEST, folder_lock
 from dp_stats.errors import PublishedError
+from dp_stats.transparency.leaves import HEADS, LOG
 
+_PROOF = re.compile(r"r[1-9][0-9]*\.proof\.json")
 MANIFEST = "manifest.json"
 """What the target holds: path → SHA-256 of every file, written last."""
 
@@ -128,8 +131,10 @@ def _is_public(path: Path, public: Path) -> bool:
 
 
 def _immutable(name: str) -> bool:
-    """Whether a path lies in an edition's folder: ``release/period/rN/…``."""
+    """Whether a path lies in an edition's folder, ``release/period/rN/…``, or is its proof, ``release/period/rN.proof.json``."""
     parts = name.split("/")
+    if len(parts) == 3 and parts[0] != "api" and _PROOF.fullmatch(parts[2]):
+        return True
     return len(parts) >= 4 and parts[2][:1] == "r" and parts[2][1:].isdigit() and parts[0] != "api"
 
 
@@ -144,14 +149,19 @@ def _refuse_changed_editions(sums: Mapping[str, str], there: Mapping[str, str], 
 
 
 def _order(name: str) -> tuple[int, int, str]:
-    """Editions, releases, ``latest``, and last what stands at the top; checksums after what they check."""
+    """Editions, the public log, releases, ``latest``, and last what stands at the top; checksums after what they check.
+
+    So whoever is shown a head finds the lines that it stands for, and whoever is shown an edition finds it in the log.
+    """
     parts = name.split("/")
     if _immutable(name):
         rank = 0
-    elif len(parts) > 1 and parts[1] == LATEST:
-        rank = 2
-    elif len(parts) == 1:
-        rank = 4 if name == "index.html" else 3
-    else:
+    elif name in (LOG, HEADS):
         rank = 1
-    return rank, int(parts[-1] == formats.CHECKSUMS), name
+    elif len(parts) > 1 and parts[1] == LATEST:
+        rank = 3
+    elif len(parts) == 1:
+        rank = 5 if name == "index.html" else 4
+    else:
+        rank = 2
+    return rank, int(parts[-1] in (formats.CHECKSUMS, HEADS)), name

@@ -18,6 +18,7 @@ from ledger_examples import Clock, dataset, new_ledger, plan, reserve
 
 from dp_stats.errors import BudgetError, LedgerError, RegisterError
 from dp_stats.ledger import Ledger, reserving
+from dp_stats.transparency.history import History
 
 CAP, LOWERED = Fraction("0.02"), Fraction("0.012")
 WEEKS, BLOCKS = st.integers(1, 3), st.sampled_from([("2020",), ("2021",), ("2020", "2021")])
@@ -36,6 +37,7 @@ class Known:
     made: Any
     state: str = "reserved"
     content: bytes | None = None
+    published: bool = False
 
 
 @dataclass
@@ -62,6 +64,7 @@ class LedgerAndModel(RuleBasedStateMachine):
         self.ledger: Ledger = new_ledger(self.folder, self.clock)
         self.model = Model()
         self.cap = CAP
+        self.told: list[str] = []
 
     def teardown(self) -> None:
         shutil.rmtree(self.folder)
@@ -139,6 +142,28 @@ class LedgerAndModel(RuleBasedStateMachine):
         self.ledger.void(known.made, "not wanted")
         self.model.charges = self.model.without(known)
         self.model.known = {k: v for k, v in self.model.known.items() if v is not known}
+
+    @rule(which=st.integers(0, 20))
+    def publishes(self, which: int) -> None:
+        """What the public is told goes on from what it was told, and adds up to what the ledger has spent."""
+        known = self._pick(which)
+        if known is None or known.state != "stored" or known.published:
+            return
+        known.published = True
+        edition, revision = known.made.edition, known.made.revision
+        account = self.ledger.disclose(edition, revision)
+        self.ledger.published(edition, revision, "0" * 64)
+        lines, before = self.ledger.log(), self.told
+        assert lines[: len(before)] == before
+        history, self.told = History.read(lines), lines
+        assert account.log is not None
+        assert history.head(account.log.size) == account.log
+        assert {b.block: b.spent for b in account.blocks} == {
+            b: history.spent("cases", b, size=account.log.size) for b in known.blocks
+        }
+        assert [o.leaf < account.log.size for o in history.editions[len(lines) - 1].charges] == [True] * len(
+            known.blocks
+        )
 
     @rule(cap=st.sampled_from([CAP, LOWERED]))
     def changes_the_cap(self, cap: Fraction) -> None:

@@ -1,0 +1,66 @@
+"""Write the public log: ``log.jsonl``, ``heads.jsonl``, and beside each edition its proof. Only ever appended to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from dp_stats import files
+from dp_stats.editions import formats
+from dp_stats.editions.latest import folder_lock
+from dp_stats.errors import LedgerError
+from dp_stats.transparency.history import History
+from dp_stats.transparency.leaves import HEADS, LOG, proof_name
+from dp_stats.transparency.proofs import proof_of
+
+
+def refresh_log(public: Path, lines: Callable[[], Sequence[str]]) -> int:
+    """Bring the public log up to date with the ledger; what is there is never changed.
+
+    Args:
+        lines: the log as it follows from the ledger, up to its last public edition; asked while no other publisher writes.
+
+    Returns:
+        How many lines were added.
+
+    Raises:
+        LedgerError: the log that is there is not the beginning of the ledger's.
+    """
+    with folder_lock(public):
+        there, wanted = published_lines(public), list(lines())
+        refuse_another(there, wanted)
+        history = History.read(wanted)
+        for number, edition in history.editions.items():
+            proof = public / edition.edition / proof_name(edition.revision)
+            if number >= len(there) or not proof.is_file():
+                content = formats.json_bytes(proof_of(history, number).model_dump(mode="json"))
+                files.replace_file(proof, content, durable=True)
+        if wanted:
+            files.replace_file(public / LOG, _text(wanted), durable=True)  # before the heads, which speak of it
+            files.replace_file(public / HEADS, _text([head.line for head in history.heads()]), durable=True)
+        return len(wanted) - len(there)
+
+
+def published_lines(public: Path) -> list[str]:
+    """The lines of the log in a public folder; none if there is no log."""
+    path = public / LOG
+    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+
+
+def refuse_another(there: Sequence[str], wanted: Sequence[str]) -> None:
+    """Refuse a published log that the ledger does not go on from.
+
+    Raises:
+        LedgerError: a line differs, or the published log is longer.
+    """
+    if list(there) != list(wanted[: len(there)]):
+        same = next((n for n, (one, two) in enumerate(zip(there, wanted, strict=False)) if one != two), len(wanted))
+        raise LedgerError(
+            f"The public log ({LOG}) is not the beginning of what the ledger tells: from line {same + 1} on they differ. Readers "
+            "would see that history was rewritten, so nothing was written. Restore the log from a copy of the site, or the "
+            "ledger from its newest backup. Only if the ledger was lost for ever, see 'A lost ledger' in docs/ledger.md."
+        )
+
+
+def _text(lines: Sequence[str]) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode()

@@ -1,0 +1,108 @@
+"""A log as a whole: its lines, the root after each, and what had been spent in each block by then."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from dp_stats.errors import HistoryError
+from dp_stats.transparency.leaves import LOG, ChargeLeaf, EditionLeaf, Head, PublishedHead, read_leaf
+from dp_stats.transparency.merkle import Tree, inclusion_path, leaf_hash
+
+Block = tuple[str, str]
+"""Dataset and block of time."""
+
+
+@dataclass(frozen=True)
+class History:
+    """A log and what follows from it.
+
+    Attributes:
+        roots: the root of the first n lines, in hexadecimal, for every n from 0.
+        editions: number of its line → edition.
+    """
+
+    lines: tuple[str, ...]
+    leaves: tuple[ChargeLeaf | EditionLeaf, ...]
+    roots: tuple[str, ...]
+    editions: dict[int, EditionLeaf]
+    _spent: dict[Block, tuple[list[int], list[Fraction]]] = field(repr=False)
+
+    @classmethod
+    def read(cls, lines: Sequence[str]) -> History:
+        """Read a log and check that it makes sense by itself.
+
+        Raises:
+            HistoryError: a line is no leaf, a block has spent more than it could, a charge or an edition stands twice, or an
+                edition names charges that are none.
+        """
+        tree = Tree()
+        leaves: list[ChargeLeaf | EditionLeaf] = []
+        roots = [tree.root().hex()]
+        editions: dict[int, EditionLeaf] = {}
+        spent: dict[Block, tuple[list[int], list[Fraction]]] = {}
+        caps: dict[Block, Fraction] = {}
+        once: set[str] = set()
+        for number, line in enumerate(lines):
+            leaf = read_leaf(line, number)
+            name = leaf.commitment if isinstance(leaf, ChargeLeaf) else leaf.path
+            if name in once:
+                raise HistoryError(
+                    f"{LOG}: line {number + 1} repeats an earlier one: the same charge or edition twice."
+                )
+            once.add(name)
+            if isinstance(leaf, ChargeLeaf):
+                block = (leaf.dataset, leaf.block)
+                numbers, totals = spent.setdefault(block, ([], []))
+                numbers.append(number)
+                totals.append((totals[-1] if totals else Fraction(0)) + leaf.rho)
+                caps[block] = max(caps.get(block, leaf.cap), leaf.cap)
+                if totals[-1] > caps[block]:
+                    raise HistoryError(
+                        f"{LOG}: with line {number + 1}, block {leaf.block} of '{leaf.dataset}' has spent ρ {totals[-1]}, more "
+                        f"than its cap of {caps[block]}."
+                    )
+            else:
+                _check_openings(leaf, leaves)
+                editions[number] = leaf
+            leaves.append(leaf)
+            tree.append(leaf_hash(line.encode()))
+            roots.append(tree.root().hex())
+        return cls(tuple(lines), tuple(leaves), tuple(roots), editions, spent)
+
+    def head(self, size: int) -> Head:
+        """The head that the first ``size`` lines have."""
+        return Head(size=size, root=self.roots[size])
+
+    def heads(self) -> list[PublishedHead]:
+        """The head after each edition: what ``heads.jsonl`` must hold."""
+        return [
+            PublishedHead(size=number + 1, root=self.roots[number + 1], edition=leaf.path)
+            for number, leaf in self.editions.items()
+        ]
+
+    def spent(self, dataset: str, block: str, *, size: int) -> Fraction:
+        """ρ that the first ``size`` lines charge to a block, exact."""
+        numbers, totals = self._spent.get((dataset, block), ([], []))
+        place = bisect_right(numbers, size - 1)
+        return totals[place - 1] if place else Fraction(0)
+
+    def blocks(self) -> list[Block]:
+        """Every dataset and block that was charged, in order."""
+        return sorted(self._spent)
+
+    def path(self, number: int, *, size: int) -> list[str]:
+        """The proof, in hexadecimal, that a line is among the first ``size`` (RFC 9162, section 2.1.3)."""
+        hashes = [leaf_hash(line.encode()) for line in self.lines[:size]]
+        return [step.hex() for step in inclusion_path(number, hashes)]
+
+
+def _check_openings(edition: EditionLeaf, before: Sequence[ChargeLeaf | EditionLeaf]) -> None:
+    """An edition's charges come before it, are of one dataset, and are one for each block."""
+    charges = [before[o.leaf] for o in edition.charges if o.leaf < len(before)]
+    found = [c for c in charges if isinstance(c, ChargeLeaf)]
+    one_each = len({c.block for c in found}) == len(found) and len({c.dataset for c in found}) == 1
+    if len(found) != len(edition.charges) or not one_each:
+        raise HistoryError(f"{LOG}: {edition.path} does not name one earlier charge for each of its blocks.")
