@@ -13,7 +13,16 @@ import json
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+)
 
 from dp_stats.errors import HistoryError
 
@@ -39,7 +48,14 @@ def _exact(value: Any) -> Any:
     return found
 
 
-Amount = Annotated[Fraction, BeforeValidator(_exact), Field(gt=0), PlainSerializer(str, return_type=str)]
+Amount = Annotated[
+    Fraction,
+    BeforeValidator(_exact),
+    Field(gt=0),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]*(/[1-9][0-9]*)?$"}),
+]
+"""ρ as an exact fraction in lowest terms, such as ``1/200``."""
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 """SHA-256, or 32 random bytes, in hexadecimal."""
 

@@ -18,11 +18,14 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from invented_editions import catalogue, do_not_wait_for_the_disk, make_sample, sample
+from jsonschema import Draft202012Validator
 from told_sites import ToldSite
 
 from dp_stats.editions.edition import Edition
 from dp_stats.errors import HistoryError, LedgerError, PublishedError
 from dp_stats.outlets.public_log import refresh_log
+from dp_stats.transparency import verifying
+from dp_stats.transparency.forms import schemas
 from dp_stats.transparency.history import History
 from dp_stats.transparency.kept import Kept
 from dp_stats.transparency.leaves import HEADS, LOG
@@ -366,3 +369,33 @@ def test_nothing_is_told_of_a_dataset_before_something_of_it_is_public(base: Edi
     assert site.ledger.log() == []
     site.spend("2021-W01", release="weekly", series="weekly")
     assert '"rho":"11/1000"' in "".join(site.lines), "then all that it has spent is told"
+
+
+# What the manual says
+
+
+def test_every_line_and_proof_fits_its_schema_and_the_schemas_are_those_of_the_code(pristine: ToldSite) -> None:
+    folder = Path(verifying.__file__).parent / "schemas"
+    kept = {path.name: json.loads(path.read_text()) for path in folder.glob("*.json")}
+    assert kept == schemas()
+    proof = json.loads((pristine.public / "weekly/2021-W01/r2.proof.json").read_text())
+    for name, contents in {
+        "log.schema.json": map(json.loads, pristine.lines),
+        "heads.schema.json": map(json.loads, (pristine.public / HEADS).read_text().splitlines()),
+        "proof.schema.json": [proof],
+    }.items():
+        checker = Draft202012Validator(kept[name])
+        for content in contents:
+            assert [fault.message for fault in checker.iter_errors(content)] == []
+            assert not checker.is_valid({**content, "more": 1})
+
+
+def test_the_program_of_the_manual_finds_the_same_roots(site: ToldSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    manual = (Path(__file__).parents[2] / "docs/file-formats.md").read_text()
+    programs = [part.partition("```")[0] for part in manual.split("```python\n")[1:]]
+    program = next(program for program in programs if "heads.jsonl" in program)
+    monkeypatch.chdir(site.public)
+    exec(compile(program, "manual", "exec"), {})
+    site.put(LOG, [*site.lines[1:], site.lines[0]])
+    with pytest.raises(AssertionError):
+        exec(compile(program, "manual", "exec"), {})
