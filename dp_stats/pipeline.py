@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from dp_stats.catalogue import read_catalogue
 from dp_stats.catalogue.load import is_due
 from dp_stats.errors import LedgerError, NotDueError, PublishedError
-from dp_stats.run import Run, open_reserved, open_run, prepare_home, user_name
+from dp_stats.run import Run, ledger_if_any, open_reserved, open_run, prepare_home, user_name
 from dp_stats.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -224,14 +224,20 @@ def refresh_site(settings: Settings, *, incremental: bool = True) -> dict[str, s
 
     Returns:
         Releases that could not be shown, with what they failed with; everything else is up to date.
+
+    Raises:
+        LedgerError: the ledger does not go on from the public log that is there; nothing was written.
     """
     from dp_stats.outlets.index import refresh_index
+    from dp_stats.outlets.public_log import refresh_log
     from dp_stats.outlets.targets import upload
     from dp_stats.site import build
     from dp_stats.texts.words import Texts
 
     texts = Texts.of(settings)
     releases = read_catalogue(settings.catalogue).releases.values()
+    if (ledger := ledger_if_any(settings)) is not None:
+        refresh_log(settings.public_dir, ledger.log)
     indexed = refresh_index(settings.public_dir, base_url=settings.base_url, texts=texts, releases=releases)
     built = build(
         settings.public_dir,

@@ -232,6 +232,7 @@ def _describe(run: Run, ledger: Ledger, estimates: EditionEstimates) -> Descript
     reservation = ledger.latest(run.edition, run.revision)
     assert reservation is not None
     looks = Looks.of(run.settings)
+    tell = ledger.disclose if run.release.audience == "public" else ledger.account
     edition = describing.describe(
         run.release,
         dataset=run.dataset,
@@ -240,7 +241,7 @@ def _describe(run: Run, ledger: Ledger, estimates: EditionEstimates) -> Descript
         grid=run.grid,
         estimates=estimates,
         texts=Texts.of(run.settings),
-        account=ledger.account(run.edition, run.revision),
+        account=tell(run.edition, run.revision),
         revision=run.revision,
         reason=reservation.reason if run.revision > 1 else "",
     )

@@ -145,7 +145,14 @@ def measured(ledger: Ledger, wanted: Plan, content: bytes = b"noisy", **options:
     return made
 
 
-def publish(ledger: Ledger, edition: str, *, revision: int = 1, call: Callable[..., Any] | None = None) -> bytes:
+def publish(
+    ledger: Ledger,
+    edition: str,
+    *,
+    revision: int = 1,
+    checksums: bytes = b"",
+    call: Callable[..., Any] | None = None,
+) -> bytes:
     """Publish an edition that has been measured: first what its files say, then their checksums, which are returned."""
     call = call or (lambda method, *arguments, **options: method(*arguments, **options))
     looks, fact = b'["en","",""]', f'"{edition}"'.encode()
@@ -153,7 +160,7 @@ def publish(ledger: Ledger, edition: str, *, revision: int = 1, call: Callable[.
     parts = {hashlib.sha256(part).hexdigest(): part for part in (looks, fact, document)}
     names = {"document": hashlib.sha256(document).hexdigest(), "looks": hashlib.sha256(looks).hexdigest()}
     call(ledger.publishing, edition, revision, **names, parts=parts)
-    checksums = f"{'0' * 64}  {edition}/r{revision}.csv\n".encode()
+    checksums = checksums or f"{'0' * 64}  {edition}/r{revision}.csv\n".encode()
     call(ledger.published, edition, revision, checksums, software={"dp-stats": "1"})
     return checksums
 

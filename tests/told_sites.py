@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from english import TEXTS
-from ledger_examples import Clock, dataset, measured, new_ledger, plan, reserve
+from ledger_examples import Clock, dataset, measured, new_ledger, plan, publish, reserve
 
 from dp_stats import files
 from dp_stats.editions import formats
@@ -55,10 +55,10 @@ class ToldSite:
         if public:
             account = self.ledger.disclose(wanted.edition, revision)
             sums = self.write(self.described(wanted, account, revision))
-            self.ledger.published(wanted.edition, revision, files.sha256(sums))
+            publish(self.ledger, wanted.edition, revision=revision, checksums=sums)
             self.refresh()
         else:
-            self.ledger.published(wanted.edition, revision, "of restricted files")
+            publish(self.ledger, wanted.edition, revision=revision)
 
     def hold(self, period: str, *, release: str) -> None:
         """Reserve an edition, and give it back: nothing was spent."""

@@ -191,6 +191,12 @@ def print_checked(out: Console, address: str, checked: Checked) -> None:
         said.append(f"It goes on from what you kept (a head after {checked.since.size} lines).")
     for line in said:
         out.print(f"  • {line}", soft_wrap=True)
+    if checked.lost is not None:
+        out.print(
+            "[yellow]An earlier ledger was lost:[/] its log of "
+            f"{checked.lost.size} lines ended, and this one began anew. What was spent before is not in these figures.",
+            soft_wrap=True,
+        )
     table = Table(title="Spent, exactly, since the log began")
     for heading in ("dataset", "block", "spent ρ", "of that on nothing published here"):
         table.add_column(heading, justify="left" if heading in ("dataset", "block") else "right")

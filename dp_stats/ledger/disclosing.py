@@ -17,7 +17,7 @@ from dp_stats.ledger.chain import Writer
 from dp_stats.ledger.records import Account, Entry, Reservation
 from dp_stats.ledger.reporting import account, entries
 from dp_stats.transparency.history import History
-from dp_stats.transparency.leaves import ChargeLeaf, EditionLeaf, Opening, commitment_of, opening_of
+from dp_stats.transparency.leaves import ChargeLeaf, EditionLeaf, LostLeaf, Opening, commitment_of, opening_of
 
 Paid = tuple[str, str, str]
 """Dataset, key of the charge (see ``reserving.key_of``) and block."""
@@ -94,6 +94,9 @@ class _Telling:
 
     def _created(self, values: Any) -> None:
         self._secret = str(values["ledger"])
+        size, _, root = str(values.get("without", {}).get("log", "")).partition(":")
+        if size:
+            self.lines.append(LostLeaf(size=int(size), root=root).line)
 
     def _reserved(self, values: Any) -> None:
         amounts = _Amounts(Fraction(values["rho"]), Fraction(values["cap"]))

@@ -22,6 +22,7 @@ from dp_stats.errors import LedgerError
 from dp_stats.ledger import schema
 from dp_stats.ledger.failures import explained
 from dp_stats.ledger.records import Head
+from dp_stats.transparency.leaves import HEADS
 
 _LINE = re.compile(r"([0-9a-f]{64}) ([1-9][0-9]*):([0-9a-f]{64})")
 _EDITION = re.compile(r"r[1-9][0-9]*")
@@ -69,7 +70,8 @@ class Witnesses:
             }
             named = {name: _charges(path) for name, path in found.items()} if charges else {}
             registers = {path.name for path in self.registers.glob("*") if any(path.glob("*.parquet"))}
-        return Testimony(heads, frozenset(found), frozenset(registers), named)
+            log = next((line for folder in self.published if (line := _log_head(folder))), "")
+        return Testimony(heads, frozenset(found), frozenset(registers), named, log)
 
     def keep(self, ledger: str, head: Head) -> None:
         """Append a head to the file of kept heads, on disk when this returns.
@@ -101,13 +103,15 @@ class Witnesses:
 class Testimony:
     """What witnesses tell: heads (ledger → number → hash), published editions with revision, register folders.
 
-    ``named``: edition and revision → the entries (``number:hash``) that it names as having paid for it.
+    ``named``: edition and revision → the entries (``number:hash``) that it names as having paid for it. ``log``: the head of
+    the public log (``size:root``), empty if there is none.
     """
 
     heads: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     editions: frozenset[tuple[str, int]] = frozenset()
     registers: frozenset[str] = frozenset()
     named: Mapping[tuple[str, int], tuple[str, ...]] = field(default_factory=dict)
+    log: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.heads or self.editions or self.registers)
@@ -118,6 +122,7 @@ class Testimony:
             "ledgers": sorted(self.heads),
             "editions": sorted(f"{edition}/r{revision}" for edition, revision in self.editions),
             "registers": sorted(self.registers),
+            **({"log": self.log} if self.log else {}),
         }
 
     def newest(self) -> list[str]:
@@ -163,6 +168,15 @@ def _charges(path: Path) -> tuple[str, ...]:
         return tuple(str(head) for head in named)
     except (ValueError, KeyError, TypeError):
         return ()
+
+
+def _log_head(folder: Path) -> str:
+    """The head of the public log in a folder, as ``size:root``; empty if there is none that can be read."""
+    try:
+        last = json.loads((folder / HEADS).read_bytes().splitlines()[-1])
+        return f"{int(last['size'])}:{last['root']}"
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return ""
 
 
 def _number(head: str) -> int:

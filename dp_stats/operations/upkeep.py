@@ -17,10 +17,12 @@ from dp_stats.files import replaced
 from dp_stats.ledger import Ledger
 from dp_stats.ledger.witnesses import refuse_loss
 from dp_stats.operations.forecast import forecast
+from dp_stats.outlets.public_log import published_lines, refuse_another
 from dp_stats.run import load_catalogue_with, open_ledger, witnesses_of
 from dp_stats.secure.spill import remove_abandoned
 from dp_stats.secure.staging import purge_expired
 from dp_stats.settings import Settings, load_settings
+from dp_stats.transparency.verifying import verify
 
 STAGING_KEPT = timedelta(days=2)
 LATE_AFTER = timedelta(days=2)
@@ -71,7 +73,8 @@ def verify_published(*, settings: Settings | None = None) -> int:
 
     Raises:
         PublishedError: a file is missing, altered or extra, or an edition is not the one that the ledger recorded.
-        LedgerError: an edition was published, or names charges, of which the ledger does not know.
+        LedgerError: an edition was published, or names charges, of which the ledger does not know, or the public log is not
+            the ledger's. HistoryError: what anyone can check of the site does not hold.
     """
     settings = settings or load_settings()
     if not released_before(settings):
@@ -90,7 +93,20 @@ def verify_published(*, settings: Settings | None = None) -> int:
         lines = "\n  ".join(f"{fault.path}: {fault.kind}" for fault in faults)
         raise PublishedError(f"Published files are not as they were written; restore them from the backup:\n  {lines}")
     refuse_loss(ledger.unknown(witnesses_of(settings)))
+    _verify_log(ledger, settings)
     return len(public) + len(restricted)
+
+
+def _verify_log(ledger: Ledger, settings: Settings) -> None:
+    """Check the public log as anyone can, and against the ledger, which alone shows that its end was cut off."""
+    there, wanted = published_lines(settings.public_dir), ledger.log()
+    refuse_another(there, wanted)
+    if len(there) < len(wanted):
+        raise PublishedError(
+            f"The public log lacks its last {len(wanted) - len(there)} lines. Run `dp-stats site build`, which writes them."
+        )
+    if wanted:
+        verify(str(settings.public_dir))
 
 
 def is_restricted(release: str, settings: Settings) -> bool:

@@ -10,7 +10,8 @@ from dp_stats.editions import formats
 from dp_stats.editions.latest import folder_lock
 from dp_stats.errors import LedgerError
 from dp_stats.transparency.history import History
-from dp_stats.transparency.leaves import HEADS, LOG, proof_name
+from dp_stats.transparency.leaves import HEADS, LOG, Head, proof_name
+from dp_stats.transparency.merkle import Tree, leaf_hash
 from dp_stats.transparency.proofs import proof_of
 
 
@@ -27,7 +28,9 @@ def refresh_log(public: Path, lines: Callable[[], Sequence[str]]) -> int:
         LedgerError: the log that is there is not the beginning of the ledger's.
     """
     with folder_lock(public):
-        there, wanted = published_lines(public), list(lines())
+        wanted = list(lines())
+        _set_aside(public, History.read(wanted[:1]).lost)
+        there = published_lines(public)
         refuse_another(there, wanted)
         history = History.read(wanted)
         for number, edition in history.editions.items():
@@ -39,6 +42,20 @@ def refresh_log(public: Path, lines: Callable[[], Sequence[str]]) -> int:
             files.replace_file(public / LOG, _text(wanted), durable=True)  # before the heads, which speak of it
             files.replace_file(public / HEADS, _text([head.line for head in history.heads()]), durable=True)
         return len(wanted) - len(there)
+
+
+def _set_aside(public: Path, lost: Head | None) -> None:
+    """Rename the log of a ledger that was lost, where the ledger of today says that it takes its place."""
+    there = published_lines(public)
+    if (
+        lost is None
+        or len(there) != lost.size
+        or Tree(leaf_hash(line.encode()) for line in there).root().hex() != lost.root
+    ):
+        return
+    for name in (HEADS, LOG):
+        if (public / name).exists():
+            (public / name).rename(public / name.replace(".", f".{lost.root[:12]}.", 1))
 
 
 def published_lines(public: Path) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from dp_stats.errors import HistoryError
-from dp_stats.transparency.leaves import LOG, ChargeLeaf, EditionLeaf, Head, PublishedHead, read_leaf
+from dp_stats.transparency.leaves import LOG, ChargeLeaf, EditionLeaf, Head, LostLeaf, OneLeaf, PublishedHead, read_leaf
 from dp_stats.transparency.merkle import Tree, inclusion_path, leaf_hash
 
 Block = tuple[str, str]
@@ -25,7 +25,7 @@ class History:
     """
 
     lines: tuple[str, ...]
-    leaves: tuple[ChargeLeaf | EditionLeaf, ...]
+    leaves: tuple[OneLeaf, ...]
     roots: tuple[str, ...]
     editions: dict[int, EditionLeaf]
     _spent: dict[Block, tuple[list[int], list[Fraction]]] = field(repr=False)
@@ -39,7 +39,7 @@ class History:
                 edition names charges that are none.
         """
         tree = Tree()
-        leaves: list[ChargeLeaf | EditionLeaf] = []
+        leaves: list[OneLeaf] = []
         roots = [tree.root().hex()]
         editions: dict[int, EditionLeaf] = {}
         spent: dict[Block, tuple[list[int], list[Fraction]]] = {}
@@ -47,7 +47,9 @@ class History:
         once: set[str] = set()
         for number, line in enumerate(lines):
             leaf = read_leaf(line, number)
-            name = leaf.commitment if isinstance(leaf, ChargeLeaf) else leaf.path
+            name = (
+                leaf.commitment if isinstance(leaf, ChargeLeaf) else leaf.path if isinstance(leaf, EditionLeaf) else ""
+            )
             if name in once:
                 raise HistoryError(
                     f"{LOG}: line {number + 1} repeats an earlier one: the same charge or edition twice."
@@ -64,7 +66,7 @@ class History:
                         f"{LOG}: with line {number + 1}, block {leaf.block} of '{leaf.dataset}' has spent ρ {totals[-1]}, more "
                         f"than its cap of {caps[block]}."
                     )
-            else:
+            elif isinstance(leaf, EditionLeaf):
                 _check_openings(leaf, leaves)
                 editions[number] = leaf
             leaves.append(leaf)
@@ -75,6 +77,12 @@ class History:
     def head(self, size: int) -> Head:
         """The head that the first ``size`` lines have."""
         return Head(size=size, root=self.roots[size])
+
+    @property
+    def lost(self) -> Head | None:
+        """Head of the log that this one takes the place of, because its ledger was lost; None if there was none."""
+        first = self.leaves[0] if self.leaves else None
+        return Head(size=first.size, root=first.root) if isinstance(first, LostLeaf) else None
 
     def heads(self) -> list[PublishedHead]:
         """The head after each edition: what ``heads.jsonl`` must hold."""
@@ -99,7 +107,7 @@ class History:
         return [step.hex() for step in inclusion_path(number, hashes)]
 
 
-def _check_openings(edition: EditionLeaf, before: Sequence[ChargeLeaf | EditionLeaf]) -> None:
+def _check_openings(edition: EditionLeaf, before: Sequence[OneLeaf]) -> None:
     """An edition's charges come before it, are of one dataset, and are one for each block."""
     charges = [before[o.leaf] for o in edition.charges if o.leaf < len(before)]
     found = [c for c in charges if isinstance(c, ChargeLeaf)]

@@ -107,8 +107,17 @@ class EditionLeaf(Leaf):
         return f"{self.edition}/r{self.revision}"
 
 
-AnyLeaf = Annotated[ChargeLeaf | EditionLeaf, Field(discriminator="kind")]
-_leaf: TypeAdapter[ChargeLeaf | EditionLeaf] = TypeAdapter(AnyLeaf)
+class LostLeaf(Leaf):
+    """The first line of a log that takes the place of one whose ledger was lost: what was spent before is not in it."""
+
+    kind: Literal["lost"] = Field("lost", description="`lost`; only ever the first line.")
+    size: int = Field(ge=1, description="How many lines the log had that cannot go on.")
+    root: Digest = Field(description="Root of the hash tree over them.")
+
+
+OneLeaf = ChargeLeaf | EditionLeaf | LostLeaf
+AnyLeaf = Annotated[OneLeaf, Field(discriminator="kind")]
+_leaf: TypeAdapter[OneLeaf] = TypeAdapter(AnyLeaf)
 
 
 class Head(Leaf):
@@ -127,8 +136,8 @@ class PublishedHead(Head):
     edition: str = Field(description="The edition's folder: release, period and revision.")
 
 
-def read_leaf(line: str, number: int) -> ChargeLeaf | EditionLeaf:
-    """A leaf from its line, which must be written as ``line`` writes it.
+def read_leaf(line: str, number: int) -> OneLeaf:
+    """A leaf from its line, which must be written as ``line`` writes it; ``number`` counts from 0.
 
     Raises:
         HistoryError: it is no leaf.
@@ -137,7 +146,7 @@ def read_leaf(line: str, number: int) -> ChargeLeaf | EditionLeaf:
         leaf = _leaf.validate_python(json.loads(line))
     except (ValueError, ValidationError, RecursionError):
         leaf = None
-    if leaf is None or leaf.line != line:
+    if leaf is None or leaf.line != line or (isinstance(leaf, LostLeaf) and number > 0):
         raise HistoryError(
             f"{LOG}: line {number + 1} is no charge and no edition. Whoever publishes must restore the log."
         )

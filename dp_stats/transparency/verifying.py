@@ -37,7 +37,8 @@ class Checked:
     Attributes:
         head: the newest head; keep it, and compare it with what others were shown.
         spent: dataset and block → ρ spent. unnamed: of that, what paid for nothing that is published here.
-        since: the head that was kept, if one was given.
+        since: the head that was kept, if one was given. lost: head of an earlier log whose ledger was lost, if so: what was
+            spent before is in none of these figures.
     """
 
     head: Head
@@ -46,6 +47,7 @@ class Checked:
     spent: Mapping[Block, Fraction]
     unnamed: Mapping[Block, Fraction]
     since: Head | None
+    lost: Head | None
 
 
 def verify(address: str, *, kept: Kept | None = None) -> Checked:
@@ -78,7 +80,15 @@ def verify(address: str, *, kept: Kept | None = None) -> Checked:
             if number not in opened:
                 block = (leaf.dataset, leaf.block)
                 unnamed[block] = unnamed.get(block, Fraction(0)) + leaf.rho
-    return Checked(history.head(size), len(history.editions), charges, spent, unnamed, kept.head if kept else None)
+    return Checked(
+        head=history.head(size),
+        editions=len(history.editions),
+        charges=charges,
+        spent=spent,
+        unnamed=unnamed,
+        since=kept.head if kept else None,
+        lost=history.lost,
+    )
 
 
 def _read_log(place: Place) -> tuple[list[PublishedHead], History]:

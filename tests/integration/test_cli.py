@@ -210,6 +210,9 @@ def test_a_ledger_that_was_lost_or_restored_from_an_old_backup_stops_every_comma
         assert "visits/2024-W03/r1" in said
     (home / "ledger.heads").unlink()
     shutil.rmtree(home / "public" / "visits" / "2024-W03")
+    assert "is not the beginning" in run("site", "verify", code=errors.LedgerError.exit_code), "the public log knows it"
+    for name in ("log.jsonl", "heads.jsonl"):
+        (home / "public" / name).write_text("".join((home / "public" / name).read_text().splitlines(True)[:-1]))
     assert "which paid for" not in run("site", "verify"), "what is left agrees with the backup"
 
     ledger.write_bytes(whole)
@@ -221,6 +224,7 @@ def test_a_ledger_that_was_lost_or_restored_from_an_old_backup_stops_every_comma
     assert "Published" in run("run", "visits", "-p", "2024-W05")
     run("ledger", "verify")
     run("site", "verify")
+    assert "An earlier ledger was lost: its log of 3 lines ended" in run("verify", str(home / "public"))
 
 
 @pytest.mark.slow

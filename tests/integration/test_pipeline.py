@@ -23,6 +23,8 @@ from dp_stats.errors import (
     SourceError,
 )
 from dp_stats.ledger import Ledger
+from dp_stats.transparency.kept import Kept
+from dp_stats.transparency.verifying import verify
 
 
 def spent(clinic: Any) -> float:
@@ -73,6 +75,10 @@ def test_a_correction_needs_a_reason_costs_again_and_leaves_the_first_revision_a
     assert spent(clinic) == cost
     pipeline.run_edition(clinic.first, revision=2, reason="The east clinic had sent its rows twice.")
     assert spent(clinic) > cost
+    public = clinic.settings.public_dir
+    found = verify(str(public), kept=Kept.read(str(public / clinic.first / "r1")))
+    assert {block: float(rho) for block, rho in found.spent.items()} == {("visits", "2024"): spent(clinic)}
+    assert (found.editions, found.charges, found.unnamed) == (2, 2, {})
     assert values(clinic, f"{clinic.first}/r1") == before
     assert editions(clinic) == [f"{clinic.first}/r1", f"{clinic.first}/r2"]
 

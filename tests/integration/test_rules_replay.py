@@ -117,6 +117,7 @@ def test_without_any_one_person_everything_that_leaves_is_the_same_to_the_byte(
     recorder: Recorder, rows: list[list[str]], clinic: Any
 ) -> None:
     everyone = recorder.run(rows)
+    assert b'"kind":"charge"' in everyone["public/log.jsonl"]
     plan = open_run(clinic.first).plan
     for person in ("target", "p7", "nobody"):
         fewer = recorder.run(without(rows, person))
