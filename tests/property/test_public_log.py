@@ -391,7 +391,7 @@ def test_every_line_and_proof_fits_its_schema_and_the_schemas_are_those_of_the_c
 
 
 def test_the_program_of_the_manual_finds_the_same_roots(site: ToldSite, monkeypatch: pytest.MonkeyPatch) -> None:
-    manual = (Path(__file__).parents[2] / "docs/file-formats.md").read_text()
+    manual = (Path(__file__).parents[2] / "docs/reference/file-formats.md").read_text()
     programs = [part.partition("```")[0] for part in manual.split("```python\n")[1:]]
     program = next(program for program in programs if "heads.jsonl" in program)
     monkeypatch.chdir(site.public)
