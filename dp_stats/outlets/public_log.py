@@ -75,7 +75,8 @@ def refuse_another(there: Sequence[str], wanted: Sequence[str]) -> None:
         raise LedgerError(
             f"The public log ({LOG}) is not the beginning of what the ledger tells: from line {same + 1} on they differ. Readers "
             "would see that history was rewritten, so nothing was written. Restore the log from a copy of the site, or the "
-            "ledger from its newest backup. Only if the ledger was lost for ever, see 'A lost ledger' in docs/explanation/ledger.md."
+            "ledger from its newest backup. Only if the ledger was lost for ever, see 'A lost "
+            "ledger' in docs/explanation/ledger.md."
         )
 
 
