@@ -97,6 +97,11 @@ def downloads(site: Site, revision: Revision, *, prefix: str) -> dict[str, Any]:
     return {"rows": rows, "sums": "\n".join(f"{found}  {name}" for name, found in sums if name in names)}
 
 
+def check_command(site: Site) -> str:
+    """The command with which a reader checks the site's history and spend."""
+    return f"dp-stats verify {site.base_url or site.texts('budget.address')}"
+
+
 def citation(site: Site, edition: Edition, page: str) -> str:
     """How to cite an edition; ``page`` is its address below the public folder."""
     return site.texts(

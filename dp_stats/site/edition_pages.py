@@ -87,6 +87,7 @@ def edition_page(site: Site, view: ReleaseView, story: Outline, tiles: Layout | 
         else changes.Changes((), (texts("edition.not_current"),), ()),
         files=downloads.files_of(site, revision, prefix=f"r{edition.revision.number}/"),
         citation=downloads.citation(site, edition, path),
+        check=downloads.check_command(site) if edition.log is not None else "",
         revisions=revisions if len(same) > 1 else None,
         steps=steps,
     )

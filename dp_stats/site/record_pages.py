@@ -6,7 +6,7 @@ from dp_stats.charts.reading import ReleaseView
 from dp_stats.editions.edition import BudgetFacts, Edition
 from dp_stats.editions.revisions import corrections, newest_first
 from dp_stats.outlets.feeds import Planned
-from dp_stats.site import privacy_panel
+from dp_stats.site import downloads, privacy_panel
 from dp_stats.site.common import page_of
 from dp_stats.site.frame import Cell, Row, Rows, Site
 from dp_stats.site.site_pages import text_page
@@ -115,6 +115,13 @@ def register_page(site: Site) -> None:
     text_page(site, "register", "register.html", template="records.html", records=records, none="", notes=[])
 
 
+def _check(site: Site) -> list[tuple[str, str]]:
+    """How to check the spend, where the site has a public log."""
+    if all(revision.edition.log is None for view in site.releases for revision in view.revisions):
+        return []
+    return [(site.texts("budget.check"), site.texts("budget.check_text", command=downloads.check_command(site)))]
+
+
 def budget_page(site: Site) -> None:
     """``budget.html``: what has been spent on whose data and what is left, as recorded with the newest editions."""
     texts = site.texts
@@ -172,7 +179,7 @@ def budget_page(site: Site) -> None:
         template="records.html",
         records=records,
         none=texts("budget.none"),
-        notes=[(texts("budget.what"), texts("budget.what_text"))],
+        notes=[(texts("budget.what"), texts("budget.what_text")), *_check(site)],
     )
 
 

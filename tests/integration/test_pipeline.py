@@ -79,6 +79,8 @@ def test_a_correction_needs_a_reason_costs_again_and_leaves_the_first_revision_a
     found = verify(str(public), kept=Kept.read(str(public / clinic.first / "r1")))
     assert {block: float(rho) for block, rho in found.spent.items()} == {("visits", "2024"): spent(clinic)}
     assert (found.editions, found.charges, found.unnamed) == (2, 2, {})
+    for page in ("budget.html", f"{clinic.first}/index.html"):
+        assert f"dp-stats verify {clinic.settings.base_url}" in (public / page).read_text(), page
     assert values(clinic, f"{clinic.first}/r1") == before
     assert editions(clinic) == [f"{clinic.first}/r1", f"{clinic.first}/r2"]
 
