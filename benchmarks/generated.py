@@ -33,15 +33,20 @@ class Outcome:
     kind: str
     fault: str = ""
 
+    @property
+    def sound(self) -> bool:
+        """Whether it is one of the two that may be: published, or refused in words before anything was charged."""
+        return self.kind in ("refused", "published")
 
-def try_out(declared: Declared, folder: Path) -> Outcome:
-    """Check and publish one generated catalogue in an empty folder."""
+
+def try_out(declared: Declared, folder: Path, *, pages: Path | None = None) -> Outcome:
+    """Check and publish one generated catalogue in an empty folder; some of its pages are copied to ``pages``."""
     catalogue = declared.write(folder / "catalogue")
     here = load_settings({"DP_STATS_HOME": str(folder / "home"), "DP_STATS_CATALOGUE": str(catalogue)})
     try:
         review_catalogue(here)
     except DpStatsError as error:
-        return Outcome("refused", str(error).splitlines()[-1])
+        return Outcome("refused", str(error))
     except Exception as error:
         return Outcome("check crashed", place(error))
     for edition in declared.editions:
@@ -57,7 +62,20 @@ def try_out(declared: Declared, folder: Path) -> Outcome:
     found = faults(here.public_dir) if here.public_dir.exists() else []
     if found:
         return Outcome("published with faults", found[0])
+    if pages is not None and here.public_dir.exists():
+        keep_pages(here.public_dir, pages)
     return Outcome("published")
+
+
+def keep_pages(public: Path, pages: Path) -> None:
+    """Copy one page of each kind, under names that no other catalogue's pages have."""
+    kinds: dict[tuple[int, str], Path] = {}
+    for page in sorted(public.rglob("*.html")):
+        kinds.setdefault(
+            (len(page.relative_to(public).parts), page.name if "areas" not in page.parts else "area"), page
+        )
+    for page in kinds.values():
+        shutil.copy(page, pages / f"{len(list(pages.iterdir())):05d}.html")
 
 
 def charged(edition: str, here: object) -> bool:
@@ -99,7 +117,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as name:
             outcome = try_out(declared, Path(name))
             counts[outcome.kind] += 1
-            if outcome.kind not in ("refused", "published"):
+            if not outcome.sound:
                 key = f"{outcome.kind}: {outcome.fault[:160]}"
                 kinds[key] += 1
                 if kinds[key] == 1:

@@ -56,6 +56,11 @@ def to_csv(rows: list[list[Any]]) -> str:
     return out.getvalue()
 
 
+def rarely(draw: st.DrawFn) -> bool:
+    """True once in some twenty: what check refuses is drawn too, but mostly what it accepts."""
+    return draw(st.integers(0, 19)) == 7
+
+
 @dataclass(frozen=True)
 class Listed:
     """A drawn code list and what a column of it needs."""
@@ -80,6 +85,8 @@ def code_lists(draw: st.DrawFn, name: str) -> Listed:
         codes = tuple(
             draw(st.lists(st.sampled_from(CODES), min_size=size, max_size=size, unique_by=lambda c: c.casefold()))
         )
+    if rarely(draw):
+        names = [draw(st.sampled_from(FORMULAS)), *names[1:]]
     depth = draw(st.integers(0, 2))
     population = draw(st.booleans())
     middle = [draw(st.integers(0, 2)) for _ in range(size)]
@@ -146,18 +153,20 @@ def statistics(draw: st.DrawFn, number: bool) -> list[dict[str, Any]]:
 
 @st.composite
 def derived(draw: st.DrawFn, measured: list[dict[str, Any]], dimensions: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Up to three derived statistics, not all of which fit what is declared."""
+    """Up to three derived statistics, which mostly fit what is declared."""
     ids = [s["id"] for s in measured]
+    added = [s["id"] for s in measured if s["kind"] != "persons"]
     names = [d["name"] for d in dimensions] or ["nothing"]
+    kinds = ["rate", "mean", "share", "rolling", "cumulative", "quantile"]
+    along_time = ("rolling", "cumulative")
+    anything = rarely(draw)
+    if not anything:
+        dated = added and any(d["column"] == "day" for d in dimensions)
+        kinds = ["rate", "mean", "share", *(along_time if dated else ())]
     made = []
-    for i, kind in enumerate(
-        draw(
-            st.lists(
-                st.sampled_from(("rate", "mean", "share", "rolling", "cumulative", "quantile")), max_size=3, unique=True
-            )
-        )
-    ):
-        one: dict[str, Any] = {"id": f"d-{kind}", "kind": kind, "of": draw(st.sampled_from(ids))}
+    for i, kind in enumerate(draw(st.lists(st.sampled_from(kinds), max_size=3, unique=True))):
+        of = ids if anything or kind not in along_time else added
+        one: dict[str, Any] = {"id": f"d-{kind}", "kind": kind, "of": draw(st.sampled_from(of))}
         if kind == "mean":
             one["over"] = draw(st.sampled_from(ids))
         if kind in ("share", "quantile"):

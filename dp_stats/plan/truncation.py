@@ -103,10 +103,10 @@ def _best(
     whole = key_of(grid, {})
     expected = prior_totals(grid, release).get(statistic)
     sized = [t for t in published if t.statistic == statistic and t.prior_mean is not None]
-    if not expected or not sized:
+    places = [t.levels for t in published if t.statistic == statistic and not t.windowed]
+    if not expected or not sized or not places:  # sums over windows alone have no level of their own
         return whole, UNGUESSED_SHARE
     truncated = max(truncated_share(release.contribution), LEAST_SHARE) * expected
-    places = [t.levels for t in published if t.statistic == statistic and not t.windowed]
     tables = len({(t.statistic, t.levels) for t in published})
     rows = release.contribution.rows
     found: list[tuple[float, Key, Fraction]] = []
