@@ -290,6 +290,20 @@ def test_an_edition_that_was_exchanged_after_the_last_head_is_found_by_whoever_k
         verify(str(site.public), kept=Kept.read(str(tmp_path / "kept")))
 
 
+def test_lines_that_no_head_covers_are_found(site: ToldSite) -> None:
+    charge = json.loads(site.lines[0])
+    added = json.dumps({**charge, "commitment": "0" * 64}, sort_keys=True, separators=(",", ":"))
+    site.put(LOG, [*site.lines, added])
+    with pytest.raises(HistoryError, match="lines after the last head"):
+        verify(str(site.public))
+
+
+def test_a_word_changed_in_an_edition_together_with_its_checksums_is_found(site: ToldSite) -> None:
+    site.edit("weekly/2021-W01/r1", lambda facts: facts["release"].update(title="Another"), fitting=False)
+    with pytest.raises(HistoryError, match="SHA256SUMS is not the one in the log"):
+        verify(str(site.public))
+
+
 def test_an_edition_that_is_listed_and_not_in_the_log_is_found(site: ToldSite) -> None:
     shutil.copytree(site.public / "weekly/2021-W01/r2", site.public / "weekly/2021-W01/r3")
     status = site.public / "weekly/2021-W01/status.json"
