@@ -52,11 +52,6 @@ class Run:
         return f"{self.edition}/r{self.revision}"
 
     @property
-    def work(self) -> Path:
-        """Where estimates wait for publication; no rows."""
-        return self.settings.work / self.path
-
-    @property
     def staging(self) -> Path:
         """Where the snapshot of rows lives until the edition is published or failed."""
         return self.settings.secure / "staging" / self.path
