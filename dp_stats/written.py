@@ -51,6 +51,11 @@ def share(part: float | Fraction, *, decimals: int = 1) -> str:
     return f"{100 * float(part):.{decimals}f} %"
 
 
+def declared_share(part: float) -> str:
+    """A share as somebody declared it, in all its digits: ``0.5 %``."""
+    return f"{declared(100 * part)} %"
+
+
 def day(when: date) -> str:
     """A day: ``4 March 2026``."""
     return f"{when.day} {when:%B %Y}"

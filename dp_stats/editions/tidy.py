@@ -21,6 +21,7 @@ from dp_stats.editions.facts import COLUMNS, ColumnType
 from dp_stats.errors import PublishedError
 from dp_stats.estimate.model import EditionEstimates, Estimate
 from dp_stats.estimate.rounding import settled
+from dp_stats.texts.numbers import rounded
 from dp_stats.texts.words import Texts
 
 Rows: TypeAlias = pa.Table
@@ -238,7 +239,7 @@ def _decimals(error: NDArray[np.float64]) -> int:
     known = error[np.isfinite(error) & (error > 0)]
     if not known.size:
         return 1
-    return int(np.clip(1 - math.floor(math.log10(float(f"{np.median(known):.9g}"))), 0, 6))
+    return int(np.clip(1 - math.floor(math.log10(rounded(float(np.median(known)), digits=9))), 0, 6))
 
 
 def _mark_revised(rows: Rows, previous: Rows, marks: NDArray[np.int32]) -> Rows:

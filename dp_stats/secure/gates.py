@@ -16,6 +16,7 @@ from dp_stats.secure.intake import FILE, ColumnIntake, IntakeReport, read_report
 from dp_stats.secure.sources import written_path
 from dp_stats.secure.staging import write_private
 from dp_stats.settings import Settings
+from dp_stats.written import declared_share
 
 
 def check_intake(dataset: Dataset, *, edition: str, folder: Path, settings: Settings) -> None:
@@ -66,11 +67,12 @@ def _column(name: str, column: ColumnIntake, limits: Intake) -> Iterator[str]:
         yield f"columns.{name}: nothing that stands there reads as declared (intake.unreadable){_hint(column)}"
     elif column.unreadable > limits.unreadable * filled:
         yield (
-            f"columns.{name}: more than {limits.unreadable:.0%} of what stands there does not read as declared "
+            f"columns.{name}: more than {declared_share(limits.unreadable)} of what stands there does not read as "
+            "declared "
             f"(intake.unreadable){_hint(column)}"
         )
     elif column.unknown > limits.unknown * filled:
-        yield f"columns.{name}: more than {limits.unknown:.0%} of what stands there is in no code list (intake.unknown)"
+        yield f"columns.{name}: more than {declared_share(limits.unknown)} of what stands there is in no code list (intake.unknown)"
 
 
 def _hint(column: ColumnIntake) -> str:
@@ -92,7 +94,7 @@ def _delivery(report: IntakeReport, dataset: Dataset, settings: Settings) -> Ite
     if limits.shrink and last.is_file():
         before = int(json.loads(last.read_bytes())["rows"])
         if before >= limits.judged_from and report.delivered < limits.shrink * before:
-            yield f"there are fewer than {limits.shrink:.0%} of the rows of the last delivery (intake.shrink)"
+            yield f"there are fewer than {declared_share(limits.shrink)} of the rows of the last delivery (intake.shrink)"
 
 
 def _promised(manifest: str, settings: Settings) -> int:

@@ -104,7 +104,7 @@ def test_people_who_opted_out_are_in_no_count(visits: VisitsSource) -> None:
         (lines(30, day="2020-03-09T00:00:00.000"), r"columns\.day: nothing that stands there reads"),
         (lines(30, area="1.0"), r"columns\.area: nothing .*; most are whole numbers with '\.0': declare its 'digits'"),
         (lines(30, age="unheard of"), r"columns\.age_band: nothing"),
-        (lines(60, nights="1,5") + lines(100), r"columns\.nights: more than 25% .* \(intake\.unreadable\)"),
+        (lines(60, nights="1,5") + lines(100), r"columns\.nights: more than 25 % .* \(intake\.unreadable\)"),
         (lines(30, day="01-01-2019"), "no row is dated in the period"),
         (lines(3, p=""), "no row of the period counts"),
         (lines(420, day="09-03-2020"), "an open day has no row although others have many"),
@@ -114,7 +114,7 @@ def test_a_delivery_that_looks_faulty_stops_and_tells_no_count(visits: VisitsSou
     visits.source(HEAD + rows)
     with pytest.raises(QualityError, match=said) as caught:
         gate(visits)
-    told = str(caught.value).replace("25%", "").replace("2020-W11", "").replace("'.0'", "")
+    told = str(caught.value).replace("25 %", "").replace("2020-W11", "").replace("'.0'", "")
     assert not any(sign.isdigit() for sign in told)
     assert "dp-stats intake visits/2020-W11" in str(caught.value)
     assert not list(visits.settings.secure.glob("deliveries/*")), "what is refused is not the last delivery"
@@ -158,7 +158,7 @@ def test_fewer_rows_than_last_time_by_a_factor_stop(visits: VisitsSource) -> Non
     visits.source(HEAD + lines(50))
     gate(visits)
     visits.source(HEAD + lines(24))
-    with pytest.raises(QualityError, match=r"fewer than 50% of the rows of the last delivery \(intake\.shrink\)"):
+    with pytest.raises(QualityError, match=r"fewer than 50 % of the rows of the last delivery \(intake\.shrink\)"):
         gate(visits)
     visits.declared["intake"] = {"shrink": 0}
     gate(visits)

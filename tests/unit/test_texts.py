@@ -58,6 +58,7 @@ def test_privacy_losses_shares_and_days_are_written_for_staff_in_one_way() -> No
     assert written.delta(Fraction("2.5e-7")) == "2.5e-07"
     assert written.share(Fraction(1, 8)) == "12.5 %"
     assert written.share(0.4, decimals=0) == "40 %"
+    assert written.declared_share(0.07) == "7 %"
     assert written.declared(Fraction("0.0001")) == "0.0001"
     assert written.count(12345) == "12,345"
     assert written.moment(datetime(2026, 3, 4, 9, 30, tzinfo=UTC)) == "4 March 2026, 09:30"
