@@ -93,6 +93,7 @@ def plant(clinic: Any) -> None:
     lines += [f"canary-{i},2024-01-10,Kanarie-Place,4096.25,5550199" for i in range(ROWS - CELL)]
     (clinic.folder / "visits.csv").write_text("\n".join(lines) + "\n")
     (clinic.folder / "opt-outs.csv").write_text("patient\ncanary-out\n")
+    clinic.change("datasets/visits.yaml", intake={"days_without_rows": None})  # all rows lie on two days
 
 
 def contents(path: Path) -> Iterator[bytes]:
