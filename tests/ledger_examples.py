@@ -179,6 +179,22 @@ def new_ledger(folder: Path, clock: Callable[[], datetime] | None = None) -> Led
     return Ledger.open(file, clock=clock or Clock())
 
 
+@cache
+def _filled(fill: Callable[[Ledger, Clock], None]) -> tuple[bytes, datetime]:
+    with TemporaryDirectory() as folder:
+        clock = Clock()
+        fill(new_ledger(Path(folder), clock), clock)
+        return (Path(folder) / "ledger.db").read_bytes(), clock.now
+
+
+def filled_ledger(folder: Path, fill: Callable[[Ledger, Clock], None]) -> Ledger:
+    """A ledger in ``folder`` in which ``fill`` has happened, copied because filling it takes a while."""
+    clock = Clock()
+    content, clock.now = _filled(fill)
+    (folder / "ledger.db").write_bytes(content)
+    return Ledger.open(folder / "ledger.db", clock=clock)
+
+
 @contextmanager
 def postgres() -> Iterator[Callable[[], str]]:
     """A PostgreSQL server of its own; each call makes a new database and returns its URL."""

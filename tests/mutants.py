@@ -1,136 +1,237 @@
 """Mutation testing of the trust core: which small changes of the code would no test notice?
 
 `python tests/mutants.py MODULE …` (all of the table without an argument) changes one thing at a time in a module and
-runs the tests of that module only. Work and results lie in `.mutants/MODULE`, outside git: whoever starts it again
-goes on where it stopped, and only functions that changed since are tried again. `--report` prints what is known so
-far, `--survivors` the difference that each survivor makes.
+runs the tests of that module only. Work and results lie in `.mutants/`, outside git: whoever starts it again goes on
+where it stopped. A mutant that was killed is tried again when its function changes, a survivor always. `--report`
+prints what is known so far, `--survivors` the difference that each survivor makes.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
+import difflib
 import json
+import math
 import os
-import shutil
+import re
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
+
+import libcst as cst
+from libcst.metadata import MetadataWrapper
+from mutmut.mutation import file_mutation as mutmut
+from mutmut.mutation.mutators import mutation_operators
+from mutmut.mutation.pragma_handling import IgnoredCode
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 WORK = ROOT / ".mutants"
-BESIDE = ("tests", "deploy", "expectations", "reports")
-"""Folders that tests read beside the package."""
 
-LEDGER = [
-    f"tests/unit/test_ledger_{part}.py" for part in ("approvals", "budget", "measurements", "reserving", "tampering")
-]
+from tests.mutant_forks import Verdict, try_all  # noqa: E402
+
+
+def _unit(*names: str) -> list[str]:
+    return [f"tests/unit/test_ledger_{name}.py" for name in names]
+
+
+LEDGER = _unit("approvals", "budget", "measurements", "reserving", "chain")
+SECURE = [f"tests/property/test_{name}.py" for name in ("neighbours", "register", "measure")]
 MODULES: dict[str, list[str]] = {
-    "plan/sensitivity": ["tests/property/test_plan_sensitivity.py"],
-    "plan/accounting": ["tests/unit/test_accounting.py"],
     "secure/noise": ["tests/statistical/test_noise.py"],
-    "ledger/amounts": ["tests/unit/test_ledger_amounts.py", "tests/unit/test_ledger_budget.py"],
-    "ledger/budget": ["tests/unit/test_ledger_budget.py", "tests/unit/test_ledger_reports.py"],
-    "ledger/approving": ["tests/unit/test_ledger_approvals.py"],
-    "ledger/verifying": ["tests/unit/test_ledger_verifying.py", "tests/unit/test_ledger_tampering.py"],
-    "ledger/chain": ["tests/unit/test_ledger_chain.py", *LEDGER],
+    "secure/bound": SECURE,
+    "secure/aggregate": ["tests/unit/test_aggregate_integers.py", *SECURE],
+    "ledger/verifying": _unit("verifying", "tampering", "witnesses", "migrating"),
+    "ledger/chain": LEDGER,
+    "ledger/budget": _unit("budget", "reports", "reserving"),
+    "ledger/approving": _unit("approvals"),
     "secure/register": ["tests/property/test_register.py"],
-    "secure/bound": ["tests/property/test_neighbours.py", "tests/property/test_register.py"],
-    "secure/aggregate": ["tests/unit/test_aggregate_integers.py", "tests/property/test_neighbours.py"],
+    "ledger/amounts": _unit("amounts", "budget"),
+    "plan/sensitivity": ["tests/property/test_plan_sensitivity.py"],
     "ledger/reserving": LEDGER,
     "ledger/measuring": LEDGER,
+    "ledger/witnesses": _unit("witnesses", "failures"),
+    "ledger/sealing": LEDGER,
+    "plan/sealed": ["tests/integration/test_sealed_plans.py", *_unit("reserving")],
+    "plan/accounting": ["tests/unit/test_accounting.py"],
 }
-"""The trust core, in order of priority, with tests that are fast and should notice everything."""
+"""The trust core, with tests that are fast and should notice everything."""
 
-SURVIVED, UNTESTED, TIMED_OUT = {0}, {5, 33}, {-24, 24, 36, 152, 255}
-"""Exit codes: all tests passed; no test reaches the function; the tests ran for ever, or too long on a busy machine."""
+DECORATORS = ("lru_cache", "property", "cached_property", "contextmanager")
+"""A function with one of these is mutated, too: its copies are made without it."""
 
-
-def prepare(module: str) -> Path:
-    """Lay out a project of its own for one module, with links to the real code and tests."""
-    place = WORK / module.replace("/", ".")
-    place.mkdir(parents=True, exist_ok=True)
-    for name in ("dp_stats", *BESIDE):
-        link = place / name
-        if not link.is_symlink():
-            link.symlink_to(ROOT / name)
-        if name in BESIDE:  # what is copied is never refreshed by mutmut itself
-            shutil.rmtree(place / "mutants" / name, ignore_errors=True)
-    tests = [test for test in MODULES[module] if (ROOT / test).is_file()]
-    options = {
-        "source_paths": ["dp_stats"],
-        "only_mutate": [f"dp_stats/{module}.py"],
-        "also_copy": list(BESIDE),
-        "pytest_add_cli_args": ["-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=0"],
-        "pytest_add_cli_args_test_selection": tests,
-        "do_not_mutate_patterns": [
-            r'^\s+f?"[^"]*"$',
-            r"^\s+f?'[^']*'$",
-        ],  # lines that are nothing but words of a message
-        "track_dependencies": False,
-        "use_git_change_detection": False,
-    }
-    lines = [f"{name} = {json.dumps(value)}" for name, value in options.items()]
-    declared = (ROOT / "pyproject.toml").read_text()
-    (place / "pyproject.toml").write_text("\n".join([declared, "[tool.mutmut]", *lines, ""]))
-    return place
+WORDS = re.compile(r"""^\s+f?(["'])[^"']*\1$""")
+"""A line that is nothing but words of a message."""
 
 
-def run(module: str) -> None:
-    """Try every mutant of a module that has no result yet."""
-    place = prepare(module)
-    print(f"== {module}", flush=True)
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
-    subprocess.run(
-        [sys.executable, "-m", "mutmut", "run", "--max-children", "2"], cwd=place, env=environment, check=False
-    )
+@dataclass(frozen=True)
+class Mutated:
+    """A module's mutated copy: its file, its mutants, and a hash of each function they are in."""
+
+    file: Path
+    mutants: tuple[str, ...]
+    hashes: dict[str, str]
 
 
-def results(module: str) -> dict[str, int | None]:
-    """Mutant → pytest's exit code, None where it was not tried yet."""
-    meta = WORK / module.replace("/", ".") / "mutants" / "dp_stats" / f"{module}.py.meta"
-    if not meta.is_file():
-        return {}
-    found: dict[str, int | None] = json.loads(meta.read_text())["exit_code_by_key"]
+class _Visitor(mutmut.MutationVisitor):
+    """mutmut's, but for functions with known decorators, and without the words of what is raised."""
+
+    def __init__(self, lines: set[int]) -> None:
+        super().__init__(mutation_operators, IgnoredCode(set(), set(), lines))
+        self._words: set[int] = set()
+
+    def _skip_node_and_children(self, node: cst.CSTNode) -> bool:
+        if isinstance(node, cst.Raise):
+            self._words |= {id(child) for child in mutmut._walk(node) if isinstance(child, cst.SimpleString)}
+        if id(node) in self._words:
+            return True
+        if isinstance(node, cst.FunctionDef) and node.decorators:
+            calls = [d.decorator.func if isinstance(d.decorator, cst.Call) else d.decorator for d in node.decorators]
+            if all(isinstance(call, cst.Name) and call.value in DECORATORS for call in calls):
+                return False
+        return bool(super()._skip_node_and_children(node))
+
+
+def mutate(module: str) -> Mutated:
+    """Write the module with all its mutants side by side."""
+    source = (ROOT / "dp_stats" / f"{module}.py").read_text()
+    wrapper = MetadataWrapper(cst.parse_module(source))
+    visitor = _Visitor({n for n, line in enumerate(source.splitlines(), start=1) if WORDS.match(line)})
+    made = mutmut.combine_mutations_to_source(wrapper.visit(visitor), visitor.mutations)
+    copies = rf"^ *@(?:{'|'.join(DECORATORS)})\b.*\n(?= *def x\S*__mutmut_(?:orig|\d+)\()"
+    file = WORK / module.replace("/", ".") / f"{Path(module).name}.py"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(re.sub(copies, "", made.code, flags=re.MULTILINE))
+    return Mutated(file, tuple(made.mutant_names), mutmut.compute_function_hashes(source))
+
+
+def function_of(mutant: str) -> str:
+    """The function a mutant is in."""
+    return mutant.rpartition("__mutmut_")[0]
+
+
+def results_of(module: str) -> dict[str, dict[str, str]]:
+    """Mutant → outcome, the test that noticed it, and the hash of its function."""
+    file = WORK / module.replace("/", ".") / "results.json"
+    found: dict[str, dict[str, str]] = json.loads(file.read_text()) if file.is_file() else {}
     return found
 
 
-def report() -> None:
-    """One line per module: mutants, killed, timed out, survivors, not reached by a test, not tried yet."""
-    print("| module | mutants | killed | timed out | survivors | no test | not tried |\n| --- |" + " --- |" * 6)
-    for module in MODULES:
-        codes = results(module)
-        kind = Counter(
-            "left"
-            if c is None
-            else "survived"
-            if c in SURVIVED
-            else "untested"
-            if c in UNTESTED
-            else "late"
-            if c in TIMED_OUT
-            else "killed"
-            for c in codes.values()
+def run(module: str, *, only: str = "", seconds: float = math.inf, tests: Sequence[str] = ()) -> bool:
+    """Try every mutant of a module that has not been killed yet; true if all were tried."""
+    print(f"== {module}", flush=True)
+    made = mutate(module)
+    known = {
+        mutant: result
+        for mutant, result in results_of(module).items()
+        if mutant in made.mutants and result["hash"] == made.hashes[function_of(mutant)]
+    }
+
+    def note(mutant: str, verdict: Verdict) -> None:
+        known[mutant] = {**asdict(verdict), "hash": made.hashes[function_of(mutant)]}
+        (made.file.parent / "results.json").write_text(json.dumps(known, indent=1))
+
+    wanted = [m for m in made.mutants if known.get(m, {}).get("outcome") not in ("killed", "late", "types")]
+    wanted = [m for m in wanted if only in m]
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    name = f"dp_stats.{module.replace('/', '.')}"
+    tests = tests or MODULES[module]
+    if wanted and not try_all(name, made.file, wanted, tests, noted=note, warm=_warmed(module), seconds=seconds):
+        return False
+    for mutant in refused_by_types(module, made, [m for m in made.mutants if m in known]):
+        if known[mutant]["outcome"] in ("survived", "untested"):
+            note(mutant, Verdict("types", "mypy"))
+    return True
+
+
+def _warmed(module: str) -> Callable[[], None]:
+    """What is done once before the first fork, so that no mutant pays for it."""
+
+    def warm() -> None:
+        if module.startswith("ledger/"):
+            import ledger_examples
+
+            from tests.unit.test_ledger_tampering import everything_once
+            from tests.unit.test_ledger_verifying import thirty_entries
+
+            for fill in (everything_once, thirty_entries):
+                ledger_examples._filled(fill)
+            if module not in ("ledger/verifying", "ledger/witnesses"):  # filled by what is to be tried
+                ledger_examples._filled.cache_clear()
+            if module == "ledger/chain":  # it writes the first entry of an empty ledger, too
+                ledger_examples._template.cache_clear()
+
+    return warm
+
+
+def functions(made: Mutated) -> dict[str, tuple[int, int, str]]:
+    """First line, last line and text of each copy of a function, by name."""
+    text = made.file.read_text()
+    lines = text.splitlines()
+    return {
+        node.name: (node.lineno, node.end_lineno or 0, "\n".join(lines[node.lineno - 1 : node.end_lineno]))
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef)
+    }
+
+
+def refused_by_types(module: str, made: Mutated, mutants: list[str]) -> set[str]:
+    """The mutants in which mypy finds an error that it does not find in the function as it is."""
+    file = f"dp_stats/{module}.py"
+    command = [sys.executable, "-m", "mypy", "--shadow-file", file, str(made.file), "--no-error-summary", file]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    errors = [
+        (int(line), text) for line, text in re.findall(rf"^{re.escape(file)}:(\d+): error: (.*)$", found, re.MULTILINE)
+    ]
+    spans = functions(made)
+
+    def within(name: str) -> Counter[str]:
+        first, last, _ = spans[name]
+        return Counter(
+            text.replace(name, "") for line, text in errors if first <= line <= last and "unused" not in text
         )
-        figures = [kind[name] for name in ("killed", "late", "survived", "untested", "left")]
-        print("|", " | ".join(str(cell) for cell in (module, len(codes), *figures)), "|")
+
+    return {m for m in mutants if within(m) - within(f"{function_of(m)}__mutmut_orig")}
+
+
+def report() -> bool:
+    """One line per module; true if no mutant is left untried."""
+    outcomes = ("killed", "types", "late", "stuck", "survived", "untested")
+    print("| module | mutants |", " | ".join(outcomes), "| not tried |\n| --- |" + " --- |" * (len(outcomes) + 2))
+    left = 0
+    for module in MODULES:
+        made, results = mutate(module), results_of(module)
+        kinds = Counter(
+            result["outcome"]
+            for mutant, result in results.items()
+            if mutant in made.mutants and result["hash"] == made.hashes[function_of(mutant)]
+        )
+        figures = [kinds[outcome] for outcome in outcomes]
+        left += len(made.mutants) - sum(figures)
+        cells: list[Any] = [module, len(made.mutants), *figures, len(made.mutants) - sum(figures)]
+        print("|", " | ".join(str(cell) for cell in cells), "|")
+    return left == 0
 
 
 def survivors(module: str) -> None:
-    """What each mutant changes that no test noticed."""
-    for name, code in results(module).items():
-        if code in SURVIVED | UNTESTED:
-            shown = subprocess.run(
-                [sys.executable, "-m", "mutmut", "show", name],
-                cwd=WORK / module.replace("/", "."),
-                capture_output=True,
-                text=True,
-                check=False,
+    """What each mutant changes that no test noticed, and what was running when one was late."""
+    made = mutate(module)
+    texts = functions(made)
+    for mutant, result in results_of(module).items():
+        if mutant in made.mutants and result["outcome"] not in ("killed", "types"):
+            function = function_of(mutant)
+            before, after = (
+                texts[f"{function}__mutmut_orig"][2],
+                texts[mutant][2].replace(mutant, f"{function}__mutmut_orig"),
             )
-            changed = [
-                line for line in shown.stdout.splitlines() if line[:1] in "+-" and line[:3] not in ("---", "+++")
-            ]
-            print(name, *changed, sep="\n  ", flush=True)
+            changed = difflib.unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm="")
+            lines = [line for line in changed if line[:2] not in ("--", "++", "@@")]
+            print(f"{mutant}  {result['outcome']}  {result['test']}", *lines, sep="\n    ", flush=True)
 
 
 def main() -> None:
@@ -139,15 +240,22 @@ def main() -> None:
     parser.add_argument("modules", nargs="*", help="as in plan/sensitivity; all without any", metavar="MODULE")
     parser.add_argument("--report", action="store_true", help="only print what is known so far")
     parser.add_argument("--survivors", action="store_true", help="only print what the survivors change")
+    parser.add_argument("--only", default="", help="only mutants with this text in their name")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="processor time of tests on one mutant at most")
+    parser.add_argument("--tests", nargs="*", default=[], help="other tests than those of the table")
     given = parser.parse_args()
     for module in given.modules:
         if module not in MODULES:
             parser.error(f"{module} is not in the table MODULES of tests/mutants.py")
+    if given.report:
+        sys.exit(not report())
     for module in given.modules or MODULES:
         if given.survivors:
             survivors(module)
-        elif not given.report:
-            run(module)
+        elif len(given.modules) == 1:
+            sys.exit(not run(module, only=given.only, seconds=given.seconds, tests=given.tests))
+        else:  # each in a process of its own: the mutated module is imported once
+            subprocess.run([sys.executable, __file__, module], cwd=ROOT, check=False)
     report()
 
 

@@ -56,7 +56,7 @@ def test_every_row_and_field_is_counted_once(visits: VisitsSource) -> None:
     visits.source(
         HEAD
         + lines(5)
-        + lines(1, p="", area="Nowhere")
+        + lines(1, p="")
         + lines(2, area="Nowhere")
         + lines(1, area="2.0")
         + lines(3, age="old")
@@ -74,7 +74,7 @@ def test_every_row_and_field_is_counted_once(visits: VisitsSource) -> None:
     columns = report.columns
     assert columns["day"] == ColumnIntake(21, 18, 1, 0, 2, 0, 0), "the date over all rows"
     assert columns["person"] == ColumnIntake(14, 13, 1, 0, 0, 0, 0)
-    assert columns["area"] == ColumnIntake(14, 10, 0, 0, 4, 0, 1)
+    assert columns["area"] == ColumnIntake(14, 11, 0, 0, 3, 0, 1)
     assert columns["age_band"] == ColumnIntake(14, 10, 1, 3, 0, 0, 0)
     assert columns["nights"] == ColumnIntake(14, 13, 0, 0, 1, 0, 0)
     for column in columns.values():
@@ -118,11 +118,6 @@ def test_a_delivery_that_looks_faulty_stops_and_tells_no_count(visits: VisitsSou
     assert not any(sign.isdigit() for sign in told)
     assert "dp-stats intake visits/2020-W11" in str(caught.value)
     assert not list(visits.settings.secure.glob("deliveries/*")), "what is refused is not the last delivery"
-
-
-def test_where_days_have_few_rows_one_may_be_empty_by_chance(visits: VisitsSource) -> None:
-    visits.source(HEAD + lines(40, day="09-03-2020"))
-    gate(visits)
 
 
 def test_what_a_dataset_says_is_right_goes_through(visits: VisitsSource) -> None:

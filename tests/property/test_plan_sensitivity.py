@@ -105,6 +105,15 @@ def test_some_person_is_counted_in_as_many_cells_as_the_rule_allows(level: dict[
     assert bound.l1 == bound.l2_squared == (reached if level["area"] == "all" else k)  # a list of areas may grow
 
 
+def test_a_dimension_that_a_table_does_not_name_is_added_up() -> None:
+    contribution = Contribution(rows=3)
+    found = [
+        sensitivity.of(PERSONS, "statistic", contribution=contribution, cap=4, grids=[GRID], levels=levels, joint=False)
+        for levels in ({}, {"day": "all"}, {"area": "all"}, {"area": "all", "day": "all"})
+    ]
+    assert found == [Sensitivity(1, 1)] * 4
+
+
 def test_a_person_of_a_series_can_be_counted_in_every_edition() -> None:
     contribution = Contribution(rows=3)
     whole = {"area": "all", "day": "all"}

@@ -150,10 +150,10 @@ def test_only_integers_of_a_safe_size_meet_noise(mechanism: Mechanism) -> None:
         "epsilon": Fraction(9),
         "rho": Fraction(9),
     }
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="only 64-bit integers"):
         add_noise(np.zeros(3), **arguments)  # type: ignore[arg-type]
     for extreme in (2**62 + 1, -(2**63)):
-        with pytest.raises(OverflowError):
+        with pytest.raises(OverflowError, match="too large"):
             add_noise(np.array([0, extreme], dtype=np.int64), **arguments)  # type: ignore[arg-type]
     big = add_noise(np.full((2, 5), 2**62, dtype=np.int64), **arguments)  # type: ignore[arg-type]
     assert big.shape == (2, 5)

@@ -76,7 +76,7 @@ def test_a_later_refusal_withdraws_an_approval(ledger: Ledger) -> None:
 def test_a_decision_that_timed_out_is_recorded_and_does_not_count(ledger: Ledger) -> None:
     approve(ledger, "custodian")
     approve(ledger, "council", decision="expired")
-    with pytest.raises(ApprovalError, match="let it expire"):
+    with pytest.raises(ApprovalError, match="be measured: council has let it expire"):
         ask(ledger)
 
 
@@ -84,6 +84,13 @@ def test_an_approval_expires(ledger: Ledger, clock: Clock) -> None:
     approve(ledger, *BOTH, hours=1)
     clock.forward(hours=2)
     with pytest.raises(ApprovalError, match="has expired"):
+        ask(ledger)
+
+
+def test_an_approval_no_longer_holds_at_the_instant_at_which_it_expires(ledger: Ledger, clock: Clock) -> None:
+    approve(ledger, *BOTH, hours=1)
+    clock.forward(hours=1)
+    with pytest.raises(ApprovalError, match="approval of custodian has expired; the approval of council has expired"):
         ask(ledger)
 
 
@@ -125,6 +132,34 @@ def test_an_approval_is_bound_to_the_budget_that_was_shown(ledger: Ledger) -> No
         ask(ledger)
     approve(ledger, *BOTH, left=str(ledger.blocks()[0].remaining))
     assert ask(ledger).state == "reserved"
+
+
+def test_every_block_that_has_changed_since_is_named(ledger: Ledger) -> None:
+    wide = plan("2021-W53", blocks=["2021", "2022", "2023"])
+    shown = {"2021": "0.02", "2022": "0.019", "2023": "0.02"}
+    ledger.approve(wide.hash, "custodian", "approved", "", Clock().now + timedelta(days=1), shown)
+    for year in ("2021", "2023"):
+        reserve(ledger, plan(f"{year}-W30", release="other", blocks=[year]))
+    with pytest.raises(ApprovalError, match="another budget for block 2021, 2023 than is left now"):
+        reserve(ledger, wide, requested_by="analyst", required_approvers=["custodian"])
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        (("", "custodian", "seen"), "plan hash"),
+        (("p", "", "seen"), "approver"),
+        (("p", "custodian", "a\x07"), "reason"),
+    ],
+)
+def test_a_decision_is_refused_by_the_name_of_what_is_missing_or_unprintable(
+    ledger: Ledger, given: tuple[str, str, str], name: str
+) -> None:
+    plan_hash, approver, reason = given
+    with pytest.raises(LedgerError, match=f"The {name} "):
+        ledger.approve(plan_hash, approver, "refused", reason, None, {})
+    with pytest.raises(LedgerError, match="one of approved, refused and expired"):
+        ledger.approve("p", "custodian", "perhaps", "", None, {})  # type: ignore[arg-type]
 
 
 def test_an_approval_that_did_not_show_a_block_does_not_count(ledger: Ledger) -> None:
@@ -193,6 +228,27 @@ def test_requests_below_the_allowance_add_up_per_analyst_and_block(ledger: Ledge
     small(ledger, 7)
     with pytest.raises(ApprovalError):
         small(ledger, 8)
+
+
+def test_neither_scheduled_editions_nor_another_dataset_use_up_an_analysts_allowance(ledger: Ledger) -> None:
+    """Also where a scheduled edition was started by hand, by an analyst."""
+    allowed = dataset(rho="0.1", no_approval_below="0.01")
+    for week in (1, 2, 3):
+        reserve(ledger, plan(f"2021-W0{week}"), dataset=allowed, category="scheduled", requested_by="analyst")
+    small(ledger, 4)
+    small(ledger, 5)
+    wanted = plan("2021-W06", rho="0.004", release="adhoc-6")
+
+    def approvers(of: str) -> tuple[str, ...]:
+        return ledger.quote(
+            wanted.model_copy(update={"dataset": of}),
+            dataset=allowed.model_copy(update={"id": of}),
+            category="adhoc",
+            requested_by="analyst",
+        ).approvers
+
+    assert approvers("cases") == BOTH
+    assert approvers("deaths") == ()
 
 
 def test_what_custodians_approved_leaves_the_allowance_as_it_was(ledger: Ledger) -> None:

@@ -6,10 +6,10 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from ledger_examples import dataset, measured, new_ledger, plan, reserve
+from ledger_examples import MILLION, dataset, measured, new_ledger, plan, reserve
 
 from dp_stats.errors import BudgetError, LedgerError
-from dp_stats.ledger import amounts
+from dp_stats.ledger import Reservation, amounts
 from dp_stats.plan import accounting
 
 
@@ -33,7 +33,7 @@ def test_twelve_months_use_a_cap_to_its_last_part(tmp_path: Path) -> None:
 def test_a_charge_is_rounded_up_and_a_cap_down() -> None:
     odd = Fraction(1, 3) + Fraction(1, 10**40)
     assert odd < amounts.charge_of(odd) <= odd + Fraction(1, amounts.GRAIN)
-    cap = amounts.cap_of(dataset(rho=str(odd)).budget)
+    cap = amounts.cap_of(dataset().budget.model_copy(update={"rho": odd}))
     assert cap == Fraction(1, 3)
 
 
@@ -121,6 +121,68 @@ def test_an_analyst_keeps_to_their_share_however_they_write_their_name(tmp_path:
         reserve(ledger, plan("2021-W02"), dataset=shared, category="adhoc", requested_by=" ADA ")
     reserve(ledger, plan("2021-W02"), dataset=shared, category="adhoc", requested_by="grace")
     reserve(ledger, plan("2021-W03"), dataset=shared, category="scheduled", requested_by="ada")
+
+
+def test_each_category_has_a_share_of_its_own_and_is_refused_by_it_alone(tmp_path: Path) -> None:
+    ledger = new_ledger(tmp_path)
+    shared = dataset(rho="0.03", scheduled="0.5", adhoc="0.25", no_approval_below="0.03")
+
+    def refused(period: str, category: str) -> str:
+        with pytest.raises(BudgetError) as error:
+            reserve(ledger, plan(period), dataset=shared, category=category, requested_by="ada")
+        return str(error.value)
+
+    for week in (1, 2, 3):
+        reserve(ledger, plan(f"2021-W0{week}"), dataset=shared)
+    reserve(ledger, plan("2021-W05"), dataset=shared, category="adhoc", requested_by="ada")
+
+    def shown(rho: str) -> str:
+        return amounts.shown(Fraction(rho), MILLION)
+
+    assert refused("2021-W04", "scheduled").splitlines()[:2] == [
+        "The budget of dataset 'cases' does not allow weekly/2021-W04 (revision 1).",
+        f"  block 2021, the share of scheduled releases of {shown('0.015')}: requested {shown('0.005')}, "
+        f"spent and reserved {shown('0.015')}, remaining ρ 0.",
+    ]
+    assert refused("2021-W06", "adhoc").splitlines()[1:] == [
+        f"  block 2021, the share of ad hoc releases of {shown('0.0075')}: requested {shown('0.005')}, "
+        f"spent and reserved {shown('0.005')}, remaining {shown('0.0025')}.",
+        "Nothing was charged. Ask for a smaller privacy loss or fewer tables (a smaller request still succeeds), void a "
+        "reservation that is no longer needed, wait for the next block, or ask the custodians to raise 'budget' in "
+        "datasets/cases.yaml.",
+    ]
+
+
+def test_what_an_analyst_was_charged_adds_up_and_what_was_given_back_does_not(tmp_path: Path) -> None:
+    ledger = new_ledger(tmp_path)
+    shared = dataset(rho="0.04", adhoc="0.25", per_analyst="0.25", no_approval_below="0.04")
+
+    def ask(week: int) -> Reservation:
+        return reserve(ledger, plan(f"2021-W{week}"), dataset=shared, category="adhoc", requested_by="ada")
+
+    first, second = ask(10), ask(11)
+    for given_back in (first, second):
+        with pytest.raises(BudgetError) as refused:
+            ask(12)
+        assert [line.split(" of ρ")[0] for line in str(refused.value).splitlines()[1:3]] == [
+            "  block 2021, the share of ad hoc releases",
+            "  block 2021, the share of ada",
+        ]
+        assert str(refused.value).count("spent and reserved ρ 0.01 (ε") == 2
+        ledger.void(given_back, "not wanted")
+        ask(20 + given_back.id)
+
+
+def test_one_datasets_charges_take_nothing_from_anothers_budget(tmp_path: Path) -> None:
+    ledger = new_ledger(tmp_path)
+    measured(ledger, plan("2021-W01"))
+    reserve(ledger, plan("2022-W01", blocks=["2022"]))
+    other = dataset().model_copy(update={"id": "deaths"})
+    (state,) = ledger.budget(other, ["2021"])
+    assert (state.dataset, state.block, state.spent, state.reserved) == ("deaths", "2021", 0, 0)
+    assert (state.remaining, state.by_category, state.by_analyst) == (state.cap, {}, {})
+    (state,) = ledger.budget(dataset(), ["2021"])
+    assert (state.dataset, state.spent, state.reserved) == ("cases", Fraction("0.005"), 0)
 
 
 def test_a_dataset_cannot_change_its_kind_of_block(tmp_path: Path) -> None:

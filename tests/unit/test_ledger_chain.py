@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 from ledger_examples import Clock, new_ledger, plan, reserve
 
 from dp_stats.errors import LedgerError
-from dp_stats.ledger.chain import CLOCK_TOLERANCE, START, canonical, hash_of, instant, moment
+from dp_stats.ledger import Head
+from dp_stats.ledger.chain import CLOCK_TOLERANCE, START, Writer, canonical, hash_of, instant, moment
 
 
 def test_what_is_hashed_is_sorted_ascii_without_spaces() -> None:
@@ -31,6 +33,29 @@ def test_an_instant_is_written_in_utc_to_the_microsecond_and_read_back() -> None
     assert instant(here) == "2021-02-14T23:30:00.000007Z"
     assert moment(instant(here)) == here
     assert moment(instant(here)).tzinfo is UTC
+
+
+def test_an_instant_is_written_in_utc_wherever_the_machine_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        written = instant(datetime(2021, 2, 15, 9, 30, tzinfo=UTC))
+    time.tzset()
+    assert written == "2021-02-15T09:30:00.000000Z"
+
+
+def test_what_is_appended_is_what_is_read_back_and_several_entries_of_a_transaction_follow_each_other(
+    tmp_path: Path,
+) -> None:
+    clock = Clock()
+    ledger = new_ledger(tmp_path, clock)
+    with ledger._database.write() as connection:
+        writer = Writer(connection, clock.now)
+        payloads = [{"edition": f"weekly/2021-W0{n}", "revision": 1, "checksum": "é"} for n in (1, 2)]
+        appended = [writer.append("published", payload) for payload in payloads]
+        assert writer.head == Head(3, appended[-1].hash)
+    assert ledger.entries()[1:] == appended
+    assert ledger.problems() == []
 
 
 def test_the_first_entry_follows_the_start_and_each_next_one_the_one_before(tmp_path: Path) -> None:

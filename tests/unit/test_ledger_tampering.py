@@ -9,18 +9,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from ledger_examples import Clock, measured, new_ledger, plan, publish, reserve
+from ledger_examples import Clock, filled_ledger, measured, plan, publish, reserve
 
 from dp_stats.errors import LedgerError
 from dp_stats.ledger import Ledger
 from dp_stats.ledger.chain import START, hash_of
 
 
-@pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    """A ledger in which everything has happened once."""
-    clock = Clock()
-    ledger = new_ledger(tmp_path, clock)
+def everything_once(ledger: Ledger, clock: Clock) -> None:
     made = measured(ledger, plan("2021-W01", series="weekly"))
     measured(ledger, plan("2021-W02", series="weekly"), b"more")
     ledger.void(reserve(ledger, plan("2021-W03")), "not wanted")
@@ -30,7 +26,12 @@ def ledger(tmp_path: Path) -> Ledger:
     clock.forward(seconds=1)
     ledger.retracted(made.edition, 1, "sent twice")
     ledger.verify()
-    return ledger
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    """A ledger in which everything has happened once."""
+    return filled_ledger(tmp_path, everything_once)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ledger_examples import Clock, measured, new_ledger, plan, reserve
+from ledger_examples import Clock, filled_ledger, measured, new_ledger, plan, reserve
 
 from dp_stats.errors import LedgerError
 from dp_stats.ledger import Ledger
@@ -18,16 +18,17 @@ from dp_stats.ledger.chain import START, hash_of
 NAMES = ("sequence", "previous", "hash", "at", "event", "payload")
 
 
-@pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    """A ledger of 30 entries, one a minute."""
-    clock = Clock()
-    ledger = new_ledger(tmp_path, clock)
+def thirty_entries(ledger: Ledger, clock: Clock) -> None:
     for week in range(1, 30):
         clock.forward(minutes=1)
         reserve(ledger, plan(f"2021-W{week:02d}", rho="0.0001"))
     assert ledger.problems() == []
-    return ledger
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    """A ledger of 30 entries, one a minute."""
+    return filled_ledger(tmp_path, thirty_entries)
 
 
 @pytest.fixture
@@ -66,6 +67,45 @@ def test_twenty_problems_are_listed_and_the_rest_is_counted(ledger: Ledger, rewr
     assert found[20].startswith("and ")
     assert found[20].endswith(" more")
     assert int(found[20].split()[1]) >= 10  # ten more entries, and whatever else contradicts
+
+
+@pytest.mark.parametrize("edited", [19, 20, 25])
+def test_no_problem_goes_uncounted(ledger: Ledger, rewrite: Callable[..., None], edited: int) -> None:
+    """Beside the edited entries there is one more problem: a field that no table has."""
+
+    def note(row: dict[str, Any]) -> None:
+        if 2 <= row["sequence"] < 2 + edited:
+            payload(row, note="added")
+
+    rewrite(note, rehash=False)
+    listed = [f"entry {number} was edited" for number in range(2, 2 + edited)][:20]
+    rest = "entry 2 (reserved) contradicts the entries before it" if edited == 19 else f"and {edited - 19} more"
+    assert ledger.problems() == [*listed, rest]
+
+
+def test_an_entry_whose_time_is_no_time_cannot_be_understood(ledger: Ledger, rewrite: Callable[..., None]) -> None:
+    def yesterday(row: dict[str, Any]) -> None:
+        if row["sequence"] == 9:
+            row["at"] = "yesterday"
+
+    rewrite(yesterday, rehash=True)
+    assert ledger.problems() == ["some entries cannot be understood"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["UPDATE ledger_head SET sequence = 29", "UPDATE ledger_head SET hash = 'other'", "DELETE FROM ledger_head"],
+)
+def test_a_head_that_does_not_name_the_last_entry_is_the_only_problem(
+    ledger: Ledger, tmp_path: Path, damage: str
+) -> None:
+    with sqlite3.connect(tmp_path / "ledger.db") as raw:
+        for (trigger,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            raw.execute(f"DROP TRIGGER {trigger}")
+        raw.execute(damage)
+    assert ledger.problems() == [
+        "the head does not name the last entry: entries at the end were removed or added",
+    ]
 
 
 def test_an_entry_dated_before_the_one_before_it_is_found(ledger: Ledger, rewrite: Callable[..., None]) -> None:
@@ -110,6 +150,27 @@ def test_what_was_given_back_no_longer_counts_against_the_cap(tmp_path: Path) ->
     assert ledger.problems() == []
 
 
+def test_what_is_given_back_twice_lowers_no_sum(ledger: Ledger, rewrite: Callable[..., None]) -> None:
+    """Someone makes the last but one charge a second return of the one before, and charges what that seems to free."""
+    first = ledger.reservation("weekly/2021-W01")
+    assert first is not None
+    ledger.void(first, "not wanted")
+    ledger.void(reserve(ledger, plan("2021-W40", rho="0.0001")), "not wanted")
+    reserve(ledger, plan("2021-W41", rho="0.0001"))
+    given_back = next(entry for entry in ledger.entries() if entry.event == "void").payload
+
+    def again(row: dict[str, Any]) -> None:
+        if row["sequence"] == 33:
+            row["payload"] = json.dumps(given_back, sort_keys=True, separators=(",", ":"))
+        if row["sequence"] == 34:  # 28 charges, the one that was not given back, and this one
+            payload(row, cap="29/10000")
+
+    rewrite(again, rehash=True)
+    assert [line for line in ledger.problems() if "cap" in line] == [
+        "entry 34 charges block 2021 of 'cases' above its cap"
+    ]
+
+
 def test_an_event_that_nobody_knows_contradicts(ledger: Ledger, rewrite: Callable[..., None]) -> None:
     def unknown(row: dict[str, Any]) -> None:
         if row["sequence"] == 9:
@@ -144,3 +205,6 @@ def test_a_kept_head_counts_with_its_own_number_only(ledger: Ledger) -> None:
     for wrong in (f"6:{entries[4].hash}", "5:" + "0" * 64, "0" * 64, ""):
         with pytest.raises(LedgerError, match="kept elsewhere"):
             ledger.verify(wrong)
+        assert ledger.problems(wrong) == [
+            "the head that was kept elsewhere is in no entry: the end was cut off, or the ledger was rewritten"
+        ]
