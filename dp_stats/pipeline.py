@@ -162,8 +162,15 @@ def measure(edition: str, *, revision: int = 1, settings: Settings | None = None
 
     run = open_reserved(edition, revision=revision, settings=settings)
     ledger, sealed = run.ledger(), run.planned()
+    made = _last_reservation(run, ledger)
+    if made.plan_hash != sealed.hash:
+        raise LedgerError(
+            f"Another plan was reserved for {run.path} while this run began to measure. Nothing was drawn. Run it again from "
+            "the pull step."
+        )
     # A reservation that was given back is made again; one that stands, after a failure among rows too, is only found.
-    reservation = _reserve(sealed, run, ledger, _request(run, ledger), new_series=True)
+    asked = EditionRequest(made.requested_by, made.reason, made.run)
+    reservation = _reserve(sealed, run, ledger, asked, new_series=True)
     measure_snapshot(
         sealed,
         snapshot=run.staging / "snapshot.parquet",
@@ -344,12 +351,11 @@ def _reserve(sealed: SealedPlan, run: Run, ledger: Ledger, request: EditionReque
     )
 
 
-def _request(run: Run, ledger: Ledger) -> EditionRequest:
-    """Who asked, why and in which run, as the last reservation says."""
+def _last_reservation(run: Run, ledger: Ledger) -> Reservation:
     made = ledger.latest(run.edition, run.revision)
     if made is None:
         raise LedgerError(f"Nothing is reserved for {run.path}. Run the reserve step first.")
-    return EditionRequest(made.requested_by, made.reason, made.run)
+    return made
 
 
 def _stored(run: Run) -> bytes | None:

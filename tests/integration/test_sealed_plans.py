@@ -151,6 +151,29 @@ def test_an_edit_between_reserve_and_measure_changes_nothing_that_is_measured(
     assert {n: v.tolist() for n, v in first.items()} == {n: v.tolist() for n, v in second.items()}
 
 
+def test_a_plan_that_is_replaced_while_a_run_begins_to_measure_is_not_put_back(
+    clinic: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two reservations of one edition: the run that opened the first neither measures it nor takes the second's name."""
+    seen = exact_of(monkeypatch)
+    steps(clinic.first, "pull")
+    pipeline.reserve(clinic.first, requested_by="first")
+
+    def overtaken(*given: Any, **named: Any) -> Any:
+        opened = open_reserved(*given, **named)
+        clinic.change(RELEASE, contribution={"rows": 2})
+        pipeline.reserve(clinic.first, requested_by="second", new_series=True)
+        return opened
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "open_reserved", overtaken)
+        with pytest.raises(LedgerError, match="Another plan was reserved"):
+            pipeline.measure(clinic.first)
+    standing = Ledger.open(clinic.settings.ledger_url).reservation(clinic.first, 1)
+    assert standing is not None
+    assert (standing.requested_by, standing.state, seen) == ("second", "reserved", [])
+
+
 def undo(clinic: Any) -> None:
     for path, text in clinic.__dict__["kept"].items():
         path.write_text(text)
