@@ -26,7 +26,7 @@ from dp_stats.secure.register import Register
 from dp_stats.secure.snapshots import keep
 from dp_stats.secure.staging import PRIVATE_FILE, secure_below
 
-STAGED = ("snapshot.parquet", "intake.parquet", "source.parquet")
+STAGED = ("snapshot.parquet", "intake.parquet", "source.parquet", "report.json")
 Key = tuple[Any, ...]
 
 
@@ -78,7 +78,7 @@ class Memory:
                 self.known[key] = [(folder / name).read_bytes() for name in STAGED]
                 return done
             secure_below(settings.secure, folder)
-            for earlier in folder.glob("*.parquet"):
+            for earlier in [*folder.glob("*.parquet"), *folder.glob(STAGED[-1])]:
                 earlier.unlink()
             for name, content in zip(("draft", *STAGED[1:]), self.known[key], strict=True):
                 (folder / name).touch(mode=PRIVATE_FILE)

@@ -197,7 +197,7 @@ def _scratch() -> tempfile.TemporaryDirectory[str]:
 
 
 SOUND = settings(
-    max_examples=60,  # a minute; benchmarks/state_machine.py runs as many as wanted, longer ones, and others each time
+    max_examples=30,  # half a minute; benchmarks/state_machine.py runs as many as wanted, longer ones, and others each time
     derandomize=True,
     database=None,
     stateful_step_count=5,
