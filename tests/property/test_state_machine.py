@@ -29,7 +29,6 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 from remembered import Memory
 from two_worlds import ASKED, EDITIONS, WEEKS, Attempt, Worlds
@@ -205,11 +204,6 @@ SOUND = settings(
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )
-
-
-@pytest.mark.slow
-def test_whatever_happens_two_worlds_differ_by_no_more_than_was_charged() -> None:
-    run_state_machine_as_test(Machine, settings=SOUND)
 
 
 # Each fault put back
