@@ -15,7 +15,7 @@ LARGEST_DECLARED_EPSILON = 100
 """The privacy losses that a release may have; ρ = ε²/2 bounds those that are declared in ρ."""
 
 
-MOST_SIGNS = 40
+MOST_SIGNS = 100
 LARGEST_POWER = 100
 
 

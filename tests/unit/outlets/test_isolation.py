@@ -16,7 +16,7 @@ from dp_stats.editions.isolated import without_failing
 from dp_stats.operations import upkeep
 from dp_stats.outlets import api, feeds, registers
 from dp_stats.outlets.index import refresh_index
-from dp_stats.site import build, edition_pages, release_pages, site_pages
+from dp_stats.site import build, edition_pages, record_pages, release_pages, site_pages
 from dp_stats.site.writer import MANIFEST
 
 BASE = "https://statistics.example.org"
@@ -66,10 +66,10 @@ SHOWN = {
     "release page and charts": (release_pages, "release_page", lambda site, view, *_: [view.id]),
     "edition page": (edition_pages, "edition_page", lambda site, view, *_: [view.id]),
     "card of the front page": (site_pages, "release_card", lambda site, view: [view.id]),
-    "corrections": (site_pages, "corrections", lambda public, release: [release]),
+    "corrections": (record_pages, "corrections", lambda public, release: [release]),
     "calendar": (site_pages, "planned", lambda site, *_: [v.id for v in site.releases]),
-    "register page": (site_pages, "register_page", lambda site: [v.id for v in site.releases]),
-    "budget page": (site_pages, "budget_page", lambda site: [v.id for v in site.releases]),
+    "register page": (record_pages, "register_page", lambda site: [v.id for v in site.releases]),
+    "budget page": (record_pages, "budget_page", lambda site: [v.id for v in site.releases]),
 }
 
 
