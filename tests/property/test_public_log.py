@@ -19,10 +19,13 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from invented_editions import catalogue, do_not_wait_for_the_disk, make_sample, sample
 from jsonschema import Draft202012Validator
+from ledger_examples import Clock
 from told_sites import ToldSite
 
 from dp_stats.editions.edition import Edition
 from dp_stats.errors import HistoryError, LedgerError, PublishedError
+from dp_stats.ledger import Entry
+from dp_stats.ledger.disclosing import log_lines
 from dp_stats.outlets.public_log import refresh_log
 from dp_stats.transparency import verifying
 from dp_stats.transparency.forms import schemas
@@ -383,6 +386,33 @@ def test_nothing_is_told_of_a_dataset_before_something_of_it_is_public(base: Edi
     assert site.ledger.log() == []
     site.spend("2021-W01", release="weekly", series="weekly")
     assert '"rho":"11/1000"' in "".join(site.lines), "then all that it has spent is told"
+
+
+def test_a_dataset_of_which_nothing_is_public_is_not_told_when_another_is() -> None:
+    """Two datasets in one ledger; first only one of them has a public edition, later both."""
+
+    def happened(number: int, event: str, **values: Any) -> Entry:
+        return Entry(number, Clock()(), event, values, "", "")
+
+    def spent(number: int, dataset: str) -> list[Entry]:
+        paid = {"dataset": dataset, "key": f"plan of {dataset}", "edition": f"{dataset}/2021", "revision": 1}
+        return [
+            happened(number, "reserved", **paid, charged=["2021"], rho="1/200", cap="1/5"),
+            happened(number + 1, "spent", **paid, blocks=["2021"]),
+        ]
+
+    def shown(number: int, dataset: str) -> list[Entry]:
+        paid = {"dataset": dataset, "key": f"plan of {dataset}", "blocks": ["2021"]}
+        of = {"edition": f"{dataset}/2021", "revision": 1}
+        return [happened(number, "disclosed", **of, **paid), happened(number + 1, "published", **of, checksum="0" * 64)]
+
+    chain = [happened(1, "created", ledger="secret"), *spent(2, "secretive"), *spent(4, "open"), *shown(6, "open")]
+    before = log_lines(chain, published=True)
+    assert len(before) == 2
+    assert "secretive" not in "".join(before)
+    after = log_lines([*chain, *shown(8, "secretive")], published=True)
+    assert after[:2] == before
+    assert [json.loads(line).get("dataset", "") for line in after[2:]] == ["secretive", ""]
 
 
 # What the manual says
