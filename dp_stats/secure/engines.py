@@ -80,11 +80,11 @@ def open_snapshot(
         The Ibis backend and the table of canonical rows.
     """
     with spill_folder(settings.secure) as spill:
-        backend = _open_spark(spill) if engine == "spark" else _open_duckdb(spill)
+        backend, ours = _open_spark(spill) if engine == "spark" else (_open_duckdb(spill), True)
         try:
             yield backend, backend.read_parquet(str(snapshot))
         finally:
-            _close(backend)
+            _close(backend, ours=ours)
 
 
 def held(backend: ibis.BaseBackend, table: ir.Table) -> ir.Table:
@@ -99,11 +99,13 @@ def named(backend: ibis.BaseBackend, table: ir.Table) -> ir.Table:
     return backend.create_view(f"named_{secrets.token_hex(8)}", table)
 
 
-def _close(backend: ibis.BaseBackend) -> None:
-    if engine_of(backend) == "pyspark":
-        backend._session.catalog.clearCache()  # the session itself serves the next edition
-    else:
+def _close(backend: ibis.BaseBackend, *, ours: bool) -> None:
+    if engine_of(backend) != "pyspark":
         backend.disconnect()
+    elif ours:
+        backend._session.stop()  # its files lie in the spill folder, which goes now
+    else:
+        backend._session.catalog.clearCache()
 
 
 def _open_duckdb(spill: Path) -> ibis.BaseBackend:
@@ -117,9 +119,12 @@ def _open_duckdb(spill: Path) -> ibis.BaseBackend:
     )
 
 
-def _open_spark(spill: Path) -> ibis.BaseBackend:
+def _open_spark(spill: Path) -> tuple[ibis.BaseBackend, bool]:
+    """Spark, and whether its session was made here; one that was there keeps the folders it was started with."""
+    from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
+    ours = SparkContext._active_spark_context is None
     builder: Any = SparkSession.builder
     session = (
         builder.appName("dp-stats")
@@ -130,4 +135,4 @@ def _open_spark(spill: Path) -> ibis.BaseBackend:
         .config("spark.sql.session.timeZone", "UTC")
         .getOrCreate()
     )
-    return ibis.pyspark.connect(session)
+    return ibis.pyspark.connect(session), ours

@@ -154,6 +154,7 @@ def test_nothing_but_the_declared_columns_is_staged(visits):
     assert sorted(path.name for path in snapshot.path.parent.iterdir()) == [
         f"{snapshot.digest}.parquet",
         "intake.parquet",
+        "report.json",
         "snapshot.parquet",
         "source.parquet",
     ]

@@ -394,11 +394,15 @@ def visits_of_the_target(number: int) -> Rows:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ["duckdb", pytest.param("spark", marks=needs_java)])
 @pytest.mark.parametrize(
-    ("others", "rows", "k", "least"),
-    [(0, 12, 12, 0.5), (0, 12, 30, 0.1), (2, 10, 4, 0.5), (1, 1, 1, 0.5)],
-    ids=["all", "fewer", "bounded", "one"],
+    ("engine", "others", "rows", "k", "least"),
+    [
+        pytest.param("duckdb", 0, 12, 12, 0.5, id="all"),
+        pytest.param("duckdb", 0, 12, 30, 0.1, id="fewer"),
+        pytest.param("duckdb", 2, 10, 4, 0.5, id="bounded"),
+        pytest.param("duckdb", 1, 1, 1, 0.5, id="one"),
+        pytest.param("spark", 2, 10, 4, 0.5, id="bounded-spark", marks=needs_java),
+    ],
 )
 def test_a_request_of_few_rows_loses_no_more_than_it_was_charged_for(
     observe: Any, engine: str, others: int, rows: int, k: int, least: float
