@@ -326,9 +326,9 @@ def failures_give_the_charge_back(patch: pytest.MonkeyPatch) -> None:
     anew = measuring._measure_anew
     patch.setattr(measuring, "_authorise", lambda *_, **__: None)
 
-    def voiding(sealed: Any, *, ledger: Any, reservation: Any, **options: Any) -> Any:
+    def voiding(plan: Any, answered: Any, ledger: Any, reservation: Any) -> Any:
         try:
-            return anew(sealed, ledger=ledger, reservation=reservation, **options)
+            return anew(plan, answered, ledger, reservation)
         except Exception:
             ledger.void(reservation, "nothing was measured")
             raise
