@@ -74,15 +74,15 @@ def rehearse_once(edition: Rehearsed) -> None:
     Raises:
         CatalogueError: it could not be published as declared.
     """
-    kept = edition.settings.work / "rehearsed" / f"{edition.release.id}.txt"
     key = edition.key
-    if kept.is_file() and kept.read_text(encoding="utf-8") == key:
+    kept = edition.settings.rehearsed / f"{key}.txt"
+    if kept.is_file() and kept.read_text(encoding="utf-8") == edition.release.id:
         return
     if key not in _rehearsed:
         rehearse(edition)
         _rehearsed.add(key)
     if edition.settings.home.is_dir():
-        files.replace_file(kept, key.encode())
+        files.replace_file(kept, edition.release.id.encode())
 
 
 def rehearse(edition: Rehearsed) -> None:

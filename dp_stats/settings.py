@@ -101,6 +101,11 @@ class Settings(BaseSettings):
         "public folder, or an fsspec URL such as `s3://bucket/statistics` to which it is copied",
         said="`public` in the state folder",
     )
+    rehearsed: Folder = _field(
+        lambda known: known["home"] / "work" / "rehearsed",
+        "where it is kept which declarations have been rehearsed; machines that share it rehearse each once",
+        said="`work/rehearsed` in the state folder",
+    )
     base_url: Annotated[str, AfterValidator(lambda url: url.rstrip("/"))] = _field(
         "http://127.0.0.1:8000", "address of the published site, for absolute links in metadata and feeds"
     )

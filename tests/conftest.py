@@ -28,12 +28,22 @@ atexit.register(shutil.rmtree, AIRFLOW_HOME, ignore_errors=True)
 os.environ.update({k: v for k, v in local_environment(AIRFLOW_HOME).items() if k.startswith("AIRFLOW")})
 
 
+@pytest.fixture(scope="session")
+def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Shared by all processes of one run of the tests, so that equal declarations are rehearsed once in it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "rehearsed"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
 @pytest.fixture(autouse=True)
-def no_state_outside_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def no_state_outside_the_test(tmp_path: Path, rehearsed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A test that forgets to choose a state folder must not write into the working tree."""
     for name in [name for name in os.environ if name.startswith("DP_STATS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("DP_STATS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DP_STATS_REHEARSED", str(rehearsed))
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,12 @@ def test_two_groups_with_names_of_any_script_and_no_summary_are_published(tmp_pa
     assert "<f>" not in text
 
 
+@pytest.fixture(autouse=True)
+def nothing_was_rehearsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DP_STATS_REHEARSED", str(tmp_path / "rehearsed"))
+    monkeypatch.setattr(rehearsal, "_rehearsed", set())
+
+
 def test_equal_declarations_are_rehearsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = declare(tmp_path, names=["A", "B"])
     here.home.mkdir()
