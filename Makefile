@@ -38,7 +38,7 @@ serve: install ## show the published site on this machine
 ui: install ## start Airflow with the same DAGs on this machine and print the login
 	python -m deploy.local.ui
 
-check: install-dev ## lint, types, import contracts and unit tests, in under 90 seconds
+check: install-dev ## lint, types, import contracts and unit tests, in about two minutes
 	ruff check . && ruff format --check .
 	mypy
 	lint-imports --no-cache
