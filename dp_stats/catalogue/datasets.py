@@ -57,8 +57,9 @@ class Source(Model):
     kind: Literal["csv", "parquet", "duckdb", "postgres"] = Field(description="What holds the rows.", examples=["csv"])
     path: str | None = Field(
         None,
-        description="File (csv, parquet, duckdb); csv may be gzipped.",
-        examples=["visits.csv", "${DP_STATS_HOME}/source/visits.parquet"],
+        description="File (csv, parquet, duckdb); csv may be gzipped, or the only file of a zip. For csv and parquet also a "
+        "folder (with hive partitions), a pattern such as `visits/2024-*.csv`, or an address that fsspec knows, such as `s3://…`.",
+        examples=["visits.csv", "deliveries/*.csv.gz", "${DP_STATS_HOME}/source/visits.parquet"],
     )
     table: str | None = Field(
         None, description="Table, with schema if needed (duckdb, postgres).", examples=["public.visits"]

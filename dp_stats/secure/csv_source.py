@@ -17,8 +17,8 @@ CHUNK = 1 << 20
 UTF8 = {"utf-8", "utf8", "utf-8-sig", "utf_8", "ascii", "us-ascii"}
 
 
-def open_csv(opening: Opening, path: Path) -> SourceTable:
-    """Open a CSV file with a header line.
+def open_csv(opening: Opening, path: Path, *, place: str) -> SourceTable:
+    """Open a CSV file with a header line; ``place`` is what errors call it.
 
     Clean UTF-8 is read where it lies. Another encoding, or mixed line endings, are first rewritten into the
     private scratch folder.
@@ -29,7 +29,7 @@ def open_csv(opening: Opening, path: Path) -> SourceTable:
     source = opening.source
     _check_dialect(source.delimiter, source.encoding, path)
     header = _header(path, source.delimiter, source.encoding)
-    found = match_columns(opening.wanted, header, place=str(path))
+    found = match_columns(opening.wanted, header, place=place)
     readable, compressed = path, _gzipped(path)
     if source.encoding.casefold() not in UTF8 or not _even_lines(path):
         readable, compressed = _rewritten(path, source.encoding, opening.scratch, source.delimiter, len(header)), False
@@ -43,7 +43,7 @@ def open_csv(opening: Opening, path: Path) -> SourceTable:
     return SourceTable(
         sql,
         ("VARCHAR",) * len(found),
-        str(path),
+        place,
         tuple(header[index] for index in found),
         broken=lambda: find_fault(path, source.delimiter, source.encoding, len(header)),
     )

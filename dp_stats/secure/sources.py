@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
-from string import Template
 
-from dp_stats.catalogue.models import Source
 from dp_stats.errors import DpStatsError, SourceError
 from dp_stats.secure.csv_source import open_csv
 from dp_stats.secure.database import literal, quoted, run
 from dp_stats.secure.postgres_source import open_postgres
+from dp_stats.secure.source_files import source_files, unzipped
 from dp_stats.secure.source_table import Opening, SourceTable, match_columns
-from dp_stats.settings import Settings
+from dp_stats.secure.staging import secure_folder
 
 
 def open_source(opening: Opening) -> SourceTable:
@@ -25,17 +23,36 @@ def open_source(opening: Opening) -> SourceTable:
     kind = opening.source.kind
     if kind == "postgres":
         return open_postgres(opening)
-    path = source_path(opening.source, opening.settings)
-    before = _stamp(path)
-    opened = open_csv(opening, path) if kind == "csv" else _open_typed(opening, path)
-    return replace(opened, changed=lambda: _stamp(path) != before)
+    before = _delivery(opening)
+    paths = source_files(opening.source, opening.settings, scratch=opening.scratch)
+    opened = _open_csvs(opening, paths) if kind == "csv" else _open_typed(opening, paths)
+    return replace(opened, changed=lambda: _delivery(opening) != before)
 
 
-def _open_typed(opening: Opening, path: Path) -> SourceTable:
-    """A Parquet or DuckDB file, which knows the types of its columns."""
+def _open_csvs(opening: Opening, paths: tuple[Path, ...]) -> SourceTable:
+    """CSV files, each with a header of its own; their rows one after another."""
+    tables = []
+    for number, path in enumerate(paths):
+        scratch = opening.scratch if len(paths) == 1 else secure_folder(opening.scratch / f"file-{number}")
+        tables.append(open_csv(replace(opening, scratch=scratch), unzipped(path, scratch), place=str(path)))
+    if len(tables) == 1:
+        return tables[0]
+    first = tables[0]
+    place = f"{len(tables)} files of source.path '{opening.source.path}'"
+    broken = (f"{table.place}, {fault}" for table in tables if (fault := table.broken()))
+    sql = " UNION ALL ".join(table.sql for table in tables)
+    return SourceTable(sql, first.types, place, first.names, broken=lambda: next(broken, None))
+
+
+def _open_typed(opening: Opening, paths: tuple[Path, ...]) -> SourceTable:
+    """Parquet files or a DuckDB file, which know the types of their columns."""
     kind = opening.source.kind
-    relation = _duckdb_table(opening, path) if kind == "duckdb" else f"read_parquet({literal(str(path))})"
-    place = f"{path}, table {opening.source.table}" if kind == "duckdb" else str(path)
+    place = str(paths[0]) if len(paths) == 1 else f"{len(paths)} files of source.path '{opening.source.path}'"
+    if kind == "duckdb":
+        relation, place = _duckdb_table(opening, paths[0]), f"{place}, table {opening.source.table}"
+    else:
+        listed = ", ".join(literal(str(path)) for path in paths)
+        relation = f"read_parquet([{listed}], union_by_name = true, hive_partitioning = {len(paths) > 1})"
 
     def explain(error: str, text: str) -> DpStatsError:
         return SourceError(f"{place} cannot be read ({error}). Check that it is a whole {kind} file of this name.")
@@ -48,35 +65,16 @@ def _open_typed(opening: Opening, path: Path) -> SourceTable:
     return SourceTable(f"SELECT {chosen} FROM {relation}", kinds, place, tuple(names[index] for index in found))
 
 
-def source_path(source: Source, settings: Settings) -> Path:
-    """The file of a source: variables filled in, relative to the catalogue folder, and there.
-
-    Raises:
-        SourceError: a variable is not set, or there is no such file.
-    """
-    path = written_path(source.path or "", settings, field="source.path")
-    if not path.is_file():
-        raise SourceError(f"There is no file {path}. Put the {source.kind} file there, or change source.path.")
-    if not os.access(path, os.R_OK):
-        raise SourceError(f"{path} may not be read by this user. Give it the right to.")
-    return path
-
-
-def written_path(written: str, settings: Settings, *, field: str) -> Path:
-    """A declared path with its variables filled in, relative to the catalogue folder.
-
-    Raises:
-        SourceError: a variable is not set.
-    """
+def _delivery(opening: Opening) -> tuple[object, ...]:
+    """What changes when a file of the source is written to, replaced, added or removed; nothing for copies from elsewhere."""
+    if "://" in (opening.source.path or ""):
+        return ()
     try:
-        text = Template(written).substitute({**os.environ, "DP_STATS_HOME": str(settings.home)})
-    except (KeyError, ValueError):
-        text = ""
-    if not text:
-        raise SourceError(
-            f"{field} '{written}' names an environment variable that is not set. Set it, or write the path out."
+        return tuple(
+            (path, *_stamp(path)) for path in source_files(opening.source, opening.settings, scratch=opening.scratch)
         )
-    return settings.catalogue / Path(text).expanduser()
+    except SourceError:
+        return ()
 
 
 def _stamp(path: Path) -> tuple[int, ...]:

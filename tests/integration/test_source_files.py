@@ -1,0 +1,151 @@
+"""One delivery, however it is cut into files: a folder, a pattern, partitions, archives, object storage."""
+
+from __future__ import annotations
+
+import gzip
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dp_stats.errors import SourceError
+from tests.visits_source import VisitsSource
+
+HEADER = "Patient ID,Visit Date,Area,Age,Nights"
+LINES = [f"p{i},{9 + i % 7:02}-03-2020,A{1 + i % 2},{i * 7 % 90},{i % 4}.5" for i in range(40)]
+
+
+def put(path: Path, lines: list[str], how: str = "plain", header: str = HEADER) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = "\n".join([header, *lines]).encode() + b"\n"
+    if how == "gz":
+        path.with_name(path.name + ".gz").write_bytes(gzip.compress(text))
+    elif how == "zip":
+        with zipfile.ZipFile(path.with_suffix(".zip"), "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("inside/visits.csv", text)
+    else:
+        path.write_bytes(text)
+
+
+@pytest.fixture
+def whole(visits: VisitsSource) -> Any:
+    visits.source("\n".join([HEADER, *LINES]) + "\n")
+    rows = visits.rows()
+    assert len(rows) == len(LINES)
+    return rows
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    cuts=st.lists(st.integers(0, len(LINES)), max_size=4).map(sorted),
+    how=st.lists(st.sampled_from(["plain", "gz", "zip"]), min_size=5, max_size=5),
+    order=st.permutations(HEADER.split(",")),
+)
+def test_a_delivery_reads_the_same_however_it_is_cut_into_files(
+    visits: VisitsSource,
+    whole: Any,
+    tmp_path_factory: pytest.TempPathFactory,
+    cuts: list[int],
+    how: list[str],
+    order: Any,
+) -> None:
+    folder = tmp_path_factory.mktemp("delivery")
+    parts = [LINES[a:b] for a, b in zip([0, *cuts], [*cuts, len(LINES)], strict=True)]
+    places = [HEADER.split(",").index(name) for name in order]
+    for number, part in enumerate(parts):
+        if number % 2:  # another order of columns
+            lines = [",".join(line.split(",")[place] for place in places) for line in part]
+            put(folder / "2020" / f"day-{number}.csv", lines, how[number], ",".join(order))
+        else:
+            put(folder / "2020" / f"day-{number}.csv", part, how[number])
+    (folder / ".hidden.csv").write_text("nothing")
+    (folder / "readme.md").write_text("nothing")
+    for path in (folder, folder / "2020" / "day-*", folder / "*" / "*"):
+        visits.declared["source"] = {"kind": "csv", "path": str(path)}
+        assert visits.rows() == whole
+
+
+def test_partitions_of_parquet_are_columns(visits: VisitsSource, whole: Any, tmp_path: Path) -> None:
+    for area in ("A1", "A2"):
+        lines = [line.split(",") for line in LINES if line.split(",")[2] == area]
+        columns = {name: [line[i] for line in lines] for i, name in enumerate(HEADER.split(",")) if name != "Area"}
+        folder = tmp_path / "lake" / f"Area={area}"
+        folder.mkdir(parents=True)
+        pq.write_table(pa.table(columns), folder / "part-0.parquet")
+    visits.declared["source"] = {"kind": "parquet", "path": str(tmp_path / "lake")}
+    assert visits.rows() == whole
+
+
+def test_object_storage_is_read_through_private_copies(visits: VisitsSource, whole: Any) -> None:
+    store = fsspec.filesystem("memory")
+    half = len(LINES) // 2
+    for name, lines in (("a", LINES[:half]), ("b", LINES[half:])):
+        with store.open(f"/bucket/visits/{name}.csv", "wb") as file:
+            file.write("\n".join([HEADER, *lines]).encode() + b"\n")
+    for path in ("memory://bucket/visits", "memory://bucket/visits/*.csv"):
+        visits.declared["source"] = {"kind": "csv", "path": path}
+        assert visits.rows() == whole
+    assert not [p for p in visits.settings.secure.rglob("*") if "fetched" in p.parts]
+    visits.declared["source"] = {"kind": "csv", "path": "memory://bucket/nothing-here"}
+    with pytest.raises(SourceError, match="nothing is there"):
+        visits.rows()
+
+
+def test_what_is_not_there_or_not_one_file_is_said_with_what_to_do(visits: VisitsSource, tmp_path: Path) -> None:
+    for path, said in ((tmp_path / "none", "There is no file"), (tmp_path / "*.csv", "There is no file")):
+        visits.declared["source"] = {"kind": "csv", "path": str(path)}
+        with pytest.raises(SourceError, match=said):
+            visits.rows()
+    (tmp_path / "empty").mkdir()
+    visits.declared["source"] = {"kind": "csv", "path": str(tmp_path / "empty")}
+    with pytest.raises(SourceError, match="no csv file in the folder"):
+        visits.rows()
+    with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
+        archive.writestr("SECRET-one.csv", HEADER)
+        archive.writestr("SECRET-two.csv", HEADER)
+    visits.declared["source"] = {"kind": "csv", "path": str(tmp_path / "two.zip")}
+    with pytest.raises(SourceError, match="holds 2 files") as caught:
+        visits.rows()
+    assert "SECRET" not in str(caught.value)
+    (tmp_path / "two.zip").write_bytes((tmp_path / "two.zip").read_bytes()[:-30])
+    with pytest.raises(SourceError):
+        visits.rows()
+
+
+def test_a_broken_line_is_named_with_its_file_and_a_column_that_one_file_lacks_is_missed(
+    visits: VisitsSource, tmp_path: Path
+) -> None:
+    put(tmp_path / "d" / "1.csv", LINES[:3])
+    put(tmp_path / "d" / "2.csv", [*LINES[3:5], "SECRET,too,few"])
+    visits.declared["source"] = {"kind": "csv", "path": str(tmp_path / "d")}
+    with pytest.raises(SourceError, match=r"2\.csv, line 4") as caught:
+        visits.rows()
+    assert "SECRET" not in str(caught.value)
+    put(tmp_path / "d" / "2.csv", ["p1,09-03-2020"], header="Patient ID,Visit Date")
+    with pytest.raises(SourceError, match=r"2\.csv has no column"):
+        visits.rows()
+
+
+def test_a_file_that_comes_while_the_others_are_read_stops_the_run(
+    visits: VisitsSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dp_stats.secure import pull as pulling
+
+    put(tmp_path / "d" / "1.csv", LINES[:3])
+    put(tmp_path / "d" / "2.csv", LINES[3:6])
+    visits.declared["source"] = {"kind": "csv", "path": str(tmp_path / "d")}
+    written = pulling._write
+
+    def arriving(*arguments: Any, **options: Any) -> None:
+        put(tmp_path / "d" / "3.csv", LINES[6:])
+        written(*arguments, **options)
+
+    monkeypatch.setattr(pulling, "_write", arriving)
+    with pytest.raises(SourceError, match="changed"):
+        visits.rows()
