@@ -54,11 +54,14 @@ class Budget(PrivacyLoss):
 class Source(Model):
     """Where the rows come from. Paths may be relative to the catalogue folder or hold ``${DP_STATS_HOME}``."""
 
-    kind: Literal["csv", "parquet", "duckdb", "postgres"] = Field(description="What holds the rows.", examples=["csv"])
+    kind: Literal["csv", "parquet", "spreadsheet", "duckdb", "postgres"] = Field(
+        description="What holds the rows.", examples=["csv"]
+    )
     path: str | None = Field(
         None,
-        description="File (csv, parquet, duckdb); csv may be gzipped, or the only file of a zip. For csv and parquet also a "
-        "folder (with hive partitions), a pattern such as `visits/2024-*.csv`, or an address that fsspec knows, such as `s3://…`.",
+        description="File (csv, parquet, spreadsheet, duckdb); csv may be gzipped, or the only file of a zip. For "
+        "csv and parquet also a folder (with hive partitions) or a pattern such as `visits/2024-*.csv`; for all but duckdb "
+        "also an address that fsspec knows, such as `s3://…`.",
         examples=["visits.csv", "deliveries/*.csv.gz", "${DP_STATS_HOME}/source/visits.parquet"],
     )
     table: str | None = Field(
@@ -68,12 +71,17 @@ class Source(Model):
     url_env: str | None = Field(
         None, description="Environment variable that holds the database URL (postgres).", examples=["WAREHOUSE_URL"]
     )
+    sheet: str | None = Field(
+        None, description="Sheet of a workbook (.xlsx, .xls, .ods); not needed where there is one.", examples=["Visits"]
+    )
     delimiter: str = Field(",", description="What separates the fields of a csv.", examples=[";"])
     encoding: str = Field("utf-8", description="How the text of a csv is encoded.", examples=["utf-8", "windows-1252"])
 
     @model_validator(mode="after")
     def _complete(self) -> Source:
-        if self.kind in ("csv", "parquet", "duckdb") and not self.path:
+        if self.kind != "spreadsheet" and self.sheet is not None:
+            raise ValueError("only a spreadsheet has a 'sheet'")
+        if self.kind in ("csv", "parquet", "spreadsheet", "duckdb") and not self.path:
             raise ValueError(f"a {self.kind} source needs 'path'")
         if self.kind in ("duckdb", "postgres") and not self.table:
             raise ValueError(f"a {self.kind} source needs 'table'")

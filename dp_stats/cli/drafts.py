@@ -11,7 +11,12 @@ import typer
 from dp_stats.cli.common import app, datasets, fails_clearly, out, settings
 from dp_stats.written import count
 
-KINDS = {".csv": "csv", ".gz": "csv", ".txt": "csv", ".tsv": "csv", ".parquet": "parquet", ".duckdb": "duckdb"}
+KINDS = {
+    **dict.fromkeys((".csv", ".gz", ".txt", ".tsv", ".zip"), "csv"),
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), "spreadsheet"),
+    ".parquet": "parquet",
+    ".duckdb": "duckdb",
+}
 
 
 @app.command(epilog="Example: dp-stats init visits.csv --register clinics=clinics.csv --custodian 'The clinics'")
@@ -24,7 +29,9 @@ def init(
         list[str] | None,
         typer.Option(help="A public list of codes or age bands as NAME=FILE.csv; may be given several times."),
     ] = None,
-    inside: Annotated[str, typer.Option("--table", help="The table inside a DuckDB file.")] = "",
+    inside: Annotated[
+        str, typer.Option("--table", help="The table inside a DuckDB file, or the sheet of a workbook.")
+    ] = "",
     url_env: Annotated[str, typer.Option(help="Environment variable with the address of a PostgreSQL database.")] = "",
     delimiter: Annotated[str, typer.Option(help="What separates the fields of a csv.")] = ",",
     encoding: Annotated[str, typer.Option(help="How the text of a csv is encoded.")] = "utf-8",
@@ -54,7 +61,12 @@ def init(
         raise typer.BadParameter("a DuckDB file needs --table.")
     lists = dict(_register(given) for given in register or [])
     path = {} if kind == "postgres" else {"path": _path(file, where.catalogue)}
-    name = {"table": table} if kind == "postgres" else {"table": inside} if kind == "duckdb" else {}
+    within: dict[str, dict[str, str | None]] = {
+        "postgres": {"table": table},
+        "duckdb": {"table": inside},
+        "spreadsheet": {"sheet": inside or None},
+    }
+    name = within.get(kind, {})
     source = Source.model_validate(
         {
             "kind": kind,

@@ -23,6 +23,7 @@ from dp_stats.settings import Settings
 ENDINGS = {
     "csv": (".csv", ".csv.gz", ".csv.zip", ".txt", ".txt.gz", ".tsv", ".tsv.gz", ".zip"),
     "parquet": (".parquet", ".pq"),
+    "spreadsheet": (".xlsx", ".xls", ".ods"),
     "duckdb": (".duckdb", ".db"),
 }
 """What files of a folder are called that a source of each kind is made of; others there are left alone."""
@@ -46,8 +47,8 @@ def source_files(source: Source, settings: Settings, *, scratch: Path) -> tuple[
         if not found:
             what = f"{source.kind} file in the folder {path}" if path.is_dir() else f"file {path}"
             raise SourceError(f"There is no {what}. Put the {source.kind} file there, or change source.path.")
-    if len(found) > 1 and source.kind == "duckdb":
-        raise SourceError(f"source.path '{written}' stands for {len(found)} files; a duckdb source is one file.")
+    if len(found) > 1 and source.kind in ("duckdb", "spreadsheet"):
+        raise SourceError(f"source.path '{written}' stands for {len(found)} files; a {source.kind} source is one file.")
     for path in found:
         if not os.access(path, os.R_OK):
             raise SourceError(f"{path} may not be read by this user. Give it the right to.")
@@ -65,6 +66,8 @@ def unzipped(path: Path, scratch: Path) -> Path:
     try:
         with zipfile.ZipFile(path) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
+            if any(member.filename in ("[Content_Types].xml", "mimetype") for member in members):
+                raise SourceError(f"{path} is a workbook. Write 'kind: spreadsheet', or save it as CSV.")
             if len(members) != 1:
                 raise SourceError(
                     f"{path} holds {len(members)} files, where one is expected. Unpack it, and name the folder."

@@ -9,6 +9,7 @@ from dp_stats.errors import DpStatsError, SourceError
 from dp_stats.secure.csv_source import open_csv
 from dp_stats.secure.database import literal, quoted, run
 from dp_stats.secure.postgres_source import open_postgres
+from dp_stats.secure.sheet_source import open_sheet
 from dp_stats.secure.source_files import source_files, unzipped
 from dp_stats.secure.source_table import Opening, SourceTable, match_columns
 from dp_stats.secure.staging import secure_folder
@@ -25,7 +26,13 @@ def open_source(opening: Opening) -> SourceTable:
         return open_postgres(opening)
     before = _delivery(opening)
     paths = source_files(opening.source, opening.settings, scratch=opening.scratch)
-    opened = _open_csvs(opening, paths) if kind == "csv" else _open_typed(opening, paths)
+    match kind:
+        case "csv":
+            opened = _open_csvs(opening, paths)
+        case "spreadsheet":
+            opened = open_sheet(opening, paths[0])
+        case _:
+            opened = _open_typed(opening, paths)
     return replace(opened, changed=lambda: _delivery(opening) != before)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zipfile
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import xlsxwriter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -116,6 +118,82 @@ def test_what_is_not_there_or_not_one_file_is_said_with_what_to_do(visits: Visit
     (tmp_path / "two.zip").write_bytes((tmp_path / "two.zip").read_bytes()[:-30])
     with pytest.raises(SourceError):
         visits.rows()
+
+
+def workbook(path: Path, sheets: dict[str, list[list[Any]]]) -> None:
+    """An .xlsx with typed cells, as a spreadsheet program saves it."""
+    with xlsxwriter.Workbook(str(path), {"default_date_format": "dd/mm/yy"}) as book:
+        for name, rows in sheets.items():
+            sheet = book.add_worksheet(name)
+            for number, row in enumerate(rows):
+                sheet.write_row(number, 0, row)
+
+
+def typed(line: str) -> list[Any]:
+    person, day, area, age, nights = line.split(",")
+    return [person, datetime.strptime(day, "%d-%m-%Y"), area, int(age), float(nights)]  # noqa: DTZ007 - a date cell
+
+
+def test_a_sheet_with_dates_and_numbers_reads_as_the_same_table(
+    visits: VisitsSource, whole: Any, tmp_path: Path
+) -> None:
+    rows = [HEADER.split(","), *map(typed, LINES)]
+    visits.declared["columns"]["day"].pop("formats")
+    workbook(tmp_path / "one.xlsx", {"Visits": rows})
+    visits.declared["source"] = {"kind": "spreadsheet", "path": str(tmp_path / "one.xlsx")}
+    assert visits.rows() == whole
+    workbook(tmp_path / "two.xlsx", {"SECRET notes": [["nothing"]], "Visits": rows})
+    visits.declared["source"] = {"kind": "spreadsheet", "path": str(tmp_path / "two.xlsx"), "sheet": "visits"}
+    assert visits.rows() == whole
+    for sheet, said in ((None, "has 2 sheets"), ("Visit", "no sheet 'Visit'")):
+        visits.declared["source"] = {"kind": "spreadsheet", "path": str(tmp_path / "two.xlsx"), "sheet": sheet}
+        with pytest.raises(SourceError, match=said) as caught:
+            visits.rows()
+        assert "SECRET" not in str(caught.value)
+    visits.declared["source"] = {"kind": "csv", "path": str(tmp_path / "two.xlsx")}
+    with pytest.raises(SourceError, match="kind: spreadsheet"):
+        visits.rows()
+    (tmp_path / "two.xlsx").write_bytes(b"SECRET")
+    visits.declared["source"] = {"kind": "spreadsheet", "path": str(tmp_path / "two.xlsx")}
+    with pytest.raises(SourceError, match="cannot be read as a workbook") as caught:
+        visits.rows()
+    assert "SECRET" not in str(caught.value)
+
+
+def test_an_open_document_sheet_reads_as_the_same_table(visits: VisitsSource, whole: Any, tmp_path: Path) -> None:
+    """The smallest .ods there is: cells with their values as a program writes them."""
+
+    def cell(value: Any) -> str:
+        kind, attribute, shown = (
+            ("date", "date-value", f"{value:%Y-%m-%d}")
+            if isinstance(value, datetime)
+            else ("float", "value", str(value))
+            if isinstance(value, (int, float))
+            else ("string", "string-value", value)
+        )
+        told = f'office:value-type="{kind}" office:{attribute}="{shown}"'
+        return f"<table:table-cell {told}><text:p>{shown}</text:p></table:table-cell>"
+
+    rows = [HEADER.split(","), *map(typed, LINES)]
+    body = "".join(f"<table:table-row>{''.join(map(cell, row))}</table:table-row>" for row in rows)
+    names = "".join(f' xmlns:{n}="urn:oasis:names:tc:opendocument:xmlns:{n}:1.0"' for n in ("office", "table", "text"))
+    kind = "application/vnd.oasis.opendocument.spreadsheet"
+    with zipfile.ZipFile(tmp_path / "visits.ods", "w") as archive:
+        archive.writestr("mimetype", kind)
+        archive.writestr(
+            "META-INF/manifest.xml",
+            '<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0">'
+            f'<manifest:file-entry manifest:full-path="/" manifest:media-type="{kind}"/></manifest:manifest>',
+        )
+        archive.writestr(
+            "content.xml",
+            f"<office:document-content{names}><office:body><office:spreadsheet>"
+            f'<table:table table:name="Visits">{body}</table:table>'
+            "</office:spreadsheet></office:body></office:document-content>",
+        )
+    visits.declared["columns"]["day"].pop("formats")
+    visits.declared["source"] = {"kind": "spreadsheet", "path": str(tmp_path / "visits.ods")}
+    assert visits.rows() == whole
 
 
 def test_a_broken_line_is_named_with_its_file_and_a_column_that_one_file_lacks_is_missed(
