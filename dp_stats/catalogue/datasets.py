@@ -54,8 +54,8 @@ class Budget(PrivacyLoss):
 class Source(Model):
     """Where the rows come from. Paths may be relative to the catalogue folder or hold ``${DP_STATS_HOME}``."""
 
-    kind: Literal["csv", "parquet", "spreadsheet", "duckdb", "postgres"] = Field(
-        description="What holds the rows.", examples=["csv"]
+    kind: Literal["csv", "parquet", "spreadsheet", "duckdb", "postgres", "database"] = Field(
+        description="What holds the rows; `database` is any that Ibis reads, by its URL.", examples=["csv"]
     )
     path: str | None = Field(
         None,
@@ -65,11 +65,13 @@ class Source(Model):
         examples=["visits.csv", "deliveries/*.csv.gz", "${DP_STATS_HOME}/source/visits.parquet"],
     )
     table: str | None = Field(
-        None, description="Table, with schema if needed (duckdb, postgres).", examples=["public.visits"]
+        None, description="Table, with schema if needed (duckdb, postgres, database).", examples=["public.visits"]
     )
     connection: str | None = Field(None, description="Airflow connection id (postgres).", examples=["warehouse"])
     url_env: str | None = Field(
-        None, description="Environment variable that holds the database URL (postgres).", examples=["WAREHOUSE_URL"]
+        None,
+        description="Environment variable that holds the database URL (postgres, database).",
+        examples=["WAREHOUSE_URL"],
     )
     sheet: str | None = Field(
         None, description="Sheet of a workbook (.xlsx, .xls, .ods); not needed where there is one.", examples=["Visits"]
@@ -83,8 +85,10 @@ class Source(Model):
             raise ValueError("only a spreadsheet has a 'sheet'")
         if self.kind in ("csv", "parquet", "spreadsheet", "duckdb") and not self.path:
             raise ValueError(f"a {self.kind} source needs 'path'")
-        if self.kind in ("duckdb", "postgres") and not self.table:
+        if self.kind in ("duckdb", "postgres", "database") and not self.table:
             raise ValueError(f"a {self.kind} source needs 'table'")
+        if self.kind == "database" and (not self.url_env or self.connection):
+            raise ValueError("a database source needs 'url_env', the variable that holds its URL")
         if self.kind == "postgres" and bool(self.connection) == bool(self.url_env):
             raise ValueError("a postgres source needs either 'connection' (Airflow) or 'url_env'")
         return self

@@ -8,6 +8,7 @@ from pathlib import Path
 from dp_stats.errors import DpStatsError, SourceError
 from dp_stats.secure.csv_source import open_csv
 from dp_stats.secure.database import literal, quoted, run
+from dp_stats.secure.ibis_source import open_ibis
 from dp_stats.secure.postgres_source import open_postgres
 from dp_stats.secure.sheet_source import open_sheet
 from dp_stats.secure.source_files import source_files, unzipped
@@ -24,6 +25,8 @@ def open_source(opening: Opening) -> SourceTable:
     kind = opening.source.kind
     if kind == "postgres":
         return open_postgres(opening)
+    if kind == "database":
+        return open_ibis(opening)
     before = _delivery(opening)
     paths = source_files(opening.source, opening.settings, scratch=opening.scratch)
     match kind:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import sqlite3
 import zipfile
 from datetime import datetime
 from pathlib import Path
@@ -194,6 +195,34 @@ def test_an_open_document_sheet_reads_as_the_same_table(visits: VisitsSource, wh
     visits.declared["columns"]["day"].pop("formats")
     visits.declared["source"] = {"kind": "spreadsheet", "path": str(tmp_path / "visits.ods")}
     assert visits.rows() == whole
+
+
+def test_a_table_of_any_database_that_ibis_reads(
+    visits: VisitsSource, whole: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with sqlite3.connect(tmp_path / "clinic.db") as session:
+        session.execute(
+            f"CREATE TABLE visits ({', '.join(f'[{name}] TEXT' for name in HEADER.split(','))}, secret TEXT)"
+        )
+        session.executemany("INSERT INTO visits VALUES (?, ?, ?, ?, ?, 'SECRET')", [line.split(",") for line in LINES])
+    monkeypatch.setenv("CLINIC_URL", f"sqlite:///{tmp_path / 'clinic.db'}")
+    visits.declared["source"] = {"kind": "database", "table": "visits", "url_env": "CLINIC_URL"}
+    assert visits.rows() == whole
+    visits.declared["source"]["table"] = "nothing"
+    with pytest.raises(SourceError, match=r"table nothing .CLINIC_URL. is not there"):
+        visits.rows()
+    visits.declared["source"]["table"] = "visits"
+    for url, said in (
+        ("mysql://root:SECRET@127.0.0.1/x", "driver is not installed"),
+        ("nonsense://SECRET", "cannot be reached"),
+    ):
+        monkeypatch.setenv("CLINIC_URL", url)
+        with pytest.raises(SourceError, match=said) as caught:
+            visits.rows()
+        assert "SECRET" not in str(caught.value)
+    monkeypatch.delenv("CLINIC_URL")
+    with pytest.raises(SourceError, match="CLINIC_URL is not set"):
+        visits.rows()
 
 
 def test_a_broken_line_is_named_with_its_file_and_a_column_that_one_file_lacks_is_missed(
