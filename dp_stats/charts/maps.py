@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dp_stats.charts import findings, hexagons
 from dp_stats.charts.outline import Outline
-from dp_stats.charts.reading import Panel
+from dp_stats.charts.panels import Panel
 from dp_stats.charts.series import Group
 from dp_stats.charts.tilemap import Layout, classes, layout
 from dp_stats.charts.wording import lower_first

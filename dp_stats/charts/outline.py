@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from dp_stats.charts.reading import areas_of, groups_of, moments_of
+from dp_stats.charts.panels import areas_of, groups_of, moments_of
 from dp_stats.editions.edition import Edition, StatisticFacts, TableFacts
 
 FEW = 24

@@ -1,4 +1,4 @@
-"""Published editions as the site sees them: releases with their revisions, and values as arrays along time."""
+"""Published editions as the site sees them: releases with their revisions, from which panels are made."""
 
 from __future__ import annotations
 
@@ -10,15 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from dp_stats.charts.series import Floats, Group, Series
-from dp_stats.editions.edition import Edition, LevelFacts, RevisionStatus, TableFacts, editions
+from dp_stats.charts.panels import Panel, TableValues, areas_of, groups_of, moments_of, read_table
+from dp_stats.editions.edition import Edition, RevisionStatus, TableFacts, editions
 from dp_stats.editions.revisions import EditionStatus, status_of
-from dp_stats.editions.tidy import dates_of
 from dp_stats.errors import PublishedError
-from dp_stats.texts.numbers import Figure
 from dp_stats.texts.words import Texts
 
 
@@ -72,153 +69,6 @@ def _revisions(public: Path, release: str) -> tuple[Revision, ...]:
     return tuple(found)
 
 
-@dataclass(frozen=True)
-class TableValues:
-    """One table of one edition; arrays have shape ``(metrics, areas, dates, groups)``."""
-
-    value: Floats
-    lower: Floats
-    upper: Floats
-    status: NDArray[np.object_]
-
-
-@dataclass(frozen=True, eq=False)
-class Panel:
-    """One table along all current editions; arrays have shape ``(metrics, moments, areas, groups)``.
-
-    Attributes:
-        table: the table of the latest edition. areas, groups: what the last two axes are.
-        dates, labels, periods: first day of each moment; the moment as a sentence says it, and as a heading has it.
-    """
-
-    table: TableFacts
-    areas: LevelFacts
-    groups: LevelFacts
-    dates: tuple[date, ...]
-    labels: tuple[str, ...]
-    periods: tuple[str, ...]
-    value: Floats
-    lower: Floats
-    upper: Floats
-    status: NDArray[np.object_]
-
-    def metric(self, statistic: str) -> int:
-        """Where a metric stands on the first axis."""
-        return self.table.statistics.index(statistic)
-
-    @cached_property
-    def area_index(self) -> dict[str, int]:
-        """Code of area → where it stands."""
-        return {code: i for i, code in enumerate(self.areas.codes)}
-
-    def series(self, statistic: str, area: int = 0, group: int = 0, *, name: str | None = None) -> Series:
-        """One metric of one area and group along time."""
-        at = (self.metric(statistic), slice(None), area, group)
-        return Series(
-            name or self.areas.names[area],
-            self.areas.codes[area],
-            self.dates,
-            self.labels,
-            self.value[at],
-            self.lower[at],
-            self.upper[at],
-            tuple(self.status[at]),
-        )
-
-    def figure(self, statistic: str, *, moment: int = -1, area: int = 0, group: int = 0) -> Figure:
-        """One value with its interval."""
-        at = (self.metric(statistic), moment, area, group)
-        return Figure(float(self.value[at]), float(self.lower[at]), float(self.upper[at]), str(self.status[at]))
-
-    def by_area(self, statistic: str, *, moment: int = -1) -> tuple[Group, ...]:
-        """Every area's figure at one moment."""
-        population = self.areas.population or (None,) * len(self.areas.codes)
-        parents = self.areas.parents or ("",) * len(self.areas.codes)
-        return tuple(
-            Group(c, n, self.figure(statistic, moment=moment, area=i), p, q)
-            for i, (c, n, p, q) in enumerate(zip(self.areas.codes, self.areas.names, parents, population, strict=True))
-        )
-
-    def by_group(self, statistic: str, *, moment: int = -1, area: int = 0) -> tuple[Group, ...]:
-        """Every stratum's figure at one moment in one area."""
-        return tuple(
-            Group(c, n, self.figure(statistic, moment=moment, area=area, group=i))
-            for i, (c, n) in enumerate(zip(self.groups.codes, self.groups.names, strict=True))
-        )
-
-
-def read_table(revision: Revision, table: TableFacts) -> TableValues:
-    """The values of one table of one edition.
-
-    Raises:
-        PublishedError: the file is missing or does not hold the rows that ``edition.json`` says.
-    """
-    edition = revision.edition
-    path = revision.folder / table.file(".parquet").path
-    try:
-        rows = pq.read_table(path, columns=["value", "lower_95", "upper_95", "status"])
-    except (OSError, ValueError) as error:
-        raise PublishedError(f"{path} cannot be read; restore the edition from a copy of the site.") from error
-    shape = [len(d.level(table.levels[d.name]).codes) for d in edition.dimensions]
-    if rows.num_rows != len(table.statistics) * int(np.prod(shape)):
-        raise PublishedError(
-            f"{path} does not hold the rows that edition.json says; restore it from a copy of the site."
-        )
-    order = [d.name for d in edition.dimensions]
-    place = edition.geography.name if edition.geography else None
-    time = edition.date.name if edition.date else None
-    strata = [n for n in order if n not in (place, time)]
-    axes = [order.index(n) + 1 for n in (place, time, *strata) if n is not None]
-
-    def arranged(values: NDArray[Any]) -> NDArray[Any]:
-        cube = values.reshape(len(table.statistics), *shape).transpose(0, *axes)
-        areas = shape[order.index(place)] if place else 1
-        dates = shape[order.index(time)] if time else 1
-        return cube.reshape(len(table.statistics), areas, dates, -1)
-
-    def floats(name: str) -> Floats:
-        return arranged(np.asarray(rows[name].to_numpy(zero_copy_only=False), dtype=np.float64))
-
-    marks = rows["status"].to_numpy(zero_copy_only=False).astype(object)
-    return TableValues(floats("value"), floats("lower_95"), floats("upper_95"), arranged(marks))
-
-
-ONE = LevelFacts(name="all", title="", codes=("all",), names=("",))
-
-
-def areas_of(edition: Edition, table: TableFacts) -> LevelFacts:
-    """The areas of a table; one nameless group where the release has no areas."""
-    place = edition.geography
-    return place.level(table.levels[place.name]) if place else ONE
-
-
-def groups_of(edition: Edition, table: TableFacts) -> LevelFacts:
-    """The strata of a table, several strata combined into one list of groups."""
-    found = ONE
-    for stratum in edition.strata:
-        level = stratum.level(table.levels[stratum.name])
-        if len(level.codes) == 1:
-            continue
-        if found is ONE:
-            found = level.model_copy(update={"title": stratum.title})
-            continue
-        found = LevelFacts(
-            name=f"{found.name}-{level.name}",
-            title=f"{found.title}, {stratum.title.lower()}",
-            codes=tuple(f"{a}.{b}" for a in found.codes for b in level.codes),
-            names=tuple(f"{a}, {b}" for a in found.names for b in level.names),
-        )
-    return found
-
-
-def moments_of(edition: Edition, table: TableFacts) -> tuple[tuple[date, ...], tuple[str, ...]]:
-    """First day and label of each moment of a table."""
-    time = edition.date
-    if time is None:
-        return (edition.period.start,), (edition.period.label,)
-    return dates_of(edition, time, time.level(table.levels[time.name]))
-
-
 @dataclass(frozen=True, eq=False)
 class ReleaseView:
     """A release with all its revisions, and the panels that its pages are drawn from."""
@@ -249,7 +99,7 @@ class ReleaseView:
         """A table's values, read once."""
         key = (revision.edition.path, table.id)
         if key not in self._values:
-            self._values[key] = read_table(revision, table)
+            self._values[key] = read_table(revision.folder, revision.edition, table)
         return self._values[key]
 
     def panel(self, table_id: str, *, upto: Revision | None = None) -> Panel | None:

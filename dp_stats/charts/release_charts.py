@@ -5,7 +5,8 @@ from __future__ import annotations
 from dp_stats.charts import findings
 from dp_stats.charts.drawing import Chart, Studio
 from dp_stats.charts.outline import FEW, Outline
-from dp_stats.charts.reading import Panel, ReleaseView
+from dp_stats.charts.panels import Panel
+from dp_stats.charts.reading import ReleaseView
 from dp_stats.charts.series import MOST_RANKED, Group, ranked
 from dp_stats.charts.sheets import Words
 from dp_stats.charts.wording import band_words, lower_first, sentence, source_line, subject, unit_text, unit_words

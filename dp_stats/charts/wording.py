@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from dp_stats.charts.reading import Panel
+from dp_stats.charts.panels import Panel
 from dp_stats.charts.series import Series
 from dp_stats.editions.edition import Edition, StatisticFacts
 from dp_stats.texts.numbers import typical_margin

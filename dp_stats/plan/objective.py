@@ -26,6 +26,7 @@ from dp_stats.catalogue.grid import Grid
 from dp_stats.catalogue.models import Release
 from dp_stats.plan.adjusted import after_shrinkage, gain_of_shrinkage, true_variances
 from dp_stats.plan.algebra import Key
+from dp_stats.plan.expected import NORMAL_95
 from dp_stats.plan.mechanism import Mechanism
 from dp_stats.plan.sensitivity import Sensitivity
 from dp_stats.plan.spaces import Spaces
@@ -219,7 +220,7 @@ def build(
         goals=tuple(t.statistic for t in found),
         floors=np.array([_floor(release, t) for t in found]),
         weight=_say(grid, release, found),
-        ceiling=np.array([(CEILING_SLACK * t.ceiling / 1.96) ** 2 if t.ceiling else np.inf for t in found]),
+        ceiling=np.array([(CEILING_SLACK * t.ceiling / NORMAL_95) ** 2 if t.ceiling else np.inf for t in found]),
         content=np.array([CONTENT[release.priority].get(group_of(grid, release, t), 0.0) for t in found]),
         kept=1 / KEPT[release.priority] ** 2 / np.sqrt(np.maximum(relative, 1e-6)),
         home=np.array([index.get((t.statistic, t.levels), -1) for t in found]),

@@ -7,7 +7,8 @@ from functools import cached_property
 
 from dp_stats.charts import findings, hexagons, svg
 from dp_stats.charts.outline import Outline
-from dp_stats.charts.reading import Panel, ReleaseView
+from dp_stats.charts.panels import Panel
+from dp_stats.charts.reading import ReleaseView
 from dp_stats.charts.series import Group, Series
 from dp_stats.charts.tilemap import Layout
 from dp_stats.charts.wording import band_words, lower_first, sentence, subject, unit_text, unit_words

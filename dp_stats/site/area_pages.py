@@ -8,7 +8,8 @@ import numpy as np
 
 from dp_stats.charts import hexagons
 from dp_stats.charts.outline import Outline, area_levels, paged_areas
-from dp_stats.charts.reading import Panel, ReleaseView, areas_of
+from dp_stats.charts.panels import Panel, areas_of
+from dp_stats.charts.reading import ReleaseView
 from dp_stats.charts.series import Group
 from dp_stats.charts.tilemap import Layout
 from dp_stats.files import segment

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from dp_stats.charts import findings
 from dp_stats.charts.outline import Outline
-from dp_stats.charts.reading import Panel, ReleaseView, Revision
+from dp_stats.charts.panels import Panel
+from dp_stats.charts.reading import ReleaseView, Revision
 from dp_stats.charts.series import Group
 from dp_stats.charts.wording import subject
 from dp_stats.editions.edition import TableFacts

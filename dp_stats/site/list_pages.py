@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dp_stats.charts.outline import Outline
-from dp_stats.charts.reading import Panel, ReleaseView
+from dp_stats.charts.panels import Panel
+from dp_stats.charts.reading import ReleaseView
 from dp_stats.charts.wording import lower_first
 from dp_stats.files import segment
 from dp_stats.site import linked, parts

@@ -6,7 +6,7 @@ from typing import Any
 
 from dp_stats.charts import hexagons, maps
 from dp_stats.charts.outline import Outline
-from dp_stats.charts.reading import Panel
+from dp_stats.charts.panels import Panel
 from dp_stats.charts.tilemap import Layout
 from dp_stats.site.frame import Site, trusted
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from dp_stats.charts.outline import Outline
-from dp_stats.charts.reading import Panel, ReleaseView
+from dp_stats.charts.panels import Panel
+from dp_stats.charts.reading import ReleaseView
 from dp_stats.editions.edition import Edition, GuaranteeFacts, NoteFacts
 from dp_stats.site import linked, privacy_panel
 from dp_stats.site.frame import Cell, Row, Rows, Site, trusted

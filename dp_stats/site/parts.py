@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from dp_stats.charts import svg
 from dp_stats.charts.outline import Outline, outline
-from dp_stats.charts.reading import Panel, ReleaseView
+from dp_stats.charts.panels import Panel
+from dp_stats.charts.reading import ReleaseView
 from dp_stats.charts.series import Group, ranked
 from dp_stats.site.frame import Card, Cell, Row, Rows, trusted
 from dp_stats.texts import numbers

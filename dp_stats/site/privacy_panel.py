@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from dp_stats.charts import svg
-from dp_stats.charts.reading import Panel
+from dp_stats.charts.panels import Panel
 from dp_stats.charts.wording import lower_first
 from dp_stats.editions.edition import BudgetFacts, Edition, StatisticFacts
 from dp_stats.site.frame import Site, trusted

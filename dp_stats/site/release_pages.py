@@ -5,7 +5,8 @@ from __future__ import annotations
 from dp_stats.charts import release_charts
 from dp_stats.charts.drawing import Studio
 from dp_stats.charts.outline import Outline
-from dp_stats.charts.reading import Panel, ReleaseView
+from dp_stats.charts.panels import Panel
+from dp_stats.charts.reading import ReleaseView
 from dp_stats.charts.tilemap import Layout
 from dp_stats.charts.wording import lower_first, unit_text
 from dp_stats.editions.edition import Edition, TableFacts
