@@ -13,7 +13,7 @@ from pathlib import Path
 from dp_stats.catalogue.models import Dataset, Intake
 from dp_stats.errors import QualityError, SourceError
 from dp_stats.secure.intake import FILE, ColumnIntake, IntakeReport, read_report
-from dp_stats.secure.source_files import filled
+from dp_stats.secure.source_files import written_path
 from dp_stats.secure.staging import write_private
 from dp_stats.settings import Settings
 from dp_stats.written import declared_share
@@ -98,7 +98,7 @@ def _delivery(report: IntakeReport, dataset: Dataset, settings: Settings) -> Ite
 
 
 def _promised(manifest: str, settings: Settings) -> int:
-    path = settings.catalogue / Path(filled(manifest, settings, field="intake.manifest")).expanduser()
+    path = written_path(manifest, settings, field="intake.manifest")
     try:
         rows = json.loads(path.read_bytes())["rows"]
         if isinstance(rows, int) and not isinstance(rows, bool):

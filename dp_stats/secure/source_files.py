@@ -38,11 +38,10 @@ def source_files(source: Source, settings: Settings, *, scratch: Path) -> tuple[
         SourceError: there is none, one may not be read, or the place cannot be reached.
     """
     written = source.path or ""
-    text = filled(written, settings)
-    if "://" in text:
-        found: Sequence[Path] = _fetched(text, source, scratch)
+    if is_elsewhere(source, settings):
+        found: Sequence[Path] = _fetched(filled(written, settings), source, scratch)
     else:
-        path = settings.catalogue / Path(text).expanduser()
+        path = written_path(written, settings)
         found = _below(path, source) if path.is_dir() else _matching(path)
         if not found:
             what = f"{source.kind} file in the folder {path}" if path.is_dir() else f"file {path}"
@@ -82,6 +81,24 @@ def unzipped(path: Path, scratch: Path) -> Path:
     raise SourceError(
         f"{path} cannot be unpacked ({failure}): it is damaged or has a password. Unpack it, or copy it again."
     )
+
+
+def is_elsewhere(source: Source, settings: Settings) -> bool:
+    """Whether the files lie in a store such as ``s3://``, which a variable may name, too; not on this machine.
+
+    Raises:
+        SourceError: a variable of its path is not set.
+    """
+    return "://" in filled(source.path or "", settings)
+
+
+def written_path(written: str, settings: Settings, *, field: str = "source.path") -> Path:
+    """A declared path of this machine, from the catalogue's folder on.
+
+    Raises:
+        SourceError: a variable is not set.
+    """
+    return settings.catalogue / Path(filled(written, settings, field=field)).expanduser()
 
 
 def filled(written: str, settings: Settings, *, field: str = "source.path") -> str:

@@ -11,9 +11,12 @@ from dp_stats.secure.database import literal, quoted, run
 from dp_stats.secure.ibis_source import open_ibis
 from dp_stats.secure.postgres_source import open_postgres
 from dp_stats.secure.sheet_source import open_sheet
-from dp_stats.secure.source_files import source_files, unzipped
+from dp_stats.secure.source_files import is_elsewhere, source_files, unzipped, written_path
 from dp_stats.secure.source_table import Opening, SourceTable, match_columns
 from dp_stats.secure.staging import secure_folder
+
+Stamps = tuple[tuple[object, ...], ...]
+"""The files of a delivery, each with what changes when it is written to or replaced."""
 
 
 def open_source(opening: Opening) -> SourceTable:
@@ -27,8 +30,8 @@ def open_source(opening: Opening) -> SourceTable:
         return open_postgres(opening)
     if kind == "database":
         return open_ibis(opening)
-    before = _delivery(opening)
     paths = source_files(opening.source, opening.settings, scratch=opening.scratch)
+    before = _stamps(paths)
     match kind:
         case "csv":
             opened = _open_csvs(opening, paths)
@@ -36,7 +39,9 @@ def open_source(opening: Opening) -> SourceTable:
             opened = open_sheet(opening, paths[0])
         case _:
             opened = _open_typed(opening, paths)
-    return replace(opened, changed=lambda: _delivery(opening) != before)
+    if is_elsewhere(opening.source, opening.settings):
+        return opened  # its files are private copies
+    return replace(opened, changed=lambda: _has_changed(opening, before))
 
 
 def _open_csvs(opening: Opening, paths: tuple[Path, ...]) -> SourceTable:
@@ -62,7 +67,8 @@ def _open_typed(opening: Opening, paths: tuple[Path, ...]) -> SourceTable:
         relation, place = _duckdb_table(opening, paths[0]), f"{place}, table {opening.source.table}"
     else:
         listed = ", ".join(literal(str(path)) for path in paths)
-        relation = f"read_parquet([{listed}], union_by_name = true, hive_partitioning = {len(paths) > 1})"
+        hive = paths != (written_path(opening.source.path or "", opening.settings),)
+        relation = f"read_parquet([{listed}], union_by_name = true, hive_partitioning = {hive})"
 
     def explain(error: str, text: str) -> DpStatsError:
         return SourceError(f"{place} cannot be read ({error}). Check that it is a whole {kind} file of this name.")
@@ -75,16 +81,16 @@ def _open_typed(opening: Opening, paths: tuple[Path, ...]) -> SourceTable:
     return SourceTable(f"SELECT {chosen} FROM {relation}", kinds, place, tuple(names[index] for index in found))
 
 
-def _delivery(opening: Opening) -> tuple[object, ...]:
-    """What changes when a file of the source is written to, replaced, added or removed; nothing for copies from elsewhere."""
-    if "://" in (opening.source.path or ""):
-        return ()
+def _has_changed(opening: Opening, before: Stamps) -> bool:
+    """Whether a file of the source was written to, replaced, added or removed."""
     try:
-        return tuple(
-            (path, *_stamp(path)) for path in source_files(opening.source, opening.settings, scratch=opening.scratch)
-        )
+        return _stamps(source_files(opening.source, opening.settings, scratch=opening.scratch)) != before
     except SourceError:
-        return ()
+        return True
+
+
+def _stamps(paths: tuple[Path, ...]) -> Stamps:
+    return tuple((path, *_stamp(path)) for path in paths)
 
 
 def _stamp(path: Path) -> tuple[int, ...]:

@@ -74,24 +74,32 @@ def test_a_delivery_reads_the_same_however_it_is_cut_into_files(
         assert visits.rows() == whole
 
 
-def test_partitions_of_parquet_are_columns(visits: VisitsSource, whole: Any, tmp_path: Path) -> None:
+def test_partitions_of_parquet_are_columns_from_the_first_one_on(visits: VisitsSource, tmp_path: Path) -> None:
+    so_far: list[str] = []
     for area in ("A1", "A2"):
-        lines = [line.split(",") for line in LINES if line.split(",")[2] == area]
+        so_far += [line for line in LINES if line.split(",")[2] == area]
+        lines = [line.split(",") for line in so_far if line.split(",")[2] == area]
         columns = {name: [line[i] for line in lines] for i, name in enumerate(HEADER.split(",")) if name != "Area"}
         folder = tmp_path / "lake" / f"Area={area}"
         folder.mkdir(parents=True)
         pq.write_table(pa.table(columns), folder / "part-0.parquet")
-    visits.declared["source"] = {"kind": "parquet", "path": str(tmp_path / "lake")}
-    assert visits.rows() == whole
+        visits.source("\n".join([HEADER, *so_far]) + "\n", kind="csv", path="${DP_STATS_HOME}/source/visits.csv")
+        expected = visits.rows()
+        for path in (tmp_path / "lake", tmp_path / "lake" / "*" / "*.parquet"):
+            visits.declared["source"] = {"kind": "parquet", "path": str(path)}
+            assert visits.rows() == expected
 
 
-def test_object_storage_is_read_through_private_copies(visits: VisitsSource, whole: Any) -> None:
+def test_object_storage_is_read_through_private_copies(
+    visits: VisitsSource, whole: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = fsspec.filesystem("memory")
     half = len(LINES) // 2
     for name, lines in (("a", LINES[:half]), ("b", LINES[half:])):
         with store.open(f"/bucket/visits/{name}.csv", "wb") as file:
             file.write("\n".join([HEADER, *lines]).encode() + b"\n")
-    for path in ("memory://bucket/visits", "memory://bucket/visits/*.csv"):
+    monkeypatch.setenv("STORE", "memory://bucket")
+    for path in ("memory://bucket/visits", "memory://bucket/visits/*.csv", "$STORE/visits"):
         visits.declared["source"] = {"kind": "csv", "path": path}
         assert visits.rows() == whole
     assert not [p for p in visits.settings.secure.rglob("*") if "fetched" in p.parts]

@@ -30,7 +30,9 @@ def test_no_other_module_reads_a_variable_of_the_product() -> None:
         if reading.search(line)
     ]
     # The command line hands on the folders chosen there and the wish for a new ledger; a declared path may name the state folder.
-    assert [f.partition(":")[0] for f in found] == ["dp_stats/cli/main.py"] * 3 + ["dp_stats/secure/source_files.py"], found
+    assert [f.partition(":")[0] for f in found] == ["dp_stats/cli/main.py"] * 3 + ["dp_stats/secure/source_files.py"], (
+        found
+    )
 
 
 def test_relative_paths_are_taken_from_the_current_folder_and_what_follows_from_home_moves_with_it(
