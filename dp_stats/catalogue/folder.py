@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from dp_stats.catalogue.codes import CodeList, load_code_list
-from dp_stats.catalogue.load import Catalogue, check_release, read_model
+from dp_stats.catalogue.load import Catalogue, DependsOnBroken, check_release, read_model
 from dp_stats.catalogue.models import Dataset, Release
 from dp_stats.errors import CatalogueError
 
@@ -38,6 +38,7 @@ def read_catalogue(folder: Path) -> Catalogue:
     if not folder.is_dir():
         raise CatalogueError(f"There is no catalogue folder {folder}. Set --catalogue or DP_STATS_CATALOGUE.")
     broken: dict[str, str] = {}
+    behind: dict[str, str] = {}
 
     def sound(path: Path, make: Callable[[Path], T]) -> T | None:
         """What a file declares; None if it is broken, which is noted."""
@@ -46,6 +47,8 @@ def read_catalogue(folder: Path) -> Catalogue:
             return make(path)
         except CatalogueError as error:
             broken[name] = str(error)
+            if isinstance(error, DependsOnBroken):
+                behind[name] = error.file
         except Exception as error:  # no declaration may take away another, whatever is wrong with it
             broken[name] = (
                 f"{path}: cannot be read ({type(error).__name__}: {error}). Declare it another way, and report this: "
@@ -58,7 +61,7 @@ def read_catalogue(folder: Path) -> Catalogue:
         if (listed := sound(path, load_code_list)) is not None:
             codes[path.stem] = listed
     datasets: dict[str, Dataset] = {}
-    catalogue = Catalogue(folder, datasets, {}, codes, broken)
+    catalogue = Catalogue(folder, datasets, {}, codes, broken, behind)
     for path in declarations(folder / "datasets"):
         if (dataset := sound(path, lambda path: _checked_dataset(path, catalogue))) is not None:
             datasets[dataset.id] = dataset
@@ -66,7 +69,7 @@ def read_catalogue(folder: Path) -> Catalogue:
     for path in declarations(folder / "releases"):
         if (release := sound(path, lambda path: _checked_release(path, catalogue, releases))) is not None:
             releases[release.id] = release
-    return Catalogue(folder, datasets, releases, codes, broken)
+    return Catalogue(folder, datasets, releases, codes, broken, behind)
 
 
 def declarations(folder: Path) -> list[Path]:
@@ -95,8 +98,8 @@ def _checked_dataset(path: Path, catalogue: Catalogue) -> Dataset:
         if column.codes is None:
             continue
         where, file = f"{path}: columns.{name}", f"codes/{column.codes}.csv"
-        if catalogue.why_broken("codes", column.codes):
-            raise CatalogueError(f"{where}.codes: {file} is broken. Mend it first.")
+        if catalogue.broken_file("codes", column.codes):
+            raise DependsOnBroken(f"{where}.codes: {file} is broken. Mend it first.", file=file)
         if column.codes not in catalogue.codes:
             known = ", ".join(sorted(catalogue.codes)) or "none"
             raise CatalogueError(f"{where}.codes: there is no {file}. There are: {known}.")

@@ -22,11 +22,20 @@ from dp_stats.errors import CatalogueError
 M = TypeVar("M", bound=BaseModel)
 
 
+class DependsOnBroken(CatalogueError):
+    """A declaration may be sound, but ``file``, which it depends on, is broken."""
+
+    def __init__(self, message: str, *, file: str) -> None:
+        super().__init__(message)
+        self.file = file
+
+
 @dataclass(frozen=True)
 class Catalogue:
     """Everything sound that is declared in one folder: ``datasets/*.yaml``, ``releases/*.yaml``, ``codes/*.csv``.
 
-    ``broken`` names each file that is wrong, or depends on one that is (``releases/visits.yaml``), and says why.
+    ``broken`` names each file that is wrong, or depends on one that is (``releases/visits.yaml``), and says why;
+    ``behind`` names for the latter the broken file that it depends on.
     """
 
     folder: Path
@@ -34,6 +43,7 @@ class Catalogue:
     releases: Mapping[str, Release]
     codes: Mapping[str, CodeList]
     broken: Mapping[str, str] = field(default_factory=dict)
+    behind: Mapping[str, str] = field(default_factory=dict)
     _grids: dict[tuple[str, str], Grid] = field(default_factory=dict, repr=False, compare=False)
 
     def release(self, name: str) -> Release:
@@ -43,16 +53,21 @@ class Catalogue:
             CatalogueError: there is none (the message lists those there are), or what declares it is broken.
         """
         if name not in self.releases:
-            if why := self.why_broken("releases", name):
-                raise CatalogueError(why)
+            if file := self.broken_file("releases", name):
+                raise CatalogueError(self.why_broken(file))
             known = ", ".join(sorted(self.releases)) or "none"
             raise CatalogueError(f"There is no release '{name}' in {self.folder}. It declares: {known}.")
         return self.releases[name]
 
-    def why_broken(self, kind: str, name: str) -> str:
-        """What is wrong with the file ``name`` in the folder ``kind``; nothing if it is sound or there is none."""
+    def broken_file(self, kind: str, name: str) -> str:
+        """The broken file ``name`` in the folder ``kind``; nothing if it is sound or there is none."""
         files = (f"{kind}/{name}{ending}" for ending in (".yaml", ".yml", ".csv"))
-        return next((self.broken[file] for file in files if file in self.broken), "")
+        return next((file for file in files if file in self.broken), "")
+
+    def why_broken(self, file: str) -> str:
+        """What is wrong with a broken file, and with each that it depends on."""
+        cause = self.behind.get(file)
+        return self.broken[file] + (f"\n{self.why_broken(cause)}" if cause else "")
 
     def dataset_of(self, release: Release) -> Dataset:
         """The dataset a release is made from."""
@@ -61,7 +76,7 @@ class Catalogue:
     def with_release(self, release: Release) -> Catalogue:
         """This catalogue with one more release, checked as if it stood in the folder (for ad hoc requests)."""
         check_release(release, self, where=f"release '{release.id}'")
-        return Catalogue(self.folder, self.datasets, {**self.releases, release.id: release}, self.codes, self.broken)
+        return Catalogue(self.folder, self.datasets, {**self.releases, release.id: release}, self.codes, self.broken, self.behind)
 
     def period(self, release: Release, label: str) -> Period:
         """Read a period's label as one of this release.
@@ -195,8 +210,10 @@ def check_release(release: Release, catalogue: Catalogue, *, where: str) -> None
         CatalogueError: naming ``where``, the field and what to write instead.
     """
     if release.dataset not in catalogue.datasets:
-        if catalogue.why_broken("datasets", release.dataset):
-            raise CatalogueError(f"{where}: dataset: the declaration of '{release.dataset}' is broken. Mend it first.")
+        if file := catalogue.broken_file("datasets", release.dataset):
+            raise DependsOnBroken(
+                f"{where}: dataset: the declaration of '{release.dataset}' is broken. Mend it first.", file=file
+            )
         known = ", ".join(sorted(catalogue.datasets)) or "none"
         raise CatalogueError(f"{where}: dataset: there is no dataset '{release.dataset}'. There are: {known}.")
     dataset = catalogue.datasets[release.dataset]

@@ -73,7 +73,7 @@ def read_question(form: Mapping[str, Any], catalogue: Catalogue) -> Question:
     except ValidationError as error:
         raise CatalogueError("The request cannot be read:\n" + "\n".join(fault_in(f) for f in error.errors())) from None
     if question.dataset not in catalogue.datasets:
-        if catalogue.why_broken("datasets", question.dataset):
+        if catalogue.broken_file("datasets", question.dataset):
             raise CatalogueError(
                 f"dataset: the declaration of '{question.dataset}' is broken. Ask again when it is mended."
             )

@@ -99,6 +99,15 @@ def test_the_others_are_due_and_run_while_the_broken_one_says_why_it_does_not(tw
             ask()
 
 
+@pytest.mark.parametrize("file", ["codes/shops.csv", "datasets/sales.yaml", "releases/sales.yaml"])
+def test_whoever_asks_for_a_release_is_told_the_fault_behind_it(two: Clinic, file: str) -> None:
+    break_file(two.folder / file, "a misspelt field")
+    broken = read_catalogue(two.folder).broken
+    with pytest.raises(CatalogueError) as caught:
+        open_run("sales/2024-W02")
+    assert str(caught.value) == "\n".join(broken[name] for name in reversed(broken))
+
+
 def test_a_question_about_a_broken_dataset_is_told_so(two: Clinic) -> None:
     break_file(two.folder / "datasets/sales.yaml", "a misspelt field")
     form = {"dataset": "sales", "period": "2024-W02", "epsilon": 1, "purpose": "To plan how many nurses are needed."}
