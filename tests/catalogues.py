@@ -6,10 +6,8 @@ sound, some are not, and then ``check`` must say so in words.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from dp_stats.catalogue import yaml
+from tests.deliveries import WAYS, as_csv
 
 NAMES = (
     "North", "Ynys Môn", "Pen-y-bont ar Ogwr", "Αττική", "서울", "القاهرة", "Москва", "東京", "İstanbul", "O’Brien's \"Corner\"",
@@ -34,26 +33,23 @@ UNKNOWN_VALUES = ("", "elsewhere", "N/A", "unknown", "ERR")
 
 @dataclass(frozen=True)
 class Declared:
-    """One catalogue: files by name, and the editions that are to be run."""
+    """One catalogue: files by name, the rows of its source and the way they are delivered, and the editions to be run."""
 
     files: dict[str, str]
+    rows: tuple[tuple[str, ...], ...]
+    way: str
     editions: tuple[str, ...]
-    facts: dict[str, Any] = field(default_factory=dict)
 
     def write(self, folder: Path) -> Path:
-        """Write the files; returns the folder."""
+        """Write the files, with the delivery; returns the folder."""
         for name, content in self.files.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(content, encoding="utf-8", newline="")
+        source = WAYS[self.way](folder, self.rows)
+        with (folder / "datasets" / "records.yaml").open("a", encoding="utf-8") as dataset:
+            dataset.write(yaml.write({"source": source}))
         return folder
-
-
-def to_csv(rows: list[list[Any]]) -> str:
-    """Rows as a CSV file."""
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows(rows)
-    return out.getvalue()
 
 
 def rarely(draw: st.DrawFn) -> bool:
@@ -111,7 +107,7 @@ def code_lists(draw: st.DrawFn, name: str) -> Listed:
         header += ["population"]
         for row in rows:
             row += [draw(st.sampled_from(("0", "1000", "25", "")))]
-    return Listed(name, "band" if band else "code", tuple(levels), codes, population, to_csv([header, *rows]))
+    return Listed(name, "band" if band else "code", tuple(levels), codes, population, as_csv([header, *rows]).decode())
 
 
 PERIODS: dict[str, tuple[str, ...]] = {
@@ -250,9 +246,9 @@ def catalogues(draw: st.DrawFn) -> Declared:
         release["end"] = start + timedelta(days=draw(st.sampled_from((0, 6, 40))))
     if draw(st.booleans()):
         release["schedule"] = draw(st.sampled_from(("30 9 * * *", "@weekly", "0 7 * * 1")))
-    rows: list[list[Any]] = [["Patient", "Day", *[one.name for one in lists], *(["cost"] if number else [])]]
+    rows = [["Patient", "Day", *[one.name for one in lists], *(["cost"] if number else [])]]
     for _ in range(draw(st.sampled_from((0, 1, 3, 12, 60)))):
-        row: list[Any] = [
+        row = [
             f"p{draw(st.integers(0, 20))}",
             (start + timedelta(days=draw(st.integers(-3, 45)))).isoformat(),
         ]
@@ -267,7 +263,6 @@ def catalogues(draw: st.DrawFn) -> Declared:
         "title": draw(st.sampled_from(NAMES)),
         "description": "One row per record.",
         "custodians": [{"name": draw(st.sampled_from(NAMES))}],
-        "source": {"kind": "csv", "path": "records.csv"},
         "columns": columns,
         "date_column": "day",
         "privacy_unit": {"column": "patient", "per": per},
@@ -287,8 +282,7 @@ def catalogues(draw: st.DrawFn) -> Declared:
         "datasets/records.yaml": yaml.write(dataset),
         "releases/figures.yaml": yaml.write(release),
         "expectations/records.json": json.dumps(suite),
-        "records.csv": to_csv(rows),
         **{f"codes/{one.name}.csv": one.text for one in lists},
     }
     editions = tuple(f"figures/{label}" for label in labels[: draw(st.integers(1, 2))])
-    return Declared(files, editions)
+    return Declared(files, tuple(map(tuple, rows)), draw(st.sampled_from(sorted(WAYS))), editions)

@@ -76,7 +76,9 @@ class Catalogue:
     def with_release(self, release: Release) -> Catalogue:
         """This catalogue with one more release, checked as if it stood in the folder (for ad hoc requests)."""
         check_release(release, self, where=f"release '{release.id}'")
-        return Catalogue(self.folder, self.datasets, {**self.releases, release.id: release}, self.codes, self.broken, self.behind)
+        return Catalogue(
+            self.folder, self.datasets, {**self.releases, release.id: release}, self.codes, self.broken, self.behind
+        )
 
     def period(self, release: Release, label: str) -> Period:
         """Read a period's label as one of this release.

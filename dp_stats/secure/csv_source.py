@@ -8,6 +8,7 @@ import io
 from pathlib import Path
 from typing import IO, cast
 
+from dp_stats.catalogue.models import Source
 from dp_stats.errors import SourceError
 from dp_stats.secure.database import literal, quoted
 from dp_stats.secure.source_table import Opening, SourceTable, match_columns
@@ -27,12 +28,12 @@ def open_csv(opening: Opening, path: Path, *, place: str) -> SourceTable:
         SourceError: a column is missing, or a line is broken (its number is told).
     """
     source = opening.source
-    _check_dialect(source.delimiter, source.encoding, path)
-    header = _header(path, source.delimiter, source.encoding)
+    _check_dialect(source.delimiter, source.encoding, place)
+    header = _header(path, source.delimiter, source.encoding, place)
     found = match_columns(opening.wanted, header, place=place)
     readable, compressed = path, _gzipped(path)
     if source.encoding.casefold() not in UTF8 or not _even_lines(path):
-        readable, compressed = _rewritten(path, source.encoding, opening.scratch, source.delimiter, len(header)), False
+        readable, compressed = _rewritten(path, source, opening.scratch, fields=len(header), place=place), False
     columns = ", ".join(f"'f{i}': 'VARCHAR'" for i in range(len(header)))
     options = (
         f"auto_detect = false, header = true, delim = {literal(source.delimiter)}, quote = '\"', escape = '\"', "
@@ -83,10 +84,10 @@ def _not(encoding: str) -> str:
     return f"bytes that are not {encoding}. Change source.encoding, or save the file as UTF-8"
 
 
-def _check_dialect(delimiter: str, encoding: str, path: Path) -> None:
+def _check_dialect(delimiter: str, encoding: str, place: str) -> None:
     if len(delimiter) != 1 or delimiter in '"\r\n':
         raise SourceError(
-            f"{path}: source.delimiter must be one character other than a quotation mark, such as ',' ';' or \"\\t\"."
+            f"{place}: source.delimiter must be one character other than a quotation mark, such as ',' ';' or \"\\t\"."
         )
     try:
         "".encode(encoding)
@@ -95,7 +96,7 @@ def _check_dialect(delimiter: str, encoding: str, path: Path) -> None:
     else:
         known = True
     if not known:
-        raise SourceError(f"{path}: source.encoding '{encoding}' is unknown. Write utf-8, cp1252, latin-1, utf-16, …")
+        raise SourceError(f"{place}: source.encoding '{encoding}' is unknown. Write utf-8, cp1252, latin-1, utf-16, …")
 
 
 def _gzipped(path: Path) -> bool:
@@ -116,7 +117,7 @@ def _text(path: Path, encoding: str, *, errors: str = "strict", newline: str | N
     return io.TextIOWrapper(_bytes(path), encoding=encoding, errors=errors, newline=newline)
 
 
-def _header(path: Path, delimiter: str, encoding: str) -> list[str]:
+def _header(path: Path, delimiter: str, encoding: str, place: str) -> list[str]:
     try:
         with _text(path, encoding, errors="replace") as file:  # later lines are checked as they are read
             header = next(csv.reader(file, delimiter=delimiter), [])
@@ -124,10 +125,10 @@ def _header(path: Path, delimiter: str, encoding: str) -> list[str]:
         header = None
     if header is None:
         raise SourceError(
-            f"{path}, line 1 cannot be read as a header in {encoding}. Check source.encoding and the file."
+            f"{place}, line 1 cannot be read as a header in {encoding}. Check source.encoding and the file."
         )
     if not any(name.strip() for name in header):
-        raise SourceError(f"{path} is empty, or its first line is. The first line must hold the names of the columns.")
+        raise SourceError(f"{place} is empty, or its first line is. The first line must hold the names of the columns.")
     return header
 
 
@@ -147,7 +148,7 @@ def _even_lines(path: Path) -> bool:
     return returns == 0 or (pairs == feeds == returns) or feeds == 0
 
 
-def _rewritten(path: Path, encoding: str, scratch: Path, delimiter: str, fields: int) -> Path:
+def _rewritten(path: Path, source: Source, scratch: Path, *, fields: int, place: str) -> Path:
     """A private UTF-8 copy with even line endings.
 
     Raises:
@@ -157,11 +158,11 @@ def _rewritten(path: Path, encoding: str, scratch: Path, delimiter: str, fields:
     copy.touch(mode=0o600)
     make_private(copy)
     try:
-        with _text(path, encoding) as file, copy.open("w", encoding="utf-8", newline="") as out:
+        with _text(path, source.encoding) as file, copy.open("w", encoding="utf-8", newline="") as out:
             while text := file.read(CHUNK):
                 out.write(text)
         return copy
     except (OSError, EOFError, UnicodeError):
         copy.unlink()
-    fault = find_fault(path, delimiter, encoding, fields) or f"not all of it is {encoding}. Change source.encoding"
-    raise SourceError(f"{path}, {fault}.")
+    fault = find_fault(path, source.delimiter, source.encoding, fields)
+    raise SourceError(f"{place}, {fault or f'not all of it is {source.encoding}. Change source.encoding'}.")

@@ -22,7 +22,7 @@ from dp_stats.secure.source_table import Opening, SourceTable
 from dp_stats.secure.staging import PRIVATE_FILE
 
 
-def open_sheet(opening: Opening, path: Path) -> SourceTable:
+def open_sheet(opening: Opening, path: Path, *, place: str) -> SourceTable:
     """Open the declared sheet of a workbook, or its only one; its first row holds the names of the columns.
 
     Raises:
@@ -31,34 +31,34 @@ def open_sheet(opening: Opening, path: Path) -> SourceTable:
     copy = opening.scratch / "sheet.csv"
     copy.touch(mode=PRIVATE_FILE)
     with copy.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([_text(cell) for cell in row] for row in _rows(path, opening.source))
+        csv.writer(file).writerows([_text(cell) for cell in row] for row in _rows(path, opening.source, place))
     as_csv = Source(kind="csv", path=str(copy))
-    return open_csv(replace(opening, source=as_csv), copy, place=str(path))
+    return open_csv(replace(opening, source=as_csv), copy, place=place)
 
 
-def _rows(path: Path, source: Source) -> Iterable[list[Any]]:
+def _rows(path: Path, source: Source, place: str) -> Iterable[list[Any]]:
     """The rows of the sheet that is meant; the errors of the reader may quote names and are not passed on."""
     try:
         with python_calamine.load_workbook(str(path)) as book:
             names = book.sheet_names
-            name = _meant(names, source, path)
+            name = _meant(names, source, place)
             return book.get_sheet_by_name(name).to_python(skip_empty_area=True)
     except (python_calamine.CalamineError, OSError) as error:
         failure = type(error).__name__
     raise SourceError(
-        f"{path} cannot be read as a workbook ({failure}). Check that it is a whole .xlsx, .xls or .ods file without a password."
+        f"{place} cannot be read as a workbook ({failure}). Check that it is a whole .xlsx, .xls or .ods file without a password."
     )
 
 
-def _meant(names: list[str], source: Source, path: Path) -> str:
+def _meant(names: list[str], source: Source, place: str) -> str:
     if source.sheet is None and len(names) == 1:
         return names[0]
     if source.sheet is None:
-        raise SourceError(f"{path} has {len(names)} sheets. Say which one holds the rows: source.sheet.")
+        raise SourceError(f"{place} has {len(names)} sheets. Say which one holds the rows: source.sheet.")
     found = [name for name in names if name.strip().casefold() == source.sheet.strip().casefold()]
     if not found:
         raise SourceError(
-            f"{path} has no sheet '{source.sheet}'. It has {len(names)}, whose names are not shown, because they may be data. "
+            f"{place} has no sheet '{source.sheet}'. It has {len(names)}, whose names are not shown, because they may be data. "
             "Change source.sheet, or the workbook."
         )
     return found[0]

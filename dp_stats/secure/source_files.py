@@ -48,13 +48,21 @@ def source_files(source: Source, settings: Settings, *, scratch: Path) -> tuple[
             raise SourceError(f"There is no {what}. Put the {source.kind} file there, or change source.path.")
     if len(found) > 1 and source.kind in ("duckdb", "spreadsheet"):
         raise SourceError(f"source.path '{written}' stands for {len(found)} files; a {source.kind} source is one file.")
-    for path in found:
+    for path, place in zip(found, places(source, settings, found), strict=True):
         if not os.access(path, os.R_OK):
-            raise SourceError(f"{path} may not be read by this user. Give it the right to.")
+            raise SourceError(f"{place} may not be read by this user. Give it the right to.")
     return tuple(found)
 
 
-def unzipped(path: Path, scratch: Path) -> Path:
+def places(source: Source, settings: Settings, paths: Sequence[Path]) -> tuple[str, ...]:
+    """What errors call each file: a declared one by its path; others, whose names may be data, by their number."""
+    declared = source.path or ""
+    if not is_elsewhere(source, settings) and list(paths) == [written_path(declared, settings)]:
+        return (str(paths[0]),)
+    return tuple(f"File {n} of {len(paths)} (by name) of source.path '{declared}'" for n in range(1, len(paths) + 1))
+
+
+def unzipped(path: Path, scratch: Path, *, place: str) -> Path:
     """The one member of a zip archive, copied into the private ``scratch``; any other file as it is.
 
     Raises:
@@ -66,10 +74,10 @@ def unzipped(path: Path, scratch: Path) -> Path:
         with zipfile.ZipFile(path) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
             if any(member.filename in ("[Content_Types].xml", "mimetype") for member in members):
-                raise SourceError(f"{path} is a workbook. Write 'kind: spreadsheet', or save it as CSV.")
+                raise SourceError(f"{place} is a workbook. Write 'kind: spreadsheet', or save it as CSV.")
             if len(members) != 1:
                 raise SourceError(
-                    f"{path} holds {len(members)} files, where one is expected. Unpack it, and name the folder."
+                    f"{place} holds {len(members)} files, where one is expected. Unpack it, and name the folder."
                 )
             target = secure_folder(scratch) / "member"
             target.touch(mode=PRIVATE_FILE)
@@ -79,7 +87,7 @@ def unzipped(path: Path, scratch: Path) -> Path:
     except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, NotImplementedError) as error:
         failure = type(error).__name__
     raise SourceError(
-        f"{path} cannot be unpacked ({failure}): it is damaged or has a password. Unpack it, or copy it again."
+        f"{place} cannot be unpacked ({failure}): it is damaged or has a password. Unpack it, or copy it again."
     )
 
 

@@ -11,7 +11,7 @@ from dp_stats.secure.database import literal, quoted, run
 from dp_stats.secure.ibis_source import open_ibis
 from dp_stats.secure.postgres_source import open_postgres
 from dp_stats.secure.sheet_source import open_sheet
-from dp_stats.secure.source_files import is_elsewhere, source_files, unzipped, written_path
+from dp_stats.secure.source_files import is_elsewhere, places, source_files, unzipped, written_path
 from dp_stats.secure.source_table import Opening, SourceTable, match_columns
 from dp_stats.secure.staging import secure_folder
 
@@ -32,39 +32,43 @@ def open_source(opening: Opening) -> SourceTable:
         return open_ibis(opening)
     paths = source_files(opening.source, opening.settings, scratch=opening.scratch)
     before = _stamps(paths)
+    named = places(opening.source, opening.settings, paths)
     match kind:
         case "csv":
-            opened = _open_csvs(opening, paths)
+            opened = _open_csvs(opening, paths, named)
         case "spreadsheet":
-            opened = open_sheet(opening, paths[0])
+            opened = open_sheet(opening, paths[0], place=named[0])
         case _:
-            opened = _open_typed(opening, paths)
+            opened = _open_typed(opening, paths, named)
     if is_elsewhere(opening.source, opening.settings):
         return opened  # its files are private copies
     return replace(opened, changed=lambda: _has_changed(opening, before))
 
 
-def _open_csvs(opening: Opening, paths: tuple[Path, ...]) -> SourceTable:
+def _open_csvs(opening: Opening, paths: tuple[Path, ...], named: tuple[str, ...]) -> SourceTable:
     """CSV files, each with a header of its own; their rows one after another."""
     tables = []
-    for number, path in enumerate(paths):
+    for number, (path, place) in enumerate(zip(paths, named, strict=True)):
         scratch = opening.scratch if len(paths) == 1 else secure_folder(opening.scratch / f"file-{number}")
-        tables.append(open_csv(replace(opening, scratch=scratch), unzipped(path, scratch), place=str(path)))
+        member = unzipped(path, scratch, place=place)
+        tables.append(open_csv(replace(opening, scratch=scratch), member, place=place))
     if len(tables) == 1:
         return tables[0]
     first = tables[0]
     place = f"{len(tables)} files of source.path '{opening.source.path}'"
-    broken = (f"{table.place}, {fault}" for table in tables if (fault := table.broken()))
-    sql = " UNION ALL ".join(table.sql for table in tables)
-    return SourceTable(sql, first.types, place, first.names, broken=lambda: next(broken, None))
+
+    def broken() -> str | None:
+        return next((f"{table.place}, {fault}" for table in tables if (fault := table.broken())), None)
+
+    return SourceTable(" UNION ALL ".join(t.sql for t in tables), first.types, place, first.names, broken=broken)
 
 
-def _open_typed(opening: Opening, paths: tuple[Path, ...]) -> SourceTable:
+def _open_typed(opening: Opening, paths: tuple[Path, ...], named: tuple[str, ...]) -> SourceTable:
     """Parquet files or a DuckDB file, which know the types of their columns."""
     kind = opening.source.kind
-    place = str(paths[0]) if len(paths) == 1 else f"{len(paths)} files of source.path '{opening.source.path}'"
+    place = named[0] if len(named) == 1 else f"{len(paths)} files of source.path '{opening.source.path}'"
     if kind == "duckdb":
-        relation, place = _duckdb_table(opening, paths[0]), f"{place}, table {opening.source.table}"
+        relation, place = _duckdb_table(opening, paths[0], place), f"{place}, table {opening.source.table}"
     else:
         listed = ", ".join(literal(str(path)) for path in paths)
         hive = paths != (written_path(opening.source.path or "", opening.settings),)
@@ -102,12 +106,12 @@ def _stamp(path: Path) -> tuple[int, ...]:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _duckdb_table(opening: Opening, path: Path) -> str:
+def _duckdb_table(opening: Opening, path: Path, place: str) -> str:
     """Attach a DuckDB file for reading and return its table as SQL."""
 
     def explain(error: str, text: str) -> DpStatsError:
         return SourceError(
-            f"{path} cannot be opened as a DuckDB file ({error}). Close programs that write to it, and check it."
+            f"{place} cannot be opened as a DuckDB file ({error}). Close programs that write to it, and check it."
         )
 
     alias = "source_file" if opening.date_filter is not None else "opt_out_file"
@@ -119,7 +123,7 @@ def _duckdb_table(opening: Opening, path: Path) -> str:
     ).fetchall()
     if (schema.casefold(), table.casefold()) not in {(s.casefold(), t.casefold()) for s, t in there}:
         raise SourceError(
-            f"{path} has no table '{opening.source.table}'. It has {len(there) or 'no'} table{'' if len(there) == 1 else 's'}, "
+            f"{place} has no table '{opening.source.table}'. It has {len(there) or 'no'} table{'' if len(there) == 1 else 's'}, "
             "whose names are not shown, because they may be data. Change 'table' in the catalogue, or the file."
         )
     return f"{alias}.{quoted(schema)}.{quoted(table)}"
