@@ -106,7 +106,7 @@ def _answers(path: Path) -> Any:
             backend, table, dataset=dataset, release=release, grid=grid, period=period, blocks="lifetime"
         )
         bound = Bound(K, one_per_cell=False, truncated_rows=4 * K, key="benchmark")
-        kept = apply_bound(backend, rows, bound, grid=grid, period=period, count_truncated=False)
+        kept = apply_bound(backend, rows, bound, grid=grid, period=period)
         return exact_answers(plan, kept, grid=grid, release=release, period=period)["cases@area.day"]
 
 

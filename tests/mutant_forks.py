@@ -27,7 +27,7 @@ from hypothesis import Phase
 from hypothesis import settings as hypothesis
 from mutmut.mutation import trampoline
 
-FACTOR, SECONDS = 20, 10
+FACTOR, SECONDS = 20, 3
 """A test is late after ``FACTOR`` times its usual processor time and ``SECONDS`` more."""
 
 STUCK = 600

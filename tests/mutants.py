@@ -41,16 +41,18 @@ def _unit(*names: str) -> list[str]:
 
 
 LEDGER = _unit("approvals", "budget", "measurements", "reserving", "chain")
-SECURE = [f"tests/property/test_{name}.py" for name in ("neighbours", "register", "measure")]
 MODULES: dict[str, list[str]] = {
     "secure/noise": ["tests/statistical/test_noise.py"],
-    "secure/bound": SECURE,
-    "secure/aggregate": ["tests/unit/test_aggregate_integers.py", *SECURE],
+    "secure/bound": [
+        "tests/property/test_bound.py",
+        "tests/property/test_bound_engines.py::test_every_engine_keeps_the_bound[False-postgres]",
+    ],
+    "secure/aggregate": ["tests/unit/test_aggregate_integers.py", "tests/property/test_aggregate.py"],
     "ledger/verifying": _unit("verifying", "tampering", "witnesses", "migrating"),
     "ledger/chain": LEDGER,
     "ledger/budget": _unit("budget", "reports", "reserving"),
     "ledger/approving": _unit("approvals"),
-    "secure/register": ["tests/property/test_register.py"],
+    "secure/register": ["tests/property/test_register_entries.py"],
     "ledger/amounts": _unit("amounts", "budget"),
     "plan/sensitivity": ["tests/property/test_plan_sensitivity.py"],
     "ledger/reserving": LEDGER,

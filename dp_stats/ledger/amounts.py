@@ -81,4 +81,4 @@ def shown(rho: Fraction, delta: Fraction) -> str:
 
 def epsilon(rho: Fraction, delta: Fraction) -> float:
     """The ε that ``rho`` means at ``delta`` (``plan.accounting.epsilon_at``); 0 for nothing."""
-    return float(accounting.epsilon_at(rho, delta)) if rho > 0 else 0.0
+    return float(accounting.epsilon_at(max(rho, Fraction(0)), delta))

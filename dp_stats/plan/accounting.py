@@ -62,8 +62,6 @@ def epsilon_at(rho: Fraction, delta: Fraction) -> float:
     OpenDP's conversion overflows where ρ is in the hundreds; from ``LARGEST_CONVERTED`` on this is the bound
     ρ + 2 √(ρ ln(1/δ)) (Bun and Steinke 2016, proposition 1.3), which is never below it.
     """
-    if rho == 0:
-        return 0.0
     if rho > LARGEST_CONVERTED:
         root = Fraction(root_up(rho * Fraction(math.nextafter(-math.log(_down(delta)), math.inf))))
         return math.nextafter(float(rho + 2 * root), math.inf)
@@ -74,13 +72,12 @@ def epsilon_at(rho: Fraction, delta: Fraction) -> float:
 @lru_cache(maxsize=4096)
 def rho_of(epsilon: Fraction, delta: Fraction) -> Fraction:
     """The largest ρ (to a relative 2⁻⁴⁰, below it) whose ε at ``delta`` is at most ``epsilon``."""
-    low, high = Fraction(0), Fraction(1, 1024)
+    high = Fraction(1)
     while epsilon_at(high, delta) <= epsilon:
-        low, high = high, 2 * high
-    if low == 0:
-        while epsilon_at(high, delta) > epsilon:
-            high /= 2
-        low, high = high, 2 * high
+        high *= 2
+    while epsilon_at(high / 2, delta) > epsilon:
+        high /= 2
+    low = high / 2
     for _ in range(40):
         middle = (low + high) / 2
         if epsilon_at(middle, delta) <= epsilon:

@@ -14,6 +14,7 @@ from datetime import date
 from typing import Any
 
 import ibis
+import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
@@ -69,7 +70,7 @@ def exact_answers(plan: Plan, bounded: Bounded, *, grid: Grid, release: Release,
         )
         for measurement, column in wanted:
             answers[measurement.id] = _placed([(everything, 1), (dropped, -1)], column, measurement, grid)
-    return {measurement.id: answers[measurement.id] for measurement in plan.measurements}
+    return answers
 
 
 def _column(statistic: Statistic, rows: Rows) -> str:
@@ -87,7 +88,7 @@ def _merged(
     """One scan answers every measurement whose dimensions are among another's."""
     merged: dict[tuple[str, ...], list[tuple[Measurement, str]]] = {}
     for needed in sorted(together, key=len, reverse=True):
-        home = next((wide for wide in merged if set(needed) <= set(wide)), needed)
+        home = next((wide for wide in merged if set(needed).issubset(wide)), needed)
         merged.setdefault(home, []).extend(together[needed])
     return list(merged.items())
 
@@ -98,7 +99,7 @@ def _grouped(
     """Count rows or add up steps by the needed dimensions; a group outside the grid cannot exist here."""
     keys = dict.fromkeys(rows.coordinates[name] for name in needed)
     sums = {
-        column: table.count() if column == COUNT else table[column].sum().fill_null(0).cast("int64")
+        column: table.count() if column == COUNT else table[column].sum().fill_null(0).cast(dt.int64)
         for column in columns
     }
     found = (table.group_by(*keys).aggregate(**sums) if keys else table.aggregate(**sums)).to_pyarrow()
@@ -181,13 +182,14 @@ def _cells(
         if len(level.codes) == 1:
             continue
         column, name = rows.coordinates[dimension.name], f"group_{position}"
+        keys: Any
         if dimension.kind == "date":
-            keys, groups = pa.array(period.days, pa.date32()), level.group[day_index(dimension, period)]
+            keys, groups = period.days, level.group[day_index(dimension, period)]
         elif dimension.kind == "bin":
-            keys, groups = pa.array(np.arange(len(dimension)), pa.int32()), level.group
+            keys, groups = np.arange(len(dimension)), level.group
         else:
-            keys, groups = pa.array(dimension.leaf.codes, pa.string()), level.group
-        lookup = ibis.memtable(pa.table({f"key_{position}": keys, name: pa.array(groups, pa.int64())}))
-        table = table.inner_join(lookup, table[column] == lookup[f"key_{position}"]).drop(f"key_{position}")
+            keys, groups = dimension.leaf.codes, level.group
+        lookup = ibis.memtable(pa.table({f"key_{position}": pa.array(keys), name: groups}))
+        table = table.inner_join(lookup, table[column] == lookup[f"key_{position}"])
         names[dimension.name] = name
     return table, names

@@ -127,11 +127,11 @@ class Register:
         table = joined.select(
             hash=self._hash(backend, joined[PERSON]),
             block=joined[BLOCK],
-            kept=(joined["found"] - joined["dropped"].fill_null(0)).cast("int64"),
-            truncated=joined["truncated"].fill_null(0).cast("int64"),
-            marked=joined["marked"].fill_null(0).cast("int64"),
+            kept=joined["found"] - joined["dropped"].fill_null(0),
+            truncated=joined["truncated"].fill_null(0),
+            marked=joined["marked"].fill_null(0),
         ).to_pyarrow()
-        labels = pa.array(rows.blocks, pa.string()).take(table["block"].combine_chunks())
+        labels = pa.array(rows.blocks).take(table["block"])
         return _by_person(table.set_column(1, "block", labels).cast(SCHEMA), "sum")
 
     def _record(self, entry: pa.Table, *, expected: int) -> bool:
@@ -146,7 +146,7 @@ class Register:
         target = secure_folder(self.folder) / f"{digest}.parquet"
         with replaced(target, mode=PRIVATE_FILE) as draft:
             draft.write_bytes(content.getvalue())
-        return bool(self.ledger.register_entry(self.reservation, expected=expected, digest=digest))
+        return self.ledger.register_entry(self.reservation, expected=expected, digest=digest)
 
     def _read(self, entry: RegisterEntry) -> pa.Table:
         try:
@@ -159,7 +159,7 @@ class Register:
                 "Restore the secure store from its backup. Without it this series can release nothing more in the blocks "
                 "it has been charged for; a new release with its own charge can."
             )
-        return pq.read_table(io.BytesIO(content), schema=SCHEMA).replace_schema_metadata(None)
+        return pq.read_table(io.BytesIO(content))
 
     def _digest(self, content: bytes, edition: str, revision: int) -> str:
         """The keyed digest that stands in the ledger; of another edition it differs even if the same people count."""
@@ -179,4 +179,4 @@ def _by_person(table: pa.Table, how: str) -> pa.Table:
     """One row per person and block, in a fixed order."""
     grouped = table.group_by(_KEYS).aggregate([(amount, how) for amount in _AMOUNTS])
     columns = {**{key: grouped[key] for key in _KEYS}, **{amount: grouped[f"{amount}_{how}"] for amount in _AMOUNTS}}
-    return pa.table(columns, schema=SCHEMA).sort_by([(key, "ascending") for key in _KEYS]).combine_chunks()
+    return pa.table(columns, schema=SCHEMA).sort_by([(key, "ascending") for key in _KEYS])

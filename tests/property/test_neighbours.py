@@ -9,14 +9,12 @@ from math import prod
 from typing import Any
 
 import ibis
-import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dp_stats.catalogue.periods import block_of
-from dp_stats.secure.bound import repeated_values
 
 MONDAY = date(2021, 2, 15)
 FEW = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -153,57 +151,3 @@ def test_an_ignored_bound_is_caught(fully_measured: Callable[..., Any], duck: ib
     without = w.answer(duck, ibis.memtable(table(rows[5:])), bound=replace(w.bound, rows=10**6))
     count = next(m for m in w.plan.measurements if m.id == "cases@area.day")
     assert abs(full[count.id] - without[count.id]).sum() > count.l1
-
-
-def test_nobody_elses_rows_decide_which_of_mine_are_kept(
-    fully_measured: Callable[..., Any], duck: ibis.BaseBackend, table: Any
-) -> None:
-    w = fully_measured(k=1)
-    mine = [("p1", MONDAY + timedelta(days=i), "ABC"[i % 3], i) for i in range(7)]
-    alone = w.answer(duck, ibis.memtable(table(mine)))["cases@area.day"]
-    others = [("p2", MONDAY, "A", 1)] * 4 + [("p3", MONDAY, "C", 2)]
-    without_me = w.answer(duck, ibis.memtable(table(others)))["cases@area.day"]
-    assert (w.answer(duck, ibis.memtable(table(others + mine)))["cases@area.day"] == alone + without_me).all()
-
-
-def test_the_choice_of_rows_depends_on_the_secret_key(
-    fully_measured: Callable[..., Any], duck: ibis.BaseBackend, table: Any
-) -> None:
-    w = fully_measured(k=1)
-    rows = [(f"p{i}", MONDAY + timedelta(days=d), "A", 1) for i in range(30) for d in range(7)]
-    kept = {
-        tuple(w.answer(duck, ibis.memtable(table(rows)), bound=replace(w.bound, key=key))["cases@all.day"].ravel())
-        for key in ("one", "two", "three")
-    }
-    assert len(kept) == 3
-    assert {sum(k) for k in kept} == {30}
-
-
-@settings(
-    max_examples=60,
-    deadline=None,
-    phases=(Phase.explicit, Phase.reuse, Phase.generate),
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-@given(
-    held=st.lists(st.sampled_from(["p1", "p2", "p3", "p4", "p5"]), max_size=12),
-    k=st.integers(1, 30),
-    one_per_cell=st.booleans(),
-)
-def test_a_small_table_is_answered_whatever_the_bound(
-    held: list[str], k: int, one_per_cell: bool, fully_measured: Callable[..., Any], duck: ibis.BaseBackend, table: Any
-) -> None:
-    """No table is too small to be measured: a failure that depends on how many rows there are would be an answer."""
-    w = fully_measured(k=k, one_per_cell=one_per_cell, statistics=fully_measured().release.statistics[:1])
-    answers = w.answer(duck, ibis.memtable(table([(person, MONDAY, "A", 1) for person in held])))
-    most = 1 if one_per_cell else k
-    assert answers["cases@all.week"].sum() == sum(min(held.count(person), most) for person in set(held))
-
-
-@given(
-    values=st.lists(st.integers(0, 2**32 - 1) | st.sampled_from([0, 7, 2**31, 2**32 - 1]), max_size=12),
-    k=st.integers(1, 30),
-)
-def test_repeated_values_are_those_that_occur_more_often(values: list[int], k: int) -> None:
-    found = repeated_values(np.array(values, dtype=np.uint32), k)
-    assert sorted(found.tolist()) == sorted(value for value in set(values) if values.count(value) > k)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
@@ -57,14 +58,6 @@ def test_epsilon_at_delta_holds_by_the_published_formula(rho: str, delta: str) -
     assert delta_of(float(Fraction(rho)), 0.99 * epsilon) > float(Fraction(delta))
 
 
-@pytest.mark.parametrize("epsilon", ["1/1000", "1/4", "1", "8", "50"])
-def test_rho_of_an_epsilon_converts_back_to_no_more(epsilon: str) -> None:
-    delta = Fraction(1, 10**6)
-    rho = accounting.rho_of(Fraction(epsilon), delta)
-    assert accounting.epsilon_at(rho, delta) <= Fraction(epsilon)
-    assert accounting.epsilon_at(rho * Fraction(1_000_001, 1_000_000), delta) > Fraction(epsilon)
-
-
 def test_a_pure_table_costs_half_its_square() -> None:
     assert accounting.pure_rho(Fraction(1, 3)) == Fraction(1, 18)
 
@@ -105,8 +98,43 @@ def test_a_delta_is_rounded_to_the_largest_double_that_is_not_too_large(value: F
     assert Fraction(math.nextafter(rounded, 1.0)) > value
 
 
-def test_nothing_lost_is_epsilon_zero() -> None:
-    assert accounting.epsilon_at(Fraction(0), Fraction(1, 10**6)) == 0
+@pytest.mark.parametrize("delta", ["1/10", "1/1000000", "1/1000000000000"])
+def test_nothing_lost_is_epsilon_zero(delta: str) -> None:
+    assert accounting.epsilon_at(Fraction(0), Fraction(delta)) == 0
+
+
+@pytest.mark.parametrize("rho", ["1001/10", "1000", "123456789"])
+@pytest.mark.parametrize("delta", ["1/10", "1/1000000", "1/1000000000000"])
+def test_epsilon_of_a_huge_loss_is_the_published_bound_rounded_up(rho: str, delta: str) -> None:
+    loss, at = Decimal(int(Fraction(rho) * 10)) / 10, Decimal(Fraction(delta).denominator)
+    bound = Fraction(loss + 2 * (loss * at.ln()).sqrt())
+    assert bound <= accounting.epsilon_at(Fraction(rho), Fraction(delta)) < bound * (1 + Fraction(1, 2**50))
+
+
+def test_epsilon_is_exactly_converted_up_to_the_largest_loss_and_bounded_from_there_on() -> None:
+    delta, largest = Fraction(1, 10**6), Fraction(accounting.LARGEST_CONVERTED)
+    exact = accounting.epsilon_at(largest, delta)
+    assert delta_of(float(largest), 0.999 * exact) > float(delta)
+    assert 1.005 * exact < accounting.epsilon_at(largest + Fraction(1, 10**9), delta) < 1.05 * exact
+
+
+@pytest.mark.parametrize("rho", [Fraction(1, 512), Fraction(1, 2), Fraction(3, 4), Fraction(1), Fraction(3)])
+def test_a_rho_whose_epsilon_is_exactly_what_is_allowed_is_allowed(rho: Fraction) -> None:
+    delta = Fraction(1, 10**6)
+    assert accounting.rho_of(Fraction(accounting.epsilon_at(rho, delta)), delta) >= rho
+
+
+@pytest.mark.parametrize(
+    ("epsilon", "rho"),
+    [
+        ("1/1000", Fraction(1208133749425, 2**64)),
+        ("1", Fraction(1713899047429, 2**46)),
+        ("50", Fraction(1309564114295, 2**36)),
+    ],
+)
+def test_the_cap_that_a_budget_in_epsilon_means_stays_what_it_is(epsilon: str, rho: Fraction) -> None:
+    """Ledgers are full of sums that were held against it."""
+    assert accounting.rho_of(Fraction(epsilon), Fraction(1, 10**6)) == rho
 
 
 @pytest.mark.parametrize("epsilon", ["1/100000", "1/1000", "1/4", "1", "8", "50"])

@@ -6,7 +6,6 @@ import csv
 import io
 import zipfile
 from datetime import date
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +24,6 @@ from dp_stats.editions.workbook import _headings, _unshielded, shielded
 from dp_stats.errors import CatalogueError
 from dp_stats.files import segment
 from dp_stats.operations.review import review_catalogue
-from dp_stats.plan.accounting import LARGEST_CONVERTED, epsilon_at
 from dp_stats.run import ledger_if_any
 from dp_stats.settings import Settings, load_settings, shipped
 from dp_stats.texts.numbers import Figure
@@ -193,13 +191,6 @@ def test_areas_on_one_line_or_in_one_place_have_tiles() -> None:
     for longitude in ([0.0, 1.0, 2.0, 3.0, 4.0], [1.0] * 5):
         tiles = layout(codes, longitude, longitude).tiles
         assert len(set(tiles.values())) == 5
-
-
-def test_epsilon_of_a_huge_loss_is_a_bound_that_is_never_below_the_exact_one() -> None:
-    delta = Fraction(1, 10**6)
-    assert epsilon_at(Fraction(100_000), delta) == pytest.approx(102_350.8, rel=1e-6)
-    at = epsilon_at(Fraction(LARGEST_CONVERTED), delta)
-    assert at < epsilon_at(Fraction(LARGEST_CONVERTED) + Fraction(1, 1000), delta) < 1.05 * at
 
 
 def test_a_schedule_that_no_clock_can_keep_is_refused_in_words() -> None:
