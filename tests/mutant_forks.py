@@ -1,8 +1,8 @@
 """Runs the tests of one module against each of its mutants, in processes forked from one that has imported everything.
 
 A mutant costs a fork and the tests up to the first that fails: those that failed for mutants of the same function
-go first, then the fast ones. A test that takes twenty times its usual processor time and ten seconds more is
-late: only processor time counts, so a busy machine makes nothing late.
+go first, then the fast ones. A test that takes twenty times its usual processor time and three seconds more
+is late: only processor time counts, so a busy machine makes nothing late.
 """
 
 from __future__ import annotations

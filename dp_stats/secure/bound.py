@@ -120,12 +120,10 @@ def _with_cells(table: ir.Table, rows: Rows, grid: Grid, period: Period) -> tupl
     cell = []
     for index, dimension in enumerate(grid.dimensions):
         column = rows.coordinates[dimension.name]
-        if dimension.kind == "date" and dimension.leaf.name != "day":
-            leaf = day_index(dimension, period)
-            name = f"leaf_{index}"
-            days = ibis.memtable(pa.table({f"day_{index}": pa.array(period.days), name: leaf}))
+        if dimension.kind == "date":
+            column, leaf = f"leaf_{index}", day_index(dimension, period)
+            days = ibis.memtable(pa.table({f"day_{index}": pa.array(period.days), column: leaf}))
             table = table.inner_join(days, table[DAY] == days[f"day_{index}"])
-            column = name
         cell.append(column)
     return table, cell
 
