@@ -70,19 +70,10 @@ def quiet(log: Path) -> Iterator[TextIO]:
             os.dup2(kept[1], 2)
 
 
-def run_editions(
-    release: str, periods: Sequence[str], home: Path, *, data: subprocess.Popen[bytes] | None = None
-) -> list[str]:
-    """Make the editions of ``release`` for ``periods``, in order, as Airflow runs.
+class Runner:
+    """Airflow in this process with the DAG of one release; the environment must be that of ``local_environment``."""
 
-    The environment must already be that of :func:`deploy.local.environment.local_environment`. ``data``
-    is waited for before the first run. Returns what failed (empty: all editions are published);
-    Airflow's log is ``home/airflow/demo.log``.
-    """
-    with quiet(home / "airflow" / "demo.log") as terminal:
-        progress = Progress(terminal)
-        started = time.monotonic()
-        progress.say("Starting Airflow …", end="")
+    def __init__(self, release: str, progress: Progress) -> None:
         from airflow.dag_processing.bundles.manager import DagBundlesManager
         from airflow.dag_processing.dagbag import BundleDagBag
         from airflow.sdk.listener import get_listener_manager
@@ -95,22 +86,43 @@ def run_editions(
         )
         if bag.import_errors:
             raise SystemExit("\n".join(bag.import_errors.values()))
-        dag = bag.dags[release.replace("-", "_")]
-        for task in dag.tasks:
+        self._dag = bag.dags[release.replace("-", "_")]
+        for task in self._dag.tasks:
             task.retries = 0  # nobody wants to watch a demonstration wait
         get_listener_manager().add_listener(progress.listener())
-        progress.say(f" ready in {time.monotonic() - started:.0f} s. Its log is {home / 'airflow' / 'demo.log'}")
+        self._declared = load_catalogue(load_settings().catalogue).release(release)
+
+    def run(self, period: str) -> bool:
+        """Make the edition of a period in an Airflow run of its own; whether it succeeded."""
         from dp_stats.airflow.schedule import run_date
 
-        declared = load_catalogue(load_settings().catalogue).release(release)
+        run = self._dag.test(logical_date=run_date(self._declared, parse_period(period)))
+        return bool(run.state == "success")
+
+
+def run_editions(
+    release: str, periods: Sequence[str], home: Path, *, data: subprocess.Popen[bytes] | None = None
+) -> list[str]:
+    """Make the editions of ``release`` for ``periods``, in order, as Airflow runs, up to the first that fails.
+
+    The environment must already be that of :func:`deploy.local.environment.local_environment`. ``data``
+    is waited for before the first run. Returns what failed (empty: all editions are published);
+    Airflow's log is ``home/airflow/demo.log``.
+    """
+    with quiet(home / "airflow" / "demo.log") as terminal:
+        progress = Progress(terminal)
+        started = time.monotonic()
+        progress.say("Starting Airflow …", end="")
+        runner = Runner(release, progress)
+        progress.say(f" ready in {time.monotonic() - started:.0f} s. Its log is {home / 'airflow' / 'demo.log'}")
         if data is not None and data.wait() != 0:
             raise SystemExit("The synthetic line list could not be made; see the message above.")
         for period in periods:
             began = time.monotonic()
             progress.say(f"  {release}/{period}:", end="")
-            run = dag.test(logical_date=run_date(declared, parse_period(period)))
+            succeeded = runner.run(period)
             progress.say(f"  {time.monotonic() - began:.1f} s")
-            if run.state != "success":
+            if not succeeded:
                 break
         return progress.failed
 

@@ -57,6 +57,14 @@ class Intake(Model):
         "day may be empty by chance.",
         examples=[200],
     )
+    trickle: float = Field(
+        0.02,
+        ge=0,
+        lt=0.5,
+        description="Share of an open day's average up to which a day counts as one without rows: where a day's file is "
+        "missing, late reports in later files still date a few rows to it.",
+        examples=[0],
+    )
     closed_weekdays: tuple[Weekday, ...] = Field(
         (), description="Days of the week on which nothing is recorded.", examples=[["saturday", "sunday"]]
     )

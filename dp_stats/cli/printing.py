@@ -48,7 +48,7 @@ def print_intake(out: Console, report: IntakeReport) -> None:
     lost.add_row("counted", count(report.counted))
     out.print(lost)
     if report.empty_days:
-        out.print(f"Open days without a row: {', '.join(report.empty_days)}")
+        out.print(f"Open days without a row, or with hardly any: {', '.join(report.empty_days)}")
 
 
 def review_table(review: Review) -> Table:

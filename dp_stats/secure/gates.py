@@ -54,8 +54,8 @@ def faults_of(report: IntakeReport, dataset: Dataset) -> Iterator[str]:
     busy = report.open_days > 0 and report.in_period >= limits.busy * report.open_days
     if limits.days_without_rows is not None and busy and len(report.empty_days) > limits.days_without_rows:
         yield (
-            "an open day has no row although others have many (intake.days_without_rows; declare closed_weekdays and "
-            "closed_days where nothing is recorded)"
+            "an open day has no row, or hardly any, although others have many (intake.days_without_rows, intake.trickle; "
+            "declare closed_weekdays and closed_days where nothing is recorded)"
         )
 
 

@@ -51,7 +51,8 @@ class IntakeReport:
         delivered: rows of the whole source. read: those that were looked at.
         columns: the column that dates rows, over all rows that were read; the others, over those of the period.
         lost: rule → rows that it took, each row by the first rule that fits; with ``counted`` they add up to ``read``.
-        counted: rows that may be measured. empty_days: open days of the period without a row.
+        counted: rows that may be measured. empty_days: open days of the period without a row, or with
+            no more than trickle in (``intake.trickle``).
         open_days: how many days of the period are open.
     """
 
@@ -106,9 +107,10 @@ def take_in(
         )
     rules = list(_rules(dataset, inside))
     lost = dict(zip(rules, (next(counts) for _ in rules), strict=True))
-    days = connection.execute(f"SELECT DISTINCT {quoted(dataset.date_column)} FROM {rows} WHERE {inside}").fetchall()
-    dated = {day for (day,) in days}
+    day = quoted(dataset.date_column)
+    dated = dict(connection.execute(f"SELECT {day}, count(*) FROM {rows} WHERE {inside} GROUP BY ALL").fetchall())
     expected = dataset.intake.open_days(period.days)
+    few = dataset.intake.trickle * sum(dated.values()) / max(len(expected), 1)
     read = columns[dataset.date_column].rows
     return IntakeReport(
         delivered=read if delivered is None else delivered,
@@ -116,7 +118,7 @@ def take_in(
         columns=columns,
         lost=lost,
         counted=read - sum(lost.values()),
-        empty_days=tuple(day.isoformat() for day in expected if day not in dated),
+        empty_days=tuple(day.isoformat() for day in expected if dated.get(day, 0) <= few),
         open_days=len(expected),
     )
 
