@@ -260,7 +260,9 @@ def _release(
         "# DECIDE: add expected_total, a public guess per period; it makes the plan better",
         "tables:",
         *(f"  - {_flow(table)}" for table in tables),
-        "contribution: {rows: 1}  # DECIDE: the most rows of one person that count in a year; more rows, more noise",
+        "contribution:",
+        "  rows: 1  # DECIDE: the most rows of one person that count in a year; more rows, more noise",
+        '  # why_nothing_is_truncated: ""  # DECIDE: if nobody can have more rows, say why here: intervals get far narrower',
         "privacy_loss: {epsilon: 1}  # DECIDE: smaller is more private and less accurate; see dp-stats plan",
         f"texts: {_flow({'summary': f'How many {title} there were.', 'publisher': wish.custodian})}  # DECIDE",
     ]
