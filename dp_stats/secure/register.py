@@ -87,7 +87,7 @@ class Register:
         """What the other editions registered, added up per person and block of this edition."""
         tables = [self._read(e) for e in entries if not e.replaced and not self._is_own(e)]
         together = pa.concat_tables(tables) if tables else SCHEMA.empty_table()
-        here = together.filter(pc.is_in(together["block"], value_set=pa.array(self.plan.blocks, pa.string())))
+        here = together.filter(pc.is_in(together["block"], value_set=pa.array(self.plan.blocks)))
         return _by_person(here, "sum")
 
     def _own(self, entries: Sequence[RegisterEntry]) -> pa.Table | None:

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from dp_stats.catalogue.periods import parse_period
+from dp_stats.ledger import Ledger
+from dp_stats.secure.aggregate import exact_answers
+from dp_stats.secure.bound import apply_bound
 from dp_stats.secure.engines import open_snapshot, sha256_hex
+from dp_stats.secure.register import Register
 from dp_stats.secure.staging import secure_folder
 from dp_stats.settings import load_settings
 
@@ -139,6 +145,33 @@ def test_every_engine_keeps_the_bound(
     assert found["truncated_rows@area.week.all"].sum() == 6
     assert found["truncated_persons@all.week.all"].sum() == 2
     assert found["people@all.week.all"].sum() == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_engine_keeps_the_bound_over_the_editions_of_a_series(
+    engine: str, request: pytest.FixtureRequest, tmp_path: Path, fully_measured: Any, table: Any
+) -> None:
+    """The first week uses up two of p1's three rows and all of p2's; the second has what is left."""
+    opened, ledger = request.getfixturevalue(engine), Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    totals = []
+    for week, monday, found in (
+        ("2021-W07", MONDAY, {"p1": 2, "p2": 5, "p3": 1}),
+        ("2021-W08", MONDAY + timedelta(days=7), {"p1": 2, "p2": 2, "p4": 5}),
+    ):
+        w = fully_measured(k=3, series=True, period=week, statistics=fully_measured().release.statistics[:1])
+        few = tuple(m for m in w.plan.measurements if m.id in ("cases@all.week", "truncated_rows@all.week"))
+        w = replace(w, plan=w.plan.model_copy(update={"measurements": few}))
+        listed = [(person, monday + timedelta(days=i), "A", "1") for person, n in found.items() for i in range(n)]
+        backend, held = opened(table(listed))
+        reservation = ledger.reserve(w.sealed, dataset=w.dataset, category="scheduled", requested_by="-", reason="-")
+        register = Register(tmp_path / "secure", ledger=ledger, reservation=reservation, plan=w.plan, key=b"key")
+        rows, period = w.rows(backend, held), parse_period(week)
+        bounded = partial(apply_bound, backend, rows, w.bound, grid=w.grid, period=period)
+        kept = register.enter(backend, rows, lambda left, bounded=bounded: bounded(allowances=left))
+        answers = exact_answers(w.plan, kept, grid=w.grid, release=w.release, period=period)
+        totals.append((answers["cases@all.week"].sum(), answers["truncated_rows@all.week"].sum()))
+    assert totals == [(2 + 3 + 1, 2), (1 + 0 + 3, 1 + 1 + 2)]
 
 
 @pytest.mark.slow
