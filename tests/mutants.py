@@ -57,12 +57,16 @@ MODULES: dict[str, list[str]] = {
     "secure/register": ["tests/property/test_register_entries.py"],
     "ledger/amounts": _unit("amounts", "budget"),
     "plan/sensitivity": ["tests/property/test_plan_sensitivity.py"],
-    "ledger/reserving": LEDGER,
-    "ledger/measuring": LEDGER,
-    "ledger/witnesses": _unit("witnesses", "failures"),
-    "ledger/sealing": LEDGER,
-    "plan/sealed": ["tests/integration/test_sealed_plans.py", *_unit("reserving")],
+    "ledger/projection": _unit("charging", "measurements", "publishing", "approvals"),
+    "ledger/describing": _unit("publishing"),
+    "ledger/opening": _unit("failures", "witnesses", "migrating"),
+    "ledger/reserving": _unit("charging", "reserving", "approvals"),
+    "ledger/measuring": _unit("measurements", "approvals"),
+    "ledger/witnesses": _unit("witnesses"),
+    "ledger/sealing": _unit("sealing"),
+    "plan/sealed": ["tests/unit/test_sealed_plan.py"],
     "plan/accounting": ["tests/unit/test_accounting.py"],
+    "requests/approval": ["tests/unit/test_request_approval.py"],
 }
 """The trust core, with tests that are fast and should notice everything."""
 

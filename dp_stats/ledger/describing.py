@@ -29,8 +29,8 @@ def describe(
     document: str,
     looks: str,
     parts: Mapping[str, bytes],
-    checksums: bytes = b"",
-    published: datetime | None = None,
+    checksums: bytes,
+    published: datetime | None,
 ) -> Description:
     """Fix what the files of an edition will say, unless that stands already; returns what stands.
 
@@ -116,7 +116,9 @@ def publish(
         "published",
         {"edition": edition, "revision": revision, "checksum": checksum, "software": dict(sorted(software.items()))},
     )
-    return Publication(edition, revision, checksum, writer.now, dict(software))
+    made = publication(writer.connection, edition, revision)
+    assert made is not None
+    return made
 
 
 def publication(connection: Connection, edition: str, revision: int) -> Publication | None:

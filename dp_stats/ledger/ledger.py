@@ -181,11 +181,8 @@ class Ledger(LedgerReader):
         """The series of a release that have been charged: first those that paid for all ``blocks``, then the newest."""
         wanted = set(blocks)
         with self._database.read() as connection:
-            paid: dict[str, set[str]] = {}
             made = reserving.of_release(connection, dataset=dataset, release=release)
-            for reservation in made:
-                paid.setdefault(reservation.key, set()).update(reservation.blocks)
-            found = sealing.known_series(connection, made, {key: frozenset(has) for key, has in paid.items()})
+            found = sealing.known_series(connection, made)
         return sorted(found, key=lambda known: not wanted <= known.paid)
 
     def void(self, reservation: Reservation, reason: str) -> Reservation:

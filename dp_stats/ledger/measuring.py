@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, select
 
 from dp_stats.errors import LedgerError, RegisterError
 from dp_stats.ledger import schema
@@ -51,7 +51,7 @@ def register(writer: Writer, reservation: Reservation, *, expected: int, digest:
         LedgerError: the reservation is void.
     """
     now = by_id(writer.connection, reservation.id)
-    own = own_entry(writer.connection, reservation)
+    own = own_entry(writer.connection, now)
     if own is not None and own.digest == digest:
         return own
     if now.state == "stored":
@@ -61,18 +61,14 @@ def register(writer: Writer, reservation: Reservation, *, expected: int, digest:
         )
     if now.state == "void":
         raise LedgerError(f"The reservation of {now.edition} (revision {now.revision}) is void. Reserve it again.")
-    c = schema.register.c
-    last = writer.connection.execute(
-        select(func.coalesce(func.max(c.sequence), 0)).where(c.dataset == now.dataset, c.key == now.key)
-    ).scalar_one()
-    if last != expected:
+    if len(register_entries(writer.connection, now)) != expected:
         return None
     writer.append(
         "registered",
         {
             "dataset": now.dataset,
             "key": now.key,
-            "sequence": last + 1,
+            "sequence": expected + 1,
             "reservation": now.id,
             "edition": now.edition,
             "revision": now.revision,

@@ -161,11 +161,8 @@ def quoted(
             "because the same rows would be paid from two budgets. Restore privacy_unit.per."
         )
     rho = amounts.charge_of(plan.rho)
-    existing = current(connection, plan.edition, revision)
-    if existing and existing.plan_hash == plan.hash:
-        charged: tuple[str, ...] = ()
-    else:
-        charged = _uncharged(connection, plan, rho=rho, revision=revision)
+    charged = _uncharged(connection, plan, rho=rho, revision=revision)
+    standing = current(connection, plan.edition, revision)
     before = budget.block_budgets(
         connection,
         dataset=dataset.id,
@@ -189,7 +186,7 @@ def quoted(
         remaining_after={b: s.remaining - (rho if b in charged else 0) for b, s in before.items()},
         refusals=lines,
         approvers=needed if charged else (),
-        measured=bool(existing and existing.plan_hash == plan.hash and existing.state == "stored"),
+        measured=standing is not None and standing.plan_hash == plan.hash and standing.state == "stored",
         again=_paid_by_another_series(connection, plan, charged) if revision == 1 else (),
     )
 
@@ -210,13 +207,13 @@ def _uncharged(connection: Connection, plan: Plan, *, rho: Fraction, revision: i
 
 
 def _paid_by_another_series(connection: Connection, plan: Plan, charged: Sequence[str]) -> tuple[str, ...]:
-    """The blocks about to be charged that another series of the same release uses already."""
+    """The blocks about to be charged that another series of the same release uses already (this one has paid for its own)."""
     if not plan.series:
         return ()
     used = {
         block
         for other in of_release(connection, dataset=plan.dataset, release=plan.release)
-        if other.series and other.revision == 1 and other.key != key_of(plan, 1) and other.edition != plan.edition
+        if other.series and other.revision == 1 and other.edition != plan.edition
         for block in other.blocks
     }
     return tuple(block for block in charged if block in used)

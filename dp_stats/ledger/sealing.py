@@ -7,7 +7,7 @@ errors). Everything else follows from their hashes.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, insert, select
 
@@ -15,6 +15,7 @@ from dp_stats.errors import LedgerError
 from dp_stats.ledger import schema
 from dp_stats.ledger.records import KnownSeries, Reservation
 from dp_stats.plan.sealed import SealedPlan, references, sha256, unseal
+from dp_stats.plan.series import Series
 
 _AT_ONCE = 500
 
@@ -29,8 +30,8 @@ def keep(connection: Connection, parts: Mapping[str, bytes]) -> None:
     for name in sorted(set(parts) - known):
         if sha256(parts[name]) != name:
             raise LedgerError("A part of the plan does not have the hash it is named by. Make the plan again.")
-        packed = zlib.compress(parts[name], 9)
-        connection.execute(insert(schema.parts).values(hash=name, size=len(parts[name]), content=packed))
+        row = {"hash": name, "size": len(parts[name]), "content": zlib.compress(parts[name])}
+        connection.execute(insert(schema.parts).values(row))
 
 
 def sealed_plan(connection: Connection, reservation: Reservation) -> SealedPlan:
@@ -68,7 +69,7 @@ def closure(
     intact = [content for name, content in found.items() if sha256(content) == name]  # a damaged one names nothing
     named = {name for content in intact for name in references(content)} | set(leaves)
     found |= _found(connection, named)
-    if not missing and any(sha256(found.get(name, b"")) != name for name in wanted | named):
+    if not missing and any(name not in found or sha256(found[name]) != name for name in wanted | named):
         raise LedgerError(
             "A part of what the ledger keeps of an edition is missing or was altered. Restore the ledger from its backup."
         )
@@ -93,17 +94,17 @@ def unpacked(content: object) -> bytes:
         return b""
 
 
-def known_series(
-    connection: Connection, reservations: Iterable[Reservation], paid: Mapping[str, frozenset[str]]
-) -> list[KnownSeries]:
-    """The series among ``reservations`` (newest last), newest first, with the blocks that each has paid for."""
-    found: dict[str, KnownSeries] = {}
+def known_series(connection: Connection, reservations: Sequence[Reservation]) -> list[KnownSeries]:
+    """The series among ``reservations`` of a release (oldest first), newest first, with the blocks that each has paid for."""
+    paid: dict[str, set[str]] = {}
+    series: dict[str, Series] = {}
     for reservation in reservations:
-        if reservation.series and reservation.revision == 1 and reservation.aside and reservation.key not in found:
+        paid.setdefault(reservation.key, set()).update(reservation.blocks)
+        if reservation.series and reservation.revision == 1 and reservation.aside and reservation.key not in series:
             sealed = sealed_plan(connection, reservation)
             if sealed.series is not None:
-                found[reservation.key] = KnownSeries(sealed.series, paid.get(reservation.key, frozenset()))
-    return list(found.values())[::-1]
+                series[reservation.key] = sealed.series
+    return [KnownSeries(found, frozenset(paid[key])) for key, found in reversed(series.items())]
 
 
 def problems(connection: Connection, documents: Iterable[str], leaves: Iterable[str]) -> Iterable[str]:

@@ -24,7 +24,7 @@ from dp_stats.ledger.failures import explained
 from dp_stats.ledger.records import Head
 from dp_stats.transparency.leaves import HEADS
 
-_LINE = re.compile(r"([0-9a-f]{64}) ([1-9][0-9]*):([0-9a-f]{64})")
+_LINE = re.compile(rb"([0-9a-f]{64}) ([1-9][0-9]*):([0-9a-f]{64})")
 _EDITION = re.compile(r"r[1-9][0-9]*")
 _SHOWN = 5
 """Names of one kind that a message lists before it only counts."""
@@ -61,7 +61,7 @@ class Witnesses:
         with explained():
             heads: dict[str, dict[int, str]] = {}
             for ledger, number, digest in self._lines():
-                heads.setdefault(ledger, {})[int(number)] = digest
+                heads.setdefault(ledger, {})[number] = digest
             found = {
                 (f"{path.parts[-4]}/{path.parts[-3]}", int(path.parts[-2][1:])): path
                 for folder in self.published
@@ -88,15 +88,15 @@ class Witnesses:
         finally:
             os.close(descriptor)
 
-    def _lines(self) -> Iterable[tuple[str, str, str]]:
+    def _lines(self) -> Iterable[tuple[str, int, str]]:
         try:
-            text = self.heads.read_text(encoding="ascii", errors="replace")
+            content = self.heads.read_bytes()
         except FileNotFoundError:
             return
-        for line in text.split("\n"):
-            found = _LINE.fullmatch(line)  # a torn line tells nothing; the next head stands on a line of its own
-            if found:
-                yield found.group(1), found.group(2), found.group(3)
+        for line in content.split(b"\n"):
+            if found := _LINE.fullmatch(line):  # a torn line tells nothing; the next head stands on a line of its own
+                ledger, number, digest = (part.decode() for part in found.groups())
+                yield ledger, int(number), digest
 
 
 @dataclass(frozen=True)
@@ -134,14 +134,15 @@ class Testimony:
         entry, first = schema.entries.c, _first(connection)
         accepted = json.loads(first.payload).get("without", {})
         lines: list[str] = []
-        rows = connection.execute(select(entry.sequence, entry.hash))
-        known: dict[int, str] = {row.sequence: row.hash for row in rows}
+        rows = connection.execute(select(entry.sequence, entry.hash)).all()
+        known = {str(Head(row.sequence, row.hash)) for row in rows}
         for ledger, heads in self.heads.items():
-            lost = [n for n, digest in heads.items() if ledger != first.hash or known.get(n) != digest]
+            lost = [n for n, digest in heads.items() if ledger != first.hash or str(Head(n, digest)) not in known]
             if lost and ledger not in accepted.get("ledgers", ()):
                 what = "entries up to" if ledger == first.hash else "another ledger with entries up to"
                 lines.append(
-                    f"{what} {max(lost)}:{heads[max(lost)]}, by the heads that were kept; it ends at {max(known)}"
+                    f"{what} {max(lost)}:{heads[max(lost)]}, by the heads that were kept; "
+                    f"it ends at {max(row.sequence for row in rows)}"
                 )
         stored = {(row.edition, row.revision) for row in connection.execute(select(*_EDITIONS))}
         waived = set(accepted.get("editions", ()))
@@ -150,7 +151,7 @@ class Testimony:
             (f"{e}/r{n}" for e, n in self.editions - stored if f"{e}/r{n}" not in waived),
         )
         for (edition, revision), entries in self.named.items():
-            lost_entries = [head for head in entries if known.get(_number(head)) != head.rpartition(":")[2]]
+            lost_entries = [head for head in entries if head not in known]
             if lost_entries and f"{edition}/r{revision}" not in waived:
                 lines.append(f"entry {', '.join(lost_entries)}, which paid for {edition}/r{revision}")
         c = schema.reservations.c
@@ -177,11 +178,6 @@ def _log_head(folder: Path) -> str:
         return f"{int(last['size'])}:{last['root']}"
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         return ""
-
-
-def _number(head: str) -> int:
-    number = head.partition(":")[0]
-    return int(number) if number.isdecimal() else 0
 
 
 _EDITIONS = (schema.measurements.c.edition, schema.measurements.c.revision)

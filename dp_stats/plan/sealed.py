@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel
 
 from dp_stats.catalogue.codes import CodeList
 from dp_stats.catalogue.grid import Dimension, Grid, Level
@@ -32,6 +33,9 @@ from dp_stats.plan.series import Series
 FORMAT = 1
 Parts = Mapping[str, bytes]
 """SHA-256 → canonical JSON."""
+
+_ASIDE = ("hash", "expected", "warnings")
+"""Fields of a plan that its hash does not cover."""
 
 
 def canonical(content: Any) -> bytes:
@@ -135,12 +139,13 @@ def seal(
         parts[name] = written
         return name
 
+    planned = _json(plan)
     used = {c.codes: codes[c.codes] for c in dataset.columns.values() if c.codes and c.codes in codes}
     reading = reading_hash(dataset, used)
     hash_ = part(
         {
             "format": FORMAT,
-            "plan": plan.model_dump(mode="json", exclude={"hash", "expected", "warnings"}),
+            "plan": {name: value for name, value in planned.items() if name not in _ASIDE},
             "period": [period.start.isoformat(), period.end.isoformat(), period.label, period.kind],
             "reading": part(declaration.reading(dataset)),
             "reading_hash": reading,
@@ -150,15 +155,15 @@ def seal(
                 for name, found in used.items()
             },
             "grid": [part(_written(d)) for d in grid.dimensions],
-            "series": part(series.model_dump(mode="json")) if series else None,
+            "series": part(_json(series)) if series else None,
         }
     )
     aside = part(
         {
-            "expected": [e.model_dump(mode="json") for e in plan.expected],
-            "warnings": [w.model_dump(mode="json") for w in plan.warnings],
-            "dataset": part(dataset.model_dump(mode="json", by_alias=True)),
-            "release": part(release.model_dump(mode="json", by_alias=True)),
+            "expected": planned["expected"],
+            "warnings": planned["warnings"],
+            "dataset": part(_json(dataset)),
+            "release": part(_json(release)),
             "codes": {name: part(declaration.list_content(found, found.header)) for name, found in used.items()},
         }
     )
@@ -218,6 +223,11 @@ def _read(parts: Parts, name: str) -> Any:
     return json.loads(content)
 
 
+def _json(model: BaseModel) -> dict[str, Any]:
+    content: dict[str, Any] = model.model_dump(mode="json", by_alias=True)
+    return content
+
+
 def _in_grid_order(measurement: Measurement, grid: Grid) -> Measurement:
     """Levels in the order of the grid's axes; JSON keeps none."""
     return measurement.model_copy(update={"levels": {d.name: measurement.levels[d.name] for d in grid.dimensions}})
@@ -247,21 +257,23 @@ def _dimension(content: Mapping[str, Any]) -> Dimension:
 def _named(grid: Grid, release: Release, dataset: Dataset, codes: Mapping[str, CodeList], period: Period) -> Grid:
     """The sealed cells with names from code lists and calendar, joined by code; a code without a name keeps its own."""
     try:
-        told = {d.name: d for d in build_grid(release, dataset, codes, period).dimensions}
-    except (CatalogueError, KeyError):
+        told = build_grid(release, dataset, codes, period)
+    except CatalogueError:
         return grid
-    named = []
-    for dimension in grid.dimensions:
-        known = {level.name: dict(zip(level.codes, level.names, strict=True)) for level in told[dimension.name].levels}
-        levels = tuple(
-            replace(
-                level,
-                names=tuple(
-                    known.get(level.name, {}).get(code, name)
-                    for code, name in zip(level.codes, level.names, strict=True)
-                ),
-            )
-            for level in dimension.levels
+    names = {
+        (dimension.name, level.name, code): name
+        for dimension in told.dimensions
+        for level in dimension.levels
+        for code, name in zip(level.codes, level.names, strict=True)
+    }
+    return Grid(
+        tuple(
+            replace(d, levels=tuple(replace(lv, names=_names(names, d, lv)) for lv in d.levels))
+            for d in grid.dimensions
         )
-        named.append(replace(dimension, levels=levels))
-    return Grid(tuple(named))
+    )
+
+
+def _names(told: Mapping[tuple[str, str, str], str], dimension: Dimension, level: Level) -> tuple[str, ...]:
+    own = zip(level.codes, level.names, strict=True)
+    return tuple(told.get((dimension.name, level.name, code), name) for code, name in own)

@@ -1,7 +1,7 @@
 """Figures that no scheduled release has: ask, see what it costs, decide, and what published editions tell for free.
 
-``requests`` → ``preflight`` (the card; ``free``: what is published already) → ``decisions``, which DAGs call through
-the names here → the same steps as any release (``dp_stats.pipeline``).
+``requests`` → ``preflight`` (the card; ``free``: what is published already) → ``approval`` (who decides) → ``decisions``,
+which DAGs call through the names here → the same steps as any release (``dp_stats.pipeline``).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dp_stats.requests.approval import may_decide
     from dp_stats.requests.decisions import (
         Request,
         answer,
@@ -18,9 +19,7 @@ if TYPE_CHECKING:
         card,
         decide,
         hand_over,
-        may_decide,
         name_of,
-        path_of,
         request,
     )
 
@@ -34,7 +33,6 @@ __all__ = [
     "hand_over",
     "may_decide",
     "name_of",
-    "path_of",
     "request",
 ]
 

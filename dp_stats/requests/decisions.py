@@ -17,17 +17,17 @@ from dp_stats.catalogue import Catalogue, read_catalogue
 from dp_stats.catalogue.load import is_due
 from dp_stats.errors import ApprovalError, BudgetError, NotDueError, PublishedError
 from dp_stats.files import replace_file
+from dp_stats.requests.approval import Way, is_approved, may_decide, path_of
 from dp_stats.requests.asked_release import TABLE, make_release, period_of_request
 from dp_stats.requests.free_answers import free_table
 from dp_stats.requests.kept import load_request, save_request
 from dp_stats.requests.preflight import Card, epsilon_for, make_card
-from dp_stats.requests.questions import Question, chosen, read_question, request_id
+from dp_stats.requests.questions import chosen, read_question, request_id
 from dp_stats.requests.selection import only_chosen
 from dp_stats.run import open_ledger, open_run
 from dp_stats.settings import Settings, load_settings
 from dp_stats.texts.words import Texts
 
-Way = Literal["free", "approval", "allowed"]
 APPROVAL_HOLDS = timedelta(days=30)
 
 
@@ -82,18 +82,6 @@ def ask(form: Mapping[str, Any], *, requested_by: str, settings: Settings | None
     return Request(release.id, made.edition, way)
 
 
-def path_of(card: Card, question: Question) -> Way:
-    """What happens to a request with this card.
-
-    A free answer is enough if it is as accurate as what was asked for, or as what paying would give.
-    """
-    if card.free is not None and question.free != "never":
-        paid = max(e.margin_95 for e in card.plan.expected)
-        if question.free == "always" or card.free.margin <= (question.margin or paid):
-            return "free"
-    return "approval" if card.approvers else "allowed"
-
-
 def request(name: str, *, settings: Settings | None = None) -> Request:
     """A request as it stands now."""
     settings = settings or load_settings()
@@ -108,20 +96,6 @@ def card(name: str, *, settings: Settings | None = None) -> Card:
     release, question = load_request(name, settings)
     catalogue = _catalogue(settings)
     return make_card(release, catalogue, settings, only=chosen(question, catalogue))
-
-
-def may_decide(made: Card, approver: str) -> None:
-    """Check that ``approver`` may decide on this request.
-
-    Raises:
-        ApprovalError: the approver asked for it, or is no custodian of the dataset.
-    """
-    if approver.casefold() == (made.release.requested_by or "").casefold():
-        raise ApprovalError(
-            f"{approver} asked for {made.edition} and cannot approve it as well. Another custodian must, or somebody else must ask."
-        )
-    if made.approvers and approver not in made.approvers:
-        raise ApprovalError(f"{approver} is no custodian of '{made.dataset.id}'. Ask {', '.join(made.approvers)}.")
 
 
 def decide(
@@ -158,19 +132,11 @@ def authorise(name: str, *, settings: Settings | None = None) -> bool:
         ApprovalError: nobody decided (for example because the task of the approval was marked as done by hand).
     """
     settings = settings or load_settings()
-    if request(name, settings=settings).path == "free":
-        return False
+    _, question = load_request(name, settings)
     made = card(name, settings=settings)
-    latest = {a.approver: a.decision for a in open_ledger(settings).approvals(made.plan.hash)}
-    missing = [approver for approver in made.approvers if approver not in latest]
-    if any(latest.get(approver) in ("refused", "expired") for approver in made.approvers):
+    if path_of(made, question) == "free":
         return False
-    if missing:
-        raise ApprovalError(
-            f"{made.edition} may not be measured: the ledger has no decision of {', '.join(missing)}. "
-            "Only the custodian's own answer counts; marking a task as done does not."
-        )
-    return True
+    return is_approved(made, open_ledger(settings).approvals(made.plan.hash))
 
 
 def answer(name: str, *, settings: Settings | None = None) -> Path:

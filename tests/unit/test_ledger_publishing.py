@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sqlite3
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from ledger_examples import Clock, measured, new_ledger, plan, publish
 
 from dp_stats.errors import LedgerError, PublishedError
 from dp_stats.ledger import Ledger
+from dp_stats.ledger.chain import instant
+from dp_stats.ledger.records import Description, Publication, Retracted
 
 EDITION = "weekly/2021-W07"
 
@@ -93,12 +96,73 @@ def test_a_retraction_stands_with_its_first_reason(tmp_path: Path) -> None:
     with pytest.raises(PublishedError, match="nothing was retracted"):
         ledger.retracted(EDITION, 1, "sent twice")
     publish(ledger, EDITION)
-    with pytest.raises(LedgerError, match="reason"):
+    with pytest.raises(LedgerError, match="The reason of the retraction, which the public reads, is empty"):
         ledger.retracted(EDITION, 1, " ")
     first = ledger.retracted(EDITION, 1, "sent twice")
     assert ledger.retracted(EDITION, 1, "another reason") == first
     assert ledger.retractions(EDITION) == [first]
     ledger.verify()
+
+
+def test_what_is_said_published_and_retracted_is_written_down_and_read_back_whole(tmp_path: Path) -> None:
+    clock = Clock()
+    ledger = new_ledger(tmp_path, clock)
+    wanted = plan("2021-W08")
+    for revision in (1, 2):
+        measured(ledger, wanted, revision=revision, reason="late rows")
+    publish(ledger, wanted.edition, revision=1)
+    fact, looks = b'"a fact"', b"{}"
+    document = json.dumps({"parts": [hashlib.sha256(fact).hexdigest()]}).encode()
+    parts = {hashlib.sha256(part).hexdigest(): part for part in (looks, fact, document)}
+    names = {"document": hashlib.sha256(document).hexdigest(), "looks": hashlib.sha256(looks).hexdigest()}
+    whole = (clock.now - timedelta(days=1)).replace(microsecond=0)
+    told = ledger.publishing(wanted.edition, 2, **names, parts=parts, published=whole + timedelta(microseconds=7))
+    clock.forward(minutes=1)
+    made = ledger.published(wanted.edition, 2, b"sums", software={"numpy": "2", "dp-stats": "1"})
+    clock.forward(minutes=1)
+    gone = ledger.retracted(wanted.edition, 2, " sent twice ")
+    edition, checksum = {"edition": wanted.edition, "revision": 2}, hashlib.sha256(b"sums").hexdigest()
+    at = {name: instant(when) for name, when in (("published", whole), ("moment", clock.now))}
+    assert [(entry.event, entry.payload) for entry in ledger.entries()[-3:]] == [
+        (
+            "publishing",
+            {
+                **edition,
+                "plan": wanted.hash,
+                "description": names["document"],
+                "looks": names["looks"],
+                "published": at["published"],
+            },
+        ),
+        ("published", {**edition, "checksum": checksum, "software": {"dp-stats": "1", "numpy": "2"}}),
+        ("retracted", {**edition, "reason": "sent twice", "moment": at["moment"]}),
+    ]
+    assert told == ledger.description(wanted.edition, 2)
+    assert told == Description(**edition, plan_hash=wanted.hash, **names, published=whole, parts=parts)  # type: ignore[arg-type]
+    assert made == ledger.publication(wanted.edition, 2)
+    software = {"dp-stats": "1", "numpy": "2"}
+    assert made == Publication(**edition, checksum=checksum, at=clock.now - timedelta(minutes=1), software=software)  # type: ignore[arg-type]
+    assert gone == Retracted(**edition, reason="sent twice", when=clock.now)  # type: ignore[arg-type]
+    assert ledger.retractions(wanted.edition) == [gone]
+    assert ledger.retractions(EDITION) == []
+
+
+def test_editions_are_listed_in_the_order_in_which_they_were_published_and_retractions_in_that_of_decisions(
+    tmp_path: Path,
+) -> None:
+    clock = Clock()
+    ledger = new_ledger(tmp_path, clock)
+    wishes = [("2021-W08", 1), ("2021-W07", 3), ("2021-W07", 2), ("2021-W07", 1), ("2021-W06", 1)]
+    for period, revision in wishes:
+        made = measured(ledger, plan(period, rho="0.001"), revision=revision, reason="late rows")
+        publish(ledger, made.edition, revision=revision)
+        if period == "2021-W08":
+            clock.forward(seconds=1)
+    found = [(made.edition.removeprefix("weekly/"), made.revision) for made in ledger.publications()]
+    assert found == [wishes[0], wishes[4], wishes[3], wishes[2], wishes[1]]
+    for revision, day in ((3, 1), (1, 2), (2, 2)):
+        ledger.retracted(EDITION, revision, "sent twice", when=datetime(2021, 3, day, tzinfo=UTC))
+    assert [gone.revision for gone in ledger.retractions(EDITION)] == [3, 1, 2]
 
 
 def test_altered_checksums_and_descriptions_are_not_handed_out(tmp_path: Path) -> None:
@@ -110,7 +174,7 @@ def test_altered_checksums_and_descriptions_are_not_handed_out(tmp_path: Path) -
     with sqlite3.connect(tmp_path / "ledger.db") as raw:
         raw.execute("DROP TRIGGER ledger_parts_update")
         raw.execute("UPDATE ledger_parts SET content = x'00'")
-    with pytest.raises(LedgerError, match="altered"):
+    with pytest.raises(LedgerError, match=r"The checksums of weekly/2021-W07 \(revision 1\) were altered"):
         ledger.checksums(found)
     with pytest.raises(LedgerError, match="altered"):
         ledger.description(EDITION)

@@ -1,0 +1,63 @@
+"""Who may decide on a request, and what follows from what was decided; the ledger asks the same again when it charges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from dp_stats.errors import ApprovalError
+from dp_stats.ledger import Approval
+from dp_stats.ledger.budget import who
+from dp_stats.requests.preflight import Card
+from dp_stats.requests.questions import Question
+
+Way = Literal["free", "approval", "allowed"]
+
+
+def path_of(card: Card, question: Question) -> Way:
+    """What happens to a request with this card.
+
+    A free answer is enough if it is as accurate as what was asked for, or as what paying would give.
+    """
+    if card.free is not None and question.free != "never":
+        paid = max(e.margin_95 for e in card.plan.expected)
+        if question.free == "always" or card.free.margin <= (question.margin or paid):
+            return "free"
+    return "approval" if card.approvers else "allowed"
+
+
+def may_decide(card: Card, approver: str) -> None:
+    """Check that ``approver`` may decide on this request.
+
+    Raises:
+        ApprovalError: the approver asked for it, or is no custodian of the dataset.
+    """
+    asked_by = card.release.requested_by
+    if asked_by is not None and who(approver) == who(asked_by):
+        raise ApprovalError(
+            f"{approver} asked for {card.edition} and cannot approve it as well. Another custodian must, or somebody else must ask."
+        )
+    if card.approvers and who(approver) not in map(who, card.approvers):
+        raise ApprovalError(f"{approver} is no custodian of '{card.dataset.id}'. Ask {', '.join(card.approvers)}.")
+
+
+def is_approved(card: Card, decisions: Iterable[Approval]) -> bool:
+    """Whether every approver has approved the card's plan, by each one's latest decision (``decisions``: oldest first).
+
+    Returns:
+        False if an approver refused or let it expire.
+
+    Raises:
+        ApprovalError: somebody has not decided (for example because the task of the approval was marked as done by hand).
+    """
+    latest = {who(made.approver): made.decision for made in decisions}
+    found = {approver: latest.get(who(approver)) for approver in card.approvers}
+    if "refused" in found.values() or "expired" in found.values():
+        return False
+    missing = [approver for approver, decision in found.items() if decision is None]
+    if missing:
+        raise ApprovalError(
+            f"{card.edition} may not be measured: the ledger has no decision of {', '.join(missing)}. "
+            "Only the custodian's own answer counts; marking a task as done does not."
+        )
+    return True
