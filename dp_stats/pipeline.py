@@ -9,7 +9,6 @@ drawn is decided by the ledger alone.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -17,28 +16,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dp_stats.catalogue import read_catalogue
 from dp_stats.catalogue.load import is_due
-from dp_stats.errors import LedgerError, NotDueError, PublishedError
+from dp_stats.errors import NotDueError, PublishedError
 from dp_stats.run import Run, ledger_if_any, open_reserved, open_run, prepare_home, user_name
 from dp_stats.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from dp_stats.editions.edition import Edition
-    from dp_stats.ledger import Ledger, Reservation
-    from dp_stats.plan.sealed import SealedPlan
     from dp_stats.publishing import Rebuilt
     from dp_stats.texts.words import Texts
 
 Step = dict[str, Any]
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class EditionRequest:
-    """Who asked for an edition, why, and in which run; kept from the reservation on."""
-
-    requested_by: str
-    reason: str
-    run: str = ""
 
 
 def due_editions(release: str, *, until: date | None = None, settings: Settings | None = None) -> list[str]:
@@ -129,21 +117,28 @@ def reserve(
         CatalogueError: the edition could not be published as declared.
         BudgetError: the budget does not allow it. ApprovalError: a needed approval is missing or expired.
     """
+    from dp_stats.ledger import approvers_needed
     from dp_stats.quality import check_published
     from dp_stats.rehearsal import Rehearsed, rehearse_once
 
     opened = open_run(edition, revision=revision, settings=settings)
-    request = EditionRequest(
-        requested_by=opened.release.requested_by or requested_by or user_name(),
-        reason=reason or opened.release.purpose or ("" if revision > 1 else "scheduled edition"),
-        run=run,
-    )
     ledger, sealed = opened.ledger(), opened.planned()
     if _stored(opened) is None:
         told = sealed.told_by(opened.catalogue)
         check = partial(check_published, settings=opened.settings, lowest=told.release.lowest)
         rehearse_once(Rehearsed(opened.settings, told.catalogue, told.release, told.period, told.plan, check))
-    reservation = _reserve(sealed, opened, ledger, request, new_series=new_series)
+    category: Literal["scheduled", "adhoc"] = "adhoc" if opened.release.adhoc else "scheduled"
+    reservation = ledger.reserve(
+        sealed,
+        dataset=opened.dataset,
+        revision=revision,
+        category=category,
+        requested_by=opened.release.requested_by or requested_by or user_name(),
+        reason=reason or opened.release.purpose or ("" if revision > 1 else "scheduled edition"),
+        run=run,
+        required_approvers=approvers_needed(opened.dataset, rho=sealed.plan.rho, category=category),
+        new_series=new_series,
+    )
     return {
         "edition": edition,
         "revision": revision,
@@ -156,21 +151,14 @@ def measure(edition: str, *, revision: int = 1, settings: Settings | None = None
     """Bound, aggregate and add noise as the sealed plan says, once: a second call returns what was stored by the first.
 
     Raises:
-        LedgerError: nothing was reserved for this edition. RegisterError: the contribution register is lost or altered.
+        LedgerError: nothing is reserved for this edition, or another plan since this run began. RegisterError: the
+            contribution register is lost or altered.
     """
     from dp_stats.secure.measure import measure as measure_snapshot
 
     run = open_reserved(edition, revision=revision, settings=settings)
     ledger, sealed = run.ledger(), run.planned()
-    made = _last_reservation(run, ledger)
-    if made.plan_hash != sealed.hash:
-        raise LedgerError(
-            f"Another plan was reserved for {run.path} while this run began to measure. Nothing was drawn. Run it again from "
-            "the pull step."
-        )
-    # A reservation that was given back is made again; one that stands, after a failure among rows too, is only found.
-    asked = EditionRequest(made.requested_by, made.reason, made.run)
-    reservation = _reserve(sealed, run, ledger, asked, new_series=True)
+    reservation = ledger.resume(sealed, dataset=run.dataset, revision=revision)
     measure_snapshot(
         sealed,
         snapshot=run.staging / "snapshot.parquet",
@@ -332,30 +320,6 @@ def run_edition(
         return publish(edition, revision=revision, settings=settings)
     finally:
         clean_up(edition, revision=revision, settings=settings)
-
-
-def _reserve(sealed: SealedPlan, run: Run, ledger: Ledger, request: EditionRequest, *, new_series: bool) -> Reservation:
-    from dp_stats.ledger import approvers_needed
-
-    category: Literal["scheduled", "adhoc"] = "adhoc" if run.release.adhoc else "scheduled"
-    return ledger.reserve(
-        sealed,
-        dataset=run.dataset,
-        revision=run.revision,
-        category=category,
-        requested_by=request.requested_by,
-        reason=request.reason,
-        run=request.run,
-        required_approvers=approvers_needed(run.dataset, rho=sealed.plan.rho, category=category),
-        new_series=new_series,
-    )
-
-
-def _last_reservation(run: Run, ledger: Ledger) -> Reservation:
-    made = ledger.latest(run.edition, run.revision)
-    if made is None:
-        raise LedgerError(f"Nothing is reserved for {run.path}. Run the reserve step first.")
-    return made
 
 
 def _stored(run: Run) -> bytes | None:

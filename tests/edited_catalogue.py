@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from dp_stats.catalogue import yaml
 from dp_stats.catalogue.periods import BlockKind, block_of
 
 TARGET = "p0"
@@ -73,10 +73,10 @@ class Declared:
 
     def files(self) -> dict[str, str]:
         """The catalogue's files and their text."""
-        written = {f"releases/{r['id']}.yaml": yaml.write(r) for r in self._releases()}
+        written = {f"releases/{r['id']}.yaml": _written(r) for r in self._releases()}
         return {
             **written,
-            "datasets/visits.yaml": yaml.write(self._dataset()),
+            "datasets/visits.yaml": _written(self._dataset()),
             "codes/clinics.csv": HEAD + CODES[self["codes"]],
         }
 
@@ -170,6 +170,11 @@ class Declared:
             "tables": [by_clinic],
             **shared,
         }
+
+
+def _written(content: dict[str, Any]) -> str:
+    """A declaration as JSON, which is YAML too and written a hundred times faster."""
+    return json.dumps(content, default=str)
 
 
 def _table(id: str, levels: dict[str, str], *statistics: str) -> dict[str, Any]:

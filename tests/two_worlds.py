@@ -27,8 +27,8 @@ import numpy as np
 import pytest
 from edited_catalogue import Declared, Row
 
-from dp_stats import pipeline
-from dp_stats.catalogue import load
+from dp_stats import pipeline, run
+from dp_stats.catalogue import Catalogue
 from dp_stats.errors import DpStatsError
 from dp_stats.ledger import Ledger
 from dp_stats.plan import make
@@ -203,7 +203,7 @@ class Worlds:
         patch.setattr(measuring, "rows_that_count", looked)
         patch.setattr(measuring, "exact_answers", answered)
         patch.setattr(make, "REMEMBERED", 10_000)  # of strategies, which edits would have chosen again and again
-        patch.setattr(load, "read_model", _remembered(load.read_model))
+        patch.setattr(run, "read_catalogue", _remembered(run.read_catalogue))
         for point in POINTS:
             patch.setattr(Ledger, point, _held(point, getattr(Ledger, point)))
 
@@ -438,17 +438,17 @@ def _held(point: str, method: Callable[..., Any]) -> Callable[..., Any]:
     return held
 
 
-_models: dict[tuple[str, type], Any] = {}
+_catalogues: dict[tuple[Path, tuple[str, ...]], Catalogue] = {}
 
 
-def _remembered(read_model: Callable[..., Any]) -> Callable[..., Any]:
-    """Reading a file of declarations, remembered by its text: reading YAML takes longer than all else together."""
+def _remembered(read_catalogue: Callable[[Path], Catalogue]) -> Callable[[Path], Catalogue]:
+    """Reading a catalogue, remembered by the text of all its files: reading YAML takes longer than all else together."""
 
-    def read(path: Path, model: type) -> Any:
-        key = path.read_text(), model
-        if key not in _models:
-            _models[key] = read_model(path, model)
-        return _models[key]
+    def read(folder: Path) -> Catalogue:
+        key = folder, tuple(path.read_text() for path in sorted(folder.glob("*/*.*")))
+        if key not in _catalogues:
+            _catalogues[key] = read_catalogue(folder)
+        return _catalogues[key]
 
     return read
 

@@ -158,6 +158,16 @@ class Ledger(LedgerReader):
                 new_series=new_series,
             )
 
+    def resume(self, sealed: SealedPlan, *, dataset: Dataset, revision: int = 1) -> Reservation:
+        """The reservation to measure a sealed plan with; one that was given back is made again as it was.
+
+        Raises:
+            LedgerError: the edition's last reservation is of another plan, or there is none.
+            BudgetError, ApprovalError: it was given back and is not allowed any more.
+        """
+        with self._write() as writer:
+            return reserving.resume(writer, sealed, dataset=dataset, revision=revision)
+
     def reservation(self, edition: str, revision: int = 1) -> Reservation | None:
         """The reservation of an edition, unless it is void or there is none."""
         with self._database.read() as connection:

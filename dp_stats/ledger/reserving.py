@@ -109,6 +109,36 @@ def reserve(
     return by_id(writer.connection, entry.sequence)
 
 
+def resume(writer: Writer, sealed: SealedPlan, *, dataset: Dataset, revision: int) -> Reservation:
+    """The reservation to measure with: as it stands, or made again as it was if it was given back.
+
+    Raises:
+        LedgerError: nothing was reserved for the edition, or its last reservation is of another plan.
+        BudgetError, ApprovalError: it was given back and is not allowed any more.
+    """
+    plan = sealed.plan
+    last = latest(writer.connection, plan.edition, revision)
+    if last is None:
+        raise LedgerError(f"Nothing is reserved for {plan.edition}/r{revision}. Run the reserve step first.")
+    if last.plan_hash != plan.hash:
+        raise LedgerError(
+            f"Another plan was reserved for {plan.edition}/r{revision} while this run began to measure. Nothing was drawn. "
+            "Run it again from the pull step."
+        )
+    return reserve(
+        writer,
+        sealed,
+        dataset=dataset,
+        revision=revision,
+        category=last.category,
+        requested_by=last.requested_by,
+        reason=last.reason,
+        run=last.run,
+        required_approvers=approving.approvers_needed(dataset, rho=plan.rho, category=last.category),
+        new_series=True,  # who reserved it has said so
+    )
+
+
 def _want_new_series(plan: Plan, quote: Quote, *, wanted: bool) -> None:
     """Ask for a yes before blocks that the release has paid for are charged again.
 

@@ -6,16 +6,22 @@ import csv
 import json
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from itertools import count
+from threading import Event, current_thread, main_thread
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Connection
 
 from dp_stats import pipeline, requests
 from dp_stats.errors import ApprovalError, DpStatsError, LedgerError, SourceError
 from dp_stats.ledger import Ledger
+from dp_stats.ledger.database import Database
 from dp_stats.operations.review import review_catalogue
 from dp_stats.plan.noisy import NoisyMeasurements
 from dp_stats.requests.answers import answer_question
@@ -151,27 +157,44 @@ def test_an_edit_between_reserve_and_measure_changes_nothing_that_is_measured(
     assert {n: v.tolist() for n, v in first.items()} == {n: v.tolist() for n, v in second.items()}
 
 
-def test_a_plan_that_is_replaced_while_a_run_begins_to_measure_is_not_put_back(
-    clinic: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("moment", ["resume", "register", "spend", "store"])
+def test_of_two_plans_for_one_edition_the_one_that_is_measured_is_the_one_that_stands(
+    clinic: Any, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    """Two reservations of one edition: the run that opened the first neither measures it nor takes the second's name."""
+    """Another plan is reserved while a run waits to write: the run goes on only if its own plan can no longer be replaced."""
     seen = exact_of(monkeypatch)
     steps(clinic.first, "pull")
     pipeline.reserve(clinic.first, requested_by="first")
+    waiting, go_on = Event(), Event()
+    write, writes = Database.write, count()
 
-    def overtaken(*given: Any, **named: Any) -> Any:
-        opened = open_reserved(*given, **named)
+    def held(self: Database, **options: Any) -> AbstractContextManager[Connection]:
+        if current_thread() is not main_thread() and MOMENTS[next(writes)] == moment:
+            waiting.set()
+            assert go_on.wait(PATIENCE)
+        return write(self, **options)
+
+    monkeypatch.setattr(Database, "write", held)
+    with ThreadPoolExecutor(1) as threads:
+        measuring_first = threads.submit(pipeline.measure, clinic.first)
+        assert waiting.wait(PATIENCE)
         clinic.change(RELEASE, contribution={"rows": 2})
         pipeline.reserve(clinic.first, requested_by="second", new_series=True)
-        return opened
-
-    with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "open_reserved", overtaken)
-        with pytest.raises(LedgerError, match="Another plan was reserved"):
-            pipeline.measure(clinic.first)
+        go_on.set()
+        error = measuring_first.exception()
     standing = Ledger.open(clinic.settings.ledger_url).reservation(clinic.first, 1)
     assert standing is not None
-    assert (standing.requested_by, standing.state, seen) == ("second", "reserved", [])
+    if moment == "store":  # noise was drawn, so what is declared now comes too late
+        assert (standing.requested_by, standing.state, len(seen), error) == ("first", "stored", 1, None)
+    else:
+        assert (standing.requested_by, standing.state, seen) == ("second", "reserved", [])
+        assert isinstance(error, LedgerError)
+
+
+MOMENTS = dict(enumerate(("resume", "register", "spend", "store")))
+"""The transactions of the measuring step, in order."""
+
+PATIENCE = 60.0
 
 
 def undo(clinic: Any) -> None:

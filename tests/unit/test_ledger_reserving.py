@@ -144,3 +144,30 @@ def test_names_and_reasons_must_be_printable_and_short(tmp_path: Path) -> None:
             reserve(ledger, plan(), requested_by=bad)
     with pytest.raises(LedgerError):
         ledger.reserve(sealed(plan()), dataset=dataset(), category="other", requested_by="x", reason="")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("category", ["scheduled", "adhoc"])
+def test_a_reservation_that_was_given_back_is_made_again_as_it_was(tmp_path: Path, category: str) -> None:
+    ledger = new_ledger(tmp_path)
+    cheap = dataset(rho="0.02", no_approval_below="0.02")
+    said = {"category": category, "requested_by": "ann", "reason": "late rows", "run": "run 7", "dataset": cheap}
+    first = reserve(ledger, plan(), revision=2, **said)
+    assert ledger.resume(sealed(plan()), dataset=cheap, revision=2) == first
+    ledger.void(first, "not wanted")
+    again = ledger.resume(sealed(plan()), dataset=cheap, revision=2)
+    assert (again.id != first.id, again.state, again.charged) == (True, "reserved", ("2021",))
+    assert (again.category, again.requested_by, again.reason, again.run) == (category, "ann", "late rows", "run 7")
+    assert spent(ledger) == Fraction("0.005")
+
+
+def test_a_plan_is_not_measured_where_nothing_or_another_one_was_reserved_last(tmp_path: Path) -> None:
+    ledger = new_ledger(tmp_path)
+    with pytest.raises(LedgerError, match="Nothing is reserved"):
+        ledger.resume(sealed(plan()), dataset=dataset())
+    reserve(ledger, plan())
+    other = reserve(ledger, plan(variant="other"))
+    for _ in range(2):
+        with pytest.raises(LedgerError, match="Another plan was reserved"):
+            ledger.resume(sealed(plan()), dataset=dataset())
+        ledger.void(other, "not wanted")  # the second time: what was given back is not replaced either
+    assert spent(ledger) == 0
