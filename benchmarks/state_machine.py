@@ -76,19 +76,21 @@ def main() -> None:
 def _search(tests: Any, given: argparse.Namespace, *, shrink: bool) -> tuple[bool, Counter[str], float]:
     """Whether a violation was found, what happened, and how long it took."""
     events: Counter[str] = Counter()
+    started = time.process_time()
 
     class Counted(tests.Machine):
         def teardown(self) -> None:
             events["sequences"] += 1
             if self.worlds is not None:
                 events.update(self.worlds.happened)
+            if events["sequences"] % 100 == 0:
+                print(f"… {events['sequences']} sequences, {time.process_time() - started:.0f} s", flush=True)
             super().teardown()
 
     phases = [Phase.generate, *([Phase.shrink] if shrink else [])]
     wanted = settings(
         tests.SOUND, max_examples=given.sequences, stateful_step_count=given.steps, phases=phases, database=None
     )
-    started = time.process_time()
     try:
         run_state_machine_as_test(seed(given.seed)(Counted), settings=wanted)
     except AssertionError as error:

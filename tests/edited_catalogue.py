@@ -69,7 +69,11 @@ class Declared:
 
     def hides(self, row: Row) -> bool:
         """Whether a row is one that the smaller world lacks."""
-        return row.person.strip() == TARGET and block_of(row.day, self.per) == self.block
+        return self.is_target(row) and block_of(row.day, self.per) == self.block
+
+    def is_target(self, row: Row) -> bool:
+        """Whether a row, or an entry of the opt-out list, is the target's, in whatever spelling."""
+        return row.person.strip().replace("-", "").lower() == TARGET
 
     def files(self) -> dict[str, str]:
         """The catalogue's files and their text."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-import shutil
 import sqlite3
 import threading
 from collections import Counter, defaultdict
@@ -24,11 +23,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from edited_catalogue import Declared, Row
 
 from dp_stats import pipeline, run
 from dp_stats.catalogue import Catalogue
+from dp_stats.catalogue import folder as reading
 from dp_stats.errors import DpStatsError
 from dp_stats.ledger import Ledger
 from dp_stats.plan import make
@@ -36,6 +37,7 @@ from dp_stats.plan.model import Plan
 from dp_stats.plan.noisy import NoisyMeasurements
 from dp_stats.run import open_ledger
 from dp_stats.secure import measure as measuring
+from dp_stats.secure import pull as pulling
 from dp_stats.secure.secret import KEY_BYTES
 from dp_stats.secure.staging import secure_folder
 from dp_stats.settings import load_settings
@@ -55,6 +57,9 @@ EDITIONS = (
 
 POINTS = ("register_entry", "spend", "store")
 """Methods of the ledger before which an attempt can be held up, or killed."""
+
+UNLIKE = {("registered", "digest"), ("created", "ledger"), ("created", "without")}
+"""Fields of entries that are made with a secret key, or by chance: they differ from world to world by themselves."""
 
 PATIENCE = 300.0
 """Seconds in which an attempt must come to its next point."""
@@ -82,6 +87,8 @@ class World:
         self.drawn: list[Drawn] = []
         self.read: list[int] = []
         """Number of ledger entries at each moment at which rows were read."""
+        self.pulled: list[str] = []
+        """The rows of the last snapshot."""
 
     def write(self, files: dict[str, str]) -> None:
         for name, text in files.items():
@@ -96,9 +103,9 @@ class World:
             return connection.execute(sql).fetchall()
 
     def told(self) -> dict[str, Any]:
-        """Everything outside the secure store, but for keyed digests and the hashes of entries that hold them."""
+        """Everything outside the secure store, but for keyed digests, random names and the hashes of entries that hold them."""
         entries = [
-            [event, {k: v for k, v in json.loads(payload).items() if (event, k) != ("registered", "digest")}]
+            [event, {k: v for k, v in json.loads(payload).items() if (event, k) not in UNLIKE}]
             for event, payload in self.query("SELECT event, payload FROM ledger_entries ORDER BY sequence")
         ]
         measured = self.query("SELECT edition, revision, content FROM ledger_measurements ORDER BY edition, revision")
@@ -171,7 +178,7 @@ class Worlds:
         self.released: dict[bytes, tuple[str, str, Drawn, Drawn]] = {}
         self.failing = False
         self.happened: Counter[str] = Counter()
-        self._copy: tuple[Path, ...] = ()
+        self._copy: tuple[bytes, ...] = ()
         self._watch(patch)
         self.declare()
 
@@ -179,6 +186,7 @@ class Worlds:
 
     def _watch(self, patch: pytest.MonkeyPatch) -> None:
         draw, rows, answers = measuring.draw, measuring.rows_that_count, measuring.exact_answers
+        pull = pulling.pull
 
         def recorded(plan: Plan, exact: Exact) -> NoisyMeasurements:
             world, first = self.at, self.pair[0]
@@ -199,11 +207,18 @@ class Worlds:
                 raise OSError("no space left on device")
             return answers(*given, **named)
 
+        def pulled(*given: Any, **named: Any) -> Any:
+            found = pull(*given, **named)
+            self.at.pulled = sorted(map(str, pq.read_table(found.path).to_pylist()))
+            return found
+
+        patch.setattr(pulling, "pull", pulled)
         patch.setattr(measuring, "draw", recorded)
         patch.setattr(measuring, "rows_that_count", looked)
         patch.setattr(measuring, "exact_answers", answered)
         patch.setattr(make, "REMEMBERED", 10_000)  # of strategies, which edits would have chosen again and again
-        patch.setattr(run, "read_catalogue", _remembered(run.read_catalogue))
+        patch.setattr(run, "read_catalogue", _catalogue_remembered(run.read_catalogue))
+        patch.setattr(reading, "read_model", _model_remembered(reading.read_model))
         for point in POINTS:
             patch.setattr(Ledger, point, _held(point, getattr(Ledger, point)))
 
@@ -232,14 +247,19 @@ class Worlds:
     # What is run
 
     def step(self, name: str, edition: str, *, fail: bool = False, **options: Any) -> Outcome:
-        """A step of the pipeline in both worlds."""
+        """A step of the pipeline in both worlds; what it pulls is the same once the target has opted out."""
         self.failing = fail
+        for world in self.pair:
+            world.pulled = []
         try:
-            return self.both(
+            found = self.both(
                 f"{name} {edition}", lambda world: getattr(pipeline, name)(edition, settings=world.settings, **options)
             )
         finally:
             self.failing = False
+        if any(self.declared.is_target(row) for row in self.opted_out):
+            assert self.pair[0].pulled == self.pair[1].pulled, "rows of somebody who opted out were pulled"
+        return found
 
     def steps(self, *names: str, edition: str, revision: int = 1, new_series: bool = True) -> Outcome:
         """Several steps in order, as long as they work."""
@@ -295,23 +315,33 @@ class Worlds:
 
     def keep_copy(self) -> None:
         """Make a backup of both ledgers."""
-        self._copy = tuple(shutil.copy(w.settings.home / "ledger.db", w.root / "ledger.backup") for w in self.pair)
-
-    def restore_copy(self) -> None:
-        """Put the backups in the ledgers' places."""
-        for world, copy in zip(self.pair, self._copy, strict=True):
-            shutil.copy(copy, world.settings.home / "ledger.db")
+        self._copy = tuple((w.settings.home / "ledger.db").read_bytes() for w in self.pair)
 
     def run_on_copy(self, edition: str) -> None:
-        """Run an edition on the backups; where it is refused, the ledgers come back. Makes the backups, if there are none."""
-        if not self._copy:
+        """Run an edition on the backups, if there are any; else make them."""
+        if self._copy:
+            self._run_on(self._copy, edition)
+        else:
             self.keep_copy()
-            return
+
+    def run_without_ledger(self, edition: str) -> None:
+        """Run an edition after the ledgers were lost."""
+        self._run_on((None, None), edition)
+
+    def _run_on(self, ledgers: Iterable[bytes | None], edition: str) -> None:
+        """Run an edition with other ledgers in place; where it is refused, those of before come back."""
         now = [(w.settings.home / "ledger.db").read_bytes() for w in self.pair]
-        self.restore_copy()
+        self._put(ledgers)
         if self.run(edition)[0] != "done":
-            for world, content in zip(self.pair, now, strict=True):
-                (world.settings.home / "ledger.db").write_bytes(content)
+            self._put(now)
+
+    def _put(self, ledgers: Iterable[bytes | None]) -> None:
+        for world, content in zip(self.pair, ledgers, strict=True):
+            place = world.settings.home / "ledger.db"
+            if content is None:
+                place.unlink()
+            else:
+                place.write_bytes(content)
 
     def both(self, what: str, work: Callable[[World], Any]) -> Outcome:
         """Do the same in both worlds; what is returned or raised must be the same."""
@@ -439,9 +469,10 @@ def _held(point: str, method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _catalogues: dict[tuple[Path, tuple[str, ...]], Catalogue] = {}
+_models: dict[tuple[str, type], Any] = {}
 
 
-def _remembered(read_catalogue: Callable[[Path], Catalogue]) -> Callable[[Path], Catalogue]:
+def _catalogue_remembered(read_catalogue: Callable[[Path], Catalogue]) -> Callable[[Path], Catalogue]:
     """Reading a catalogue, remembered by the text of all its files: reading YAML takes longer than all else together."""
 
     def read(folder: Path) -> Catalogue:
@@ -449,6 +480,18 @@ def _remembered(read_catalogue: Callable[[Path], Catalogue]) -> Callable[[Path],
         if key not in _catalogues:
             _catalogues[key] = read_catalogue(folder)
         return _catalogues[key]
+
+    return read
+
+
+def _model_remembered(read_model: Callable[..., Any]) -> Callable[..., Any]:
+    """Reading a declaration, remembered by its text: most edits change one file of many."""
+
+    def read(path: Path, model: type) -> Any:
+        key = path.read_text(), model
+        if key not in _models:
+            _models[key] = read_model(path, model)
+        return _models[key]
 
     return read
 

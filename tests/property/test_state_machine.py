@@ -29,6 +29,7 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
+    run_state_machine_as_test,
 )
 from remembered import Memory
 from two_worlds import ASKED, EDITIONS, WEEKS, Attempt, Worlds
@@ -123,7 +124,7 @@ class Machine(RuleBasedStateMachine):
         )
         self.w.source([*rows, *(put or [])][-MOST_ROWS:])
 
-    @rule(people=st.sets(st.sampled_from([TARGET, "p1"])))
+    @rule(people=st.sets(st.sampled_from([TARGET, "P-0", "p1"])))
     def people_opt_out(self, people: set[str]) -> None:
         self.w.source(self.w.rows, [Row(p, date(2025, 1, 1), "n") for p in sorted(people)])
 
@@ -179,6 +180,11 @@ class Machine(RuleBasedStateMachine):
     def an_edition_is_run_on_an_old_backup_of_the_ledger(self, edition: str) -> None:
         self.w.run_on_copy(edition)
 
+    @precondition(lambda self: self.worlds and not self.held)
+    @rule(edition=EDITION)
+    def an_edition_is_run_after_the_ledger_was_lost(self, edition: str) -> None:
+        self.w.run_without_ledger(edition)
+
     @invariant()
     def nothing_differs_but_what_was_charged(self) -> None:
         if self.worlds is not None:
@@ -196,7 +202,7 @@ def _scratch() -> tempfile.TemporaryDirectory[str]:
 
 
 SOUND = settings(
-    max_examples=30,  # half a minute; benchmarks/state_machine.py runs as many as wanted, longer ones, and others each time
+    max_examples=200,  # benchmarks/state_machine.py runs as many as wanted, longer ones, and others each time
     derandomize=True,
     database=None,
     stateful_step_count=5,
@@ -204,6 +210,11 @@ SOUND = settings(
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )
+
+
+@pytest.mark.slow
+def test_whatever_happens_two_worlds_differ_by_no_more_than_was_charged() -> None:
+    run_state_machine_as_test(Machine, settings=SOUND)
 
 
 # Each fault put back
@@ -299,6 +310,18 @@ def a_restored_ledger(w: Worlds) -> None:
     w.run_on_copy("weekly/2025-W01")
 
 
+def a_lost_ledger(w: Worlds) -> None:
+    w.source(OTHERS + visits(days=(2, 3)))
+    w.run("weekly/2025-W01")
+    w.check()
+    w.run_without_ledger("weekly/2025-W01")
+
+
+def an_opt_out_spelt_otherwise(w: Worlds) -> None:
+    w.source(OTHERS + visits(days=(2,)), [Row("P-0", date(2025, 1, 1), "n")])
+    w.run("weekly/2025-W01")
+
+
 def todays_declarations(patch: pytest.MonkeyPatch) -> None:
     answer = measuring.answer
 
@@ -357,6 +380,15 @@ def no_witnesses(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("dp_stats.ledger.ledger.refuse_loss", lambda *_: None)
 
 
+def a_new_ledger_whatever_lies_beside_it(patch: pytest.MonkeyPatch) -> None:
+    no_witnesses(patch)
+    patch.setattr("dp_stats.ledger.opening.refuse_new", lambda *_: None)
+
+
+def identifiers_as_they_are_written(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("dp_stats.secure.opt_outs.loose_key", str)
+
+
 FAULTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], Callable[[Worlds], None], str]] = {
     "measured with today's bounds": (todays_declarations, bounds_edited_after_reserving, "charged for"),
     "a snapshot replaced between queries": (snapshots_by_name, snapshot_replaced_between_queries, "charged for"),
@@ -379,6 +411,8 @@ FAULTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], Callable[[Worlds],
     ),
     "a register that forgets": (forgetful_register, rows_in_every_week, "charged for"),
     "an old ledger goes on": (no_witnesses, a_restored_ledger, "charged for"),
+    "a lost ledger is made anew": (a_new_ledger_whatever_lies_beside_it, a_lost_ledger, "charged for"),
+    "opt-outs in one spelling": (identifiers_as_they_are_written, an_opt_out_spelt_otherwise, "opted out"),
 }
 
 
