@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import NamedTuple
 
 from dp_stats import pipeline, written
 from dp_stats.catalogue import Catalogue, read_catalogue
-from dp_stats.editions.verify import verify_public
-from dp_stats.errors import CatalogueError, PublishedError
+from dp_stats.editions.verify import Fault, verify_public
+from dp_stats.errors import PublishedError
 from dp_stats.files import replaced
-from dp_stats.ledger import Ledger
+from dp_stats.ledger import Ledger, Publication
 from dp_stats.ledger.witnesses import refuse_loss
 from dp_stats.operations.forecast import forecast
 from dp_stats.outlets.public_log import published_lines, refuse_another
-from dp_stats.run import load_catalogue_with, open_ledger, witnesses_of
+from dp_stats.run import open_ledger, witnesses_of
 from dp_stats.secure.spill import remove_abandoned
 from dp_stats.secure.staging import purge_expired
 from dp_stats.settings import Settings, load_settings
@@ -80,21 +81,17 @@ def verify_published(*, settings: Settings | None = None) -> int:
     if not released_before(settings):
         return 0
     ledger = Ledger.open(settings.ledger_url, read_only=True)
-    public: dict[str, str] = {}
-    restricted: dict[str, str] = {}
-    for r in ledger.reservations():
-        publication = ledger.publication(r.edition, r.revision)
-        if publication is not None:
-            hidden = is_restricted(r.release, settings)
-            (restricted if hidden else public)[f"{r.edition}/r{r.revision}"] = publication.checksum
-    faults = verify_public(settings.public_dir, checksums=public)
-    faults += verify_public(settings.restricted, checksums=restricted)
+    placed: dict[Path, dict[str, str]] = {settings.public_dir: {}, settings.restricted: {}}
+    for known in ledger.publications():
+        placed[published_in(known, ledger, settings)][f"{known.edition}/r{known.revision}"] = known.checksum
+    faults = [fault for place, checksums in placed.items() for fault in verify_public(place, checksums=checksums)]
+    faults += [Fault(path, "extra") for path in placed[settings.restricted] if (settings.public_dir / path).exists()]
     if faults:
         lines = "\n  ".join(f"{fault.path}: {fault.kind}" for fault in faults)
         raise PublishedError(f"Published files are not as they were written; restore them from the backup:\n  {lines}")
     refuse_loss(ledger.unknown(witnesses_of(settings)))
     _verify_log(ledger, settings)
-    return len(public) + len(restricted)
+    return sum(map(len, placed.values()))
 
 
 def _verify_log(ledger: Ledger, settings: Settings) -> None:
@@ -109,12 +106,17 @@ def _verify_log(ledger: Ledger, settings: Settings) -> None:
         verify(str(settings.public_dir))
 
 
-def is_restricted(release: str, settings: Settings) -> bool:
-    """Whether a release is for a restricted audience: as declared or asked for, or as its folder says."""
-    try:
-        return load_catalogue_with(release, settings).release(release).audience == "restricted"
-    except CatalogueError:  # no longer declared
-        return (settings.restricted / release).exists()
+def published_in(known: Publication, ledger: Ledger, settings: Settings) -> Path:
+    """The folder in which a revision was published: that of the audience which its sealed plan names.
+
+    What was reserved before plans were sealed is where it lies.
+    """
+    reservation = ledger.latest(known.edition, known.revision)
+    if reservation is not None and reservation.aside:
+        public = ledger.sealed(reservation).release.audience == "public"
+    else:
+        public = not (settings.restricted / known.edition / f"r{known.revision}").exists()
+    return settings.public_dir if public else settings.restricted
 
 
 def rebuild_site(*, settings: Settings | None = None) -> list[Alert]:

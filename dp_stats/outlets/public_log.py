@@ -9,9 +9,8 @@ from dp_stats import files
 from dp_stats.editions import formats
 from dp_stats.editions.latest import folder_lock
 from dp_stats.errors import LedgerError
-from dp_stats.transparency.history import History
-from dp_stats.transparency.leaves import HEADS, LOG, Head, proof_name
-from dp_stats.transparency.merkle import Tree, leaf_hash
+from dp_stats.transparency.history import History, goes_on, replaces
+from dp_stats.transparency.leaves import HEADS, LOG, proof_name
 from dp_stats.transparency.proofs import proof_of
 
 
@@ -29,7 +28,7 @@ def refresh_log(public: Path, lines: Callable[[], Sequence[str]]) -> int:
     """
     with folder_lock(public):
         wanted = list(lines())
-        _set_aside(public, History.read(wanted[:1]).lost)
+        _set_aside(public, wanted)
         there = published_lines(public)
         refuse_another(there, wanted)
         history = History.read(wanted)
@@ -44,24 +43,29 @@ def refresh_log(public: Path, lines: Callable[[], Sequence[str]]) -> int:
         return len(wanted) - len(there)
 
 
-def _set_aside(public: Path, lost: Head | None) -> None:
+def _set_aside(public: Path, wanted: Sequence[str]) -> None:
     """Rename the log of a ledger that was lost, where the ledger of today says that it takes its place."""
-    there = published_lines(public)
-    if (
-        lost is None
-        or len(there) != lost.size
-        or Tree(leaf_hash(line.encode()) for line in there).root().hex() != lost.root
-    ):
+    lost = History.read(wanted[:1]).lost
+    if lost is None or not replaces(published_lines(public), wanted):
         return
     for name in (HEADS, LOG):
         if (public / name).exists():
             (public / name).rename(public / name.replace(".", f".{lost.root[:12]}.", 1))
 
 
-def published_lines(public: Path) -> list[str]:
-    """The lines of the log in a public folder; none if there is no log."""
-    path = public / LOG
+def published_lines(public: Path, name: str = LOG) -> list[str]:
+    """The lines of the log (or of its heads) in a public folder; none if there is no log."""
+    path = public / name
     return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+
+
+def is_told(public: Path, *, log: bytes, heads: bytes) -> bool:
+    """Whether a public folder's log goes on from the log and the heads that readers of a target have seen."""
+    here, seen = published_lines(public), heads.decode().splitlines()
+    lost = History.read(here[:1]).lost
+    heads_go_on = published_lines(public, HEADS)[: len(seen)] == seen
+    heads_of_lost = lost is not None and lost.root in "".join(seen[-1:])
+    return goes_on(log.decode().splitlines(), here) and (heads_go_on or heads_of_lost)
 
 
 def refuse_another(there: Sequence[str], wanted: Sequence[str]) -> None:

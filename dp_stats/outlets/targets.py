@@ -19,9 +19,11 @@ from dp_stats import files
 from dp_stats.editions import formats
 from dp_stats.editions.latest import LATEST, folder_lock
 from dp_stats.errors import PublishedError
+from dp_stats.outlets.public_log import is_told
 from dp_stats.transparency.leaves import HEADS, LOG
 
 _PROOF = re.compile(r"r[1-9][0-9]*\.proof\.json")
+_LOST_LOG = re.compile(r"(log|heads)[.][0-9a-f]{12}[.]jsonl")
 MANIFEST = "manifest.json"
 """What the target holds: path → SHA-256 of every file, written last."""
 
@@ -49,7 +51,7 @@ def upload(
 ) -> Uploaded:
     """Bring a target up to date with the public folder; only what has changed is sent.
 
-    Files of editions are never overwritten or deleted at the target.
+    Files of editions are never overwritten or deleted at the target, and its public log is only ever gone on with.
 
     Args:
         url: e.g. ``s3://bucket/statistics``, ``gs://…``, ``abfs://…``, ``file:///srv/www``, ``memory://site``.
@@ -57,7 +59,7 @@ def upload(
         filesystem: an fsspec file system to use instead, e.g. ``ObjectStoragePath(url).fs`` of an Airflow connection.
 
     Raises:
-        PublishedError: the target cannot be reached, or it holds another edition under the same name.
+        PublishedError: the target cannot be reached, or it holds another edition under the same name, or a longer or other log.
     """
     try:
         remote, root = _open(url, storage_options, filesystem)
@@ -75,7 +77,7 @@ def upload(
 
 
 def _bring_up_to_date(public: Path, remote: Any, root: str, url: str) -> Uploaded:
-    there = _manifest(remote, root)
+    there = _manifest(remote, root) | _log_there(public, remote, root, url)
     here = {path.relative_to(public).as_posix(): path for path in public.rglob("*") if _is_public(path, public)}
     sums = {name: files.file_sha256(path) for name, path in here.items()}
     _refuse_changed_editions(sums, there, url)
@@ -131,8 +133,14 @@ def _is_public(path: Path, public: Path) -> bool:
 
 
 def _immutable(name: str) -> bool:
-    """Whether a path lies in an edition's folder, ``release/period/rN/…``, or is its proof, ``release/period/rN.proof.json``."""
+    """Whether a path never changes.
+
+    It lies in an edition's folder, ``release/period/rN/…``, is its proof, ``release/period/rN.proof.json``, or the log of a
+    ledger that was lost.
+    """
     parts = name.split("/")
+    if _LOST_LOG.fullmatch(name):
+        return True
     if len(parts) == 3 and parts[0] != "api" and _PROOF.fullmatch(parts[2]):
         return True
     return len(parts) >= 4 and parts[2][:1] == "r" and parts[2][1:].isdigit() and parts[0] != "api"
@@ -141,11 +149,27 @@ def _immutable(name: str) -> bool:
 def _refuse_changed_editions(sums: Mapping[str, str], there: Mapping[str, str], url: str) -> None:
     for name, digest in sums.items():
         if _immutable(name) and there.get(name, digest) != digest:
-            edition = name.rpartition("/")[0]
+            edition = name.rpartition("/")[0] or name
             raise PublishedError(
                 f"{url} holds another {edition} than this one, and a published edition never changes. "
                 "Find out which is right (verify both), and publish the correction as a new revision."
             )
+
+
+def _log_there(public: Path, remote: Any, root: str, url: str) -> dict[str, str]:
+    """SHA-256 of the public log at the target as it is, whatever its manifest says.
+
+    Raises:
+        PublishedError: lines that readers have seen there would be taken out of the history.
+    """
+    there = {name: remote.cat_file(f"{root}/{name}") for name in (LOG, HEADS) if remote.exists(f"{root}/{name}")}
+    if not is_told(public, log=there.get(LOG, b""), heads=there.get(HEADS, b"")):
+        raise PublishedError(
+            f"The public log at {url} does not go on in the one here: it is longer, or differs. Readers would see that history was "
+            "rewritten, so nothing was sent. Find out which installation published there last, and publish from that one, or "
+            "restore the ledger here from its newest backup."
+        )
+    return {name: files.sha256(content) for name, content in there.items()}
 
 
 def _order(name: str) -> tuple[int, int, str]:

@@ -107,6 +107,17 @@ class History:
         return [step.hex() for step in inclusion_path(number, hashes)]
 
 
+def goes_on(there: Sequence[str], now: Sequence[str]) -> bool:
+    """Whether a log may take the place of an earlier one: it begins with all its lines, or its ledger was lost and it says so."""
+    return list(now[: len(there)]) == list(there) or replaces(there, now)
+
+
+def replaces(there: Sequence[str], now: Sequence[str]) -> bool:
+    """Whether a log says in its first line that it takes the place of ``there``, whose ledger was lost."""
+    root = Tree(leaf_hash(line.encode()) for line in there).root().hex()
+    return History.read(now[:1]).lost == Head(size=len(there), root=root) if there else False
+
+
 def _check_openings(edition: EditionLeaf, before: Sequence[OneLeaf]) -> None:
     """An edition's charges come before it, are of one dataset, and are one for each block."""
     charges = [before[o.leaf] for o in edition.charges if o.leaf < len(before)]

@@ -19,6 +19,7 @@ from dp_stats import pipeline, publishing, requests
 from dp_stats.editions.verify import verify_public
 from dp_stats.errors import PublishedError
 from dp_stats.ledger import Ledger
+from dp_stats.operations import upkeep
 from dp_stats.plan.sealed import references
 from dp_stats.settings import Settings, load_settings
 from tests.conftest import make_clinic
@@ -140,6 +141,21 @@ def run(command: list[str], **environment: str) -> str:
 
 
 @pytest.mark.slow
+def test_the_ledger_alone_says_which_editions_are_for_a_few(world: Settings) -> None:
+    """Neither what is declared and asked for today nor which folders there are."""
+    (edition,) = (p.edition for p in Ledger.open(world.ledger_url).publications() if "adhoc" in p.edition)
+    shutil.rmtree(world.requests)
+    weekly = world.catalogue / RELEASE
+    weekly.write_text(weekly.read_text() + "audience: restricted\n")
+    assert upkeep.verify_published() == 4
+    shutil.copytree(world.restricted / edition, world.public_dir / edition)
+    with pytest.raises(PublishedError, match=f"{edition}/r1: extra"):
+        upkeep.verify_published()
+    shutil.rmtree(world.restricted)
+    with pytest.raises(PublishedError, match=f"{edition}/r1: missing"):
+        upkeep.verify_published()
+
+
 def test_whatever_is_lost_is_made_again_byte_for_byte(world: Settings) -> None:
     before = everything(world.home)
     assert sum(name.endswith("/edition.json") for name in before) == 4 + 2, "four revisions, two of them also as latest"

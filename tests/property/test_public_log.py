@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+import fsspec
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -27,11 +28,12 @@ from dp_stats.errors import HistoryError, LedgerError, PublishedError
 from dp_stats.ledger import Entry
 from dp_stats.ledger.disclosing import log_lines
 from dp_stats.outlets.public_log import refresh_log
+from dp_stats.outlets.targets import upload
 from dp_stats.transparency import verifying
 from dp_stats.transparency.forms import schemas
 from dp_stats.transparency.history import History
 from dp_stats.transparency.kept import Kept
-from dp_stats.transparency.leaves import HEADS, LOG
+from dp_stats.transparency.leaves import HEADS, LOG, LostLeaf
 from dp_stats.transparency.verifying import verify
 
 __all__ = ["catalogue", "do_not_wait_for_the_disk", "make_sample", "sample"]
@@ -348,6 +350,73 @@ def test_a_ledger_that_does_not_go_on_from_the_published_log_writes_nothing(site
     with pytest.raises(LedgerError, match="from line 2 on"):
         refresh_log(site.public, lambda: [before[0], *before[2:]])
     assert site.lines == before
+
+
+@pytest.fixture
+def target() -> Iterator[dict[str, Any]]:
+    """What readers of ``memory://target`` find there, by path."""
+    store: dict[str, Any] = fsspec.filesystem("memory").store
+    store.clear()
+    yield store
+    store.clear()
+
+
+def shown(target: dict[str, Any]) -> dict[str, bytes]:
+    return {path: file.getvalue() for path, file in target.items()}
+
+
+@QUICK
+@given(name=st.sampled_from([LOG, HEADS]), data=st.data())
+def test_a_target_that_shows_anything_else_than_the_beginning_of_the_log_gets_nothing(
+    pristine: ToldSite, target: dict[str, Any], name: str, data: st.DataObject
+) -> None:
+    with copied(pristine) as site:
+        target.clear()
+        upload(site.public, "memory://target")
+        whole = (site.public / name).read_text().splitlines()
+        other = changes_of(whole, data)
+        fsspec.filesystem("memory").pipe_file(f"/target/{name}", "".join(f"{line}\n" for line in other).encode())
+        (site.public / "index.html").write_text("news")
+        before = shown(target)
+        if other == whole[: len(other)]:
+            upload(site.public, "memory://target")
+            after = shown(target)
+            assert after["/target/index.html"] == b"news"
+            assert after[f"/target/{name}"] == (site.public / name).read_bytes()
+        else:
+            with pytest.raises(PublishedError, match="does not go on"):
+                upload(site.public, "memory://target")
+            assert shown(target) == before
+
+
+def test_a_target_never_loses_its_log(site: ToldSite, target: dict[str, Any]) -> None:
+    upload(site.public, "memory://target")
+    before = shown(target)
+    for name in (LOG, HEADS):
+        (site.public / name).unlink()
+    with pytest.raises(PublishedError, match="does not go on"):
+        upload(site.public, "memory://target")
+    assert shown(target) == before
+
+
+def test_a_log_that_takes_the_place_of_a_lost_one_is_sent_and_keeps_the_lost_one_beside_it(
+    site: ToldSite, target: dict[str, Any]
+) -> None:
+    upload(site.public, "memory://target")
+    before, last = shown(target), verify(str(site.public)).head
+    refresh_log(site.public, lambda: [LostLeaf(size=last.size, root=last.root).line])
+    upload(site.public, "memory://target")
+    fsspec.filesystem("memory").pipe_file(f"/target/{HEADS}", before[f"/target/{HEADS}"])  # an upload that broke off
+    (aside,) = site.public.glob("log.*.jsonl")
+    aside.unlink()
+    upload(site.public, "memory://target")
+    after = shown(target)
+    assert after[f"/target/{aside.name}"] == before[f"/target/{LOG}"]
+    assert after[f"/target/{LOG}"].splitlines() == [line.encode() for line in site.lines]
+    assert after[f"/target/{HEADS}"] == b""
+    site.put(LOG, [LostLeaf(size=last.size, root=another(last.root)).line])
+    with pytest.raises(PublishedError, match="does not go on"):
+        upload(site.public, "memory://target")
 
 
 # What is not told

@@ -176,14 +176,12 @@ class Machine(RuleBasedStateMachine):
         return [attempts for attempts in self.w.attempts if attempts[0].under_way]
 
     @precondition(lambda self: self.worlds and not self.held)
-    @rule(edition=EDITION)
-    def an_edition_is_run_on_an_old_backup_of_the_ledger(self, edition: str) -> None:
-        self.w.run_on_copy(edition)
-
-    @precondition(lambda self: self.worlds and not self.held)
-    @rule(edition=EDITION)
-    def an_edition_is_run_after_the_ledger_was_lost(self, edition: str) -> None:
-        self.w.run_without_ledger(edition)
+    @rule(edition=EDITION, lost=st.booleans())
+    def an_edition_is_run_on_an_old_backup_of_the_ledger_or_without_it(self, edition: str, lost: bool) -> None:
+        if lost:
+            self.w.run_without_ledger(edition)
+        else:
+            self.w.run_on_copy(edition)
 
     @invariant()
     def nothing_differs_but_what_was_charged(self) -> None:
