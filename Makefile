@@ -48,7 +48,7 @@ test: install-dev ## every test: also properties, statistics, real Airflow, Post
 	ruff check . && ruff format --check .
 	mypy
 	lint-imports --no-cache
-	pytest tests -n 2 --dist loadfile
+	pytest tests -n 2 --dist loadfile --no-loadscope-reorder
 
 docs: install-dev ## build the documentation into build/docs; a broken link or an undescribed field stops it
 	NO_MKDOCS_2_WARNING=1 mkdocs build

@@ -21,7 +21,8 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from dp_stats import pipeline
 from dp_stats.errors import DpStatsError
 from dp_stats.operations.review import review_catalogue
-from dp_stats.settings import load_settings
+from dp_stats.run import ledger_if_any
+from dp_stats.settings import Settings, load_settings
 from tests.catalogues import Declared, catalogues
 from tests.public_files import faults
 
@@ -78,11 +79,10 @@ def keep_pages(public: Path, pages: Path) -> None:
         shutil.copy(page, pages / f"{len(list(pages.iterdir())):05d}.html")
 
 
-def charged(edition: str, here: object) -> bool:
+def charged(edition: str, here: Settings) -> bool:
     """Whether the ledger holds a reservation for an edition that stands."""
-    from dp_stats.run import open_run
-
-    standing = open_run(edition, settings=here).ledger().reservation(edition, 1)  # type: ignore[arg-type]
+    ledger = ledger_if_any(here)
+    standing = ledger.reservation(edition, 1) if ledger else None
     return standing is not None and standing.state != "void"
 
 

@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -43,19 +43,20 @@ class Server:
     airflow: LocalAirflow
     clinic: Clinic
     passwords: dict[str, str]
+    clients: dict[str, httpx.Client] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
         return self.airflow.url
 
     def client(self, user: str) -> httpx.Client:
-        login = httpx.post(
-            f"{self.url}/auth/token", json={"username": user, "password": self.passwords[user]}, timeout=30
-        )
-        login.raise_for_status()
-        return httpx.Client(
-            base_url=self.url, headers={"Authorization": f"Bearer {login.json()['access_token']}"}, timeout=30
-        )
+        """A client of a user, who logs in once."""
+        if user not in self.clients:
+            client = httpx.Client(base_url=self.url, timeout=30)
+            login = client.post("/auth/token", json={"username": user, "password": self.passwords[user]})
+            client.headers["Authorization"] = f"Bearer {login.raise_for_status().json()['access_token']}"
+            self.clients[user] = client
+        return self.clients[user]
 
     def ledger(self) -> Ledger:
         return Ledger.open(self.clinic.settings.ledger_url)
@@ -145,4 +146,7 @@ def airflow_server(
         clinic.change("releases/visits.yaml", end=last)
         environment = local_environment(home, port=port, database=database)
         with LocalAirflow(environment) as airflow:
-            yield Server(airflow, clinic, passwords(home))
+            server = Server(airflow, clinic, passwords(home))
+            yield server
+            for client in server.clients.values():
+                client.close()

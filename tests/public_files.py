@@ -30,6 +30,7 @@ def edition_faults(folder: Path) -> Iterator[str]:
     facts = json.loads((folder / "edition.json").read_text(encoding="utf-8"))
     tables = {table["id"]: table for table in facts["tables"]}
     levels = {d["name"]: {lv["name"]: lv for lv in d["levels"]} for d in facts["dimensions"]}
+    ratios = {s["id"] for s in facts["statistics"] if s["kind"] == "mean"}
     for table in tables.values():
         where = f"{folder.parent.parent.name}/{folder.parent.name}/{table['id']}"
         with (folder / f"{table['id']}.csv").open(encoding="utf-8", newline="") as file:
@@ -47,7 +48,9 @@ def edition_faults(folder: Path) -> Iterator[str]:
                 if not set(row["status"].split()) & {"x", "z"}:
                     yield f"{where}: a value is missing and no status says why"
                 continue
-            lower, value, upper = (float(row[c]) for c in ("lower_95", "value", "upper_95"))
+            if row["upper_95"] == "" and row["metric"] not in ratios:  # what is divided by may be as little as nothing
+                yield f"{where}: an upper limit is missing"
+            lower, value, upper = float(row["lower_95"]), float(row["value"]), float(row["upper_95"] or "inf")
             if not lower <= value <= upper:
                 yield f"{where}: {value} lies outside [{lower}, {upper}]"
     yield from total_faults(folder, facts, tables)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -173,16 +174,24 @@ def read_model(path: Path, model: type[M]) -> M:
         CatalogueError: the file is not YAML, or a field is wrong.
     """
     try:
-        content = yaml.parse(path.read_text(encoding="utf-8-sig"))
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise CatalogueError(f"{path}: cannot be read. Save it as UTF-8 text.") from error
+    return cast(M, _read(text, model, str(path)))
+
+
+@lru_cache(maxsize=256)
+def _read(text: str, model: type[BaseModel], where: str) -> BaseModel:
+    """Every step of a run reads the catalogue; a declaration that says what it said is parsed once."""
+    try:
+        content = yaml.parse(text)
     except yaml.YAMLError as error:
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         at = f", line {line + 1}" if line is not None else ""
-        raise CatalogueError(f"{path}{at}: not valid YAML ({getattr(error, 'problem', 'syntax')}).") from error
+        raise CatalogueError(f"{where}{at}: not valid YAML ({getattr(error, 'problem', 'syntax')}).") from error
     if not isinstance(content, dict):
-        raise CatalogueError(f"{path}: is empty or not a mapping. Write 'field: value' lines.")
-    return validate(content, model, where=str(path))
+        raise CatalogueError(f"{where}: is empty or not a mapping. Write 'field: value' lines.")
+    return validate(content, model, where=where)
 
 
 def cause_of(fault: ErrorDetails) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from textwrap import wrap
 
@@ -38,13 +39,46 @@ NAVY, *_, ORANGE = af_colours.get_af_colours("categorical", number_of_colours=4)
 
 @dataclass(frozen=True)
 class Chart:
-    """A finished chart: a wide and a narrow SVG, a PNG for reuse, what it shows in words, and the wide one's size in px."""
+    """One chart, drawn in the forms that are asked for: a wide and a narrow SVG, and a PNG for reuse.
 
-    svg: str
-    narrow: str
-    png: bytes
+    Attributes:
+        words: what it says and shows in words. draw: its drawing, narrow or wide, in the style that is set.
+    """
+
     words: Words
-    size: tuple[int, int]
+    studio: Studio
+    draw: Callable[[bool], Canvas]
+
+    @property
+    def svg(self) -> str:
+        """The wide one, for a desktop."""
+        return self._svg(self._wide)
+
+    @property
+    def narrow(self) -> str:
+        """The narrow one, for a phone."""
+        with self.studio.style():
+            return self._svg(self.draw(True))
+
+    @property
+    def png(self) -> bytes:
+        """The wide one as a picture."""
+        with self.studio.style():
+            return to_png(self._wide)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the wide one in px."""
+        return size_of(self._wide)
+
+    @cached_property
+    def _wide(self) -> Canvas:
+        with self.studio.style():
+            return self.draw(False)
+
+    def _svg(self, canvas: Canvas) -> str:
+        with self.studio.style():
+            return to_svg(canvas, title=self.words.title, description=self.words.alt)
 
 
 @dataclass(frozen=True)
@@ -61,13 +95,6 @@ class Studio:
             matplotlib.rcParams["font.family"] = fonts.families(tuple(matplotlib.rcParams["font.sans-serif"]))
             yield
 
-    def finish(self, draw: Callable[[bool], Canvas], words: Words) -> Chart:
-        """Render one drawing for desktop, phone and reuse."""
-        with self.style():
-            wide, narrow = draw(False), draw(True)
-            svgs = [to_svg(canvas, title=words.title, description=words.alt) for canvas in (wide, narrow)]
-            return Chart(svgs[0], svgs[1], to_png(wide), words, size_of(wide))
-
     def headline(self, series: Series, words: Words, *, zero: bool = True) -> Chart:
         """One series along time with its interval, its peak and its latest value labelled."""
 
@@ -79,7 +106,7 @@ class Studio:
             self._label(axes, series, narrow)
             return canvas
 
-        return self.finish(draw, words)
+        return Chart(words, self, draw)
 
     def multiples(self, many: Sequence[Series], words: Words, *, zero: bool = True) -> Chart:
         """One small chart per group on equal axes."""
@@ -126,7 +153,7 @@ class Studio:
                 axes.set_visible(False)
             return canvas
 
-        return self.finish(draw, words)
+        return Chart(words, self, draw)
 
     def dots(self, groups: Sequence[Group], words: Words, *, average: Group | None = None) -> Chart:
         """A dot and an interval per group, in the given order from the top."""
@@ -181,7 +208,7 @@ class Studio:
             axes.tick_params(axis="x", length=0)
             return canvas
 
-        return self.finish(draw, words)
+        return Chart(words, self, draw)
 
     def _time_axis(self, axes: Axes, dates: Sequence[date], narrow: bool) -> None:
         days = (dates[-1] - dates[0]).days

@@ -13,7 +13,7 @@ from PIL import Image
 def to_png(canvas: Canvas) -> bytes:
     """A PNG of twice the desktop's resolution, in as few colours as the chart needs."""
     raw = io.BytesIO()
-    canvas.savefig(raw, format="png", dpi=160, metadata={"Software": None})
+    canvas.savefig(raw, format="png", dpi=160, pil_kwargs={"compress_level": 0})  # only read again below
     small = io.BytesIO()
     raw.seek(0)
     Image.open(raw).convert("RGB").quantize(64, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(

@@ -12,7 +12,7 @@ from dp_stats.plan.mechanism import Mechanism
 from dp_stats.plan.model import Exact, Role
 
 RevisionStatus = Literal["provisional", "final", "superseded", "retracted"]
-RevisionKind = Literal["first", "scheduled", "unscheduled", "format"]
+RevisionKind = Literal["first", "unscheduled"]
 CellStatus = Literal["", "u", "low", "p", "r", "x", "z"]
 
 ColumnType = Literal["string", "integer", "number", "date"]

@@ -112,7 +112,7 @@ def _dataset(edition: Edition, base_url: str, texts: Texts) -> dict[str, Any]:
 
 
 def short_title(title: str) -> str:
-    """A title of at most 65 characters, cut between words."""
+    """A title of at most 65 characters, shortened between words."""
     if len(title) <= LONGEST_TITLE:
         return title
     short = title[: LONGEST_TITLE - 1]

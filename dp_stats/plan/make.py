@@ -24,8 +24,11 @@ from dp_stats.plan.targets import statistic_of
 from dp_stats.plan.truncation import choose_truncation, truncation_cap, truncation_warning
 from dp_stats.plan.warnings import AboveCeiling, AboveMean, PlanWarning, UnknownSize
 
-CANONICAL = {"day": "2021-01-01", "week": "2021-W01", "month": "2021-03", "year": "2024"}
-"""The period that stands for all editions of a release: the longest there is of its kind."""
+CANONICAL = {"day": "2021-01-01", "week": "2025-W01", "month": "2021-03", "year": "2024"}
+"""The period that stands for all editions of a release: the longest of its kind, where levels differ if they ever do.
+
+The week crosses the ends of a month and of a year, so months and years are levels of their own in it.
+"""
 
 ALIKE = 1.05
 """Another mechanism whose errors are all within this of the best one's is chosen if it costs the budget less ρ."""

@@ -22,6 +22,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from tests.warm_python import python
+
 ROOT = Path(__file__).resolve().parents[2]
 WORDS = (b"canary", b"kanarie", b"5550199", b"4096.25", b"tweet-word")
 CELL, ROWS = 104_729, 104_789
@@ -142,14 +144,9 @@ def command(clinic: Any, tmp_path: Path, fault: str, *arguments: str, **environm
     """One call of the command line in a process of its own, in a folder of its own."""
     around = tmp_path / "around"
     around.mkdir(exist_ok=True)
-    done = subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "ignore", "-c", COMMANDS, fault, *arguments],
-        cwd=around,
-        env={**clinic.environment, "PYTHONPATH": str(ROOT), "HOME": str(around), "TMPDIR": str(around), **environment},
-        capture_output=True,
-        check=False,
-    )
-    return done.returncode, done.stdout + done.stderr
+    own = {"HOME": str(around), "TMPDIR": str(around), **environment}
+    done = python(COMMANDS, fault, *arguments, environment={**clinic.environment, **own}, folder=around)
+    return done.returncode, done.stdout
 
 
 def broken_line(clinic: Any) -> None:

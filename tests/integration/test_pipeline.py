@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ from dp_stats.errors import (
 from dp_stats.ledger import Ledger
 from dp_stats.transparency.kept import Kept
 from dp_stats.transparency.verifying import verify
+from tests.warm_python import python
 
 
 def spent(clinic: Any) -> float:
@@ -196,7 +195,7 @@ MOMENTS = [
         for call in ("register_entry", "spend", "store", "published")
         for when in ("before", "after")
     ),
-    ("dp_stats.secure.noise.add_noise", "after"),
+    ("dp_stats.secure.measure.add_noise", "after"),
     ("dp_stats.site.build", "before"),
 ]
 
@@ -206,14 +205,8 @@ MOMENTS = [
 def test_killed_at_any_step_and_started_again_gives_one_charge_one_draw_and_one_edition(
     clinic: Any, target: str, when: str
 ) -> None:
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED, target, when, clinic.first],
-        env=clinic.environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert killed.returncode == -9, killed.stderr
+    killed = python(KILLED, target, when, clinic.first, environment=clinic.environment)
+    assert killed.returncode == -9, killed.stdout
     clinic.settings.home.mkdir(exist_ok=True)
     drawn = Ledger.open(clinic.settings.ledger_url).measurements(clinic.first, 1)
     charged = spent(clinic)

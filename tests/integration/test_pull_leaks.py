@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import os
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.warm_python import python
 
 CANARIES = ("CANARY", "canary", "7771", "7772", "4096.25")
 GOOD = "CANARY-1,09-03-2020,A1,30,4096.25\nCANARY-2,10-03-2020,CANARY-AREA,7771,7772\n"
@@ -63,20 +62,15 @@ def test_no_planted_value_leaves_the_secure_store(visits: Any, tmp_path: Path, f
     visits.save()
     around = tmp_path / "around"
     around.mkdir()
-    run = subprocess.run(
-        [sys.executable, "-X", "dev", "-c", textwrap.dedent(STEPS)],
-        cwd=around,
-        env={
-            "PATH": os.environ["PATH"],
-            "HOME": str(around),
-            "TMPDIR": str(around),
-            "DP_STATS_HOME": str(visits.settings.home),
-            "DP_STATS_CATALOGUE": str(visits.settings.catalogue),
-        },
-        capture_output=True,
-        check=False,
-    )
-    said = run.stdout + run.stderr
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(around),
+        "TMPDIR": str(around),
+        "DP_STATS_HOME": str(visits.settings.home),
+        "DP_STATS_CATALOGUE": str(visits.settings.catalogue),
+    }
+    run = python(STEPS, environment=environment, folder=around)
+    said = run.stdout
     assert (run.returncode == 0) == (not fault), said.decode()
     written = [
         path for path in tmp_path.rglob("*") if path.is_file() and not path.is_relative_to(visits.settings.secure)

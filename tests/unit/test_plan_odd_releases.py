@@ -1,7 +1,8 @@
-"""Odd releases that check accepts are planned: of rolling sums alone, and of rates where nobody lives."""
+"""Odd releases that check accepts are planned: of rolling sums alone, of rates where nobody lives, of months in weeks."""
 
 from __future__ import annotations
 
+import pytest
 from conftest import Clinic
 
 from dp_stats.catalogue import load_catalogue
@@ -28,3 +29,15 @@ def test_a_rate_where_nobody_lives_is_planned_without_a_margin(clinic: Clinic) -
     derived = {"id": "rate", "kind": "rate", "of": "visits", "per": 1000}
     table = {"id": "t", "title": "T", "levels": {"clinic": "clinic"}, "statistics": ["visits", "rate"]}
     assert plan_of(clinic, table, derived).measurements  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("level", ["month", "year"])
+def test_months_and_years_of_weeks_are_measured_so_that_every_week_can_be_published(clinic: Clinic, level: str) -> None:
+    dimensions = [{"name": "clinic", "column": "clinic"}, {"name": "date", "column": "day", "levels": ["day", level]}]
+    table = {"id": "t", "title": "T", "levels": {"date": level}, "statistics": ["visits"]}
+    clinic.change("releases/visits.yaml", dimensions=dimensions, tables=[table])
+    catalogue = load_catalogue(clinic.folder)
+    release = catalogue.release("visits")
+    within, across = (make_plan(catalogue, release, catalogue.period(release, w)) for w in ("2024-W02", "2025-W01"))
+    assert [e.cells for e in (*within.expected, *across.expected)] == [1, 2]
+    assert within.rho == across.rho
