@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
@@ -18,14 +20,32 @@ CHUNK = 1 << 20
 UTF8 = {"utf-8", "utf8", "utf-8-sig", "utf_8", "ascii", "us-ascii"}
 
 
-def open_csv(opening: Opening, path: Path, *, place: str) -> SourceTable:
-    """Open a CSV file with a header line; ``place`` is what errors call it.
+@dataclass(frozen=True)
+class CsvFile:
+    """A CSV file whose header line has been read.
+
+    Attributes:
+        path: what was delivered. place: what errors call it.
+        readable: the same as clean UTF-8, where it lies or in the private scratch folder; compressed: by gzip.
+        header: its names of columns. chosen: the position of each wanted column.
+    """
+
+    path: Path
+    place: str
+    readable: Path
+    compressed: bool
+    header: tuple[str, ...]
+    chosen: tuple[int, ...]
+
+
+def look_at_csv(opening: Opening, path: Path, *, place: str) -> CsvFile:
+    """Read the header line of a CSV file; ``place`` is what errors call it.
 
     Clean UTF-8 is read where it lies. Another encoding, or mixed line endings, are first rewritten into the
     private scratch folder.
 
     Raises:
-        SourceError: a column is missing, or a line is broken (its number is told).
+        SourceError: a column is missing, or the file is not in the declared encoding.
     """
     source = opening.source
     _check_dialect(source.delimiter, source.encoding, place)
@@ -34,20 +54,45 @@ def open_csv(opening: Opening, path: Path, *, place: str) -> SourceTable:
     readable, compressed = path, _gzipped(path)
     if source.encoding.casefold() not in UTF8 or not _even_lines(path):
         readable, compressed = _rewritten(path, source, opening.scratch, fields=len(header), place=place), False
-    columns = ", ".join(f"'f{i}': 'VARCHAR'" for i in range(len(header)))
-    options = (
-        f"auto_detect = false, header = true, delim = {literal(source.delimiter)}, quote = '\"', escape = '\"', "
-        f"columns = {{{columns}}}, compression = '{'gzip' if compressed else 'none'}'"
-    )
-    chosen = ", ".join(f"{quoted(f'f{index}')} AS c{i}" for i, index in enumerate(found))
-    sql = f"SELECT {chosen} FROM read_csv({literal(str(readable))}, {options})"
+    return CsvFile(path, place, readable, compressed, tuple(header), tuple(found))
+
+
+def open_csvs(opening: Opening, files: Sequence[CsvFile], *, place: str) -> SourceTable:
+    """The rows of CSV files, one after another; ``place`` is what errors call them all.
+
+    A query that fails raises a SourceError by the table's ``explain``, which names the broken file and line.
+    """
+    source, first = opening.source, files[0]
+    alike: dict[tuple[int, tuple[int, ...], bool], list[CsvFile]] = {}
+    for file in files:
+        alike.setdefault((len(file.header), file.chosen, file.compressed), []).append(file)
+
+    def broken() -> str | None:
+        for file in files:
+            if fault := find_fault(file.path, source.delimiter, source.encoding, len(file.header)):
+                return fault if len(files) == 1 else f"{file.place}, {fault}"
+        return None
+
     return SourceTable(
-        sql,
-        ("VARCHAR",) * len(found),
+        " UNION ALL ".join(_select(group, source.delimiter) for group in alike.values()),
+        ("VARCHAR",) * len(first.chosen),
         place,
-        tuple(header[index] for index in found),
-        broken=lambda: find_fault(path, source.delimiter, source.encoding, len(header)),
+        tuple(first.header[index] for index in first.chosen),
+        broken=broken,
     )
+
+
+def _select(files: Sequence[CsvFile], delimiter: str) -> str:
+    """The wanted columns of files with columns in the same order: one reader, whose memory does not grow with them."""
+    first = files[0]
+    columns = ", ".join(f"'f{i}': 'VARCHAR'" for i in range(len(first.header)))
+    options = (
+        f"auto_detect = false, header = true, delim = {literal(delimiter)}, quote = '\"', escape = '\"', "
+        f"columns = {{{columns}}}, compression = '{'gzip' if first.compressed else 'none'}'"
+    )
+    chosen = ", ".join(f"{quoted(f'f{index}')} AS c{i}" for i, index in enumerate(first.chosen))
+    listed = ", ".join(literal(str(file.readable)) for file in files)
+    return f"SELECT {chosen} FROM read_csv([{listed}], {options})"
 
 
 def find_fault(path: Path, delimiter: str, encoding: str, fields: int) -> str | None:

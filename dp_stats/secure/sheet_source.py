@@ -17,7 +17,7 @@ import python_calamine
 
 from dp_stats.catalogue.models import Source
 from dp_stats.errors import SourceError
-from dp_stats.secure.csv_source import open_csv
+from dp_stats.secure.csv_source import look_at_csv, open_csvs
 from dp_stats.secure.source_table import Opening, SourceTable
 from dp_stats.secure.staging import PRIVATE_FILE
 
@@ -33,7 +33,8 @@ def open_sheet(opening: Opening, path: Path, *, place: str) -> SourceTable:
     with copy.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([_text(cell) for cell in row] for row in _rows(path, opening.source, place))
     as_csv = Source(kind="csv", path=str(copy))
-    return open_csv(replace(opening, source=as_csv), copy, place=place)
+    as_declared = replace(opening, source=as_csv)
+    return open_csvs(as_declared, [look_at_csv(as_declared, copy, place=place)], place=place)
 
 
 def _rows(path: Path, source: Source, place: str) -> Iterable[list[Any]]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dp_stats.errors import DpStatsError, SourceError
-from dp_stats.secure.csv_source import open_csv
+from dp_stats.secure.csv_source import look_at_csv, open_csvs
 from dp_stats.secure.database import literal, quoted, run
 from dp_stats.secure.ibis_source import open_ibis
 from dp_stats.secure.postgres_source import open_postgres
@@ -47,26 +47,18 @@ def open_source(opening: Opening) -> SourceTable:
 
 def _open_csvs(opening: Opening, paths: tuple[Path, ...], named: tuple[str, ...]) -> SourceTable:
     """CSV files, each with a header of its own; their rows one after another."""
-    tables = []
+    files = []
     for number, (path, place) in enumerate(zip(paths, named, strict=True)):
         scratch = opening.scratch if len(paths) == 1 else secure_folder(opening.scratch / f"file-{number}")
         member = unzipped(path, scratch, place=place)
-        tables.append(open_csv(replace(opening, scratch=scratch), member, place=place))
-    if len(tables) == 1:
-        return tables[0]
-    first = tables[0]
-    place = f"{len(tables)} files of source.path '{opening.source.path}'"
-
-    def broken() -> str | None:
-        return next((f"{table.place}, {fault}" for table in tables if (fault := table.broken())), None)
-
-    return SourceTable(" UNION ALL ".join(t.sql for t in tables), first.types, place, first.names, broken=broken)
+        files.append(look_at_csv(replace(opening, scratch=scratch), member, place=place))
+    return open_csvs(opening, files, place=_all(opening, named))
 
 
 def _open_typed(opening: Opening, paths: tuple[Path, ...], named: tuple[str, ...]) -> SourceTable:
     """Parquet files or a DuckDB file, which know the types of their columns."""
     kind = opening.source.kind
-    place = named[0] if len(named) == 1 else f"{len(paths)} files of source.path '{opening.source.path}'"
+    place = _all(opening, named)
     if kind == "duckdb":
         relation, place = _duckdb_table(opening, paths[0], place), f"{place}, table {opening.source.table}"
     else:
@@ -83,6 +75,11 @@ def _open_typed(opening: Opening, paths: tuple[Path, ...], named: tuple[str, ...
     chosen = ", ".join(f"{quoted(names[index])} AS c{i}" for i, index in enumerate(found))
     kinds = tuple(str(described[index][1]) for index in found)
     return SourceTable(f"SELECT {chosen} FROM {relation}", kinds, place, tuple(names[index] for index in found))
+
+
+def _all(opening: Opening, named: tuple[str, ...]) -> str:
+    """What errors call the files together."""
+    return named[0] if len(named) == 1 else f"{len(named)} files of source.path '{opening.source.path}'"
 
 
 def _has_changed(opening: Opening, before: Stamps) -> bool:

@@ -264,3 +264,20 @@ def test_a_file_that_comes_while_the_others_are_read_stops_the_run(
     monkeypatch.setattr(pulling, "_write", arriving)
     with pytest.raises(SourceError, match="changed"):
         visits.rows()
+
+
+def test_a_year_of_daily_files_is_read_in_the_memory_of_one(visits: VisitsSource, tmp_path: Path) -> None:
+    order = HEADER.split(",")[::-1]
+    for number in range(366):
+        lines = [f"p{number},09-03-2020,A1,{number % 90},1.5"]
+        if number % 2:
+            put(
+                tmp_path / "d" / f"{number:03}.csv",
+                [",".join(line.split(",")[::-1]) for line in lines],
+                "gz",
+                ",".join(order),
+            )
+        else:
+            put(tmp_path / "d" / f"{number:03}.csv", lines)
+    visits.declared["source"] = {"kind": "csv", "path": str(tmp_path / "d")}
+    assert len(visits.rows()) == 366
