@@ -79,9 +79,10 @@ WORDS = re.compile(r"""^\s+f?(["'])[^"']*\1$""")
 
 @dataclass(frozen=True)
 class Mutated:
-    """A module's mutated copy: its file, its mutants, and a hash of each function they are in."""
+    """A module's mutated copy: its file and text, its mutants, and a hash of each function they are in."""
 
     file: Path
+    text: str
     mutants: tuple[str, ...]
     hashes: dict[str, str]
 
@@ -114,8 +115,9 @@ def mutate(module: str) -> Mutated:
     copies = rf"^ *@(?:{'|'.join(DECORATORS)})\b.*\n(?= *def x\S*__mutmut_(?:orig|\d+)\()"
     file = WORK / module.replace("/", ".") / f"{Path(module).name}.py"
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(re.sub(copies, "", made.code, flags=re.MULTILINE))
-    return Mutated(file, tuple(made.mutant_names), mutmut.compute_function_hashes(source))
+    text = re.sub(copies, "", made.code, flags=re.MULTILINE)
+    file.write_text(text)
+    return Mutated(file, text, tuple(made.mutant_names), mutmut.compute_function_hashes(source))
 
 
 def function_of(mutant: str) -> str:
@@ -179,11 +181,10 @@ def _warmed(module: str) -> Callable[[], None]:
 
 def functions(made: Mutated) -> dict[str, tuple[int, int, str]]:
     """First line, last line and text of each copy of a function, by name."""
-    text = made.file.read_text()
-    lines = text.splitlines()
+    lines = made.text.splitlines()
     return {
         node.name: (node.lineno, node.end_lineno or 0, "\n".join(lines[node.lineno - 1 : node.end_lineno]))
-        for node in ast.walk(ast.parse(text))
+        for node in ast.walk(ast.parse(made.text))
         if isinstance(node, ast.FunctionDef)
     }
 
@@ -191,6 +192,7 @@ def functions(made: Mutated) -> dict[str, tuple[int, int, str]]:
 def refused_by_types(module: str, made: Mutated, mutants: list[str]) -> set[str]:
     """The mutants in which mypy finds an error that it does not find in the function as it is."""
     file = f"dp_stats/{module}.py"
+    made.file.write_text(made.text)  # the module may have been edited, and its survivors asked for, meanwhile
     command = [sys.executable, "-m", "mypy", "--shadow-file", file, str(made.file), "--no-error-summary", file]
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
     errors = [

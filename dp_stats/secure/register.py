@@ -179,4 +179,4 @@ def _by_person(table: pa.Table, how: str) -> pa.Table:
     """One row per person and block, in a fixed order."""
     grouped = table.group_by(_KEYS).aggregate([(amount, how) for amount in _AMOUNTS])
     columns = {**{key: grouped[key] for key in _KEYS}, **{amount: grouped[f"{amount}_{how}"] for amount in _AMOUNTS}}
-    return pa.table(columns, schema=SCHEMA).sort_by([(key, "ascending") for key in _KEYS])
+    return pa.table(columns).sort_by([(key, "ascending") for key in _KEYS])
