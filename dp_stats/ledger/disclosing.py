@@ -79,12 +79,11 @@ class _Telling:
         self.events = {
             "created": self._created,
             "reserved": self._reserved,
-            "void": self._void,
             "spent": self._spent,
             "disclosed": self._disclosed,
             "published": self._published,
         }
-        self._secret = ""
+        self._secret: str
         self._charged: dict[Paid, _Amounts] = {}
         self._known: set[Paid] = set()
         self._waiting: list[Paid] = []
@@ -101,10 +100,6 @@ class _Telling:
     def _reserved(self, values: Any) -> None:
         amounts = _Amounts(Fraction(values["rho"]), Fraction(values["cap"]))
         self._charged |= {one: amounts for one in _paid(values, "charged")}
-
-    def _void(self, values: Any) -> None:
-        for one in _paid(values, "released"):
-            self._charged.pop(one, None)
 
     def _spent(self, values: Any) -> None:
         new = [one for one in _paid(values, "blocks") if one not in self._known]

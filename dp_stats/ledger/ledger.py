@@ -30,7 +30,7 @@ from dp_stats.ledger.records import (
     Retracted,
     StoredMeasurements,
 )
-from dp_stats.ledger.witnesses import Witnesses, id_of, refuse_loss
+from dp_stats.ledger.witnesses import Testimony, Witnesses, id_of, refuse_loss
 from dp_stats.plan.model import Plan
 from dp_stats.plan.sealed import SealedPlan
 
@@ -82,11 +82,12 @@ class Ledger(LedgerReader):
                 than the witnesses tell.
         """
         database = Database(url, read_only=read_only, lock_seconds=lock_seconds)
-        if witnesses is None or read_only:
-            prepare(database, create=create, now=clock())
-            return cls(database, clock)
-        told = witnesses.tell()  # before the ledger is read: witnesses may lag behind it and never lead
+        told = Testimony()
+        if witnesses is not None and not read_only:
+            told = witnesses.tell()  # before the ledger is read: witnesses may lag behind it and never lead
         prepare(database, create=create, now=clock(), told=told, in_spite=new)
+        if witnesses is None or read_only:
+            return cls(database, clock)
         with database.read() as connection:
             refuse_loss(told.unknown_to(connection))
             head, id = head_of(connection), id_of(connection)

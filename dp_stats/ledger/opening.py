@@ -17,9 +17,7 @@ from dp_stats.ledger.failures import explained
 from dp_stats.ledger.witnesses import Testimony, refuse_new
 
 
-def prepare(
-    database: Database, *, create: bool, now: datetime, told: Testimony | None = None, in_spite: bool = False
-) -> None:
+def prepare(database: Database, *, create: bool, now: datetime, told: Testimony, in_spite: bool) -> None:
     """Make the ledger ready for use.
 
     A writer creates a missing ledger (if ``create``) and upgrades an older one, each as a whole or not at
@@ -31,7 +29,6 @@ def prepare(
     Raises:
         LedgerError: the ledger is missing and may not be created, is newer than this code, or is damaged.
     """
-    told = told or Testimony()
     if database.file is not None and not database.file.exists():
         if database.read_only or not create:
             raise NoLedgerError(_MISSING)
@@ -68,10 +65,9 @@ def _create_file(file: Path, now: datetime, told: Testimony) -> None:
 def _migrate(database: Database, now: datetime, told: Testimony) -> None:
     """Bring the schema to the current version in one locked transaction; the first one also writes the first entry."""
     with database.write(migrating=True) as connection:
-        found = _version(connection)
-        if found != schema.VERSIONS[-1]:
-            _upgrade(connection)
-        if found is None:
+        new = _version(connection) is None
+        _upgrade(connection)
+        if new:
             known = {"ledger": uuid4().hex, "format": 1}
             payload = {**known, "without": told.accepted()} if told else known
             link(connection, previous=None, now=now, event="created", payload=payload)

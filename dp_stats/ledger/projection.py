@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, insert, update
+from sqlalchemy import Connection, delete, insert, update
 
 from dp_stats.ledger import schema
 from dp_stats.ledger.records import Entry
@@ -69,17 +69,7 @@ def _spent(connection: Connection, sequence: int, values: dict[str, Any], at: st
 
 
 def _registered(connection: Connection, sequence: int, values: dict[str, Any], at: str) -> None:
-    c = schema.register.c
-    connection.execute(
-        update(schema.register)
-        .where(
-            c.dataset == values["dataset"],
-            c.key == values["key"],
-            c.edition == values["edition"],
-            c.revision == values["revision"],
-        )
-        .values(replaced=True)
-    )
+    _replaced(connection, values["reservation"])
     connection.execute(insert(schema.register).values(replaced=False, at=at, **values))
 
 
@@ -90,20 +80,17 @@ def _stored(connection: Connection, sequence: int, values: dict[str, Any], at: s
 
 def _void(connection: Connection, sequence: int, values: dict[str, Any], at: str) -> None:
     _state(connection, values["reservation"], "void")
-    charge, entry = schema.charges.c, schema.register.c
+    c = schema.charges.c
     connection.execute(
         update(schema.charges)
-        .where(
-            and_(charge.dataset == values["dataset"], charge.key == values["key"]),
-            charge.block.in_(values["released"]),
-        )
+        .where(c.dataset == values["dataset"], c.key == values["key"], c.block.in_(values["released"]))
         .values(state="void")
     )
-    connection.execute(update(schema.register).where(entry.reservation == values["reservation"]).values(replaced=True))
+    _replaced(connection, values["reservation"])
 
 
 def _decided(connection: Connection, sequence: int, values: dict[str, Any], at: str) -> None:
-    values["shown"] = json.dumps(values["shown"], sort_keys=True)
+    values["shown"] = json.dumps(values["shown"])
     connection.execute(insert(schema.approvals).values(id=sequence, at=at, **values))
 
 
@@ -113,7 +100,7 @@ def _publishing(connection: Connection, sequence: int, values: dict[str, Any], a
 
 def _published(connection: Connection, sequence: int, values: dict[str, Any], at: str) -> None:
     if "software" in values:
-        values["software"] = json.dumps(values["software"], sort_keys=True)
+        values["software"] = json.dumps(values["software"])
     connection.execute(insert(schema.publications).values(at=at, **values))
 
 
@@ -123,6 +110,11 @@ def _retracted(connection: Connection, sequence: int, values: dict[str, Any], at
 
 def _disclosed(connection: Connection, sequence: int, values: dict[str, Any], at: str) -> None:
     """The public log follows from this one (see ``disclosing``); no table does."""
+
+
+def _replaced(connection: Connection, reservation: int) -> None:
+    c = schema.register.c
+    connection.execute(update(schema.register).where(c.reservation == reservation).values(replaced=True))
 
 
 def _state(connection: Connection, reservation: int, state: str) -> None:
