@@ -292,6 +292,17 @@ def test_a_yes_is_needed_only_where_another_series_of_the_release_has_paid(tmp_p
     assert ledger.quote(plan("2021-W08", series="a"), dataset=rich).again == (), "paid already"
 
 
+def test_a_yes_to_a_new_series_is_not_asked_for_again_where_its_reservation_is_made_again(tmp_path: Path) -> None:
+    ledger = new_ledger(tmp_path)
+    held(ledger, plan("2021-W01", series="b"))
+    wanted = plan(series="a")
+    made = held(ledger, wanted, new_series=True)
+    ledger.void(made, "not wanted")
+    again = ledger.resume(sealed(wanted), dataset=dataset(rho="1"))
+    assert again == replace(made, id=again.id)
+    assert again.id != made.id
+
+
 def test_reservations_are_listed_by_release_and_by_charge_oldest_first(tmp_path: Path) -> None:
     ledger = new_ledger(tmp_path)
     elsewhere(ledger, plan("2021-W01", series="a"))
