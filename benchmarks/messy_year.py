@@ -32,7 +32,7 @@ from tests.builders import declared_dataset, declared_release
 
 HEADER = ["Patient ID", "Visit date", "Clinic", "Cost"]
 CLINICS = [f"{1001 + i:05}" for i in range(12)]
-PERSON = "zz{:05}"
+PERSON = "zz{:06}"
 """How persons are called: so that a search of the logs can find one."""
 
 Deliver = Callable[["Clinics", date], None]
@@ -59,7 +59,7 @@ class Clinics:
         dataset = declared_dataset(
             "visits",
             {
-                "patient": {"from": "Patient ID", "type": "person", "identifier": {"pattern": "zz[0-9]{5}"}},
+                "patient": {"from": "Patient ID", "type": "person", "identifier": {"pattern": "zz[0-9]{6}"}},
                 "day": {"from": "Visit date", "type": "date", "formats": ["%Y-%m-%d", "%d/%m/%Y"]},
                 "clinic": {"from": "Clinic", "type": "code", "codes": "clinics", "digits": 5, "unknown": True},
                 "cost": {"from": "Cost", "type": "number", "thousands": ",", "currency": "£"},
@@ -94,7 +94,7 @@ class Clinics:
     def lines(self, day: date, count: int = 500) -> list[list[str]]:
         """A day's visits; a few are late, of a clinic that no list has, or of nobody."""
         found = []
-        for person in self.rng.integers(0, 20_000, count):
+        for person in self.rng.integers(0, 400_000, count):
             late = timedelta(days=int(self.rng.integers(0, 9))) if self.rng.random() < 0.02 else timedelta()
             clinic = CLINICS[self.rng.integers(0, len(CLINICS))] if self.rng.random() < 0.98 else "elsewhere"
             cost = f"£{self.rng.gamma(2, 300):,.2f}"
@@ -156,7 +156,7 @@ def a_line_cut_off(clinics: Clinics, monday: date) -> None:
 
 
 def another_encoding(clinics: Clinics, monday: date) -> None:
-    clinics.put(monday, [*clinics.lines(monday), ["zz00001", monday.isoformat(), "Clínica", "£1.00"]])
+    clinics.put(monday, [*clinics.lines(monday), ["zz000001", monday.isoformat(), "Clínica", "£1.00"]])
     file = clinics.files(monday)[0]
     file.write_bytes(file.read_bytes().decode().encode("cp1252"))
 
@@ -272,7 +272,7 @@ def year(place: Path, weeks: int) -> list[str]:
             if spent() != first:
                 wrong.append(f"{week}: charged again")
             progress.say(f"  {published(home, week)} visits, {time.monotonic() - began:.1f} s")
-        if any(re.search(rb"zz[0-9]{5}", file.read_bytes(), re.IGNORECASE) for file in home_files(home)):
+        if any(re.search(rb"zz[0-9]{6}", file.read_bytes(), re.IGNORECASE) for file in home_files(home)):
             wrong.append("a log or a public file holds a person")
     return wrong
 
