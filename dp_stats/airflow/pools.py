@@ -1,4 +1,4 @@
-"""A pool per dataset, made when the scheduler starts: runs of one dataset queue instead of crowding each other."""
+"""A pool per dataset, made when the scheduler starts: runs of one dataset queue instead of running all at once."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def ask_and_approve(form: dict[str, Any]) -> str:
     return requests.request(name).edition
 
 
-def published_world(root: Path) -> None:
+def publish_originals(root: Path) -> None:
     """A week with a correction, a week that was retracted, and a request for a restricted audience."""
     (root / "home").mkdir(parents=True)
     make_clinic(root / "catalogue")
@@ -60,20 +60,20 @@ def published_world(root: Path) -> None:
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The world as it was published; each test works on a copy of it."""
+    """What was published; each test works on a copy of it."""
     root = tmp_path_factory.mktemp("published")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DP_STATS_HOME", str(root / "home"))
         patch.setenv("DP_STATS_CATALOGUE", str(root / "catalogue"))
-        published_world(root)
+        publish_originals(root)
     return root
 
 
 @pytest.fixture
-def world(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    shutil.copytree(original, tmp_path / "world")
-    monkeypatch.setenv("DP_STATS_HOME", str(tmp_path / "world" / "home"))
-    monkeypatch.setenv("DP_STATS_CATALOGUE", str(tmp_path / "world" / "catalogue"))
+def settings(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    shutil.copytree(original, tmp_path / "copy")
+    monkeypatch.setenv("DP_STATS_HOME", str(tmp_path / "copy" / "home"))
+    monkeypatch.setenv("DP_STATS_CATALOGUE", str(tmp_path / "copy" / "catalogue"))
     return load_settings()
 
 
@@ -102,12 +102,12 @@ def lose_half(home: Path) -> None:
     (home / "public" / SECOND / "retractions.json").unlink()
 
 
-def lose_all_but_the_ledger(world: Settings) -> None:
+def lose_all_but_the_ledger(settings: Settings) -> None:
     """Also what the catalogue said: it has other names and texts today, and the request's form is gone."""
-    for folder in (world.public_dir, world.restricted, world.work, world.requests):
+    for folder in (settings.public_dir, settings.restricted, settings.work, settings.requests):
         shutil.rmtree(folder, ignore_errors=True)
     for file, old, new in ((CODES, "North", "The north"), (RELEASE, "Visits to four clinics.", "Another summary.")):
-        path = world.catalogue / file
+        path = settings.catalogue / file
         path.write_text(path.read_text().replace(old, new))
 
 
@@ -141,58 +141,58 @@ def run(command: list[str], **environment: str) -> str:
 
 
 @pytest.mark.slow
-def test_the_ledger_alone_says_which_editions_are_for_a_few(world: Settings) -> None:
+def test_the_ledger_alone_says_which_editions_are_for_a_few(settings: Settings) -> None:
     """Neither what is declared and asked for today nor which folders there are."""
-    (edition,) = (p.edition for p in Ledger.open(world.ledger_url).publications() if "adhoc" in p.edition)
-    shutil.rmtree(world.requests)
-    weekly = world.catalogue / RELEASE
+    (edition,) = (p.edition for p in Ledger.open(settings.ledger_url).publications() if "adhoc" in p.edition)
+    shutil.rmtree(settings.requests)
+    weekly = settings.catalogue / RELEASE
     weekly.write_text(weekly.read_text() + "audience: restricted\n")
     assert upkeep.verify_published() == 4
-    shutil.copytree(world.restricted / edition, world.public_dir / edition)
+    shutil.copytree(settings.restricted / edition, settings.public_dir / edition)
     with pytest.raises(PublishedError, match=f"{edition}/r1: extra"):
         upkeep.verify_published()
-    shutil.rmtree(world.restricted)
+    shutil.rmtree(settings.restricted)
     with pytest.raises(PublishedError, match=f"{edition}/r1: missing"):
         upkeep.verify_published()
 
 
-def test_whatever_is_lost_is_made_again_byte_for_byte(world: Settings) -> None:
-    before = everything(world.home)
+def test_whatever_is_lost_is_made_again_byte_for_byte(settings: Settings) -> None:
+    before = everything(settings.home)
     assert sum(name.endswith("/edition.json") for name in before) == 4 + 2, "four revisions, two of them also as latest"
-    entries = Ledger.open(world.ledger_url).head()
-    shutil.rmtree(world.work)
+    entries = Ledger.open(settings.ledger_url).head()
+    shutil.rmtree(settings.work)
     assert {r.state for r in pipeline.rebuild()} == {"whole"}
 
-    lose_half(world.home)
+    lose_half(settings.home)
     right = {
         path: path.stat().st_mtime_ns
-        for path in world.public_dir.glob("*/*/r[0-9]/*")
+        for path in settings.public_dir.glob("*/*/r[0-9]/*")
         if path.read_bytes() != b"altered"
     }
     assert {r.state for r in pipeline.rebuild()} == {"made again"}
-    assert everything(world.home) == before
+    assert everything(settings.home) == before
     assert {path: path.stat().st_mtime_ns for path in right} == right, "what was right is left alone"
 
-    lose_all_but_the_ledger(world)
+    lose_all_but_the_ledger(settings)
     commands = recovery_of_the_docs()
     assert commands[1] == ["rebuild"]
     printed = [run(command, **OTHER_PROCESSOR) for command in commands]
     assert "4 published: 0 were whole, 4 made again." in printed[1]
-    assert everything(world.home) == before
-    assert Ledger.open(world.ledger_url).head() == entries, "making again records nothing"
+    assert everything(settings.home) == before
+    assert Ledger.open(settings.ledger_url).head() == entries, "making again records nothing"
 
 
-def alter_part(world: Settings, name: str) -> None:
+def alter_part(settings: Settings, name: str) -> None:
     """Put other bytes in place of a part of what the ledger keeps."""
-    with sqlite3.connect(world.home / "ledger.db") as raw:
+    with sqlite3.connect(settings.home / "ledger.db") as raw:
         raw.execute("DROP TRIGGER ledger_parts_update")
         changed = raw.execute("UPDATE ledger_parts SET content = ? WHERE hash = ?", [zlib.compress(b"{}"), name])
         assert changed.rowcount == 1
 
 
-def alter_vector(world: Settings) -> None:
+def alter_vector(settings: Settings) -> None:
     """One noisy count is another one."""
-    with sqlite3.connect(world.home / "ledger.db") as raw:
+    with sqlite3.connect(settings.home / "ledger.db") as raw:
         raw.execute("DROP TRIGGER ledger_measurements_update")
         where = f"edition = '{SECOND}'"
         (content,) = raw.execute(f"SELECT content FROM ledger_measurements WHERE {where}").fetchone()
@@ -202,42 +202,42 @@ def alter_vector(world: Settings) -> None:
 
 
 @pytest.mark.slow
-def test_from_an_altered_ledger_nothing_is_made(world: Settings) -> None:
-    folder = world.public_dir / SECOND / "r1"
+def test_from_an_altered_ledger_nothing_is_made(settings: Settings) -> None:
+    folder = settings.public_dir / SECOND / "r1"
     shutil.rmtree(folder)
-    ledger = Ledger.open(world.ledger_url)
+    ledger = Ledger.open(settings.ledger_url)
     made, said = ledger.latest(SECOND), ledger.description(SECOND)
     assert made is not None
     assert said is not None
-    spare = (world.home / "ledger.db").read_bytes()
+    spare = (settings.home / "ledger.db").read_bytes()
     alterations: list[Callable[[], None]] = [
-        lambda: alter_vector(world),
-        *(lambda name=name: alter_part(world, name) for name in (made.plan_hash, said.document, said.looks)),  # type: ignore[misc]
+        lambda: alter_vector(settings),
+        *(lambda name=name: alter_part(settings, name) for name in (made.plan_hash, said.document, said.looks)),  # type: ignore[misc]
     ]
     for alter in alterations:
         alter()
-        (found,) = publishing.rebuild(world, edition=SECOND)
+        (found,) = publishing.rebuild(settings, edition=SECOND)
         assert (found.state, folder.exists()) == ("refused", False)
         assert "Restore the ledger from its backup" in found.why
-        (world.home / "ledger.db").write_bytes(spare)
+        (settings.home / "ledger.db").write_bytes(spare)
 
 
 @pytest.mark.slow
 def test_bytes_that_are_not_those_that_were_published_are_never_written(
-    world: Settings, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = world.public_dir / SECOND / "r1"
+    folder = settings.public_dir / SECOND / "r1"
     shutil.rmtree(folder)
     monkeypatch.setattr("dp_stats.editions.readers_kit.snippets", lambda *_, **__: {"r": "another way"})
     monkeypatch.setattr(publishing, "version", lambda name: "0.0")
-    (found,) = publishing.rebuild(world, edition=SECOND)
+    (found,) = publishing.rebuild(settings, edition=SECOND)
     assert (found.state, folder.exists()) == ("refused", False)
     assert "readers-kit.md." in found.why, "only the file that differs is named"
     assert "pandas" in found.why
     assert "(here 0.0)" in found.why
     assert not list(folder.parent.glob(".*part"))
     with pytest.raises(PublishedError, match="never published"):
-        publishing.rebuild(world, edition="visits/2030-W01")
+        publishing.rebuild(settings, edition="visits/2030-W01")
 
 
 class Killed(BaseException):
@@ -250,19 +250,19 @@ def killed(*_: Any, **__: Any) -> Any:
 
 @pytest.mark.slow
 def test_a_publication_that_was_killed_goes_on_with_what_it_said_first(
-    world: Settings, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    third, folder = "visits/2024-W04", world.public_dir / "visits/2024-W04/r1"
+    third, folder = "visits/2024-W04", settings.public_dir / "visits/2024-W04/r1"
     for step in (pipeline.pull, pipeline.check, pipeline.reserve, pipeline.measure):
         step(third)
     with monkeypatch.context() as patch:
         patch.setattr(publishing, "publish_edition", killed)
         with pytest.raises(Killed):
             pipeline.publish(third)
-    said = Ledger.open(world.ledger_url).description(third)
+    said = Ledger.open(settings.ledger_url).description(third)
     assert said is not None
     assert not folder.exists()
-    codes = world.catalogue / CODES
+    codes = settings.catalogue / CODES
     codes.write_text(codes.read_text().replace("North", "The north"))
     with monkeypatch.context() as patch:
         patch.setattr(Ledger, "published", killed)
@@ -272,14 +272,14 @@ def test_a_publication_that_was_killed_goes_on_with_what_it_said_first(
     written = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert b"The north" not in written["clinic-day.csv"]
     assert f'"published": "{said.published.isoformat()}"'.encode() in written["edition.json"]
-    assert Ledger.open(world.ledger_url).publication(third) is None
+    assert Ledger.open(settings.ledger_url).publication(third) is None
     pipeline.publish(third)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == written
-    ledger = Ledger.open(world.ledger_url)
+    ledger = Ledger.open(settings.ledger_url)
     events = [e.event for e in ledger.entries() if e.payload.get("edition") == third]
     assert events[-2:] == ["publishing", "published"]
     assert ledger.problems() == []
-    assert verify_public(world.public_dir) == []
+    assert verify_public(settings.public_dir) == []
 
     shutil.rmtree(folder)
     pipeline.publish(third)
@@ -289,36 +289,36 @@ def test_a_publication_that_was_killed_goes_on_with_what_it_said_first(
 
 
 @pytest.mark.slow
-def test_what_an_earlier_version_published_is_kept_from_its_own_files_or_refused_in_words(world: Settings) -> None:
-    folder = world.public_dir / SECOND / "r1"
-    as_before_descriptions(world)
-    ledger = Ledger.open(world.ledger_url)
+def test_what_an_earlier_version_published_is_kept_from_its_own_files_or_refused_in_words(settings: Settings) -> None:
+    folder = settings.public_dir / SECOND / "r1"
+    as_before_descriptions(settings)
+    ledger = Ledger.open(settings.ledger_url)
     assert ledger.description(SECOND) is None
-    spare = shutil.copytree(folder, world.home / "spare")
+    spare = shutil.copytree(folder, settings.home / "spare")
     shutil.rmtree(folder)
-    (found,) = publishing.rebuild(world, edition=SECOND)
+    (found,) = publishing.rebuild(settings, edition=SECOND)
     assert found.state == "refused"
     assert "earlier version of dp_stats" in found.why
     shutil.copytree(spare, folder)
-    assert [r.state for r in publishing.rebuild(world, edition=SECOND)] == ["whole"]
+    assert [r.state for r in publishing.rebuild(settings, edition=SECOND)] == ["whole"]
     assert ledger.problems() == []
     shutil.rmtree(folder)
-    assert [r.state for r in publishing.rebuild(world, edition=SECOND)] == ["made again"]
+    assert [r.state for r in publishing.rebuild(settings, edition=SECOND)] == ["made again"]
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == {p.name: p.read_bytes() for p in spare.iterdir()}
 
 
-def as_before_descriptions(world: Settings) -> None:
+def as_before_descriptions(settings: Settings) -> None:
     """The ledger as an earlier version would have written it: no descriptions, no checksums, no retractions."""
     from dp_stats.ledger.chain import link
     from dp_stats.ledger.database import Database
 
-    old = world.home / "ledger.db"
+    old = settings.home / "ledger.db"
     source = Ledger.open(old, read_only=True)
     entries = source.entries()
     with sqlite3.connect(old) as raw:
         content = dict(raw.execute("SELECT reservation, content FROM ledger_measurements").fetchall())
         kept = dict(raw.execute("SELECT hash, content FROM ledger_parts").fetchall())
-    new = world.home / "older.db"
+    new = settings.home / "older.db"
     Ledger.open(new)
     with sqlite3.connect(new) as raw:
         for table in ("entries", "head"):
@@ -347,4 +347,4 @@ def as_before_descriptions(world: Settings) -> None:
             [(name, len(zlib.decompress(kept[name])), kept[name]) for name in sorted(needed)],
         )
     new.replace(old)
-    (world.home / "ledger.heads").unlink()
+    (settings.home / "ledger.heads").unlink()

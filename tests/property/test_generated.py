@@ -14,10 +14,10 @@ from benchmarks.generated import try_out
 from tests.catalogues import Declared, catalogues
 from tests.public_files import html_faults
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
-EXAMPLES = 10
-"""What a minute of one core allows, the same each time; benchmarks/generated.py tries thousands of others."""
+EXAMPLES = 60
+"""What two minutes of one core allow, the same each time; benchmarks/generated.py tries thousands of others."""
 
 
 def test_what_check_accepts_publishes_and_its_public_files_keep_every_promise(tmp_path: Path) -> None:

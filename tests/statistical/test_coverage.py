@@ -55,7 +55,7 @@ RELEASES = 150
 Covered = dict[tuple[str, str], np.ndarray]
 
 
-def truths(edition: DeclaredEdition, counts: np.ndarray, cost: np.ndarray) -> dict[tuple[str, str], np.ndarray]:
+def true_values(edition: DeclaredEdition, counts: np.ndarray, cost: np.ndarray) -> dict[tuple[str, str], np.ndarray]:
     grid, found = edition.grid, {}
     for table in edition.release.tables:
         levels = grid.complete(table.levels)
@@ -88,7 +88,7 @@ def covered(loss: Mapping[str, Any], *, releases: int, stretch: tuple[float, ...
     rng = np.random.default_rng(20240304)
     counts = rng.poisson(15000 / edition.grid.cells() * rng.gamma(2, 0.5, (9, 1, 1)), edition.grid.shape())
     cost = rng.binomial(20 * counts, 0.2)
-    true = truths(edition, counts, cost)
+    true = true_values(edition, counts, cost)
     rows: dict[float, dict[tuple[str, str], list[float]]] = {s: {key: [] for key in true} for s in stretch}
     for _ in range(releases):
         estimates = edition.estimate(edition.draw({"count": counts, "cost": cost, "people": counts}, rng))

@@ -29,7 +29,7 @@ def make(total: float | None, **loss: Any) -> DeclaredEdition:
     )
 
 
-def truth(edition: DeclaredEdition, total: float, rng: np.random.Generator) -> np.ndarray:
+def true_counts(edition: DeclaredEdition, total: float, rng: np.random.Generator) -> np.ndarray:
     areas, days, bands = edition.grid.shape()
     size = rng.gamma(1.0, 1.0, (areas, 1, 1)) * np.array([1.0, 2.0, 0.5]).reshape(1, 1, bands)
     wave = 1 + 0.8 * np.sin(np.arange(days) / 9).reshape(1, days, 1)
@@ -40,7 +40,7 @@ def truth(edition: DeclaredEdition, total: float, rng: np.random.Generator) -> n
 def test_sparse_cells_have_a_smaller_error_than_by_least_squares(table: str) -> None:
     edition = make(20_000)
     rng = np.random.default_rng(1)
-    counts = truth(edition, 20_000, rng)
+    counts = true_counts(edition, 20_000, rng)
     e = edition.estimate(edition.draw({"count": counts}, rng)).tables[table]["count"]
     true = edition.grid.roll_up(counts, e.levels)
     assert e.shrunken
@@ -54,7 +54,7 @@ def test_sparse_cells_have_a_smaller_error_than_by_least_squares(table: str) -> 
 def test_a_shrunken_value_has_a_smaller_error_and_an_interval_no_wider_than_that_of_least_squares(table: str) -> None:
     edition = make(20_000)
     rng = np.random.default_rng(1)
-    e = edition.estimate(edition.draw({"count": truth(edition, 20_000, rng)}, rng)).tables[table]["count"]
+    e = edition.estimate(edition.draw({"count": true_counts(edition, 20_000, rng)}, rng)).tables[table]["count"]
     assert e.unrounded_error is not None
     assert np.median(e.standard_error) < 0.8 * np.median(e.unrounded_error)
     assert (e.upper - e.lower <= 2 * 2.13 * e.unrounded_error + 2).all()
@@ -65,7 +65,7 @@ def test_intervals_hold_outbreaks_as_often_as_quiet_cells_in_sparse_data(table: 
     edition = make(20_000)
     rng = np.random.default_rng(7)
     inside: dict[str, list[float]] = {"quiet": [], "outbreak": []}
-    counts = truth(edition, 2_000, rng)
+    counts = true_counts(edition, 2_000, rng)
     counts[rng.random(counts.shape) < 0.004] += 25
     for _ in range(12):
         e = edition.estimate(edition.draw({"count": counts}, rng)).tables[table]["count"]
@@ -80,7 +80,7 @@ def test_intervals_hold_outbreaks_as_often_as_quiet_cells_in_sparse_data(table: 
 def test_figures_of_regions_and_of_the_whole_are_never_shrunken() -> None:
     edition = make(20_000)
     estimates = edition.estimate(
-        edition.draw({"count": truth(edition, 20_000, np.random.default_rng(0))}, np.random.default_rng(1))
+        edition.draw({"count": true_counts(edition, 20_000, np.random.default_rng(0))}, np.random.default_rng(1))
     )
     assert not estimates.tables["region-week"]["count"].shrunken
     assert not estimates.tables["all-week-band"]["count"].shrunken
@@ -97,7 +97,7 @@ def test_whether_a_table_is_shrunken_depends_on_the_plan_and_not_on_the_data_or_
 def test_large_counts_stay_as_they_are() -> None:
     edition = make(None, epsilon=1)
     rng = np.random.default_rng(4)
-    counts = truth(edition, 2e7, rng) + rng.integers(0, 3000, edition.grid.shape())
+    counts = true_counts(edition, 2e7, rng) + rng.integers(0, 3000, edition.grid.shape())
     e = edition.estimate(edition.draw({"count": counts}, rng)).tables["area-day"]["count"]
     true = edition.grid.roll_up(counts, e.levels)
     assert np.mean((e.value - true) ** 2) < np.mean((e.unrounded - true) ** 2) + 0.3  # rounding
@@ -115,7 +115,7 @@ def test_too_few_cells_to_learn_from_are_left_alone() -> None:
 def test_areas_that_differ_from_their_region_are_not_drawn_to_it_where_there_is_little_noise() -> None:
     edition = make(20_000, epsilon=8)
     rng = np.random.default_rng(4)
-    counts = truth(edition, 20_000, rng)
+    counts = true_counts(edition, 20_000, rng)
     e = edition.estimate(edition.draw({"count": counts}, rng)).tables["area-week-band"]["count"]
     true = edition.grid.roll_up(counts, e.levels)
     assert np.mean((e.value - true) ** 2) <= 1.05 * np.mean((e.unrounded - true) ** 2)
