@@ -39,13 +39,13 @@ def test_a_revision_supersedes_without_touching_what_it_supersedes(
     assert verify_public(tmp_path) == []
 
 
-def test_a_format_fix_reuses_measurements_and_changes_no_value(sample: Any, tmp_path: Path) -> None:
+def test_a_revision_that_reuses_measurements_changes_no_value_and_costs_nothing(sample: Any, tmp_path: Path) -> None:
     sample.publish(tmp_path)
-    fix = RevisionFacts(number=2, kind="format", reason="A heading was misspelt", supersedes=1)
+    fix = RevisionFacts(number=2, kind="unscheduled", reason="A heading was misspelt", supersedes=1)
     sample.publish(tmp_path, revision=fix, published=LATER)
     assert status_of(tmp_path, EDITION).revision(2).changed == 0
     [line] = corrections(tmp_path)
-    assert (line.kind, line.costs_budget, line.cells_affected) == ("format", False, 0)
+    assert (line.kind, line.costs_budget, line.cells_affected) == ("unscheduled", False, 0)
 
 
 def test_a_revision_of_nothing_is_refused(sample: Any, tmp_path: Path) -> None:
