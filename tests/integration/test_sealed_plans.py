@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import sqlite3
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -434,15 +436,26 @@ def test_shared_parts_of_sealed_plans_are_stored_once(clinic: Any) -> None:
     assert counts[1] - counts[0] == counts[2] - counts[1] <= 3  # the plan, what is said beside it, the calendar
 
 
-@pytest.mark.parametrize("harm", ["UPDATE ledger_parts SET content = x'00'", "DELETE FROM ledger_parts"])
-def test_an_altered_or_lost_part_is_found_and_never_used(clinic: Any, harm: str) -> None:
-    import sqlite3
+HARMS: dict[str, Callable[[bytes], bytes | None]] = {
+    "emptied": lambda _: b"\0",
+    "another bound": lambda packed: zlib.compress(zlib.decompress(packed).replace(b'"rows":1', b'"rows":9')),
+    "deleted": lambda _: None,
+}
 
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_an_altered_or_lost_part_is_found_and_never_used(clinic: Any, harm: str) -> None:
+    clinic.change(RELEASE, contribution={"rows": 1})
     pipeline.reserve(clinic.first)
     with sqlite3.connect(clinic.settings.home / "ledger.db") as connection:
         for trigger in ("ledger_parts_update", "ledger_parts_delete"):
             connection.execute(f"DROP TRIGGER {trigger}")
-        connection.execute(harm)
+        for name, packed in connection.execute("SELECT hash, content FROM ledger_parts").fetchall():
+            content = HARMS[harm](packed)
+            if content is None:
+                connection.execute("DELETE FROM ledger_parts WHERE hash = ?", (name,))
+            else:
+                connection.execute("UPDATE ledger_parts SET content = ? WHERE hash = ?", (content, name))
     with pytest.raises(LedgerError, match="sealed plan"):
         open_reserved(clinic.first)
     assert any("what is kept of an edition" in p for p in Ledger.open(clinic.settings.ledger_url).problems())

@@ -212,6 +212,34 @@ def test_nobody_elses_rows_decide_which_of_mine_are_kept(grids: dict[str, Grid],
     assert together == alone + without_me
 
 
+@pytest.mark.parametrize("one_per_cell", [False, True])
+def test_rows_whose_hashes_collide_are_chosen_alike_whoever_else_is_there(
+    grids: dict[str, Grid], duck: ibis.BaseBackend, monkeypatch: pytest.MonkeyPatch, one_per_cell: bool
+) -> None:
+    monkeypatch.setattr("dp_stats.secure.bound.fast_hash", lambda *_: ibis.literal(7, type="uint64"))
+    bound = Bound(2, one_per_cell, truncated_rows=3, key="secret")
+    mine: list[Placed] = [("p1", 0, i % 5, "AB"[i % 2], i) for i in range(12)]
+    others: list[Placed] = [("p2", 0, i % 3, "B", i) for i in range(9)]
+    orders = [
+        mine,
+        mine[::-1],
+        others + mine[5:] + mine[:5],
+        [row for pair in zip(mine, others, strict=False) for row in pair],
+    ]
+    orders[-1] += mine[len(others) :]
+    kept = [
+        Counter(
+            (row["day"], row["at_0"], row["steps_0"], row["kept"], row["truncation_counted"], row["truncation_marked"])
+            for row in duck.to_pyarrow(
+                apply_bound(duck, rows_of(rows), bound, grid=grids["week"], period=PERIOD).candidates
+            ).to_pylist()
+            if row["person"] == "p1"
+        )
+        for rows in orders
+    ]
+    assert all(found == kept[0] for found in kept)
+
+
 def test_the_choice_of_rows_depends_on_the_secret_key(grids: dict[str, Grid], duck: ibis.BaseBackend) -> None:
     rows = rows_of([(f"p{i}", 0, day, "A", 1) for i in range(30) for day in range(7)])
     bound = Bound(1, one_per_cell=False, truncated_rows=3, key="one")
