@@ -15,6 +15,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from dp_stats.catalogue import yaml
+from dp_stats.catalogue.calendar import ISO, TIME_LEVELS, Calendar
+from dp_stats.catalogue.periods import PeriodKind
 from tests.deliveries import WAYS, as_csv
 
 NAMES = (
@@ -110,14 +112,15 @@ def code_lists(draw: st.DrawFn, name: str) -> Listed:
     return Listed(name, "band" if band else "code", tuple(levels), codes, population, as_csv([header, *rows]).decode())
 
 
-PERIODS: dict[str, tuple[str, ...]] = {
-    "day": ("2024-02-29", "2024-03-01"),
-    "week": ("2024-W01", "2024-W05", "2024-W09"),
-    "month": ("2024-01", "2024-02"),
-    "year": ("2024",),
-    "range": (),
+DAYS: dict[PeriodKind, tuple[date, ...]] = {
+    "day": (date(2024, 2, 29), date(2024, 3, 1)),
+    "week": (date(2024, 1, 1), date(2024, 1, 29), date(2024, 2, 28)),
+    "month": (date(2024, 1, 31), date(2024, 2, 29)),
+    "quarter": (date(2024, 3, 1), date(2024, 4, 1)),
+    "year": (date(2024, 3, 1),),
+    "financial-year": (date(2024, 3, 1), date(2024, 7, 1)),
 }
-DATE_LEVELS = ("day", "week", "4-week", "month", "year")
+"""Days of the editions that are made, by what one covers."""
 
 
 @st.composite
@@ -191,7 +194,11 @@ def catalogues(draw: st.DrawFn) -> Declared:
         columns[one.name] = {"from": one.name, "type": one.kind, "codes": one.name, "unknown": draw(st.booleans())}
     if number:
         columns["cost"] = {"from": "cost", "type": "number"}
-    kind = draw(st.sampled_from(("day", "week", "month", "year", "range")))
+    kind: PeriodKind = draw(st.sampled_from((*DAYS, "range")))
+    calendar = Calendar(
+        week_starts=draw(st.sampled_from(("monday", "monday", "sunday", "saturday"))),
+        financial_year_starts=draw(st.sampled_from(("04-01", "04-06", "02-28"))),
+    )
     start = draw(st.sampled_from((date(2024, 1, 1), date(2023, 12, 30), date(2024, 2, 28))))
     dimensions: list[dict[str, Any]] = []
     for one in lists:
@@ -200,8 +207,8 @@ def catalogues(draw: st.DrawFn) -> Declared:
         if draw(st.booleans()):
             dimensions[-1]["title"] = draw(st.sampled_from(NAMES))
     if draw(st.booleans()):
-        levels = draw(st.lists(st.sampled_from(DATE_LEVELS), min_size=1, max_size=3, unique=True))
-        dimensions.append({"name": "date", "column": "day", "levels": sorted(levels, key=DATE_LEVELS.index)})
+        levels = draw(st.lists(st.sampled_from(TIME_LEVELS), min_size=1, max_size=3, unique=True))
+        dimensions.append({"name": "date", "column": "day", "levels": sorted(levels, key=TIME_LEVELS.index)})
     if number and draw(st.booleans()):
         dimensions.append(
             {"name": "cost-bin", "column": "cost", "edges": draw(st.sampled_from(([0, 10, 50], [0, 1], [-5, 0, 5.5])))}
@@ -242,6 +249,8 @@ def catalogues(draw: st.DrawFn) -> Declared:
             )
         ),
     }
+    if calendar != ISO:
+        release["calendar"] = calendar.model_dump()
     if kind == "range":
         release["end"] = start + timedelta(days=draw(st.sampled_from((0, 6, 40))))
     if draw(st.booleans()):
@@ -277,7 +286,13 @@ def catalogues(draw: st.DrawFn) -> Declared:
             {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "patient"}, "severity": "critical"}
         ],
     }
-    labels = PERIODS[kind] or (f"{start}--{release['end']}",)
+    if kind == "range":
+        labels = [f"{start}--{release['end']}"]
+    else:  # the last edition may be cut at the end, as the first is at the start
+        days = [day for day in DAYS[kind] if day >= start]
+        labels = list(dict.fromkeys(calendar.period_of(day, kind).label for day in days))
+        if draw(st.booleans()):
+            release["end"] = DAYS[kind][-1]
     files = {
         "datasets/records.yaml": yaml.write(dataset),
         "releases/figures.yaml": yaml.write(release),

@@ -7,8 +7,10 @@ import itertools
 import json
 import math
 import subprocess
+from calendar import monthrange
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -43,6 +45,7 @@ def edition_faults(folder: Path) -> Iterator[str]:
         keys = [tuple(row[c] for c in key_columns) for row in rows]
         if len(set(keys)) < len(keys):
             yield f"{where}: a cell stands twice"
+        yield from (f"{where}: {fault}" for fault in day_faults(facts, rows))
         for row in rows:
             if row["value"] == "":
                 if not set(row["status"].split()) & {"x", "z"}:
@@ -54,6 +57,43 @@ def edition_faults(folder: Path) -> Iterator[str]:
             if not lower <= value <= upper:
                 yield f"{where}: {value} lies outside [{lower}, {upper}]"
     yield from total_faults(folder, facts, tables)
+
+
+def day_faults(facts: dict[str, Any], rows: list[dict[str, str]]) -> Iterator[str]:
+    """Values whose days are not those that their period names, lie outside the edition, or are a part that is not said."""
+    first, last = (date.fromisoformat(facts["period"][end]) for end in ("start", "end"))
+    for row in {tuple(row[c] for c in ("date", "period", "period_start", "period_end", "period_type")) for row in rows}:
+        day, period, start, end, kind = row
+        if (date.fromisoformat(start), date.fromisoformat(end)) != span_of(period) or day != start:
+            yield f"{period} is said to be {start} to {end}"
+        if not first <= date.fromisoformat(start) <= date.fromisoformat(end) <= last:
+            yield f"{start} to {end} lies outside the edition's {first} to {last}"
+        if kind != "range" and ("--" in period) != kind.startswith("part-"):
+            yield f"{period} is called a {kind}"
+
+
+def span_of(period: str) -> tuple[date, date]:
+    """First and last day of what a label names, read without the package's own code."""
+    if "--" in period:
+        first, last = period.split("--")
+        return date.fromisoformat(first), date.fromisoformat(last)
+    if "-P" in period:
+        first, length = period.split("-P")
+        start = date.fromisoformat(first)
+        after = start.replace(year=start.year + 1) if length == "1Y" else start + timedelta(weeks=int(length[0]))
+        return start, after - timedelta(days=1)
+    if "-W" in period:
+        start = date.fromisoformat(f"{period}-1")
+        return start, start + timedelta(days=6)
+    if "-Q" in period:
+        year, quarter = map(int, period.split("-Q"))
+        months = [(year, 3 * quarter - 2), (year, 3 * quarter)]
+    else:
+        year, *rest = map(int, period.split("-"))
+        if len(rest) == 2:
+            return date(year, *rest), date(year, *rest)
+        months = [(year, *rest)] * 2 if rest else [(year, 1), (year, 12)]
+    return date(*months[0], 1), date(*months[1], monthrange(*months[1])[1])
 
 
 def total_faults(folder: Path, facts: dict[str, Any], tables: dict[str, Any]) -> Iterator[str]:

@@ -6,30 +6,25 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 
 from dp_stats.catalogue.models import Release
-from dp_stats.catalogue.periods import Period, parse_period, period_of
+from dp_stats.catalogue.periods import Period, next_period, parse_period
 
 
 def period_at(release: Release, day: date) -> Period:
-    """The period of the release that holds ``day``; a range is one period, whichever day is asked for."""
+    """The period of the release that holds ``day``, cut at its first and last day; a range is one, whichever the day."""
     if release.period == "range":
         return parse_period(f"{release.start}--{release.end or release.start}")
-    return period_of(day, release.period)
+    return release.calendar.period_of(day, release.period).within(release.start, release.end)
 
 
 def periods_of(release: Release) -> Iterator[Period]:
-    """Every period of the release in order of time; without end where the release has none."""
+    """Every period of the release in order of time, cut at its first and last day; without end where it has none."""
     period = period_at(release, release.start)
     yield period
     while period.kind != "range":
         period = next_period(period)
         if release.end is not None and period.start > release.end:
             return
-        yield period
-
-
-def next_period(period: Period) -> Period:
-    """The period of the same kind that follows; a range has none and may not be passed."""
-    return period_of(period.end + timedelta(days=1), period.kind)
+        yield period.within(release.start, release.end)
 
 
 def due_day(period: Period, *, settle_days: int) -> date:

@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby, pairwise
+from itertools import pairwise
 from math import prod
 from typing import Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dp_stats.catalogue.calendar import ISO, Calendar
 from dp_stats.catalogue.partitions import parents
-from dp_stats.catalogue.periods import Period, period_of
-from dp_stats.written import day
+from dp_stats.catalogue.periods import PartKind, Period
 
 LevelNames: TypeAlias = Mapping[str, str]
 """One level of the grid: dimension name → level name."""
@@ -155,53 +155,28 @@ def flat_level(name: str, code: str, label: str, leaves: int) -> Level:
     return Level(name, (code,), (label,), np.zeros(leaves, dtype=np.intp))
 
 
-def date_dimension(name: str, column: str, period: Period, levels: tuple[str, ...]) -> Dimension:
-    """The calendar of ``period`` at ``levels`` (``day``, ``week``, ``4-week``, ``month``, ``year``), finest first.
+def date_dimension(
+    name: str, column: str, period: Period, levels: tuple[PartKind, ...], calendar: Calendar = ISO
+) -> Dimension:
+    """The calendar of ``period`` at ``levels`` (see ``TIME_LEVELS``), finest first.
 
-    Weeks and months are cut at the ends of the period. ``4-week`` groups are counted from the first day. Where a
+    Parts are cut at the ends of the period, and then their code is the range of their days (``Period.code``). Where a
     coarser level can cut the finest (a week that two months share), days are added as leaves, so that every level is
     an exact sum of them. The top level is the whole period and bears the name of its kind (``week`` in a weekly edition).
     """
-    days = period.days
-
-    def key(level: str, index: int) -> tuple[str, str]:
-        if level == "4-week":
-            start = days[index // 28 * 28]
-            return start.isoformat() + "-P4W", f"four weeks from {day(start)}"
-        part = period_of(days[index], level)  # type: ignore[arg-type]
-        return part.label, part.text
-
-    if any(coarse in _cut_by(levels[0], period) for coarse in levels[1:]):
-        levels = ("day", *levels)
-    finest = levels[0]
-    leaf_keys = [k for k, _ in groupby(key(finest, i) for i in range(len(days)))]
-    first_day: dict[tuple[str, str], int] = {}
-    for i in range(len(days)):
-        first_day.setdefault(key(finest, i), i)
+    if any(calendar.splits(levels[0], coarse, period.kind) for coarse in levels[1:]):
+        levels = ("day", *(level for level in levels if level != "day"))
+    leaves = calendar.parts(period, levels[0])
+    firsts = [leaf.start for leaf in leaves]
     built: list[Level] = []
     for level in levels:
-        of_leaf = [key(level, first_day[leaf]) for leaf in leaf_keys]
-        groups = list(dict.fromkeys(of_leaf))
-        index = {g: i for i, g in enumerate(groups)}
-        built.append(
-            Level(
-                level,
-                tuple(code for code, _ in groups),
-                tuple(text for _, text in groups),
-                np.array([index[g] for g in of_leaf], dtype=np.intp),
-            )
-        )
+        parts = leaves if level == levels[0] else calendar.parts(period, level)
+        group = np.searchsorted([p.start.toordinal() for p in parts], [f.toordinal() for f in firsts], side="right") - 1
+        built.append(Level(level, tuple(p.code for p in parts), tuple(p.text for p in parts), group.astype(np.intp)))
     if len(built[-1].codes) > 1 or period.kind not in levels:
         top = period.kind if period.kind not in levels else ALL
-        built.append(flat_level(top, period.label, period.text, len(leaf_keys)))
+        built.append(flat_level(top, period.code, period.text, len(leaves)))
     return Dimension(name, column, "date", tuple(built))
-
-
-def _cut_by(finest: str, period: Period) -> frozenset[str]:
-    """Levels whose borders can fall inside a group of ``finest``, in some edition of this kind of period."""
-    years = frozenset() if period.kind in ("year", "month") else frozenset({"year"})
-    crossing = {"week": {"4-week", "month"}, "4-week": {"week", "month"}}
-    return frozenset(crossing[finest] | years) if finest in crossing else frozenset()
 
 
 def bin_dimension(name: str, column: str, edges: tuple[float, ...]) -> Dimension:

@@ -13,11 +13,12 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from dp_stats.catalogue import yaml
+from dp_stats.catalogue.calendar import TIME_LEVELS
 from dp_stats.catalogue.codes import CodeList
-from dp_stats.catalogue.due import due_day, periods_of
+from dp_stats.catalogue.due import due_day, period_at, periods_of
 from dp_stats.catalogue.grid import Dimension, Grid, bin_dimension, date_dimension
-from dp_stats.catalogue.models import Dataset, Release
-from dp_stats.catalogue.periods import Period, parse_period, period_of
+from dp_stats.catalogue.models import Dataset, DimensionSpec, Release
+from dp_stats.catalogue.periods import PartKind, Period, parse_period
 from dp_stats.errors import CatalogueError
 
 M = TypeVar("M", bound=BaseModel)
@@ -45,7 +46,7 @@ class Catalogue:
     codes: Mapping[str, CodeList]
     broken: Mapping[str, str] = field(default_factory=dict)
     behind: Mapping[str, str] = field(default_factory=dict)
-    _grids: dict[tuple[str, str], Grid] = field(default_factory=dict, repr=False, compare=False)
+    _grids: dict[tuple[str, Period], Grid] = field(default_factory=dict, repr=False, compare=False)
 
     def release(self, name: str) -> Release:
         """The release called ``name``.
@@ -82,25 +83,22 @@ class Catalogue:
         )
 
     def period(self, release: Release, label: str) -> Period:
-        """Read a period's label as one of this release.
+        """Read a period's label as one of this release; it is cut at the release's first and last day.
 
         Raises:
-            CatalogueError: it is not a period of this release's kind, or lies outside its dates.
+            CatalogueError: it is not a period of this release's kind and calendar, or lies outside its dates.
         """
         period = parse_period(label)
-        if period.kind != release.period:
-            example = (
-                "2020-08-31--2021-08-29"
-                if release.period == "range"
-                else period_of(release.start, release.period).label
-            )
+        own = release.period == "range" or release.calendar.period_of(period.start, release.period) == period
+        if period.kind != release.period or not own:
+            first = period_at(release, release.start)
             raise CatalogueError(
-                f"{release.id} has editions per {release.period}; write a period such as {example}, not {label}."
+                f"{release.id} has editions per {release.period}; write a period such as {first.label}, not {label}."
             )
         if period.end < release.start or (release.end and period.start > release.end):
             until = f"to {release.end}" if release.end else "on"
             raise CatalogueError(f"{release.id} publishes from {release.start} {until}; {label} lies outside.")
-        return period
+        return period.within(release.start, release.end)
 
     def periods(self, release: Release, *, until: date) -> Iterator[Period]:
         """Every period of the release that has ended and settled on the day ``until``, in order of time."""
@@ -111,7 +109,7 @@ class Catalogue:
 
     def grid(self, release: Release, period: Period) -> Grid:
         """The public grid of one edition."""
-        key = (release.id, period.label)
+        key = (release.id, period)
         if key not in self._grids:
             self._grids[key] = build_grid(release, self.dataset_of(release), self.codes, period)
         return self._grids[key]
@@ -143,14 +141,8 @@ def build_grid(release: Release, dataset: Dataset, codes: Mapping[str, CodeList]
                 f"dimension '{spec.name}': dataset '{dataset.id}' has no column '{spec.column}'. It has {known}."
             )
         if column.type == "date":
-            known_levels = ("day", "week", "4-week", "month", "year")
-            levels = spec.levels or ("day",)
-            for level in levels:
-                if level not in known_levels:
-                    raise CatalogueError(
-                        f"dimension '{spec.name}': '{level}' is no level of a date; use {', '.join(known_levels)}."
-                    )
-            dimensions.append(date_dimension(spec.name, spec.column, period, levels))
+            levels = time_levels(spec)
+            dimensions.append(date_dimension(spec.name, spec.column, period, levels, release.calendar))
         elif column.type in ("code", "band"):
             assert column.codes is not None
             dimensions.append(
@@ -165,6 +157,21 @@ def build_grid(release: Release, dataset: Dataset, codes: Mapping[str, CodeList]
                 f"dimension '{spec.name}': a {column.type} column cannot be a dimension; it would publish identifiers."
             )
     return Grid(tuple(dimensions))
+
+
+def time_levels(spec: DimensionSpec) -> tuple[PartKind, ...]:
+    """The levels of the calendar that a dimension of dates declares; days where it says none.
+
+    Raises:
+        CatalogueError: a level is none of the calendar's.
+    """
+    known: dict[str, PartKind] = {level: level for level in TIME_LEVELS}
+    for level in spec.levels:
+        if level not in known:
+            raise CatalogueError(
+                f"dimension '{spec.name}': '{level}' is no level of a date; use {', '.join(TIME_LEVELS)}."
+            )
+    return tuple(known[level] for level in spec.levels) or ("day",)
 
 
 def read_model(path: Path, model: type[M]) -> M:
@@ -237,13 +244,8 @@ def check_release(release: Release, catalogue: Catalogue, *, where: str) -> None
                 )
     if release.period == "range" and release.end is None:
         raise CatalogueError(f"{where}: end: a release with period 'range' needs the last day.")
-    period = (
-        parse_period(f"{release.start}--{release.end}")
-        if release.period == "range"
-        else period_of(release.start, release.period)
-    )
     try:
-        grid = build_grid(release, dataset, catalogue.codes, period)
+        grid = build_grid(release, dataset, catalogue.codes, period_at(release, release.start))
     except CatalogueError as error:
         raise CatalogueError(f"{where}: {error}") from error
     statistics = {s.id: s for s in release.statistics}

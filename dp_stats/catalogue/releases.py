@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import AliasChoices, Field, field_validator, model_validator
 
+from dp_stats.catalogue.calendar import Calendar
 from dp_stats.catalogue.declared import (
     LARGEST_DECLARED_EPSILON,
     SMALLEST_EPSILON,
@@ -26,8 +27,8 @@ class DimensionSpec(Model):
     """One dimension of a release: a column and the nested levels to publish, finest first.
 
     For a code column the first level is the code itself and the others are columns of the code list
-    (``region`` with names in ``region_name``). For the date column levels are ``day``, ``week``,
-    ``4-week``, ``month``, ``year``. For a number, ``edges`` gives histogram bins.
+    (``region`` with names in ``region_name``). For the date column levels are ``day``, ``week``, ``4-week``, ``month``,
+    ``quarter``, ``year``, ``financial-year`` (see ``calendar``). For a number, ``edges`` gives histogram bins.
     """
 
     name: Slug = Field(description="Name of the dimension; tables and columns use it.", examples=["area"])
@@ -216,6 +217,11 @@ class Release(Model):
     period: PeriodKind = Field(description="What one edition covers.", examples=["week"])
     start: date = Field(description="First day that is published.", examples=["2024-01-01"])
     end: date | None = Field(None, description="Last day that is published; open by default.", examples=["2025-12-31"])
+    calendar: Calendar = Field(
+        default_factory=Calendar,
+        description="When weeks and financial years begin; by default on Monday and on 1 April.",
+        examples=[{"week_starts": "sunday"}],
+    )
     schedule: str | None = Field(
         None, description="Cron expression in UTC; null for releases started by hand.", examples=["30 9 * * 4"]
     )

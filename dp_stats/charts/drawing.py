@@ -239,7 +239,7 @@ class Studio:
         known = np.flatnonzero(~np.isnan(series.value))
         if not len(known):
             return
-        last, peak = int(known[-1]), int(known[np.argmax(series.value[known])])
+        last, peak = int(known[-1]), series.peak
         decimals = numbers.decimals_for(series.figures)
         days = max((series.dates[-1] - series.dates[0]).days, 1)
         near = (series.dates[last] - series.dates[peak]).days < 0.12 * days
@@ -247,7 +247,8 @@ class Studio:
             when = self.texts.day(series.dates[index], year=False, short=True)
             text = self.texts.number(series.value[index], decimals=decimals)
             at = (float(mdates.date2num(series.dates[index])), float(series.value[index]))
-            axes.plot(*at, "o", color=NAVY, markersize=5.5, zorder=5, clip_on=False)
+            face = NAVY if series.whole[index] else "white"
+            axes.plot(*at, "o", color=NAVY, markerfacecolor=face, markersize=5.5, zorder=5, clip_on=False)
             beside = index == last
             left = not beside and (series.dates[index] - series.dates[0]).days < 0.07 * days
             if not beside:
@@ -275,7 +276,7 @@ def _median(many: Sequence[Series]) -> Series:
     known = ~np.all(np.isnan([s.value for s in many]), axis=0)
     value[known] = np.nanmedian([s.value[known] for s in many], axis=0)
     first = many[0]
-    return Series("", "", first.dates, first.labels, value, value, value, ("",) * len(value))
+    return Series("", "", first.dates, first.labels, first.whole, value, value, value, ("",) * len(value))
 
 
 def _month_starts(first: date, last: date, step: int) -> list[date]:

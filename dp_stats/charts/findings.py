@@ -12,11 +12,12 @@ from dp_stats.texts.words import Texts
 
 
 def of_series(texts: Texts, series: Series, *, what: str) -> str:
-    """How a series went from its first moment to its last, and where it peaked."""
+    """How a series went from its first whole period to its last, and where it peaked."""
     known = np.flatnonzero(~np.isnan(series.value))
     if not len(known):
         return texts("finding.nothing", what=what)
-    first, last, peak = int(known[0]), int(known[-1]), int(known[np.argmax(series.value[known])])
+    compared = series.comparable if len(series.comparable) else known[-1:]
+    first, last, peak = int(compared[0]), int(compared[-1]), series.peak
     decimals = decimals_for(series.figures)
 
     def say(index: int) -> str:
@@ -35,6 +36,8 @@ def of_series(texts: Texts, series: Series, *, what: str) -> str:
     )
     if peak not in (first, last):
         sentence += " " + texts("finding.peak", value=say(peak), when=series.labels[peak])
+    if len(compared) < len(known):
+        sentence += " " + texts("finding.parts")
     return sentence
 
 
@@ -67,14 +70,15 @@ def of_groups(texts: Texts, groups: Sequence[Group], *, what: str, when: str) ->
 
 
 def of_multiples(texts: Texts, many: Sequence[Series], *, what: str) -> str:
-    """How many of several series rose, fell or showed no clear change over their whole length."""
+    """How many of several series rose, fell or showed no clear change from the first whole period to the last."""
     directions = []
     for series in many:
-        known = np.flatnonzero(~np.isnan(series.value))
-        if len(known) > 1:
-            directions.append(Change(series.figure(int(known[0])), series.figure(int(known[-1]))).direction)
+        compared = series.comparable
+        if len(compared) > 1:
+            directions.append(Change(series.figure(int(compared[0])), series.figure(int(compared[-1]))).direction)
     if not directions:
         return texts("finding.nothing", what=what)
+    whole = np.flatnonzero(many[0].whole)
     return texts(
         "finding.multiples",
         what=what,
@@ -82,8 +86,8 @@ def of_multiples(texts: Texts, many: Sequence[Series], *, what: str) -> str:
         rose=directions.count("rose"),
         fell=directions.count("fell"),
         unclear=directions.count("unclear"),
-        start=many[0].labels[0],
-        end=many[0].labels[-1],
+        start=many[0].labels[whole[0]],
+        end=many[0].labels[whole[-1]],
     )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from dp_stats.charts.panels import areas_of, groups_of, moments_of
+from dp_stats.charts.panels import areas_of, groups_of
 from dp_stats.editions.edition import Edition, StatisticFacts, TableFacts
+from dp_stats.editions.moments import moments_of
 
 FEW = 24
 """Most areas that are drawn side by side."""
@@ -42,7 +43,7 @@ class Outline:
 def _first(edition: Edition, found: list[TableFacts], *, coarse: bool) -> TableFacts | None:
     """The table with the fewest moments, or with the most."""
     sign = 1 if coarse else -1
-    return min(found, key=lambda t: sign * len(moments_of(edition, t)[0]), default=None)
+    return min(found, key=lambda t: sign * len(moments_of(edition, t)), default=None)
 
 
 def area_levels(edition: Edition, story: Outline) -> list[tuple[int, Outline]]:
@@ -62,7 +63,7 @@ def area_levels(edition: Edition, story: Outline) -> list[tuple[int, Outline]]:
         if areas is None or len(level.codes) < 2:
             continue
         split = _first(edition, [t for t in tables if t not in plain], coarse=True)
-        same = areas is fine or len(moments_of(edition, fine or areas)[0]) == len(moments_of(edition, areas)[0])
+        same = areas is fine or len(moments_of(edition, fine or areas)) == len(moments_of(edition, areas))
         found.append((depth, replace(story, areas=areas, areas_fine=None if same else fine, area_groups=split)))
     return found
 
@@ -92,7 +93,7 @@ def outline(edition: Edition, *, editions: int) -> Outline:
         return len(groups_of(edition, t).codes)
 
     def moments(t: TableFacts) -> int:
-        return len(moments_of(edition, t)[0])
+        return len(moments_of(edition, t))
 
     def first(found: list[TableFacts], *, coarse: bool) -> TableFacts | None:
         return _first(edition, found, coarse=coarse)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dp_stats.charts.series import Floats, Group, Series
 from dp_stats.editions.edition import Edition, LevelFacts, TableFacts
-from dp_stats.editions.tidy import dates_of
+from dp_stats.editions.moments import Moment
 from dp_stats.errors import PublishedError
 from dp_stats.texts.numbers import Figure
 
@@ -35,19 +35,24 @@ class Panel:
 
     Attributes:
         table: the table of the latest edition. areas, groups: what the last two axes are.
-        dates, labels, periods: first day of each moment; the moment as a sentence says it, and as a heading has it.
+        moments: the days of each; labels, periods: a moment as a sentence says it, and as a heading has it.
     """
 
     table: TableFacts
     areas: LevelFacts
     groups: LevelFacts
-    dates: tuple[date, ...]
+    moments: tuple[Moment, ...]
     labels: tuple[str, ...]
     periods: tuple[str, ...]
     value: Floats
     lower: Floats
     upper: Floats
     status: NDArray[np.object_]
+
+    @cached_property
+    def dates(self) -> tuple[date, ...]:
+        """First day of each moment."""
+        return tuple(m.start for m in self.moments)
 
     def metric(self, statistic: str) -> int:
         """Where a metric stands on the first axis."""
@@ -66,6 +71,7 @@ class Panel:
             self.areas.codes[area],
             self.dates,
             self.labels,
+            np.array([not m.partial for m in self.moments]),
             self.value[at],
             self.lower[at],
             self.upper[at],
@@ -92,6 +98,11 @@ class Panel:
             Group(c, n, self.figure(statistic, moment=moment, area=area, group=i))
             for i, (c, n) in enumerate(zip(self.groups.codes, self.groups.names, strict=True))
         )
+
+
+def whole_at_the_end(*panels: Panel) -> bool:
+    """Whether the last moments of panels are whole periods, so that their figures may be compared."""
+    return not any(panel.moments[-1].partial for panel in panels)
 
 
 def read_table(folder: Path, edition: Edition, table: TableFacts) -> TableValues:
@@ -155,11 +166,3 @@ def groups_of(edition: Edition, table: TableFacts) -> LevelFacts:
             names=tuple(f"{a}, {b}" for a in found.names for b in level.names),
         )
     return found
-
-
-def moments_of(edition: Edition, table: TableFacts) -> tuple[tuple[date, ...], tuple[str, ...]]:
-    """First day and label of each moment of a table."""
-    time = edition.date
-    if time is None:
-        return (edition.period.start,), (edition.period.label,)
-    return dates_of(edition, time, time.level(table.levels[time.name]))

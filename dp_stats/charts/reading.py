@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dp_stats.charts.panels import Panel, TableValues, areas_of, groups_of, moments_of, read_table
+from dp_stats.charts.panels import Panel, TableValues, areas_of, groups_of, read_table
 from dp_stats.editions.edition import Edition, RevisionStatus, TableFacts, editions
+from dp_stats.editions.moments import Moment, moments_of
 from dp_stats.editions.revisions import EditionStatus, status_of
 from dp_stats.errors import PublishedError
 from dp_stats.texts.words import Texts
@@ -116,7 +116,7 @@ class ReleaseView:
         last = having[-1].edition
         table = last.table(table_id)
         areas, groups = areas_of(last, table), groups_of(last, table)
-        dates: list[date] = []
+        moments: list[Moment] = []
         labels: list[str] = []
         periods: list[str] = []
         parts: dict[str, list[NDArray[Any]]] = {"value": [], "lower": [], "upper": [], "status": []}
@@ -124,10 +124,11 @@ class ReleaseView:
             edition = revision.edition
             own = edition.table(table_id)
             values = self.values(revision, own)
-            days, names = moments_of(edition, own)
-            dates += days
-            labels += [self.texts.when(name) for name in names]
-            periods += [self.texts.period(name) for name in names] if len(names) > 1 else [edition.period.text]
+            days = moments_of(edition, own)
+            moments += days
+            labels += [self.texts.when(m.label, kind=m.kind) for m in days]
+            said = [self.texts.period(m.label, kind=m.kind) for m in days]
+            periods += said if len(days) > 1 else [edition.period.text]
             index = np.ix_(
                 _places(table.statistics, own.statistics),
                 _places(areas.codes, areas_of(edition, own).codes),
@@ -145,7 +146,7 @@ class ReleaseView:
             table,
             areas,
             groups,
-            tuple(dates),
+            tuple(moments),
             tuple(labels),
             tuple(periods),
             whole["value"],

@@ -23,7 +23,8 @@ class Series:
 
     Attributes:
         name: what a reader calls the group, e.g. ``Leeds``. code: its public code.
-        dates: first day of each moment. labels: the moments in words.
+        dates: first day of each moment. labels: the moments in words. whole: whether a moment is a whole week, month or
+            other period of the table, so that its value compares with others'.
         value, lower, upper: estimates and their 95 % intervals; NaN where there is none.
         status: reliability marks, empty where reliable.
     """
@@ -32,6 +33,7 @@ class Series:
     code: str
     dates: tuple[date, ...]
     labels: tuple[str, ...]
+    whole: NDArray[np.bool_]
     value: Floats
     lower: Floats
     upper: Floats
@@ -58,14 +60,27 @@ class Series:
     def runs(self) -> tuple[NDArray[np.intp], ...]:
         """Moments with a value that follow one another without a gap, as indices: lines must not cross gaps.
 
-        A gap is a moment without a value, or a step of more than one and a half of the usual step.
+        A gap is a moment without a value, or a step of more than one and a half of the usual step. A part of a period
+        stands alone.
         """
         known = np.flatnonzero(~np.isnan(self.value))
         if not len(known):
             return ()
         steps = np.diff(self.days).astype(int)
         usual = float(np.median(steps)) if len(steps) else 1.0
-        return tuple(np.split(known, 1 + np.flatnonzero(np.diff(self.days[known]).astype(int) > 1.5 * usual)))
+        alone = ~(self.whole[known][1:] & self.whole[known][:-1])
+        return tuple(np.split(known, 1 + np.flatnonzero(alone | (np.diff(self.days[known]).astype(int) > 1.5 * usual))))
+
+    @cached_property
+    def comparable(self) -> NDArray[np.intp]:
+        """Moments with a value that compare with one another, as indices in order of time: whole periods only."""
+        return np.flatnonzero(~np.isnan(self.value) & self.whole)
+
+    @property
+    def peak(self) -> int:
+        """The moment with the highest value: of whole periods, where there is one; some value must be known."""
+        among = self.comparable if len(self.comparable) else np.flatnonzero(~np.isnan(self.value))
+        return int(among[np.argmax(self.value[among])])
 
     def last(self, count: int) -> Series:
         """The last ``count`` moments."""
@@ -75,6 +90,7 @@ class Series:
             self.code,
             self.dates[keep],
             self.labels[keep],
+            self.whole[keep],
             self.value[keep],
             self.lower[keep],
             self.upper[keep],

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter
+from numpy.typing import NDArray
 
 from dp_stats.charts.series import Floats, Series
 from dp_stats.texts import numbers
@@ -101,7 +102,10 @@ def sheet(
 
 
 def ribbon(axes: Axes, series: Series, *, colour: str, width: float = 2.2) -> None:
-    """A line in its ribbon, or dots with bars where there are too few moments for a line to mean anything."""
+    """A line in its ribbon, or dots with bars where there are too few moments for a line to mean anything.
+
+    The dot of a part of a period is hollow.
+    """
     if len(series) > 12:
         for run in series.runs:
             days = series.days[run]
@@ -109,7 +113,7 @@ def ribbon(axes: Axes, series: Series, *, colour: str, width: float = 2.2) -> No
                 axes.vlines(
                     days, series.lower[run], series.upper[run], color=colour, linewidth=2.2, alpha=0.45, zorder=2
                 )
-                axes.plot(days, series.value[run], "o", color=colour, markersize=2.2 * width, zorder=3, clip_on=False)
+                _dots(axes, series, run, colour=colour, size=2.2 * width)
                 continue
             axes.fill_between(
                 days, series.lower[run], series.upper[run], color=colour, alpha=0.24, linewidth=0, zorder=2
@@ -119,7 +123,16 @@ def ribbon(axes: Axes, series: Series, *, colour: str, width: float = 2.2) -> No
     axes.vlines(series.days, series.lower, series.upper, color=colour, linewidth=2.2, alpha=0.45, zorder=2)
     for run in series.runs:
         axes.plot(series.days[run], series.value[run], color=colour, linewidth=1, alpha=0.55, zorder=2)
-    axes.plot(series.days, series.value, "o", color=colour, markersize=2.2 * width, zorder=3, clip_on=False)
+    for alike in (np.flatnonzero(series.whole), np.flatnonzero(~series.whole)):
+        if len(alike):
+            _dots(axes, series, alike, colour=colour, size=2.2 * width)
+
+
+def _dots(axes: Axes, series: Series, at: NDArray[np.intp], *, colour: str, size: float) -> None:
+    """Dots of moments that are all whole periods or all parts of one."""
+    face = colour if series.whole[at].all() else "white"
+    days, value = series.days[at], series.value[at]
+    axes.plot(days, value, "o", color=colour, markerfacecolor=face, markersize=size, zorder=3, clip_on=False)
 
 
 def extreme(which: Callable[[Floats], float], limits: Sequence[Floats]) -> float:

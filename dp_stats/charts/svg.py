@@ -91,7 +91,7 @@ def line(id: str, series: Series, texts: Texts, *, title: str, description: str,
             )
     out.append("</svg>")
     out += [
-        f'<circle cx="{_n(x[i] / UNITS * 100)}%" cy="{_n(TOP + y(float(series.value[i])))}" r="3.5"/>'
+        f'<circle{_hollow(series, int(i))} cx="{_n(x[i] / UNITS * 100)}%" cy="{_n(TOP + y(float(series.value[i])))}" r="3.5"/>'
         for i in (known if len(series) <= 12 else barred)
     ]
     out += _ends(series, known, x, y, texts)
@@ -100,17 +100,22 @@ def line(id: str, series: Series, texts: Texts, *, title: str, description: str,
     return "".join(out)
 
 
+def _hollow(series: Series, index: int) -> str:
+    """The class of the dot of a part of a period, and none of others."""
+    return "" if series.whole[index] else ' class="part"'
+
+
 def _ends(series: Series, known: np.ndarray, x: np.ndarray, y: object, texts: Texts) -> list[str]:
     """A dot and a label at the highest and at the latest moment."""
     assert callable(y)
     decimals = numbers.decimals_for(series.figures)
-    last, peak = int(known[-1]), int(known[np.argmax(series.value[known])])
+    last, peak = int(known[-1]), series.peak
     marks = [last] if abs(x[peak] - x[last]) < 140 and peak != last else list(dict.fromkeys((peak, last)))
     out = []
     for index in marks:
         across, down = x[index] / UNITS * 100, TOP + y(float(series.value[index]))
         text = texts.number(float(series.value[index]), decimals=decimals)
-        out.append(f'<circle cx="{_n(across)}%" cy="{_n(down)}" r="4"/>')
+        out.append(f'<circle{_hollow(series, index)} cx="{_n(across)}%" cy="{_n(down)}" r="4"/>')
         if index == last:
             out.append(f'<text class="value" x="{_n(across)}%" dx="9" y="{_n(down + 5)}">{text}</text>')
         else:

@@ -131,9 +131,7 @@ def describe(
             legal_basis=dataset.legal_basis,
             opt_outs_applied=dataset.opt_outs is not None,
         ),
-        period=PeriodFacts(
-            label=period.label, text=texts.period(period.label), kind=period.kind, start=period.start, end=period.end
-        ),
+        period=_period(period, release, texts),
         revision=_revision(revision, reason),
         published=published,
         guarantee=guarantee_facts(plan, release, dataset, libraries=library_versions(), texts=texts),
@@ -203,6 +201,11 @@ def _release(release: Release) -> ReleaseFacts:
         headline=release.headline or release.tables[0].id,
         **texts,
     )
+
+
+def _period(period: Period, release: Release, texts: Texts) -> PeriodFacts:
+    said = texts.period(period.code, kind=release.period)
+    return PeriodFacts(label=period.label, text=said, kind=release.period, start=period.start, end=period.end)
 
 
 def _revision(revision: int | RevisionFacts, reason: str) -> RevisionFacts:

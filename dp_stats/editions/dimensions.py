@@ -97,7 +97,8 @@ def _names(dimension: Dimension, level: Level, texts: Texts) -> tuple[str, ...]:
     if dimension.kind != "date":
         return level.names
     return tuple(
-        name if code == ALL else texts.period(code) for code, name in zip(level.codes, level.names, strict=True)
+        name if code == ALL else texts.period(code, kind=level.name)
+        for code, name in zip(level.codes, level.names, strict=True)
     )
 
 

@@ -7,7 +7,7 @@ Columns follow the UK Health Security Agency's download shape. A release without
 from __future__ import annotations
 
 import math
-from datetime import date
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from dp_stats.catalogue.periods import parse_period
-from dp_stats.editions.edition import ColumnFacts, DimensionFacts, Edition, LevelFacts, StatisticFacts, TableFacts
+from dp_stats.editions.edition import ColumnFacts, Edition, LevelFacts, StatisticFacts, TableFacts
 from dp_stats.editions.facts import COLUMNS, ColumnType
+from dp_stats.editions.moments import Moment, moments_of
 from dp_stats.errors import PublishedError
 from dp_stats.estimate.model import EditionEstimates, Estimate
 from dp_stats.estimate.rounding import settled
@@ -53,6 +53,9 @@ def columns_of(edition: Edition, table: TableFacts, texts: Texts) -> tuple[Colum
     built += [
         _column(texts, "date", "date", key=True),
         _column(texts, "period", key=True),
+        _column(texts, "period_start", "date"),
+        _column(texts, "period_end", "date"),
+        _column(texts, "period_type"),
         _column(texts, "value", "integer" if integer else "number", required=False),
         _column(texts, "lower_95", "number", required=False),
         _column(texts, "upper_95", "number", required=False),
@@ -101,7 +104,7 @@ def tidy(edition: Edition, estimates: EditionEstimates, table: TableFacts, *, pr
     integer = all(edition.statistic(s).integer for s in table.statistics)
 
     data: dict[str, Any] = {"metric": _repeat(table.statistics, np.repeat(np.arange(metrics), cells))}
-    for column, values in _labels(edition, axes, cells).items():
+    for column, values in _labels(edition, table, axes, cells).items():
         data[column] = pa.concat_arrays([values] * metrics)
     parts = [_numbers(edition.statistic(s), e, edition) for s, e in zip(table.statistics, found, strict=True)]
     for column in ("value", "lower_95", "upper_95"):
@@ -136,7 +139,9 @@ def _estimate(estimates: EditionEstimates, table: TableFacts, statistic: str, sh
     return estimate
 
 
-def _labels(edition: Edition, axes: dict[str, tuple[LevelFacts, NDArray[np.int32]]], cells: int) -> dict[str, pa.Array]:
+def _labels(
+    edition: Edition, table: TableFacts, axes: dict[str, tuple[LevelFacts, NDArray[np.int32]]], cells: int
+) -> dict[str, pa.Array]:
     """The columns that say what a value is about, one row per cell."""
     labels: dict[str, pa.Array] = {}
     zeros = np.zeros(cells, dtype=np.int32)
@@ -149,32 +154,22 @@ def _labels(edition: Edition, axes: dict[str, tuple[LevelFacts, NDArray[np.int32
         level, index = axes[stratum.name]
         labels[f"{stratum.column}_code"] = _repeat(level.codes, index)
         labels[stratum.column] = _repeat(level.names, index)
-    days: tuple[date, ...] = (edition.period.start,)
-    periods: tuple[str, ...] = (edition.period.label,)
-    index = zeros
-    if (time := edition.date) is not None:
-        level, index = axes[time.name]
-        days, periods = dates_of(edition, time, level)
-    labels["date"] = pa.array(days, pa.date32()).take(pa.array(index))
-    labels["period"] = _repeat(periods, index)
-    return labels
+    time = edition.date
+    index = axes[time.name][1] if time is not None else zeros
+    return labels | moment_columns(moments_of(edition, table), index)
 
 
-def dates_of(
-    edition: Edition, dimension: DimensionFacts, level: LevelFacts
-) -> tuple[tuple[date, ...], tuple[str, ...]]:
-    """First day and label of each group of a level of the calendar; weeks and months are cut at the period's start."""
-    days: list[date] = []
-    labels: list[str] = []
-    for code in level.codes:
-        if code in ("all", edition.period.label):
-            days.append(edition.period.start)
-            labels.append(edition.period.label)
-            continue
-        start = date.fromisoformat(code[:10]) if code.endswith("-P4W") else parse_period(code).start
-        days.append(max(start, edition.period.start))
-        labels.append(code)
-    return tuple(days), tuple(labels)
+def moment_columns(moments: Sequence[Moment], index: NDArray[np.integer[Any]]) -> dict[str, pa.Array]:
+    """The columns that say which days a value covers, from the place of each row's moment."""
+    days = pa.array(index)
+    starts, ends = ([getattr(m, end) for m in moments] for end in ("start", "end"))
+    return {
+        "date": pa.array(starts, pa.date32()).take(days),
+        "period": _repeat(tuple(m.label for m in moments), index),
+        "period_start": pa.array(starts, pa.date32()).take(days),
+        "period_end": pa.array(ends, pa.date32()).take(days),
+        "period_type": _repeat(tuple(m.type for m in moments), index),
+    }
 
 
 _MARKS = ("", "u", "low", "p", "p u", "p low", "x", "z", "r", "r u", "r low", "r p", "r p u", "r p low")
@@ -244,7 +239,7 @@ def _decimals(error: NDArray[np.float64]) -> int:
 
 def _mark_revised(rows: Rows, previous: Rows, marks: NDArray[np.int32]) -> Rows:
     """Put ``r`` before the status of every row whose value is not that of the superseded revision."""
-    keys = ("metric", "geography_code", "period")
+    keys = ("metric", "geography_code", "date")
     same_cells = len(rows) == len(previous) and all(
         rows.column(k).equals(previous.column(k)) for k in keys if k in rows.column_names and k in previous.column_names
     )

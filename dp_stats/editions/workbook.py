@@ -96,7 +96,8 @@ def _sheet(edition: Edition, table: TableFacts, rows: pa.Table, number: int, tex
     facts = {c.name: c for c in table.columns}
     kept = [name for name in rows.column_names if name not in _LEFT_OUT]
     frame: pd.DataFrame = rows.select(kept).to_pandas()
-    frame["date"] = frame["date"].astype(str)
+    for name in ("date", "period_start", "period_end"):
+        frame[name] = frame[name].astype(str)
     frame["status"] = frame["status"].replace("", texts("workbook.reliable"))
     for name in ("value", "lower_95", "upper_95", "value_unbiased", "standard_error"):
         frame[name] = frame[name].astype(object).where(frame[name].notna(), "x")

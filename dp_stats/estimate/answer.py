@@ -12,7 +12,7 @@ import numpy as np
 from dp_stats.catalogue.grid import Grid
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Derived, Release
-from dp_stats.catalogue.periods import parse_period
+from dp_stats.catalogue.periods import Period
 from dp_stats.catalogue.populations import population_of
 from dp_stats.estimate.cells_asked import Floats, conditions, leaves, on_fit, refuse
 from dp_stats.estimate.covering import cover
@@ -28,12 +28,13 @@ from dp_stats.plan.noisy import NoisyMeasurements
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """One edition whose noisy measurements are stored, with its own declaration: its cells, statistics and lists.
+    """One edition whose noisy measurements are stored, with its own declaration: its days, cells, statistics and lists.
 
     ``catalogue`` holds the edition's code lists, where populations are found, for rates.
     """
 
     plan: Plan
+    period: Period
     grid: Grid
     release: Release
     noisy: NoisyMeasurements
@@ -86,8 +87,8 @@ def answer(
     asked = [e for e in editions if _declares(e.release, statistic)]
     if not asked:
         refuse(f"no edition of a release with the statistic '{statistic}' has been measured")
-    first = start or min(parse_period(e.plan.period).start for e in asked)
-    last = end or max(parse_period(e.plan.period).end for e in asked)
+    first = start or min(e.period.start for e in asked)
+    last = end or max(e.period.end for e in asked)
     if last < first:
         refuse(f"the last day, {last}, is before the first, {first}")
     derived = next((d for d in asked[0].release.derived if d.id == statistic), None)
@@ -104,7 +105,7 @@ def _sum(
     asked: Sequence[Measured], statistic: str, where: Mapping[str, Sequence[str]], first: date, last: date
 ) -> Answer:
     parts = cover(
-        [(parse_period(e.plan.period), e) for e in asked],
+        [(e.period, e) for e in asked],
         first,
         last,
         part=lambda edition, begin, stop: _part(edition, statistic, where, begin, stop),
@@ -203,7 +204,7 @@ def _mean(
 
 def _part(edition: Measured, statistic: str, where: Mapping[str, Sequence[str]], begin: date, stop: date) -> Part:
     declared = next(s for s in edition.release.statistics if s.id == statistic)
-    weights = conditions(edition.grid, where, parse_period(edition.plan.period), begin, stop)
+    weights = conditions(edition.grid, where, edition.period, begin, stop)
     if declared.kind == "persons":
         own = [m for m in edition.plan.measurements if m.statistic == statistic and m.role == "statistic"]
         return _distinct(Persons(declared, edition.grid, own, edition.noisy.values), edition, weights, begin, stop)

@@ -8,7 +8,6 @@ from itertools import product
 
 import numpy as np
 
-from dp_stats.catalogue.periods import parse_period
 from dp_stats.estimate.answer import Answer, Measured, answer, answers_of, fit_of, same_meaning
 from dp_stats.estimate.cells_asked import Floats, conditions, leaves, on_fit, refuse
 from dp_stats.estimate.covering import cover
@@ -37,7 +36,7 @@ def answer_each(
             for codes in product(*cells.values())
         ]  # fmt: skip
     parts = cover(
-        [(parse_period(e.plan.period), e) for e in editions],
+        [(e.period, e) for e in editions],
         start,
         end,
         part=lambda edition, begin, stop: _part(edition, statistic, cells, begin, stop),
@@ -49,7 +48,7 @@ def answer_each(
 
 def _part(edition: Measured, statistic: str, cells: Mapping[str, Sequence[str]], begin: date, stop: date) -> Part:
     quantity = fit_of(edition)[statistic]
-    summed = conditions(edition.grid, dict.fromkeys(cells, ()), parse_period(edition.plan.period), begin, stop)
+    summed = conditions(edition.grid, dict.fromkeys(cells, ()), edition.period, begin, stop)
     queries: dict[str, Floats] = {}
     for dimension in edition.grid.dimensions:
         if dimension.name in cells:

@@ -59,22 +59,13 @@ def _between(dimension: Dimension, period: Period, begin: date, stop: date) -> F
     chosen = np.zeros(len(dimension))
     last = stop - timedelta(days=1)
     for i, code in enumerate(dimension.leaf.codes):
-        start, end = days_of(code)
-        start, end = max(start, period.start), min(end, period.end)
+        leaf = parse_period(code).within(period.start, period.end)
+        start, end = leaf.start, leaf.end
         if start >= begin and end <= last:
             chosen[i] = 1.0
         elif start <= last and end >= begin:
             refuse(f"days were summed to '{dimension.leaf.name}' {code}, which the period asked for cuts")
     return chosen
-
-
-def days_of(code: str) -> tuple[date, date]:
-    """The first and last day of a code of a calendar level."""
-    if code.endswith("-P4W"):
-        start = date.fromisoformat(code.removesuffix("-P4W"))
-        return start, start + timedelta(days=27)
-    period = parse_period(code)
-    return period.start, period.end
 
 
 def on_fit(quantity: Quantity, dimension: Dimension, rows: Floats) -> Floats:

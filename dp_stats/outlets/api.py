@@ -23,12 +23,15 @@ from dp_stats import files
 from dp_stats.editions import formats
 from dp_stats.editions.edition import Edition, TableFacts, utc
 from dp_stats.editions.isolated import said
+from dp_stats.editions.moments import moments_of
+from dp_stats.editions.tidy import moment_columns
 
 MOST_ROWS = 400
 """Rows of a leaf: a year of days, or as many whole editions as fit."""
 
 ROOT = "api"
 _STEPS = ("themes", "sub_themes", "topics", "geography_types", "geographies", "metrics", "tables")
+_DAYS = ("date", "period", "period_start", "period_end", "period_type")
 _VALUES = ("value", "lower_95", "upper_95", "status", "value_unbiased")
 _NOWHERE = "all"
 
@@ -114,8 +117,8 @@ def _leaves(
     series = max(1, table.rows // _count(newest, table))
     kept = [e for e in editions if any(t.id == table.id for t in e.tables)][-max(1, MOST_ROWS // series) :]
     strata = [f"{s.column}_code" for s in newest.strata if len(s.level(table.levels[s.name]).codes) > 1]
-    names = ["metric", *(["geography_code"] if area else []), *strata, "date", "period", *_VALUES]
-    parts = [pq.read_table(public / e.path / f"{table.id}.parquet", columns=names) for e in kept]
+    names = ["metric", *(["geography_code"] if area else []), *strata, "date", *_VALUES]
+    parts = [_with_days(pq.read_table(public / e.path / f"{table.id}.parquet", columns=names), e, table) for e in kept]
     rows = pa.concat_tables([p for p in parts if p.schema.equals(parts[-1].schema)])
 
     known = _areas(kept, table)
@@ -128,7 +131,7 @@ def _leaves(
     order = np.argsort(key, kind="stable")
     ends = np.searchsorted(key[order], np.arange(len(codes) * len(table.statistics) + 1))
     sorted_rows = rows.take(pa.array(order))
-    texts = {name: _json_values(sorted_rows[name]) for name in (*strata, "date", "period", *_VALUES)}
+    texts = {name: _json_values(sorted_rows[name]) for name in (*strata, *_DAYS, *_VALUES)}
 
     head = {
         "release": newest.release.id,
@@ -159,6 +162,14 @@ def _leaves(
             text = json.dumps(about, ensure_ascii=False, indent=1)[:-2] + f',\n "data": {{{data}}}\n}}\n'
             leaves[(area_type, code, label, metric)] = text.encode()
     return leaves
+
+
+def _with_days(rows: pa.Table, edition: Edition, table: TableFacts) -> pa.Table:
+    """Rows with the days that their values cover, also of an edition published before tables had columns of them."""
+    moments = moments_of(edition, edition.table(table.id))
+    first_days = np.array([m.start for m in moments], dtype="datetime64[D]")
+    columns = moment_columns(moments, np.searchsorted(first_days, rows["date"].to_numpy()))
+    return pa.table({**{name: rows[name] for name in rows.column_names}, **{name: columns[name] for name in _DAYS}})
 
 
 def _areas(kept: Sequence[Edition], table: TableFacts) -> dict[str, str]:

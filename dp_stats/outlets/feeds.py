@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 
 from icalendar import Calendar, Event
 
-from dp_stats.catalogue.due import due_at, next_period
-from dp_stats.catalogue.periods import Period, parse_period
+from dp_stats.catalogue.due import due_at
+from dp_stats.catalogue.periods import Period, next_period, parse_period
 from dp_stats.editions.edition import Edition, Facts, Instant, utc
 from dp_stats.editions.revisions import Correction
 from dp_stats.texts.words import Texts
@@ -34,7 +34,8 @@ class Scheduled(Facts):
     """What the calendar needs to know about a release.
 
     Attributes:
-        last: the newest published period. end: last day that is ever published, if there is one.
+        last: the newest published period, or the one before the first. start, end: first and last day that is ever
+            published, if there is one.
     """
 
     release: str
@@ -43,6 +44,7 @@ class Scheduled(Facts):
     schedule: str
     settle_days: int
     last: str
+    start: date = date.min
     end: date | None = None
 
     @classmethod
@@ -145,7 +147,8 @@ def calendar(releases: Iterable[Scheduled], *, since: datetime, texts: Texts) ->
     for release in releases:
         period = _next(parse_period(release.last))
         while period is not None and (release.end is None or period.start <= release.end):
-            when = due_at(period, schedule=release.schedule, settle_days=release.settle_days)
+            covered = period.within(release.start, release.end)
+            when = due_at(covered, schedule=release.schedule, settle_days=release.settle_days)
             if when > until:
                 break
             if when >= since:
@@ -154,7 +157,7 @@ def calendar(releases: Iterable[Scheduled], *, since: datetime, texts: Texts) ->
                         release=release.release,
                         title=release.title,
                         period=period.label,
-                        period_text=texts.period(period.label),
+                        period_text=texts.period(covered.code, kind=period.kind),
                         when=when,
                     )
                 )

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from dp_stats import files
 from dp_stats.catalogue.models import Release
-from dp_stats.catalogue.periods import period_of
 from dp_stats.editions import formats
 from dp_stats.editions.edition import Edition, editions
 from dp_stats.editions.isolated import said, without_failing
@@ -129,7 +128,8 @@ def _calendar(
     known = {s.release for s in scheduled}
     for release in releases:
         if release.schedule and release.audience == "public" and release.id not in known and release.period != "range":
-            before = period_of(period_of(release.start, release.period).start - timedelta(days=1), release.period)
+            first = release.calendar.period_of(release.start, release.period)
+            before = release.calendar.period_of(first.start - timedelta(days=1), release.period)
             scheduled.append(
                 feeds.Scheduled(
                     release=release.id,
@@ -138,6 +138,7 @@ def _calendar(
                     schedule=release.schedule,
                     settle_days=release.settle_days,
                     last=before.label,
+                    start=release.start,
                     end=release.end,
                 )
             )

@@ -2,25 +2,66 @@
 
 Periods of a kind are not alike: a week may cross the end of a month or a year, a month may touch four, five or six
 weeks, a year has 52 or 53. How the days of a period fall into groups depends on nothing but its length and on which of
-its days are Mondays, first days of a month and first days of a year. For a year that is settled by the weekday of its
-1 January and by whether it is a leap year: 14 calendars, which also settle those of its months and weeks; a week that
-crosses the end of a year is settled by the weekday of 31 December alone. The 28 years from 2001 to 2028 hold all 14 (leap years
-by turns of four, over whole weeks: 10,227 days), so they hold the calendars of all days, weeks,
-months and years of the Gregorian calendar.
+its days a group of each declared level begins with. For a year, wherever it begins, that is settled by the weekday of
+its first day and by whether 29 February lies in it: 14 calendars, which also settle those of its quarters, months and
+weeks; a week that crosses the end of a year is settled by the weekday of its last day alone. The 28 years from 2001 to
+2028 hold all of them (leap years by turns of four, over whole weeks: 10,227 days), so the periods that begin in them
+have the calendars of all periods of the Gregorian calendar.
+
+A period that is cut at the first or last day of its release has some of the days of a whole one: every group of it lies
+in one group of the whole one, or (four weeks, which are counted anew) has no more days and no more groups beside it. So
+the worst whole period is worse than all that are cut.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 from functools import lru_cache
 
+from dp_stats.catalogue.calendar import TIME_LEVELS, Calendar
 from dp_stats.catalogue.grid import Dimension, Grid, date_dimension
+from dp_stats.catalogue.load import time_levels
 from dp_stats.catalogue.models import Release
-from dp_stats.catalogue.periods import Period, PeriodKind, period_of
+from dp_stats.catalogue.periods import PartKind, Period, PeriodKind, next_period
 
 CYCLE = date(2001, 1, 1), date(2028, 12, 31)
-"""Whole weeks, months and years in which every calendar of a week, a month or a year occurs."""
+"""Whole weeks, months and years in which every calendar of a period of any kind begins."""
+
+_LONGEST: dict[PeriodKind, date] = {
+    "day": date(2021, 1, 1),
+    "month": date(2021, 3, 1),
+    "quarter": date(2021, 7, 1),
+    "year": date(2024, 2, 29),
+    "financial-year": date(2024, 2, 29),
+}
+"""A day of the longest period there is of a kind."""
+
+
+def canonical_period(release: Release) -> Period:
+    """The period that stands for all editions of a release: where levels differ if they ever do; a range is its own.
+
+    It is the longest of its kind. A week crosses the ends of a month and of a year, so months and years are levels of
+    their own in it. Where there are financial years, it is the period in which most levels differ.
+    """
+    levels = {level for spec in release.dimensions for level in spec.levels}
+    if "financial-year" in levels and release.period != "financial-year":
+        return _most_different(release.period, release.calendar, tuple(x for x in TIME_LEVELS if x in levels))
+    if release.period == "week":
+        new_year = next(
+            day for day in (date(2025, 1, 1), date(2026, 1, 1)) if day.weekday() != release.calendar.week_start
+        )
+        return release.calendar.period_of(new_year, "week")
+    return release.calendar.period_of(_LONGEST[release.period], release.period)
+
+
+@lru_cache(maxsize=64)
+def _most_different(kind: PeriodKind, calendar: Calendar, levels: tuple[PartKind, ...]) -> Period:
+    def ways(period: Period) -> int:
+        """How many different partitions its levels and the whole are."""
+        return len({(period.start,), *(tuple(part.start for part in calendar.parts(period, x)) for x in levels)})
+
+    return max(_periods(kind, calendar), key=lambda period: (ways(period), period.end - period.start))
 
 
 def grids_of(release: Release, grid: Grid) -> tuple[Grid, ...]:
@@ -31,8 +72,10 @@ def grids_of(release: Release, grid: Grid) -> tuple[Grid, ...]:
     dated = [d for d in grid.dimensions if d.kind == "date"]
     if release.period == "range" or not dated:
         return (grid,)
-    declared = {spec.name: spec.levels or ("day",) for spec in release.dimensions}
-    calendars = _calendars(release.period, tuple((d.name, d.column, declared[d.name]) for d in dated))
+    declared = {spec.name: spec for spec in release.dimensions}
+    calendars = _calendars(
+        release.period, release.calendar, tuple((d.name, d.column, time_levels(declared[d.name])) for d in dated)
+    )
     replaced = ({d.name: d for d in calendar} for calendar in calendars)
     others = (Grid(tuple(own.get(d.name, d) for d in grid.dimensions)) for own in replaced)
     return (grid, *others)
@@ -45,34 +88,27 @@ def own_level(canonical: Dimension, own: Dimension, name: str) -> str:
 
 @lru_cache(maxsize=64)
 def _calendars(
-    kind: PeriodKind, declared: tuple[tuple[str, str, tuple[str, ...]], ...]
+    kind: PeriodKind, calendar: Calendar, declared: tuple[tuple[str, str, tuple[PartKind, ...]], ...]
 ) -> tuple[tuple[Dimension, ...], ...]:
     """The date dimensions of every period of a kind, each shape of them once."""
+    counted = ("day", "4-week")  # by nothing but the number of days
+    levels = [
+        level for level in dict.fromkeys(level for _, _, own in declared for level in own) if level not in counted
+    ]
     shapes: dict[object, tuple[Dimension, ...]] = {}
-    for period in _periods(kind):
-        days = period.days
-        shape = tuple(
-            (i, day.weekday() == 0, day.day == 1, day.timetuple().tm_yday == 1)
-            for i, day in enumerate(days)
-            if _cuts(day)
-        )
-        if (len(days), shape) not in shapes:
-            made = tuple(date_dimension(name, column, period, levels) for name, column, levels in declared)
-            shapes[len(days), shape] = made
+    for period in _periods(kind, calendar):
+        firsts = tuple(tuple(part.start - period.start for part in calendar.parts(period, level)) for level in levels)
+        shape = (period.end - period.start, firsts)
+        if shape not in shapes:
+            shapes[shape] = tuple(date_dimension(name, column, period, own, calendar) for name, column, own in declared)
     return tuple(shapes.values())
 
 
-def _cuts(day: date) -> bool:
-    """Whether a week, a month or a year begins with this day."""
-    return day.weekday() == 0 or day.day == 1
-
-
-def _periods(kind: PeriodKind) -> Iterator[Period]:
+def _periods(kind: PeriodKind, calendar: Calendar) -> Iterator[Period]:
     first, last = CYCLE
-    if kind == "day":
-        yield period_of(first, kind)  # all days are alike
-        return
-    while first <= last:
-        period = period_of(first, kind)
+    period = calendar.period_of(first, kind)
+    while period.start <= last:
         yield period
-        first = period.end + timedelta(days=1)
+        if kind == "day":
+            return  # all days are alike
+        period = next_period(period)

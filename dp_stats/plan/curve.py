@@ -12,7 +12,7 @@ from math import floor, log
 
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import LARGEST_DECLARED_EPSILON, Budget, Contribution, PrivacyLoss, Release
-from dp_stats.catalogue.periods import Period
+from dp_stats.catalogue.periods import Period, PeriodKind
 from dp_stats.errors import CatalogueError
 from dp_stats.plan.accounting import DEFAULT_DELTA, rho_of
 from dp_stats.plan.expected import NORMAL_95
@@ -23,7 +23,16 @@ from dp_stats.plan.truncation import truncated_share
 from dp_stats.written import declared
 
 EPSILONS = tuple(Fraction(e) for e in ("1/8", "1/4", "1/2", "1", "2", "4", "8"))
-DAYS = {"day": 1.0, "week": 7.0, "month": 365.2425 / 12, "year": 365.2425}
+YEAR = 365.2425
+DAYS: dict[PeriodKind, float] = {
+    "day": 1.0,
+    "week": 7.0,
+    "month": YEAR / 12,
+    "quarter": YEAR / 4,
+    "year": YEAR,
+    "financial-year": YEAR,
+}
+"""How long a period is on average."""
 PLACES = 10_000
 """A wanted accuracy is answered with an ε of four decimals."""
 
@@ -167,7 +176,7 @@ def lasting(plan: Plan, release: Release, budget: Budget) -> Lasting:
         return Lasting(share, None, None)
     editions = floor(cap / plan.rho)
     never_ends = plan.block_kind == "lifetime" and release.period in DAYS
-    return Lasting(share, editions, editions * DAYS[release.period] / 365.2425 if never_ends else None)
+    return Lasting(share, editions, editions * DAYS[release.period] / YEAR if never_ends else None)
 
 
 def bounds(

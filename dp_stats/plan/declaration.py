@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dp_stats.catalogue.calendar import ISO
 from dp_stats.catalogue.codes import CodeList
 from dp_stats.catalogue.models import Dataset, Release
 
@@ -46,6 +47,8 @@ def reading(dataset: Dataset) -> Json:
 def declared(release: Release) -> Json:
     """What is counted and published of them, for whom and why."""
     content = release.model_dump(mode="json", by_alias=True, exclude=RELEASE_TEXTS)
+    if release.calendar == ISO:
+        del content["calendar"]  # as plans were sealed before there was another
     for name, texts in ITEM_TEXTS.items():
         content[name] = [_without(item, texts) for item in content[name]]
     return content

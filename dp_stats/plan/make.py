@@ -9,10 +9,10 @@ from typing import Any
 from dp_stats.catalogue.grid import Dimension, Grid
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Dataset, PrivacyLoss, Release
-from dp_stats.catalogue.periods import Period, blocks_of, parse_period
+from dp_stats.catalogue.periods import Period, blocks_of
 from dp_stats.plan import accounting, sensitivity
 from dp_stats.plan.algebra import Key
-from dp_stats.plan.calendars import grids_of, own_level
+from dp_stats.plan.calendars import canonical_period, grids_of, own_level
 from dp_stats.plan.expected import accuracy, expected_errors
 from dp_stats.plan.mechanism import Mechanism
 from dp_stats.plan.model import ExpectedError, Measurement, Plan, Role, digest
@@ -23,12 +23,6 @@ from dp_stats.plan.strategy import candidates, choose
 from dp_stats.plan.targets import statistic_of
 from dp_stats.plan.truncation import choose_truncation, truncation_cap, truncation_warning
 from dp_stats.plan.warnings import AboveCeiling, AboveMean, PlanWarning, UnknownSize
-
-CANONICAL = {"day": "2021-01-01", "week": "2025-W01", "month": "2021-03", "year": "2024"}
-"""The period that stands for all editions of a release: the longest of its kind, where levels differ if they ever do.
-
-The week crosses the ends of a month and of a year, so months and years are levels of their own in it.
-"""
 
 ALIKE = 1.05
 """Another mechanism whose errors are all within this of the best one's is chosen if it costs the budget less ρ."""
@@ -57,9 +51,7 @@ def make_sealed(catalogue: Catalogue, release: Release, period: Period, *, known
     """
     dataset = catalogue.dataset_of(release)
     grid = catalogue.grid(release, period)
-    canonical = (
-        catalogue.grid(release, parse_period(CANONICAL[release.period])) if release.period in CANONICAL else grid
-    )
+    canonical = grid if release.period == "range" else catalogue.grid(release, canonical_period(release))
     basis = series_basis(release, dataset)
     continued = (s for s in known if release.series and continues(s, basis, release, dataset, canonical))
     series = next(continued, None) or _chosen_for(basis, release, dataset, canonical)
@@ -109,13 +101,19 @@ def continues(series: Series, basis: dict[str, Any], release: Release, dataset: 
     """Whether an edition declared like this can be measured by ``series`` within what was charged for it."""
     if series.basis != basis or not published_from(series.measurements, canonical, release):
         return False
-    joint = release.series and not sensitivity.one_edition_per_block(release.period, dataset.privacy_unit.per)
+    joint = _joint(release, dataset)
     for m in series.measurements:
         place = (m.statistic, tuple(m.levels[d.name] for d in canonical.dimensions))
         moves = _sensitivity(release, canonical, place, m.role, joint)
         if moves.l1 > m.l1 or moves.l2_squared > m.l2_squared:
             return False
     return True
+
+
+def _joint(release: Release, dataset: Dataset) -> bool:
+    """Whether editions of the release share a block and its charge."""
+    per = dataset.privacy_unit.per
+    return release.series and not sensitivity.one_edition_per_block(release.period, per, release.calendar)
 
 
 def _chosen_for(basis: dict[str, Any], release: Release, dataset: Dataset, canonical: Grid) -> Series:
@@ -163,7 +161,7 @@ def totals_of(loss: PrivacyLoss) -> dict[Mechanism, Fraction]:
 
 def measure(release: Release, dataset: Dataset, grid: Grid) -> tuple[tuple[Measurement, ...], Mechanism]:
     """The measurements of a release on a grid."""
-    joint = release.series and not sensitivity.one_edition_per_block(release.period, dataset.privacy_unit.per)
+    joint = _joint(release, dataset)
     spaces, found, places = candidates(grid, release)
     moved = {place: _sensitivity(release, grid, place, "statistic", joint) for place in places}
     options = []

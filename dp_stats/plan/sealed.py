@@ -85,7 +85,7 @@ class SealedPlan:
             {self.dataset.id: self.dataset},
             {self.release.id: self.release},
             self.codes,
-            _grids={(self.release.id, self.period.label): self.grid},
+            _grids={(self.release.id, self.period): self.grid},
         )
 
     def told_by(self, today: Catalogue) -> SealedPlan:

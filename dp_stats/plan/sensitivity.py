@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from math import prod
 from typing import assert_never
 
+from dp_stats.catalogue.calendar import Calendar
 from dp_stats.catalogue.grid import Grid, Level
 from dp_stats.catalogue.models import Contribution, Statistic
-from dp_stats.catalogue.periods import BlockKind, PeriodKind
+from dp_stats.catalogue.periods import ISO_WEEK, BlockKind, PeriodKind
 from dp_stats.plan.calendars import own_level
 from dp_stats.plan.model import Role
 
@@ -89,16 +90,16 @@ def truncated_persons() -> Sensitivity:
     return Sensitivity(1, 1)
 
 
-def one_edition_per_block(period: PeriodKind, block: BlockKind) -> bool:
-    """Whether the rows of one block can only fall in one edition, so that its cells are all there are."""
-    inside: dict[PeriodKind, tuple[BlockKind, ...]] = {
-        "day": ("day",),
-        "week": ("day", "week"),
-        "month": ("day", "month"),
-        "year": ("day", "month", "year"),
-        "range": (),
-    }
-    return block in inside[period]
+def one_edition_per_block(period: PeriodKind, block: BlockKind, calendar: Calendar) -> bool:
+    """Whether the rows of one block can only fall in one edition, so that its cells are all there are.
+
+    Blocks are ISO weeks and calendar months and years, whatever calendar the release has.
+    """
+    if block == "lifetime" or period == "range":
+        return False
+    if block == period == "week":
+        return calendar.week_start == ISO_WEEK
+    return calendar.inside(block, period)
 
 
 def of(

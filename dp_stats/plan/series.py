@@ -1,10 +1,11 @@
 """What makes editions one series, and the strategy that a series keeps: chosen once, stored, used by every edition.
 
 A series shares one charge per block, so its identity is what bounds the mechanism and nothing else: the unit and
-where its identifier comes from, the block, the contribution bounds, kinds and clipping bounds, the privacy loss.
-No order, no title, no guess that only planning uses, and no cells: sensitivities of counts and sums do not depend
-on which cells there are. Levels and scales are chosen when a series begins. Later editions use them as they are,
-as long as they can: another processor or a newer optimiser never makes a second charge.
+where its identifier comes from, the block, the contribution bounds, kinds and clipping bounds, the privacy loss, and
+where weeks or financial years are used, when they begin. No order, no title, no guess that only planning uses, and no
+cells: sensitivities of counts and sums do not depend on which cells there are. Levels and scales are chosen when a
+series begins. Later editions use them as they are, as long as they can: another processor or a newer optimiser never
+makes a second charge.
 """
 
 from __future__ import annotations
@@ -81,7 +82,14 @@ def series_basis(release: Release, dataset: Dataset) -> dict[str, Any]:
             for s in release.statistics
         ),
         "privacy_loss": PrivacyLoss.model_dump(release.privacy_loss, mode="json", exclude_none=True),
+        **({"calendar": calendar} if (calendar := _calendar(release, dataset)) else {}),
     }
+
+
+def _calendar(release: Release, dataset: Dataset) -> dict[str, str]:
+    """When weeks and financial years begin, where editions or cells are made of them and ISO or custom say otherwise."""
+    dated = [spec for spec in release.dimensions if dataset.columns[spec.column].type == "date"]
+    return release.calendar.differing({release.period, *(level for spec in dated for level in spec.levels)})
 
 
 def _unit(column: Column) -> dict[str, Any]:

@@ -75,4 +75,4 @@ def measured_editions(
         sealed = ledger.sealed(made)
         told = sealed.told_by(today) if today else sealed
         noisy = NoisyMeasurements.from_bytes(stored.stored, plan=told.plan)
-        yield Measured(told.plan, told.grid, told.release, noisy, told.catalogue)
+        yield Measured(told.plan, told.period, told.grid, told.release, noisy, told.catalogue)

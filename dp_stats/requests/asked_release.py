@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from fractions import Fraction
 
 from pydantic import ValidationError
 
 from dp_stats.catalogue import Catalogue, Dataset, Period, Release, parse_period
+from dp_stats.catalogue.calendar import ISO, TIME_LEVELS, Calendar
+from dp_stats.catalogue.due import period_at
 from dp_stats.catalogue.models import (
     Contribution,
     DimensionSpec,
@@ -22,6 +23,9 @@ from dp_stats.requests.questions import Question, breakdowns, fault_in, levels_o
 from dp_stats.texts.words import Texts
 
 TABLE = "answer"
+
+_DAYS = {"day": 1, "week": 7, "month": 30, "quarter": 91, "year": 365, "financial-year": 365}
+"""About how long a period is, for a guess of how many rows it has."""
 
 
 def make_release(
@@ -46,7 +50,7 @@ def make_release(
             name=titles.get(column, (column, ""))[0],
             column=column,
             title=titles.get(column, ("", ""))[1],
-            levels=tuple(x for x in known[column] if x in _calendar(period) or column != dataset.date_column),
+            levels=tuple(x for x in known[column] if x in _levels_in(period) or column != dataset.date_column),
         )
         for column in columns
     )
@@ -58,6 +62,7 @@ def make_release(
         "period": period.kind,
         "start": period.start,
         "end": period.end,
+        "calendar": _calendar(period, like),
         "settle_days": max((r.settle_days for r in like), default=0),
         "dimensions": dimensions,
         "statistics": (_statistic(question, like, period, texts),),
@@ -91,10 +96,23 @@ def make_release(
     return catalogue.with_release(release).release(release.id)
 
 
-def _calendar(period: Period) -> tuple[str, ...]:
+def _calendar(period: Period, like: Sequence[Release]) -> Calendar:
+    """The calendar of the dataset's releases where it has the period, else one that has."""
+    known = (release.calendar for release in like)
+    if period.kind == "range":
+        return next(known, ISO)
+    return next((c for c in known if c.period_of(period.start, period.kind) == period), Calendar.of(period))
+
+
+def _levels_in(period: Period) -> tuple[str, ...]:
     """Levels of time that fit into a period."""
-    within = {"day": ("day",), "week": ("day", "week"), "month": ("day", "week", "month")}
-    return within.get(period.kind, ("day", "week", "4-week", "month", "year"))
+    within = {
+        "day": ("day",),
+        "week": ("day", "week"),
+        "month": ("day", "week", "month"),
+        "quarter": ("day", "week", "month", "quarter"),
+    }
+    return within.get(period.kind, TIME_LEVELS)
 
 
 def _title(question: Question, dataset: Dataset, by: Sequence[tuple[str, str]], period: Period, texts: Texts) -> str:
@@ -114,7 +132,7 @@ def _statistic(question: Question, like: list[Release], period: Period, texts: T
     ]
     expected = None
     if declared and declared[0][0].expected_total:
-        days = {"day": 1, "week": 7, "month": 30, "year": 365}.get(declared[0][1].period)
+        days = _DAYS.get(declared[0][1].period)
         expected = declared[0][0].expected_total * len(period.days) / days if days else None
     total = question.statistic == "sum"
     return Statistic(
@@ -138,9 +156,4 @@ def _contribution(question: Question, like: list[Release]) -> Contribution:
 
 def period_of_request(release: Release) -> str:
     """The label of the one period a request is about."""
-    end: date = release.end or release.start
-    if release.period == "range":
-        return f"{release.start}--{end}"
-    from dp_stats.catalogue.periods import period_of
-
-    return period_of(release.start, release.period).label
+    return period_at(release, release.start).label

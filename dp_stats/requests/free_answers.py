@@ -11,10 +11,10 @@ from itertools import product
 from statistics import median
 
 from dp_stats.catalogue import Catalogue, Release, parse_period
+from dp_stats.catalogue.due import period_at
 from dp_stats.errors import NotDerivableError
 from dp_stats.estimate.answer import Answer, Measured
 from dp_stats.estimate.answer_each import answer_each
-from dp_stats.estimate.cells_asked import days_of
 from dp_stats.files import plain_text
 from dp_stats.ledger import Ledger, Reservation
 from dp_stats.plan.expected import NORMAL_95
@@ -100,7 +100,7 @@ def free_table(found: FreeAnswer, asked: Release, catalogue: Catalogue) -> str:
 
 def _breakdowns(asked: Release, catalogue: Catalogue, only: Mapping[str, Collection[str]]) -> dict[str, dict[str, str]]:
     """Dimension → code → name, of every cell asked for."""
-    grid = catalogue.with_release(asked).grid(asked, parse_period(period_of_request(asked)))
+    grid = catalogue.with_release(asked).grid(asked, period_at(asked, asked.start))
     found = {}
     for name, level_name in asked.tables[0].levels.items():
         level, wanted = grid[name].level(level_name), only.get(grid[name].column)
@@ -113,7 +113,7 @@ def _figures(
     asked: Release, source: _Source, catalogue: Catalogue, only: Mapping[str, Collection[str]]
 ) -> dict[Cell, Answer]:
     """Every figure: the calendar is asked part by part, all other cells at once."""
-    period = parse_period(period_of_request(asked))
+    period = period_at(asked, asked.start)
     breakdowns = _breakdowns(asked, catalogue, only)
     columns = {d.name: d.column for d in asked.dimensions}
     dates = catalogue.datasets[asked.dataset].date_column
@@ -128,9 +128,8 @@ def _figures(
             cells[source.names[columns[name]]] = tuple(breakdowns[name])
     found: dict[Cell, Answer] = {}
     for part in breakdowns[calendar] if calendar else ("",):
-        first, last = days_of(part) if part else (period.start, period.end)
-        start, end = max(period.start, first), min(period.end, last)
-        answers = answer_each(source.editions, source.statistic, cells=cells, start=start, end=end)
+        days = parse_period(part) if part else period
+        answers = answer_each(source.editions, source.statistic, cells=cells, start=days.start, end=days.end)
         for codes, figure in zip(product(*cells.values()), answers, strict=True):
             left = iter(codes)
             found[tuple(part if name == calendar else next(left) for name in breakdowns)] = figure
@@ -142,7 +141,7 @@ def _sources(asked: Release, catalogue: Catalogue, ledger: Ledger) -> Iterator[_
 
     Editions of one release that measure the statistic differently are different sources.
     """
-    wanted, period = asked.statistics[0], parse_period(period_of_request(asked))
+    wanted, period = asked.statistics[0], period_at(asked, asked.start)
     made: dict[str, list[Reservation]] = {}
     for reservation in ledger.reservations(asked.dataset):
         if reservation.release != asked.id:

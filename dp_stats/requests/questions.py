@@ -79,7 +79,8 @@ def read_question(form: Mapping[str, Any], catalogue: Catalogue) -> Question:
             )
         raise CatalogueError(f"dataset: there is no '{question.dataset}'. There are: {', '.join(catalogue.datasets)}.")
     chosen(question, catalogue)
-    parse_period(question.period)
+    if parse_period(question.period).kind == "4-week":
+        raise CatalogueError(f"period: write the days of {question.period} as a range, 2021-01-01--2021-01-28.")
     return question
 
 

@@ -146,7 +146,7 @@ def answer(
     dataset = sealed_plan.dataset
     key = load_key(settings.secure)
     register = None
-    if plan.series and not one_edition_per_block(period.kind, plan.block_kind):
+    if plan.series and not one_edition_per_block(release.period, plan.block_kind, release.calendar):
         register = Register(settings.secure, ledger=ledger, reservation=reservation, plan=plan, key=key)
     bound = Bound(
         plan.contribution_rows, plan.one_per_cell, plan.truncated_rows_cap, key=subkey(key, f"rows/{reservation.key}")

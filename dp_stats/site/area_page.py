@@ -71,8 +71,8 @@ class Area:
 
     @property
     def change(self) -> Change | None:
-        """The latest moment beside the one before, where both are known."""
-        if len(self.series) < 2 or not (self.series.figure(-1).known and self.series.figure(-2).known):
+        """The latest moment beside the one before, where both are known and whole periods."""
+        if not {len(self.series) - 1, len(self.series) - 2} <= set(self.series.comparable.tolist()):
             return None
         return Change(self.series.figure(-2), self.series.figure(-1))
 

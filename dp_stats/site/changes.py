@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from dp_stats.charts import findings
 from dp_stats.charts.outline import Outline
-from dp_stats.charts.panels import Panel
+from dp_stats.charts.panels import Panel, whole_at_the_end
 from dp_stats.charts.reading import ReleaseView, Revision
 from dp_stats.charts.series import Group
 from dp_stats.charts.wording import subject
@@ -39,9 +39,18 @@ def changes(site: Site, view: ReleaseView, revision: Revision, story: Outline, *
     if index == 0:
         return Changes((), (texts("release.first_edition"),), ())
     before, after = view.current[index - 1], view.current[index]
+    if said := _parts(site, view, story, before, after):
+        return Changes((), said, ())
     cards, sentences = _of_the_whole(site, view, story, before, after)
     said, tables = _of_areas(site, view, story, before, after, areas=areas)
     return Changes(cards, [*sentences, *said], tables)
+
+
+def _parts(site: Site, view: ReleaseView, story: Outline, before: Revision, after: Revision) -> list[str]:
+    """That an edition ends with a part of a period, where one does: its figures are not compared."""
+    pairs = (_pair(view, table, before, after) for table in (story.total, story.areas))
+    cut = (panel for pair in pairs if pair for panel in pair if not whole_at_the_end(panel))
+    return list(dict.fromkeys(site.texts("release.not_compared", period=panel.periods[-1]) for panel in cut))
 
 
 def _of_the_whole(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dp_stats.charts.outline import Outline
-from dp_stats.charts.panels import Panel
+from dp_stats.charts.panels import Panel, whole_at_the_end
 from dp_stats.charts.reading import ReleaseView
 from dp_stats.charts.wording import lower_first
 from dp_stats.files import segment
@@ -66,7 +66,8 @@ def areas_page(site: Site, view: ReleaseView, story: Outline, panel: Panel) -> N
     rate_decimals = numbers.decimals_for(g.figure for g in rates)
     index = next((i for i, r in enumerate(view.current) if r is latest), 0)
     old = view.panel(panel.table.id, upto=view.current[index - 1]) if index and story.areas else None
-    before = {g.code: g.figure for g in old.by_area(metric.id)} if old and metric.id in old.table.statistics else {}
+    compared = old is not None and metric.id in old.table.statistics and whole_at_the_end(old, panel)
+    before = {g.code: g.figure for g in old.by_area(metric.id)} if old and compared else {}
     place = latest.edition.geography
     parents = (
         dict(zip(place.levels[1].codes, place.levels[1].names, strict=True)) if place and len(place.levels) > 2 else {}

@@ -16,7 +16,7 @@ from babel.lists import format_list
 from markdown_it import MarkdownIt
 
 from dp_stats.catalogue import yaml
-from dp_stats.catalogue.periods import parse_period
+from dp_stats.catalogue.periods import Period, financial_year, parse_period, quarter_of
 from dp_stats.errors import CatalogueError
 from dp_stats.settings import Settings
 from dp_stats.texts import dates, numbers
@@ -197,30 +197,48 @@ class Texts:
         """A month for an axis: ``Mar 2021``."""
         return dates.month(day, locale=self.locale, year=year, names=self._months)
 
-    def when(self, label: str) -> str:
-        """A period's label as a sentence says it: ``in the week of 15 February 2021``, ``on 5 March 2021``."""
-        if label.endswith("-P4W"):
-            return self("when.four_weeks", day=self.day(date.fromisoformat(label[:10])))
-        period = parse_period(label)
-        if period.kind == "range":
-            return self("when.range", start=self.day(period.start), end=self.day(period.end))
-        month = dates.month(period.start, locale=self.locale)
-        return self(f"when.{period.kind}", day=self.day(period.start), month=month, year=period.start.year)
+    def when(self, label: str, *, kind: str = "range") -> str:
+        """A period's label as a sentence says it: ``in the week of 15 February 2021``, ``on 5 March 2021``.
 
-    def period(self, label: str) -> str:
-        """A period's label as a heading has it: ``15 to 21 February 2021``."""
-        if label.endswith("-P4W"):
-            said = self.when(label)
-            return said[:1].upper() + said[1:]
+        Args:
+            kind: of the period that a range of days is part of, if it is: ``from 28 to 31 December 2020 (part of a week)``.
+        """
         period = parse_period(label)
-        if period.kind == "day":
-            return self.day(period.start)
-        if period.kind == "month":
-            return dates.month(period.start, locale=self.locale)
-        return str(period.start.year) if period.kind == "year" else self.days(period.start, period.end)
+        if period.kind == "range" and period.start == period.end:
+            return self._part(self("when.day", day=self.day(period.start)), period, kind)
+        said = self(
+            f"when.{period.kind}", start=self.day(period.start), end=self.day(period.end), **self._names(period)
+        )
+        return self._part(said, period, kind)
+
+    def period(self, label: str, *, kind: str = "range") -> str:
+        """A period's label as a heading has it: ``15 to 21 February 2021``; ``kind`` as in ``when``."""
+        period = parse_period(label)
+        if period.kind in self.get("period.named"):
+            return self(f"period.named.{period.kind}", **self._names(period))
+        return self._part(self.days(period.start, period.end), period, kind)
+
+    def _part(self, said: str, period: Period, kind: str) -> str:
+        """What is said of a range of days, and of which kind of period they are only a part."""
+        cut = period.kind == "range" and kind != "range"
+        return self("period.part", days=said, of=self.get("period.of")[kind]) if cut else said
+
+    def _names(self, period: Period) -> dict[str, object]:
+        """What a whole period's names are made of."""
+        return {
+            "day": self.day(period.start),
+            "month": dates.month(period.start, locale=self.locale),
+            "first": dates.month(period.start, locale=self.locale, year=False),
+            "last": dates.month(period.end, locale=self.locale, year=False),
+            "quarter": quarter_of(period.start),
+            "year": period.start.year,
+            "financial_year": financial_year(period.start),
+        }
 
     def days(self, start: date, end: date) -> str:
         """A span of days: ``15 to 21 February 2021``; what both ends share is said once where the texts allow it."""
+        if start == end:
+            return self.day(start)
         shared = "month" if (start.year, start.month) == (end.year, end.month) else ""
         shared = shared or ("year" if start.year == end.year else "nothing")
         first = str(start.day) if shared == "month" else self.day(start, year=shared == "nothing")

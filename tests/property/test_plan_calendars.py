@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from datetime import date, timedelta
 from functools import lru_cache
 from itertools import combinations
@@ -13,51 +12,67 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dp_stats.catalogue.periods import BlockKind, Period, PeriodKind, block_of, parse_period, period_of
+from dp_stats.catalogue.calendar import ISO, TIME_LEVELS, WEEKDAYS, Calendar
+from dp_stats.catalogue.periods import BlockKind, PartKind, Period, PeriodKind, block_of, parse_period
 from dp_stats.plan import make_plan, sensitivity
-from dp_stats.plan.calendars import grids_of, own_level
-from dp_stats.plan.make import CANONICAL
+from dp_stats.plan.calendars import canonical_period, grids_of, own_level
 from tests.plan_examples import catalogue, dataset, release
 
-LEVELS = ("day", "week", "4-week", "month", "year")
+LEVELS: tuple[PartKind, ...] = ("day", "week", "4-week", "month", "year")
 KINDS: tuple[PeriodKind, ...] = ("day", "week", "month", "year")
+EVERY_KIND: tuple[PeriodKind, ...] = (*KINDS, "quarter", "financial-year")
 CYCLE = date(2001, 1, 1), date(2400, 12, 31)
 """Four hundred years: after them the Gregorian calendar repeats, weekdays included."""
 
+TAX = Calendar(week_starts="sunday", financial_year_starts="04-06")
+"""Weeks from Sunday, and years that begin within a month."""
 
-def part(day: date, start: date, level: str) -> tuple[int, ...]:
-    """Which part of a period that begins at ``start`` a day belongs to, worked out without the grid's own code."""
+
+def calendars() -> st.SearchStrategy[Calendar]:
+    """Any first day of the week, and any day but 1 January and 29 February as the first of a financial year."""
+    firsts = st.dates(date(2001, 1, 2), date(2001, 12, 31)).map(lambda day: f"{day:%m-%d}")
+    return st.builds(
+        Calendar,
+        week_starts=st.sampled_from(WEEKDAYS),
+        financial_year_starts=firsts | st.sampled_from(["04-01", "07-01", "10-01"]),
+    )
+
+
+def part(day: date, start: date, level: str, calendar: Calendar = ISO) -> tuple[int, ...]:
+    """Which part of a period that begins at ``start`` a day belongs to, worked out without the calendar's own code."""
     if level == "week":
-        return day.isocalendar()[:2]
+        return ((day.toordinal() - 1 - WEEKDAYS.index(calendar.week_starts)) // 7,)  # the first of all days is a Monday
     if level == "4-week":
         return ((day - start).days // 28,)
-    return {"day": (day.toordinal(),), "month": (day.year, day.month), "year": (day.year,)}[level]
+    if level == "financial-year":
+        return (day.year - (f"{day:%m-%d}" < calendar.financial_year_starts),)
+    quarter = (day.year, (day.month - 1) // 3)
+    return {"day": (day.toordinal(),), "month": (day.year, day.month), "quarter": quarter, "year": (day.year,)}[level]
 
 
-def groups(period: Period, leaf: str, level: str) -> list[int]:
+def groups(period: Period, leaf: str, level: str, calendar: Calendar) -> list[int]:
     """How many leaves each group of a level has; a leaf belongs where its first day does."""
     first: dict[tuple[int, ...], date] = {}
     for day in period.days:
-        first.setdefault(part(day, period.start, leaf), day)
+        first.setdefault(part(day, period.start, leaf, calendar), day)
     sizes: dict[tuple[int, ...], int] = defaultdict(int)
     for day in first.values():
-        sizes[part(day, period.start, level)] += 1
+        sizes[part(day, period.start, level, calendar)] += 1
     return list(sizes.values())
 
 
-def leaves_of(kind: PeriodKind, leaf: str, level: str) -> str:
-    """The leaves under a level: days wherever its borders can fall inside the finest declared groups."""
-    cut = {("week", "4-week"), ("week", "month"), ("4-week", "month")}
-    by_year = leaf in ("week", "4-week") and level == "year" and kind in ("day", "week")
-    return "day" if (leaf, level) in cut or by_year else leaf
-
-
-def periods(kind: PeriodKind) -> Iterator[Period]:
+@lru_cache
+def distinct_periods(kind: PeriodKind, calendar: Calendar) -> tuple[Period, ...]:
+    """The periods of four hundred years, each calendar of them once."""
+    found: dict[object, Period] = {}
     day, last = CYCLE
     while day <= last:
-        period = period_of(day, kind)
-        yield period
+        period = calendar.period_of(day, kind)
+        # where a year or a quarter begins is settled by where months do and by which month is the first
+        cuts = tuple(i for i, d in enumerate(period.days) if d.day in (1, 6) or d.weekday() == calendar.week_start)
+        found.setdefault((len(period.days), cuts, period.start.day, period.start.month), period)
         day = period.end + timedelta(days=1)
+    return tuple(found.values())
 
 
 def declared(kind: PeriodKind, levels: tuple[str, ...], statistics: list[dict[str, Any]], **fields: Any) -> Any:
@@ -66,35 +81,38 @@ def declared(kind: PeriodKind, levels: tuple[str, ...], statistics: list[dict[st
     made = release(
         tables,
         period=kind,
-        start="2001-01-01",
         dimensions=[{"name": "date", "column": "day", "levels": list(levels)}],
         statistics=statistics,
-        **fields,
+        **{"start": "2001-01-01", **fields},
     )
     return made
 
 
+def all_grids(made: Any) -> Any:
+    """The grids that a release is planned for, the one that stands for all of them first."""
+    return grids_of(made, catalogue(made).grid(made, canonical_period(made)))
+
+
 @lru_cache
-def grids(kind: PeriodKind, levels: tuple[str, ...]) -> Any:
-    made = declared(kind, levels, [{"id": "visits", "kind": "count"}])
-    return grids_of(made, catalogue(made).grid(made, period_of(CYCLE[0], kind)))
+def grids(kind: PeriodKind, levels: tuple[str, ...], calendar: Calendar = ISO) -> Any:
+    return all_grids(declared(kind, levels, [{"id": "visits", "kind": "count"}], calendar=calendar))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("leaf", "level"), [*combinations(LEVELS, 2), *((one, one) for one in LEVELS)])
+PAIRS = [
+    *((kind, *pair, ISO) for kind in KINDS for pair in [*combinations(LEVELS, 2), *((one, one) for one in LEVELS)]),
+    *((kind, "week", level, TAX) for kind in ("week", "quarter") for level in ("month", "quarter", "financial-year")),
+    *(("financial-year", leaf, level, TAX) for leaf, level in combinations(TIME_LEVELS, 2) if level != "4-week"),
+]
+
+
+@pytest.mark.parametrize(("kind", "leaf", "level", "calendar"), PAIRS)
 def test_the_most_groups_and_leaves_of_any_period_are_those_of_four_hundred_years(
-    kind: PeriodKind, leaf: str, level: str
+    kind: PeriodKind, leaf: PartKind, level: PartKind, calendar: Calendar
 ) -> None:
-    known = grids(kind, (leaf, level) if leaf != level else (leaf,))
-    every = set()
-    seen: set[object] = set()
-    for period in periods(kind) if kind != "day" else [period_of(CYCLE[0], kind)]:
-        cuts = tuple(i for i, day in enumerate(period.days) if day.day == 1 or day.weekday() == 0)
-        mark = (len(period.days), cuts, period.start.weekday(), period.start.day, period.start.month == 12)
-        if mark not in seen:
-            seen.add(mark)
-            sizes = groups(period, leaves_of(kind, leaf, level), level)
-            every.add((len(sizes), max(sizes)))
+    known = grids(kind, (leaf, level) if leaf != level else (leaf,), calendar)
+    finest = known[0]["date"].leaf.name
+    sizes = [groups(period, finest, level, calendar) for period in distinct_periods(kind, calendar)]
+    every = {(len(one), max(one)) for one in sizes}
     at = [{lv.name: lv for d in grid.dimensions for lv in d.levels}.get(level) for grid in known]
     found = {(len(lv.codes), int(lv.sizes.max())) for lv in at if lv is not None}
     assert found == every
@@ -104,13 +122,14 @@ COUNT = {"id": "visits", "kind": "count"}
 PERSONS = {"id": "people", "kind": "persons"}
 
 
-def moved(statistic: str, level: str, days: list[date], kind: PeriodKind, leaf: str) -> tuple[int, int]:
+def moved(statistic: str, level: str, days: list[date], made: Any, leaf: str) -> tuple[int, int]:
     """L1 and L2² of one person's rows in one measured table, over all editions their days fall in."""
     cells: Counter[tuple[object, ...]] = Counter()
     for day in days:
-        period = period_of(day, kind)
-        first = next(d for d in period.days if part(d, period.start, leaf) == part(day, period.start, leaf))
-        cells[period.label, *part(first, period.start, level)] += 1
+        period = made.calendar.period_of(day, made.period).within(made.start, made.end)
+        at = part(day, period.start, leaf, made.calendar)
+        first = next(d for d in period.days if part(d, period.start, leaf, made.calendar) == at)
+        cells[period.label, *part(first, period.start, level, made.calendar)] += 1
     sizes = [1 if statistic == "people" else number for number in cells.values()]
     return sum(sizes), sum(size * size for size in sizes)
 
@@ -118,24 +137,37 @@ def moved(statistic: str, level: str, days: list[date], kind: PeriodKind, leaf: 
 @settings(max_examples=200, deadline=None)
 @given(data=st.data())
 def test_no_person_moves_a_table_further_whatever_the_calendar(data: st.DataObject) -> None:
-    kind = data.draw(st.sampled_from(KINDS))
-    chosen = data.draw(st.sets(st.sampled_from(LEVELS), min_size=1, max_size=3))
-    levels = tuple(level for level in LEVELS if level in chosen)
+    kind, calendar = data.draw(st.sampled_from(EVERY_KIND)), data.draw(calendars())
+    chosen = data.draw(st.sets(st.sampled_from(TIME_LEVELS), min_size=1, max_size=3))
+    levels = tuple(level for level in TIME_LEVELS if level in chosen)
     block: BlockKind = data.draw(st.sampled_from(["day", "week", "month", "year", "lifetime"]))
     what = data.draw(st.sampled_from([COUNT, PERSONS]))
     k, one_per_cell, series = data.draw(st.integers(1, 40)), data.draw(st.booleans()), data.draw(st.booleans())
     around = data.draw(
         st.dates(date(1901, 1, 1), date(2399, 1, 1)) | st.sampled_from([date(y, 12, 31) for y in range(2015, 2033)])
     )
-    made = declared(kind, levels, [what], contribution={"rows": k, "one_per_cell": one_per_cell}, series=series)
-    known = grids_of(made, catalogue(made).grid(made, parse_period(CANONICAL[kind])))
+    # The release may begin or end within a period, so that editions are cut.
+    first, last = (around + timedelta(days=sign * data.draw(st.integers(0, 400))) for sign in (-1, 1))
+    made = declared(
+        kind,
+        levels,
+        [what],
+        contribution={"rows": k, "one_per_cell": one_per_cell},
+        series=series,
+        calendar=calendar,
+        start=first,
+        end=last,
+    )
+    known = all_grids(made)
     # The rows of one person in one block: over all its editions if they share the charge, else within this one.
-    pool = [around + timedelta(days=i) for i in range(-70, 71)] if series else list(period_of(around, kind).days)
-    pool = [day for day in pool if block_of(day, block) == block_of(around, block)]
+    own = calendar.period_of(around, kind)
+    pool = [around + timedelta(days=i) for i in range(-70, 71)] if series else list(own.days)
+    pool = [day for day in pool if block_of(day, block) == block_of(around, block) and first <= day <= last]
     days = data.draw(st.lists(st.sampled_from(pool), max_size=k) | st.just(pool))
+    leaf = known[0]["date"].leaf.name
     if one_per_cell:
-        leaf = {(period_of(d, kind).label, part(d, period_of(d, kind).start, levels[0])): d for d in days}
-        days = list(leaf.values())
+        cuts = {day: calendar.period_of(day, kind).within(first, last) for day in days}
+        days = list({(cuts[d].label, part(d, cuts[d].start, leaf, calendar)): d for d in days}.values())
     for level in levels:
         if kind == level:  # one cell that holds everything; what "all" is measured as
             continue
@@ -146,9 +178,9 @@ def test_no_person_moves_a_table_further_whatever_the_calendar(data: st.DataObje
             cap=1,
             grids=known,
             levels={"date": level},
-            joint=series and not sensitivity.one_edition_per_block(kind, block),
+            joint=series and not sensitivity.one_edition_per_block(kind, block, calendar),
         )
-        l1, l2_squared = moved(what["id"], level, days[:k], kind, levels[0])
+        l1, l2_squared = moved(what["id"], level, days[:k], made, leaf)
         assert l1 <= found.l1
         assert l2_squared <= found.l2_squared
 

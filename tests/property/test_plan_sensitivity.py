@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dp_stats.catalogue import Grid
+from dp_stats.catalogue.calendar import ISO, Calendar
 from dp_stats.catalogue.models import Contribution, Statistic
-from dp_stats.catalogue.periods import BlockKind, PeriodKind, blocks_of, parse_period, period_of
+from dp_stats.catalogue.periods import BlockKind, PeriodKind, blocks_of, parse_period
 from dp_stats.plan import sensitivity
 from dp_stats.plan.sensitivity import Sensitivity
 from tests.plan_examples import dimension
@@ -146,11 +147,17 @@ FEBRUARY = date(2020, 2, 27)
 
 @pytest.mark.parametrize("period", get_args(PeriodKind))
 @pytest.mark.parametrize("block", get_args(BlockKind))
-def test_editions_share_a_block_unless_it_lies_inside_one(period: PeriodKind, block: BlockKind) -> None:
+@pytest.mark.parametrize(
+    "calendar",
+    [ISO, Calendar(week_starts="sunday", financial_year_starts="07-01"), Calendar(financial_year_starts="04-06")],
+)
+def test_editions_share_a_block_unless_it_lies_inside_one(
+    period: PeriodKind, block: BlockKind, calendar: Calendar
+) -> None:
     """The rule says of every pair of kinds what the calendar says: whether two editions ever have a block in common."""
     if period == "range":  # two ranges that are declared may overlap
         editions = {parse_period("2020-02-27--2020-03-02"), parse_period("2020-03-01--2020-03-01")}
     else:
-        editions = {period_of(FEBRUARY + timedelta(days=days), period) for days in range(700)}
+        editions = {calendar.period_of(FEBRUARY + timedelta(days=days), period) for days in range(700)}
     blocks = Counter(one for edition in editions for one in blocks_of(edition, block))
-    assert sensitivity.one_edition_per_block(period, block) is (max(blocks.values()) == 1)
+    assert sensitivity.one_edition_per_block(period, block, calendar) is (max(blocks.values()) == 1)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dp_stats.catalogue.periods import parse_period
 from dp_stats.errors import NotDerivableError
 from dp_stats.estimate.answer import Measured, answer
 from tests.estimate_examples import DeclaredEdition, declare_edition
@@ -48,6 +49,7 @@ def edition(
         counts,
         Measured(
             made.plan,
+            parse_period(period),
             made.grid,
             made.release,
             made.draw(exact, np.random.default_rng(seed + 9), noise=noise),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from datetime import date, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -31,7 +32,7 @@ def series(count: int, *, name: str = "Leeds", seed: int = 1, margin: float = 40
     value = 500 + 400 * np.sin(np.arange(count) / 6) + np.random.default_rng(seed).normal(0, 10, count)
     dates = tuple(date(2020, 8, 31) + timedelta(weeks=i) for i in range(count))
     labels = tuple(f"in week {i}" for i in range(count))
-    return Series(name, name, dates, labels, value, value - margin, value + margin, ("",) * count)
+    return Series(name, name, dates, labels, np.ones(count, bool), value, value - margin, value + margin, ("",) * count)
 
 
 def groups(count: int) -> tuple[Group, ...]:
@@ -91,6 +92,7 @@ def test_an_amount_starts_at_zero_and_an_average_need_not(drawn: dict[str, Chart
         "m",
         series(3).dates,
         series(3).labels,
+        np.ones(3, bool),
         np.array([500.0, 505, 510]),
         np.array([499.0, 504, 509]),
         np.array([501.0, 506, 511]),
@@ -117,10 +119,10 @@ def test_a_line_survives_gaps_single_values_and_nothing_at_all() -> None:
     gap = series(20)
     value = gap.value.copy()
     value[3:6] = np.nan
-    holed = Series(gap.name, gap.code, gap.dates, gap.labels, value, gap.lower, gap.upper, gap.status)
+    holed = replace(gap, value=value)
     for one in (holed, series(1), series(2)):
         ElementTree.fromstring(svg.line("x", one, TEXTS, title="t", description="d"))
-    nothing = Series(gap.name, gap.code, gap.dates, gap.labels, gap.value * np.nan, gap.lower, gap.upper, gap.status)
+    nothing = replace(gap, value=gap.value * np.nan)
     assert svg.line("x", nothing, TEXTS, title="t", description="d") == ""
 
 
@@ -151,7 +153,7 @@ def test_lines_break_where_an_edition_is_missing() -> None:
     value = whole.value[keep].copy()
     value[2] = np.nan
     dates = tuple(whole.dates[i] for i in keep)
-    broken = Series("Leeds", "Leeds", dates, ("",) * 15, value, value - 40, value + 40, ("",) * 15)
+    broken = Series("Leeds", "Leeds", dates, ("",) * 15, np.ones(15, bool), value, value - 40, value + 40, ("",) * 15)
     assert [run.tolist() for run in broken.runs] == [[0, 1], list(range(3, 8)), list(range(8, 15))]
     assert [len(run) for run in whole.runs] == [20]
     drawn = svg.line("s", broken, TEXTS, title="Cases", description="Cases.")
@@ -164,4 +166,23 @@ def test_lines_break_where_an_edition_is_missing() -> None:
 def test_months_of_unequal_length_are_no_gap() -> None:
     dates = tuple(date(2020 + m // 12, m % 12 + 1, 1) for m in range(24))
     value = np.arange(24.0)
-    assert len(Series("x", "x", dates, ("",) * 24, value, value, value, ("",) * 24).runs) == 1
+    assert len(Series("x", "x", dates, ("",) * 24, np.ones(24, bool), value, value, value, ("",) * 24).runs) == 1
+
+
+def test_a_part_of_a_period_is_a_hollow_dot_that_no_line_reaches() -> None:
+    for count in (6, 20):
+        cut = replace(series(count), whole=np.arange(count) > 0)
+        assert [run[0] for run in cut.runs] == [0, 1]
+        drawn = svg.line("s", cut, TEXTS, title="Cases", description="Cases.")
+        assert drawn.count('class="part"') == 1
+        assert "white" in STUDIO.headline(cut, WORDS).svg or "#ffffff" in STUDIO.headline(cut, WORDS).svg
+        assert 'class="part"' not in svg.line("s", series(count), TEXTS, title="Cases", description="Cases.")
+
+
+def test_the_peak_is_that_of_a_whole_period_where_there_is_one() -> None:
+    high = series(6)
+    value = high.value.copy()
+    value[0] = 10_000
+    cut = replace(high, value=value, whole=np.arange(6) > 0)
+    assert cut.peak > 0
+    assert replace(cut, whole=np.zeros(6, bool)).peak == 0

@@ -25,9 +25,8 @@ STUDIO = Studio(shipped("reports"), TEXTS)
 
 def series(name: str) -> Series:
     values = np.array([1.0, 2.0])
-    return Series(
-        name, "a", (date(2024, 1, 1), date(2024, 1, 8)), ("one", "two"), values, values - 1, values + 1, ("", "")
-    )
+    days, labels = (date(2024, 1, 1), date(2024, 1, 8)), ("one", "two")
+    return Series(name, "a", days, labels, np.ones(2, bool), values, values - 1, values + 1, ("", ""))
 
 
 @pytest.mark.parametrize("name", ["Αττική", "Москва", ARABIC, "תל אביב"])

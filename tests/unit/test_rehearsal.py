@@ -181,7 +181,7 @@ def test_dots_are_drawn_however_few_groups_there_are(studio: Studio, groups: int
 def test_a_series_without_any_value_is_drawn(studio: Studio) -> None:
     nothing = np.full(3, np.nan)
     dates = (date(2024, 1, 1), date(2024, 1, 8), date(2024, 1, 15))
-    series = Series("A", "a", dates, ("one", "two", "three"), nothing, nothing, nothing, ("x",) * 3)
+    series = Series("A", "a", dates, ("one", "two", "three"), np.ones(3, bool), nothing, nothing, nothing, ("x",) * 3)
     assert studio.headline(series, WORDS).svg
     assert studio.multiples([series, series], WORDS).svg
 

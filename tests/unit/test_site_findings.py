@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -18,11 +19,12 @@ REPORTS = Path(__file__).resolve().parents[2] / "reports"
 TEXTS = Texts.load(REPORTS)
 
 
-def series(values: list[float], margin: float) -> Series:
+def series(values: list[float], margin: float, *, cut: Sequence[int] = ()) -> Series:
     dates = tuple(date(2021, 1, 4) + timedelta(weeks=i) for i in range(len(values)))
     value = np.array(values)
     labels = tuple(TEXTS.when(f"2021-W{i + 1:02d}") for i in range(len(values)))
-    return Series("Leeds", "E1", dates, labels, value, value - margin, value + margin, ("",) * len(values))
+    whole = np.array([i not in cut for i in range(len(values))])
+    return Series("Leeds", "E1", dates, labels, whole, value, value - margin, value + margin, ("",) * len(values))
 
 
 def test_a_clear_rise_is_said_with_both_intervals_and_the_peak() -> None:
@@ -32,6 +34,21 @@ def test_a_clear_rise_is_said_with_both_intervals_and_the_peak() -> None:
         "450 to 550) in the week of 18 January 2021. The highest estimate was 900 (95 % interval 850 to 950) in the "
         "week of 11 January 2021."
     )
+
+
+def test_a_part_of_a_week_is_never_compared_with_a_whole_one() -> None:
+    said = findings.of_series(TEXTS, series([9, 500, 510, 8], 50, cut=(0, 3)), what="Cases")
+    assert "no clear change" in said
+    assert "Periods that are covered only in part are not compared." in said
+    several = [series([9, 500, 510, 8], 50, cut=(0, 3)), series([9, 100, 500, 8], 5, cut=(0, 3))]
+    assert "of 2, 1 rose, 0 fell and 1 showed no clear change between the first value (in the week of 11" in (
+        findings.of_multiples(TEXTS, several, what="Cases")
+    )
+
+
+def test_of_parts_alone_only_the_last_is_said() -> None:
+    said = findings.of_series(TEXTS, series([9, 900], 5, cut=(0, 1)), what="Cases")
+    assert said.startswith("Cases in the week of 11 January 2021: 900")
 
 
 def test_overlapping_intervals_are_no_clear_change() -> None:

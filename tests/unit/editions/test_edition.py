@@ -140,8 +140,8 @@ def test_a_release_without_areas_and_dates_is_published_too(costs: Any, tmp_path
     published = costs.publish(tmp_path)
     rows = pq.read_table(published.folder / "by-sex.parquet")
     assert rows.column_names == [
-        "metric", "sex_code", "sex", "date", "period", "value", "lower_95", "upper_95", "status", "value_unbiased",
-        "standard_error", "release", "edition", "revision",
+        "metric", "sex_code", "sex", "date", "period", "period_start", "period_end", "period_type", "value", "lower_95",
+        "upper_95", "status", "value_unbiased", "standard_error", "release", "edition", "revision",
     ]  # fmt: skip
     assert rows["period"].to_pylist() == ["2021"] * 6
     assert published.edition.geography is None
