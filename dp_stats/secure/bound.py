@@ -87,7 +87,7 @@ def apply_bound(
         candidates = candidates.left_join(allowances, [PERSON, BLOCK])
         left = {name: candidates[name].fill_null(full) for name, full in left.items()}
     candidates = candidates.mutate(choice=fast_hash(backend, _row_text(candidates, rows, bound.key)), **left)
-    order = first = ["choice", *rows.content]  # rows whose hashes collide stand in one order, too, whoever else is there
+    order = first = ["choice", *rows.content]  # rows whose hashes collide have an order, too, whoever else is there
     if bound.one_per_cell:
         candidates, cell = _with_cells(candidates, rows, grid, period)
         candidates = candidates.mutate(repeated=_number([PERSON, BLOCK, *cell], order) > 0)
