@@ -20,6 +20,23 @@ CHUNK = 1 << 20
 UTF8 = {"utf-8", "utf8", "utf-8-sig", "utf_8", "ascii", "us-ascii"}
 
 
+CUT_SHORT = "the compressed file is cut short or damaged. Copy it again"
+
+
+@dataclass(frozen=True)
+class _Bytes:
+    """What the bytes of a CSV say before it is parsed.
+
+    Attributes:
+        even: all line endings are alike, as DuckDB's reader needs: no ``\\r\\n`` beside lone ``\\n`` or ``\\r``.
+        may_end_open: the file may end inside quotes, cut off in its last line, which DuckDB's reader of several files
+            drops without a word.
+    """
+
+    even: bool
+    may_end_open: bool
+
+
 @dataclass(frozen=True)
 class CsvFile:
     """A CSV file whose header line has been read.
@@ -45,15 +62,24 @@ def look_at_csv(opening: Opening, path: Path, *, place: str) -> CsvFile:
     private scratch folder.
 
     Raises:
-        SourceError: a column is missing, or the file is not in the declared encoding.
+        SourceError: a column is missing, the file is cut short, or not in the declared encoding.
     """
     source = opening.source
     _check_dialect(source.delimiter, source.encoding, place)
     header = _header(path, source.delimiter, source.encoding, place)
     found = match_columns(opening.wanted, header, place=place)
     readable, compressed = path, _gzipped(path)
-    if source.encoding.casefold() not in UTF8 or not _even_lines(path):
+    try:
+        seen = _looked_over(path)
+    except (OSError, EOFError):
+        seen = None
+    if seen is None:
+        raise SourceError(f"{place}, {CUT_SHORT}.")
+    if source.encoding.casefold() not in UTF8 or not seen.even:
         readable, compressed = _rewritten(path, source, opening.scratch, fields=len(header), place=place), False
+        seen = _looked_over(readable)
+    if seen.may_end_open and (fault := find_fault(path, source.delimiter, source.encoding, len(header))):
+        raise SourceError(f"{place}, {fault}.")
     return CsvFile(path, place, readable, compressed, tuple(header), tuple(found))
 
 
@@ -122,7 +148,7 @@ def find_fault(path: Path, delimiter: str, encoding: str, fields: int) -> str | 
     except UnicodeError:
         return f"line {start} or later: {_not(encoding)}"
     except (OSError, EOFError):
-        return "the compressed file is cut short or damaged. Copy it again"
+        return CUT_SHORT
 
 
 def _not(encoding: str) -> str:
@@ -177,20 +203,24 @@ def _header(path: Path, delimiter: str, encoding: str, place: str) -> list[str]:
     return header
 
 
-def _even_lines(path: Path) -> bool:
-    """Whether all line endings are alike, as DuckDB's reader needs: no ``\\r\\n`` beside lone ``\\n`` or ``\\r``."""
-    try:
-        with _bytes(path) as file:
-            pairs = feeds = returns = 0
-            last = b""
-            while chunk := file.read(CHUNK):
-                pairs += chunk.count(b"\r\n") + (last == b"\r" and chunk[:1] == b"\n")
-                feeds += chunk.count(b"\n")
-                returns += chunk.count(b"\r")
-                last = chunk[-1:]
-    except (OSError, EOFError):
-        return True  # damaged: the reader will fail, and find_fault say why
-    return returns == 0 or (pairs == feeds == returns) or feeds == 0
+def _looked_over(path: Path) -> _Bytes:
+    """Read a file's bytes once.
+
+    Raises:
+        OSError, EOFError: a compressed file is damaged or cut short.
+    """
+    pairs = feeds = returns = quotes = 0
+    last, tail = b"", b""
+    with _bytes(path) as file:
+        while chunk := file.read(CHUNK):
+            pairs += chunk.count(b"\r\n") + (last == b"\r" and chunk[:1] == b"\n")
+            feeds += chunk.count(b"\n")
+            returns += chunk.count(b"\r")
+            quotes += chunk.count(b'"')
+            last = chunk[-1:]
+            tail = (tail + chunk).rpartition(b"\n")[2]
+    even = returns == 0 or (pairs == feeds == returns) or feeds == 0
+    return _Bytes(even, quotes % 2 == 1 or tail.count(b'"') % 2 == 1)
 
 
 def _rewritten(path: Path, source: Source, scratch: Path, *, fields: int, place: str) -> Path:

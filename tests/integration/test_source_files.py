@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import sqlite3
 import zipfile
 from datetime import datetime
@@ -14,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import xlsxwriter
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from dp_stats.errors import SourceError
@@ -281,3 +283,27 @@ def test_a_year_of_daily_files_is_read_in_the_memory_of_one(visits: VisitsSource
             put(tmp_path / "d" / f"{number:03}.csv", lines)
     visits.declared["source"] = {"kind": "csv", "path": str(tmp_path / "d")}
     assert len(visits.rows()) == 366
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(files=st.sampled_from([1, 2, 7]), cut=st.integers(1, 60), compressed=st.booleans())
+@example(files=7, cut=20, compressed=False)
+@example(files=1, cut=3, compressed=True)
+def test_a_file_that_was_cut_off_is_refused_or_holds_whole_lines_only(
+    visits: VisitsSource, tmp_path_factory: pytest.TempPathFactory, files: int, cut: int, compressed: bool
+) -> None:
+    folder = tmp_path_factory.mktemp("delivery")
+    quoted = [",".join(f'"{cell}"' for cell in line.split(",")) for line in LINES]
+    for number in range(files):
+        put(folder / f"{number}.csv", quoted, "gz" if compressed else "plain")
+    spoilt = sorted(folder.iterdir())[files // 2]
+    spoilt.write_bytes(spoilt.read_bytes()[:-cut])
+    visits.declared["source"] = {"kind": "csv", "path": str(folder)}
+    try:
+        rows = len(visits.rows())
+    except SourceError:
+        return
+    assert not compressed
+    whole = list(csv.reader(io.StringIO(spoilt.read_text()), strict=True))
+    assert {len(line) for line in whole} == {5}
+    assert rows == (files - 1) * len(LINES) + len(whole) - 1
