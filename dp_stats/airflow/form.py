@@ -68,8 +68,8 @@ def _figures(catalogue: Catalogue, *, sums: bool) -> dict[str, Param]:
             type="string",
             minLength=4,
             title="Period",
-            description="A week (2021-W07), month (2021-02), year (2021), day (2021-02-15) or range of days "
-            "(2021-02-01--2021-03-14).",
+            description="A week (2021-W07), month (2021-02), quarter (2021-Q1), year (2021), financial year "
+            "(2021-04-01-P1Y), day (2021-02-15) or range of days (2021-02-01--2021-03-14).",
         ),
     }
 

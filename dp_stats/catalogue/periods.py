@@ -90,6 +90,11 @@ def _span(first: date, last: date) -> str:
     return f"{day(first)} to {day(last)}"
 
 
+def is_part(code: str, kind: str) -> bool:
+    """Whether a code of a level of time names only a part of one of the level's periods: it is the range of its days."""
+    return kind != "range" and parse_period(code).kind == "range"
+
+
 def financial_year(first: date) -> str:
     """What the year that begins with a day is called: ``2025/26``."""
     return f"{first.year}/{(first.year + 1) % 100:02d}"

@@ -59,7 +59,12 @@ ReleaseName = Annotated[
 ]
 PeriodLabel = Annotated[
     str,
-    typer.Option("--period", "-p", help="A day (2021-02-15), ISO week (2021-W07), month, year or range.", metavar="P"),
+    typer.Option(
+        "--period",
+        "-p",
+        help="A day (2021-02-15), week (2021-W07), month (2021-02), quarter (2021-Q1), year or range.",
+        metavar="P",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table for people.")]
 Revision = Annotated[int, typer.Option(min=1, help="Number of the revision; above 1 for a correction.")]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from dp_stats.catalogue.grid import ALL
-from dp_stats.catalogue.periods import parse_period
+from dp_stats.catalogue.periods import is_part, parse_period
 from dp_stats.editions.edition import Edition, LevelFacts, TableFacts
 
 
@@ -28,7 +28,7 @@ class Moment:
     @property
     def partial(self) -> bool:
         """Whether days of a whole period of this kind are missing, so that its value is no match for one of a whole one."""
-        return self.kind != "range" and parse_period(self.label).kind == "range"
+        return is_part(self.label, self.kind)
 
     @property
     def type(self) -> str:

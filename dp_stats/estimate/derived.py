@@ -12,6 +12,7 @@ from dp_stats.catalogue.grid import Dimension, Grid, LevelNames
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Derived, Release, Statistic
 from dp_stats.catalogue.partitions import first_leaves
+from dp_stats.catalogue.periods import is_part
 from dp_stats.catalogue.populations import population_of
 from dp_stats.errors import CatalogueError
 from dp_stats.estimate.intervals import around, normal_quantile, ratio_interval
@@ -220,11 +221,17 @@ def _running(derived: Derived, of: Source, grid: Grid, levels: dict[str, str]) -
     queries: dict[str, Query] = {**levels, name: _on_leaves(of.quantity, dates, window)}
     shape = [1] * len(grid.dimensions)
     shape[axis] = len(last)
-    missing = np.where(before < 0, np.nan, 1.0).reshape(shape)
+    missing = np.where((before < 0) | _too_few_days(derived, dates, window), np.nan, 1.0).reshape(shape)
     error = np.sqrt(of.quantity.variance(queries))
     law = _law_of_windows(of.quantity, queries, levels, dates, window)
     own = Spread(of.quantity.value(queries), error, law, error, False)
     return _scaled(derived.id, of, levels, queries, value, missing, own)
+
+
+def _too_few_days(derived: Derived, dates: Dimension, window: Floats) -> NDArray[np.bool_]:
+    """Windows of a rolling sum with a part of a week in them: they do not cover the days that the sum is named after."""
+    cut = [derived.kind == "rolling" and is_part(code, dates.leaf.name) for code in dates.leaf.codes]
+    return np.asarray(window @ np.array(cut, dtype=np.float64) > 0)
 
 
 def _law_of_windows(

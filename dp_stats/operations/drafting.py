@@ -250,7 +250,7 @@ def _release(
         f"id: {wish.id}-figures",
         f"title: {_flow(title.capitalize())}  # DECIDE: what readers call it",
         f"dataset: {wish.id}",
-        "period: month  # DECIDE: day, week, month, year or range",
+        "period: month  # DECIDE: day, week, month, quarter, year, financial-year or range",
         f"start: {wish.start.isoformat()}  # DECIDE: the first day to publish",
         "settle_days: 7  # DECIDE: days after a period's end until its rows have arrived",
         f"dimensions:{'' if dimensions else ' []'}",

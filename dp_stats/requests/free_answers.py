@@ -84,7 +84,7 @@ def free_answer(
 
 
 def free_table(found: FreeAnswer, asked: Release, catalogue: Catalogue) -> str:
-    """A free answer as CSV text: a code and a name per breakdown, value, interval, unrounded value."""
+    """A free answer as CSV text: a code and a name per breakdown, the period asked for, value, interval, unrounded value."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     breakdowns = _breakdowns(asked, catalogue, {})

@@ -50,7 +50,7 @@ def cards(site: Site, view: ReleaseView, story: Outline, revision: Revision) -> 
     for id in panel.table.statistics[:4]:
         statistic = revision.edition.statistic(id)
         label = subject(site.texts, statistic, panel.areas.names[0])
-        label += f" {panel.labels[-1]}" if len(panel.dates) > 1 else ""
+        label += f" {panel.labels[-1]}" if len(panel.dates) > 1 or panel.moments[-1].partial else ""
         made.append(
             parts.figure_card(
                 site.texts,

@@ -80,6 +80,20 @@ def test_the_first_days_of_a_rolling_sum_have_no_value() -> None:
         assert not np.isnan(array[:, 6:]).any()
 
 
+def test_a_rolling_sum_over_a_part_of_a_week_has_no_value() -> None:
+    """2024 begins on a Monday and ends on a Tuesday: its last week has two days."""
+    fortnight = {"id": "fortnight", "kind": "rolling", "of": "count", "days": 14}
+    table = {"id": "weeks", "levels": {"date": "week"}, "statistics": ["count", "fortnight"]}
+    edition = declare_edition(
+        period="2024", kind="year", derived=(fortnight,), tables=(table,), levels_of_dates=("week",)
+    )
+    counts = np.random.default_rng(5).poisson(30, edition.grid.shape())
+    found = edition.estimate(edition.draw({"count": counts}, np.random.default_rng(6))).tables["weeks"]["fortnight"]
+    weeks = found.value.reshape(-1)
+    assert np.isnan(weeks[[0, -1]]).all()
+    assert not np.isnan(weeks[1:-1]).any()
+
+
 def test_the_last_cumulative_number_is_the_weeks_added_up() -> None:
     _, estimates = measured(make())
     weekly = estimates.tables["region-week"]
