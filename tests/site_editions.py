@@ -38,8 +38,9 @@ from dp_stats.editions.edition import (
 )
 from dp_stats.editions.guarantee import PROTECTIONS
 from dp_stats.editions.latest import refresh_latest
+from dp_stats.editions.moments import moments_of
 from dp_stats.editions.revisions import refresh_status
-from dp_stats.editions.tidy import columns_of, dates_of
+from dp_stats.editions.tidy import columns_of, moment_columns
 
 ROOT = Path(__file__).resolve().parent.parent
 CODES = ROOT / "dags" / "catalogue" / "codes" / "lad19.csv"
@@ -343,13 +344,8 @@ def _rows(edition: Edition, table: TableFacts, numbers: dict[str, dict[str, np.n
             data[f"{dimension.name}_code"] = repeat(level.codes, index[dimension.name])
             data[dimension.name] = repeat(level.names, index[dimension.name])
     time = edition.date
-    days, labels = (
-        dates_of(edition, time, time.level(table.levels[time.name]))
-        if time
-        else ((edition.period.start,), (edition.period.label,))
-    )
     at = index[time.name] if time else zeros
-    data["date"], data["period"] = repeat(days, at), repeat(labels, at)
+    data |= moment_columns(moments_of(edition, table), np.tile(at, metrics))
     whole = all(edition.statistic(s).integer for s in table.statistics)
     for column, key in (("value", "value"), ("lower_95", "lower"), ("upper_95", "upper")):
         flat = np.concatenate([numbers[s][key].ravel() for s in table.statistics])

@@ -169,7 +169,7 @@ def declare_fully_measured(
         series=series,
         texts=ReleaseTexts(summary="A test."),
     )
-    joint = series and not sensitivity.one_edition_per_block(span.kind, block)
+    joint = series and not sensitivity.one_edition_per_block(release.period, block, release.calendar)
     measured = []
     for levels in product(*([level.name for level in d.levels] for d in grid.dimensions)):
         at = dict(zip((d.name for d in grid.dimensions), levels, strict=True))
