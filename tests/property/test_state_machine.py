@@ -340,6 +340,9 @@ def equal_contents_have_equal_digests(patch: pytest.MonkeyPatch) -> None:
 
 def one_period_that_stands_for_all(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(make, "grids_of", lambda release, grid: (grid,))
+    patch.setattr(
+        make, "canonical_period", lambda release: release.calendar.period_of(date(2021, 1, 6), release.period)
+    )
     patch.setattr(make, "_chosen", {})
 
 
