@@ -24,6 +24,7 @@ from dp_stats.catalogue.grid import Dimension, Grid, date_dimension
 from dp_stats.catalogue.load import time_levels
 from dp_stats.catalogue.models import Release
 from dp_stats.catalogue.periods import PartKind, Period, PeriodKind, next_period
+from dp_stats.errors import CatalogueError
 
 CYCLE = date(2001, 1, 1), date(2028, 12, 31)
 """Whole weeks, months and years in which every calendar of a period of any kind begins."""
@@ -62,6 +63,33 @@ def _most_different(kind: PeriodKind, calendar: Calendar, levels: tuple[PartKind
         return len({(period.start,), *(tuple(part.start for part in calendar.parts(period, x)) for x in levels)})
 
     return max(_periods(kind, calendar), key=lambda period: (ways(period), period.end - period.start))
+
+
+def require_one_strategy(release: Release) -> None:
+    """Refuse levels of time that one strategy cannot serve: one never has two groups in the period that stands for all.
+
+    Raises:
+        CatalogueError: naming both levels and what to do.
+    """
+    if release.period == "range":
+        return
+    declared = {level for spec in release.dimensions for level in spec.levels}
+    levels = tuple(level for level in TIME_LEVELS if level in declared)
+    canonical = canonical_period(release)
+    told = {level for level in levels if len(release.calendar.parts(canonical, level)) > 1}
+    for level in levels:
+        if level not in told and _is_ever_told(release.period, release.calendar, level):
+            others = " and ".join(f"'{other}'" for other in levels if other in told and other != "day")
+            raise CatalogueError(
+                f"release '{release.id}': the level '{level}' cannot be published beside {others}: no {release.period} "
+                "crosses the borders of both, and all editions are measured alike. Leave one out, or choose a longer period."
+            )
+
+
+@lru_cache(maxsize=64)
+def _is_ever_told(kind: PeriodKind, calendar: Calendar, level: PartKind) -> bool:
+    """Whether some period of a kind has two groups of a level."""
+    return any(len(calendar.parts(period, level)) > 1 for period in _periods(kind, calendar))
 
 
 def grids_of(release: Release, grid: Grid) -> tuple[Grid, ...]:

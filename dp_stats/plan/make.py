@@ -12,7 +12,7 @@ from dp_stats.catalogue.models import Dataset, PrivacyLoss, Release
 from dp_stats.catalogue.periods import Period, blocks_of
 from dp_stats.plan import accounting, sensitivity
 from dp_stats.plan.algebra import Key
-from dp_stats.plan.calendars import canonical_period, grids_of, own_level
+from dp_stats.plan.calendars import canonical_period, grids_of, own_level, require_one_strategy
 from dp_stats.plan.expected import accuracy, expected_errors
 from dp_stats.plan.mechanism import Mechanism
 from dp_stats.plan.model import ExpectedError, Measurement, Plan, Role, digest
@@ -47,9 +47,11 @@ def make_sealed(catalogue: Catalogue, release: Release, period: Period, *, known
             bounds what is declared now, and from which everything published follows, is continued as it is.
 
     Raises:
-        CatalogueError: a statistic cannot be computed from the declared dimensions.
+        CatalogueError: a statistic cannot be computed from the declared dimensions, or two levels of time cannot be
+            measured by one strategy.
     """
     dataset = catalogue.dataset_of(release)
+    require_one_strategy(release)
     grid = catalogue.grid(release, period)
     canonical = grid if release.period == "range" else catalogue.grid(release, canonical_period(release))
     basis = series_basis(release, dataset)

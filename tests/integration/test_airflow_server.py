@@ -65,7 +65,9 @@ def test_a_request_is_shown_approved_measured_and_downloaded_over_rest(server: S
     assert (approval.approver, approval.decision, approval.reason) == ("custodian", "approved", "It helps to plan.")
     file = server.client("analyst").get(f"/budget/editions/{charge.edition}/r1/answer.csv")
     assert file.status_code == 200
-    assert file.text.startswith("metric,clinic_code,clinic,date,period,value,lower_95,upper_95")
+    assert file.text.startswith(
+        "metric,clinic_code,clinic,date,period,period_start,period_end,period_type,value,lower_95,upper_95"
+    )
 
 
 def test_nobody_approves_her_own_request_or_in_anothers_name(server: Server) -> None:

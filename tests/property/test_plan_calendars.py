@@ -9,11 +9,12 @@ from itertools import combinations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dp_stats.catalogue.calendar import ISO, TIME_LEVELS, WEEKDAYS, Calendar
 from dp_stats.catalogue.periods import BlockKind, PartKind, Period, PeriodKind, block_of, parse_period
+from dp_stats.errors import CatalogueError
 from dp_stats.plan import make_plan, sensitivity
 from dp_stats.plan.calendars import canonical_period, grids_of, own_level
 from tests.plan_examples import catalogue, dataset, release
@@ -224,3 +225,35 @@ def test_every_measured_level_of_an_edition_is_one_of_its_own_calendar() -> None
     for grid in others:
         for level in canonical["date"].levels:
             assert own_level(canonical["date"], grid["date"], level.name) in {lv.name for lv in grid["date"].levels}
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    kind=st.sampled_from(("week", "month", "quarter")),
+    levels=st.sets(st.sampled_from(("week", "month", "quarter", "year", "financial-year")), min_size=1),
+    calendar=calendars(),
+    days=st.lists(st.dates(date(2001, 1, 1), date(2028, 12, 31)), min_size=2, max_size=3),
+)
+@example(
+    kind="week", levels={"year", "financial-year"}, calendar=ISO, days=[date(2024, 2, 1), date(2025, 1, 1)]
+)  # no week crosses both
+def test_every_period_of_a_release_can_be_planned_or_none(
+    kind: PeriodKind, levels: set[PartKind], calendar: Calendar, days: list[date]
+) -> None:
+    ordered = tuple(level for level in TIME_LEVELS if level in levels)
+    made = release(
+        {level: ({"date": level}, ["visits"]) for level in ordered},
+        period=kind,
+        calendar=calendar,
+        start="2001-01-01",
+        dimensions=[{"name": "date", "column": "day", "levels": list(ordered)}],
+    )
+    borders = [date(day.year, *map(int, calendar.financial_year_starts.split("-"))) for day in days]
+    outcomes = set()
+    for day in {*days, *borders, *(date(day.year, 1, 1) for day in days)}:
+        try:
+            make_plan(catalogue(made), made, calendar.period_of(day, kind).within(date(2001, 1, 1), date.max))
+            outcomes.add("planned")
+        except CatalogueError:
+            outcomes.add("refused")
+    assert len(outcomes) == 1
