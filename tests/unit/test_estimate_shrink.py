@@ -9,6 +9,8 @@ import pytest
 
 from tests.estimate_examples import DeclaredEdition, declare_edition
 
+pytestmark = pytest.mark.slow  # many plans and simulated releases: part of every test, not of a quick check
+
 TABLES: tuple[dict[str, Any], ...] = (
     {"id": "area-day", "levels": {"area": "area", "date": "day"}, "statistics": ["count"]},
     {"id": "area-week-band", "levels": {"area": "area", "date": "week", "band": "band"}, "statistics": ["count"]},

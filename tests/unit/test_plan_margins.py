@@ -13,6 +13,8 @@ from dp_stats.catalogue.periods import parse_period
 from dp_stats.plan.curve import curve
 from tests.estimate_examples import DeclaredEdition, declare_edition
 
+pytestmark = pytest.mark.slow  # many plans and simulated releases: part of every test, not of a quick check
+
 TABLES: tuple[dict[str, Any], ...] = (
     {"id": "area-day", "levels": {"area": "area", "date": "day"}, "statistics": ["count"]},
     {"id": "area-week-band", "levels": {"area": "area", "date": "week", "band": "band"}, "statistics": ["count"]},

@@ -18,6 +18,8 @@ from dp_stats.plan.targets import targets
 from dp_stats.plan.warnings import AboveCeiling
 from tests.plan_examples import REGIONS, catalogue, code_lists, release
 
+pytestmark = pytest.mark.slow  # many plans and simulated releases: part of every test, not of a quick check
+
 YEAR = parse_period("2020-08-31--2021-08-29")
 NINE = list(product(("area", "region", "all"), ("day", "week", "week age")))
 
