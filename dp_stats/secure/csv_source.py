@@ -69,15 +69,10 @@ def look_at_csv(opening: Opening, path: Path, *, place: str) -> CsvFile:
     header = _header(path, source.delimiter, source.encoding, place)
     found = match_columns(opening.wanted, header, place=place)
     readable, compressed = path, _gzipped(path)
-    try:
-        seen = _looked_over(path)
-    except (OSError, EOFError):
-        seen = None
-    if seen is None:
-        raise SourceError(f"{place}, {CUT_SHORT}.")
-    if source.encoding.casefold() not in UTF8 or not seen.even:
+    seen = _looked_over(path, place) if source.encoding.casefold() in UTF8 else None
+    if seen is None or not seen.even:
         readable, compressed = _rewritten(path, source, opening.scratch, fields=len(header), place=place), False
-        seen = _looked_over(readable)
+        seen = _looked_over(readable, place)
     if seen.may_end_open and (fault := find_fault(path, source.delimiter, source.encoding, len(header))):
         raise SourceError(f"{place}, {fault}.")
     return CsvFile(path, place, readable, compressed, tuple(header), tuple(found))
@@ -203,24 +198,29 @@ def _header(path: Path, delimiter: str, encoding: str, place: str) -> list[str]:
     return header
 
 
-def _looked_over(path: Path) -> _Bytes:
+def _looked_over(path: Path, place: str) -> _Bytes:
     """Read a file's bytes once.
 
     Raises:
-        OSError, EOFError: a compressed file is damaged or cut short.
+        SourceError: a compressed file is damaged or cut short.
     """
-    pairs = feeds = returns = quotes = 0
-    last, tail = b"", b""
-    with _bytes(path) as file:
-        while chunk := file.read(CHUNK):
-            pairs += chunk.count(b"\r\n") + (last == b"\r" and chunk[:1] == b"\n")
-            feeds += chunk.count(b"\n")
-            returns += chunk.count(b"\r")
-            quotes += chunk.count(b'"')
-            last = chunk[-1:]
-            tail = (tail + chunk).rpartition(b"\n")[2]
-    even = returns == 0 or (pairs == feeds == returns) or feeds == 0
-    return _Bytes(even, quotes % 2 == 1 or tail.count(b'"') % 2 == 1)
+    pairs = feeds = returns = quotes = in_last_line = 0
+    last = b""
+    try:
+        with _bytes(path) as file:
+            while chunk := file.read(CHUNK):
+                pairs += chunk.count(b"\r\n") + (last == b"\r" and chunk[:1] == b"\n")
+                feeds += chunk.count(b"\n")
+                returns += chunk.count(b"\r")
+                quotes += chunk.count(b'"')
+                line = chunk.rfind(b"\n") + 1
+                in_last_line = chunk.count(b'"', line) + (in_last_line if line == 0 else 0)
+                last = chunk[-1:]
+        even = returns == 0 or (pairs == feeds == returns) or feeds == 0
+        return _Bytes(even, may_end_open=quotes % 2 == 1 or in_last_line % 2 == 1)
+    except (OSError, EOFError):
+        pass
+    raise SourceError(f"{place}, {CUT_SHORT}.")
 
 
 def _rewritten(path: Path, source: Source, scratch: Path, *, fields: int, place: str) -> Path:
