@@ -90,9 +90,8 @@ def open_snapshot(
 def held(backend: ibis.BaseBackend, table: ir.Table) -> ir.Table:
     """Compute a table once and keep it with the engine until the snapshot is closed."""
     if engine_of(backend) == "pyspark":
-        return named(
-            backend, table
-        ).cache()  # Ibis lets Spark know of tables in memory when it names, not when it caches
+        # Ibis lets Spark know of tables in memory when it names a table, not when it caches one.
+        return named(backend, table).cache()
     return backend.create_table(f"held_{secrets.token_hex(8)}", table, temp=True)
 
 

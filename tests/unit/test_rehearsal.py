@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import zipfile
 from datetime import date
@@ -28,6 +27,7 @@ from dp_stats.run import ledger_if_any
 from dp_stats.settings import Settings, load_settings, shipped
 from dp_stats.texts.numbers import Figure
 from dp_stats.texts.words import Texts
+from tests.deliveries import as_csv
 
 DATASET = """
 id: records
@@ -70,8 +70,10 @@ def declare(folder: Path, *, names: list[str], old: str = "", new: str = "") -> 
     contents = {
         "datasets/records.yaml": DATASET,
         "releases/figures.yaml": RELEASE.replace(old, new) if old else RELEASE,
-        "codes/groups.csv": table([["code", "name"], *rows]),
-        "records.csv": table([["Patient", "Day", "Group"], ["p1", "2024-01-02", "c0"], ["p2", "2024-01-03", "c1"]]),
+        "codes/groups.csv": as_csv([["code", "name"], *rows]).decode(),
+        "records.csv": as_csv(
+            [["Patient", "Day", "Group"], ["p1", "2024-01-02", "c0"], ["p2", "2024-01-03", "c1"]]
+        ).decode(),
         "expectations/records.json": SUITE,
     }
     for name, content in contents.items():
@@ -79,13 +81,6 @@ def declare(folder: Path, *, names: list[str], old: str = "", new: str = "") -> 
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
     return load_settings({"DP_STATS_HOME": str(folder / "home"), "DP_STATS_CATALOGUE": str(folder / "catalogue")})
-
-
-def table(rows: list[list[str]]) -> str:
-    """Rows as CSV."""
-    out = io.StringIO()
-    csv.writer(out).writerows(rows)
-    return out.getvalue()
 
 
 def test_what_cannot_be_estimated_is_refused_by_check_and_before_a_charge(tmp_path: Path) -> None:
