@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -19,6 +19,12 @@ from dp_stats.written import declared
 LOCK_SECONDS = 1800.0
 """How long to wait for another writer: longer than the largest site takes to build and to upload."""
 
+
+LONGEST_NAME = 255
+"""The longest name of a file or folder on the disks there are, in bytes."""
+
+Put = Callable[[Path, bytes], bool]
+"""What puts a file in place: its path and content → whether anything changed (``replace_file``, ``could_replace``)."""
 
 _SIGNS = ("=", "@", "\t", "\r", "\n", "＝", "＠")
 _SIGNED_NUMBER = re.compile(r"[+-][0-9]*[.,]?[0-9]+ ?%?")
@@ -139,6 +145,17 @@ def replace_file(path: Path, content: bytes, *, durable: bool = False) -> bool:
     with replaced(path, durable=durable) as draft:
         draft.write_bytes(content)
     return True
+
+
+def could_replace(path: Path, content: bytes) -> bool:
+    """Stand in for ``replace_file`` where nothing is kept: a name that it could not write fails here, too.
+
+    Raises:
+        OSError: a part of the path, or the draft beside it, has a longer name than disks take.
+    """
+    if any(len(os.fsencode(part)) > LONGEST_NAME for part in (*path.parts, _draft(path, None).name)):
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), str(path))
+    return bool(content)
 
 
 @contextmanager

@@ -167,7 +167,14 @@ def _try_out(edition: Rehearsed) -> None:
                 )
             if release.audience == "public":
                 with _step("lists, feeds and API"):
-                    refresh_index(public, base_url=settings.base_url, texts=texts, releases=[release], isolate=False)
+                    refresh_index(
+                        public,
+                        base_url=settings.base_url,
+                        texts=texts,
+                        releases=[release],
+                        isolate=False,
+                        put=files.could_replace,
+                    )
                 with _step("pages"):
                     build(
                         public,
@@ -175,6 +182,7 @@ def _try_out(edition: Rehearsed) -> None:
                         base_url=settings.base_url,
                         language=settings.language,
                         isolate=False,
+                        put=files.could_replace,
                     )
 
 

@@ -9,16 +9,18 @@ from html import escape
 from matplotlib.figure import Figure as Canvas
 from PIL import Image
 
+PNG_DPI = 160
+"""Pixels to a figure's inch: twice those of its SVG on a screen, and some."""
+
 
 def to_png(canvas: Canvas) -> bytes:
     """A PNG of twice the desktop's resolution, in as few colours as the chart needs."""
     raw = io.BytesIO()
-    canvas.savefig(raw, format="png", dpi=160, pil_kwargs={"compress_level": 0})  # only read again below
+    canvas.savefig(raw, format="rgba", dpi=PNG_DPI)
+    width, height = (int(side * PNG_DPI) for side in canvas.get_size_inches())
+    drawn = Image.frombuffer("RGBA", (width, height), raw.getvalue()).convert("RGB")
     small = io.BytesIO()
-    raw.seek(0)
-    Image.open(raw).convert("RGB").quantize(64, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
-        small, "PNG", optimize=True
-    )
+    drawn.quantize(64, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
     return small.getvalue()
 
 

@@ -37,13 +37,19 @@ _NOWHERE = "all"
 
 
 def write_api(
-    public: Path, releases: Mapping[str, Sequence[Edition]], *, base_url: str, isolate: bool = True
+    public: Path,
+    releases: Mapping[str, Sequence[Edition]],
+    *,
+    base_url: str,
+    isolate: bool = True,
+    put: files.Put = files.replace_file,
 ) -> tuple[int, dict[str, str]]:
     """Write the tree below ``public/api``; files that have not changed are left alone.
 
     Args:
         releases: for each release, its current editions (the revision to use of each period) in order of time.
         isolate: a release that fails is left out of the lists, and the others are written; False: its error is raised.
+        put: what puts each file in place.
 
     Returns:
         How many files were written; and of releases that were left out the id and why.
@@ -55,7 +61,7 @@ def write_api(
         try:
             paths = []
             for path, titles, leaf in _release_leaves(public, editions, base_url):
-                written += files.replace_file(public / _path(path[:-1]) / f"{path[-1]}.json", leaf)
+                written += put(public / _path(path[:-1]) / f"{path[-1]}.json", leaf)
                 paths.append((path, titles))
         except Exception as error:
             if not isolate:
@@ -66,7 +72,7 @@ def write_api(
             node = tree
             for part, title in zip(path, titles, strict=True):
                 node = node.setdefault(part, {"title": title, "below": {}})["below"]
-    return written + _write_index(public, tree, (), base_url), left_out
+    return written + _write_index(public, tree, (), base_url, put), left_out
 
 
 def _release_leaves(
@@ -212,7 +218,7 @@ def _json_values(column: pa.ChunkedArray) -> list[str]:
     return found
 
 
-def _write_index(public: Path, tree: dict[str, Any], path: tuple[str, ...], base_url: str) -> int:
+def _write_index(public: Path, tree: dict[str, Any], path: tuple[str, ...], base_url: str, put: files.Put) -> int:
     """``index.json`` of a node and of all below it."""
     step = _STEPS[len(path)]
     folder = _path(path)
@@ -225,8 +231,8 @@ def _write_index(public: Path, tree: dict[str, Any], path: tuple[str, ...], base
         }
         for name, node in sorted(tree.items())
     ]
-    written = int(files.replace_file(public / folder / "index.json", formats.json_bytes({step: listed})))
+    written = int(put(public / folder / "index.json", formats.json_bytes({step: listed})))
     if not last:
         for name, node in tree.items():
-            written += _write_index(public, node["below"], (*path, name), base_url)
+            written += _write_index(public, node["below"], (*path, name), base_url, put)
     return written

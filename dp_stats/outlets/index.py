@@ -27,7 +27,13 @@ class Indexed:
 
 
 def refresh_index(
-    public: Path, *, base_url: str, texts: Texts, releases: Iterable[Release] = (), isolate: bool = True
+    public: Path,
+    *,
+    base_url: str,
+    texts: Texts,
+    releases: Iterable[Release] = (),
+    isolate: bool = True,
+    put: files.Put = files.replace_file,
 ) -> Indexed:
     """Write every file that speaks of all public editions; files that have not changed are left alone.
 
@@ -39,6 +45,7 @@ def refresh_index(
         texts: the language of titles and sentences that are not declared.
         releases: declared releases, so that the calendar shows those that have no edition yet.
         isolate: a release that cannot be listed is left out, and the others are listed; False: its error is raised.
+        put: what puts the files of the tree in place, of which there are many.
     """
     with folder_lock(public):
         left_out: dict[str, str] = {}
@@ -64,7 +71,7 @@ def refresh_index(
             made, failed = contents(list(known)), {}
         left_out |= failed
         current = {id: one.current for id, one in known.items() if id not in failed and one.current}
-        written, failed = api.write_api(public, current, base_url=base_url, isolate=isolate)
+        written, failed = api.write_api(public, current, base_url=base_url, isolate=isolate, put=put)
         written += sum(files.replace_file(public / path, content) for path, content in made.items())
         return Indexed(written, {**left_out, **failed})
 

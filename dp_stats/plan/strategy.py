@@ -13,7 +13,6 @@ from fractions import Fraction
 from itertools import product
 
 import numpy as np
-from scipy.optimize import minimize
 
 from dp_stats.catalogue.grid import Grid
 from dp_stats.catalogue.models import Release
@@ -172,6 +171,7 @@ def _descend(
     problem: Problem, alone: Floats, mechanism: Mechanism, total: float, active: Indices, start: Floats, hold: float
 ) -> tuple[Floats, float]:
     """BFGS over softmax weights of the ``active`` places (few enough that its full matrix beats limited memory)."""
+    from scipy.optimize import minimize  # takes half of the time that a command needs to start
 
     def evaluate(logits: Floats) -> tuple[float, Floats]:
         powers = np.exp(logits - logits.max())

@@ -14,6 +14,7 @@ from dp_stats.editions import formats
 from dp_stats.editions.isolated import said, without_failing
 from dp_stats.editions.latest import folder_lock
 from dp_stats.editions.revisions import STATUS
+from dp_stats.files import Put, replace_file
 from dp_stats.settings import shipped
 from dp_stats.site import edition_pages, parts, record_pages, release_pages, site_pages
 from dp_stats.site.area_pages import area_pages
@@ -46,6 +47,7 @@ def build(
     language: str = "en",
     incremental: bool = True,
     isolate: bool = True,
+    put: Put = replace_file,
     progress: Callable[[str], None] | None = None,
 ) -> Built:
     """Write every page of the site below ``public``.
@@ -59,6 +61,7 @@ def build(
         base_url: address of the public folder, for metadata and citations; no slash at the end.
         incremental: False writes everything anew.
         isolate: a release that cannot be shown gets a page that says so, and the others are built; False: its error is raised.
+        put: what puts each page in place.
         progress: called with each step's name.
 
     Raises:
@@ -70,7 +73,7 @@ def build(
     public.mkdir(parents=True, exist_ok=True)
     with folder_lock(public):
         texts = Texts.load(reports, language)
-        writer = Writer(public, incremental=incremental)
+        writer = Writer(public, incremental=incremental, put=put)
         views, unreadable = releases(public, texts)
         site = Site(public, reports, texts, environment(reports), writer, views, base_url.rstrip("/"))
         not_shown = _isolated(site, unreadable, digest(base_url, language, *sources(reports)), isolate, say)

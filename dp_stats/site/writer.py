@@ -6,7 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from dp_stats.files import replace_file
+from dp_stats.files import Put, replace_file
 
 MANIFEST = ".site.json"
 
@@ -27,7 +27,7 @@ class Writer:
     that of the last build, and whose files are all there, need not run.
     """
 
-    def __init__(self, public: Path, *, incremental: bool) -> None:
+    def __init__(self, public: Path, *, incremental: bool, put: Put = replace_file) -> None:
         self.public = public
         self.written = 0
         self.kept = 0
@@ -38,6 +38,7 @@ class Writer:
         except (OSError, ValueError):
             self.before = {}
         self.incremental = incremental
+        self._put = put
         self._files: list[str] = []
 
     def due(self, job: str, key: str) -> bool:
@@ -64,7 +65,7 @@ class Writer:
         data = content.encode() if isinstance(content, str) else content
         target = self.public / path
         self._files.append(path)
-        if replace_file(target, data):
+        if self._put(target, data):
             self.written += 1
         else:
             self.kept += 1
@@ -75,5 +76,5 @@ class Writer:
         stale = {file for job in self.before.values() for file in job["files"]} - now
         for file in stale:
             (self.public / file).unlink(missing_ok=True)
-        replace_file(self.public / MANIFEST, json.dumps(self.jobs, sort_keys=True).encode())
+        self._put(self.public / MANIFEST, json.dumps(self.jobs, sort_keys=True).encode())
         return len(stale)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import stat
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dp_stats.errors import BusyError
-from dp_stats.files import created_once, locked, replace_file, replaced, write_synced
+from dp_stats.files import could_replace, created_once, locked, replace_file, replaced, write_synced
 
 
 def mode(path: Path) -> int:
@@ -75,6 +76,22 @@ def test_an_equal_file_is_left_alone(tmp_path: Path) -> None:
     assert path.stat().st_ino == before.st_ino
     assert replace_file(path, b"other", durable=True)
     assert path.read_bytes() == b"other"
+
+
+@pytest.mark.parametrize("length", [1, 239, 240, 241, 255, 256])
+def test_where_nothing_is_kept_a_name_is_refused_that_a_disk_would_refuse(tmp_path: Path, length: int) -> None:
+    for path in (
+        tmp_path / ("é" * (length // 2) + "x" * (length % 2)),
+        tmp_path / "below" / ("x" * length) / "index.json",
+    ):
+        refused = []
+        for put in (could_replace, replace_file):
+            try:
+                put(path, b"content")
+            except OSError as error:
+                refused.append(error.errno)
+            assert os.path.exists(path) is (put is replace_file and not refused)
+        assert refused in ([], [errno.ENAMETOOLONG] * 2)
 
 
 def test_what_must_last_is_on_the_disk_with_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -194,3 +194,18 @@ def test_a_schedule_that_no_clock_can_keep_is_refused_in_words() -> None:
     content = {**yaml.parse(RELEASE), "schedule": "every day"}
     with pytest.raises(ValidationError, match="cron expression of five fields"):
         Release.model_validate(content)
+
+
+def test_pages_and_the_api_are_made_but_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there: dict[str, bool] = {}
+    could_replace = rehearsal.files.could_replace
+
+    def watched(path: Path, content: bytes) -> bool:
+        changed = could_replace(path, content)
+        there[path.name] = path.exists()
+        return changed
+
+    monkeypatch.setattr(rehearsal.files, "could_replace", watched)
+    review_catalogue(declare(tmp_path, names=["A", "B"]))
+    assert {"index.html", "by-group.json", "index.json"} <= set(there)
+    assert not any(there.values())
