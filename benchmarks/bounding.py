@@ -220,10 +220,10 @@ def one(name: str, path: Path) -> None:
     started = time.perf_counter()
     total = work()
     seconds = time.perf_counter() - started
-    print(json.dumps({"seconds": seconds, "gigabytes": _peak(), "total": total}))
+    print(json.dumps({"seconds": seconds, "gigabytes": peak_gigabytes(), "total": total}))
 
 
-def _peak() -> float:
+def peak_gigabytes() -> float:
     """Peak resident memory of this process alone, in GB (getrusage would also count what its parent had held)."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmHWM"):

@@ -133,7 +133,7 @@ class _Settler:
         fitted = nearest_with_margins(
             self.target(key).ravel(),
             [(index[k], totals[k].astype(np.float64)) for k in order],
-            minimum=None if self.signed else 0.0,
+            signed=self.signed,
         )
         if not exact:
             whole = np.rint(settled(fitted)).astype(np.int64)

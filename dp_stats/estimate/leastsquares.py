@@ -98,18 +98,16 @@ class LeastSquares:
 
     def _draws(self, queries: Mapping[str, Query]) -> list[Draws]:
         """The noise draws that the error of the middle cell is made of, equal ones together."""
-        cell = np.ones(())
-        for dimension in self.grid.dimensions:
-            cell = np.multiply.outer(cell, _middle(dimension, queries.get(dimension.name, dimension.top.name)))
-        solved = self.structure.solve(cell)
+        cell = [_middle(d, queries.get(d.name, d.top.name)) for d in self.grid.dimensions]
         found = []
         for m in self.measurements:
-            answer = self.grid.roll_up(solved, self.lattice.names(self.lattice.key(m.levels))) / m.variance
-            size = np.abs(answer).ravel()
-            size = size[size > 1e-9 * max(float(size.max(initial=0.0)), 1e-300)]
+            names = self.lattice.names(self.lattice.key(m.levels))
+            covariances, cells = self.structure.covariances_with(cell, names)
+            size = np.abs(covariances).ravel() / m.variance
+            known = size > 1e-9 * max(float(size.max(initial=0.0)), 1e-300)
             # draws of weights within a thousandth count as equal
-            rounded = np.exp(np.round(np.log(size), 3))
-            weights_, counts = np.unique(rounded, return_counts=True)
+            weights_, kind = np.unique(np.exp(np.round(np.log(size[known]), 3)), return_inverse=True)
+            counts = np.bincount(kind, weights=cells.ravel()[known])
             mechanism: Mechanism = "discrete_gaussian" if m.epsilon is None else "discrete_laplace"
             found += [Draws(float(w), int(n), m.scale, mechanism) for w, n in zip(weights_, counts, strict=True)]
         return found

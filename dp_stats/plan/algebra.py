@@ -17,18 +17,18 @@ of a query that needs it is infinite.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from functools import cached_property, reduce
 from itertools import product
 from math import prod
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dp_stats.catalogue.grid import Dimension, Grid, LevelNames
 from dp_stats.catalogue.partitions import first_leaves
-from dp_stats.plan.blocks import LARGEST_DENSE, Block, block_of
+from dp_stats.plan.blocks import LARGEST_DENSE, Block, LargeBlock, block_of
 from dp_stats.plan.symmetry import Axis, Component, Floats, Indices, split
 
 Key: TypeAlias = tuple[str, ...]
@@ -36,6 +36,8 @@ Key: TypeAlias = tuple[str, ...]
 
 Query: TypeAlias = "str | NDArray[np.float64]"
 """Queries along one dimension: a level's name (one query per group), or weights ``(queries, leaves)`` or ``(leaves,)``."""
+
+T = TypeVar("T", bound=np.generic)
 
 
 def key_of(grid: Grid, levels: LevelNames) -> Key:
@@ -151,6 +153,33 @@ class Structure:
             norms.append(np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1))
         return self._contract(grams, norms)
 
+    def covariances_with(self, query: Sequence[Floats], levels: LevelNames) -> tuple[Floats, Indices]:
+        """Covariance of one product query, a weight vector per dimension, with every cell at ``levels``.
+
+        Cells that no symmetry of the grid and the query tells apart have one covariance, so few are distinct however
+        many cells there are. Where measurements do not tell the query, it is that of the solution of least norm.
+
+        Returns:
+            The covariances, and how many cells have each; both with one axis per dimension.
+        """
+        complete = self.grid.complete(levels)
+        if any(isinstance(block, LargeBlock) for block in self.blocks.values()):
+            solved = self.grid.roll_up(self.solve(_outer(query)), complete)
+            return solved, np.ones(solved.shape, dtype=np.intp)
+        grams, counts = [], []
+        for axis, dimension, along in zip(self.axes, self.grid.dimensions, query, strict=True):
+            group = dimension.level(complete[dimension.name]).group
+            some, count = _told_apart(axis, group, along)
+            rows = (group == some[:, None]).astype(np.float64)
+            repeated = np.broadcast_to(along, rows.shape)
+            grams.append([c.gram(repeated, rows) for c in axis.components])
+            counts.append(count)
+        total = np.zeros([len(c) for c in counts])
+        choices = product(*(range(len(a.components)) for a in self.axes))
+        for block, choice in zip(self.blocks.values(), choices, strict=True):
+            total += block.contract([grams[i][c] for i, c in enumerate(choice)])[0]
+        return total, _outer(counts)
+
     def _contract(self, grams: list[list[Floats]], norms: list[Floats]) -> Floats:
         """``Σ over blocks of <inverse, S_1 ⊗ S_2 ⊗ …>`` for all combinations of the queries of each dimension.
 
@@ -167,6 +196,30 @@ class Structure:
         for n in norms:
             size = np.multiply.outer(size, n)
         return np.where(unseen > 1e-9 * size, np.inf, total)
+
+
+def _outer(parts: Sequence[NDArray[T]]) -> NDArray[T]:
+    """The product of one vector per axis."""
+    return np.asarray(reduce(np.multiply.outer, parts))
+
+
+def _told_apart(axis: Axis, group: Indices, query: Floats) -> tuple[Indices, Indices]:
+    """One group of each kind that a query along the axis tells apart, and how many are of its kind.
+
+    Groups are of one kind if the query's coordinates meet them alike in every component: then so does any sum of
+    coordinates with fixed generic factors.
+    """
+    marks = []
+    for component in axis.components:
+        found = component.analyse(query[:, None])[:, :, 0]
+        block = np.arange(1, component.block + 1)
+        factors = np.cos(np.multiply.outer(np.sqrt(2) * block, np.sqrt(3) * block) + np.sqrt(5) * block)
+        leaves = component.synthesise((found @ factors)[:, :, None])[:, 0]
+        marks.append(np.bincount(group, weights=leaves))
+    seen = np.stack(marks, axis=1)
+    seen = np.round(seen / max(float(np.abs(seen).max()), 1e-300), 10)
+    _, some, count = np.unique(seen, axis=0, return_index=True, return_counts=True)
+    return some, count
 
 
 def _norms(grams: list[list[Floats]]) -> list[Floats]:

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.growth import PARTS, Shape, report, run
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -48,3 +50,18 @@ def test_the_benchmark_reports_error_coverage_and_gain(tmp_path: Path, bands: bo
     figures = json.loads((tmp_path / "out.json").read_text())["pure ε = 1"]
     assert all(0 < s["rmse"] < s["mean"] for s in figures.values())
     assert 0.85 < figures["area-day count"]["coverage"] <= 1.0
+
+
+@pytest.mark.parametrize("weekly", [True, False])
+def test_the_benchmark_of_growth_tells_parts_apart_and_compares_with_its_goals(
+    weekly: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shape = Shape(areas=20, regions=4, days=28, bands=1 if weekly else 3, weekly=weekly, seconds=60, gigabytes=8)
+    found = run(shape)
+    spent = found["seconds"]
+    assert set(spent) >= {"planning", "noise", *(part for part, _ in PARTS)}
+    assert all(seconds >= 0 for seconds in spent.values())
+    assert found["cells"] > found["draws"] > 0 if not weekly else found["cells"] == 4 * (20 + 4 + 1)
+    assert report("small", shape, found)
+    assert not report("small", Shape(20, 4, 28, 1, weekly=weekly, seconds=0, gigabytes=8), found)
+    assert "whole numbers that add up" in capsys.readouterr().out

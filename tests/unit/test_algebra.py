@@ -76,6 +76,25 @@ def test_product_queries_have_exact_variances_and_covariances(seed: int) -> None
     )
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_covariances_with_every_cell_are_those_of_dense_algebra_each_with_the_number_of_its_cells(seed: int) -> None:
+    grid, precision = random_case(seed)
+    inverse = np.linalg.pinv(dense(grid, precision), rcond=1e-11)
+    rng = np.random.default_rng(seed)
+    for key in product(*([level.name for level in d.levels] for d in grid.dimensions)):
+        levels = dict(zip((d.name for d in grid.dimensions), key, strict=True))
+        # queries with symmetries, such as single groups, and without
+        query = [
+            rng.normal(size=len(d)) if seed % 4 == 0 else (d.levels[1].group == rng.integers(0, 2)) * rng.normal()
+            for d in grid.dimensions
+        ]
+        row = rows_of(grid, {d.name: q[None] for d, q in zip(grid.dimensions, query, strict=True)})
+        expected = np.sort((row @ inverse @ rows_of(grid, levels).T).ravel())
+        for largest in (3000, 1) if seed % 2 else (3000,):  # conjugate gradients need a query that is told
+            found, count = Structure(grid, precision, largest_dense=largest).covariances_with(query, levels)
+            np.testing.assert_allclose(np.sort(np.repeat(found.ravel(), count.ravel())), expected, rtol=1e-7, atol=1e-9)
+
+
 @pytest.mark.parametrize("seed", range(1, 20, 2))
 def test_large_blocks_are_solved_as_exactly_by_conjugate_gradients(seed: int) -> None:
     grid, precision = random_case(seed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.optimize import linprog
+from scipy.optimize import linprog, nnls
 
 from dp_stats.estimate.fit import nearest_with_margins
 from dp_stats.estimate.rounding import round_two_way, round_within
@@ -92,3 +92,21 @@ def test_ties_are_decided_alike_whatever_the_last_digits_are() -> None:
         both = round_two_way(other, block, row, rows, column, columns).tolist()
         found.add((tuple(within), tuple(both)))
     assert len(found) == 1
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_fit_is_the_nearest_also_where_rows_and_columns_are_empty(seed: int) -> None:
+    """Compared with another solver, to which margins are observations of great weight."""
+    rng = np.random.default_rng(seed)
+    shape = tuple(rng.integers(1, 12, 2))
+    true = rng.poisson(rng.choice([0.1, 1.0, 10.0]), shape)
+    noisy = (true + rng.laplace(scale=rng.choice([0.3, 3.0, 30.0]), size=shape)).ravel()
+    row, column = np.divmod(np.arange(noisy.size), shape[1])
+    margins = [(column, true.sum(axis=0).astype(float)), (row, true.sum(axis=1).astype(float))]
+    member = np.concatenate([np.equal.outer(np.arange(len(total)), group) for group, total in margins])
+    totals = np.concatenate([total for _, total in margins])
+    heavy = 1e4
+    nearest, _ = nnls(
+        np.concatenate([np.eye(noisy.size), heavy * member]), np.concatenate([noisy, heavy * totals]), maxiter=10_000
+    )
+    np.testing.assert_allclose(nearest_with_margins(noisy, margins), nearest, atol=0.02)
