@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from dp_stats.catalogue.grid import Dimension, Grid, LevelNames
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Derived, Release, Statistic
-from dp_stats.catalogue.partitions import first_leaves
 from dp_stats.catalogue.periods import is_part
 from dp_stats.catalogue.populations import population_of
 from dp_stats.errors import CatalogueError
@@ -21,6 +20,7 @@ from dp_stats.estimate.noise_law import NoiseLaw
 from dp_stats.estimate.persons import Persons
 from dp_stats.estimate.quantiles import quantile_with_interval
 from dp_stats.estimate.quantity import Quantity
+from dp_stats.estimate.spread import Spread, missing_persons, spread_of_level, spread_of_windows
 from dp_stats.plan.algebra import Query
 
 Floats = NDArray[np.float64]
@@ -36,46 +36,22 @@ class Source:
         statistic: its declaration.
         quantity: best values and variances of any query.
         whole: levels (complete, as a tuple of names) → the published whole numbers, in the statistic's unit.
+        truncated: of distinct persons, the count of rows whose correction tells how many may be missing.
     """
 
     statistic: Statistic
     quantity: Quantity | Persons
     whole: Mapping[tuple[str, ...], Floats]
+    truncated: Quantity | None = None
 
     def published(self, grid: Grid, levels: LevelNames) -> Floats:
         """The published whole numbers at ``levels``."""
         return self.whole[tuple(grid.complete(levels).values())]
 
-
-@dataclass(frozen=True, eq=False)
-class Spread:
-    """What is known of the truth behind published values, from least squares alone.
-
-    Its intervals hold 95 % of the time for every true value, also where the published value leans on its neighbours:
-    in an outbreak as in an ordinary week.
-
-    Attributes:
-        centre, error: unbiased value and its standard error. law: of the error, in standard errors.
-        typical: standard error of the published value, smaller where it is shrunken; shrunken: whether it is.
-    """
-
-    centre: Floats
-    error: Floats
-    law: NoiseLaw
-    typical: Floats
-    shrunken: bool
-
-    def interval(self, low: float) -> tuple[Floats, Floats]:
-        """95 % interval, none of it below ``low``."""
-        return self.law.interval(self.centre, self.error, low=low)
-
-
-def published_spread(quantity: Quantity | Persons, levels: LevelNames) -> Spread:
-    """Of a level; with the posterior's error where it is shrunken."""
-    error = np.sqrt(quantity.variance(levels))
-    found = quantity.posterior(levels) if isinstance(quantity, Quantity) else None
-    typical = error if found is None else np.minimum(np.sqrt(found.variance), error)
-    return Spread(quantity.value(levels), error, quantity.law(levels), typical, found is not None)
+    def interval(self, value: Floats, spread: Spread, levels: LevelNames) -> tuple[Floats, Floats]:
+        """The interval that is published with ``value``, of this statistic at ``levels``."""
+        missing = missing_persons(self.truncated, levels)
+        return spread.published(value, self.statistic, low=self.quantity.lowest, missing=missing)
 
 
 def source_levels(derived: Derived, grid: Grid, levels: LevelNames) -> list[dict[str, str]]:
@@ -129,7 +105,7 @@ def _rate(
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = np.where(people > 0, derived.per / people, np.nan)
     return _scaled(
-        derived.id, of, levels, levels, of.published(grid, levels), scale, published_spread(of.quantity, levels)
+        derived.id, of, levels, levels, of.published(grid, levels), scale, spread_of_level(of.quantity, levels)
     )
 
 
@@ -142,7 +118,7 @@ def _scaled(
     scale: Floats,
     spread: Spread,
 ) -> Estimate:
-    lower, upper = around(value, *spread.interval(of.quantity.lowest))
+    lower, upper = of.interval(value, spread, levels)
     bounded = of.quantity.bounded(queries)
     own = spread.error * scale if spread.shrunken else None
     return Estimate(
@@ -156,13 +132,14 @@ def _share(derived: Derived, of: Source, grid: Grid, levels: dict[str, str]) -> 
     across = grid[derived.across]
     of_all = {**levels, across.name: across.top.name}
     part, whole = of.quantity.value(levels), of.quantity.value(of_all)
-    some, every = published_spread(of.quantity, levels), published_spread(of.quantity, of_all)
+    some, every = spread_of_level(of.quantity, levels), spread_of_level(of.quantity, of_all)
     # the part and the rest, measured or not, are the whole: noise covariance is exact, what is uncertain about a
     # correction for truncated rows mostly cancels in a share and is left in both
     covariance = of.quantity.fit.covariance(levels, of_all)
     lower, upper, error = ratio_interval(
-        some.centre, every.centre, some.error**2, every.error**2, covariance, some.law.two_sided, low=0.0, high=1.0
-    )
+        some.centre, every.centre, some.error**2, every.error**2, covariance, _reach(of.quantity.law(levels)),
+        low=0.0, high=1.0,
+    )  # fmt: skip
     published, total = of.published(grid, levels), of.published(grid, of_all)
     with np.errstate(divide="ignore", invalid="ignore"):
         value = np.where(total > 0, published / total, np.nan)
@@ -183,7 +160,7 @@ def _mean(derived: Derived, of: Source, over: Source, levels: dict[str, str]) ->
         top.variance(levels),
         bottom.variance(levels),
         0.0,
-        max(top.law(levels).two_sided, bottom.law(levels).two_sided),
+        max(_reach(top.law(levels)), _reach(bottom.law(levels))),
         low=low,
         high=high,
     )
@@ -192,6 +169,12 @@ def _mean(derived: Derived, of: Source, over: Source, levels: dict[str, str]) ->
     value = np.clip(unrounded, low, high)
     lower, upper = (np.where(np.isnan(value), np.nan, side) for side in around(value, lower, upper))
     return Estimate(derived.id, levels, value, unrounded, lower, upper, error)
+
+
+def _reach(law: NoiseLaw) -> float:
+    """Standard errors on each side of a ratio: no fewer than a normal law's, for with little noise the law of a count
+    is nearly all at no error, and a ratio has no smallest step to add."""
+    return max(law.two_sided, normal_quantile())
 
 
 def _running(derived: Derived, of: Source, grid: Grid, levels: dict[str, str]) -> Estimate:
@@ -218,39 +201,17 @@ def _running(derived: Derived, of: Source, grid: Grid, levels: dict[str, str]) -
         value = np.moveaxis(np.tensordot(window, whole, axes=(1, axis)), 0, axis)
     else:
         value = np.cumsum(whole, axis=axis)
-    queries: dict[str, Query] = {**levels, name: _on_leaves(of.quantity, dates, window)}
     shape = [1] * len(grid.dimensions)
     shape[axis] = len(last)
     missing = np.where((before < 0) | _too_few_days(derived, dates, window), np.nan, 1.0).reshape(shape)
-    error = np.sqrt(of.quantity.variance(queries))
-    law = _law_of_windows(of.quantity, queries, levels, dates, window)
-    own = Spread(of.quantity.value(queries), error, law, error, False)
-    return _scaled(derived.id, of, levels, queries, value, missing, own)
+    spread, queries = spread_of_windows(of.quantity, levels, dates, window)
+    return _scaled(derived.id, of, levels, queries, value, missing, spread)
 
 
 def _too_few_days(derived: Derived, dates: Dimension, window: Floats) -> NDArray[np.bool_]:
     """Windows of a rolling sum with a part of a week in them: they do not cover the days that the sum is named after."""
     cut = [derived.kind == "rolling" and is_part(code, dates.leaf.name) for code in dates.leaf.codes]
     return np.asarray(window @ np.array(cut, dtype=np.float64) > 0)
-
-
-def _law_of_windows(
-    quantity: Quantity | Persons, queries: Mapping[str, Query], levels: LevelNames, dates: Dimension, window: Floats
-) -> NoiseLaw:
-    """The law of running sums; that of a level of whose groups the middle window is one, so that the last 7-day sum
-    of a week and the week have one interval."""
-    weeks = [level for level in dates.levels if level.sizes.max() == window.sum(axis=1).max()]
-    for level in weeks:
-        middle = level.group == len(level.codes) // 2
-        if (window == middle).all(axis=1).any():
-            return quantity.law({**levels, dates.name: level.name})
-    return quantity.law(queries)
-
-
-def _on_leaves(quantity: Quantity | Persons, dates: Dimension, window: Floats) -> Floats:
-    """Weights of the grid's leaves as weights of the leaves that the fit works on, which may be coarser."""
-    group = dates.level(quantity.grid[dates.name].leaf.name).group
-    return window[:, first_leaves(group)]
 
 
 def _quantile(
@@ -271,7 +232,7 @@ def _quantile(
     unrounded = np.moveaxis(fit.value(queries), axis, -1)
     whole = np.moveaxis(of.published(grid, {**levels, across.name: across.leaf.name}), axis, -1)[..., :bins]
     value, lower, upper = quantile_with_interval(
-        whole, unrounded, error, np.asarray(edges), derived.q, of.quantity.law(queries).two_sided
+        whole, unrounded, error, np.asarray(edges), derived.q, _reach(of.quantity.law(queries))
     )
     value, lower, upper = (np.expand_dims(side, axis) for side in (value, lower, upper))
     lower, upper = around(value, lower, upper)

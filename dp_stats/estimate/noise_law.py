@@ -77,6 +77,10 @@ class NoiseLaw:
         """Standard errors that a central 95 % interval reaches on each side."""
         return float(self.reach((1 - LEVEL) / 2))
 
+    def two_sided_reach(self, error: Floats) -> Floats:
+        """How far a central 95 % interval reaches on each side, given standard errors."""
+        return self.two_sided * error
+
     def interval(self, centre: Floats, error: Floats, *, low: float = -np.inf) -> tuple[Floats, Floats]:
         """95 % interval of each true value that is at least ``low``, from estimates and their standard errors."""
         if not np.isfinite(low):
@@ -106,6 +110,36 @@ class NoiseLaw:
         return truth, too_low, too_high
 
 
+@dataclass(frozen=True, eq=False)
+class LawsAlong:
+    """Laws that differ along one axis of a table, with the questions of ``NoiseLaw``.
+
+    Attributes:
+        which: for each position along ``axis``, its law. stretch: what errors are multiplied by there, at least 1.
+    """
+
+    laws: tuple[NoiseLaw, ...]
+    axis: int
+    which: NDArray[np.intp]
+    stretch: Floats
+
+    def two_sided_reach(self, error: Floats) -> Floats:
+        """As of ``NoiseLaw``."""
+        reach = np.array([law.two_sided for law in self.laws])[self.which] * self.stretch
+        return error * reach.reshape([-1 if i == self.axis else 1 for i in range(error.ndim)])
+
+    def interval(self, centre: Floats, error: Floats, *, low: float = -np.inf) -> tuple[Floats, Floats]:
+        """As of ``NoiseLaw``, each position by its own law."""
+        lower, upper = np.empty_like(centre), np.empty_like(centre)
+        ends = [np.moveaxis(side, self.axis, 0) for side in (lower, upper)]
+        values, errors = (np.moveaxis(a, self.axis, 0) for a in (centre, np.broadcast_to(error, centre.shape)))
+        stretched = errors * self.stretch.reshape(-1, *[1] * (centre.ndim - 1))
+        for number, law in enumerate(self.laws):
+            here = self.which == number
+            ends[0][here], ends[1][here] = law.interval(values[here], stretched[here], low=low)
+        return lower, upper
+
+
 def law_of(draws: Sequence[Draws]) -> NoiseLaw:
     """The law of the sum of all ``draws``, divided by its standard deviation."""
     total = sum(d.variance for d in draws)
@@ -132,10 +166,16 @@ def _characteristic(draws: Draws, angle: Floats) -> Floats:
     if draws.mechanism == "discrete_laplace":
         ratio = math.exp(-1 / draws.scale)
         return np.asarray((1 - ratio) ** 2 / ((1 - ratio) ** 2 + 4 * ratio * np.sin(turned / 2) ** 2))
-    if draws.scale > 3:
+    if (
+        draws.scale > 1
+    ):  # the sum over whole numbers as one over whole turns (Poisson's formula), which needs three terms
         nearest = np.abs((turned + np.pi) % (2 * np.pi) - np.pi)
-        return np.asarray(np.exp(-0.5 * (draws.scale * nearest) ** 2))
-    steps = np.arange(1, math.ceil(12 * draws.scale) + 2)
+        near = np.exp(-0.5 * (draws.scale * nearest) ** 2)
+        if draws.scale > 3:
+            return np.asarray(near)
+        beside = [np.exp(-0.5 * (draws.scale * (nearest + turn)) ** 2) for turn in (-2 * np.pi, 2 * np.pi)]
+        return np.asarray((near + beside[0] + beside[1]) / (1 + 2 * math.exp(-0.5 * (2 * np.pi * draws.scale) ** 2)))
+    steps = np.arange(1, math.ceil(9 * draws.scale) + 2)
     chance = np.exp(-(steps**2) / (2 * draws.scale**2))
     return np.asarray((1 + 2 * chance @ np.cos(np.outer(steps, turned))) / (1 + 2 * chance.sum()))
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dp_stats.catalogue.models import Statistic
-from dp_stats.estimate.intervals import around, whole_numbers
 from dp_stats.estimate.noise_law import NoiseLaw, normal_law
+from dp_stats.estimate.spread import Spread
 
 Floats = NDArray[np.float64]
 
@@ -56,10 +56,5 @@ def total(parts: Sequence[Part], statistic: Statistic) -> Total:
     error = np.sqrt(np.asarray(sum(p.variance for p in parts), dtype=np.float64))
     lowest = -np.inf if statistic.kind == "sum" and (statistic.lower or 0) < 0 else 0.0
     law = parts[0].law if len(parts) == 1 else normal_law()
-    lower, upper = law.interval(value, error, low=lowest)
-    best = value
-    if statistic.kind != "sum":
-        lower, upper = whole_numbers(lower, upper)
-        best = np.rint(value)
-    best = np.maximum(best, lowest)
-    return Total(best, value, error, *around(best, lower, upper))
+    best = np.maximum(value if statistic.kind == "sum" else np.rint(value), lowest)
+    return Total(best, value, error, *Spread(value, error, law, error, False).published(best, statistic, low=lowest))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,14 +11,14 @@ from dp_stats.catalogue.grid import Grid, LevelNames
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Release, Statistic
 from dp_stats.estimate.consistent import make_consistent
-from dp_stats.estimate.derived import Source, derive, published_spread, source_levels
-from dp_stats.estimate.intervals import around, never_a_point, whole_numbers
+from dp_stats.estimate.derived import Source, derive, source_levels
 from dp_stats.estimate.lattice import LevelIndex
 from dp_stats.estimate.leastsquares import LeastSquares
 from dp_stats.estimate.model import EditionEstimates, Estimate
 from dp_stats.estimate.persons import Persons
 from dp_stats.estimate.quantity import Quantity
 from dp_stats.estimate.shrink import shrink_targets
+from dp_stats.estimate.spread import spread_of_level
 from dp_stats.estimate.truncation import Correction, correction, truncation_levels
 from dp_stats.plan.model import Plan
 from dp_stats.plan.noisy import NoisyMeasurements
@@ -45,12 +45,13 @@ def estimate(
         name: Source(quantity.statistic, quantity, _whole_numbers(quantity, levels[name]))
         for name, quantity in quantities.items()
     }
+    corrected = next((q for q in quantities.values() if q.statistic.kind == "count" and q.correction is not None), None)
     for statistic in release.statistics:
         if statistic.kind == "persons":
             persons = Persons(
                 statistic, grid, [m for m in plan.measurements if m.statistic == statistic.id], noisy.values
             )
-            sources[statistic.id] = Source(statistic, persons, persons.whole)
+            sources[statistic.id] = Source(statistic, persons, persons.whole, corrected)
     derived = {d.id: d for d in release.derived}
     tables: dict[str, dict[str, Estimate]] = {}
     for table in release.tables:
@@ -62,7 +63,7 @@ def estimate(
                     derived[name], grid=grid, release=release, catalogue=catalogue, levels=complete, sources=sources
                 )
             else:
-                built[name] = _measured(sources[name], grid, complete, _missing(sources[name], quantities, complete))
+                built[name] = _measured(sources[name], grid, complete)
         tables[table.id] = built
     corrections = [q.correction for q in quantities.values() if q.correction is not None]
     return EditionEstimates(
@@ -118,7 +119,7 @@ def _whole_numbers(quantity: Quantity, levels: list[dict[str, str]]) -> dict[tup
         names = lattice.names(key)
         if key in shrunken:
             # no further than the unbiased value's own interval: outbreaks are not drawn to quieter neighbours
-            spread = published_spread(quantity, names)
+            spread = spread_of_level(quantity, names)
             return np.clip(shrunken[key].value, *spread.interval(quantity.lowest)) / unit
         return quantity.value(names) / unit
 
@@ -139,30 +140,11 @@ def _step(quantity: Quantity, levels: list[dict[str, str]]) -> float:
     return unit * 10.0 ** max(int(np.floor(np.log10(max(noise / (10 * unit), 1.0)))), 0)
 
 
-def _missing(source: Source, quantities: Mapping[str, Quantity], levels: dict[str, str]) -> Floats | float:
-    """How many distinct persons may be missing from each cell, as all their rows in it were truncated: no more than
-    the truncated rows there, with their doubt. Zero where rows were not counted or nothing is truncated."""
-    count = next((q for q in quantities.values() if q.statistic.kind == "count" and q.correction is not None), None)
-    if source.statistic.kind != "persons" or count is None:
-        return 0.0
-    kept, corrected = count.fit.value(levels), count.value(levels)
-    if not np.isfinite(count.fit.variance(levels)).all():
-        return 0.0
-    doubt = np.sqrt(np.maximum(count.variance(levels) - count.fit.variance(levels), 0.0))
-    return np.asarray(np.maximum(corrected - kept, 0.0) + 2 * doubt)
-
-
-def _measured(source: Source, grid: Grid, levels: dict[str, str], missing: Floats | float = 0.0) -> Estimate:
+def _measured(source: Source, grid: Grid, levels: dict[str, str]) -> Estimate:
     quantity = source.quantity
     value = source.published(grid, levels)
-    spread = published_spread(quantity, levels)
-    lower, upper = spread.interval(quantity.lowest)
-    upper = upper + missing
-    if source.statistic.kind != "sum":
-        lower, upper = whole_numbers(lower, upper)
-    step = float(source.statistic.resolution) if source.statistic.kind == "sum" else 1.0
-    lower, upper = never_a_point(lower, upper, np.where(spread.error > 1e-3 * step, step, 0.0), low=quantity.lowest)
-    lower, upper = around(value, lower, upper, widest=2 * spread.law.two_sided * spread.error + step + missing)
+    spread = spread_of_level(quantity, levels)
+    lower, upper = source.interval(value, spread, levels)
     return Estimate(
         source.statistic.id, levels, value, quantity.value(levels), lower, upper, spread.typical,
         quantity.bounded(levels), spread.shrunken, spread.error if spread.shrunken else None,
