@@ -2,7 +2,8 @@
 
 A cell's least-squares value y is compared with m, what its margins suggest: for an area on a day, the area's week
 times the day's share of the region's week. The margins are the table's own, with one dimension one step coarser;
-m is their log-linear fit (iterative proportional fitting; Deming and Stephan 1940). The difference y − m is part
+m is their log-linear fit (iterative proportional fitting; Deming and Stephan 1940); they are shrunken themselves first,
+in the same way, so that an area's ages over all weeks lean on its region's. The difference y − m is part
 noise, whose variance v the plan tells, and part truth, with variance t = φ·m + ψ·m², fitted by moments over all
 cells. The shrunken value is m + B·(y − m) with B = t / (t + v) (Efron and Morris 1973): where the truth differs much
 from what is suggested, or the noise is small, B is near one and the value stays as it is.
@@ -14,7 +15,7 @@ if more than the fitted curve, and a standard error of its estimate is added.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import prod
@@ -53,12 +54,28 @@ def shrink_targets(quantity: Quantity, keys: Sequence[LevelIndex]) -> dict[Level
         Level → shrunken values with their errors, for some of those levels.
     """
     lattice = quantity.fit.lattice
-    chosen: dict[LevelIndex, Posterior] = {}
-    for key in lattice.closure(keys):
+    published = {key for key in lattice.closure(keys) if is_local(lattice, key)}
+    learning = _leaning_on(quantity, published)
+    better: dict[LevelIndex, Posterior] = {}
+    for key in sorted(learning, key=lambda k: (-sum(k), k)):
+        better[key] = shrink(quantity, key, learning[key], better)
+    return {key: posterior for key, posterior in better.items() if key in published}
+
+
+def _leaning_on(quantity: Quantity, published: Iterable[LevelIndex]) -> dict[LevelIndex, list[LevelIndex]]:
+    """Level → its margins, of every level that can be shrunken: ``published`` ones, and what those lean on, which
+    leans on its own margins in turn (an area's ages over all weeks on its region's)."""
+    lattice = quantity.fit.lattice
+    found: dict[LevelIndex, list[LevelIndex]] = {}
+    seen, waiting = set(published), list(published)
+    while waiting:
+        key = waiting.pop()
         margins = margins_of(lattice, key)
-        if margins and is_local(lattice, key) and _can_learn(quantity, key, margins):
-            chosen[key] = shrink(quantity, key, margins, chosen)
-    return chosen
+        if margins and _can_learn(quantity, key, margins):
+            found[key] = margins
+            waiting += [margin for margin in margins if margin not in seen]
+            seen.update(margins)
+    return found
 
 
 def is_local(lattice: Lattice, key: LevelIndex) -> bool:

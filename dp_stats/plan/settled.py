@@ -20,7 +20,7 @@ from dp_stats.plan.targets import Target, mean_share, statistic_of
 
 VarianceOf = Callable[[Target], Floats]
 
-SPREAD = 0.3
+SPREAD = 0.2
 """How far true cells are expected to lie from what their margins suggest; planning is more cautious (``plan.adjusted``)."""
 
 WINDOW_GAIN = {True: 0.1, False: 0.25}
@@ -59,16 +59,29 @@ def _cells(grid: Grid, release: Release, target: Target, variance_of: VarianceOf
     assert target.prior_mean is not None
     variance = variance_of(target)
     rounding = _rounding(target.prior_mean, size)
+    shrunken = _shrunken(grid, release, target, variance_of, size, leaning_margins=True)
+    return rounding + (_above_zero(variance, target.prior_mean, size) if shrunken is None else shrunken)
+
+
+def _shrunken(
+    grid: Grid, release: Release, target: Target, variance_of: VarianceOf, size: float, *, leaning_margins: bool
+) -> Floats | None:
+    """Squared error of shrunken cells; None where they are not shrunken. With ``leaning_margins`` what they lean on
+    is itself shrunken."""
     leaning = gain_of_shrinkage(grid, release, target)
     if leaning is None:
-        return np.asarray(_above_zero(variance, target.prior_mean, size) + rounding)
-    truth = true_variances([leaning], SPREAD)
-    shrunken = after_shrinkage(variance.ravel(), truth)[0].reshape(variance.shape)
-    return np.asarray(shrunken + np.minimum(_doubt(grid, target, variance_of, size), variance) + rounding)
+        return None
+    variance = variance_of(target)
+    shrunken = after_shrinkage(variance.ravel(), true_variances([leaning], SPREAD))[0].reshape(variance.shape)
+    doubt = _doubt(grid, release, target, variance_of, size, leaning_margins=leaning_margins)
+    return np.asarray(shrunken + np.minimum(doubt, variance))
 
 
-def _doubt(grid: Grid, target: Target, variance_of: VarianceOf, size: float) -> float:
-    """What the errors of a cell's margins give what it leans on: each margin's, shared among its cells."""
+def _doubt(
+    grid: Grid, release: Release, target: Target, variance_of: VarianceOf, size: float, *, leaning_margins: bool
+) -> float:
+    """What the errors of a cell's margins give what it leans on: each margin's, shared among its cells. A margin of
+    one dimension leans on nothing: how large each area is, no other tells."""
     assert target.prior_mean is not None
     total = 0.0
     for axis, dimension in enumerate(grid.dimensions):
@@ -80,9 +93,12 @@ def _doubt(grid: Grid, target: Target, variance_of: VarianceOf, size: float) -> 
         ratio = cells / len(margin.codes)
         levels = (*target.levels[:axis], margin.name, *target.levels[axis + 1 :])
         queries = {d.name: name for d, name in zip(grid.dimensions, levels, strict=True)}
-        mean = target.prior_mean * ratio
-        variance = variance_of(replace(target, levels=levels, queries=queries, prior_mean=mean))
-        total += float(np.mean(_above_zero(variance, mean, size))) / ratio**2
+        own = replace(target, levels=levels, queries=queries, prior_mean=target.prior_mean * ratio)
+        error = _above_zero(variance_of(own), target.prior_mean * ratio, size)
+        if leaning_margins and sum(level != d.top.name for level, d in zip(levels, grid.dimensions, strict=True)) > 1:
+            shrunken = _shrunken(grid, release, own, variance_of, size, leaning_margins=False)
+            error = error if shrunken is None else np.minimum(error, shrunken)
+        total += float(np.mean(error)) / ratio**2
     return total
 
 

@@ -62,6 +62,19 @@ def test_a_shrunken_value_has_a_smaller_error_and_an_interval_no_wider_than_that
     assert (e.upper - e.lower <= 2 * 2.13 * e.unrounded_error + 2).all()
 
 
+def test_what_cells_lean_on_leans_on_its_own_margins_in_turn() -> None:
+    """Bands of an area over all weeks lean on its region's, so sums over the weeks have half the squared error."""
+    edition = make(20_000)
+    ratios = []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        counts = true_counts(edition, 20_000, rng)
+        e = edition.estimate(edition.draw({"count": counts}, rng)).tables["area-week-band"]["count"]
+        true = edition.grid.roll_up(counts, e.levels).sum(axis=1)
+        ratios.append(np.mean((e.value.sum(axis=1) - true) ** 2) / np.mean((e.unrounded.sum(axis=1) - true) ** 2))
+    assert np.mean(ratios) < 0.6
+
+
 @pytest.mark.parametrize("table", ["area-day", "area-week-band"])
 def test_intervals_hold_outbreaks_as_often_as_quiet_cells_in_sparse_data(table: str) -> None:
     edition = make(20_000)
