@@ -32,6 +32,10 @@ WEAK = 3
 """Values of the second dummy lie between nothing and this many noise scales, so that some are weak and some missing."""
 
 
+FEW = 3
+"""So many areas of a kind get a page where all is nothing: those differ by their names alone, and every name is tried with values."""
+
+
 @dataclass(frozen=True)
 class Rehearsed:
     """One edition as it is declared: what is rehearsed; ``check`` is what every published table must pass."""
@@ -183,6 +187,7 @@ def _try_out(edition: Rehearsed) -> None:
                         language=settings.language,
                         isolate=False,
                         put=files.could_replace,
+                        areas=None if dummy is mixed else FEW,
                     )
 
 

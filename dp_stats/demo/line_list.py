@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dp_stats.catalogue.codes import CodeList, load_code_list
@@ -70,7 +71,7 @@ def make_line_list(
     with (folder / "opt-outs.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["person_id"])
-        writer.writerows([_person_id(number)] for number in np.sort(opted_out))
+        writer.writerows([id] for id in _person_ids(np.sort(opted_out)).to_pylist())
     progress(f"Wrote {path} and {folder / 'opt-outs.csv'}")
     return path
 
@@ -110,8 +111,10 @@ def _simulate_persons(rng: np.random.Generator, rows: int) -> NDArray[np.int64]:
     return np.asarray(person[rng.permutation(rows)], dtype=np.int64)
 
 
-def _person_id(number: int) -> str:
-    return f"P{number * 7919 % 99_999_989:08d}"
+def _person_ids(numbers: NDArray[np.int64]) -> pa.Array:
+    """An identifier for each person's number, in no order that means anything."""
+    mixed = pc.cast(pa.array(numbers * 7919 % 99_999_989), pa.string())
+    return pc.binary_join_element_wise("P", pc.utf8_lpad(mixed, width=8, padding="0"), "")
 
 
 def _as_table(
@@ -125,27 +128,29 @@ def _as_table(
     """The rows as a source system would deliver them: text, two date formats, odd cases and gaps."""
     rows = len(person)
     calendar = [FIRST_DAY + timedelta(days=i) for i in range(DAYS + 40)]
-    iso = np.array([d.isoformat() for d in calendar], dtype=object)
-    british = np.array([f"{d:%d-%m-%Y}" for d in calendar], dtype=object)
-    specimen = np.where(rng.random(rows) < 0.05, british[day], iso[day])
-    specimen[rng.random(rows) < 0.0005] = "unknown"
-    area_code = np.array(codes.codes, dtype=object)[area]
+    iso = [d.isoformat() for d in calendar]
+    dates = [*iso, *(f"{d:%d-%m-%Y}" for d in calendar), "unknown"]
+    specimen = day + np.where(rng.random(rows) < 0.05, len(iso), 0)
+    specimen[rng.random(rows) < 0.0005] = len(dates) - 1
+    areas = [*codes.codes, *(f" {code.lower()} " for code in codes.codes), "Not Reported"]
     odd = rng.random(rows)
-    lower = np.array([f" {code.lower()} " for code in codes.codes], dtype=object)[area]
-    area_code = np.where(odd < 0.01, lower, area_code)
-    area_code[odd > 0.999] = "Not Reported"
-    age = np.array([str(a) for a in range(131)], dtype=object)[ages]
-    age[rng.random(rows) < 0.008] = "Not Reported"
+    area_code = area + np.where(odd < 0.01, len(codes.codes), 0)
+    area_code[odd > 0.999] = len(areas) - 1
+    years = [*(str(a) for a in range(131)), "Not Reported"]
+    age = np.where(rng.random(rows) < 0.008, len(years) - 1, ages)
     lag = np.minimum(rng.geometric(0.45, rows) - 1, 30)
     return pa.table(
         {
-            "Person_ID": pa.array([_person_id(int(number)) for number in person]),
-            "specimen_date": pa.array(specimen, pa.string()),
-            "Area_Code": pa.array(area_code, pa.string()),
-            "age": pa.array(age, pa.string()),
-            "report_date": pa.array(iso[day + lag], pa.string()),
-            "laboratory": pa.array(
-                np.array(["North", "South", "East", "West"], dtype=object)[rng.integers(0, 4, rows)], pa.string()
-            ),
+            "Person_ID": _person_ids(person),
+            "specimen_date": _picked(dates, specimen),
+            "Area_Code": _picked(areas, area_code),
+            "age": _picked(years, age),
+            "report_date": _picked(iso, day + lag),
+            "laboratory": _picked(["North", "South", "East", "West"], rng.integers(0, 4, rows)),
         }
     )
+
+
+def _picked(texts: list[str], index: NDArray[np.int64]) -> pa.Array:
+    """A text for each row, by its place in the list."""
+    return pa.array(texts, pa.string()).take(pa.array(index))

@@ -19,8 +19,10 @@ from dp_stats.site.frame import Site
 NEAR = 6
 
 
-def area_pages(site: Site, view: ReleaseView, story: Outline, tiles: Layout | None) -> Iterator[str]:
-    """Write the page and the CSV of every area; yields each area's code when it is done."""
+def area_pages(
+    site: Site, view: ReleaseView, story: Outline, tiles: Layout | None, *, most: int | None = None
+) -> Iterator[str]:
+    """Write the page and the CSV of every area, or of the first ``most`` of a kind; yields each one's code when it is done."""
     paged = paged_areas(view.latest.edition, story)
     every = hexagons.spots(tiles) if tiles else ""
     for depth, own in area_levels(view.latest.edition, story):
@@ -31,7 +33,7 @@ def area_pages(site: Site, view: ReleaseView, story: Outline, tiles: Layout | No
         downloads = area_csv(view, panel)
         near = _near(panel, tiles if finest else None)
         larger = _larger(view, own, panel, depth)
-        for index, code in enumerate(panel.areas.codes):
+        for index, code in enumerate(panel.areas.codes[:most]):
             if paged[code] != depth:
                 continue
             csv = downloads[index]

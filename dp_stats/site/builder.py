@@ -48,6 +48,7 @@ def build(
     incremental: bool = True,
     isolate: bool = True,
     put: Put = replace_file,
+    areas: int | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Built:
     """Write every page of the site below ``public``.
@@ -61,7 +62,7 @@ def build(
         base_url: address of the public folder, for metadata and citations; no slash at the end.
         incremental: False writes everything anew.
         isolate: a release that cannot be shown gets a page that says so, and the others are built; False: its error is raised.
-        put: what puts each page in place.
+        put: what puts each page in place. areas: how many areas of a kind get their page (default: each).
         progress: called with each step's name.
 
     Raises:
@@ -76,13 +77,18 @@ def build(
         writer = Writer(public, incremental=incremental, put=put)
         views, unreadable = releases(public, texts)
         site = Site(public, reports, texts, environment(reports), writer, views, base_url.rstrip("/"))
-        not_shown = _isolated(site, unreadable, digest(base_url, language, *sources(reports)), isolate, say)
+        not_shown = _isolated(site, unreadable, digest(base_url, language, *sources(reports)), isolate, areas, say)
         removed = writer.finish()
     return Built(writer.written, writer.kept, removed, time.monotonic() - started, not_shown)
 
 
 def _isolated(
-    site: Site, unreadable: Mapping[str, Exception], tools: str, isolate: bool, say: Callable[[str], None]
+    site: Site,
+    unreadable: Mapping[str, Exception],
+    tools: str,
+    isolate: bool,
+    areas: int | None,
+    say: Callable[[str], None],
 ) -> dict[str, str]:
     """Build every page; a release that fails anywhere gets a page that says so. Returns those, with what they failed with."""
     if unreadable and not isolate:
@@ -96,7 +102,7 @@ def _isolated(
         try:
             due = site_pages.planned(replace(site, releases=(view,)), since)
             next_due = site.texts.day(due[0].when.date()) if due else ""
-            everything.append(_release(site, view, tools, next_due, say))
+            everything.append(_release(site, view, tools, next_due, areas, say))
         except Exception as error:
             if not isolate:
                 raise
@@ -140,7 +146,9 @@ def sources(reports: Path) -> list[bytes]:
     return [part for path in (*code, *looks) for part in (path.name.encode(), path.read_bytes())]
 
 
-def _release(site: Site, view: ReleaseView, tools: str, next_due: str, say: Callable[[str], None]) -> str:
+def _release(
+    site: Site, view: ReleaseView, tools: str, next_due: str, areas: int | None, say: Callable[[str], None]
+) -> str:
     """Build the pages of one release; a digest of its sources."""
     facts = {
         r.edition.path: digest(
@@ -159,7 +167,7 @@ def _release(site: Site, view: ReleaseView, tools: str, next_due: str, say: Call
         release_pages.release_page(site, view, story, tiles, Studio(site.reports, site.texts), next_due)
     if tiles_needed and site.writer.due(area_job, whole):
         say(f"{view.id}: areas")
-        for _ in area_pages(site, view, story, tiles):
+        for _ in area_pages(site, view, story, tiles, most=areas):
             pass
     say(f"{view.id}: editions")
     order = [r.edition.path for r in view.current]
