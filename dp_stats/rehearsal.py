@@ -33,7 +33,7 @@ WEAK = 3
 
 
 FEW = 3
-"""So many areas of a kind get a page where all is nothing: those differ by their names alone, and every name is tried with values."""
+"""Where all is nothing, pages of areas differ by their names alone: so many of a kind are made; with values, all are."""
 
 
 @dataclass(frozen=True)
