@@ -59,11 +59,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("exact", type=Path)
     parser.add_argument("--weeks", type=int, default=13)
+    parser.add_argument("--skip", type=int, default=0, help="weeks before them that are left out")
     parser.add_argument("--epsilon", type=float, default=1.0)
     options = parser.parse_args()
     columns = {name: name for name in ("date", "area", "count", "band") if name in _header(options.exact)}
     exact = read_exact_counts(options.exact, columns=columns, lookup=None)
-    counts = exact.counts[:, : 7 * options.weeks].astype(float)
+    counts = exact.counts[:, 7 * options.skip :][:, : 7 * options.weeks].astype(float)
     counts = counts.reshape(len(counts), options.weeks, 7, -1)
     half = variance(options.epsilon / 2)
     bands = counts.shape[3]
@@ -72,7 +73,7 @@ def main() -> None:
     best = max(
         (
             (float(np.exp(np.mean(np.log(two / found)))), share, found)
-            for share in np.linspace(0.3, 0.9, 13)
+            for share in np.linspace(0.3, 0.95, 14)
             for found in [errors(counts, variance(share * options.epsilon), variance((1 - share) * options.epsilon))]
         ),
         key=lambda one: one[0],
