@@ -11,6 +11,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from functools import cache
@@ -133,6 +134,18 @@ def reserve(ledger: Ledger, wanted: Plan, **options: Any) -> Reservation:
     """Reserve with the answers a test does not care about."""
     given = {"dataset": dataset(), "category": "scheduled", "requested_by": "scheduler", "reason": ""} | options
     return ledger.reserve(sealed(wanted), **given)
+
+
+def deaths(rho: str = "1") -> Dataset:
+    """Another dataset."""
+    return dataset(rho=rho).model_copy(update={"id": "deaths"})
+
+
+def elsewhere(ledger: Ledger, wanted: Plan, **options: Any) -> Reservation:
+    """Reserve the like of a plan for another dataset."""
+    other = replace(sealed(wanted), plan=wanted.model_copy(update={"dataset": "deaths"}))
+    given = {"dataset": deaths(), "category": "scheduled", "requested_by": "scheduler", "reason": ""} | options
+    return ledger.reserve(other, **given)
 
 
 def measured(ledger: Ledger, wanted: Plan, content: bytes = b"noisy", **options: Any) -> Reservation:

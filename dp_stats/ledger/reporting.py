@@ -84,7 +84,7 @@ def blocks(connection: Connection, dataset: str | None = None) -> list[BlockBudg
     found: list[BlockBudget] = []
     for row in connection.execute(query).mappings().all():
         c = schema.charges.c
-        names = connection.execute(select(c.block).where(c.dataset == row["dataset"]).distinct().order_by(c.block))
+        names = connection.execute(select(c.block).where(c.dataset == row["dataset"]).distinct())
         found += block_budgets(
             connection,
             dataset=row["dataset"],
@@ -109,7 +109,6 @@ def account(connection: Connection, edition: str, revision: int, *, log: LogHead
         charge.dataset == reservation.dataset,
         charge.key == reservation.key,
         charge.block.in_(reservation.blocks),
-        charge.state != "void",
     )
     links = connection.execute(
         select(entry.sequence, entry.hash).where(entry.sequence.in_(paid)).order_by(entry.sequence)
@@ -176,8 +175,9 @@ def export(connection: Connection, form: Literal["csv", "json"]) -> str:
 
 
 def _row(entry: Entry) -> tuple[Any, ...]:
+    """An entry's fields in the order of ``_COLUMNS``; None, which CSV leaves empty, is what it does not say."""
     values: Mapping[str, Any] = entry.payload
-    known = [values.get(name, "") for name in ("dataset", "edition", "revision", "plan", "rho")]
-    who = values.get("requested_by") or values.get("approver") or ""
-    tail = (who, values.get("reason", ""), values.get("run", ""), canonical(values), entry.previous, entry.hash)
+    known = [values.get(name) for name in ("dataset", "edition", "revision", "plan", "rho")]
+    who = values.get("requested_by") or values.get("approver")
+    tail = (who, values.get("reason"), values.get("run"), canonical(values), entry.previous, entry.hash)
     return (entry.sequence, instant(entry.at), entry.event, *known, *tail)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ledger_examples import Clock, dataset, measured, new_ledger, plan, reserve, sealed
+from ledger_examples import Clock, dataset, deaths, elsewhere, measured, new_ledger, plan, reserve, sealed
 
 from dp_stats.errors import ApprovalError, BudgetError, LedgerError
 from dp_stats.ledger import Ledger, Reservation, reserving
@@ -18,17 +18,6 @@ from dp_stats.ledger.records import BlockBudget, Quote
 from dp_stats.plan.model import Plan
 
 RHO = Fraction("0.005")
-
-
-def deaths(rho: str = "1") -> Any:
-    return dataset(rho=rho).model_copy(update={"id": "deaths"})
-
-
-def elsewhere(ledger: Ledger, wanted: Plan, **options: Any) -> Reservation:
-    """Reserve the like of a plan for another dataset."""
-    other = replace(sealed(wanted), plan=wanted.model_copy(update={"dataset": "deaths"}))
-    given = {"dataset": deaths(), "category": "scheduled", "requested_by": "scheduler", "reason": ""} | options
-    return ledger.reserve(other, **given)
 
 
 def test_a_reservation_is_written_down_and_read_back_with_everything_it_was_made_from(tmp_path: Path) -> None:
@@ -168,6 +157,7 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "no reason for a correction": ({}, {"revision": 2, "reason": " "}, "The reason of a correction is empty"),
     "no name of an approver": ({}, {"required_approvers": [""]}, "The approver is empty"),
     "a run that cannot be printed": ({}, {"run": "\x00"}, "The run holds characters that cannot be printed"),
+    "a run beyond all measure": ({}, {"run": 2001 * "x"}, r"The run is longer than 2000 characters\. Shorten it\."),
 }  # fmt: skip
 
 
@@ -178,6 +168,11 @@ def test_what_makes_no_sense_is_refused_by_its_name(tmp_path: Path, fault: str) 
     with pytest.raises(LedgerError, match=message):
         reserve(ledger, plan(**planned), **options)
     assert len(ledger.entries()) == 1
+
+
+def test_free_text_may_have_lines_and_2000_characters(tmp_path: Path) -> None:
+    text = "late\n\trows".ljust(2000, "x")
+    assert reserve(new_ledger(tmp_path), plan(), reason=text).reason == text
 
 
 def test_a_cost_may_be_as_small_and_as_large_as_the_budget_allows(tmp_path: Path) -> None:

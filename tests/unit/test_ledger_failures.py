@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -14,9 +15,11 @@ from tempfile import mkdtemp
 import pytest
 from ledger_examples import Clock, measured, new_ledger, plan, reserve
 from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, NoResultFound, OperationalError, ProgrammingError
 
 from dp_stats.errors import LedgerError
 from dp_stats.ledger import Ledger, schema
+from dp_stats.ledger.failures import explain
 
 
 def refused(error: pytest.ExceptionInfo[LedgerError], *parts: str) -> None:
@@ -27,6 +30,55 @@ def refused(error: pytest.ExceptionInfo[LedgerError], *parts: str) -> None:
     shown = "".join(traceback.format_exception(error.value))
     assert "[SQL" not in shown
     assert "sqlalche.me" not in shown
+
+
+def of_driver(kind: type[DBAPIError], **codes: str | None) -> DBAPIError:
+    """What SQLAlchemy raises when a driver fails with these codes."""
+    failed = type("DriverError", (Exception,), codes)
+    return kind("SELECT 'a secret'", {}, failed("a secret"))
+
+
+UNKNOWN = "the database failed ({}). Look at the database's own log, then run again."
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (of_driver(OperationalError, sqlite_errorname="SQLITE_FULL"), "its disk is full; "),
+        (
+            of_driver(OperationalError, sqlite_errorname="SQLITE_IOERR_SHORT_READ"),
+            "its disk cannot be written or read.",
+        ),
+        (of_driver(OperationalError, sqlite_errorname="SQLITE_READONLY_DBMOVED"), "it is read-only here."),
+        (of_driver(OperationalError, sqlite_errorname="SQLITE_NOMEM"), UNKNOWN.format("DriverError")),
+        (of_driver(OperationalError, pgcode="53100"), "its disk is full; "),
+        (of_driver(OperationalError, pgcode="53200"), UNKNOWN.format("DriverError")),
+        (of_driver(OperationalError, pgcode="57P01"), "the server cannot be reached, "),
+        (of_driver(OperationalError, pgcode="57014"), UNKNOWN.format("DriverError")),
+        (of_driver(OperationalError, pgcode="28P01"), "the server refused this user."),
+        (of_driver(ProgrammingError, pgcode="42P01"), "its tables are missing."),
+        (of_driver(OperationalError, pgcode=None), "the server cannot be reached, "),
+        (of_driver(InterfaceError, pgcode=None), "the server cannot be reached, "),
+        (of_driver(ProgrammingError, pgcode=None), UNKNOWN.format("DriverError")),
+        (of_driver(OperationalError), UNKNOWN.format("DriverError")),
+        (NoResultFound("a secret"), UNKNOWN.format("NoResultFound")),
+        (OSError(errno.ENOSPC, "a secret"), "its disk is full; "),
+        (OSError(errno.EPERM, "a secret"), "it is read-only here."),
+        (OSError(errno.EMFILE, "a secret"), UNKNOWN.format("OSError")),
+        (OSError("a secret"), UNKNOWN.format("OSError")),
+    ],
+)
+def test_a_failure_is_told_by_its_code_in_our_own_words(error: Exception, told: str) -> None:
+    message = str(explain(error))
+    assert message.startswith(f"The ledger cannot be used: {told}")
+    assert "secret" not in message
+
+
+def test_tables_that_contradict_their_entries_are_told_with_what_to_do() -> None:
+    assert str(explain(of_driver(IntegrityError, sqlite_errorname="SQLITE_CONSTRAINT_UNIQUE"))) == (
+        "The ledger cannot be used: its tables contradict its entries. Nothing was recorded. "
+        "Run `dp-stats ledger verify`, and restore the ledger from its backup if it finds something."
+    )
 
 
 def test_a_missing_folder(tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from ledger_examples import Clock, dataset, measured, new_ledger, plan, reserve
+from ledger_examples import Clock, dataset, elsewhere, measured, new_ledger, plan, reserve
 
 from dp_stats.errors import LedgerError
-from dp_stats.ledger.chain import canonical, hash_of
+from dp_stats.ledger.chain import canonical, hash_of, instant
 
 UNASKED = dataset(rho="0.02", no_approval_below="0.02")
 """A dataset whose allowance lets ad hoc requests pass without an approval."""
@@ -52,10 +52,51 @@ def test_the_account_of_an_edition_names_the_entries_that_paid_for_it(tmp_path: 
         ledger.account("weekly/2021-W09")
 
 
+def test_the_account_leaves_out_what_another_dataset_another_release_and_other_blocks_paid(tmp_path: Path) -> None:
+    ledger = new_ledger(tmp_path)
+    elsewhere(ledger, plan("2021-W01", series="weekly").model_copy(update={"release": "other"}))
+    reserve(ledger, plan("2021-W01", release="another"))
+    reserve(ledger, plan("2022-W01", series="weekly", blocks=["2022"]))
+    made = reserve(ledger, plan("2021-W01", series="weekly"))
+    account = ledger.account(made.edition)
+    assert account.charges == (str(ledger.head()),)
+    assert [(state.dataset, state.block) for state in account.blocks] == [("cases", "2021")]
+    assert account.reservation == made
+
+
+def test_lists_are_in_order_and_those_of_one_dataset_hold_nothing_of_another(tmp_path: Path) -> None:
+    ledger = new_ledger(tmp_path)
+    rich = dataset(rho="1")
+    made = [elsewhere(ledger, plan("2022-W01", blocks=["2022"], release="other"))]
+    made += [reserve(ledger, plan(f"2022-W{week:02d}", blocks=["2022"]), dataset=rich) for week in range(1, 7)]
+    made += [
+        reserve(ledger, plan("2021-W01"), dataset=rich),
+        elsewhere(ledger, plan("2021-W53", blocks=["2021"], release="other")),
+    ]
+    made += [reserve(ledger, plan("2021-W53", blocks=["2022", "2021"]), dataset=rich)]
+    assert ledger.reservations() == made
+    paid = [(r.dataset, r.id, block) for r in made for block in sorted(r.blocks)]
+    assert [(charge.dataset, charge.reservation, charge.block) for charge in ledger.charges()] == paid
+    states = [(name, block) for name in ("cases", "deaths") for block in ("2021", "2022")]
+    assert [(state.dataset, state.block) for state in ledger.blocks()] == states
+    for name in ("cases", "deaths"):
+        assert ledger.reservations(name) == [r for r in made if r.dataset == name]
+        assert [charge.reservation for charge in ledger.charges(name)] == [r for d, r, _ in paid if d == name]
+        assert [(state.dataset, state.block) for state in ledger.blocks(name)] == [s for s in states if s[0] == name]
+    assert ledger.reservations("nothing") == ledger.charges("nothing") == ledger.blocks("nothing") == []
+
+
 def test_the_json_export_can_be_checked_by_anyone(tmp_path: Path) -> None:
     ledger = new_ledger(tmp_path)
-    measured(ledger, plan())
-    exported = json.loads(ledger.export("json"))
+    measured(ledger, plan(), reason="Zählung")
+    text = ledger.export("json")
+    exported = json.loads(text)
+    assert exported["hash"] == (
+        "SHA-256 of the canonical JSON of [sequence, previous, at, event, payload as canonical JSON text]"
+    )
+    assert "Zählung" in text, "people read it"
+    assert text.startswith('{\n "head": {\n  "sequence": 4,\n'), "a line for each field"
+    assert text.endswith("}\n")
     previous = "0" * 64
     for entry in exported["entries"]:
         assert entry["previous"] == previous
@@ -72,8 +113,32 @@ def test_the_csv_export_has_a_row_per_entry_and_runs_no_formula(tmp_path: Path) 
     assert [row["event"] for row in rows] == ["created", "reserved"]
     assert (rows[1]["reason"], rows[1]["who"], rows[1]["run"]) == ('\'=HYPERLINK("x")', "'@ada", "run 1")
     assert rows[1]["previous"] == rows[0]["hash"]
-    with pytest.raises(LedgerError, match="csv or json"):
+    with pytest.raises(LedgerError, match=r"^The ledger is exported as csv or json\.$"):
         ledger.export("xml")  # type: ignore[arg-type]
+
+
+def test_each_row_of_the_csv_export_says_all_that_its_entry_says_and_leaves_the_rest_empty(tmp_path: Path) -> None:
+    clock = Clock()
+    ledger = new_ledger(tmp_path, clock)
+    wanted = plan(rho="1/300")
+    reserve(ledger, wanted, revision=2, requested_by="ada", reason="late rows", run="run 1")
+    ledger.approve(wanted.hash, "custodian", "refused", "no", None, {})
+    table = csv.DictReader(io.StringIO(ledger.export("csv")))
+    first, reserved, refused = table
+    said = {"dataset": "cases", "edition": wanted.edition, "revision": "2", "plan": wanted.hash, "rho": "1/300"}
+    said |= {"who": "ada", "reason": "late rows", "run": "run 1"}
+    decided = dict.fromkeys(said, "") | {"plan": wanted.hash, "who": "custodian", "reason": "no"}
+    for row, entry, expected in zip(
+        (first, reserved, refused), ledger.entries(), (dict.fromkeys(said, ""), said, decided), strict=True
+    ):
+        assert row == expected | {
+            "sequence": str(entry.sequence),
+            "at": instant(clock.now),
+            "event": entry.event,
+            "payload": canonical(entry.payload),
+            "previous": entry.previous,
+            "hash": entry.hash,
+        }
 
 
 def test_the_budget_of_blocks_that_nothing_was_charged_to_is_the_declared_one(tmp_path: Path) -> None:

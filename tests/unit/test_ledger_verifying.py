@@ -202,6 +202,7 @@ def test_a_kept_head_counts_with_its_own_number_only(ledger: Ledger) -> None:
     entries = ledger.entries()
     for kept in (f"5:{entries[4].hash}", f" {entries[4].hash}\n", entries[4].hash):
         assert ledger.verify(kept).entries == 30
+        assert ledger.problems(kept) == []
     for wrong in (f"6:{entries[4].hash}", "5:" + "0" * 64, "0" * 64, ""):
         with pytest.raises(LedgerError, match="kept elsewhere"):
             ledger.verify(wrong)

@@ -150,6 +150,20 @@ def test_an_older_backup_is_refused_by_a_register_alone(home: Home) -> None:
     home.open()
 
 
+def test_an_edition_that_names_an_entry_of_another_ledger_is_found_by_whoever_verifies(home: Home) -> None:
+    ledger = home.open()
+    measured(ledger, plan())
+    home.publish("weekly/2021-W07", {"charges": [f"2:{ledger.entries()[1].hash}"]})
+    assert ledger.unknown(home.witnesses) == []
+    ledger.verify(witnesses=home.witnesses)
+    said = home.folder / "public" / "weekly/2021-W07" / "r1" / "edition.json"
+    said.write_text(json.dumps({"charges": [f"2:{ONE}"]}))
+    (line,) = ledger.unknown(home.witnesses)
+    assert "weekly/2021-W07/r1" in line
+    with pytest.raises(LedgerError, match="knows less"):
+        ledger.verify(witnesses=home.witnesses)
+
+
 def test_another_ledger_is_refused_though_it_is_whole(home: Home, tmp_path: Path) -> None:
     measured_head(home)
     other = tmp_path / "other.db"
