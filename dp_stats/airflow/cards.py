@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from dp_stats import written
+from dp_stats.plan import ExpectedError
 from dp_stats.texts.warnings import full
 from dp_stats.written import count, number, share
 
@@ -90,9 +91,7 @@ def _accuracy(card: Card) -> str:
     lines = ["| Statistic | Values | Typical 95 % margin | Widest |", "| --- | ---: | ---: | ---: |"]
     titles = {s.id: s.title or s.id for s in card.release.statistics}
     for e in card.plan.expected:
-        typical = f"±{number(e.margin_95)}" + (
-            f" ({share(e.relative, decimals=0)} of a mean value)" if e.relative else ""
-        )
+        typical = _margin(e) + (f" ({share(e.relative, decimals=0)} of a mean value)" if e.relative else "")
         lines.append(
             f"| {escape(titles.get(e.statistic, e.statistic))} | {count(e.cells)} | {typical} | ±{number(e.worst)} |"
         )
@@ -103,6 +102,13 @@ def _accuracy(card: Card) -> str:
         text
         + f"\n\nAbout **{share(card.unreliable, decimals=0)}** of the values are expected to be flagged as unreliable."
     )
+
+
+def _margin(expected: ExpectedError) -> str:
+    """A typical margin, and between what it lies where it depends on how much areas and groups differ."""
+    typical = f"±{number(expected.margin_95)}"
+    ends = expected.between
+    return f"{typical}, between ±{number(ends[0])} and ±{number(ends[1])}" if ends else typical
 
 
 def _free(card: Card) -> str:
@@ -118,7 +124,7 @@ def _free(card: Card) -> str:
 def card_note(card: Card) -> str:
     """The card in a few lines, for the note of the run."""
     blocks = "; ".join(f"{b.block}: {share(b.share_before)} → {share(b.share_after)} left" for b in card.blocks)
-    margins = "; ".join(f"{e.statistic} ±{number(e.margin_95)}" for e in card.plan.expected)
+    margins = "; ".join(f"{e.statistic} {_margin(e)}" for e in card.plan.expected)
     flagged = "" if card.unreliable is None else f" About {share(card.unreliable, decimals=0)} flagged as unreliable."
     cost = (
         "nothing (measured before)"

@@ -139,11 +139,12 @@ def print_plan(out: Console, run: Run) -> None:
         measured.add_row(f"{role}: {levels}", count(cells), noise, deviation, share(m.rho / plan.rho))
     out.print(measured)
     expected = Table(title="Expected margins of error (95 %)")
-    for heading in ("table", "statistic", "values", "± typical", "± widest", "of a mean of"):
+    for heading in ("table", "statistic", "values", "± typical", "± between", "± widest", "of a mean of"):
         expected.add_column(heading, justify="left" if heading in ("table", "statistic") else "right")
     for e in plan.expected:
         mean = number(e.prior_mean) if e.prior_mean else "–"
-        expected.add_row(e.table, e.statistic, count(e.cells), number(e.margin_95), number(e.worst), mean)
+        between = " to ".join(number(end) for end in e.between) if e.between else ""
+        expected.add_row(e.table, e.statistic, count(e.cells), number(e.margin_95), between, number(e.worst), mean)
     out.print(expected)
     texts = Texts.of(run.settings)
     for warning in plan.warnings:

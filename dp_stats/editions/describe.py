@@ -257,6 +257,8 @@ def _expected(error: ExpectedError) -> ExpectedFacts:
         return None if number is None else rounded(number, digits=5)
 
     numbers = {name: digits(getattr(error, name)) for name in ("margin_95", "worst", "prior_mean", "relative")}
+    lowest, highest = error.between or (None, None)
+    numbers |= {"lowest": digits(lowest), "highest": digits(highest)}
     return ExpectedFacts.model_validate(
         {"table": error.table, "statistic": error.statistic, "cells": error.cells, **numbers}
     )

@@ -232,6 +232,12 @@ class ExpectedFacts(Facts):
     cells: int = Field(description="How many values.")
     margin_95: float = Field(description="Typical 95 % margin of error expected by the plan.")
     worst: float = Field(description="Widest margin expected.")
+    lowest: float | None = Field(
+        None, description="The typical margin if areas and groups are much alike; null: it does not depend on that."
+    )
+    highest: float | None = Field(
+        None, description="The typical margin if areas and groups differ much; null: it does not depend on that."
+    )
     prior_mean: float | None = Field(None, description="Public guess of a mean value that the plan used.")
     relative: float | None = Field(None, description="Typical margin in relation to that guess.")
 

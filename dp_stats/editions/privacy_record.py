@@ -148,6 +148,8 @@ def _implementation(edition: Edition, texts: Texts) -> dict[str, Any]:
                 "statistic": e.statistic,
                 "margin_of_error_95": round(e.margin_95, 3),
                 "widest_margin_95": round(e.worst, 3),
+                **({} if e.lowest is None else {"lowest_margin_95": round(e.lowest, 3)}),
+                **({} if e.highest is None else {"highest_margin_95": round(e.highest, 3)}),
             }
             for e in edition.quality.expected
         ],

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dp_stats.catalogue.edges import edges_of
 from dp_stats.catalogue.grid import Dimension, Grid, LevelNames
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Derived, Release, Statistic
@@ -220,7 +221,7 @@ def _quantile(
     assert derived.across is not None
     across = grid[derived.across]
     axis = [d.name for d in grid.dimensions].index(across.name)
-    edges = _edges(grid, release, catalogue, across.name)
+    edges = edges_of(grid, release, catalogue, across.name)
     bins = len(edges) - 1
     known = np.zeros(len(across))
     known[:bins] = 1.0
@@ -237,18 +238,6 @@ def _quantile(
     value, lower, upper = (np.expand_dims(side, axis) for side in (value, lower, upper))
     lower, upper = around(value, lower, upper)
     return Estimate(derived.id, levels, value, value, lower, upper, (upper - lower) / (2 * normal_quantile()))
-
-
-def _edges(grid: Grid, release: Release, catalogue: Catalogue, name: str) -> tuple[float, ...]:
-    if grid[name].kind == "bin":
-        return grid[name].edges
-    codes = catalogue.code_list_of(release, name)
-    if codes is None or not codes.bands:
-        raise CatalogueError(f"A quantile across '{name}' needs bands with 'lower' and 'upper', or 'edges'.")
-    lower, upper = codes.numbers("lower"), codes.numbers("upper")
-    # the last band is open: it ends where the one before it would if it were as wide
-    last = upper[-1] if np.isfinite(upper[-1]) else lower[-1] + (lower[-1] - lower[-2] if len(lower) > 1 else 1.0)
-    return (*lower, float(last))
 
 
 def _date_dimension(grid: Grid, derived: Derived) -> str:

@@ -3,11 +3,12 @@ shrinkage and the correction of the contribution bound will roughly do to them."
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from dp_stats.catalogue.edges import edges_of
 from dp_stats.catalogue.grid import Grid
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Derived, Release, Table
@@ -15,7 +16,8 @@ from dp_stats.catalogue.populations import likely_population
 from dp_stats.plan.adjusted import correction_variance
 from dp_stats.plan.algebra import Key, Structure, key_of
 from dp_stats.plan.model import ExpectedError, Measurement
-from dp_stats.plan.settled import published_variance
+from dp_stats.plan.ratios import mean_deviation, quantile_deviation, share_deviation
+from dp_stats.plan.settled import ALIKE, LIKELY, UNLIKE, World, published_variance
 from dp_stats.plan.symmetry import Floats
 from dp_stats.plan.targets import Target, derived_of, measured_for, prior_totals, statistic_of, target_of
 
@@ -72,72 +74,91 @@ def expected_errors(catalogue: Catalogue, grid: Grid, release: Release, given: A
         for name in table.statistics:
             derived = derived_of(release, name)
             target = target_of(grid, release, table, measured_for(release, name)[0], derived, totals)
-            spread = _spread(catalogue, grid, release, table, derived, target, given, totals)
-            if spread is not None:
-                found.append(_summary(table.id, name, *spread))
+            asked = _Asked(catalogue, grid, release, table, derived, target, given, totals)
+            worlds = [_spread(asked, world) for world in (LIKELY, ALIKE, UNLIKE)]
+            known = [world for world in worlds if world is not None]
+            if known:
+                found.append(_summary(table.id, name, known))
     return tuple(found)
 
 
-def _summary(table: str, statistic: str, deviation: Floats, mean: float | None) -> ExpectedError:
-    known = deviation[np.isfinite(deviation)]
-    margin, worst = (NORMAL_95 * float(v) for v in (np.median(known), known.max()))
+@dataclass(frozen=True)
+class _Asked:
+    """A published statistic, and what is known of it before; ``target`` is what it is computed from."""
+
+    catalogue: Catalogue
+    grid: Grid
+    release: Release
+    table: Table
+    derived: Derived | None
+    target: Target
+    given: Accuracy
+    totals: Mapping[str, float]
+
+
+def _summary(table: str, statistic: str, worlds: Sequence[tuple[Floats, float | None]]) -> ExpectedError:
+    """Of deviations and means as they are likely, and as they may be."""
+    (deviation, mean), *_ = worlds
+    margins, widest = [], []
+    for one, _ in worlds:
+        known = one[np.isfinite(one)]
+        margins.append(NORMAL_95 * float(np.median(known)))
+        widest.append(NORMAL_95 * float(known.max()))
     return ExpectedError(
         table=table,
         statistic=statistic,
         cells=deviation.size,
         prior_mean=mean,
-        margin_95=margin,
-        worst=worst,
-        relative=margin / mean if mean else None,
+        margin_95=margins[0],
+        lowest=min(margins),
+        highest=max(margins),
+        worst=widest[0],
+        relative=margins[0] / mean if mean else None,
     )
 
 
-def _spread(
-    catalogue: Catalogue,
-    grid: Grid,
-    release: Release,
-    table: Table,
-    derived: Derived | None,
-    target: Target,
-    given: Accuracy,
-    totals: Mapping[str, float],
-) -> tuple[Floats, float | None] | None:
+def _spread(asked: _Asked, world: World) -> tuple[Floats, float | None] | None:
     """Standard deviation of each value and the mean value."""
-    variance = given.variance(target)
+    derived, target, given, release, grid = asked.derived, asked.target, asked.given, asked.release, asked.grid
     mean = target.prior_mean
     if derived is None or derived.kind in ("rolling", "cumulative", "rate"):
-        variance = published_variance(grid, release, target, given.variance) + correction_variance(
+        variance = published_variance(grid, release, target, given.variance, world) + correction_variance(
             grid, release, target, given.truncation
         )
-    if derived is None or derived.kind in ("rolling", "cumulative"):
-        return np.sqrt(variance), mean
-    if derived.kind == "rate":
-        levels = grid.complete(table.levels)
-        people = likely_population(grid, release, catalogue, levels, derived.population)
-        if people is None or not people.any():  # where nobody lives there is no rate
-            return None
-        with np.errstate(divide="ignore"):
-            scale = derived.per / people
-        typical = mean * derived.per / float(people.mean()) if mean is not None else None
-        return np.sqrt(variance) * scale, typical
+        return _of_rate(asked, variance) if derived and derived.kind == "rate" else (np.sqrt(variance), mean)
     if mean is None:
         return None
     if derived.kind == "mean" and derived.over:
-        over = target_of(grid, release, table, derived.over, derived, totals)
+        over = target_of(grid, release, asked.table, derived.over, derived, asked.totals)
         if over.prior_mean is None:
             return None
         ratio = mean / over.prior_mean
-        return np.sqrt(variance + ratio**2 * given.variance(over)) / over.prior_mean, ratio
+        statistic = statistic_of(release, target.statistic)
+        bounds = (float(statistic.lower or 0), float(statistic.upper or 0))
+        rows = over.prior_mean * world.size
+        return mean_deviation(given.variance(target), given.variance(over), ratio, rows, bounds), ratio
     assert derived.across is not None
-    dimension = grid[derived.across]
-    axis = [d.name for d in grid.dimensions].index(derived.across)
-    groups = variance.shape[axis]
+    across = grid[derived.across]
+    typical = replace(target, prior_mean=mean * world.size)
     if derived.kind == "share":
-        whole = given.variance(replace(target, queries={**target.queries, derived.across: dimension.top.name}))
-        # Var(x/t) with cov(x, t) = Var(t)/groups, its exact mean over the groups that add up to t
-        return 100 / (mean * groups) * np.sqrt(np.maximum(variance - whole / groups**2, 0)), 100 / groups
-    bins = len(dimension)
-    below = (np.arange(bins) < derived.q * bins).astype(np.float64) - derived.q
-    spread = np.sqrt(given.variance(replace(target, queries={**target.queries, derived.across: below[None]})))
-    width = float(np.mean(np.diff(dimension.edges))) if len(dimension.edges) > 1 else 1.0
-    return spread / mean * width, None
+        groups = grid.shape(dict(zip(target.queries, target.levels, strict=True)))[grid.dimensions.index(across)]
+        whole = given.variance(replace(target, queries={**target.queries, across.name: across.top.name}))
+        published = published_variance(grid, release, typical, given.variance, world)
+        return share_deviation(given.variance(target), whole, published, mean * world.size, groups), 100 / groups
+    edges = edges_of(grid, release, asked.catalogue, across.name)
+    assert derived.q is not None
+    return quantile_deviation(target, given.variance, across, edges, derived.q, mean * world.size), None
+
+
+def _of_rate(asked: _Asked, variance: Floats) -> tuple[Floats, float | None] | None:
+    """Of a rate, from the variance of its count."""
+    assert asked.derived is not None
+    levels = asked.grid.complete(asked.table.levels)
+    people = likely_population(asked.grid, asked.release, asked.catalogue, levels, asked.derived.population)
+    if people is None or not people.any():  # where nobody lives there is no rate
+        return None
+    with np.errstate(divide="ignore"):
+        scale = asked.derived.per / people
+    mean = asked.target.prior_mean
+    typical = mean * asked.derived.per / float(people.mean()) if mean is not None else None
+    return np.sqrt(variance) * scale, typical

@@ -66,6 +66,8 @@ class ExpectedError(Frozen):
         margin_95: 1.96 times the root-mean-square error expected of the published value of a typical (median) cell;
             worst: of the least certain. Noise, what shrinkage and settling will gain at the guessed mean, and the doubt
             about rows that the bound truncates.
+        lowest, highest: what ``margin_95`` may come to, as it depends on how unlike the true cells are, which nobody
+            knows before; None in plans sealed before there was a range.
         relative: margin_95 / prior_mean. Units are those of the published statistic.
     """
 
@@ -76,6 +78,15 @@ class ExpectedError(Frozen):
     margin_95: float
     worst: float
     relative: float | None
+    lowest: float | None = None
+    highest: float | None = None
+
+    @property
+    def between(self) -> tuple[float, float] | None:
+        """The range of ``margin_95``; None where it is known to within a tenth."""
+        if self.lowest is None or self.highest is None or self.highest < 1.1 * self.lowest:
+            return None
+        return self.lowest, self.highest
 
 
 class Plan(Frozen):

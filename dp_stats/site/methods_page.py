@@ -7,7 +7,7 @@ from typing import Any
 from dp_stats.charts.outline import Outline
 from dp_stats.charts.panels import Panel
 from dp_stats.charts.reading import ReleaseView
-from dp_stats.editions.edition import Edition, GuaranteeFacts, NoteFacts
+from dp_stats.editions.edition import Edition, ExpectedFacts, GuaranteeFacts, NoteFacts
 from dp_stats.site import linked, privacy_panel
 from dp_stats.site.frame import Cell, Row, Rows, Site, trusted
 
@@ -110,13 +110,21 @@ def _expected(site: Site, view: ReleaseView) -> Rows:
                 _published_name(view, e.table, e.statistic),
                 (
                     Cell(texts.number(e.cells), n=True),
-                    Cell(f"±{texts.significant(e.margin_95)}", n=True),
+                    Cell(f"±{texts.significant(e.margin_95)}{_between(site, e)}", n=True),
                     Cell(f"±{texts.significant(e.worst)}", n=True),
                 ),
             )
             for e in edition.quality.expected
         ],
     )
+
+
+def _between(site: Site, expected: ExpectedFacts) -> str:
+    """The range of a typical margin in brackets, where it depends on how much areas and groups differ."""
+    if expected.lowest is None or expected.highest is None:
+        return ""
+    ends = (f"±{site.texts.significant(end)}" for end in (expected.lowest, expected.highest))
+    return " ({} {} {})".format(next(ends), site.texts("figure.to"), next(ends))
 
 
 def _named(view: ReleaseView, note: NoteFacts) -> str:

@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.sampling import discrete_gaussian, discrete_laplace
+from dp_stats.catalogue.grid import Grid
 from dp_stats.catalogue.periods import parse_period
 from dp_stats.plan.curve import curve
+from dp_stats.plan.noisy import NoisyMeasurements
 from tests.estimate_examples import DeclaredEdition, declare_edition
 
 pytestmark = pytest.mark.slow  # many plans and simulated releases: part of every test, not of a quick check
@@ -25,30 +28,105 @@ TOTAL = 20_000
 REPEATS = {"1": 0.9, "2": 0.06, "3": 0.04}
 
 
-def make(epsilon: float, *, total: float = TOTAL, **contribution: Any) -> DeclaredEdition:
+RATIOS: tuple[dict[str, Any], ...] = (
+    {"id": "area-band", "levels": {"area": "area", "band": "band"}, "statistics": ["count", "share"]},
+    {
+        "id": "region-week",
+        "levels": {"area": "region", "date": "week"},
+        "statistics": ["count", "cost", "mean", "median"],
+    },
+)
+
+
+def _share(grid: Grid, levels: dict[str, str], count: np.ndarray, cost: np.ndarray) -> np.ndarray:
+    table = grid.roll_up(count, levels)
+    return np.asarray(100 * table / table.sum(axis=2, keepdims=True))
+
+
+def _mean(grid: Grid, levels: dict[str, str], count: np.ndarray, cost: np.ndarray) -> np.ndarray:
+    return np.asarray(grid.roll_up(cost, levels) / grid.roll_up(count, levels))
+
+
+def _median(grid: Grid, levels: dict[str, str], count: np.ndarray, cost: np.ndarray) -> np.ndarray:
+    bins = grid.roll_up(count, {**levels, "band": "band"}).astype(float)
+    edges = np.arange(0.0, 90.0, 10.0)
+    below = np.concatenate([np.zeros((*bins.shape[:-1], 1)), np.cumsum(bins, axis=-1)], axis=-1)
+    found = [np.interp(row[-1] / 2, row, edges) for row in below.reshape(-1, 9)]
+    return np.array(found).reshape(*bins.shape[:-1], 1)
+
+
+TRUE = {"share": _share, "mean": _mean, "median": _median}
+
+
+def draw(edition: DeclaredEdition, truth: np.ndarray, rng: np.random.Generator) -> NoisyMeasurements:
+    values = {}
+    for m in edition.plan.measurements:
+        sample = discrete_gaussian if m.epsilon is None else discrete_laplace
+        values[m.id] = edition.grid.roll_up(truth, m.levels) + sample(rng, m.scale, m.shape)
+    return NoisyMeasurements(edition.plan.hash, values)
+
+
+def make(loss: float | dict[str, Any], *, total: float = TOTAL, **contribution: Any) -> DeclaredEdition:
     return declare_edition(
         areas=(15, 20, 15),
         tables=TABLES,
         statistics=({"id": "count", "kind": "count", "expected_total": total},),
-        loss={"epsilon": epsilon},
+        loss=loss if isinstance(loss, dict) else {"epsilon": loss},
         period=PERIOD,
         contribution=contribution or None,
     )
 
 
 @pytest.mark.parametrize("total", [TOTAL, TOTAL / 10])
-@pytest.mark.parametrize("epsilon", [0.25, 1, 4])
-def test_margins_match_the_errors_of_published_values_in_dense_and_in_sparse_data(epsilon: float, total: float) -> None:
-    """In a world whose bands are alike everywhere; the less so, the nearer the larger margins come."""
-    edition = make(epsilon, total=total)
+@pytest.mark.parametrize("loss", [{"epsilon": 0.25}, {"epsilon": 1}, {"epsilon": 4}, {"epsilon": 7}, {"rho": 2}])
+def test_errors_lie_in_the_range_of_margins_in_dense_and_in_sparse_data(loss: dict[str, Any], total: float) -> None:
+    """In a world whose bands are alike everywhere, so near the lower end; and with little noise, where an error is no or
+    one whole step and there is nothing to round."""
+    edition = make(loss, total=total)
     rng = np.random.default_rng(3)
     size = rng.gamma(2.0, 1.0, (50, 1, 1))
     truth = rng.poisson(total * size / (size.sum() * 56 * 3), edition.grid.shape())
-    estimates = [edition.estimate(edition.draw({"count": truth}, rng)) for _ in range(8)]
+    estimates = [edition.estimate(draw(edition, truth, rng)) for _ in range(8)]
     for e in edition.plan.expected:
         true = edition.grid.roll_up(truth, edition.grid.complete(estimates[0].tables[e.table]["count"].levels))
         mse = np.mean([np.mean((run.tables[e.table]["count"].value - true) ** 2) for run in estimates])
-        assert 0.65 < 1.96 * np.sqrt(mse) / e.margin_95 < 1.25
+        low, high = e.between or (e.margin_95, e.margin_95)
+        assert low <= e.margin_95 <= high
+        assert 0.75 * low < 1.96 * np.sqrt(mse) < 1.25 * high
+
+
+@pytest.mark.parametrize("epsilon", [0.25, 1, 4])
+@pytest.mark.parametrize("total", [20_000.0, 2_000.0])
+def test_errors_of_shares_means_and_quantiles_lie_in_the_range_of_their_margins(epsilon: float, total: float) -> None:
+    """Of typical cells, in bands that are ten wide; a quantile's margin once was that of bands one wide."""
+    edition = declare_edition(
+        areas=(10, 10, 10),
+        bands=8,
+        tables=RATIOS,
+        statistics=(
+            {"id": "count", "kind": "count", "expected_total": total},
+            {"id": "cost", "kind": "sum", "column": "cost", "lower": 0, "upper": 10, "expected_total": 5 * total},
+        ),
+        derived=(
+            {"id": "share", "kind": "share", "of": "count", "across": "band"},
+            {"id": "mean", "kind": "mean", "of": "cost", "over": "count"},
+            {"id": "median", "kind": "quantile", "of": "count", "across": "band", "q": 0.5},
+        ),
+        loss={"epsilon": epsilon},
+    )
+    rng = np.random.default_rng(4)
+    shape = edition.grid.shape()
+    rate = np.broadcast_to(rng.gamma(4.0, 1.0, (shape[0], 1, 1)) * np.hanning(10)[1:-1], shape)
+    count = rng.poisson(total * rate / rate.sum())
+    cost = rng.binomial(10 * count, 0.5)
+    runs = [edition.estimate(edition.draw({"count": count, "cost": cost}, rng)).tables for _ in range(12)]
+    for e in edition.plan.expected:
+        if e.statistic in ("share", "mean", "median"):
+            levels = edition.grid.complete(runs[0][e.table][e.statistic].levels)
+            true = TRUE[e.statistic](edition.grid, levels, count, cost)
+            squares = np.nanmean([(run[e.table][e.statistic].value - true) ** 2 for run in runs], axis=0)
+            low, high = e.between or (e.margin_95, e.margin_95)
+            assert 0.7 * low < 1.96 * np.median(np.sqrt(squares)) < 1.4 * high, e
 
 
 @pytest.mark.parametrize("contribution", [{}, {"rows": 2, "repeats": REPEATS}])
