@@ -6,11 +6,14 @@ import re
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Self
 
 import pytest
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.pool import NullPool
 
 from dp_stats.errors import LedgerError, NoLedgerError
 from dp_stats.ledger import Ledger, schema
@@ -107,3 +110,55 @@ def test_a_newer_schema_is_refused_by_its_number(tmp_path: Path) -> None:
             LedgerError, match=rf"schema \(9999\) is newer .* \({schema.VERSIONS[-1]}\)\. Upgrade dp_stats"
         ):
             opened(tmp_path / "ledger.db", read_only=read_only)
+
+
+class Listener:
+    """In place of a server: it writes down what is said to it."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def connect(self) -> Self:
+        return self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def exec_driver_sql(self, statement: str) -> None:
+        self.said.append(statement)
+
+    def execute(self, statement: Any) -> None:
+        self.said.append(" ".join(str(statement.compile(dialect=postgresql.dialect())).split()))
+
+    def commit(self) -> None:
+        self.said.append("COMMIT")
+
+    def rollback(self) -> None:
+        self.said.append("ROLLBACK")
+
+
+def test_a_postgresql_server_is_told_how_to_read_and_to_queue_who_writes() -> None:
+    database = Database("postgresql://ledger@host/ledger", read_only=False, lock_seconds=0.25)
+    said = []
+    for transaction in (database.read(), database.write(), database.write(migrating=True)):
+        database.engine = listener = Listener()  # type: ignore[assignment]
+        with transaction:
+            pass
+        said.append(listener.said)
+    durable = ["SET LOCAL lock_timeout = 250", "SET LOCAL synchronous_commit = on"]
+    assert said == [
+        ["SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY", "ROLLBACK"],
+        [*durable, "SELECT ledger_head.id FROM ledger_head FOR UPDATE", "COMMIT"],
+        [*durable, "SELECT pg_advisory_xact_lock(hashtext('dp_stats ledger'))", "COMMIT"],
+    ]
+
+
+@pytest.mark.parametrize("url", ["postgresql://ledger@host/ledger", "sqlite"])
+def test_no_connection_is_kept_and_no_error_holds_a_value(url: str, tmp_path: Path) -> None:
+    database = Database(tmp_path / "ledger.db" if url == "sqlite" else url, read_only=False)
+    assert isinstance(database.engine.pool, NullPool)
+    assert database.engine.hide_parameters
+    assert database.file == (tmp_path / "ledger.db" if url == "sqlite" else None)
