@@ -143,7 +143,7 @@ def describe(
             notes=(*(_warning(w, texts) for w in plan.warnings), *_notes(estimates, texts)),
         ),
         dimensions=dimension_facts(catalogue, release, dataset, grid, texts),
-        statistics=tuple(_statistic(s, dataset, texts) for s in release.statistics)
+        statistics=tuple(_statistic(s, release, dataset, texts) for s in release.statistics)
         + tuple(_derived(d, release, texts) for d in release.derived),
         tables=tuple(
             TableFacts(id=t.id, title=t.title, levels=grid.complete(t.levels), statistics=t.statistics)
@@ -216,14 +216,19 @@ def _revision(revision: int | RevisionFacts, reason: str) -> RevisionFacts:
     return RevisionFacts(number=revision, kind="unscheduled", reason=reason, supersedes=revision - 1, remeasured=True)
 
 
-def _statistic(statistic: Statistic, dataset: Dataset, texts: Texts) -> StatisticFacts:
+def _statistic(statistic: Statistic, release: Release, dataset: Dataset, texts: Texts) -> StatisticFacts:
     people = texts.people(dataset.privacy_unit.name)
+    description = texts(f"statistic.{statistic.kind}.text", people=people)
+    bound = release.contribution
+    if statistic.kind == "persons" and not bound.why_nothing_is_truncated:
+        rows = texts.number(bound.rows)
+        description += " " + texts("statistic.missing", rows=rows, unit=dataset.privacy_unit.name, people=people)
     return StatisticFacts(
         id=statistic.id,
         title=statistic.title or title_of(statistic.id),
         unit=statistic.unit or texts(f"statistic.{statistic.kind}.unit", people=people),
         kind=statistic.kind,
-        description=texts(f"statistic.{statistic.kind}.text", people=people),
+        description=description,
         integer=statistic.kind != "sum",
     )
 
