@@ -75,6 +75,7 @@ def declare_edition(
     levels_of_dates: Sequence[str] = ("day", "week"),
     extra_dimensions: Sequence[Mapping[str, Any]] = (),
     population_columns: Mapping[str, Sequence[float]] | None = None,
+    calendar: Mapping[str, str] | None = None,
 ) -> DeclaredEdition:
     """Declare a release over areas in regions, days in weeks, and bands; ``tables`` say what is published."""
     columns = {"population": [1000.0 * (i + 1) for i in range(sum(areas))], **(population_columns or {})}
@@ -111,6 +112,7 @@ def declare_edition(
             tables=tables,
             contribution=contribution or {"rows": 1, "why_nothing_is_truncated": "One row per person."},
             privacy_loss=loss or {"epsilon": 1},
+            **({"calendar": calendar} if calendar else {}),
         )
     )
     catalogue = Catalogue(Path("test"), {"visits": dataset}, {"test": release}, codes)

@@ -176,6 +176,8 @@ def date_dimension(
     if len(built[-1].codes) > 1 or period.kind not in levels:
         top = period.kind if period.kind not in levels else ALL
         built.append(flat_level(top, period.code, period.text, len(leaves)))
+    # finest first whatever was declared: in a short period there may be fewer weeks than months
+    built.sort(key=lambda level: -len(level.codes))
     return Dimension(name, column, "date", tuple(built))
 
 

@@ -186,10 +186,9 @@ def _numbers(statistic: StatisticFacts, estimate: Estimate, edition: Edition) ->
     """
     value, error = estimate.value.ravel(), estimate.standard_error.ravel()
     unbiased = estimate.standard_error if estimate.unrounded_error is None else estimate.unrounded_error
-    decimals = _decimals(error)
-    step = 10.0**decimals
+    step = 10.0 ** (decimals := _decimals(error))
     missing = ~np.isfinite(value)
-    shown = value if statistic.integer else _rounded(value, max(decimals, _decimals_of_sums(statistic, value)))
+    shown = shown_values(statistic, value, error)
     with np.errstate(invalid="ignore"):
         status = np.where(settled(error - UNRELIABLE * np.abs(shown)) > 0, 1, 0)
         few = (shown == 0) & (settled(estimate.upper.ravel()) > 0) & (settled(_in_rows(statistic, estimate)) <= FEW)
@@ -205,6 +204,15 @@ def _numbers(statistic: StatisticFacts, estimate: Estimate, edition: Edition) ->
         "value_unbiased": _rounded(estimate.unrounded.ravel(), decimals + 1) + 0.0,
         "standard_error": _rounded(unbiased.ravel(), decimals + 1) + 0.0,
     }
+
+
+def shown_values(
+    statistic: StatisticFacts, value: NDArray[np.float64], error: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Values as they are published: sums in their steps, so that they add up; others to two digits of their error."""
+    if statistic.integer:
+        return value
+    return _rounded(value, max(_decimals(error), _decimals_of_sums(statistic, value)))
 
 
 def _rounded(values: NDArray[np.float64], decimals: int) -> NDArray[np.float64]:
