@@ -96,10 +96,11 @@ class Quantity:
         return self.fit.law(queries)
 
     def _factor_variance(self, queries: Mapping[str, Query]) -> Floats:
-        """Σ over coarse cells of (rows of the query in the coarse cell)² × variance of its factor."""
+        """Σ over coarse cells of (rows of the query in the coarse cell)² × variance of its own factor, and, for the
+        factor of the whole on which coarse cells lean, (Σ rows × lean)² × its variance."""
         assert self.correction is not None
-        public = self.correction.public
-        values, error, sums = self.fit.leaves, public.factor_error**2, []
+        public, correct = self.correction.public, self.correction
+        values, own, lean, sums = self.fit.leaves, correct.own_variance, correct.lean, []
         for axis, dimension in enumerate(self.grid.dimensions):
             query = queries.get(dimension.name, dimension.top.name)
             coarse = dimension.level(public.levels[dimension.name])
@@ -107,17 +108,17 @@ class Quantity:
                 level = dimension.level(query)
                 pairs, group = np.unique(np.stack([level.group, coarse.group]), axis=1, return_inverse=True)
                 values = sum_groups(values, group.reshape(-1), pairs.shape[1], axis)
-                error = np.take(error, pairs[1], axis=axis)
+                own, lean = (np.take(one, pairs[1], axis=axis) for one in (own, lean))
                 sums.append((pairs[0].astype(np.intp), len(level.codes)))
             else:
                 rows = weights(dimension, query)
                 values = np.moveaxis(np.tensordot(rows, values, axes=(1, axis)), 0, axis)
-                error = error.max(axis=axis, keepdims=True)
+                own, lean = (one.max(axis=axis, keepdims=True) for one in (own, lean))
                 sums.append((np.arange(len(rows)), len(rows)))
-        spread = np.asarray(values**2 * error)
+        spread, shared = np.asarray(values**2 * own), np.asarray(values * lean)
         for axis, (group, size) in enumerate(sums):
-            spread = sum_groups(spread, group, size, axis)
-        return spread
+            spread, shared = (sum_groups(one, group, size, axis) for one in (spread, shared))
+        return np.asarray(spread + shared**2 * correct.whole_variance)
 
     def _local_variance(self, queries: Mapping[str, Query], kept: Floats, share: Floats) -> Floats:
         """How far truncated rows of a query finer than the coarse level may be from their coarse cell's share."""

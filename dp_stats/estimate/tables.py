@@ -22,7 +22,7 @@ from dp_stats.estimate.spread import spread_of_level
 from dp_stats.estimate.truncation import Correction, correction, truncation_levels
 from dp_stats.plan.model import Plan
 from dp_stats.plan.noisy import NoisyMeasurements
-from dp_stats.plan.truncation import truncated_share
+from dp_stats.plan.truncation import cluster_guess, truncated_share
 
 Floats = NDArray[np.float64]
 
@@ -99,7 +99,10 @@ def fit_all(plan: Plan, *, grid: Grid, release: Release, noisy: NoisyMeasurement
     correct: Correction | None = None
     count = next((fit for statistic, fit in fits.values() if statistic.kind == "count"), None)
     if at is not None and count is not None:
-        correct = correction(plan, grid, noisy.values, count, guess=truncated_share(release.contribution))
+        cluster = cluster_guess(release.contribution, plan.truncated_rows_cap)
+        correct = correction(
+            plan, grid, noisy.values, count, guess=truncated_share(release.contribution), cluster=cluster
+        )
     return {name: Quantity(statistic, fit, correct) for name, (statistic, fit) in fits.items()}
 
 

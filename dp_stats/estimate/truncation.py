@@ -20,6 +20,7 @@ from dp_stats.estimate.intervals import laplace_sum_quantile, normal_quantile
 from dp_stats.estimate.leastsquares import LeastSquares
 from dp_stats.estimate.model import TruncationEstimate
 from dp_stats.plan.model import Measurement, Plan
+from dp_stats.plan.truncation import Cluster, by_persons, whole_variance
 
 Floats = NDArray[np.float64]
 
@@ -43,15 +44,26 @@ class Correction:
         public: what is published.
         truncated_share: truncated rows per kept row in each coarse cell, ``public.factor`` − 1.
         cluster: mean number of truncated rows of a person who has any.
+        own_variance: of each coarse cell's factor, by itself. lean: how much each leans on the factor of the whole, whose
+            variance ``whole_variance`` is common to all of them.
     """
 
     public: TruncationEstimate
     truncated_share: Floats
     cluster: float
+    own_variance: Floats
+    lean: Floats
+    whole_variance: float
 
 
 def correction(
-    plan: Plan, grid: Grid, noisy: Mapping[str, NDArray[np.int64]], count: LeastSquares, *, guess: float
+    plan: Plan,
+    grid: Grid,
+    noisy: Mapping[str, NDArray[np.int64]],
+    count: LeastSquares,
+    *,
+    guess: float,
+    cluster: Cluster,
 ) -> Correction | None:
     """The correction of an edition, or None if truncated rows were not measured.
 
@@ -59,6 +71,7 @@ def correction(
         plan, grid, noisy: of the edition.
         count: least squares of the kept rows.
         guess: public guess of the share of all rows that is truncated (see ``plan.truncation.truncated_share``).
+        cluster: the same of truncated rows of a person who has any.
     """
     rows = next((m for m in plan.measurements if m.role == "truncated_rows"), None)
     if rows is None:
@@ -68,44 +81,76 @@ def correction(
     truncated = grid.roll_up(measured, levels, rows.levels)
     variance = grid.roll_up(np.full(rows.shape, rows.variance), levels, rows.levels)
     kept, kept_variance = count.value(levels), count.variance(levels)
-    share, share_variance, between = _shares(truncated, variance, kept, kept_variance, guess=guess)
-    total = max(float(truncated.sum()), 0.0)
-    total_low, total_high = _total_interval(rows, measured)
     persons = next((m for m in plan.measurements if m.role == "truncated_persons"), None)
+    people = None if persons is None else noisy[persons.id].astype(np.float64)
+    cap = plan.truncated_rows_cap
+    whole = _whole(rows, measured, persons, people, cluster, cap)
+    shares = _shares(truncated, variance, kept, kept_variance, guess=guess, whole=whole)
+    cap = plan.truncated_rows_cap
     counted = low = high = None
-    if persons is not None:
-        people = noisy[persons.id].astype(np.float64)
+    if persons is not None and people is not None:
         counted = max(float(people.sum()), 0.0)
         low, high = _total_interval(persons, people)
-    cluster = (
-        float(np.clip(total / counted, 1.0, plan.truncated_rows_cap)) if counted else min(2.0, plan.truncated_rows_cap)
-    )
-    clearly = 1.0  # the mean of truncated rows of a person that noise does not explain
-    if persons is not None and counted:
-        unsure = 2 * float(np.sqrt(persons.variance * people.size))
-        clearly = max((total - 2 * float(np.sqrt(rows.variance * measured.size))) / (counted + unsure), 1.0)
-    beyond = rows_beyond_cap(clearly, plan.truncated_rows_cap)
-    share, share_variance = share * (1 + beyond), share_variance * (1 + beyond) ** 2 + (share * beyond) ** 2
-    everything = total + max(float(kept.sum()), 0.0)
+    total = max(whole.rows, 0.0)
     mean = total / max(float(kept.sum()), 1.0)
+    reach = laplace_sum_quantile(1.0) * float(np.sqrt(whole.variance))
+    beyond = rows_beyond_cap(whole.cluster.mean, cap)
+    at_most = rows_beyond_cap(whole.cluster.mean + whole.cluster.deviation, cap)
+    share = shares.share * (1 + beyond)
+    own_variance = shares.own_variance * (1 + beyond) ** 2
+    common = shares.whole_variance * (1 + beyond) ** 2 + (mean * max(beyond, at_most - beyond)) ** 2
+    everything = total + max(float(kept.sum()), 0.0)
     seen = truncated.size >= 4 and mean > 0
     known = seen and all(levels[d.name] == d.leaf.name for d in count.grid.dimensions if _is_place(count.grid, d))
-    spread = max(LEAST_SPREAD if known else UNKNOWN_SPREAD, float(np.sqrt(between)) / mean if seen else 0.0)
+    spread = max(LEAST_SPREAD if known else UNKNOWN_SPREAD, float(np.sqrt(shares.between)) / mean if seen else 0.0)
     public = TruncationEstimate(
         levels=grid.complete(levels),
         truncated_rows=total,
-        lower=total_low,
-        upper=total_high,
+        lower=max(whole.rows - reach, 0.0),
+        upper=max(whole.rows + reach, 0.0),
         share=total / everything if everything else 0.0,
         truncated_persons=counted,
         persons_lower=low,
         persons_upper=high,
         factor=1.0 + share,
-        factor_error=np.sqrt(share_variance),
+        factor_error=np.sqrt(own_variance + shares.lean**2 * common),
         spread=spread,
-        cap=plan.truncated_rows_cap,
+        cap=cap,
     )
-    return Correction(public, share, cluster)
+    return Correction(public, share, whole.cluster.mean * (1 + beyond), own_variance, shares.lean, common)
+
+
+@dataclass(frozen=True)
+class _Whole:
+    """All truncated rows, unbiased but for the guess of how many a person has, the variance of their number, and what is
+    now known about how many a person has."""
+
+    rows: float
+    variance: float
+    cluster: Cluster
+
+
+def _whole(
+    rows: Measurement, measured: Floats, persons: Measurement | None, people: Floats | None, cluster: Cluster, cap: int
+) -> _Whole:
+    """Truncated rows as they were counted, and as they follow from the persons who have any, each by its precision.
+
+    The number of persons moves by one with a person, so its noise is small; where they are few, so is the doubt about
+    how many rows each of them has. What both numbers together say about that is added to the guess.
+    """
+    counted, variance = float(measured.sum()), rows.variance * measured.size
+    if persons is None or people is None:
+        return _Whole(counted, variance, cluster)
+    number, noise = float(people.sum()), persons.variance * people.size
+    some = max(number, 0.0)
+    roughly = float(np.sqrt(some**2 + noise))
+    trust = 1 / (1 + by_persons(noise, cluster, roughly) / variance)
+    told = cluster.mean * number
+    known = some**2 / (variance + cluster.mean**2 * noise)
+    guessed = 1 / max(cluster.deviation, 1e-6) ** 2
+    mean = (cluster.mean * guessed + max(counted, 0.0) / max(some, 1.0) * known) / (guessed + known)
+    now = Cluster(float(np.clip(mean, 1.0, cap)), (guessed + known) ** -0.5)
+    return _Whole(counted + trust * (told - counted), whole_variance(variance, noise, cluster, roughly), now)
 
 
 def _is_place(grid: Grid, dimension: Dimension) -> bool:
@@ -140,7 +185,8 @@ def rows_beyond_cap(cluster: float, cap: int) -> float:
     """Truncated rows that are not counted, as a share of those that are, where people have very many.
 
     A person's truncated rows are counted up to ``cap``. Where their mean is near it, many have more: rows beyond are
-    put at what a geometric law with that mean would have. The doubt about them is taken to be as large as they are.
+    put at what a geometric law with that mean would have. The doubt about them is taken to be as large as they are, or
+    as would be with a mean one standard deviation higher.
     """
     if cap <= 1 or cluster <= 1.0:
         return 0.0
@@ -156,10 +202,25 @@ def rows_beyond_cap(cluster: float, cap: int) -> float:
     return max(1 / low / counted - 1.0, 0.0)
 
 
+@dataclass(frozen=True, eq=False)
+class _Shares:
+    """Truncated rows per kept row in each coarse cell, and what is uncertain about them (see ``Correction``).
+
+    Attributes:
+        between: variance between coarse cells.
+    """
+
+    share: Floats
+    own_variance: Floats
+    lean: Floats
+    whole_variance: float
+    between: float
+
+
 def _shares(
-    truncated: Floats, variance: Floats, kept: Floats, kept_variance: Floats, *, guess: float
-) -> tuple[Floats, Floats, float]:
-    """Truncated rows per kept row, its variance, and the variance between coarse cells.
+    truncated: Floats, variance: Floats, kept: Floats, kept_variance: Floats, *, guess: float, whole: _Whole
+) -> _Shares:
+    """The share of each coarse cell.
 
     A coarse cell with few rows says little of its own; it is drawn towards the share of the whole in
     proportion (empirical Bayes with a moment estimate of the variance between cells). So is the share of the
@@ -169,25 +230,21 @@ def _shares(
     """
     safe = np.maximum(kept, 1.0)
     rows = max(float(kept.sum()), 1.0)
-    noise_of_whole = float(variance.sum()) / rows**2
+    noise_of_whole = whole.variance / rows**2
     prior = max(guess / max(1 - guess, 0.5), LEAST_GUESS)
-    off = float(truncated.sum()) / rows - prior
+    off = whole.rows / rows - prior
     doubt = max(prior**2, off**2 - 4 * noise_of_whole)
-    whole = max(prior + doubt / (doubt + noise_of_whole) * off, 0.0)
-    whole_variance = noise_of_whole
+    common = max(prior + doubt / (doubt + noise_of_whole) * off, 0.0)
     own = truncated / safe
-    noise = (variance + whole**2 * np.maximum(kept_variance, 0.0)) / safe**2
+    noise = (variance + common**2 * np.maximum(kept_variance, 0.0)) / safe**2
     if truncated.size == 1:
-        return (
-            np.full(truncated.shape, whole),
-            whole_variance + whole**2 * np.maximum(kept_variance, 0.0) / safe**2,
-            0.0,
-        )
+        of_kept = common**2 * np.maximum(kept_variance, 0.0) / safe**2
+        return _Shares(np.full(truncated.shape, common), of_kept, np.ones(truncated.shape), noise_of_whole, 0.0)
     weight = safe / safe.sum()
-    between = max(float((weight * ((own - whole) ** 2 - noise)).sum()), 0.0)
+    between = max(float((weight * ((own - common) ** 2 - noise)).sum()), 0.0)
     trust = between / (between + noise) if between > 0 else np.zeros_like(noise)
-    share = np.maximum(whole + trust * (own - whole), 0.0)
+    share = np.maximum(common + trust * (own - common), 0.0)
     # at no visible difference between cells, allow for the smallest that is taken to exist
-    unseen = np.maximum(between, (LEAST_SPREAD * whole) ** 2)
+    unseen = np.maximum(between, (LEAST_SPREAD * common) ** 2)
     left = unseen * noise / np.maximum(unseen + noise, 1e-300)
-    return share, np.maximum(left, 0.0) + (1 - trust) ** 2 * whole_variance, between
+    return _Shares(share, np.maximum(left, 0.0), 1 - trust, noise_of_whole, between)

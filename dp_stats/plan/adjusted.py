@@ -18,7 +18,7 @@ from dp_stats.catalogue.models import Release
 from dp_stats.plan.model import Measurement
 from dp_stats.plan.symmetry import Floats
 from dp_stats.plan.targets import Target, mean_share, statistic_of, targets
-from dp_stats.plan.truncation import SPREAD, truncated_share
+from dp_stats.plan.truncation import added_variance, cluster_guess, truncated_share, truncation_cap, whole_variance
 
 TRUE_SPREAD = 0.5
 """How far true cells are taken to lie from what their margins suggest, relative to their size, besides chance."""
@@ -94,19 +94,29 @@ def _coarser(dimension: Dimension, size: int) -> int:
     return max((n for level in dimension.levels if (n := len(level.codes)) < size), default=0)
 
 
-def correction_variance(grid: Grid, release: Release, target: Target, truncation: Measurement | None) -> float:
-    """What the correction for truncated rows adds to the variance of a value of mean size; 0 where no size is guessed.
+def correction_variance(
+    grid: Grid, release: Release, target: Target, rows: Measurement | None, persons: Measurement | None
+) -> float:
+    """What the correction for truncated rows adds to the variance of a value of mean size; noise alone where no size
+    is guessed.
 
     It is the noise of the coarse cell's factor, how much groups inside it may differ, and chance.
+
+    Args:
+        rows, persons: the measurements of what is truncated, if there are any.
     """
-    if truncation is None or target.prior_mean is None or statistic_of(release, target.statistic).kind == "persons":
-        return 0.0
     declared = statistic_of(release, target.statistic)
+    if rows is None or declared.kind == "persons":
+        return 0.0
     ends = [abs(float(end)) for end in (declared.lower, declared.upper) if end is not None]
     size = max(ends) if declared.kind == "sum" else 1.0
-    mean, share = target.prior_mean, truncated_share(release.contribution)
-    part = prod(truncation.shape) * mean_share(grid, target.queries)  # of the rows of a coarse cell, or of several
-    noise = truncation.variance * (part**2 if part < 1 else part) * size**2
-    if part > 1 - 1e-9:
-        return noise
-    return noise + (SPREAD * share * mean) ** 2 + CLUSTER * share * mean * size
+    part, cells = mean_share(grid, target.queries), prod(rows.shape)
+    cluster = cluster_guess(release.contribution, truncation_cap(release))
+    share = truncated_share(release.contribution)
+    mean = (target.prior_mean or 0.0) / size  # rows of the value, if each adds as much as it can
+    truncated = share * mean / part
+    known = persons.variance * prod(persons.shape) if persons is not None else np.inf
+    whole = whole_variance(rows.variance * cells, known, cluster, truncated / cluster.mean)
+    added = added_variance(part, cells, truncated, rows.variance, whole)
+    chance = CLUSTER * share * mean if cells * part < 1 - 1e-9 else 0.0
+    return (added + chance) * size**2

@@ -32,13 +32,14 @@ class Accuracy:
     Attributes:
         structures: additive statistic → its measured levels and precisions, in real units.
         own: (statistic, level) → variance, for distinct persons, whose tables do not add up.
-        truncation: the measurement of truncated rows, if there is one.
+        truncated_rows, truncated_persons: the measurements of what is truncated, if there are any.
     """
 
     grid: Grid
     structures: Mapping[str, Structure]
     own: Mapping[tuple[str, Key], float]
-    truncation: Measurement | None = None
+    truncated_rows: Measurement | None = None
+    truncated_persons: Measurement | None = None
 
     def variance(self, target: Target) -> Floats:
         """Variance of each value of a linear target, in real units squared."""
@@ -62,8 +63,10 @@ def accuracy(grid: Grid, release: Release, measurements: tuple[Measurement, ...]
         else:
             known = precisions.setdefault(m.statistic, {})
             known[key] = known.get(key, 0.0) + 1 / variance
-    truncation = next((m for m in measurements if m.role == "truncated_rows"), None)
-    return Accuracy(grid, {s: Structure(grid, p) for s, p in precisions.items()}, own, truncation)
+    rows, persons = (
+        next((m for m in measurements if m.role == role), None) for role in ("truncated_rows", "truncated_persons")
+    )
+    return Accuracy(grid, {s: Structure(grid, p) for s, p in precisions.items()}, own, rows, persons)
 
 
 def expected_errors(catalogue: Catalogue, grid: Grid, release: Release, given: Accuracy) -> tuple[ExpectedError, ...]:
@@ -123,7 +126,7 @@ def _spread(asked: _Asked, world: World) -> tuple[Floats, float | None] | None:
     mean = target.prior_mean
     if derived is None or derived.kind in ("rolling", "cumulative", "rate"):
         variance = published_variance(grid, release, target, given.variance, world) + correction_variance(
-            grid, release, target, given.truncation
+            grid, release, target, given.truncated_rows, given.truncated_persons
         )
         return _of_rate(asked, variance) if derived and derived.kind == "rate" else (np.sqrt(variance), mean)
     if mean is None:

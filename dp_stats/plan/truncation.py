@@ -24,23 +24,31 @@ SPREAD = 0.8
 """How far areas are taken to differ in how often people repeat, where no measurement shows it: a standard deviation,
 relative to the share of truncated rows."""
 
-SHARES = tuple(Fraction(n, 1000) for n in (5, 10, 20, 35, 50, 80, 120, 180, 250, 350, 450))
+SHARES = tuple(Fraction(n, 1000) for n in (5, 10, 20, 35, 50, 80, 120, 180, 250, 350, 450, 550, 650, 750, 850))
 """Shares of the budget that may go to truncated rows."""
 
 LEAST_SHARE = 0.005
 """A smaller expected share of truncated rows is taken to be this large."""
 
-LARGEST_UNDECLARED = Fraction(18, 100)
-"""The largest of them where nobody has declared how often people repeat."""
+HARDLY_ANY = 0.0005
+"""The same share where hardly anyone repeats: where nothing is declared, errors are foreseen for both, with half the say
+for this one."""
 
-UNGUESSED_SHARE = Fraction(4, 100)
-"""The share where no size is guessed, so that errors cannot be compared."""
+PERSONS = tuple(Fraction(n, 8) for n in (1, 2, 3, 4, 5, 6))
+"""Parts of that budget that may go to the number of persons with truncated rows. It moves by one with a person, so its
+noise is small; but it says how many rows are truncated only where few persons are."""
 
-PERSONS = Fraction(1, 8)
-"""Budget for the number of persons with truncated rows, compared with that for the rows."""
+CLUSTER = 1.5
+"""Truncated rows of a person who has any, where nobody has declared how often people repeat."""
+
+TOLD_APART = 2.0
+"""Coarse cells are worth measuring where the variance of noise is at most so many times that of what they differ by,"""
+
+KNOWN_WELL = 20.0
+"""and their kept rows, which truncated ones are divided by, are this many times the noise of a table."""
 
 STRATEGY_GAIN = 3.0
-"""How much more accurate planned tables are than tables noised on their own, roughly."""
+"""How much more accurate planned tables are than tables noised on their own, roughly, where there are many."""
 
 
 @dataclass(frozen=True)
@@ -84,64 +92,128 @@ def choose_truncation(grid: Grid, release: Release, mechanism: Mechanism, total:
     )
     if statistic is None:
         return []  # truncated rows are compared with kept rows, which only a published count tells
-    level, share = _best(grid, release, published, statistic, mechanism, total)
-    rows = share / (1 + PERSONS)
+    level, share, persons = _best(grid, release, published, statistic, mechanism, total)
     return [
-        TruncationShare("truncated_rows", statistic, level, rows),
-        TruncationShare("truncated_persons", statistic, key_of(grid, {}), share - rows),
+        TruncationShare("truncated_rows", statistic, level, share * (1 - persons)),
+        TruncationShare("truncated_persons", statistic, key_of(grid, {}), share * persons),
     ]
 
 
 def _best(
     grid: Grid, release: Release, published: list[Target], statistic: str, mechanism: Mechanism, total: Fraction
-) -> tuple[Key, Fraction]:
-    """The level and share with the smallest total expected error of everything published, in the geometric mean.
+) -> tuple[Key, Fraction, Fraction]:
+    """The level, the share and the part of it for persons with the smallest total expected error of everything
+    published, in the geometric mean. Where no size is guessed, noise alone is compared.
 
     A value's error is the noise of its own table, the noise of the correction, and how much its cells may differ from
     the coarse cell whose factor they get.
     """
-    whole = key_of(grid, {})
+    names = [d.name for d in grid.dimensions]
     expected = prior_totals(grid, release).get(statistic)
-    sized = [t for t in published if t.statistic == statistic and t.prior_mean is not None]
+    mine = [t for t in published if t.statistic == statistic and (not expected or t.prior_mean is not None)]
     places = [t.levels for t in published if t.statistic == statistic and not t.windowed]
-    if not expected or not sized or not places:  # sums over windows alone have no level of their own
-        return whole, UNGUESSED_SHARE
-    truncated = max(truncated_share(release.contribution), LEAST_SHARE) * expected
+    levels = [(key, grid.cells(dict(zip(names, key, strict=True)))) for key in _levels(grid, places)]
     tables = len({(t.statistic, t.levels) for t in published})
-    rows = release.contribution.rows
-    found: list[tuple[float, Key, Fraction]] = []
-    for share in SHARES:
-        if share > LARGEST_UNDECLARED and not release.contribution.repeats:
-            break
-        own = _deviation(rows, mechanism, total * (1 - share) / tables) ** 2 / STRATEGY_GAIN**2
-        noise = _deviation(truncation_cap(release), mechanism, total * share / (1 + PERSONS)) ** 2
-        for key in _levels(grid, places):
-            cells = grid.cells({d.name: name for d, name in zip(grid.dimensions, key, strict=True)})
-            error = sum(t.weight * math.log(own + _correction(grid, t, cells, truncated, noise)) for t in sized)
-            found.append((error, key, share))
-    _, level, share = min(found, key=lambda one: (round(one[0], 9), one[2], one[1]))
-    return level, share
+    contribution, cap = release.contribution, truncation_cap(release)
+    rows, cluster, gain = contribution.rows, cluster_guess(contribution, cap), min(STRATEGY_GAIN, math.sqrt(tables))
+    known = [(t.weight, mean_share(grid, t.queries)) for t in mine]
+    plausible = _plausible(contribution, expected)
+    most = max(truncated for _, truncated in plausible)
+    found: list[tuple[float, Fraction, Key, Fraction]] = []
+    for share, part in product(SHARES, PERSONS):
+        own = _deviation(rows, mechanism, total * (1 - share) / tables) ** 2 / gain**2
+        noise = _deviation(cap, mechanism, total * share * (1 - part)) ** 2
+        persons = _deviation(1, mechanism, total * share * part) ** 2
+        for key, cells in levels:
+            known_well = (expected or 0.0) / cells > KNOWN_WELL * math.sqrt(own)
+            if cells > 1 and not (known_well and noise <= TOLD_APART * inside_of(most, cells)):
+                continue  # cells would differ by noise alone
+            error = 0.0
+            for say, truncated in plausible:
+                whole = whole_variance(cells * noise, persons, cluster, truncated / cluster.mean)
+                error += say * sum(
+                    weight * math.log(own + added_variance(of_all, cells, truncated, noise, whole))
+                    for weight, of_all in known
+                )
+            found.append((error, share, key, part))
+    _, share, level, part = min(found, key=lambda one: (round(one[0], 9), *one[1:]))
+    return level, share, part
 
 
-def _correction(grid: Grid, target: Target, cells: int, truncated: float, noise: float) -> float:
+def _plausible(contribution: Contribution, expected: float | None) -> tuple[tuple[float, float], ...]:
+    """How many rows may be truncated, each with its say: one guess where repeats are declared, else many and hardly any."""
+    if not expected:
+        return ((1.0, 0.0),)
+    if contribution.repeats:
+        return ((1.0, max(truncated_share(contribution), LEAST_SHARE) * expected),)
+    return (1.0, GUESSED_SHARE * expected), (0.5, HARDLY_ANY * expected)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Truncated rows of a person who has any, as a public guess: their mean, and how far it may be off."""
+
+    mean: float
+    deviation: float
+
+
+def cluster_guess(contribution: Contribution, cap: int) -> Cluster:
+    """From the declared repeats, which may be off by half; else low, and anything up to ``cap`` is plausible."""
+    beyond = {
+        min(r - contribution.rows, cap): p for r, p in (contribution.repeats or {}).items() if r > contribution.rows
+    }
+    some = sum(beyond.values())
+    if some > 0:
+        mean = sum(r * p for r, p in beyond.items()) / some
+        return Cluster(mean, mean / 2)
+    return Cluster(min(CLUSTER, float(cap)), (cap - 1) / 2)
+
+
+def by_persons(variance: float, cluster: Cluster, persons: float) -> float:
+    """Variance of the number of truncated rows as it follows from the number of persons who have any.
+
+    Args:
+        variance: of the noisy number of persons. persons: roughly how many there are.
+    """
+    return (cluster.mean**2 + cluster.deviation**2) * variance + (cluster.deviation * persons) ** 2
+
+
+def whole_variance(rows: float, persons: float, cluster: Cluster, truncated: float) -> float:
+    """Variance of all truncated rows, from their own noisy number and from that of persons, each by its precision.
+
+    Args:
+        rows, persons: noise variances of the two. truncated: roughly how many persons have truncated rows.
+    """
+    return 1 / (1 / rows + 1 / by_persons(persons, cluster, truncated))
+
+
+def inside_of(truncated: float, cells: int) -> float:
+    """Variance of the truncated rows of coarse cells around their mean."""
+    return (SPREAD * truncated / cells) ** 2
+
+
+def added_variance(part: float, cells: int, truncated: float, noise: float, whole: float) -> float:
     """Variance that correcting adds to a value of mean size.
 
-    ``noise`` is that of a coarse cell; estimation draws coarse cells to each other where it is large (empirical Bayes).
+    Args:
+        part: the value's share of everything. cells: of the coarse level. truncated: rows, of everything.
+        noise: variance of a coarse cell's truncated rows; estimation draws coarse cells to the whole where it is large
+            (empirical Bayes). whole: variance of all truncated rows, which cells then share.
     """
-    part = mean_share(grid, target.queries)
-    differ = (SPREAD * truncated * part) ** 2
+    inside = inside_of(truncated, cells)
+    lean = noise / (inside + noise) if cells > 1 else 1.0
+    drawn = lean * inside if cells > 1 else 0.0
     if cells * part >= 1:
-        return noise * cells * part
-    inside = (SPREAD * truncated / cells) ** 2
-    drawn = inside * noise / (inside + noise) if cells > 1 else noise
-    return (drawn + noise / cells) * (cells * part) ** 2 + (differ if cells * part < 0.999 else 0.0)
+        return drawn * cells * part + (lean * part) ** 2 * whole
+    differ = (SPREAD * truncated * part) ** 2 if cells * part < 0.999 else 0.0
+    return (drawn + lean**2 * whole / cells**2) * (cells * part) ** 2 + differ
 
 
 def _levels(grid: Grid, places: list[Key]) -> list[Key]:
     """Levels, whole in time, that are sums of what is published at one of ``places``: truncated rows are compared
-    with kept rows."""
+    with kept rows. The whole where there is none, as sums over windows alone have no level of their own."""
     options = [(d.top.name,) if d.kind == "date" else chain(d, ()) for d in grid.dimensions]
-    return [key for key in product(*options) if any(_sums_to(grid, p, key) for p in places)]
+    return [key for key in product(*options) if any(_sums_to(grid, p, key) for p in places)] or [key_of(grid, {})]
 
 
 def truncated_share(contribution: Contribution) -> float:
