@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from dp_stats.catalogue import read_catalogue
+from dp_stats.catalogue.due import day_at
 from dp_stats.catalogue.load import is_due
 from dp_stats.errors import NotDueError, PublishedError
 from dp_stats.run import Run, ledger_if_any, open_reserved, open_run, prepare_home, user_name
@@ -33,7 +34,8 @@ def due_editions(release: str, *, until: date | None = None, settings: Settings 
     """Every edition of a release whose period has ended and settled, in order of time."""
     catalogue = read_catalogue((settings or load_settings()).catalogue)
     declared = catalogue.release(release)
-    return [f"{release}/{p.label}" for p in catalogue.periods(declared, until=until or datetime.now(UTC).date())]
+    until = until or day_at(declared, datetime.now(UTC))
+    return [f"{release}/{p.label}" for p in catalogue.periods(declared, until=until)]
 
 
 def pull(edition: str, *, revision: int = 1, settings: Settings | None = None) -> Step:
@@ -47,7 +49,7 @@ def pull(edition: str, *, revision: int = 1, settings: Settings | None = None) -
     from dp_stats.secure.staging import staging_folder, write_private
 
     run = open_run(edition, revision=revision, settings=settings)
-    if not is_due(run.release, run.period, datetime.now(UTC).date()):
+    if not is_due(run.release, run.period, day_at(run.release, datetime.now(UTC))):
         raise NotDueError(
             f"{run.edition} ends on {run.period.end} and settles {run.release.settle_days} days later. Run it after that day."
         )

@@ -7,6 +7,8 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
+from dp_stats.airflow.timetable import WorkingDaysTimetable
+
 
 def _pages() -> list[dict[str, Any]]:
     """The pages, only where Airflow serves pages: importing them takes a second."""
@@ -29,6 +31,7 @@ class DpStatsPlugin(AirflowPlugin):
     name = "dp_stats"
     fastapi_apps = _pages()
     listeners = _listeners()
+    timetables = [WorkingDaysTimetable]  # noqa: RUF012
     external_views = [  # noqa: RUF012  the base class declares it as an instance would
         {
             "name": "Privacy budget",

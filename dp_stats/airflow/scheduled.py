@@ -11,11 +11,11 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, Param
 from airflow.timetables.assets import AssetOrTimeSchedule
-from airflow.timetables.interval import CronDataIntervalTimetable
 
 from dp_stats.airflow.alerts import run_failed
 from dp_stats.airflow.schedule import edition_at, first_interval, last_interval
 from dp_stats.airflow.steps import POOL, RETRIES, AirflowRun, moment, pipeline_steps, requester, run_name, step
+from dp_stats.airflow.timetable import timetable_of
 from dp_stats.catalogue import Catalogue, Dataset, Release, read_catalogue
 from dp_stats.errors import CatalogueError
 from dp_stats.settings import load_settings
@@ -74,7 +74,7 @@ def scheduled_release(catalogue: Catalogue, release: Release) -> DAG:
 
     rows = Asset(name=f"{dataset.id}-rows", uri=f"dp-stats://datasets/{dataset.id}", group="datasets")
     edition = Asset(name=release.id, uri=f"dp-stats://editions/{release.id}", group="editions")
-    every = CronDataIntervalTimetable(release.schedule, timezone="UTC")
+    every = timetable_of(release)
     with DAG(
         dag_id=release.id.replace("-", "_"),
         dag_display_name=release.title,

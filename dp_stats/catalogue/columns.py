@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from typing import Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from dp_stats.catalogue.declared import Model, Slug
 from dp_stats.catalogue.identifiers import Identifier
+from dp_stats.catalogue.schedule import zone_of
 
 ISO, EXCEL, EXCEL_1904 = "iso", "excel", "excel-1904"
 DIRECTIVE = re.compile(r"%(?:-?[dHIjmMSy]|[aAbBcfgGhnpuUVwWxXYzZ%])")
@@ -119,11 +119,8 @@ class Column(Model):
     @field_validator("timezone", "source_timezone")
     @classmethod
     def _zone(cls, name: str | None) -> str | None:
-        try:
-            if name is not None:
-                ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(f"'{name}' is no time zone; write one such as Europe/London or UTC") from None
+        if name is not None:
+            zone_of(name)
         return name
 
     @field_validator("currency")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 
 from dp_stats.catalogue.models import Release
 from dp_stats.catalogue.periods import Period, next_period, parse_period
+from dp_stats.catalogue.schedule import Schedule, zone_of
 
 
 def period_at(release: Release, day: date) -> Period:
@@ -32,15 +33,11 @@ def due_day(period: Period, *, settle_days: int) -> date:
     return period.end + timedelta(days=settle_days + 1)
 
 
-def due_at(period: Period, *, schedule: str, settle_days: int) -> datetime:
-    """The first moment of a cron schedule (UTC) on or after the day on which the edition is due."""
-    from croniter import croniter
-
-    settled = midnight(due_day(period, settle_days=settle_days))
-    found: datetime = croniter(schedule, settled - timedelta(seconds=1)).get_next(datetime)
-    return found
+def day_at(release: Release, moment: datetime) -> date:
+    """The day that the release's clocks show at a moment."""
+    return moment.astimezone(zone_of(release.timezone)).date()
 
 
-def midnight(day: date) -> datetime:
-    """The start of a day in UTC."""
-    return datetime.combine(day, time(), tzinfo=UTC)
+def due_at(period: Period, *, schedule: Schedule, settle_days: int) -> datetime:
+    """The first moment of a schedule on or after the day on which the edition is due, in UTC."""
+    return schedule.first_on(due_day(period, settle_days=settle_days))

@@ -20,6 +20,7 @@ from dp_stats.catalogue.declared import (
     exact,
 )
 from dp_stats.catalogue.periods import PeriodKind
+from dp_stats.catalogue.schedule import Schedule, holidays_of, is_once_a_day, zone_of
 from dp_stats.written import declared
 
 
@@ -223,7 +224,18 @@ class Release(Model):
         examples=[{"week_starts": "sunday"}],
     )
     schedule: str | None = Field(
-        None, description="Cron expression in UTC; null for releases started by hand.", examples=["30 9 * * 4"]
+        None,
+        description="Cron expression, on the clocks of `timezone`; null for releases started by hand.",
+        examples=["30 9 * * 4"],
+    )
+    timezone: str = Field(
+        "UTC", description="Time zone whose clocks `schedule` is read on, all year.", examples=["Europe/London"]
+    )
+    holidays: str | None = Field(
+        None,
+        description="Country (`GB`) or part of one (`GB-ENG`) on whose public holidays nothing is published: an edition due then "
+        "is published on the next working day.",
+        examples=["GB-ENG"],
     )
     settle_days: int = Field(
         0, ge=0, description="Days after the period's end before it may be published.", examples=[3]
@@ -286,8 +298,34 @@ class Release(Model):
         from croniter import croniter
 
         if schedule is not None and not croniter.is_valid(schedule):
-            raise ValueError("write a cron expression of five fields in UTC, such as '30 9 * * 4', or @weekly")
+            raise ValueError("write a cron expression of five fields, such as '30 9 * * 4', or @weekly")
         return schedule
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, name: str) -> str:
+        zone_of(name)
+        return name
+
+    @field_validator("holidays")
+    @classmethod
+    def _known_holidays(cls, code: str | None) -> str | None:
+        if code is not None:
+            holidays_of(code)
+        return code
+
+    @model_validator(mode="after")
+    def _waits_for_working_days(self) -> Release:
+        if self.holidays is not None and (self.schedule is None or not is_once_a_day(self.schedule)):
+            raise ValueError("'holidays' needs a 'schedule' of one moment a day at most, such as '30 9 * * *'")
+        return self
+
+    @property
+    def timetable(self) -> Schedule | None:
+        """When its editions may be made; None where they are made by hand."""
+        if self.schedule is None:
+            return None
+        return Schedule(cron=self.schedule, timezone=self.timezone, holidays=self.holidays)
 
     @model_validator(mode="after")
     def _refers(self) -> Release:

@@ -196,6 +196,8 @@ def _release(release: Release) -> ReleaseFacts:
         period_kind=release.period,
         end=release.end,
         schedule=release.schedule,
+        timezone=release.timezone,
+        holidays=release.holidays,
         settle_days=release.settle_days,
         series=release.series,
         headline=release.headline or release.tables[0].id,

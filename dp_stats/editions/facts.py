@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 
 from dp_stats.catalogue.periods import BlockKind, PeriodKind
+from dp_stats.catalogue.schedule import Schedule
 from dp_stats.plan.mechanism import Mechanism
 from dp_stats.plan.model import Exact, Role
 
@@ -85,9 +86,20 @@ class ReleaseFacts(Facts):
     period_kind: PeriodKind = Field(description="What one edition covers: day, week, month, year or a range.")
     end: date | None = Field(None, description="Last day that is ever published; open where there is none.")
     schedule: str | None = Field(None, description="When editions are made, as a cron line; null where by hand.")
+    timezone: str = Field("UTC", description="Time zone whose clocks the cron line is read on.")
+    holidays: str | None = Field(
+        None, description="Country or part of one on whose public holidays nothing is published; null where on none."
+    )
     settle_days: int = Field(0, description="Days after a period's end before it is published.")
     series: bool = Field(True, description="Whether all editions of a block share one charge.")
     headline: str = Field(description="Table that the headline chart is drawn from.")
+
+    @property
+    def timetable(self) -> Schedule | None:
+        """When its editions are made; None where they are made by hand."""
+        if self.schedule is None:
+            return None
+        return Schedule(cron=self.schedule, timezone=self.timezone, holidays=self.holidays)
 
     @property
     def licence_title(self) -> str:

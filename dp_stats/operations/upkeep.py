@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dp_stats import pipeline, written
-from dp_stats.catalogue import Catalogue, read_catalogue
+from dp_stats.catalogue import Catalogue, Period, Release, read_catalogue
+from dp_stats.catalogue.due import day_at, due_at
 from dp_stats.editions.verify import Fault, verify_public
 from dp_stats.errors import PublishedError
 from dp_stats.files import replaced
@@ -182,14 +183,23 @@ def late_editions(*, settings: Settings | None = None, today: date | None = None
     catalogue, ledger, today = _watched(settings, today)
     alerts = []
     for release in catalogue.releases.values():
-        if release.schedule is None:
-            continue
-        due = list(catalogue.periods(release, until=today - LATE_AFTER))
-        if due and ledger.publication(f"{release.id}/{due[-1].label}") is None:
+        newest = _newest_due(catalogue, release, today - LATE_AFTER)
+        if newest is not None and ledger.publication(f"{release.id}/{newest.label}") is None:
             alerts.append(
                 Alert(
                     f"{release.id} is late",
-                    f"The edition {due[-1].label} is not published. See the last run of its DAG in Airflow.",
+                    f"The edition {newest.label} is not published. See the last run of its DAG in Airflow.",
                 )
             )
     return alerts
+
+
+def _newest_due(catalogue: Catalogue, release: Release, day: date) -> Period | None:
+    """The last period whose edition was to be made on ``day`` or before, by the schedule and past its holidays."""
+    if release.timetable is None:
+        return None
+    for period in reversed(list(catalogue.periods(release, until=day))):
+        when = due_at(period, schedule=release.timetable, settle_days=release.settle_days)
+        if day_at(release, when) <= day:
+            return period
+    return None

@@ -11,6 +11,7 @@ from icalendar import Calendar, Event
 
 from dp_stats.catalogue.due import due_at
 from dp_stats.catalogue.periods import Period, next_period, parse_period
+from dp_stats.catalogue.schedule import Schedule, zone_of
 from dp_stats.editions.edition import Edition, Facts, Instant, utc
 from dp_stats.editions.revisions import Correction
 from dp_stats.texts.words import Texts
@@ -28,6 +29,12 @@ class Planned(Facts):
     period: str
     period_text: str
     when: Instant
+    timezone: str = "UTC"
+
+    @property
+    def local(self) -> datetime:
+        """When it is to appear, on the clocks of the agency."""
+        return self.when.astimezone(zone_of(self.timezone))
 
 
 class Scheduled(Facts):
@@ -41,7 +48,7 @@ class Scheduled(Facts):
     release: str
     title: str
     kind: str
-    schedule: str
+    timetable: Schedule
     settle_days: int
     last: str
     start: date = date.min
@@ -51,13 +58,13 @@ class Scheduled(Facts):
     def after(cls, edition: Edition) -> Scheduled | None:
         """What is to follow an edition; None where its release has no schedule."""
         release = edition.release
-        if not release.schedule:
+        if release.timetable is None:
             return None
         return cls(
             release=release.id,
             title=release.title,
             kind=release.period_kind,
-            schedule=release.schedule,
+            timetable=release.timetable,
             settle_days=release.settle_days,
             last=edition.period.label,
             end=release.end,
@@ -148,7 +155,7 @@ def calendar(releases: Iterable[Scheduled], *, since: datetime, texts: Texts) ->
         period = _next(parse_period(release.last))
         while period is not None and (release.end is None or period.start <= release.end):
             covered = period.within(release.start, release.end)
-            when = due_at(covered, schedule=release.schedule, settle_days=release.settle_days)
+            when = due_at(covered, schedule=release.timetable, settle_days=release.settle_days)
             if when > until:
                 break
             if when >= since:
@@ -159,6 +166,7 @@ def calendar(releases: Iterable[Scheduled], *, since: datetime, texts: Texts) ->
                         period=period.label,
                         period_text=texts.period(covered.code, kind=period.kind),
                         when=when,
+                        timezone=release.timetable.timezone,
                     )
                 )
             period = _next(period)

@@ -134,7 +134,9 @@ def _calendar(
     scheduled = [s for e in newest if (s := feeds.Scheduled.after(e))]
     known = {s.release for s in scheduled}
     for release in releases:
-        if release.schedule and release.audience == "public" and release.id not in known and release.period != "range":
+        if release.timetable is None or release.period == "range":
+            continue
+        if release.audience == "public" and release.id not in known:
             first = release.calendar.period_of(release.start, release.period)
             before = release.calendar.period_of(first.start - timedelta(days=1), release.period)
             scheduled.append(
@@ -142,7 +144,7 @@ def _calendar(
                     release=release.id,
                     title=release.title,
                     kind=release.period,
-                    schedule=release.schedule,
+                    timetable=release.timetable,
                     settle_days=release.settle_days,
                     last=before.label,
                     start=release.start,

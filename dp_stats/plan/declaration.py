@@ -25,7 +25,19 @@ DATASET_TEXTS = {
     "budget",
     "engine",
 }
-RELEASE_TEXTS = {"title", "start", "end", "schedule", "settle_days", "headline", "licence", "texts", "priority"}
+RELEASE_TEXTS = {
+    "title",
+    "start",
+    "end",
+    "schedule",
+    "timezone",
+    "holidays",
+    "settle_days",
+    "headline",
+    "licence",
+    "texts",
+    "priority",
+}
 ITEM_TEXTS = {
     "dimensions": {"title", "level_titles"},
     "statistics": {"title", "unit", "expected_total"},

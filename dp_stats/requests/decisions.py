@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dp_stats.catalogue import Catalogue, read_catalogue
+from dp_stats.catalogue.due import day_at
 from dp_stats.catalogue.load import is_due
 from dp_stats.errors import ApprovalError, BudgetError, NotDueError, PublishedError
 from dp_stats.files import replace_file
@@ -70,7 +71,7 @@ def ask(form: Mapping[str, Any], *, requested_by: str, settings: Settings | None
     release = make_release(question, catalogue, requested_by=requested_by, epsilon=epsilon, texts=texts)
     label = period_of_request(release)
     period = catalogue.with_release(release).period(release, label)
-    if not is_due(release, period, datetime.now(UTC).date()):
+    if not is_due(release, period, day_at(release, datetime.now(UTC))):
         raise NotDueError(
             f"period: {period.text} has not ended and settled yet. Ask after {release.settle_days} more days."
         )

@@ -101,7 +101,7 @@ def _isolated(
         titles[view.id] = view.latest.edition.release.title
         try:
             due = site_pages.planned(replace(site, releases=(view,)), since)
-            next_due = site.texts.day(due[0].when.date()) if due else ""
+            next_due = site.texts.day(due[0].local.date()) if due else ""
             everything.append(_release(site, view, tools, next_due, areas, say))
         except Exception as error:
             if not isolate:

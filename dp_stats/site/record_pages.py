@@ -10,6 +10,7 @@ from dp_stats.site import downloads, privacy_panel
 from dp_stats.site.common import page_of
 from dp_stats.site.frame import Cell, Row, Rows, Site
 from dp_stats.site.site_pages import text_page
+from dp_stats.texts.words import Texts
 
 MOST_DUE = 12
 MOST_METERS = 4
@@ -183,6 +184,12 @@ def budget_page(site: Site) -> None:
     )
 
 
+def _moment(item: Planned, texts: Texts) -> str:
+    """When it is expected, on the agency's clocks; their zone is named where it is not UTC."""
+    when = texts.moment(item.local)
+    return when if item.timezone == "UTC" else texts("calendar.local", when=when, zone=item.timezone.replace("_", " "))
+
+
 def calendar_page(site: Site, due: list[Planned]) -> None:
     """``calendar.html``: what is expected, the next twelve editions of each release."""
     texts = site.texts
@@ -191,12 +198,12 @@ def calendar_page(site: Site, due: list[Planned]) -> None:
     for item in due:
         counts[item.release] = counts.get(item.release, 0) + 1
         if counts[item.release] <= MOST_DUE:
-            facts = (Cell(item.period_text), Cell(texts.moment(item.when)))
+            facts = (Cell(item.period_text), Cell(_moment(item, texts)))
             rows.append(Row(item.title, facts, f"{item.release}/index.html"))
     head = [Cell(texts("calendar.release")), Cell(texts("calendar.covers")), Cell(texts("calendar.expected"))]
     last = {item.release: item for item in due}
     notes = [
-        f"{last[id].title}: {texts('calendar.more', count=count, day=texts.day(last[id].when.date()))}"
+        f"{last[id].title}: {texts('calendar.more', count=count, day=texts.day(last[id].local.date()))}"
         for id, count in counts.items()
         if count > MOST_DUE
     ]

@@ -158,6 +158,48 @@ def test_catch_up_begins_with_the_interval_at_whose_end_the_first_edition_is_due
         edition_at(catalogue, release, datetime(2024, 1, 10, tzinfo=UTC))
 
 
+@pytest.mark.parametrize(
+    ("period", "schedule", "zone", "place"),
+    [
+        ("day", "30 9 * * *", "Europe/London", "GB-ENG"),
+        ("week", "30 9 * * 1", "Europe/London", "GB-ENG"),
+        ("week", "0 0 * * 4", "Pacific/Auckland", None),
+        ("month", "0 23 * * *", "America/New_York", "US"),
+    ],
+)
+def test_every_edition_has_a_run_of_its_own_whatever_holidays_and_clocks_do(
+    clinic: Any, period: Any, schedule: str, zone: str, place: str | None
+) -> None:
+    """Airflow's own scheduler is asked for run after run, from what its database keeps of the timetable."""
+    from airflow.serialization.decoders import decode_timetable
+    from airflow.serialization.encoders import encode_timetable
+    from airflow.timetables.assets import AssetOrTimeSchedule
+    from airflow.timetables.base import TimeRestriction
+    from pendulum import instance
+
+    from dp_stats.airflow.schedule import edition_at, first_interval, run_date
+    from dp_stats.airflow.timetable import timetable_of
+    from dp_stats.catalogue import load_catalogue
+    from dp_stats.catalogue.due import periods_of
+
+    catalogue = load_catalogue(clinic.folder)
+    release = catalogue.release("visits").model_copy(
+        update={"period": period, "schedule": schedule, "timezone": zone, "holidays": place, "end": None}
+    )
+    kept = decode_timetable(encode_timetable(AssetOrTimeSchedule(timetable=timetable_of(release), assets=[])))
+    restriction = TimeRestriction(earliest=instance(first_interval(release)), latest=None, catchup=True)
+    expected = list(itertools.islice(periods_of(release), 400 if period == "day" else 60))
+    made: dict[str, datetime] = {}
+    last = None
+    while len(made) <= len(expected):
+        run = kept.next_dagrun_info(last_automated_data_interval=last, restriction=restriction)
+        assert run is not None
+        last = run.data_interval
+        made.setdefault(edition_at(catalogue, release, last.end), last.end)
+    assert list(made)[:-1] == [one.label for one in expected]
+    assert [made[one.label] for one in expected] == [run_date(release, one) for one in expected]
+
+
 def test_a_run_publishes_the_edition_that_was_due_and_a_repeat_costs_and_changes_nothing(clinic: Any) -> None:
     (dag,) = dags("scheduled_releases").values()
     first = dag.test(logical_date=datetime(2024, 1, 18, 9, 30, tzinfo=UTC))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from dp_stats.catalogue.due import due_at, due_day, periods_of
 from dp_stats.catalogue.load import is_due
+from dp_stats.catalogue.schedule import Schedule
 from tests.plan_examples import BASIC, release
 
 DAYS = st.dates(date(1999, 1, 1), date(2040, 12, 31))
@@ -32,7 +33,7 @@ def test_periods_cover_every_day_of_a_release_and_are_due_once_settled(
     assert first - found[0].end == timedelta(days=settle + 1)
     assert is_due(one, found[0], first)
     assert not is_due(one, found[0], first - timedelta(days=1))
-    assert due_at(found[0], schedule="@daily", settle_days=settle).date() == first
+    assert due_at(found[0], schedule=Schedule(cron="@daily"), settle_days=settle).date() == first
 
 
 def test_a_release_without_end_has_periods_without_end_and_a_range_has_one() -> None:

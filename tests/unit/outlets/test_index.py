@@ -18,6 +18,7 @@ import rdflib
 from english import TEXTS
 
 from dp_stats.catalogue.periods import parse_period
+from dp_stats.catalogue.schedule import Schedule
 from dp_stats.editions import retract
 from dp_stats.outlets.api import slug
 from dp_stats.outlets.feeds import Scheduled, calendar, due_at
@@ -113,7 +114,13 @@ def test_the_calendar_shows_twelve_months_of_weekly_editions(public: Path) -> No
 
 def test_a_release_that_has_ended_is_not_expected_again() -> None:
     release = Scheduled(
-        release="r", title="R", kind="week", schedule="30 9 * * 4", settle_days=3, last="2021-W07", end=date(2021, 3, 4)
+        release="r",
+        title="R",
+        kind="week",
+        timetable=Schedule(cron="30 9 * * 4"),
+        settle_days=3,
+        last="2021-W07",
+        end=date(2021, 3, 4),
     )
     planned = calendar([release], since=datetime(2021, 2, 22, tzinfo=UTC), texts=TEXTS)
     assert [p.period for p in planned] == ["2021-W08", "2021-W09"], "the last week is cut at the release's end"
@@ -122,8 +129,8 @@ def test_a_release_that_has_ended_is_not_expected_again() -> None:
 def test_an_edition_is_due_at_the_first_scheduled_moment_after_it_has_settled() -> None:
     week = parse_period("2021-W07")  # ends on Sunday 21 February
     thursday = "30 9 * * 4"
-    assert due_at(week, schedule=thursday, settle_days=3) == datetime(2021, 2, 25, 9, 30, tzinfo=UTC)
-    assert due_at(week, schedule=thursday, settle_days=4) == datetime(2021, 3, 4, 9, 30, tzinfo=UTC)
+    assert due_at(week, schedule=Schedule(cron=thursday), settle_days=3) == datetime(2021, 2, 25, 9, 30, tzinfo=UTC)
+    assert due_at(week, schedule=Schedule(cron=thursday), settle_days=4) == datetime(2021, 3, 4, 9, 30, tzinfo=UTC)
 
 
 def test_a_declared_release_without_editions_is_in_the_calendar(public: Path, catalogue: Any) -> None:
