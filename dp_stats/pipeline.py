@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from dp_stats.catalogue import read_catalogue
-from dp_stats.catalogue.due import day_at
+from dp_stats.catalogue.due import day_at, periods_before
 from dp_stats.catalogue.load import is_due
 from dp_stats.errors import NotDueError, PublishedError
 from dp_stats.run import Run, ledger_if_any, open_reserved, open_run, prepare_home, user_name
@@ -57,8 +57,14 @@ def pull(edition: str, *, revision: int = 1, settings: Settings | None = None) -
         return {"edition": edition, "revision": revision}
     prepare_home(run.settings)
     folder = staging_folder(run.settings.secure, release=run.release.id, period=run.period.label, revision=revision)
+    back = run.release.late.periods if run.release.late else 0
     snapshot = pull_snapshot(
-        run.dataset, catalogue=run.catalogue, period=run.period, folder=folder, settings=run.settings
+        run.dataset,
+        catalogue=run.catalogue,
+        period=run.period,
+        earlier=periods_before(run.release, run.period, back),
+        folder=folder,
+        settings=run.settings,
     )
     write_private(run.settings.secure, intake_report(run), snapshot.report.read_bytes())
     return {"edition": edition, "revision": revision, "snapshot": snapshot.digest}
@@ -180,21 +186,26 @@ def estimate(edition: str, *, revision: int = 1, settings: Settings | None = Non
 
 
 def publish(edition: str, *, revision: int = 1, settings: Settings | None = None) -> Step:
-    """Write the edition's files once, switch ``latest`` and bring the site up to date (see ``dp_stats.publishing``)."""
-    from dp_stats import publishing
+    """Write the edition's files once, switch ``latest`` and bring the site up to date (see ``dp_stats.publishing``).
+
+    Where it has measured late rows, the periods before it are published again with them (see ``dp_stats.revising``).
+    """
+    from dp_stats import publishing, revising
     from dp_stats.quality import check_published
     from dp_stats.texts.words import Texts
 
     run = open_reserved(edition, revision=revision, settings=settings)
-    published = publishing.publish(
-        run, check=partial(check_published, settings=run.settings, lowest=run.release.lowest)
-    )
+    check = partial(check_published, settings=run.settings, lowest=run.release.lowest)
+    published = publishing.publish(run, check=check)
+    revised = revising.revise(run, check=check)
     not_shown: dict[str, str] = {}
     if run.release.audience == "public":
         not_shown = refresh_site(run.settings)
         if run.settings.ckan_url:
             _register_at_ckan(published.edition, run.settings, Texts.of(run.settings))
     done = {"edition": edition, "revision": revision, "path": run.path, "sha256": published.checksum}
+    if revised:
+        done["revised"] = [one.edition.path for one in revised]
     return {**done, "not_shown": sorted(not_shown)} if not_shown else done
 
 

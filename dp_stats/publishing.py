@@ -14,17 +14,18 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from dp_stats.catalogue.due import periods_before
 from dp_stats.editions import describe as describing
 from dp_stats.editions import formats
-from dp_stats.editions.description import described, read
-from dp_stats.editions.edition import Edition
+from dp_stats.editions.description import added_in, described, read
+from dp_stats.editions.edition import Edition, RevisionFacts
 from dp_stats.editions.latest import refresh_latest
 from dp_stats.editions.looks import Looks
 from dp_stats.editions.publication import Check, PublishedEdition, make_again, publish_edition
 from dp_stats.editions.revisions import refresh_status
 from dp_stats.editions.verify import faults_of
 from dp_stats.errors import DpStatsError, LedgerError, PublishedError
-from dp_stats.run import Run, open_ledger, open_reserved
+from dp_stats.run import Run, late_tables, open_adding, open_ledger, open_reserved
 from dp_stats.texts.words import Texts
 
 if TYPE_CHECKING:
@@ -75,12 +76,19 @@ def estimates_of(run: Run) -> EditionEstimates:
     from dp_stats.plan.noisy import NoisyMeasurements
 
     ledger = run.ledger()
-    stored, reservation = ledger.measurements(run.edition, run.revision), ledger.latest(run.edition, run.revision)
+    stored, reservation = ledger.measurements(run.edition, run.measured), ledger.latest(run.edition, run.measured)
     if stored is None or reservation is None:
         raise LedgerError(f"{run.edition} has not been measured yet. Run the measure step first.")
     sealed = ledger.sealed(reservation)
     noisy = NoisyMeasurements.from_bytes(stored.stored, plan=sealed.plan)
-    return estimate(sealed.plan, grid=sealed.grid, release=sealed.release, catalogue=sealed.catalogue, noisy=noisy)
+    return estimate(
+        sealed.plan,
+        grid=sealed.grid,
+        release=sealed.release,
+        catalogue=sealed.catalogue,
+        noisy=noisy,
+        late=late_tables(ledger, run.period.label, run.adding),
+    )
 
 
 def software(reports: Path, texts: Texts) -> dict[str, str]:
@@ -146,11 +154,16 @@ def rebuild(
 def _rebuilt(known: Publication, ledger: Ledger, settings: Settings) -> Rebuilt:
     path = f"{known.edition}/r{known.revision}"
     try:
-        reservation = ledger.latest(known.edition, known.revision)
+        description = ledger.description(known.edition, known.revision)
+        adding = added_in(description.document, description.parts) if description is not None else ()
+        reservation = ledger.latest(known.edition, 1 if adding else known.revision)
         sealed = reservation is not None and bool(reservation.aside)  # else it was made before plans were sealed
         if not sealed and any(not _faults(place / path, known) for place in _places(settings)):
             return Rebuilt(path, "whole")
-        run = open_reserved(known.edition, revision=known.revision, settings=settings)
+        if adding:
+            run = open_adding(known.edition, revision=known.revision, adding=adding, settings=settings)
+        else:
+            run = open_reserved(known.edition, revision=known.revision, settings=settings)
         written = _make_whole(run, ledger, known)
         return Rebuilt(path, "made again" if written else "whole", written)
     except DpStatsError as error:
@@ -229,10 +242,13 @@ def _describe(run: Run, ledger: Ledger, estimates: EditionEstimates) -> Descript
     folder = run.published_in / run.path
     if folder.exists():
         return _adopt(run, ledger, folder)
-    reservation = ledger.latest(run.edition, run.revision)
+    reservation = ledger.latest(run.edition, run.measured)
     assert reservation is not None
-    looks = Looks.of(run.settings)
-    tell = ledger.disclose if run.release.audience == "public" else ledger.account
+    looks, texts = Looks.of(run.settings), Texts.of(run.settings)
+    if run.release.audience == "public":
+        account = ledger.disclose(run.edition, run.revision, measured=run.measured)
+    else:
+        account = ledger.account(run.edition, run.measured)
     edition = describing.describe(
         run.release,
         dataset=run.dataset,
@@ -240,12 +256,33 @@ def _describe(run: Run, ledger: Ledger, estimates: EditionEstimates) -> Descript
         period=run.period,
         grid=run.grid,
         estimates=estimates,
-        texts=Texts.of(run.settings),
-        account=tell(run.edition, run.revision),
-        revision=run.revision,
+        texts=texts,
+        account=account,
+        revision=_late_revision(run, ledger, texts) if run.adding else run.revision,
         reason=reservation.reason if run.revision > 1 else "",
     )
-    return _keep(ledger, edition, looks, as_told=False)
+    return _keep(ledger, edition, looks, as_told=False, measured=run.measured)
+
+
+def _late_revision(run: Run, ledger: Ledger, texts: Texts) -> RevisionFacts:
+    """Why there is a revision that adds late rows; it is the last once the window of one that measured them ends here."""
+    said, final = [], False
+    for name in run.adding:
+        reservation = ledger.latest(name)
+        assert reservation is not None
+        sealed = ledger.sealed(reservation)
+        said.append(texts.period(sealed.period.code, kind=sealed.release.period))
+        assert sealed.release.late is not None
+        before = periods_before(sealed.release, sealed.period, sealed.release.late.periods)
+        final |= len(before) == sealed.release.late.periods and before[-1].label == run.period.label
+    return RevisionFacts(
+        number=run.revision,
+        kind="late",
+        status="final" if final else "provisional",
+        reason=texts("edition.late", periods=texts.listed(said)),
+        supersedes=run.revision - 1,
+        adds=run.adding,
+    )
 
 
 def _adopt(run: Run, ledger: Ledger, folder: Path) -> Description:
@@ -256,11 +293,24 @@ def _adopt(run: Run, ledger: Ledger, folder: Path) -> Description:
             f"{folder} holds another edition than {run.path} of this ledger. Move it aside, then run this again."
         )
     return _keep(
-        ledger, there, Looks.of(run.settings), as_told=True, checksums=(folder / formats.CHECKSUMS).read_bytes()
+        ledger,
+        there,
+        Looks.of(run.settings),
+        as_told=True,
+        checksums=(folder / formats.CHECKSUMS).read_bytes(),
+        measured=run.measured,
     )
 
 
-def _keep(ledger: Ledger, edition: Edition, looks: Looks, *, as_told: bool, checksums: bytes = b"") -> Description:
+def _keep(
+    ledger: Ledger,
+    edition: Edition,
+    looks: Looks,
+    *,
+    as_told: bool,
+    checksums: bytes = b"",
+    measured: int | None = None,
+) -> Description:
     kept = described(edition)
     return ledger.publishing(
         edition.id,
@@ -270,6 +320,7 @@ def _keep(ledger: Ledger, edition: Edition, looks: Looks, *, as_told: bool, chec
         parts={**kept.parts, looks.hash: looks.part},
         checksums=checksums,
         published=edition.published if as_told else None,
+        measured=measured,
     )
 
 

@@ -14,17 +14,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dp_stats import files
 from dp_stats.catalogue import Catalogue, Period, Release
+from dp_stats.catalogue.periods import next_period
 from dp_stats.errors import CatalogueError, DpStatsError
-from dp_stats.plan.model import Measurement, Plan
+from dp_stats.plan import make_sealed
+from dp_stats.plan.model import LatePeriod, Measurement, Plan
 from dp_stats.plan.noisy import NoisyMeasurements
 from dp_stats.settings import Settings
+
+if TYPE_CHECKING:
+    from dp_stats.editions.edition import RevisionFacts
 
 Integers = NDArray[np.int64]
 
@@ -134,6 +139,7 @@ def _try_out(edition: Rehearsed) -> None:
     from dp_stats.editions import publish_edition
     from dp_stats.editions.describe import describe
     from dp_stats.estimate import estimate
+    from dp_stats.estimate.late import LateTables
     from dp_stats.outlets.index import refresh_index
     from dp_stats.site import build
     from dp_stats.texts.words import Texts
@@ -141,12 +147,16 @@ def _try_out(edition: Rehearsed) -> None:
     settings, release, catalogue = edition.settings, edition.release, edition.catalogue
     texts = Texts.of(settings)
     grid = catalogue.grid(release, edition.period)
+    with _step("late rows"):
+        late = _late(edition)
     with tempfile.TemporaryDirectory(prefix="dp-stats-rehearsal-") as name:
         public = Path(name)
         for revision, dummy in enumerate((nothing, mixed), start=1):
-            noisy = NoisyMeasurements(edition.plan.hash, {m.id: dummy(m) for m in edition.plan.measurements})
+            plan = edition.plan.model_copy(update={"late": late if revision > 1 else ()})
+            noisy = NoisyMeasurements(plan.hash, {m.id: dummy(m) for m in plan.tables})
+            added = [LateTables(one.measurements, {m.id: dummy(m) for m in one.measurements}) for one in plan.late]
             with _step("estimates"):
-                estimates = estimate(edition.plan, grid=grid, release=release, catalogue=catalogue, noisy=noisy)
+                estimates = estimate(plan, grid=grid, release=release, catalogue=catalogue, noisy=noisy, late=added)
             with _step("facts"):
                 described = describe(
                     release,
@@ -156,7 +166,7 @@ def _try_out(edition: Rehearsed) -> None:
                     grid=grid,
                     estimates=estimates,
                     texts=texts,
-                    revision=revision,
+                    revision=_revision(release, revision),
                     reason="rehearsal" if revision > 1 else "",
                     published=datetime(2000, 1, revision, tzinfo=UTC),
                 )
@@ -189,6 +199,33 @@ def _try_out(edition: Rehearsed) -> None:
                         put=files.could_replace,
                         areas=None if dummy is mixed else FEW,
                     )
+
+
+def _late(edition: Rehearsed) -> tuple[LatePeriod, ...]:
+    """How a later edition would measure the late rows of this one; nothing where the release counts none."""
+    if edition.release.late is None:
+        return ()
+    release = edition.release.model_copy(update={"end": None})
+    first = make_sealed(edition.catalogue, release, edition.period)
+    assert first.series is not None
+    later = make_sealed(
+        edition.catalogue,
+        release,
+        next_period(edition.period),
+        known=[first.series],
+        stored={first.series.hash: [first]},
+    )
+    return later.plan.late
+
+
+def _revision(release: Release, number: int) -> int | RevisionFacts:
+    from dp_stats.editions.edition import RevisionFacts
+
+    if number == 1 or release.late is None:
+        return number
+    return RevisionFacts(
+        number=number, kind="late", status="provisional", reason="rehearsal", supersedes=number - 1, adds=(release.id,)
+    )
 
 
 def nothing(measurement: Measurement) -> Integers:

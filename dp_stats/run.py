@@ -5,9 +5,9 @@ from __future__ import annotations
 import getpass
 import os
 import stat
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING
 
 from dp_stats import files
 from dp_stats.catalogue import Catalogue, Dataset, Grid, Period, Release, read_catalogue
+from dp_stats.catalogue.due import periods_before
 from dp_stats.catalogue.load import read_model
 from dp_stats.catalogue.periods import blocks_of
 from dp_stats.errors import CatalogueError, LedgerError, NoLedgerError, StorageError
 from dp_stats.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from dp_stats.estimate.late import LateTables
     from dp_stats.ledger import Ledger, Reservation, Witnesses
     from dp_stats.plan.model import Plan
     from dp_stats.plan.sealed import SealedPlan
@@ -30,7 +32,8 @@ if TYPE_CHECKING:
 class Run:
     """One revision of one edition, with everything declared about it and its places on disk.
 
-    ``sealed`` is set where what is declared is the edition's own sealed plan rather than today's catalogue.
+    ``sealed`` is set where what is declared is the edition's own sealed plan rather than today's catalogue; ``adding``
+    where it is no measurement of its own but the first revision's with late rows: the editions that measured these.
     """
 
     settings: Settings
@@ -40,6 +43,12 @@ class Run:
     period: Period
     revision: int
     sealed: SealedPlan | None = None
+    adding: tuple[str, ...] = ()
+
+    @property
+    def measured(self) -> int:
+        """The revision whose measurements it is made of."""
+        return 1 if self.adding else self.revision
 
     @property
     def edition(self) -> str:
@@ -88,7 +97,16 @@ class Run:
             if ledger
             else []
         )
-        return make_sealed(self.catalogue, self.release, self.period, known=[k.series for k in known])
+        return make_sealed(
+            self.catalogue, self.release, self.period, known=[k.series for k in known], stored=self._open(ledger)
+        )
+
+    def _open(self, ledger: Ledger | None) -> dict[str, list[SealedPlan]]:
+        """Earlier editions that late rows may still be added to; a correction counts its own period anew and nothing else."""
+        if ledger is None or self.release.late is None or self.revision > 1:
+            return {}
+        before = periods_before(self.release, self.period, self.release.late.periods)
+        return ledger.open_editions(self.release.id, dataset=self.dataset.id, periods=[p.label for p in before])
 
     def charged_again(self) -> tuple[str, ...]:
         """Blocks that reserving this edition now would charge again, because an edit has ended their series."""
@@ -182,6 +200,36 @@ def open_reserved(edition: str, *, revision: int = 1, settings: Settings | None 
     if standing is None:
         raise LedgerError(f"Nothing is reserved for {edition}/r{revision}. Run the reserve step first.")
     return _open_sealed(standing, settings)
+
+
+def open_adding(edition: str, *, revision: int, adding: tuple[str, ...], settings: Settings) -> Run:
+    """A revision that adds late rows to the first one: ``adding`` are the editions (``release/period``) that measured them.
+
+    Raises:
+        LedgerError: nothing was reserved for the edition.
+    """
+    return replace(open_reserved(edition, settings=settings), revision=revision, adding=adding)
+
+
+def late_tables(ledger: Ledger, period: str, adding: Sequence[str]) -> tuple[LateTables, ...]:
+    """The noisy tables of a period's late rows, as each of the ``adding`` editions has measured it.
+
+    Raises:
+        LedgerError: one of them has not.
+    """
+    from dp_stats.estimate.late import LateTables
+    from dp_stats.plan.noisy import NoisyMeasurements
+
+    found = []
+    for name in adding:
+        stored, reservation = ledger.measurements(name), ledger.latest(name)
+        if stored is None or reservation is None:
+            raise LedgerError(f"{name}, whose late rows were to be added, has not been measured. Restore the ledger.")
+        plan = ledger.sealed(reservation).plan
+        noisy = NoisyMeasurements.from_bytes(stored.stored, plan=plan)
+        tables = next(late.measurements for late in plan.late if late.label == period)
+        found.append(LateTables(tables, {m.id: noisy.values[m.id] for m in tables}))
+    return tuple(found)
 
 
 def split_name(edition: str) -> tuple[str, str]:

@@ -50,6 +50,7 @@ OPTIONS: dict[str, tuple[Any, ...]] = {
     "tables": ("both", "one", "turned"),
     "expected": (None, 9),
     "loss": ({"epsilon": 1}, {"rho": "1/10"}, {"epsilon": 2}),
+    "late": (None, {"periods": 1}, {"periods": 2, "share": 0.5}),
 }
 """Everything that an edit of the catalogue can set, the way it is at first in front."""
 
@@ -138,6 +139,7 @@ class Declared:
             "dimensions": [clinic, days],
             "statistics": [visits],
             "tables": {"both": [by_clinic, by_day], "one": [by_clinic], "turned": [by_day, by_clinic]}[self["tables"]],
+            **({"late": self["late"]} if self["late"] and self["kind"] == "count" and not self.one_per_cell else {}),
             **started,
         }
         yield {

@@ -3,7 +3,8 @@
 A snapshot is what the source, the opt-out list and the declarations make of it; exact answers and contributions are what
 the snapshot, the sealed plan, the charge and what the register leaves to each person make of them. The first call is
 the real one; an equal call gets a copy of what it returned. What decides about events (the ledger, the register's files, the
-pinning of a snapshot, every refusal, every draw) always runs. Never used where a fault is put back into one of these functions.
+pinning of a snapshot, every refusal, every draw) always runs, and so does everything of an edition that counts late rows. Never
+used where a fault is put back into one of these functions.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class Memory:
         patch.setattr(Register, "_contributions", self._contributions(Register._contributions))
 
     def _pull(self, real: Callable[..., Any]) -> Callable[..., Any]:
-        def pull(dataset: Any, *, catalogue: Any, period: Any, folder: Path, settings: Any) -> Any:
+        def pull(dataset: Any, *, catalogue: Any, period: Any, folder: Path, settings: Any, earlier: Any = ()) -> Any:
             told = (settings.catalogue / name for name in ("visits.csv", "opt-outs.csv"))
             key = (
                 "pull",
@@ -72,14 +73,17 @@ class Memory:
                 dataset.model_dump_json(),
                 reading_hash(dataset, catalogue.codes),
                 period,
+                earlier,
             )
             if key not in self.known:
-                done = real(dataset, catalogue=catalogue, period=period, folder=folder, settings=settings)
+                done = real(
+                    dataset, catalogue=catalogue, period=period, earlier=earlier, folder=folder, settings=settings
+                )
                 self.known[key] = [(folder / name).read_bytes() for name in STAGED]
                 return done
             secure_below(settings.secure, folder)
-            for earlier in [*folder.glob("*.parquet"), *folder.glob(STAGED[-1])]:
-                earlier.unlink()
+            for old in [*folder.glob("*.parquet"), *folder.glob(STAGED[-1])]:
+                old.unlink()
             for name, content in zip(("draft", *STAGED[1:]), self.known[key], strict=True):
                 (folder / name).touch(mode=PRIVATE_FILE)
                 (folder / name).write_bytes(content)
@@ -89,18 +93,20 @@ class Memory:
         return pull
 
     def _make_sealed(self, real: Callable[..., Any]) -> Callable[..., Any]:
-        def make_sealed(catalogue: Any, release: Any, period: Any, *, known: Any = ()) -> Any:
+        def make_sealed(catalogue: Any, release: Any, period: Any, *, known: Any = (), stored: Any = None) -> Any:
             dataset = catalogue.dataset_of(release)
             declared = (dataset.model_dump_json(), release.model_dump_json(), period)
             lists = tuple((name, sha256(repr(found.rows).encode())) for name, found in sorted(catalogue.codes.items()))
-            key = ("sealed", *declared, lists, tuple(series.hash for series in known))
-            return self.recall(key, lambda: real(catalogue, release, period, known=known))
+            before = tuple((name, tuple(one.hash for one in made)) for name, made in sorted((stored or {}).items()))
+            key = ("sealed", *declared, lists, tuple(series.hash for series in known), before)
+            return self.recall(key, lambda: real(catalogue, release, period, known=known, stored=stored))
 
         return make_sealed
 
     def _answer(self, real: Callable[..., Any]) -> Callable[..., Any]:
         def answer(sealed: Any, *, reservation: Any, **others: Any) -> Any:
             self._now.key = (sealed.hash, reservation.dataset, reservation.key)
+            self._now.real = sealed.release.late is not None
             return real(sealed, reservation=reservation, **others)
 
         return answer
@@ -109,6 +115,9 @@ class Memory:
         @contextmanager
         def open_snapshot(snapshot: Path, **options: Any) -> Iterator[tuple[Any, Any]]:
             with ExitStack() as stack:
+                if self._now.real:
+                    yield stack.enter_context(real(snapshot, **options))
+                    return
                 opened: list[Any] = []
 
                 def get() -> Any:
@@ -121,13 +130,17 @@ class Memory:
         return open_snapshot
 
     def _rows(self, real: Callable[..., Any]) -> Callable[..., Any]:
-        def rows_that_count(get: Callable[[], Any], content: str, **declared: Any) -> Later:
+        def rows_that_count(get: Any, content: Any, **declared: Any) -> Any:
+            if self._now.real:
+                return real(get, content, **declared)
             return Later((*self._now.key, content), _once(lambda: real(*get(), **declared)))
 
         return rows_that_count
 
     def _allowances(self, real: Callable[..., Any]) -> Callable[..., Any]:
-        def allowances(register: Register, get: Callable[[], Any], rows: Later, others: Any) -> Later | None:
+        def allowances(register: Register, get: Any, rows: Any, others: Any) -> Any:
+            if self._now.real:
+                return real(register, get, rows, others)
             if not len(others):
                 return None
             return Later((str(others.to_pydict()),), _once(lambda: real(register, get()[0], rows.get(), others)))
@@ -135,9 +148,9 @@ class Memory:
         return allowances
 
     def _bound(self, real: Callable[..., Any]) -> Callable[..., Any]:
-        def apply_bound(
-            get: Callable[[], Any], rows: Later, bound: Any, *, allowances: Later | None = None, **declared: Any
-        ) -> Later:
+        def apply_bound(get: Any, rows: Any, bound: Any, *, allowances: Any = None, **declared: Any) -> Any:
+            if self._now.real:
+                return real(get, rows, bound, allowances=allowances, **declared)
             left = allowances.key if allowances is not None else ()
             return Later(
                 (*rows.key, *left),
@@ -155,13 +168,18 @@ class Memory:
         return apply_bound
 
     def _contributions(self, real: Callable[..., Any]) -> Callable[..., Any]:
-        def contributions(register: Register, get: Callable[[], Any], rows: Later, kept: Later) -> Any:
+        def contributions(register: Register, get: Any, rows: Any, kept: Any) -> Any:
+            if self._now.real:
+                return real(register, get, rows, kept)
             return self.recall(("used", *kept.key), lambda: real(register, get()[0], rows.get(), kept.get()))
 
         return contributions
 
     def _exact(self, real: Callable[..., Any]) -> Callable[..., Any]:
-        def exact_answers(measured: Any, kept: Later, **declared: Any) -> dict[str, Any]:
+        def exact_answers(measured: Any, kept: Any, **declared: Any) -> dict[str, Any]:
+            if self._now.real:
+                answers: dict[str, Any] = real(measured, kept, **declared)
+                return answers
             found = self.recall(("exact", *kept.key), lambda: real(measured, kept.get(), **declared))
             return {name: values.copy() for name, values in found.items()}
 

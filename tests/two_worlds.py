@@ -399,7 +399,7 @@ class Worlds:
         moved: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
         lost: dict[str, Fraction] = defaultdict(Fraction)
         for key, edition, one, two in self.released.values():
-            for m in one.plan.measurements:
+            for m in one.plan.tables:
                 difference = one.exact[m.id].astype(object) - two.exact[m.id].astype(object)
                 l1, l2 = int(np.abs(difference).sum()), int((difference**2).sum())
                 total = moved[key, m.id]

@@ -137,6 +137,13 @@ class Dataset(Model):
     )
     date_column: Slug = Field(description="Canonical column that puts a row in a period and a block.", examples=["day"])
     privacy_unit: PrivacyUnit = Field(description="Whom the guarantee protects, and per what time.")
+    record_id: Slug | None = Field(
+        None,
+        description="Canonical column that names a record for good, so that a record corrected in the source is not "
+        "counted again as a late one.",
+        examples=["record"],
+        exclude_if=lambda column: column is None,
+    )
     opt_outs: OptOuts | None = Field(description="The opt-out list; null only where the law provides for none.")
     expectations: str = Field(
         description="Great Expectations suite, a file in expectations/.", examples=["visits.json"]
@@ -158,6 +165,7 @@ class Dataset(Model):
         for field, column, kind in (
             ("privacy_unit.column", self.privacy_unit.column, "person"),
             ("date_column", self.date_column, "date"),
+            *([("record_id", self.record_id, "record")] if self.record_id is not None else []),
         ):
             if column not in self.columns:
                 raise ValueError(f"{field}: there is no column '{column}'; declare it under 'columns'")

@@ -28,6 +28,15 @@ def periods_of(release: Release) -> Iterator[Period]:
         yield period.within(release.start, release.end)
 
 
+def periods_before(release: Release, period: Period, count: int) -> tuple[Period, ...]:
+    """Up to ``count`` periods of the release before one of its periods, the nearest first."""
+    found: list[Period] = []
+    while len(found) < count and period.start > release.start and period.kind != "range":
+        period = period_at(release, period.start - timedelta(days=1))
+        found.append(period)
+    return tuple(found)
+
+
 def due_day(period: Period, *, settle_days: int) -> date:
     """The first day on which an edition may be made: its period has ended and late reports have settled."""
     return period.end + timedelta(days=settle_days + 1)

@@ -4,6 +4,7 @@ These models are also the JSON Schema that editors complete and check YAML files
 """
 
 from dp_stats.catalogue.columns import Column
+from dp_stats.catalogue.contribution import Contribution, Late
 from dp_stats.catalogue.datasets import (
     Budget,
     Dataset,
@@ -24,7 +25,6 @@ from dp_stats.catalogue.declared import (
 from dp_stats.catalogue.identifiers import Identifier
 from dp_stats.catalogue.intake import Intake
 from dp_stats.catalogue.releases import (
-    Contribution,
     Derived,
     DimensionSpec,
     Release,
@@ -45,6 +45,7 @@ __all__ = [
     "DimensionSpec",
     "Identifier",
     "Intake",
+    "Late",
     "Model",
     "Name",
     "OptOuts",

@@ -7,9 +7,10 @@ from datetime import date
 from fractions import Fraction
 from typing import Literal
 
-from pydantic import AliasChoices, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from dp_stats.catalogue.calendar import Calendar
+from dp_stats.catalogue.contribution import Contribution, Late
 from dp_stats.catalogue.declared import (
     LARGEST_DECLARED_EPSILON,
     SMALLEST_EPSILON,
@@ -151,41 +152,6 @@ class Table(Model):
     )
 
 
-class Contribution(Model):
-    """How many rows of one person may count in one block; rows beyond are truncated, and how many is measured."""
-
-    rows: int = Field(
-        ge=1, description="The contribution bound: the most rows of one person that count in one block.", examples=[3]
-    )
-    one_per_cell: bool = Field(
-        False, description="Also at most one row of a person in each leaf cell.", examples=[False]
-    )
-    measure_truncation: bool = Field(
-        True,
-        description="Spend a little budget on how many rows the bound truncates, and correct for it.",
-        examples=[True],
-        validation_alias=AliasChoices("measure_truncation", "measure_cut"),
-    )
-    truncated_rows: int | None = Field(
-        None,
-        ge=1,
-        description="Cap on one person's truncated rows in that measurement (default: 4 × rows).",
-        examples=[12],
-        validation_alias=AliasChoices("truncated_rows", "cut_rows"),
-    )
-    repeats: dict[int, float] | None = Field(
-        None,
-        description="Public guess: rows per person → share of persons; lets the plan show bias against noise for several bounds.",
-        examples=[{1: 0.93, 2: 0.05, 3: 0.02}],
-    )
-    why_nothing_is_truncated: str = Field(
-        "",
-        description="Where a person has at most `rows` rows by definition, say why; then nothing is measured.",
-        examples=["A person is in the register of births once."],
-        validation_alias=AliasChoices("why_nothing_is_truncated", "why_nothing_is_cut"),
-    )
-
-
 class ReleaseTexts(Model):
     """What the public reads."""
 
@@ -258,6 +224,12 @@ class Release(Model):
     )
     series: bool = Field(
         True, description="Charge once per block for all editions, with a contribution register.", examples=[True]
+    )
+    late: Late | None = Field(
+        None,
+        description="Count rows that arrive after their edition in later ones, at no charge; null: such rows are not counted.",
+        examples=[{"periods": 4}],
+        exclude_if=lambda late: late is None,
     )
     licence: str = Field(
         "OGL-UK-3.0",
@@ -344,6 +316,31 @@ class Release(Model):
             raise ValueError("two tables have the same id")
         if self.headline and self.headline not in {t.id for t in self.tables}:
             raise ValueError(f"headline: there is no table '{self.headline}'")
+        return self
+
+    @model_validator(mode="after")
+    def _late(self) -> Release:
+        if self.late is None:
+            return self
+        for fault, remedy in (
+            (not self.series, "needs 'series: true': late rows are counted within the series' one charge"),
+            (self.period == "range", "a release of one range has no later edition that could count late rows"),
+            (
+                any(s.kind == "persons" for s in self.statistics),
+                "is not possible yet beside a statistic of kind 'persons': a person may have been counted in the cell before. "
+                "Publish persons in a release of their own",
+            ),
+            (
+                self.contribution.one_per_cell,
+                "is not possible yet with 'contribution.one_per_cell': a row of the cell may have been counted before",
+            ),
+            (
+                all(s.kind != "count" for s in self.statistics),
+                "needs a statistic of kind 'count': late rows are measured as a share of the rows",
+            ),
+        ):
+            if fault:
+                raise ValueError(f"late: {remedy}")
         return self
 
     @property

@@ -126,18 +126,29 @@ def print_plan(out: Console, run: Run) -> None:
     measured = Table(title="What is measured")
     for heading in ("table", "cells", "noise", "standard deviation", "share of ρ"):
         measured.add_column(heading, justify="left" if heading in ("table", "noise") else "right")
-    for m in plan.measurements:
+    late = [m for one in plan.late[:1] for m in one.measurements]
+    for m in (*plan.measurements, *late):
         levels = " × ".join(v for k, v in m.levels.items() if len(run.grid[k].level(v).codes) > 1) or "total"
         cells = 1
         for size in m.shape:
             cells *= size
-        role = {"statistic": m.statistic, "truncated_rows": "rows truncated", "truncated_persons": "persons truncated"}[
-            m.role
-        ]
+        role = {
+            "statistic": m.statistic,
+            "truncated_rows": "rows truncated",
+            "truncated_persons": "persons truncated",
+            "late_statistic": f"late {m.statistic}",
+            "late_rows": "late rows",
+        }[m.role]
         noise = plan.mechanism.replace("discrete_", "")
         deviation = number(m.variance**0.5 * float(m.unit))
-        measured.add_row(f"{role}: {levels}", count(cells), noise, deviation, share(m.rho / plan.rho))
+        part = "nothing more" if m in late else share(m.rho / plan.rho)
+        measured.add_row(f"{role}: {levels}", count(cells), noise, deviation, part)
     out.print(measured)
+    if plan.late:
+        labels = ", ".join(one.label for one in plan.late)
+        out.print(
+            f"Late rows of {labels} are measured, too, and these periods are published again; that costs nothing more."
+        )
     expected = Table(title="Expected margins of error (95 %)")
     for heading in ("table", "statistic", "values", "± typical", "± between", "± widest", "of a mean of"):
         expected.add_column(heading, justify="left" if heading in ("table", "statistic") else "right")

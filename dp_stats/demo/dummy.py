@@ -66,6 +66,8 @@ def _filled(
             return [_dated(start + timedelta(days=int(day)), column) for day in rng.integers(0, days, rows)]
         case "number":
             return [f"{value:.2f}".replace(".", column.decimal) for value in rng.gamma(2.0, 10.0, rows)]
+        case "record":
+            return [f"R{number:08d}" for number in range(rows)]
         case "band":
             assert codes is not None
             return _with_gaps(rng, _in_bands(rng, codes, rows))

@@ -26,6 +26,9 @@ DAYS = 365
 WAVES = ((5, 18, 1.0), (200, 30, 0.75), (300, 35, 0.7), (362, 16, 1.6))
 WEEKDAYS = np.array([1.18, 1.10, 1.04, 1.0, 0.98, 0.84, 0.86])
 REPEATS = (0.93, 0.055, 0.011, 0.004)  # share of persons with 1, 2, 3, 4 rows
+DELAY = (2.5, 1.0, 35)
+"""Days from specimen to report: log-normal with this median and spread, cut to whole days and at most so many. The median
+is two days, one report in six takes more than a week, one in sixty more than three weeks."""
 
 Progress = Callable[[str], None]
 
@@ -138,7 +141,7 @@ def _as_table(
     area_code[odd > 0.999] = len(areas) - 1
     years = [*(str(a) for a in range(131)), "Not Reported"]
     age = np.where(rng.random(rows) < 0.008, len(years) - 1, ages)
-    lag = np.minimum(rng.geometric(0.45, rows) - 1, 30)
+    lag = np.minimum(np.floor(rng.lognormal(np.log(DELAY[0]), DELAY[1], rows)).astype(np.int64), DELAY[2])
     return pa.table(
         {
             "Person_ID": _person_ids(person),

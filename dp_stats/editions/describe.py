@@ -132,7 +132,7 @@ def describe(
             opt_outs_applied=dataset.opt_outs is not None,
         ),
         period=_period(period, release, texts),
-        revision=_revision(revision, reason),
+        revision=_revision(revision, reason, release),
         published=published,
         guarantee=guarantee_facts(plan, release, dataset, libraries=library_versions(), texts=texts),
         budget=tuple(_budget(b) for b in account.blocks if b.block in plan.blocks) if account else (),
@@ -210,11 +210,11 @@ def _period(period: Period, release: Release, texts: Texts) -> PeriodFacts:
     return PeriodFacts(label=period.label, text=said, kind=release.period, start=period.start, end=period.end)
 
 
-def _revision(revision: int | RevisionFacts, reason: str) -> RevisionFacts:
+def _revision(revision: int | RevisionFacts, reason: str, release: Release) -> RevisionFacts:
     if isinstance(revision, RevisionFacts):
         return revision
     if revision == 1:
-        return RevisionFacts(reason=reason)
+        return RevisionFacts(reason=reason, status="provisional" if release.late else "final")
     return RevisionFacts(number=revision, kind="unscheduled", reason=reason, supersedes=revision - 1, remeasured=True)
 
 

@@ -75,3 +75,8 @@ def read(document: str, parts: Mapping[str, bytes], *, published: datetime) -> E
             "What the ledger keeps of an edition cannot be read by this version of dp_stats. Upgrade dp_stats, or restore "
             "the ledger from its backup."
         ) from error
+
+
+def added_in(document: str, parts: Mapping[str, bytes]) -> tuple[str, ...]:
+    """The editions whose late rows a described revision adds to the first one; none if it is no such revision."""
+    return tuple(json.loads(parts[document])["facts"]["revision"].get("adds", ()))

@@ -13,7 +13,7 @@ from dp_stats.plan.mechanism import Mechanism
 from dp_stats.plan.model import Exact, Role
 
 RevisionStatus = Literal["provisional", "final", "superseded", "retracted"]
-RevisionKind = Literal["first", "unscheduled"]
+RevisionKind = Literal["first", "unscheduled", "late"]
 CellStatus = Literal["", "u", "low", "p", "r", "x", "z"]
 
 ColumnType = Literal["string", "integer", "number", "date"]
@@ -140,6 +140,11 @@ class RevisionFacts(Facts):
     reason: str = Field("", description="Why, in words; empty for the first.")
     supersedes: int | None = Field(None, description="Number of the revision before; null for the first.")
     remeasured: bool = Field(False, description="Whether noise was drawn again, which costs budget.")
+    adds: tuple[str, ...] = Field(
+        (),
+        description="Later editions (`release/period`) that measured the records which arrived late; absent where none did.",
+        exclude_if=lambda adds: not adds,
+    )
 
 
 class MeasuredFacts(Facts):

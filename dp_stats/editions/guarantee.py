@@ -43,7 +43,7 @@ def guarantee_facts(
             if s.lower is not None and s.upper is not None
         ),
         series=plan.series,
-        composition=_composition(plan, texts),
+        composition=_composition(plan, release, texts),
         measured=measured_facts(plan),
         not_protected=texts.many("guarantee.not_protected"),
         post_processing=_post_processing(release, texts),
@@ -71,7 +71,7 @@ def measured_facts(plan: Plan) -> tuple[MeasuredFacts, ...]:
             epsilon=m.epsilon,
             unit=m.unit,
         )
-        for m in plan.measurements
+        for m in plan.tables
     )
 
 
@@ -79,9 +79,10 @@ def _standard_deviation(measurement: Measurement) -> float:
     return rounded(math.sqrt(measurement.variance), digits=6)
 
 
-def _composition(plan: Plan, texts: Texts) -> str:
+def _composition(plan: Plan, release: Release, texts: Texts) -> str:
     tables = texts.plural("guarantee.tables", len(plan.measurements))
-    return texts("guarantee.series" if plan.series else "guarantee.each", tables=tables)
+    said = texts("guarantee.series" if plan.series else "guarantee.each", tables=tables)
+    return f"{said} {texts('guarantee.late', count=texts.number(release.late.periods))}" if release.late else said
 
 
 def _post_processing(release: Release, texts: Texts) -> tuple[str, ...]:

@@ -62,7 +62,7 @@ class EditionStatus(Facts):
 
 
 class Correction(Facts):
-    """One line of the corrections log: an unscheduled revision or a retraction.
+    """One line of the corrections log: an unscheduled revision, one that late records were added to, or a retraction.
 
     ``superseded`` is the path of the edition that it took the place of; ``costs_budget`` says whether noise
     was drawn again.
@@ -71,7 +71,7 @@ class Correction(Facts):
     edition: str
     title: str
     revision: int
-    kind: Literal["unscheduled", "retraction"]
+    kind: Literal["unscheduled", "late", "retraction"]
     when: Instant
     reason: str
     cells_affected: int | None

@@ -17,6 +17,7 @@ from dp_stats.catalogue.populations import population_of
 from dp_stats.estimate.cells_asked import Floats, conditions, leaves, on_fit, refuse
 from dp_stats.estimate.covering import cover
 from dp_stats.estimate.intervals import around, normal_quantile, ratio_interval
+from dp_stats.estimate.late import LateTables
 from dp_stats.estimate.parts import Part, Total, total
 from dp_stats.estimate.persons import Persons
 from dp_stats.estimate.quantity import Quantity
@@ -30,7 +31,8 @@ from dp_stats.plan.noisy import NoisyMeasurements
 class Measured:
     """One edition whose noisy measurements are stored, with its own declaration: its days, cells, statistics and lists.
 
-    ``catalogue`` holds the edition's code lists, where populations are found, for rates.
+    ``catalogue`` holds the edition's code lists, where populations are found, for rates; ``late`` what later editions
+    have measured of the period's late rows.
     """
 
     plan: Plan
@@ -39,6 +41,7 @@ class Measured:
     release: Release
     noisy: NoisyMeasurements
     catalogue: Catalogue | None = None
+    late: tuple[LateTables, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -222,7 +225,7 @@ def _part(edition: Measured, statistic: str, where: Mapping[str, Sequence[str]],
 @lru_cache(maxsize=64)
 def fit_of(edition: Measured) -> dict[str, Quantity]:
     """The fit of an edition, kept because a table of answers asks it once per cell."""
-    return fit_all(edition.plan, grid=edition.grid, release=edition.release, noisy=edition.noisy)
+    return fit_all(edition.plan, grid=edition.grid, release=edition.release, noisy=edition.noisy, late=edition.late)
 
 
 def _distinct(persons: Persons, edition: Measured, weights: Mapping[str, Floats], begin: date, stop: date) -> Part:

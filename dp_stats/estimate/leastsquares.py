@@ -29,6 +29,7 @@ class LeastSquares:
         measurements: the plan's measurements of this statistic, of role ``statistic``.
         noisy: measurement id → noisy integers.
         needed: levels that will be asked for, besides the measured ones.
+        draws: how many tables with noise of their own were added up to each of ``noisy``.
     """
 
     def __init__(
@@ -37,8 +38,11 @@ class LeastSquares:
         measurements: Iterable[Measurement],
         noisy: Mapping[str, NDArray[np.int64]],
         needed: Iterable[LevelNames] = (),
+        *,
+        draws: int = 1,
     ) -> None:
         self.measurements = tuple(measurements)
+        self.draws = draws
         self.grid = without_unused_levels(grid, [*(m.levels for m in self.measurements), *needed])
         self.lattice = Lattice(self.grid)
         self.unit = float(self.measurements[0].unit)
@@ -79,11 +83,11 @@ class LeastSquares:
 
     def variance(self, queries: Mapping[str, Query]) -> Floats:
         """Variance of ``value(queries)``, same shape; infinite where what was measured does not tell."""
-        return np.asarray(self.structure.query_variance(queries)) * self.unit**2
+        return np.asarray(self.structure.query_variance(queries)) * (self.unit**2 * self.draws)
 
     def covariance(self, first: Mapping[str, Query], second: Mapping[str, Query]) -> Floats:
         """Covariance of ``value(first)`` with ``value(second)``; one-query dimensions are repeated."""
-        return np.asarray(self.structure.covariance(first, second)) * self.unit**2
+        return np.asarray(self.structure.covariance(first, second)) * (self.unit**2 * self.draws)
 
     def law(self, queries: Mapping[str, Query]) -> NoiseLaw:
         """The law of the error of a typical (the middle) cell of ``queries``, in its standard errors.
@@ -109,7 +113,9 @@ class LeastSquares:
             weights_, kind = np.unique(np.exp(np.round(np.log(size[known]), 3)), return_inverse=True)
             counts = np.bincount(kind, weights=cells.ravel()[known])
             mechanism: Mechanism = "discrete_gaussian" if m.epsilon is None else "discrete_laplace"
-            found += [Draws(float(w), int(n), m.scale, mechanism) for w, n in zip(weights_, counts, strict=True)]
+            found += [
+                Draws(float(w), int(n) * self.draws, m.scale, mechanism) for w, n in zip(weights_, counts, strict=True)
+            ]
         return found
 
 

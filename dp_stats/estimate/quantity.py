@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from dp_stats.catalogue.grid import LevelNames, sum_groups
 from dp_stats.catalogue.models import Statistic
+from dp_stats.estimate.late import added_noise
 from dp_stats.estimate.lattice import LevelIndex
 from dp_stats.estimate.leastsquares import LeastSquares
 from dp_stats.estimate.noise_law import NoiseLaw
-from dp_stats.estimate.truncation import Correction
+from dp_stats.estimate.truncation import Correction, Factors
 from dp_stats.plan.algebra import Query, weights
 
 Floats = NDArray[np.float64]
@@ -36,11 +37,14 @@ class Quantity:
     levels at which published values lean on neighbouring cells (see ``estimate.shrink``).
     """
 
-    def __init__(self, statistic: Statistic, fit: LeastSquares, correction: Correction | None = None) -> None:
+    def __init__(
+        self, statistic: Statistic, fit: LeastSquares, correction: Correction | None = None, late: Factors | None = None
+    ) -> None:
         self.statistic = statistic
         self.fit = fit
         self.grid = fit.grid
         self.correction = correction
+        self.factors = [*([late] if late else []), *([correction.factors] if correction else [])]
         self.shrunken: Mapping[LevelIndex, Posterior] = {}
 
     @property
@@ -57,13 +61,15 @@ class Quantity:
     @cached_property
     def leaves(self) -> Floats:
         """Corrected leaves of ``grid``."""
-        if self.correction is None:
-            return self.fit.leaves
+        values = self.fit.leaves
+        for factors in self.factors:
+            values = values * self._spread_out(factors)
+        return values
+
+    def _spread_out(self, factors: Factors) -> Floats:
         lattice = self.fit.lattice
         leaf = tuple(0 for _ in self.grid.dimensions)
-        return self.fit.leaves * lattice.spread_out(
-            self.correction.public.factor, leaf, lattice.key(self.correction.public.levels)
-        )
+        return lattice.spread_out(factors.factor, leaf, lattice.key(factors.levels))
 
     def value(self, queries: Mapping[str, Query]) -> Floats:
         """Best corrected value of each query."""
@@ -79,31 +85,34 @@ class Quantity:
 
     def variance(self, queries: Mapping[str, Query]) -> Floats:
         """Variance of ``value``: noise, and what is uncertain about the correction."""
-        noise = self.fit.variance(queries)
-        if self.correction is None:
-            return noise
-        kept, corrected = self.fit.value(queries), self.value(queries)
-        factor = self.correction.public.factor
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.where(kept > 0, corrected / kept, float(factor.mean()))
-        ratio = np.clip(ratio, factor.min(), factor.max())
-        return np.asarray(
-            noise * ratio**2 + self._factor_variance(queries) + self._local_variance(queries, kept, ratio - 1.0)
-        )
+        variance, values = self.fit.variance(queries), self.fit.leaves
+        for factors in self.factors:
+            corrected = values * self._spread_out(factors)
+            kept, after = (self.fit.value(queries, of=leaves) for leaves in (values, corrected))
+            factor = factors.factor
+            with np.errstate(divide="ignore", invalid="ignore"):
+                ratio = np.where(kept > 0, after / kept, float(factor.mean()))
+            ratio = np.clip(ratio, factor.min(), factor.max())
+            noise = added_noise(self.fit, factors, queries, ratio) if factors.adds else variance * ratio**2
+            variance = np.asarray(
+                noise
+                + self._factor_variance(factors, queries, values)
+                + self._local_variance(factors, queries, kept, ratio - 1.0)
+            )
+            values = corrected
+        return variance
 
     def law(self, queries: Mapping[str, Query]) -> NoiseLaw:
         """The law of the error of a typical cell, in its standard errors."""
         return self.fit.law(queries)
 
-    def _factor_variance(self, queries: Mapping[str, Query]) -> Floats:
+    def _factor_variance(self, factors: Factors, queries: Mapping[str, Query], values: Floats) -> Floats:
         """Σ over coarse cells of (rows of the query in the coarse cell)² × variance of its own factor, and, for the
         factor of the whole on which coarse cells lean, (Σ rows × lean)² × its variance."""
-        assert self.correction is not None
-        public, correct = self.correction.public, self.correction
-        values, own, lean, sums = self.fit.leaves, correct.own_variance, correct.lean, []
+        own, lean, sums = factors.own_variance, factors.lean, []
         for axis, dimension in enumerate(self.grid.dimensions):
             query = queries.get(dimension.name, dimension.top.name)
-            coarse = dimension.level(public.levels[dimension.name])
+            coarse = dimension.level(factors.levels[dimension.name])
             if isinstance(query, str):
                 level = dimension.level(query)
                 pairs, group = np.unique(np.stack([level.group, coarse.group]), axis=1, return_inverse=True)
@@ -118,18 +127,19 @@ class Quantity:
         spread, shared = np.asarray(values**2 * own), np.asarray(values * lean)
         for axis, (group, size) in enumerate(sums):
             spread, shared = (sum_groups(one, group, size, axis) for one in (spread, shared))
-        return np.asarray(spread + shared**2 * correct.whole_variance)
+        return np.asarray(spread + shared**2 * factors.whole_variance)
 
-    def _local_variance(self, queries: Mapping[str, Query], kept: Floats, share: Floats) -> Floats:
-        """How far truncated rows of a query finer than the coarse level may be from their coarse cell's share."""
-        assert self.correction is not None
-        public = self.correction.public
+    def _local_variance(self, factors: Factors, queries: Mapping[str, Query], kept: Floats, share: Floats) -> Floats:
+        """How far added rows of a query finer than the coarse level may be from their coarse cell's share."""
         finer = False
         for dimension in self.grid.dimensions:
             query = queries.get(dimension.name, dimension.top.name)
-            coarse = dimension.level(public.levels[dimension.name])
+            coarse = dimension.level(factors.levels[dimension.name])
             finer |= not isinstance(query, str) or len(dimension.level(query).codes) > len(coarse.codes)
         if not finer:
             return np.zeros(())
         rows = np.abs(kept)
-        return (public.spread * share * rows) ** 2 + self.correction.cluster * share * rows * self.row_size
+        doubt = (factors.spread * share * rows) ** 2
+        if factors.adds:  # a share may be below nothing by its noise, what falls in a cell by chance may not
+            share = np.maximum(share, 0.0)
+        return doubt + factors.cluster * share * rows * self.row_size

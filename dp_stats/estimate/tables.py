@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Release, Statistic
 from dp_stats.estimate.consistent import make_consistent
 from dp_stats.estimate.derived import Source, derive, source_levels
+from dp_stats.estimate.late import LateTables, coarse_levels, late_factors, with_late
 from dp_stats.estimate.lattice import LevelIndex
 from dp_stats.estimate.leastsquares import LeastSquares
 from dp_stats.estimate.model import EditionEstimates, Estimate
@@ -28,18 +29,24 @@ Floats = NDArray[np.float64]
 
 
 def estimate(
-    plan: Plan, *, grid: Grid, release: Release, catalogue: Catalogue, noisy: NoisyMeasurements
+    plan: Plan,
+    *,
+    grid: Grid,
+    release: Release,
+    catalogue: Catalogue,
+    noisy: NoisyMeasurements,
+    late: Sequence[LateTables] = (),
 ) -> EditionEstimates:
     """The best estimates of one edition.
 
     Args:
         plan: what was measured. grid: the edition's public cells. release, catalogue: its declaration.
-        noisy: the stored noisy measurements of that plan.
+        noisy: the stored noisy measurements of that plan. late: those of the period's late rows, of later editions.
 
     Returns:
         Every statistic of every table of ``release``, consistent across tables.
     """
-    quantities = fit_all(plan, grid=grid, release=release, noisy=noisy)
+    quantities = fit_all(plan, grid=grid, release=release, noisy=noisy, late=late)
     levels = levels_needed(release, grid)
     sources = {
         name: Source(quantity.statistic, quantity, _whole_numbers(quantity, levels[name]))
@@ -86,16 +93,19 @@ def levels_needed(release: Release, grid: Grid) -> dict[str, list[dict[str, str]
     return needed
 
 
-def fit_all(plan: Plan, *, grid: Grid, release: Release, noisy: NoisyMeasurements) -> dict[str, Quantity]:
-    """Least squares, corrected for the contribution bound, of every additive statistic that was measured."""
+def fit_all(
+    plan: Plan, *, grid: Grid, release: Release, noisy: NoisyMeasurements, late: Sequence[LateTables] = ()
+) -> dict[str, Quantity]:
+    """Least squares of every additive statistic that was measured, with late rows, corrected for the contribution bound."""
     needed = levels_needed(release, grid)
     at = truncation_levels(plan)
     fits: dict[str, tuple[Statistic, LeastSquares]] = {}
     for statistic in release.statistics:
         measured = [m for m in plan.measurements if m.statistic == statistic.id and m.role == "statistic"]
         if measured and statistic.kind != "persons":
-            levels: Iterable[LevelNames] = [*needed[statistic.id], *([at] if at else [])]
-            fits[statistic.id] = statistic, LeastSquares(grid, measured, noisy.values, levels)
+            levels: Iterable[LevelNames] = [*needed[statistic.id], *(x for x in (at, coarse_levels(late)) if x)]
+            values, draws = with_late(measured, noisy.values, late)
+            fits[statistic.id] = statistic, LeastSquares(grid, measured, values, levels, draws=draws)
     correct: Correction | None = None
     count = next((fit for statistic, fit in fits.values() if statistic.kind == "count"), None)
     if at is not None and count is not None:
@@ -103,7 +113,8 @@ def fit_all(plan: Plan, *, grid: Grid, release: Release, noisy: NoisyMeasurement
         correct = correction(
             plan, grid, noisy.values, count, guess=truncated_share(release.contribution), cluster=cluster
         )
-    return {name: Quantity(statistic, fit, correct) for name, (statistic, fit) in fits.items()}
+    added = late_factors(grid, late, count) if count is not None else None
+    return {name: Quantity(statistic, fit, correct, added) for name, (statistic, fit) in fits.items()}
 
 
 def _whole_numbers(quantity: Quantity, levels: list[dict[str, str]]) -> dict[tuple[str, ...], Floats]:

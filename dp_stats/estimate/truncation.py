@@ -37,6 +37,29 @@ that cannot show how much areas differ."""
 
 
 @dataclass(frozen=True, eq=False)
+class Factors:
+    """What counts are multiplied by in each coarse cell, and how far off that may be.
+
+    Attributes:
+        levels: the coarse level, complete and in grid order. factor: of each of its cells.
+        own_variance, lean, whole_variance: as in ``Correction``.
+        spread: standard deviation of finer groups around their coarse cell, relative to factor − 1.
+        cluster: mean number of added rows that fall in a cell together.
+        adds: whether the factor is a ratio of rows added to the very rows that it multiplies: then the sum over a coarse
+            cell is a sum, in which the noise of the rows is not multiplied.
+    """
+
+    levels: Mapping[str, str]
+    factor: Floats
+    own_variance: Floats
+    lean: Floats
+    whole_variance: float
+    spread: float
+    cluster: float
+    adds: bool = False
+
+
+@dataclass(frozen=True, eq=False)
 class Correction:
     """Factors for one edition: the public summary, and what the intervals need besides it.
 
@@ -54,6 +77,20 @@ class Correction:
     own_variance: Floats
     lean: Floats
     whole_variance: float
+
+    @property
+    def factors(self) -> Factors:
+        """The same as factors."""
+        public = self.public
+        return Factors(
+            public.levels,
+            public.factor,
+            self.own_variance,
+            self.lean,
+            self.whole_variance,
+            public.spread,
+            self.cluster,
+        )
 
 
 def correction(

@@ -31,8 +31,12 @@ def describe(
     parts: Mapping[str, bytes],
     checksums: bytes,
     published: datetime | None,
+    measured: int,
 ) -> Description:
     """Fix what the files of an edition will say, unless that stands already; returns what stands.
+
+    Args:
+        measured: the revision whose measurements it is made of: its own, or an earlier one's that late rows were added to.
 
     Raises:
         LedgerError: it was never measured, or a part has not its hash.
@@ -41,7 +45,7 @@ def describe(
     standing = description(writer.connection, edition, revision)
     if standing is not None:
         return standing
-    plan = _measured_plan(writer.connection, edition, revision)
+    plan = _measured_plan(writer.connection, edition, measured)
     known = publication(writer.connection, edition, revision)
     if known is not None and hashlib.sha256(checksums).hexdigest() != known.checksum:
         raise PublishedError(
@@ -105,8 +109,8 @@ def publish(
         )
     if found:
         return found
-    _measured_plan(writer.connection, edition, revision)
     if _one(writer.connection, schema.descriptions, edition, revision) is None:
+        _measured_plan(writer.connection, edition, revision)
         raise LedgerError(
             f"What the files of {edition} (revision {revision}) say was not recorded before they were written. Run the "
             "publishing step again."
@@ -190,7 +194,8 @@ def problems(connection: Connection) -> Iterable[str]:
     c = schema.measurements.c
     measured = {(r.edition, r.revision): r.plan for r in connection.execute(select(c.edition, c.revision, c.plan))}
     for (edition, revision), plan in sorted(described.items()):
-        if measured.get((edition, revision)) != plan:
+        first = measured.get((edition, 1))  # late rows are added to the first revision, which has paid for them
+        if measured.get((edition, revision), first) != plan:
             yield f"the description of {edition} (revision {revision}) is of another plan than its measurements"
 
 

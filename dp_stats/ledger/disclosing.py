@@ -23,11 +23,14 @@ Paid = tuple[str, str, str]
 """Dataset, key of the charge (see ``reserving.key_of``) and block."""
 
 
-def disclose(writer: Writer, edition: str, revision: int) -> Account:
+def disclose(writer: Writer, edition: str, revision: int, *, measured: int) -> Account:
     """Tell the public every charge of the edition's dataset so far, and what the edition must show of its cost.
 
     Once told, every later public log begins with these lines: the head stays true whatever happens before the edition
     is published, or if it never is.
+
+    Args:
+        measured: the revision whose measurements it is made of; its own, unless late rows were added to an earlier one.
 
     Returns:
         The account at this very moment, with the head of the log that adds up to it.
@@ -35,16 +38,16 @@ def disclose(writer: Writer, edition: str, revision: int) -> Account:
     Raises:
         LedgerError: nothing is reserved for it.
     """
-    found = account(writer.connection, edition, revision)
-    writer.append("disclosed", _payload(found.reservation))
+    found = account(writer.connection, edition, measured)
+    writer.append("disclosed", _payload(found.reservation, revision))
     history = History.read(log_lines(entries(writer.connection)))
-    return account(writer.connection, edition, revision, log=history.head(len(history.lines)))
+    return account(writer.connection, edition, measured, log=history.head(len(history.lines)))
 
 
-def _payload(reservation: Reservation) -> dict[str, Any]:
+def _payload(reservation: Reservation, revision: int) -> dict[str, Any]:
     return {
         "edition": reservation.edition,
-        "revision": reservation.revision,
+        "revision": revision,
         "dataset": reservation.dataset,
         "key": reservation.key,
         "blocks": list(reservation.blocks),

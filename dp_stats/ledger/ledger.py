@@ -299,7 +299,7 @@ class Ledger(LedgerReader):
 
     # Publishing
 
-    def disclose(self, edition: str, revision: int = 1) -> Account:
+    def disclose(self, edition: str, revision: int = 1, *, measured: int | None = None) -> Account:
         """Tell the public all that its dataset has spent, and return what the edition must show of it.
 
         Called once before the files of a public edition are described; its ``log`` is the head that they name.
@@ -308,7 +308,7 @@ class Ledger(LedgerReader):
             LedgerError: nothing is reserved for it.
         """
         with self._write() as writer:
-            return disclosing.disclose(writer, edition, revision)
+            return disclosing.disclose(writer, edition, revision, measured=measured or revision)
 
     def publishing(
         self,
@@ -320,6 +320,7 @@ class Ledger(LedgerReader):
         parts: Mapping[str, bytes],
         checksums: bytes = b"",
         published: datetime | None = None,
+        measured: int | None = None,
     ) -> Description:
         """Fix what an edition's files will say, before they are written; the first to say it wins, and stands.
 
@@ -328,6 +329,7 @@ class Ledger(LedgerReader):
             parts: these two and every part that the document names, by SHA-256.
             checksums: the ``SHA256SUMS`` of an edition that was published before descriptions were kept.
             published: the moment of publication that the files name; that of this entry if left out.
+            measured: the revision whose measurements it is made of, where late rows were added to it.
 
         Raises:
             LedgerError: it was never measured. PublishedError: it was published with other ``checksums``.
@@ -342,6 +344,7 @@ class Ledger(LedgerReader):
                 parts=parts,
                 checksums=checksums,
                 published=published,
+                measured=measured or revision,
             )
 
     def published(self, edition: str, revision: int, checksums: bytes, *, software: Mapping[str, str]) -> Publication:

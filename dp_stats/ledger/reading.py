@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Literal
 
 from dp_stats.catalogue.models import Dataset
 from dp_stats.errors import LedgerError
-from dp_stats.ledger import amounts, budget, describing, disclosing, reporting, verifying
+from dp_stats.ledger import amounts, budget, describing, disclosing, late, reporting, verifying
 from dp_stats.ledger.chain import head_of
 from dp_stats.ledger.database import Database
 from dp_stats.ledger.records import (
@@ -23,6 +23,7 @@ from dp_stats.ledger.records import (
     Verified,
 )
 from dp_stats.ledger.witnesses import Witnesses, refuse_loss
+from dp_stats.plan.sealed import SealedPlan
 
 
 class LedgerReader:
@@ -65,6 +66,16 @@ class LedgerReader:
         """Every reservation, oldest first; void ones included."""
         with self._database.read() as connection:
             return reporting.reservations(connection, dataset_id)
+
+    def open_editions(self, release: str, *, dataset: str, periods: Collection[str]) -> dict[str, list[SealedPlan]]:
+        """Series → its editions of these periods that are stored and that late rows may still be added to."""
+        with self._database.read() as connection:
+            return late.open_editions(connection, dataset=dataset, release=release, periods=periods)
+
+    def adding_editions(self, reservation: Reservation) -> list[tuple[Reservation, SealedPlan]]:
+        """The stored editions that have measured late rows of a reservation's period, with their sealed plans."""
+        with self._database.read() as connection:
+            return late.adding_editions(connection, reservation)
 
     def entries(self) -> list[Entry]:
         """The whole chain, oldest first."""

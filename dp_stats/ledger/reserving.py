@@ -63,7 +63,9 @@ def reserve(
         return existing
     if existing and existing.state in ("spent", "stored"):
         raise LedgerError(_MEASURED.format(edition=plan.edition, revision=revision, next=revision + 1))
-    if existing:
+    if existing is None:
+        _require_free(writer.connection, plan.edition, revision)
+    else:
         void(writer, existing, reason=f"replaced by another plan ({plan.hash[:12]})")
     quote = quoted(
         writer.connection, plan, dataset=dataset, revision=revision, category=category, requested_by=requested_by
@@ -107,6 +109,20 @@ def reserve(
         },
     )
     return by_id(writer.connection, entry.sequence)
+
+
+def _require_free(connection: Connection, edition: str, revision: int) -> None:
+    """Refuse to measure under the number of a revision that was made of earlier measurements and late rows.
+
+    Raises:
+        LedgerError: there is one.
+    """
+    c = schema.descriptions.c
+    if connection.execute(select(c.revision).where(c.edition == edition, c.revision == revision)).first() is not None:
+        raise LedgerError(
+            f"{edition} (revision {revision}) is published already: late rows were added to an earlier revision. A "
+            f"correction needs the next number that is free, such as {revision + 1}."
+        )
 
 
 def resume(writer: Writer, sealed: SealedPlan, *, dataset: Dataset, revision: int) -> Reservation:

@@ -144,7 +144,7 @@ class Testimony:
                     f"{what} {max(lost)}:{heads[max(lost)]}, by the heads that were kept; "
                     f"it ends at {max(row.sequence for row in rows)}"
                 )
-        stored = {(row.edition, row.revision) for row in connection.execute(select(*_EDITIONS))}
+        stored = {(row.edition, row.revision) for each in _EDITIONS for row in connection.execute(select(*each))}
         waived = set(accepted.get("editions", ()))
         lines += _named(
             "the measurements of published editions",
@@ -180,7 +180,8 @@ def _log_head(folder: Path) -> str:
         return ""
 
 
-_EDITIONS = (schema.measurements.c.edition, schema.measurements.c.revision)
+_EDITIONS = tuple((table.c.edition, table.c.revision) for table in (schema.measurements, schema.descriptions))
+"""What a published revision was made of: measurements of its own, or what was described of late rows added to earlier ones."""
 
 
 def _first(connection: Connection) -> Any:

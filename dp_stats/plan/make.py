@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 from dp_stats.catalogue.grid import Dimension, Grid
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Dataset, PrivacyLoss, Release
-from dp_stats.catalogue.periods import Period, blocks_of
+from dp_stats.catalogue.periods import BlockKind, Period, blocks_of
 from dp_stats.plan import accounting, sensitivity
 from dp_stats.plan.algebra import Key
 from dp_stats.plan.calendars import canonical_period, grids_of, own_level, require_one_strategy
 from dp_stats.plan.expected import accuracy, expected_errors
+from dp_stats.plan.late import costs_no_more, late_periods, late_tables
 from dp_stats.plan.mechanism import Mechanism
-from dp_stats.plan.model import ExpectedError, Measurement, Plan, Role, digest
+from dp_stats.plan.model import ExpectedError, LatePeriod, Measurement, Plan, Role, digest
 from dp_stats.plan.sealed import SealedPlan, seal
 from dp_stats.plan.sensitivity import Sensitivity
 from dp_stats.plan.series import Series, published_from, series_basis, series_of
@@ -36,7 +37,14 @@ def make_plan(catalogue: Catalogue, release: Release, period: Period) -> Plan:
     return make_sealed(catalogue, release, period).plan
 
 
-def make_sealed(catalogue: Catalogue, release: Release, period: Period, *, known: Sequence[Series] = ()) -> SealedPlan:
+def make_sealed(
+    catalogue: Catalogue,
+    release: Release,
+    period: Period,
+    *,
+    known: Sequence[Series] = (),
+    stored: Mapping[str, Sequence[SealedPlan]] | None = None,
+) -> SealedPlan:
     """The sealed plan of one edition; reads no data, and gives the same plan for the same declarations.
 
     What is measured and with how much noise is settled once for all editions of a release, on a period that
@@ -45,6 +53,7 @@ def make_sealed(catalogue: Catalogue, release: Release, period: Period, *, known
     Args:
         known: series of this release that have been charged, the preferred one first. The first that still
             bounds what is declared now, and from which everything published follows, is continued as it is.
+        stored: series' hash → earlier editions of it whose measurements are kept and that late rows may still be added to.
 
     Raises:
         CatalogueError: a statistic cannot be computed from the declared dimensions, or two levels of time cannot be
@@ -58,6 +67,10 @@ def make_sealed(catalogue: Catalogue, release: Release, period: Period, *, known
     continued = (s for s in known if release.series and continues(s, basis, release, dataset, canonical))
     series = next(continued, None) or _chosen_for(basis, release, dataset, canonical)
     measurements = _on_edition(series.measurements, canonical, grid)
+    late: tuple[LatePeriod, ...] = ()
+    if series.late:
+        earlier = {one.period: one.grid for one in (stored or {}).get(series.hash, ())}
+        late = late_periods(series.late, release, canonical=canonical, grid=grid, period=period, stored=earlier)
     delta = release.privacy_loss.delta or dataset.budget.delta or accounting.DEFAULT_DELTA
     rho = series.rho
     pure = (
@@ -77,7 +90,7 @@ def make_sealed(catalogue: Catalogue, release: Release, period: Period, *, known
         one_per_cell=release.contribution.one_per_cell,
         truncated_rows_cap=truncation_cap(release),
         block_kind=dataset.privacy_unit.per,
-        blocks=blocks_of(period, dataset.privacy_unit.per),
+        blocks=_blocks(period, late, dataset.privacy_unit.per),
         series=release.series,
         rho=rho,
         pure_epsilon=pure,
@@ -87,6 +100,7 @@ def make_sealed(catalogue: Catalogue, release: Release, period: Period, *, known
         expected=expected,
         warnings=warnings(release, expected, measurements),
         hash="",
+        late=late,
     )
     return seal(
         plan,
@@ -99,6 +113,12 @@ def make_sealed(catalogue: Catalogue, release: Release, period: Period, *, known
     )
 
 
+def _blocks(period: Period, late: Sequence[LatePeriod], kind: BlockKind) -> tuple[str, ...]:
+    """Every block that a row of the edition or a late row of an earlier period can fall in, in order of time."""
+    spans = [*(Period(one.start, one.end, one.label, period.kind) for one in reversed(late)), period]
+    return tuple(dict.fromkeys(block for span in spans for block in blocks_of(span, kind)))
+
+
 def continues(series: Series, basis: dict[str, Any], release: Release, dataset: Dataset, canonical: Grid) -> bool:
     """Whether an edition declared like this can be measured by ``series`` within what was charged for it."""
     if series.basis != basis or not published_from(series.measurements, canonical, release):
@@ -109,13 +129,15 @@ def continues(series: Series, basis: dict[str, Any], release: Release, dataset: 
         moves = _sensitivity(release, canonical, place, m.role, joint)
         if moves.l1 > m.l1 or moves.l2_squared > m.l2_squared:
             return False
-    return True
+    known = {d.name: {level.name for level in d.levels} for d in canonical.dimensions}
+    return costs_no_more(series.late, series.measurements, series.mechanism) and all(
+        m.levels.get(name) in levels for m in series.late for name, levels in known.items()
+    )
 
 
 def _joint(release: Release, dataset: Dataset) -> bool:
     """Whether editions of the release share a block and its charge."""
-    per = dataset.privacy_unit.per
-    return release.series and not sensitivity.one_edition_per_block(release.period, per, release.calendar)
+    return sensitivity.shared_blocks(release, dataset.privacy_unit.per)
 
 
 def _chosen_for(basis: dict[str, Any], release: Release, dataset: Dataset, canonical: Grid) -> Series:
@@ -128,13 +150,15 @@ def _chosen_for(basis: dict[str, Any], release: Release, dataset: Dataset, canon
         "contribution": release.contribution.model_dump(mode="json"),
         "priority": release.priority,
         "domain": [_domain(d) for d in canonical.dimensions],
+        **({"late": release.late.model_dump(mode="json")} if release.late else {}),
     }
     name = digest(planned)
     if name not in _chosen:
         while len(_chosen) >= REMEMBERED:
             _chosen.pop(next(iter(_chosen)))
         measurements, mechanism = measure(release, dataset, canonical)
-        _chosen[name] = series_of(basis, mechanism, measurements)
+        late = late_tables(release, canonical, measurements, mechanism)
+        _chosen[name] = series_of(basis, mechanism, measurements, late)
     return _chosen[name]
 
 

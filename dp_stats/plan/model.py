@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import date
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from dp_stats.catalogue.periods import BlockKind
 from dp_stats.plan.mechanism import Mechanism, noise_variance
@@ -16,7 +17,7 @@ from dp_stats.plan.warnings import PlanWarning
 Exact = Annotated[Fraction, PlainSerializer(str, return_type=str)]
 """An exact number, written as ``numerator/denominator``."""
 
-Role = Literal["statistic", "truncated_rows", "truncated_persons"]
+Role = Literal["statistic", "truncated_rows", "truncated_persons", "late_statistic", "late_rows"]
 
 
 class Frozen(BaseModel):
@@ -29,7 +30,9 @@ class Measurement(Frozen):
     Attributes:
         id: ``statistic@level.level…``, unique in the plan.
         statistic: the statistic's id.
-        role: ``statistic`` for what is published; ``truncated_rows`` and ``truncated_persons`` count what the bound truncates.
+        role: ``statistic`` for what is published; ``truncated_rows`` and ``truncated_persons`` count what the bound
+            truncates. Of rows of an earlier period that no edition has counted: ``late_statistic`` is the same table as of
+            an edition's own rows; ``late_rows`` their number, at a coarse level.
         levels: dimension → level, complete and in grid order.
         shape: cells along each axis.
         l1: how far one person in one block can move the table in L1, in integer steps.
@@ -55,6 +58,20 @@ class Measurement(Frozen):
     def variance(self) -> float:
         """Variance of one cell's noise, in integer steps squared (see ``plan.mechanism.noise_variance``)."""
         return noise_variance(self.scale, "discrete_gaussian" if self.epsilon is None else "discrete_laplace")
+
+
+class LatePeriod(Frozen):
+    """A period before the edition's own, of which it also measures the rows that no edition has counted.
+
+    Attributes:
+        label, start, end: the period, as the edition that covers it has it.
+        measurements: the tables of its late rows, on that period's calendar.
+    """
+
+    label: str
+    start: date
+    end: date
+    measurements: tuple[Measurement, ...]
 
 
 class ExpectedError(Frozen):
@@ -116,6 +133,13 @@ class Plan(Frozen):
     warnings: tuple[PlanWarning, ...] = ()
     series_hash: str
     hash: str
+    late: tuple[LatePeriod, ...] = Field((), exclude_if=lambda late: not late)
+    """Earlier periods of which late rows are measured, the nearest first; they cost nothing more (``plan.late``)."""
+
+    @property
+    def tables(self) -> tuple[Measurement, ...]:
+        """Every table that noise is drawn for."""
+        return (*self.measurements, *(m for late in self.late for m in late.measurements))
 
     @property
     def edition(self) -> str:

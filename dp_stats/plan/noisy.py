@@ -43,7 +43,7 @@ class NoisyMeasurements:
         except (ValueError, OSError, KeyError) as error:
             raise LedgerError("The stored measurements cannot be read. Restore the ledger from its backup.") from error
         shapes = {name: array.shape for name, array in values.items()}
-        if plan_hash != plan.hash or shapes != {m.id: m.shape for m in plan.measurements}:
+        if plan_hash != plan.hash or shapes != {m.id: m.shape for m in plan.tables}:
             raise LedgerError("The stored measurements belong to another plan. Restore the catalogue of that edition.")
         return cls(plan_hash, values)
 

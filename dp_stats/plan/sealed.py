@@ -196,7 +196,7 @@ def unseal(hash: str, aside: str, parts: Parts) -> SealedPlan:
         plan = Plan.model_validate(
             {**document["plan"], "expected": told["expected"], "warnings": told["warnings"], "hash": hash}
         )
-        plan = plan.model_copy(update={"measurements": tuple(_in_grid_order(m, grid) for m in plan.measurements)})
+        plan = _plan_in_grid_order(plan, grid)
         series = Series.model_validate(_read(parts, document["series"])) if document["series"] else None
     except (KeyError, TypeError, ValueError) as error:
         raise LedgerError(
@@ -226,6 +226,14 @@ def _read(parts: Parts, name: str) -> Any:
 def _json(model: BaseModel) -> dict[str, Any]:
     content: dict[str, Any] = model.model_dump(mode="json", by_alias=True)
     return content
+
+
+def _plan_in_grid_order(plan: Plan, grid: Grid) -> Plan:
+    def ordered(tables: tuple[Measurement, ...]) -> tuple[Measurement, ...]:
+        return tuple(_in_grid_order(m, grid) for m in tables)
+
+    late = tuple(one.model_copy(update={"measurements": ordered(one.measurements)}) for one in plan.late)
+    return plan.model_copy(update={"measurements": ordered(plan.measurements), "late": late})
 
 
 def _in_grid_order(measurement: Measurement, grid: Grid) -> Measurement:

@@ -19,7 +19,7 @@ from typing import assert_never
 
 from dp_stats.catalogue.calendar import Calendar
 from dp_stats.catalogue.grid import Grid, Level
-from dp_stats.catalogue.models import Contribution, Statistic
+from dp_stats.catalogue.models import Contribution, Release, Statistic
 from dp_stats.catalogue.periods import ISO_WEEK, BlockKind, PeriodKind
 from dp_stats.plan.calendars import own_level
 from dp_stats.plan.model import Role
@@ -102,6 +102,16 @@ def one_edition_per_block(period: PeriodKind, block: BlockKind, calendar: Calend
     return calendar.inside(block, period)
 
 
+def shared_blocks(release: Release, block: BlockKind) -> bool:
+    """Whether editions of the release share a block and its charge: so does what each keeps of a person there.
+
+    With late rows every edition also counts rows of the periods before it, whose blocks it then shares.
+    """
+    if not release.series:
+        return False
+    return release.late is not None or not one_edition_per_block(release.period, block, release.calendar)
+
+
 def of(
     statistic: Statistic,
     role: Role,
@@ -129,6 +139,8 @@ def of(
         return truncated_rows(cap)
     if role == "truncated_persons":
         return truncated_persons()
+    if role == "late_rows":
+        return rows(contribution.rows, leaves_per_cell=1, one_per_cell=False)
     k = contribution.rows
     leaves = max(prod(int(level.sizes.max()) for level in at) for at in _places(grids, levels))
     match statistic.kind:

@@ -15,6 +15,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from pydantic import Field
 
 from dp_stats.catalogue.grid import Grid
 from dp_stats.catalogue.models import Column, Dataset, PrivacyLoss, Release
@@ -34,11 +35,13 @@ class Series(Frozen):
     Attributes:
         basis: what was declared that bounds the mechanism (``series_basis``).
         measurements: levels and scales on the period that stands for all editions; shapes are empty.
+        late: the tables of late rows of one earlier period, likewise; none where late rows are not counted.
     """
 
     basis: dict[str, Any]
     mechanism: Mechanism
     measurements: tuple[Measurement, ...]
+    late: tuple[Measurement, ...] = Field((), exclude_if=lambda late: not late)
 
     @property
     def hash(self) -> str:
@@ -49,15 +52,19 @@ class Series(Frozen):
 
     @property
     def rho(self) -> Fraction:
-        """What the series costs per block."""
+        """What the series costs per block; late rows cost nothing more (``plan.late``)."""
         return sum((m.rho for m in self.measurements), Fraction(0))
 
 
-def series_of(basis: dict[str, Any], mechanism: Mechanism, measurements: Sequence[Measurement]) -> Series:
+def series_of(
+    basis: dict[str, Any], mechanism: Mechanism, measurements: Sequence[Measurement], late: Sequence[Measurement] = ()
+) -> Series:
     """A series with a strategy chosen for it."""
-    return Series(
-        basis=basis, mechanism=mechanism, measurements=tuple(m.model_copy(update={"shape": ()}) for m in measurements)
-    )
+
+    def bare(tables: Sequence[Measurement]) -> tuple[Measurement, ...]:
+        return tuple(m.model_copy(update={"shape": ()}) for m in tables)
+
+    return Series(basis=basis, mechanism=mechanism, measurements=bare(measurements), late=bare(late))
 
 
 def series_basis(release: Release, dataset: Dataset) -> dict[str, Any]:
@@ -83,6 +90,7 @@ def series_basis(release: Release, dataset: Dataset) -> dict[str, Any]:
         ),
         "privacy_loss": PrivacyLoss.model_dump(release.privacy_loss, mode="json", exclude_none=True),
         **({"calendar": calendar} if (calendar := _calendar(release, dataset)) else {}),
+        **({"late": f"rows by {dataset.record_id or 'content'}"} if release.late else {}),
     }
 
 
@@ -100,7 +108,12 @@ def _unit(column: Column) -> dict[str, Any]:
 
 def differences(one: dict[str, Any], other: dict[str, Any]) -> tuple[str, ...]:
     """Which parts of two bases differ, as a person calls them."""
-    names = {"unit": "the person's identifier", "statistics": "statistics or their bounds", "shared": "series"}
+    names = {
+        "unit": "the person's identifier",
+        "statistics": "statistics or their bounds",
+        "shared": "series",
+        "late": "how late rows are told apart",
+    }
     changed = [name for name in sorted({*one, *other}) if one.get(name) != other.get(name)]
     return tuple(names.get(name, name.replace("_", " ")) for name in changed)
 

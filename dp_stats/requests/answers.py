@@ -7,10 +7,12 @@ from contextlib import suppress
 from datetime import date
 
 from dp_stats.catalogue import Catalogue, parse_period, read_catalogue
+from dp_stats.editions.description import added_in
 from dp_stats.errors import CatalogueError, NotDerivableError
 from dp_stats.estimate.answer import Answer, Measured, answer
 from dp_stats.ledger import Ledger, Reservation
 from dp_stats.plan.noisy import NoisyMeasurements
+from dp_stats.run import late_tables
 from dp_stats.settings import Settings
 
 
@@ -75,4 +77,12 @@ def measured_editions(
         sealed = ledger.sealed(made)
         told = sealed.told_by(today) if today else sealed
         noisy = NoisyMeasurements.from_bytes(stored.stored, plan=told.plan)
-        yield Measured(told.plan, told.period, told.grid, told.release, noisy, told.catalogue)
+        late = late_tables(ledger, made.period, _added(ledger, edition)) if told.release.late else ()
+        yield Measured(told.plan, told.period, told.grid, told.release, noisy, told.catalogue, late)
+
+
+def _added(ledger: Ledger, edition: str) -> tuple[str, ...]:
+    """The editions whose late rows the last published revision of an edition adds."""
+    last = max(p.revision for p in ledger.publications() if p.edition == edition)
+    description = ledger.description(edition, last)
+    return added_in(description.document, description.parts) if description is not None else ()

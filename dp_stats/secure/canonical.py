@@ -72,6 +72,8 @@ def canonical_sql(
             hints[index] = f"WHEN {written.moment} THEN {Read.MOMENT:d}"
         elif column.type == "number":
             values[result] = number_sql(value, text, kind, column)
+        elif column.type == "record":
+            values[result] = f"nullif({text}, '')"
         else:
             assert column.codes is not None
             lookup = _lookup(connection, f"codes_{index}", column, codes[column.codes], where=where)

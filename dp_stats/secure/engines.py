@@ -24,6 +24,10 @@ MEMORY_LIMIT = "3GB"
 """What DuckDB may hold before it spills to the secure folder."""
 
 
+HASH_LENGTH = 32
+"""Hexadecimal digits kept of a keyed hash of a person or a row: 128 bits, so that no two share one."""
+
+
 def _builtin(name: str, arguments: tuple[dt.DataType, ...], result: dt.DataType) -> Callable[..., Any]:
     """A function that the engine itself has, by name."""
     stubs: tuple[Callable[..., Any], ...] = (lambda first: None, lambda first, second: None)

@@ -19,17 +19,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dp_stats.errors import LedgerError, RegisterError, SourceError
+from dp_stats.plan.late import costs_no_more
 from dp_stats.plan.model import Measurement, Plan
 from dp_stats.plan.noisy import NoisyMeasurements
 from dp_stats.plan.sealed import SealedPlan
-from dp_stats.plan.sensitivity import one_edition_per_block
+from dp_stats.plan.sensitivity import shared_blocks
 from dp_stats.secure.aggregate import exact_answers
 from dp_stats.secure.bound import Bound, Bounded, apply_bound
 from dp_stats.secure.engines import open_snapshot
+from dp_stats.secure.late import Views, late_answers, late_rows
 from dp_stats.secure.noise import add_noise
 from dp_stats.secure.pull import mapping_of
 from dp_stats.secure.register import Register
-from dp_stats.secure.rows import rows_that_count
+from dp_stats.secure.rows import Rows, rows_that_count
 from dp_stats.secure.sealed import sealed
 from dp_stats.secure.secret import load_key
 from dp_stats.secure.snapshots import pinned
@@ -146,7 +148,7 @@ def answer(
     dataset = sealed_plan.dataset
     key = load_key(settings.secure)
     register = None
-    if plan.series and not one_edition_per_block(release.period, plan.block_kind, release.calendar):
+    if shared_blocks(release, plan.block_kind):
         register = Register(settings.secure, ledger=ledger, reservation=reservation, plan=plan, key=key)
     bound = Bound(
         plan.contribution_rows, plan.one_per_cell, plan.truncated_rows_cap, key=subkey(key, f"rows/{reservation.key}")
@@ -156,16 +158,25 @@ def answer(
             backend, table, dataset=dataset, release=release, grid=grid, period=period, blocks=plan.block_kind
         )
 
-        def bounded(allowances: ir.Table | None) -> Bounded:
-            return apply_bound(backend, rows, bound, grid=grid, period=period, allowances=allowances)
+        def bounded(counted: Rows, allowances: ir.Table | None) -> Bounded:
+            return apply_bound(backend, counted, bound, grid=grid, period=period, allowances=allowances)
 
-        kept = bounded(None) if register is None else register.enter(backend, rows, bounded)
-        return exact_answers(plan, kept, grid=grid, release=release, period=period)
+        if register is None:
+            kept, late = bounded(rows, None), None
+        elif release.late is None:
+            kept, late = register.enter(backend, rows, partial(bounded, rows)), None
+        else:
+            more = late_rows(backend, table, plan=plan, dataset=dataset, release=release, grid=grid)
+            kept, late = register.enter_late(backend, Views(rows, more), bounded)
+        own = exact_answers(plan, kept, grid=grid, release=release, period=period)
+        return own | late_answers(plan, late, grid=grid, release=release)
 
 
 def draw(plan: Plan, exact: dict[str, NDArray[np.int64]]) -> NoisyMeasurements:
     """Add noise to every exact answer; each table's cost is asserted against the plan before it is drawn."""
-    return NoisyMeasurements(plan.hash, {m.id: _noisy(m, plan, exact[m.id]) for m in plan.measurements})
+    if not all(costs_no_more(late.measurements, plan.measurements, plan.mechanism) for late in plan.late):
+        raise LedgerError(f"A late row of {plan.edition} would cost more than what was charged. Make the plan again.")
+    return NoisyMeasurements(plan.hash, {m.id: _noisy(m, plan, exact[m.id]) for m in plan.tables})
 
 
 def _noisy(measurement: Measurement, plan: Plan, exact: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -13,8 +13,8 @@ The snapshot lies there under the digest of its bytes, too: by it the measuring 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -77,6 +77,7 @@ def pull(
     *,
     catalogue: Catalogue,
     period: Period,
+    earlier: Sequence[Period] = (),
     folder: Path,
     settings: Settings,
     progress: Progress = lambda phase: None,
@@ -87,6 +88,7 @@ def pull(
 
     Args:
         dataset: what to pull. catalogue: for the code lists. period: whose rows count.
+        earlier: periods whose rows are kept in the snapshot, too, as some of them may be late; no check looks at them.
         folder: the edition's private folder (see ``staging.staging_folder``). settings: for paths and the key.
         progress: told the name of each phase; never a number.
 
@@ -95,17 +97,18 @@ def pull(
         DpStatsError: ``folder`` is not private, or lies outside the secure store.
     """
     secure_below(settings.secure, folder)
-    for earlier in (
+    for old in (
         *folder.glob("*.parquet"),
         folder / FILE,
     ):  # also where this pull fails: someone may have opted out since
-        earlier.unlink(missing_ok=True)
+        old.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix="pull-", dir=folder) as own:  # another attempt may pull at the same time
         work = Path(own)
         with open_database(work) as connection:
             progress("opening the source")
             wanted = tuple(column.source for column in dataset.columns.values())
-            date_filter = DateFilter(list(dataset.columns).index(dataset.date_column), period)
+            span = replace(period, start=min(p.start for p in (period, *earlier)))
+            date_filter = DateFilter(list(dataset.columns).index(dataset.date_column), span)
             table = open_source(Opening(connection, dataset.source, wanted, work, settings, date_filter))
             rows = canonical_sql(connection, dataset, table, catalogue.codes)
             kept = without_opted_out(connection, rows, dataset, scratch=work, settings=settings)
@@ -122,7 +125,9 @@ def pull(
             columns = ", ".join(quoted(name) for name in dataset.columns)
             inside = f"SELECT {columns} FROM {staged} WHERE {in_period_sql(dataset, period)}"
             _write(connection, inside, work / "intake.parquet", table)
-            counting = f"SELECT * FROM {parquet(work / 'intake.parquet')} WHERE {counts_sql(dataset, period)}"
+            counting = f"SELECT {columns} FROM {staged} WHERE {counts_sql(dataset, span)}"
+            if span == period:
+                counting = f"SELECT * FROM {parquet(work / 'intake.parquet')} WHERE {counts_sql(dataset, period)}"
             mapping = reading_hash(dataset, catalogue.codes)
             _write(connection, counting, work / "snapshot.parquet", table, mapping=mapping)
         for name in ("intake.parquet", "source.parquet"):

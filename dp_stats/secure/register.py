@@ -10,6 +10,9 @@ The order makes it safe: read → bound → write the file → record its digest
 (compare and swap; else start again) → aggregate → draw. A retry never lowers what its own first attempt
 registered, because that attempt may still be under way.
 
+A series that counts late rows keeps more: a keyed hash of every row that an edition looked at (``secure.late``), so that
+another one counts only what nobody has. A late row uses the same allowance as any other.
+
 Every attempt records a version of its own, whatever it counted, and only the latest may store. So which attempt's
 rows are measured follows from the order in which attempts registered, never from whether their rows were equal.
 """
@@ -22,7 +25,7 @@ import io
 import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import ibis
 import ibis.expr.types as ir
@@ -35,7 +38,18 @@ from dp_stats.files import replaced
 from dp_stats.ledger.witnesses import register_folder
 from dp_stats.plan.model import Plan
 from dp_stats.secure.bound import COUNTED, KEPT, MARKED, Bounded
-from dp_stats.secure.engines import held, sha256_hex
+from dp_stats.secure.engines import HASH_LENGTH, held, sha256_hex
+from dp_stats.secure.late import (
+    MARK,
+    Views,
+    amounts,
+    marks_of,
+    remembered,
+    told_apart,
+    unseen,
+    with_marks,
+    without_repeats,
+)
 from dp_stats.secure.rows import BLOCK, PERSON, Rows
 from dp_stats.secure.staging import PRIVATE_FILE, secure_folder
 
@@ -43,8 +57,7 @@ if TYPE_CHECKING:
     from dp_stats.ledger import Ledger, Reservation
     from dp_stats.ledger.records import RegisterEntry
 
-HASH_LENGTH = 32
-"""Hexadecimal digits kept of a person's hash: 128 bits, so that two persons never share one."""
+T = TypeVar("T")
 
 ATTEMPTS = 50
 """How often an edition starts again because another one of its series registered at the same moment."""
@@ -63,6 +76,7 @@ class Register:
             reservation.dataset, reservation.key
         )
         self.digest_key = hmac.new(key, f"register/{charge}".encode(), hashlib.sha256).digest()
+        self.row_key = hmac.new(key, f"rows/{charge}".encode(), hashlib.sha256).hexdigest()
         self.person_key = hmac.new(key, f"persons/{charge}".encode(), hashlib.sha256).hexdigest()
 
     def enter(self, backend: ibis.BaseBackend, rows: Rows, bounded: Callable[[ir.Table | None], Bounded]) -> Bounded:
@@ -71,11 +85,52 @@ class Register:
         Raises:
             RegisterError: a file is missing or altered, or other editions kept registering in between.
         """
+
+        def once(others: pa.Table, seen: pa.Table) -> tuple[Bounded, pa.Table]:
+            kept = bounded(self._allowances(backend, rows, others))
+            return kept, self._contributions(backend, rows, kept)
+
+        return self._enter(once)
+
+    def enter_late(
+        self, backend: ibis.BaseBackend, views: Views, bounded: Callable[[Rows, ir.Table | None], Bounded]
+    ) -> tuple[Bounded, Bounded | None]:
+        """The same where late rows count: first the edition's own rows, then late ones within what is left then.
+
+        Returns:
+            The bounded rows of the edition's own period, and of the late periods; truncated late rows are not counted.
+        """
+        own = self._told_apart(backend, views.own)
+        late = None if views.late is None else self._told_apart(backend, views.late)
+
+        def once(others: pa.Table, seen: pa.Table) -> tuple[tuple[Bounded, Bounded | None], pa.Table]:
+            rows = unseen(backend, own, seen)
+            kept = bounded(rows, self._allowances(backend, rows, others))
+            entry, looked_at, kept_late = self._contributions(backend, rows, kept), [rows], None
+            if late is not None:
+                left = unseen(backend, late, seen)
+                used = _by_person(pa.concat_tables([others, entry]), "sum")
+                kept_late = bounded(left, self._allowances(backend, left, used))
+                more = _kept_only(self._contributions(backend, left, kept_late))
+                entry, looked_at = _by_person(pa.concat_tables([entry, more]), "sum"), [rows, left]
+            return (kept, kept_late), with_marks(entry, marks_of(looked_at))
+
+        return self._enter(once)
+
+    def _told_apart(self, backend: ibis.BaseBackend, rows: Rows) -> Rows:
+        return told_apart(backend, rows, self.row_key, self._hash(backend, rows.table[PERSON]))
+
+    def _enter(self, once: Callable[[pa.Table, pa.Table], tuple[T, pa.Table]]) -> T:
+        """Read, bound, register; from the start if another edition registered in between.
+
+        Args:
+            once: what others have used, and the rows that they looked at → what is kept, and the edition's own entry.
+        """
         for _ in range(ATTEMPTS):
             entries = self.ledger.register_entries(self.reservation)
-            others, own = self._others(entries), self._own(entries)
-            kept = bounded(self._allowances(backend, rows, others))
-            used = self._contributions(backend, rows, kept)
+            others, seen = self._others(entries)
+            own = self._own(entries)
+            kept, used = once(others, seen)
             entry = used if own is None else _highest(own, used)
             if self._record(entry, expected=len(entries)):
                 return kept
@@ -83,12 +138,12 @@ class Register:
             "Other editions of this series kept registering at the same time. Run this edition again when they have ended."
         )
 
-    def _others(self, entries: Sequence[RegisterEntry]) -> pa.Table:
-        """What the other editions registered, added up per person and block of this edition."""
+    def _others(self, entries: Sequence[RegisterEntry]) -> tuple[pa.Table, pa.Table]:
+        """What the other editions registered, added up per person and block of this edition; and the rows they looked at."""
         tables = [self._read(e) for e in entries if not e.replaced and not self._is_own(e)]
-        together = pa.concat_tables(tables) if tables else SCHEMA.empty_table()
-        here = together.filter(pc.is_in(together["block"], value_set=pa.array(self.plan.blocks)))
-        return _by_person(here, "sum")
+        here = [t.filter(pc.is_in(t["block"], value_set=pa.array(self.plan.blocks))) for t in tables]
+        used = pa.concat_tables([amounts(t) for t in here]) if here else SCHEMA.empty_table()
+        return _by_person(used, "sum"), without_repeats([remembered(t) for t in here])
 
     def _own(self, entries: Sequence[RegisterEntry]) -> pa.Table | None:
         """What an earlier attempt at this edition registered."""
@@ -100,6 +155,7 @@ class Register:
 
     def _allowances(self, backend: ibis.BaseBackend, rows: Rows, others: pa.Table) -> ir.Table | None:
         """What is left to each person of the snapshot who contributed to other editions."""
+        others = others.filter(pc.is_in(others["block"], value_set=pa.array(rows.blocks)))
         if not len(others):
             return None
         left = {
@@ -171,8 +227,17 @@ def _at_least_zero(most: int, used: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _highest(first: pa.Table, second: pa.Table) -> pa.Table:
-    """Per person and block the larger amounts of the two."""
-    return _by_person(pa.concat_tables([first, second]), "max")
+    """Per person and block the larger amounts of the two, and the rows that either looked at."""
+    largest = _by_person(pa.concat_tables([amounts(first), amounts(second)]), "max")
+    if MARK not in second.column_names:
+        return largest
+    return with_marks(largest, without_repeats([remembered(first), remembered(second)]))
+
+
+def _kept_only(used: pa.Table) -> pa.Table:
+    """Contributions without what is truncated of late rows, which is not counted."""
+    nothing = pa.array([0] * len(used), pa.int64())
+    return pa.table({name: used[name] if name in (*_KEYS, "kept") else nothing for name in used.column_names})
 
 
 def _by_person(table: pa.Table, how: str) -> pa.Table:

@@ -31,7 +31,7 @@ LARGEST_STEP = 2**31
 EXACT_INTEGERS = 2**53
 """Engines divide integers in double precision, which is exact below this when the result is an integer."""
 
-PERSON, BLOCK, DAY = "person", "block", "day"
+PERSON, BLOCK, DAY, RECORD = "person", "block", "day", "record"
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ class Rows:
     """Rows that may count, as an Ibis table, and the names of its columns.
 
     Attributes:
-        table: columns ``person``, ``block`` (index), ``day``, one per dimension and one per sum.
+        table: columns ``person``, ``block`` (index), ``day``, one per dimension and one per sum; where late rows are
+            told from others by a record id, also ``record``.
         coordinates: dimension → column: a code, a day, or the index of a bin.
         steps: sum statistic → column of integer steps (null: no number given).
         blocks: labels of the blocks that ``block`` is an index of.
@@ -89,6 +90,8 @@ def rows_that_count(
     for index, statistic in enumerate(s for s in release.statistics if s.kind == "sum"):
         name = steps[statistic.id] = f"steps_{index}"
         columns[name] = step_column(table, statistic)
+    if release.late is not None and dataset.record_id is not None:
+        columns[RECORD] = table[dataset.record_id].cast("string")
     found = table.filter(keep).select(**columns)
     found = found.filter([found[c].notnull() for c in coordinates.values()])
     return Rows(named(backend, found), coordinates, steps, labels)

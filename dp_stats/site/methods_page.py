@@ -72,7 +72,8 @@ def _guarantee(site: Site, edition: Edition) -> list[tuple[str, Any]]:
 def _measured(site: Site, g: GuaranteeFacts) -> Rows:
     """What was measured, with how much noise and at which part of the cost."""
     texts = site.texts
-    total = sum((m.rho for m in g.measured), start=g.rho * 0) or 1
+    late = ("late_statistic", "late_rows")  # within what the other tables cost
+    total = sum((m.rho for m in g.measured if m.role not in late), start=g.rho * 0) or 1
     return Rows(
         texts("private.measured_caption"),
         [
@@ -86,7 +87,7 @@ def _measured(site: Site, g: GuaranteeFacts) -> Rows:
                     Cell(texts.number(m.cells), n=True),
                     Cell(texts.significant(m.scale, digits=4), n=True),
                     Cell(texts.significant(m.standard_deviation, digits=4), n=True),
-                    Cell(texts.percent(float(m.rho / total)), n=True),
+                    Cell("" if m.role in late else texts.percent(float(m.rho / total)), n=True),
                 ),
             )
             for m in g.measured

@@ -25,6 +25,7 @@ from dp_stats.catalogue.models import (
     Contribution,
     Dataset,
     DimensionSpec,
+    Late,
     Person,
     PrivacyLoss,
     PrivacyUnit,
@@ -36,7 +37,8 @@ from dp_stats.catalogue.models import (
 )
 from dp_stats.catalogue.periods import BlockKind, blocks_of, parse_period
 from dp_stats.plan import sensitivity
-from dp_stats.plan.model import Measurement, Plan, Role
+from dp_stats.plan.late import grid_of, late_periods
+from dp_stats.plan.model import LatePeriod, Measurement, Plan, Role
 from dp_stats.plan.sealed import SealedPlan, seal
 from dp_stats.secure.aggregate import exact_answers
 from dp_stats.secure.bound import Bound, apply_bound
@@ -119,8 +121,14 @@ def declare_fully_measured(
     series: bool = False,
     statistics: Sequence[Statistic] = (COUNT, PERSONS, AMOUNT),
     edges: tuple[float, ...] = (0.0, 1.5, 3.0),
+    late: int = 0,
+    stored: Sequence[str] = (),
+    record_id: bool = False,
 ) -> FullyMeasured:
-    """Three areas in two regions and a calendar, with every combination of levels measured for every statistic."""
+    """Three areas in two regions and a calendar, with every combination of levels measured for every statistic.
+
+    ``late``: how many periods back late rows count, of those that are ``stored``; their tables are by area and day.
+    """
     span = parse_period(period)
     codes = ("A", "B", "C", *(("unknown",) if unknown else ()))
     regions = np.array([0, 0, 1, *((1,) if unknown else ())], dtype=np.intp)
@@ -147,8 +155,15 @@ def declare_fully_measured(
         source=Source(kind="parquet", path="rows.parquet"),
         columns={
             name: Column.model_validate({"from": name, "type": kind, **({"codes": "areas"} if kind == "code" else {})})
-            for name, kind in (("person", "person"), ("date", "date"), ("area", "code"), ("amount", "number"))
+            for name, kind in (
+                ("person", "person"),
+                ("date", "date"),
+                ("area", "code"),
+                ("amount", "number"),
+                *([("record", "record")] if record_id else []),
+            )
         },
+        record_id="record" if record_id else None,
         date_column="date",
         privacy_unit=PrivacyUnit(column="person", per=block),
         opt_outs=None,
@@ -167,9 +182,10 @@ def declare_fully_measured(
         contribution=Contribution(rows=k, one_per_cell=one_per_cell),
         privacy_loss=PrivacyLoss(epsilon=Fraction(1)),
         series=series,
+        late=Late(periods=late) if late else None,
         texts=ReleaseTexts(summary="A test."),
     )
-    joint = series and not sensitivity.one_edition_per_block(release.period, block, release.calendar)
+    joint = sensitivity.shared_blocks(release, block)
     measured = []
     for levels in product(*([level.name for level in d.levels] for d in grid.dimensions)):
         at = dict(zip((d.name for d in grid.dimensions), levels, strict=True))
@@ -193,6 +209,14 @@ def declare_fully_measured(
                     epsilon=Fraction(10**4),
                 )
             )
+    finest = {d.name: d.leaf.name for d in grid.dimensions}
+    table = next((m for m in measured if m.statistic == "cases" and m.role == "statistic" and m.levels == finest), None)
+    earlier: tuple[LatePeriod, ...] = ()
+    if late:
+        assert table is not None
+        tables = [table.model_copy(update={"role": "late_rows", "id": "late_rows"})]
+        known = {parse_period(label): grid_of(grid, release, parse_period(label)) for label in stored}
+        earlier = late_periods(tables, release, canonical=grid, grid=grid, period=span, stored=known)
     plan = Plan(
         release="tests",
         dataset="tests",
@@ -203,7 +227,12 @@ def declare_fully_measured(
         one_per_cell=one_per_cell,
         truncated_rows_cap=cap,
         block_kind=block,
-        blocks=blocks_of(span, block),
+        blocks=tuple(
+            dict.fromkeys(
+                b for p in (*(parse_period(p.label) for p in reversed(earlier)), span) for b in blocks_of(p, block)
+            )
+        ),
+        late=earlier,
         series=series,
         rho=Fraction(1, 10),
         pure_epsilon=Fraction(1),

@@ -23,6 +23,7 @@ from dp_stats.ledger import Ledger
 from dp_stats.secure.aggregate import exact_answers
 from dp_stats.secure.bound import apply_bound
 from dp_stats.secure.engines import open_snapshot, sha256_hex
+from dp_stats.secure.late import marks_of, told_apart, unseen
 from dp_stats.secure.register import Register
 from dp_stats.secure.staging import secure_folder
 from dp_stats.settings import load_settings
@@ -114,6 +115,26 @@ MESSY = [
     ("p8", MONDAY, "B", "-99.99"),
     ("p9", MONDAY, "C", None),
 ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_engine_tells_rows_apart_by_the_same_marks(
+    engine: str, request: pytest.FixtureRequest, everything_measured: Any, table: Any, duck: ibis.BaseBackend
+) -> None:
+    w = everything_measured(k=2, unknown=True)
+
+    def told(backend: ibis.BaseBackend, found: ibis.Table) -> Any:
+        rows = w.rows(backend, found)
+        return told_apart(backend, rows, "key", sha256_hex(backend, rows.table["person"]))
+
+    expected = marks_of([told(duck, ibis.memtable(table(MESSY)))])
+    backend, found = request.getfixturevalue(engine)(table(MESSY))
+    rows = told(backend, found)
+    assert marks_of([rows]).to_pylist() == expected.to_pylist()
+    assert len(expected) == 8
+    left = unseen(backend, rows, expected.slice(0, 4))
+    assert marks_of([left]).to_pylist() == expected.slice(4).to_pylist()
 
 
 @pytest.mark.slow

@@ -35,7 +35,8 @@ from remembered import Memory
 from two_worlds import ASKED, EDITIONS, WEEKS, Attempt, Worlds
 
 from dp_stats.catalogue import load_catalogue
-from dp_stats.plan import make, series
+from dp_stats.plan import late, make, series
+from dp_stats.plan.algebra import key_of
 from dp_stats.secure import bound, register
 from dp_stats.secure import measure as measuring
 from dp_stats.secure.register import Register
@@ -299,6 +300,17 @@ def rows_in_every_week(w: Worlds) -> None:
     w.run("weekly/2025-W02")
 
 
+def rows_that_come_late(w: Worlds) -> None:
+    w.declare(late={"periods": 2, "share": 0.5}, rows=1)
+    w.source(OTHERS)
+    w.run("weekly/2025-W01")
+    w.source(OTHERS + visits(days=(2,)))
+    w.run("weekly/2025-W02")
+    w.source(OTHERS + visits(days=(2, 7)))
+    w.run("weekly/2024-W52")
+    w.run("weekly/2025-W03")
+
+
 def a_restored_ledger(w: Worlds) -> None:
     w.source(OTHERS + visits(days=(2, 3)))
     w.steps("pull", "reserve", edition="weekly/2025-W01")
@@ -377,6 +389,18 @@ def forgetful_register(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Register, "_allowances", lambda *_: None)
 
 
+def late_rows_are_not_registered(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(register, "_kept_only", lambda used: used.slice(0, 0))
+
+
+def late_rows_at_the_price_of_all_tables(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(late, "allowance", lambda measurements, mechanism: sum(m.epsilon or m.rho for m in measurements))
+    patch.setattr(late, "_best", lambda release, grid, given, statistic, noise: key_of(grid, {}))
+    patch.setattr(make, "_chosen", {})
+    for module in (make, measuring):
+        patch.setattr(module, "costs_no_more", lambda *_: True)
+
+
 def no_witnesses(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("dp_stats.ledger.ledger.refuse_loss", lambda *_: None)
 
@@ -411,6 +435,8 @@ FAULTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], Callable[[Worlds],
         "charged for",
     ),
     "a register that forgets": (forgetful_register, rows_in_every_week, "charged for"),
+    "late rows are not registered": (late_rows_are_not_registered, rows_that_come_late, "charged"),
+    "late rows cost more": (late_rows_at_the_price_of_all_tables, rows_that_come_late, "charged"),
     "an old ledger goes on": (no_witnesses, a_restored_ledger, "charged for"),
     "a lost ledger is made anew": (a_new_ledger_whatever_lies_beside_it, a_lost_ledger, "charged for"),
     "opt-outs in one spelling": (identifiers_as_they_are_written, an_opt_out_spelt_otherwise, "opted out"),

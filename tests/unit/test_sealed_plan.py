@@ -159,7 +159,7 @@ def test_the_documents_hold_what_their_format_says() -> None:
         "format", "plan", "period", "reading", "reading_hash", "declared", "codes", "grid", "series",
     }  # fmt: skip
     assert (decides["format"], decides["period"]) == (1, ["2021-02-15", "2021-02-21", "2021-W07", "week"])
-    assert decides["plan"].keys() == set(Plan.model_fields) - {"hash", "expected", "warnings"}
+    assert decides["plan"].keys() == set(Plan.model_fields) - {"hash", "expected", "warnings", "late"}
     assert parts[decides["reading"]] == declaration.reading(DATASET)
     assert parts[decides["declared"]] == declaration.declared(RELEASE)
     assert parts[decides["codes"]["areas"]]["header"] == ["code", "district", "population"]
@@ -209,7 +209,7 @@ def test_guesses_and_warnings_lie_aside(change: str) -> None:
     assert sealed(PLAN.model_copy(update=HARMLESS[change])).hash == sealed().hash
 
 
-@pytest.mark.parametrize("name", sorted(set(Plan.model_fields) - {"hash", "expected", "warnings"}))
+@pytest.mark.parametrize("name", sorted(set(Plan.model_fields) - {"hash", "expected", "warnings", "late"}))
 def test_every_other_field_of_a_plan_changes_its_hash(name: str) -> None:
     value = getattr(PLAN, name)
     other = {

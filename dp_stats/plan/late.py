@@ -1,0 +1,267 @@
+"""Late rows: the tables in which an edition counts rows of earlier periods that no edition has counted, at no charge.
+
+A person's rows in a block are counted at most k times over all editions and both roles, as a row of its own period's
+edition or as a late one (``secure.register``). So nothing more is charged if a late row costs no more than a current
+one. With x rows of a person, a table of sensitivity proportional to x costs (x/k)·ε of pure ε, and (x/k)²·ρ of ρ, where
+ε and ρ are its costs for k rows. So late tables L′ are compared with the tables L of an edition's own statistics at k, and
+the comparison holds for every x:
+
+    Σ ρ′ ≤ Σ ρ,  and for Laplace noise also  Σ ε′ ≤ Σ ε
+
+(Pure ε alone would not do: a single table of all their ε costs (Σ ε)²/2 of ρ, the ledger's currency, where they cost
+Σ ε²/2.) A late row falls in one period, so it lies in the tables of one.
+
+There are two ways to count late rows. *The same tables* as of the edition's own rows, with the same scales: costs are
+equal table by table, and late rows are simply added; but noise of every edition that adds some adds up. Or *one coarse
+table*, with all that may be spent, of the number of rows: it is spread over finer cells by the pattern of what was counted
+before, which adds little noise, but delays may differ within a coarse cell. Which way, and which level, follows from
+expected errors.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from itertools import product
+
+import numpy as np
+
+from dp_stats.catalogue.due import periods_before
+from dp_stats.catalogue.grid import Grid, date_dimension
+from dp_stats.catalogue.load import time_levels
+from dp_stats.catalogue.models import Release
+from dp_stats.catalogue.periods import Period
+from dp_stats.plan import accounting, sensitivity
+from dp_stats.plan.algebra import Key, key_of
+from dp_stats.plan.calendars import own_level
+from dp_stats.plan.expected import Accuracy, accuracy
+from dp_stats.plan.mechanism import Mechanism, noise_variance
+from dp_stats.plan.model import LatePeriod, Measurement
+from dp_stats.plan.spaces import chain
+from dp_stats.plan.targets import Target, mean_share, prior_totals, targets
+
+SPREAD = 0.3
+"""How far cells within one in which late rows are counted are taken to differ in their share of late rows: a standard
+deviation, relative to the share."""
+
+SMALL = 0.25
+"""Late rows are counted coarsely only where that doubt is at most so large beside the noise of each published value, both as
+variances: then intervals hold as often as they say whether delays differ or not."""
+
+_ROOT = 10**15
+
+
+def allowance(measurements: Sequence[Measurement], mechanism: Mechanism) -> Fraction:
+    """The most that one coarse table of late rows may cost: ε for Laplace noise, with ε²/2 ≤ Σ ρ; ρ for Gaussian."""
+    counted = [m for m in measurements if m.role == "statistic"]
+    if mechanism == "discrete_gaussian":
+        return sum((m.rho for m in counted), Fraction(0))
+    square = sum((m.epsilon**2 for m in counted if m.epsilon is not None), Fraction(0))
+    return Fraction(math.isqrt(math.floor(square * _ROOT**2)), _ROOT)
+
+
+def costs_no_more(late: Sequence[Measurement], measurements: Sequence[Measurement], mechanism: Mechanism) -> bool:
+    """Whether a late row costs a person no more than a current one, for every number of rows (see the module)."""
+    counted = [m for m in measurements if m.role == "statistic"]
+    if _rho(late) > _rho(counted):
+        return False
+    if mechanism == "discrete_gaussian":
+        return all(m.epsilon is None for m in late)
+    return all(m.epsilon is not None for m in late) and _epsilon(late) <= _epsilon(counted)
+
+
+def _rho(tables: Sequence[Measurement]) -> Fraction:
+    return sum((m.rho for m in tables), Fraction(0))
+
+
+def _epsilon(tables: Sequence[Measurement]) -> Fraction:
+    return sum((m.epsilon for m in tables if m.epsilon is not None), Fraction(0))
+
+
+def late_tables(
+    release: Release, grid: Grid, measurements: Sequence[Measurement], mechanism: Mechanism
+) -> tuple[Measurement, ...]:
+    """The tables of late rows of one period; none where the release counts none.
+
+    Args:
+        grid: the cells that stand for all editions. measurements: what is measured of each edition's own rows.
+    """
+    if release.late is None:
+        return ()
+    given = accuracy(grid, release, tuple(measurements))
+    coarse = _coarse_table(release, grid, given, measurements, mechanism)
+    if coarse is not None:
+        return (coarse,)
+    return tuple(
+        m.model_copy(update={"id": f"late_{m.id}", "role": "late_statistic"})
+        for m in measurements
+        if m.role == "statistic"
+    )
+
+
+def _coarse_table(
+    release: Release, grid: Grid, given: Accuracy, measurements: Sequence[Measurement], mechanism: Mechanism
+) -> Measurement | None:
+    """One table of late rows at the best level; None if the same tables as of current rows have smaller errors."""
+    statistic = next(s.id for s in release.statistics if s.kind == "count")
+    most = allowance(measurements, mechanism)
+    moved = sensitivity.rows(release.contribution.rows, leaves_per_cell=1, one_per_cell=False)
+    if mechanism == "discrete_laplace":
+        scale = accounting.scale_for_epsilon(moved.l1, most)
+        epsilon = accounting.laplace_epsilon(moved.l1, scale)
+        rho = accounting.pure_rho(epsilon)
+    else:
+        scale, epsilon = accounting.scale_for_rho(moved.l2_squared, most), None
+        rho = accounting.gaussian_rho(moved.l2_squared, scale)
+    key = _best(release, grid, given, statistic, noise_variance(scale, mechanism))
+    if key is None:
+        return None
+    levels = {d.name: name for d, name in zip(grid.dimensions, key, strict=True)}
+    return Measurement(
+        id=f"late_rows@{'.'.join(key)}",
+        statistic=statistic,
+        role="late_rows",
+        levels=levels,
+        shape=grid.shape(levels),
+        l1=moved.l1,
+        l2_squared=moved.l2_squared,
+        scale=scale,
+        rho=rho,
+        epsilon=epsilon,
+    )
+
+
+def late_periods(
+    tables: Sequence[Measurement],
+    release: Release,
+    *,
+    canonical: Grid,
+    grid: Grid,
+    period: Period,
+    stored: Mapping[Period, Grid],
+) -> tuple[LatePeriod, ...]:
+    """The earlier periods of which an edition measures late rows: stored ones, with the same cells at those levels.
+
+    Args:
+        tables: of the series, on the ``canonical`` grid. grid, period: of the edition that measures.
+        stored: period → grid of each edition of the series whose measurements are kept and may still be added to.
+    """
+    assert release.late is not None
+    found = []
+    for before in periods_before(release, period, release.late.periods):
+        if before not in stored:
+            continue
+        there = grid_of(grid, release, before)
+        own = _on_period(tables, canonical, there, before)
+        if all(_same_cells(there, stored[before], m.levels) for m in own):
+            found.append(LatePeriod(label=before.label, start=before.start, end=before.end, measurements=own))
+    return tuple(found)
+
+
+def _on_period(tables: Sequence[Measurement], canonical: Grid, grid: Grid, period: Period) -> tuple[Measurement, ...]:
+    """The tables on a period's own calendar; where two levels are the same in it, the first, finer one."""
+    placed: dict[tuple[str, Key], Measurement] = {}
+    for m in tables:
+        levels = {d.name: own_level(canonical[d.name], d, m.levels[d.name]) for d in grid.dimensions}
+        own = {"id": f"{m.id}~{period.label}", "levels": levels, "shape": grid.shape(levels)}
+        placed.setdefault((m.statistic, key_of(grid, levels)), m.model_copy(update=own))
+    return tuple(placed.values())
+
+
+def grid_of(grid: Grid, release: Release, period: Period) -> Grid:
+    """The cells of an edition's grid on the calendar of another period of its release."""
+    declared = {spec.name: spec for spec in release.dimensions}
+    return Grid(
+        tuple(
+            date_dimension(d.name, d.column, period, time_levels(declared[d.name]), release.calendar)
+            if d.kind == "date"
+            else d
+            for d in grid.dimensions
+        )
+    )
+
+
+def _same_cells(one: Grid, other: Grid, levels: Mapping[str, str]) -> bool:
+    """Whether two grids have the same dimensions, and the same codes at these levels."""
+    if [d.name for d in one.dimensions] != [d.name for d in other.dimensions]:
+        return False
+    for dimension in one.dimensions:
+        name = levels[dimension.name]
+        there = other[dimension.name]
+        if name not in {level.name for level in there.levels} or dimension.level(name).codes != there.level(name).codes:
+            return False
+    return True
+
+
+def _best(release: Release, grid: Grid, given: Accuracy, statistic: str, noise: float) -> Key | None:
+    """The coarse level with the smallest expected error of everything published; None if that of adding up tables is
+    smaller, or no size is guessed.
+
+    Rows of the last days are late most often, so days are told apart as finely as they are known; then nothing else is.
+    Where a period has one day or its days are not known, the cells of one other dimension may be.
+    """
+    levels = [tuple(level.name for level in d.levels) if d.kind == "date" else chain(d, ()) for d in grid.dimensions]
+    known = [key for key in product(*levels) if np.isfinite(_variance(grid, given, statistic, key)).all()]
+    dated = [i for i, d in enumerate(grid.dimensions) if d.kind == "date"]
+    days = max((_told(grid, key, dated) for key in known), default=1)
+    options = [key for key in known if _told(grid, key, dated) == days and _one_axis(grid, key)] or [key_of(grid, {})]
+    published = [t for t in targets(grid, release) if t.statistic == statistic and t.prior_mean is not None]
+    total = prior_totals(grid, release).get(statistic)
+    assert release.late is not None
+    if not published or not total:
+        return None
+    late, draws = release.late.share * total, release.late.periods
+    before = [float(np.mean(given.variance(t))) for t in published]
+
+    def error(added: Iterable[float]) -> float:
+        return sum(t.weight * math.log(own + extra) for t, own, extra in zip(published, before, added, strict=True))
+
+    def of_coarse(key: Key) -> float:
+        return error(_added(grid, t, _cells(grid, key), late, noise * draws) for t in published)
+
+    def is_known(key: Key) -> bool:
+        cells = _cells(grid, key)
+        return all(_doubt(grid, t, cells, late) <= SMALL * own for t, own in zip(published, before, strict=True))
+
+    best = min(
+        filter(is_known, options), key=lambda key: (round(of_coarse(key), 9), _cells(grid, key), key), default=None
+    )
+    return best if best is not None and of_coarse(best) < error(own * draws for own in before) else None
+
+
+def _added(grid: Grid, target: Target, cells: int, late: float, noise: float) -> float:
+    """Variance that late rows add to a value of mean size.
+
+    ``noise`` is that of one cell of all late tables together; cells are drawn to each other where it is large.
+    """
+    part = mean_share(grid, target.queries)
+    inside = (SPREAD * late / cells) ** 2
+    drawn = inside * noise / (inside + noise) if cells > 1 else noise
+    if cells * part >= 1:
+        return noise * cells * part
+    return (drawn + noise / cells) * (cells * part) ** 2 + _doubt(grid, target, cells, late) + late * part
+
+
+def _doubt(grid: Grid, target: Target, cells: int, late: float) -> float:
+    """Variance of what a value within a coarse cell may differ from it in its share of late rows."""
+    part = mean_share(grid, target.queries)
+    return (SPREAD * late * part) ** 2 if cells * part < 1 else 0.0
+
+
+def _told(grid: Grid, key: Key, axes: Sequence[int]) -> int:
+    """Cells that a level tells apart along some axes."""
+    return math.prod(len(grid.dimensions[i].level(key[i]).codes) for i in axes)
+
+
+def _one_axis(grid: Grid, key: Key) -> bool:
+    return sum(len(d.level(name).codes) > 1 for d, name in zip(grid.dimensions, key, strict=True)) <= 1
+
+
+def _cells(grid: Grid, key: Key) -> int:
+    return grid.cells({d.name: name for d, name in zip(grid.dimensions, key, strict=True)})
+
+
+def _variance(grid: Grid, given: Accuracy, statistic: str, key: Key) -> np.ndarray:
+    queries = {d.name: name for d, name in zip(grid.dimensions, key, strict=True)}
+    return given.variance(Target("", statistic, key, queries, None, 1.0, None))
