@@ -65,6 +65,11 @@ MODULES: dict[str, list[str]] = {
     "ledger/measuring": _unit("measurements", "approvals"),
     "ledger/witnesses": _unit("witnesses"),
     "ledger/sealing": _unit("sealing"),
+    "ledger/database": _unit("failures", "opening", "tampering"),
+    "ledger/ledger": [
+        *LEDGER,
+        *_unit("opening", "publishing", "witnesses", "charging", "failures", "disclosing", "sealing"),
+    ],
     "ledger/reporting": _unit("reports", "disclosing"),
     "ledger/records": _unit("reports", "chain"),
     "ledger/texts": _unit("charging"),
