@@ -25,7 +25,7 @@ from dp_stats.catalogue.models import Dataset, Release
 from dp_stats.catalogue.periods import parse_period
 from dp_stats.errors import ApprovalError, BudgetError, LedgerError, RegisterError
 from dp_stats.ledger import Head, Ledger, Reservation, Witnesses
-from dp_stats.plan.model import Plan
+from dp_stats.plan.model import LatePeriod, Plan
 from dp_stats.plan.sealed import SealedPlan, seal
 from dp_stats.plan.series import Series
 from tests.builders import declared_dataset
@@ -57,8 +57,12 @@ def plan(
     series: str | None = None,
     variant: str = "",
     per: str = "year",
+    late: Sequence[str] = (),
 ) -> Plan:
-    """A plan for one edition; ``series`` names the series it belongs to, ``variant`` makes it another plan."""
+    """A plan for one edition; ``series`` names the series it belongs to, ``variant`` makes it another plan.
+
+    ``late`` are the earlier periods of which it measures late rows.
+    """
     shared = Series(basis={"series": series}, mechanism="discrete_gaussian", measurements=())
     made = Plan(
         release=release,
@@ -78,6 +82,9 @@ def plan(
         delta=MILLION,
         expected=(),
         series_hash=shared.hash,
+        late=tuple(
+            LatePeriod(label=p, start=parse_period(p).start, end=parse_period(p).end, measurements=()) for p in late
+        ),
         hash="",
     )
     declared = Release.model_validate(
@@ -165,6 +172,7 @@ def publish(
     revision: int = 1,
     checksums: bytes = b"",
     call: Callable[..., Any] | None = None,
+    **options: Any,
 ) -> bytes:
     """Publish an edition that has been measured: first what its files say, then their checksums, which are returned."""
     call = call or (lambda method, *arguments, **options: method(*arguments, **options))
@@ -172,7 +180,7 @@ def publish(
     document = json.dumps({"format": 1, "parts": [hashlib.sha256(fact).hexdigest()]}).encode()
     parts = {hashlib.sha256(part).hexdigest(): part for part in (looks, fact, document)}
     names = {"document": hashlib.sha256(document).hexdigest(), "looks": hashlib.sha256(looks).hexdigest()}
-    call(ledger.publishing, edition, revision, **names, parts=parts)
+    call(ledger.publishing, edition, revision, **names, parts=parts, **options)
     checksums = checksums or f"{'0' * 64}  {edition}/r{revision}.csv\n".encode()
     call(ledger.published, edition, revision, checksums, software={"dp-stats": "1"})
     return checksums

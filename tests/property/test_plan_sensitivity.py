@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import date, timedelta
 from fractions import Fraction
 from math import ceil
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ from dp_stats.catalogue.models import Contribution, Statistic
 from dp_stats.catalogue.periods import BlockKind, PeriodKind, blocks_of, parse_period
 from dp_stats.plan import sensitivity
 from dp_stats.plan.sensitivity import Sensitivity
-from tests.plan_examples import dimension
+from tests.plan_examples import BASIC, dimension, release
 
 GRID = Grid((dimension("area", [0, 0, 0, 1, 1]), dimension("day", [0, 0, 1, 1, 1, 1, 2])))
 LEVELS = [{"area": a, "day": d} for a in ("area", "area1", "all") for d in ("day", "day1", "all")]
@@ -134,6 +134,31 @@ def test_truncated_rows_are_capped_and_truncated_persons_are_one() -> None:
         for role in ("truncated_rows", "truncated_persons")
     }
     assert of == {"truncated_rows": Sensitivity(8, 64), "truncated_persons": Sensitivity(1, 1)}
+
+
+def test_late_rows_are_as_many_as_rows_may_count_and_may_share_a_cell() -> None:
+    for one_per_cell in (False, True):
+        contribution = Contribution(rows=3, one_per_cell=one_per_cell)
+        found = sensitivity.of(
+            COUNT, "late_rows", contribution=contribution, cap=8, grids=[GRID], levels=LEVELS[0], joint=True
+        )
+        assert found == Sensitivity(3, 9)
+
+
+@pytest.mark.parametrize(
+    ("declared", "block", "shared"),
+    [
+        ({"series": False}, "year", False),
+        ({}, "year", True),
+        ({}, "week", False),
+        ({"late": {"periods": 2}}, "week", True),
+        ({"late": {"periods": 2}}, "year", True),
+    ],
+)
+def test_editions_of_a_series_share_a_block_that_several_of_them_or_late_rows_fall_in(
+    declared: dict[str, Any], block: BlockKind, shared: bool
+) -> None:
+    assert sensitivity.shared_blocks(release(BASIC, period="week", **declared), block) is shared
 
 
 def test_a_sum_counts_from_zero_even_where_its_lower_bound_is_above() -> None:

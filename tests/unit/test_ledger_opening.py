@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -162,3 +162,20 @@ def test_no_connection_is_kept_and_no_error_holds_a_value(url: str, tmp_path: Pa
     assert isinstance(database.engine.pool, NullPool)
     assert database.engine.hide_parameters
     assert database.file == (tmp_path / "ledger.db" if url == "sqlite" else None)
+
+
+class Teller:
+    """Witnesses that tell of a release."""
+
+    def tell(self) -> Told:
+        return SOMETHING
+
+
+def test_who_says_no_more_gets_no_new_ledger_where_one_was_used_the_time_in_utc_and_the_wait_that_was_asked(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(LedgerError, match="something was released from here"):
+        Ledger.open(tmp_path / "ledger.db", witnesses=Teller())  # type: ignore[arg-type]
+    made = Ledger.open(tmp_path / "other.db", lock_seconds=0.25)
+    assert made._database.lock_seconds == 0.25
+    assert made._clock().utcoffset() == timedelta(0)

@@ -174,6 +174,10 @@ def test_the_series_of_a_release_are_known_newest_first_with_the_blocks_they_pai
         (hashes["two"], {"2021"}),
         (hashes["one"], {"2021", "2022"}),
     ]
+    for blocks in (["2022"], ["2021", "2022"]):
+        first, *others = ledger.series("weekly", dataset="cases", blocks=blocks)
+        assert first.series.hash == hashes["one"], "it has paid for all of them"
+        assert [known.series.hash for known in others] == [hashes["three"], hashes["two"]]
     with ledger._database.read() as connection:
         made = [r for r in (ledger.latest(w.edition) for w in plans.values()) if r is not None]
         made[1] = replace(made[1], aside="")
