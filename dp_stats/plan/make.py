@@ -14,7 +14,8 @@ from dp_stats.plan import accounting, sensitivity
 from dp_stats.plan.algebra import Key
 from dp_stats.plan.calendars import canonical_period, grids_of, own_level, require_one_strategy
 from dp_stats.plan.expected import accuracy, expected_errors
-from dp_stats.plan.late import costs_no_more, late_periods, late_tables
+from dp_stats.plan.late import late_periods, late_tables
+from dp_stats.plan.late_cost import costs_no_more
 from dp_stats.plan.mechanism import Mechanism
 from dp_stats.plan.model import ExpectedError, LatePeriod, Measurement, Plan, Role, digest
 from dp_stats.plan.sealed import SealedPlan, seal

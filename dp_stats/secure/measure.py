@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dp_stats.errors import LedgerError, RegisterError, SourceError
-from dp_stats.plan.late import costs_no_more
+from dp_stats.plan.late_cost import costs_no_more
 from dp_stats.plan.model import Measurement, Plan
 from dp_stats.plan.noisy import NoisyMeasurements
 from dp_stats.plan.sealed import SealedPlan

@@ -18,7 +18,8 @@ from dp_stats.catalogue.grid import Grid, Level
 from dp_stats.catalogue.models import Late, Release
 from dp_stats.catalogue.periods import parse_period
 from dp_stats.plan import make
-from dp_stats.plan.late import allowance, costs_no_more, late_periods
+from dp_stats.plan.late import late_periods
+from dp_stats.plan.late_cost import allowance, costs_no_more
 from dp_stats.plan.make import make_sealed
 from dp_stats.plan.model import Measurement
 from dp_stats.plan.sealed import SealedPlan, unseal
