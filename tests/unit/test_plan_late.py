@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dp_stats.catalogue import Catalogue
@@ -65,6 +65,8 @@ def table(role: Any, *, rho: Fraction = Fraction(0), epsilon: Fraction | None = 
 COSTS = st.lists(st.fractions(Fraction(1, 100), 3), min_size=1, max_size=5)
 
 
+@example(own=[Fraction(2)], late=[Fraction(1)] * 3, rows=1, bound=5)  # less ρ, but more pure ε
+@example(own=[Fraction(1)] * 3, late=[Fraction(2)], rows=1, bound=5)  # less pure ε, but more ρ
 @given(own=COSTS, late=COSTS, rows=st.integers(1, 5), bound=st.integers(5, 9))
 def test_what_is_accepted_costs_no_more_for_any_number_of_rows(
     own: list[Fraction], late: list[Fraction], rows: int, bound: int
@@ -77,6 +79,15 @@ def test_what_is_accepted_costs_no_more_for_any_number_of_rows(
     pure = sum(share * cost for cost in late) <= sum(share * cost for cost in own)
     rho = sum((share * cost) ** 2 for cost in late) <= sum((share * cost) ** 2 for cost in own)
     assert accepted == (pure and rho)
+
+
+def test_each_noise_is_compared_with_its_like() -> None:
+    small, pure = table("late_rows", rho=Fraction(1, 8)), table("late_rows", rho=Fraction(1, 8), epsilon=Fraction(1, 2))
+    own = [table("statistic", rho=Fraction(1, 2), epsilon=Fraction(1))]
+    assert costs_no_more([pure], own, "discrete_laplace")
+    assert not costs_no_more([pure, small], own, "discrete_laplace")
+    assert costs_no_more([small], [table("statistic", rho=Fraction(1, 2))], "discrete_gaussian")
+    assert not costs_no_more([pure], [table("statistic", rho=Fraction(1, 2))], "discrete_gaussian")
 
 
 def test_one_table_of_all_their_epsilon_would_cost_more_rho() -> None:
@@ -119,7 +130,10 @@ def test_the_periods_before_that_are_stored_are_late_and_sealed() -> None:
         ["2024-W10", "2024-W09"],
     ]
     last = made[-1]
-    assert unseal(last.hash, last.aside, last.parts).plan == last.plan
+    read = unseal(last.hash, last.aside, last.parts).plan
+    assert read == last.plan
+    for one, other_one in zip(read.late, last.plan.late, strict=True):
+        assert [list(m.levels) for m in one.measurements] == [list(m.levels) for m in other_one.measurements]
     other = last.plan.model_copy(update={"late": last.plan.late[:1]})
     assert last.plan.blocks == other.blocks
     assert make_sealed(catalogue, release, parse_period("2024-W11")).hash != last.hash
