@@ -78,7 +78,7 @@ MODULES: dict[str, list[str]] = {
     "ledger/texts": _unit("charging"),
     "ledger/failures": _unit("failures"),
     "ledger/reading": _unit("reports", "verifying", "publishing", "disclosing", "witnesses", "late"),
-    "plan/sealed": ["tests/unit/test_sealed_plan.py"],
+    "plan/sealed": ["tests/unit/test_sealed_plan.py", "tests/unit/test_plan_late.py"],
     "plan/accounting": ["tests/unit/test_accounting.py"],
     "requests/approval": ["tests/unit/test_request_approval.py"],
 }
