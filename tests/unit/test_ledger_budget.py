@@ -123,6 +123,17 @@ def test_an_analyst_keeps_to_their_share_however_they_write_their_name(tmp_path:
     reserve(ledger, plan("2021-W03"), dataset=shared, category="scheduled", requested_by="ada")
 
 
+@pytest.mark.parametrize("name", ["ada", "XXXX"])
+def test_a_quote_for_nobody_in_particular_is_held_against_no_share_of_an_analyst(tmp_path: Path, name: str) -> None:
+    ledger = new_ledger(tmp_path)
+    shared = dataset(rho="0.02", per_analyst="0.25", no_approval_below="0.02")
+    made = reserve(ledger, plan("2021-W01"), dataset=shared, category="adhoc", requested_by=name)
+    assert made.run == ""
+    assert made.run == "", "none was named"
+    assert ledger.quote(plan("2021-W02"), dataset=shared, category="adhoc", requested_by=name).refusals
+    assert not ledger.quote(plan("2021-W02"), dataset=shared, category="adhoc").refusals
+
+
 def test_each_category_has_a_share_of_its_own_and_is_refused_by_it_alone(tmp_path: Path) -> None:
     ledger = new_ledger(tmp_path)
     shared = dataset(rho="0.03", scheduled="0.5", adhoc="0.25", no_approval_below="0.03")
