@@ -66,7 +66,7 @@ MODULES: dict[str, list[str]] = {
     "ledger/disclosing": _unit("disclosing", "late"),
     "ledger/reserving": _unit("charging", "reserving", "approvals", "late"),
     "ledger/measuring": _unit("measurements", "approvals"),
-    "ledger/witnesses": _unit("witnesses"),
+    "ledger/witnesses": _unit("witnesses", "late"),
     "ledger/sealing": _unit("sealing"),
     "ledger/database": _unit("failures", "opening", "tampering"),
     "ledger/ledger": [
