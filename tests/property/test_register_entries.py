@@ -7,6 +7,7 @@ import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import ibis
@@ -261,3 +262,23 @@ def test_an_edition_that_is_always_overtaken_gives_up_after_so_many_attempts(
     with pytest.raises(RegisterError, match=r"^Other editions of this series kept registering at the same time\."):
         across.enter(duck, FIRST)
     assert across.allowed == [None] * 3
+
+
+def test_rows_and_persons_of_each_charge_have_hashes_of_their_own(tmp_path: Path) -> None:
+    def keys(dataset: str, charge: str) -> set[str]:
+        reservation = SimpleNamespace(dataset=dataset, key=charge)
+        made = Register(tmp_path, ledger=None, reservation=reservation, plan=None, key=KEY)  # type: ignore[arg-type]
+        return {made.row_key, made.person_key, made.digest_key.hex()}
+
+    assert len(keys("visits", "one") | keys("visits", "two") | keys("deaths", "one")) == 9
+    assert keys("visits", "one") == keys("visits", "one")
+
+
+def test_of_late_rows_only_those_that_are_kept_use_an_allowance() -> None:
+    used = pa.table(
+        {"hash": ["a", "b"], "block": ["2021", "2021"], "kept": [2, 1], "truncated": [3, 0], "marked": [1, 0]},
+        schema=registering.SCHEMA,
+    )
+    kept = registering._kept_only(used)
+    assert kept.schema == registering.SCHEMA
+    assert kept.to_pydict() == used.to_pydict() | {"truncated": [0, 0], "marked": [0, 0]}
