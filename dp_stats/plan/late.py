@@ -22,13 +22,14 @@ from dp_stats.catalogue.grid import Grid, date_dimension
 from dp_stats.catalogue.load import time_levels
 from dp_stats.catalogue.models import Release
 from dp_stats.catalogue.periods import Period
-from dp_stats.plan import accounting, sensitivity
+from dp_stats.plan import sensitivity
 from dp_stats.plan.algebra import Key, key_of
 from dp_stats.plan.calendars import own_level
 from dp_stats.plan.expected import Accuracy, accuracy
 from dp_stats.plan.late_cost import allowance
 from dp_stats.plan.mechanism import Mechanism, noise_variance
 from dp_stats.plan.model import LatePeriod, Measurement
+from dp_stats.plan.noise_scale import noise_scale
 from dp_stats.plan.spaces import chain
 from dp_stats.plan.targets import Target, mean_share, prior_totals, targets
 
@@ -69,14 +70,8 @@ def _coarse_table(
     statistic = next(s.id for s in release.statistics if s.kind == "count")
     most = allowance(measurements, mechanism)
     moved = sensitivity.rows(release.contribution.rows, leaves_per_cell=1, one_per_cell=False)
-    if mechanism == "discrete_laplace":
-        scale = accounting.scale_for_epsilon(moved.l1, most)
-        epsilon = accounting.laplace_epsilon(moved.l1, scale)
-        rho = accounting.pure_rho(epsilon)
-    else:
-        scale, epsilon = accounting.scale_for_rho(moved.l2_squared, most), None
-        rho = accounting.gaussian_rho(moved.l2_squared, scale)
-    key = _best(release, grid, given, statistic, noise_variance(scale, mechanism))
+    noise = noise_scale(moved, mechanism, most)
+    key = _best(release, grid, given, statistic, noise_variance(noise.scale, mechanism))
     if key is None:
         return None
     levels = {d.name: name for d, name in zip(grid.dimensions, key, strict=True)}
@@ -88,9 +83,9 @@ def _coarse_table(
         shape=grid.shape(levels),
         l1=moved.l1,
         l2_squared=moved.l2_squared,
-        scale=scale,
-        rho=rho,
-        epsilon=epsilon,
+        scale=noise.scale,
+        rho=noise.rho,
+        epsilon=noise.epsilon,
     )
 
 

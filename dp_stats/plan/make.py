@@ -18,6 +18,7 @@ from dp_stats.plan.late import late_periods, late_tables
 from dp_stats.plan.late_cost import costs_no_more
 from dp_stats.plan.mechanism import Mechanism
 from dp_stats.plan.model import ExpectedError, LatePeriod, Measurement, Plan, Role, digest
+from dp_stats.plan.noise_scale import noise_scale
 from dp_stats.plan.sealed import SealedPlan, seal
 from dp_stats.plan.sensitivity import Sensitivity
 from dp_stats.plan.series import Series, published_from, series_basis, series_of
@@ -237,13 +238,7 @@ def _measurement(
     statistic, key = place
     declared = statistic_of(release, statistic)
     levels = {d.name: name for d, name in zip(grid.dimensions, key, strict=True)}
-    if mechanism == "discrete_laplace":
-        scale = accounting.scale_for_epsilon(moves.l1, budget)
-        epsilon = accounting.laplace_epsilon(moves.l1, scale)
-        rho = accounting.pure_rho(epsilon)
-    else:
-        scale, epsilon = accounting.scale_for_rho(moves.l2_squared, budget), None
-        rho = accounting.gaussian_rho(moves.l2_squared, scale)
+    noise = noise_scale(moves, mechanism, budget)
     name = statistic if role == "statistic" else role
     return Measurement(
         id=f"{name}@{'.'.join(key)}",
@@ -253,9 +248,9 @@ def _measurement(
         shape=grid.shape(levels),
         l1=moves.l1,
         l2_squared=moves.l2_squared,
-        scale=scale,
-        rho=rho,
-        epsilon=epsilon,
+        scale=noise.scale,
+        rho=noise.rho,
+        epsilon=noise.epsilon,
         unit=declared.resolution if declared.kind == "sum" and role == "statistic" else Fraction(1),
     )
 
