@@ -18,7 +18,7 @@ class Contribution(Model):
     )
     measure_truncation: bool = Field(
         True,
-        description="Spend a little budget on how many rows the bound truncates, and correct for it.",
+        description="Spend part of the budget on how many rows the bound truncates, and correct for it.",
         examples=[True],
         validation_alias=AliasChoices("measure_truncation", "measure_cut"),
     )
