@@ -201,11 +201,12 @@ def report(title: str, scores: Mapping[tuple[str, str], Score], plan: Plan, fact
 
 def report_conditional(scores: Mapping[tuple[str, str], Score]) -> None:
     """Print one privacy loss's coverage by class of cells."""
-    print("\n| statistic | class | cells | coverage | mean error | RMSE | half width |\n" + "| --- " * 7 + "|")
+    print("\n| statistic | class | cells | coverage | ± | mean error | RMSE | half width |\n" + "| --- " * 8 + "|")
     for (table, name), s in scores.items():
-        for label, (cells, covered, bias, rmse, width) in s.conditional.rows().items():
+        for label, (cells, covered, bias, rmse, width, error) in s.conditional.rows().items():
             print(
-                f"| {table} {name} | {label} | {cells} | {100 * covered:.1f} % | {bias:+.2f} | {rmse:.2f} | {width:.2f} |"
+                f"| {table} {name} | {label} | {cells} | {100 * covered:.1f} % | {196 * error:.1f} "
+                f"| {bias:+.2f} | {rmse:.2f} | {width:.2f} |"
             )
 
 

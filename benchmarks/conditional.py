@@ -21,7 +21,8 @@ ENOUGH = 200
 
 @dataclass
 class Conditional:
-    """Per class: cells, covered ones, and the sums of errors, of errors squared, and of half widths.
+    """Per class: cells, covered ones, the sums of errors, of errors squared, and of half widths; and of each draw's cells
+    squared, covered ones squared, and their product, which tell how far draws differ.
 
     The classes are those of ``SIZES``; areas by fifths of their total; and ``outbreaks``, the top hundredth of cells.
     """
@@ -36,24 +37,21 @@ class Conditional:
         half = (estimate.upper - estimate.lower) / 2
         for name, where in classes(exact).items():
             chosen = where & known
-            row = np.array(
-                [
-                    chosen.sum(),
-                    inside[chosen].sum(),
-                    error[chosen].sum(),
-                    (error[chosen] ** 2).sum(),
-                    half[chosen].sum(),
-                ]
-            )
-            self.sums[name] = self.sums.get(name, np.zeros(5)) + row
+            cells, covered = float(chosen.sum()), float(inside[chosen].sum())
+            sums = error[chosen].sum(), (error[chosen] ** 2).sum(), half[chosen].sum()
+            row = np.array([cells, covered, *sums, cells**2, covered**2, cells * covered])
+            self.sums[name] = self.sums.get(name, np.zeros(8)) + row
 
-    def rows(self) -> dict[str, tuple[int, float, float, float, float]]:
-        """Class → cells, coverage, mean error, root-mean-square error, mean half width; classes with enough cells."""
-        return {
-            name: (int(s[0]), s[1] / s[0], s[2] / s[0], float(np.sqrt(s[3] / s[0])), s[4] / s[0])
-            for name, s in self.sums.items()
-            if s[0] >= ENOUGH
-        }
+    def rows(self) -> dict[str, tuple[int, float, float, float, float, float]]:
+        """Class → cells, coverage, mean error, root-mean-square error, mean half width, and the standard error of the
+        coverage, whose cells share a draw's noise; classes with enough cells."""
+        return {name: _figures(s) for name, s in self.sums.items() if s[0] >= ENOUGH}
+
+
+def _figures(s: Floats) -> tuple[int, float, float, float, float, float]:
+    covered = s[1] / s[0]
+    between = max(s[6] - 2 * covered * s[7] + covered**2 * s[5], 0.0)
+    return int(s[0]), covered, s[2] / s[0], float(np.sqrt(s[3] / s[0])), s[4] / s[0], float(np.sqrt(between)) / s[0]
 
 
 def classes(exact: Floats) -> dict[str, NDArray[np.bool_]]:

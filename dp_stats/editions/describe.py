@@ -34,6 +34,7 @@ from dp_stats.editions.edition import (
     utc,
 )
 from dp_stats.editions.guarantee import guarantee_facts
+from dp_stats.editions.truncated import UNMEASURED, truncation_notes
 from dp_stats.estimate.model import EditionEstimates, TruncationEstimate
 from dp_stats.plan.model import ExpectedError
 from dp_stats.plan.warnings import PlanWarning
@@ -140,7 +141,11 @@ def describe(
             truncation=_truncation(estimates.truncation),
             expected=tuple(_expected(e) for e in plan.expected),
             consistent=all(s.kind != "persons" for s in release.statistics),
-            notes=(*(_warning(w, texts) for w in plan.warnings), *_notes(estimates, texts)),
+            notes=(
+                *(_warning(w, texts) for w in plan.warnings if w.kind != UNMEASURED),
+                *truncation_notes(estimates, release, dataset, texts),
+                *_notes(estimates, texts),
+            ),
         ),
         dimensions=dimension_facts(catalogue, release, dataset, grid, texts),
         statistics=tuple(_statistic(s, release, dataset, texts) for s in release.statistics)

@@ -14,11 +14,11 @@ from dp_stats.plan.model import Exact, Role
 
 RevisionStatus = Literal["provisional", "final", "superseded", "retracted"]
 RevisionKind = Literal["first", "unscheduled", "late"]
-CellStatus = Literal["", "u", "low", "p", "r", "x", "z"]
+CellStatus = Literal["", "u", "low", "t", "p", "r", "x", "z"]
 
 ColumnType = Literal["string", "integer", "number", "date"]
 
-MARKS: tuple[CellStatus, ...] = ("u", "low", "p", "r", "x", "z")
+MARKS: tuple[CellStatus, ...] = ("u", "low", "t", "p", "r", "x", "z")
 """The marks of the column ``status``, which may bear several with a space between; none is reliable. See ``mark`` in the texts."""
 
 LICENCES: dict[str, tuple[str, str]] = {

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from dp_stats.editions.edition import MARKS, ColumnFacts, Edition, FileFacts, TableFacts, utc
+from dp_stats.editions.truncated import said_beside
 from dp_stats.texts.words import Texts
 
 DATA_PACKAGE = "datapackage.json"
@@ -29,6 +31,11 @@ def keywords(edition: Edition, texts: Texts) -> list[str]:
     return [*edition.release.keywords, texts("metadata.keyword")]
 
 
+def _summary(edition: Edition, statistics: Sequence[str], texts: Texts) -> str:
+    """What is published, and which rows are missing from these statistics."""
+    return f"{edition.release.summary} {said_beside(edition, statistics, texts)}".rstrip()
+
+
 def data_package(edition: Edition, texts: Texts) -> dict[str, Any]:
     """``datapackage.json``, version 2 of the Data Package standard."""
     licence: dict[str, Any] = {"name": edition.release.licence, "title": edition.release.licence_title}
@@ -45,7 +52,7 @@ def data_package(edition: Edition, texts: Texts) -> dict[str, Any]:
         "name": f"{edition.release.id}-{edition.period.label.lower()}",
         "id": identifier(edition),
         "title": edition.title,
-        "description": edition.release.summary,
+        "description": _summary(edition, [s.id for s in edition.statistics], texts),
         "version": version(edition),
         "created": utc(edition.published),
         "keywords": keywords(edition, texts),
@@ -103,7 +110,7 @@ def csvw(edition: Edition, table: TableFacts, texts: Texts) -> dict[str, Any]:
         "@context": ["http://www.w3.org/ns/csvw", {"@language": texts.language}],
         "url": f"{table.id}.csv",
         "dc:title": texts("metadata.table", table=table.title, period=edition.period.text),
-        "dc:description": edition.release.summary,
+        "dc:description": _summary(edition, table.statistics, texts),
         "dc:issued": {"@value": utc(edition.published), "@type": "xsd:dateTime"},
         "dc:identifier": identifier(edition),
         "dialect": {"header": True, "encoding": "utf-8"},

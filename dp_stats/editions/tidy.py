@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import product
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -106,7 +107,10 @@ def tidy(edition: Edition, estimates: EditionEstimates, table: TableFacts, *, pr
     data: dict[str, Any] = {"metric": _repeat(table.statistics, np.repeat(np.arange(metrics), cells))}
     for column, values in _labels(edition, table, axes, cells).items():
         data[column] = pa.concat_arrays([values] * metrics)
-    parts = [_numbers(edition.statistic(s), e, edition) for s, e in zip(table.statistics, found, strict=True)]
+    parts = [
+        _numbers(edition.statistic(s), e, edition, truncated=estimates.truncation_unmeasured)
+        for s, e in zip(table.statistics, found, strict=True)
+    ]
     for column in ("value", "lower_95", "upper_95"):
         data[column] = _floats(np.concatenate([part[column] for part in parts]))
     if integer:
@@ -172,17 +176,29 @@ def moment_columns(moments: Sequence[Moment], index: NDArray[np.integer[Any]]) -
     }
 
 
-_MARKS = ("", "u", "low", "p", "p u", "p low", "x", "z", "r", "r u", "r low", "r p", "r p u", "r p low")
-_PROVISIONAL = 3
-_REVISED = 8
-_MISSING, _NOT_APPLICABLE = 6, 7
+_MARKS = (
+    *(
+        " ".join(mark for mark in (revised, provisional, reliability, truncated) if mark)
+        for revised, truncated, provisional, reliability in product(("", "r"), ("", "t"), ("", "p"), ("", "u", "low"))
+    ),
+    "x",
+    "z",
+)
+_PROVISIONAL, _TRUNCATED, _REVISED = 3, 6, 12
+"""What each mark adds to the place in ``_MARKS``."""
+_MISSING, _NOT_APPLICABLE = 24, 25
 
 
-def _numbers(statistic: StatisticFacts, estimate: Estimate, edition: Edition) -> dict[str, NDArray[Any]]:
+def _numbers(
+    statistic: StatisticFacts, estimate: Estimate, edition: Edition, *, truncated: bool
+) -> dict[str, NDArray[Any]]:
     """Value, interval, status, and the unbiased value with its standard error, of each cell, flat in grid order.
 
     Decimals come from the size of the noise alone: two digits of a typical standard error, one more for the
     unbiased value. Limits are rounded outwards.
+
+    Args:
+        truncated: whether rows may be truncated and nothing tells how many.
     """
     value, error = estimate.value.ravel(), estimate.standard_error.ravel()
     unbiased = estimate.standard_error if estimate.unrounded_error is None else estimate.unrounded_error
@@ -195,6 +211,10 @@ def _numbers(statistic: StatisticFacts, estimate: Estimate, edition: Edition) ->
         status = np.where(few, 2, status)
     if edition.revision.status == "provisional":
         status = status + _PROVISIONAL
+    if truncated:
+        status = status + _TRUNCATED
+    elif estimate.outweighed is not None:
+        status = status + _TRUNCATED * estimate.outweighed.ravel()
     status = np.where(missing, _NOT_APPLICABLE if statistic.kind == "rate" else _MISSING, status)
     return {
         "value": shown,

@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from dp_stats.editions.edition import MARKS, Edition, TableFacts
+from dp_stats.editions.truncated import said_beside
 from dp_stats.texts.words import Texts
 
 FILE_NAME = "workbook.xlsx"
@@ -134,10 +135,11 @@ def _cover(edition: Edition, long: list[TableFacts], texts: Texts) -> object:
     ]
     if long:
         about.append(texts("workbook.long", tables=shielded(", ".join(t.title for t in long))))
+    left_out = said_beside(edition, [s.id for s in edition.statistics], texts)
     contact = [shielded(edition.release.contact)] if edition.release.contact else None
     return gptables.Cover(
         title=shielded(edition.title),
-        intro=[shielded(edition.release.summary or edition.title)],
+        intro=[shielded(text) for text in (edition.release.summary or edition.title, left_out) if text],
         about=about,
         contact=contact,
     )

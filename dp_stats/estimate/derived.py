@@ -16,12 +16,13 @@ from dp_stats.catalogue.periods import is_part
 from dp_stats.catalogue.populations import population_of
 from dp_stats.errors import CatalogueError
 from dp_stats.estimate.intervals import around, normal_quantile, ratio_interval
+from dp_stats.estimate.left_out import mean_interval, outweighs, rows_left_out, tells
 from dp_stats.estimate.model import Estimate
 from dp_stats.estimate.noise_law import NoiseLaw
 from dp_stats.estimate.persons import Persons
 from dp_stats.estimate.quantiles import quantile_with_interval
 from dp_stats.estimate.quantity import Quantity
-from dp_stats.estimate.spread import Spread, missing_persons, spread_of_level, spread_of_windows
+from dp_stats.estimate.spread import Spread, spread_of_level, spread_of_windows
 from dp_stats.plan.algebra import Query
 
 Floats = NDArray[np.float64]
@@ -45,14 +46,28 @@ class Source:
     whole: Mapping[tuple[str, ...], Floats]
     truncated: Quantity | None = None
 
+    @property
+    def rows(self) -> Quantity | None:
+        """The count of rows that tells how many are missing from what is not corrected."""
+        return self.quantity if isinstance(self.quantity, Quantity) else self.truncated
+
     def published(self, grid: Grid, levels: LevelNames) -> Floats:
         """The published whole numbers at ``levels``."""
         return self.whole[tuple(grid.complete(levels).values())]
 
     def interval(self, value: Floats, spread: Spread, levels: LevelNames) -> tuple[Floats, Floats]:
         """The interval that is published with ``value``, of this statistic at ``levels``."""
-        missing = missing_persons(self.truncated, levels)
+        missing = rows_left_out(self.truncated, levels)
         return spread.published(value, self.statistic, low=self.quantity.lowest, missing=missing)
+
+    def outweighed(self, value: Floats, spread: Spread, levels: LevelNames) -> NDArray[np.bool_] | None:
+        """Of distinct persons, where those who may be missing outweigh the noise, or nothing tells how many may be."""
+        if self.truncated is None:
+            return None
+        if not tells(self.truncated, levels):
+            return np.ones(value.shape, dtype=np.bool_)
+        noise = spread.published(value, self.statistic, low=self.quantity.lowest)
+        return outweighs(noise, self.interval(value, spread, levels))
 
 
 def source_levels(derived: Derived, grid: Grid, levels: LevelNames) -> list[dict[str, str]]:
@@ -125,6 +140,7 @@ def _scaled(
     return Estimate(
         name, levels, value * scale, of.quantity.value(queries) * scale, lower * scale, upper * scale,
         spread.typical * scale, None if bounded is None else bounded * scale, spread.shrunken, own,
+        of.outweighed(value, spread, levels),
     )  # fmt: skip
 
 
@@ -155,9 +171,10 @@ def _mean(derived: Derived, of: Source, over: Source, levels: dict[str, str]) ->
     low, high = float(of.statistic.lower or 0), float(of.statistic.upper or np.inf)
     # rows that the bound truncated are missing from the sum and the count alike, so the kept rows' mean is taken
     top, bottom = of.quantity.fit, over.quantity.fit
+    rows = bottom.value(levels)
     lower, upper, error = ratio_interval(
         top.value(levels),
-        bottom.value(levels),
+        rows,
         top.variance(levels),
         bottom.variance(levels),
         0.0,
@@ -166,10 +183,14 @@ def _mean(derived: Derived, of: Source, over: Source, levels: dict[str, str]) ->
         high=high,
     )
     with np.errstate(divide="ignore", invalid="ignore"):
-        unrounded = np.where(bottom.value(levels) > 0, top.value(levels) / bottom.value(levels), np.nan)
+        unrounded = np.where(rows > 0, top.value(levels) / rows, np.nan)
     value = np.clip(unrounded, low, high)
+    noise = lower, upper
+    missing = rows_left_out(over.rows, levels)
+    lower, upper = mean_interval(lower, upper, kept=rows, missing=missing, low=low, high=high)
+    outweighed = outweighs(noise, (lower, upper))
     lower, upper = (np.where(np.isnan(value), np.nan, side) for side in around(value, lower, upper))
-    return Estimate(derived.id, levels, value, unrounded, lower, upper, error)
+    return Estimate(derived.id, levels, value, unrounded, lower, upper, error, outweighed=outweighed)
 
 
 def _reach(law: NoiseLaw) -> float:
@@ -232,12 +253,15 @@ def _quantile(
     error = np.moveaxis(np.sqrt(fit.variance(queries)), axis, -1)
     unrounded = np.moveaxis(fit.value(queries), axis, -1)
     whole = np.moveaxis(of.published(grid, {**levels, across.name: across.leaf.name}), axis, -1)[..., :bins]
-    value, lower, upper = quantile_with_interval(
-        whole, unrounded, error, np.asarray(edges), derived.q, _reach(of.quantity.law(queries))
-    )
-    value, lower, upper = (np.expand_dims(side, axis) for side in (value, lower, upper))
+    missing = rows_left_out(of.rows, {**levels, across.name: across.top.name})
+    args = whole, unrounded, error, np.asarray(edges), derived.q, _reach(of.quantity.law(queries))
+    noise = quantile_with_interval(*args)
+    found = quantile_with_interval(*args, np.moveaxis(np.asarray(missing), axis, -1)) if np.any(missing) else noise
+    value, lower, upper = (np.expand_dims(side, axis) for side in found)
+    outweighed = outweighs(noise[1:], found[1:])
     lower, upper = around(value, lower, upper)
-    return Estimate(derived.id, levels, value, value, lower, upper, (upper - lower) / (2 * normal_quantile()))
+    error = (upper - lower) / (2 * normal_quantile())
+    return Estimate(derived.id, levels, value, value, lower, upper, error, outweighed=np.expand_dims(outweighed, axis))
 
 
 def _date_dimension(grid: Grid, derived: Derived) -> str:

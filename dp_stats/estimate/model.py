@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dp_stats.plan.model import Plan
+from dp_stats.plan.warnings import UnmeasuredTruncation
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -33,6 +34,8 @@ class Estimate:
         shrunken: whether ``value`` leans on neighbouring cells (see ``estimate.shrink``); such a value has
             a smaller error than ``unrounded`` and a small bias.
         unrounded_error: standard error of ``unrounded`` where ``value`` is shrunken; None: ``standard_error``.
+        outweighed: where the interval is mostly what truncated rows may do to a value that is not corrected for them,
+            rather than noise; None: nowhere.
     """
 
     statistic: str
@@ -45,6 +48,7 @@ class Estimate:
     bounded: Floats | None = None
     shrunken: bool = False
     unrounded_error: Floats | None = None
+    outweighed: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,3 +95,8 @@ class EditionEstimates:
     tables: Mapping[str, Mapping[str, Estimate]]
     truncation: TruncationEstimate | None = None
     nothing_truncated: str = ""
+
+    @property
+    def truncation_unmeasured(self) -> bool:
+        """Whether rows may be truncated and nothing tells how many, so that no interval holds what is missing."""
+        return any(isinstance(warning, UnmeasuredTruncation) for warning in self.plan.warnings)

@@ -9,25 +9,34 @@ Floats = NDArray[np.float64]
 
 
 def quantile_with_interval(
-    counts: Floats, balance: Floats, error: Floats, edges: Floats, q: float, reach: float
+    counts: Floats,
+    balance: Floats,
+    error: Floats,
+    edges: Floats,
+    q: float,
+    reach: float,
+    missing: Floats | float = 0.0,
 ) -> tuple[Floats, Floats, Floats]:
     """The ``q`` quantile of histograms along the last axis.
 
     The balance at an edge is (rows below it) − q · (all rows); it crosses zero at the quantile. The value takes rows
     to be spread evenly inside a bin. The interval does not, as where they lie in a bin is not known: it goes from the
-    last edge that is clearly below the quantile to the first that is clearly above (Woodruff 1952).
+    last edge that is clearly below the quantile to the first that is clearly above (Woodruff 1952). With m rows missing
+    the balance at an edge may be q·m less, if all lie above it, or (1 − q)·m more, if all lie below.
 
     Args:
         counts: published, non-negative; shape ``(…, bins)``.
         balance, error: unbiased balance at each edge and its standard error; shape ``(…, bins + 1)``.
         edges: of the bins, rising; reach: standard errors on each side.
+        missing: the most rows of each histogram that may be in no bin; shape ``(…, 1)``.
 
     Returns:
         Value, lower and upper end; NaN where a histogram is empty.
     """
     below = np.concatenate([np.zeros((*counts.shape[:-1], 1)), np.cumsum(counts, axis=-1)], axis=-1)
     value = _first_crossing(below - q * below[..., -1:], edges)
-    clearly_below, clearly_above = balance + reach * error < 0, balance - reach * error > 0
+    clearly_below = balance + reach * error + (1 - q) * missing < 0
+    clearly_above = balance - reach * error - q * missing > 0
     place = np.arange(len(edges))
     lower = edges[np.where(clearly_below, place, 0).max(axis=-1)]
     upper = edges[np.where(clearly_above, place, len(edges) - 1).min(axis=-1)]

@@ -147,15 +147,3 @@ def _on_leaves(quantity: Quantity | Persons, dates: Dimension, window: Floats) -
     """Weights of the grid's leaves as weights of the leaves that the fit works on, which may be coarser."""
     group = dates.level(quantity.grid[dates.name].leaf.name).group
     return window[:, first_leaves(group)]
-
-
-def missing_persons(count: Quantity | None, levels: LevelNames) -> Floats | float:
-    """How many distinct persons may be missing from each cell, as all their rows in it were truncated: no more than
-    the truncated rows there, with their doubt. Zero where rows were not counted or nothing is truncated."""
-    if count is None or count.correction is None:
-        return 0.0
-    kept, corrected = count.fit.value(levels), count.value(levels)
-    if not np.isfinite(count.fit.variance(levels)).all():
-        return 0.0
-    doubt = np.sqrt(np.maximum(count.variance(levels) - count.fit.variance(levels), 0.0))
-    return np.asarray(np.maximum(corrected - kept, 0.0) + 2 * doubt)

@@ -162,4 +162,5 @@ def _measured(source: Source, grid: Grid, levels: dict[str, str]) -> Estimate:
     return Estimate(
         source.statistic.id, levels, value, quantity.value(levels), lower, upper, spread.typical,
         quantity.bounded(levels), spread.shrunken, spread.error if spread.shrunken else None,
+        source.outweighed(value, spread, levels),
     )  # fmt: skip

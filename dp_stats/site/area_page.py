@@ -12,6 +12,7 @@ from dp_stats.charts.reading import ReleaseView
 from dp_stats.charts.series import Group, Series
 from dp_stats.charts.tilemap import Layout
 from dp_stats.charts.wording import band_words, lower_first, sentence, subject, unit_text, unit_words
+from dp_stats.editions.truncated import said_beside
 from dp_stats.files import segment
 from dp_stats.site import linked, parts
 from dp_stats.site.frame import Card, Cell, Row, Rows, Site, trusted
@@ -113,6 +114,7 @@ def area_page(area: Area, *, size: int, larger: list[Group], links: Links) -> No
         ],
         facts=_facts(area, links),
         cards=_cards(area),
+        left_out=said_beside(edition, [metric.id, *([story.rate.id] if story.rate else [])], texts),
         noise=texts("area.noise", margin=margin),
         chart={
             "title": what,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dp_stats.charts.outline import Outline, paged_areas
 from dp_stats.charts.reading import ReleaseView, Revision
 from dp_stats.charts.wording import lower_first, subject, unit_text
+from dp_stats.editions.edition import Edition
+from dp_stats.editions.truncated import said_beside
 from dp_stats.files import segment
 from dp_stats.site import parts
 from dp_stats.site.frame import Card, Notice, Rows, Site
@@ -61,6 +63,13 @@ def cards(site: Site, view: ReleaseView, story: Outline, revision: Revision) -> 
             )
         )
     return made
+
+
+def left_out(site: Site, story: Outline, edition: Edition) -> str:
+    """What stands beside the numbers of a page with figures of the whole, where truncated rows are missing from them."""
+    table = story.total or story.regions or story.areas or story.groups
+    shown = (*(table.statistics[:4] if table else ()), story.metric.id, *([story.rate.id] if story.rate else []))
+    return said_beside(edition, shown, site.texts)
 
 
 def notices(site: Site, view: ReleaseView, revision: Revision, *, prefix: str) -> list[Notice]:

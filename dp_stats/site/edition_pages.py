@@ -8,7 +8,7 @@ from dp_stats.charts.reading import ReleaseView, Revision
 from dp_stats.charts.tilemap import Layout
 from dp_stats.charts.wording import lower_first
 from dp_stats.site import changes, downloads, linked, maps
-from dp_stats.site.common import cards, notices, page_of, regions_table
+from dp_stats.site.common import cards, left_out, notices, page_of, regions_table
 from dp_stats.site.frame import Cell, Row, Rows, Site, trusted
 
 
@@ -79,6 +79,7 @@ def edition_page(site: Site, view: ReleaseView, story: Outline, tiles: Layout | 
         ],
         notices=notices(site, view, revision, prefix="../"),
         cards=cards(site, view, story, revision),
+        left_out=left_out(site, story, edition),
         map=maps.tile_map(site, local, story, tiles, areas="../areas/index.html") if local and tiles else None,
         regions=regions_table(site, view, story, revision, links="../areas/"),
         groups=groups,

@@ -130,7 +130,9 @@ def _between(site: Site, expected: ExpectedFacts) -> str:
 
 def _named(view: ReleaseView, note: NoteFacts) -> str:
     """A note with the titles of the table and the statistic that it is about."""
-    return f"{_published_name(view, note.table, note.statistic)}: {note.text}" if note.table else note.text
+    if note.table:
+        return f"{_published_name(view, note.table, note.statistic)}: {note.text}"
+    return f"{view.latest.edition.statistic(note.statistic).title}: {note.text}" if note.statistic else note.text
 
 
 def _published_name(view: ReleaseView, table: str, statistic: str) -> str:

@@ -12,7 +12,7 @@ from dp_stats.charts.wording import lower_first, unit_text
 from dp_stats.editions.edition import Edition, TableFacts
 from dp_stats.editions.readers_kit import snippets
 from dp_stats.site import changes, downloads, linked, maps, parts, privacy_panel
-from dp_stats.site.common import cards, notices, page_of, regions_table, theme
+from dp_stats.site.common import cards, left_out, notices, page_of, regions_table, theme
 from dp_stats.site.drawings import save
 from dp_stats.site.frame import Notice, Rows, Site
 from dp_stats.site.list_pages import areas_page, editions_page
@@ -83,6 +83,7 @@ def release_page(
         notices=notes,
         sections=listed,
         cards=top_cards,
+        left_out=left_out(site, story, edition),
         find=_find(texts, local),
         chart=chart,
         map=tile,

@@ -11,10 +11,15 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from site_editions import single_edition, year_of_weeks
+from site_editions import covid_edition, covid_numbers, single_edition, write, year_of_weeks
 
+from dp_stats.catalogue.periods import parse_period
 from dp_stats.editions import verify_public
+from dp_stats.editions.facts import NoteFacts
+from dp_stats.editions.latest import refresh_latest
 from dp_stats.editions.retracting import retract
+from dp_stats.editions.revisions import refresh_status
+from dp_stats.editions.truncated import LEFT_OUT
 from dp_stats.site import build
 
 BASE = "https://statistics.example.org"
@@ -176,6 +181,22 @@ def test_another_shape_has_no_map_and_no_areas_but_all_its_numbers(site: Path) -
     assert "By age" in page.words
     assert "first edition" in page.words
     assert not (site / "hospital-days" / "areas").exists()
+
+
+def test_what_is_left_out_of_numbers_stands_beside_them_on_every_page_that_shows_them(tmp_path: Path) -> None:
+    period = parse_period("2020-W36")
+    edition = covid_edition(period, limit=12)
+    size = NoteFacts(kind=LEFT_OUT, text="An estimated 30 records are left out.")
+    about = (NoteFacts(kind=LEFT_OUT, text=f"There is room for {name}.", statistic=name) for name in ("cases", "rate"))
+    quality = edition.quality.model_copy(update={"notes": (size, *about)})
+    write(edition.model_copy(update={"quality": quality}), tmp_path, covid_numbers(edition))
+    refresh_status(tmp_path, RELEASE, period.label)
+    refresh_latest(tmp_path, RELEASE)
+    build(tmp_path, base_url=BASE)
+    area = next((tmp_path / RELEASE / "areas").glob("E06*.html")).name
+    for path in ("index.html", f"{period.label}/index.html", f"areas/{area}"):
+        said = read(tmp_path, f"{RELEASE}/{path}").words
+        assert "An estimated 30 records are left out. Confirmed cases: There is room for cases." in said
 
 
 def test_building_again_writes_nothing(copy: Path) -> None:

@@ -1,0 +1,70 @@
+"""Notes on statistics that truncated rows are missing from, in plain words: beside the numbers and in the files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dp_stats.catalogue.models import Dataset, Release
+from dp_stats.editions.edition import Edition
+from dp_stats.editions.facts import NoteFacts
+from dp_stats.estimate.model import EditionEstimates, TruncationEstimate
+from dp_stats.texts.words import Texts
+
+UNCORRECTED = ("persons", "mean", "quantile")
+"""Kinds of statistics that are not corrected for truncated rows."""
+
+LEFT_OUT, UNMEASURED = "left_out", "unmeasured_truncation"
+"""Kinds of notes: on how many rows are truncated and what that does to one statistic; and on all statistics where nothing
+tells how many rows are."""
+
+
+def truncation_notes(
+    estimates: EditionEstimates, release: Release, dataset: Dataset, texts: Texts
+) -> tuple[NoteFacts, ...]:
+    """What an edition says about rows that are missing from its numbers.
+
+    Of how many rows it says what the edition says elsewhere: a noisy number with its interval.
+    """
+    people = texts.people(dataset.privacy_unit.name)
+    bound = texts.plural("note.bound", release.contribution.rows, unit=dataset.privacy_unit.name)
+    if estimates.truncation_unmeasured:
+        return (NoteFacts(kind=UNMEASURED, text=texts("note.unmeasured_truncation", bound=bound)),)
+    if estimates.truncation is None:
+        return ()
+    published = {name for table in release.tables for name in table.statistics}
+    kinds: dict[str, str] = {s.id: s.kind for s in release.statistics}
+    for derived in release.derived:
+        of_persons = kinds.get(derived.of) == "persons" and derived.kind != "mean"
+        kinds[derived.id] = "persons" if of_persons else derived.kind
+    said = [
+        NoteFacts(kind=LEFT_OUT, text=texts(f"note.left_out.{kind}", People=people.capitalize()), statistic=name)
+        for name, kind in kinds.items()
+        if kind in UNCORRECTED and name in published
+    ]
+    size = NoteFacts(kind=LEFT_OUT, text=_size(estimates.truncation, bound, texts))
+    return (size, *said) if said else ()
+
+
+def _size(truncation: TruncationEstimate, bound: str, texts: Texts) -> str:
+    return texts(
+        "note.left_out.size",
+        bound=bound,
+        rows=texts.number(truncation.truncated_rows),
+        lower=texts.number(truncation.lower),
+        upper=texts.number(truncation.upper),
+        share=texts.percent(truncation.share, decimals=1),
+    )
+
+
+def said_beside(edition: Edition, statistics: Sequence[str], texts: Texts) -> str:
+    """What must stand beside numbers of these statistics: which rows are missing from them; empty where none are."""
+    notes = edition.quality.notes
+    if unmeasured := [note.text for note in notes if note.kind == UNMEASURED]:
+        return unmeasured[0]
+    about: dict[str, list[str]] = {}
+    for note in notes:
+        if note.kind == LEFT_OUT and note.statistic in statistics:
+            about.setdefault(note.text, []).append(edition.statistic(note.statistic).title)
+    size = [note.text for note in notes if note.kind == LEFT_OUT and not note.statistic]
+    each = [texts("note.about", what=", ".join(titles), text=text) for text, titles in about.items()]
+    return " ".join((*size, *each)) if each else ""

@@ -1,0 +1,113 @@
+"""Statistics that truncated records are missing from say so: in descriptions, notes, marks and files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dp_stats.catalogue.periods import parse_period
+from dp_stats.editions.describe import _statistic, describe
+from dp_stats.editions.edition import Edition
+from dp_stats.editions.publication import publish_edition
+from dp_stats.editions.tidy import tidy
+from dp_stats.editions.truncated import said_beside
+from dp_stats.estimate.model import EditionEstimates
+from tests.english import TEXTS
+from tests.estimate_examples import declare_edition
+
+SURE = {"rows": 1, "why_nothing_is_truncated": "First events only."}
+
+
+@pytest.mark.parametrize(("bound", "missing"), [({"rows": 3}, True), (SURE, False)])
+def test_persons_say_who_may_be_missing_where_records_are_truncated(bound: dict[str, Any], missing: bool) -> None:
+    statistics = ({"id": "count", "kind": "count", "expected_total": 5000}, {"id": "people", "kind": "persons"})
+    tables = ({"id": "area", "levels": {"area": "area"}, "statistics": ["count", "people"]},)
+    made = declare_edition(statistics=statistics, tables=tables, contribution=bound)
+    dataset = made.catalogue.dataset_of(made.release)
+    count, people = (_statistic(s, made.release, dataset, TEXTS).description for s in made.release.statistics)
+    assert ("At most 3 records" in people) is missing
+    assert "missing" not in count
+
+
+DERIVED = (
+    {"id": "mean-cost", "kind": "mean", "of": "cost", "over": "count"},
+    {"id": "median", "kind": "quantile", "of": "count", "across": "band", "q": 0.5},
+    {"id": "people-rate", "kind": "rate", "of": "people", "per": 1000},
+)
+STATISTICS = (
+    {"id": "count", "kind": "count", "expected_total": 5000},
+    {"id": "cost", "kind": "sum", "column": "cost", "lower": 0, "upper": 10, "expected_total": 20000},
+    {"id": "people", "kind": "persons"},
+)
+EVERYTHING = ["count", "cost", "people", "people-rate", "mean-cost", "median"]
+
+
+def described(bound: dict[str, Any]) -> tuple[Edition, EditionEstimates]:
+    made = declare_edition(
+        statistics=STATISTICS,
+        derived=DERIVED,
+        tables=({"id": "area", "levels": {"area": "area"}, "statistics": EVERYTHING},),
+        contribution=bound,
+    )
+    rows = np.full(made.grid.shape(), 20)
+    exact = {
+        "count": rows,
+        "cost": 4 * rows,
+        "people": rows,
+        "truncated_rows": rows // 10,
+        "truncated_persons": rows // 20,
+    }
+    estimates = made.estimate(made.draw(exact, np.random.default_rng(1)))
+    facts = describe(
+        made.release,
+        dataset=made.catalogue.dataset_of(made.release),
+        catalogue=made.catalogue,
+        period=parse_period("2024-03-04--2024-03-31"),
+        grid=made.grid,
+        estimates=estimates,
+        texts=TEXTS,
+    )
+    return facts, estimates
+
+
+def test_what_is_left_out_of_each_uncorrected_statistic_is_said_with_its_size() -> None:
+    facts, estimates = described({"rows": 3, "truncated_rows": 4})
+    assert estimates.truncation is not None
+    size = f"an estimated {TEXTS.number(estimates.truncation.truncated_rows)} records"
+    for statistic in ("people", "people-rate", "mean-cost", "median"):
+        said = said_beside(facts, [statistic], TEXTS)
+        assert facts.statistic(statistic).title in said
+        assert "at most 3 records of one person count" in said
+        assert size in said
+    assert not said_beside(facts, ["count", "cost"], TEXTS)
+
+
+def test_where_nobody_measured_what_is_truncated_every_number_is_marked_and_it_is_said_once() -> None:
+    facts, estimates = described({"rows": 3, "measure_truncation": False})
+    said = said_beside(facts, EVERYTHING, TEXTS)
+    assert said == said_beside(facts, ["count"], TEXTS)
+    assert said.count("how many is not known") == 1
+    marks = tidy(facts, estimates, facts.table("area"))["status"].to_pylist()
+    assert all("t" in mark.split() or mark in ("x", "z") for mark in marks)
+
+
+def test_where_nothing_is_truncated_nothing_is_said_or_marked() -> None:
+    facts, estimates = described(SURE)
+    assert not said_beside(facts, EVERYTHING, TEXTS)
+    assert not any("t" in mark.split() for mark in tidy(facts, estimates, facts.table("area"))["status"].to_pylist())
+
+
+def test_the_sentence_stands_in_the_files_that_people_read_first(tmp_path: Path) -> None:
+    facts, estimates = described({"rows": 3, "truncated_rows": 4})
+    folder = publish_edition(facts, estimates, tmp_path, texts=TEXTS).folder
+    package, table = (
+        json.loads((folder / name).read_text(encoding="utf-8"))
+        for name in ("datapackage.json", "area.csv-metadata.json")
+    )
+    kit = (folder / "readers-kit.md").read_text(encoding="utf-8")
+    said = said_beside(facts, EVERYTHING, TEXTS)
+    assert all(said in text for text in (package["description"], table["dc:description"], kit))
