@@ -144,7 +144,7 @@ def _try_out(edition: Rehearsed) -> None:
     from dp_stats.site import build
     from dp_stats.texts.words import Texts
 
-    settings, release, catalogue = edition.settings, edition.release, edition.catalogue
+    settings, release, catalogue = edition.settings, edition.release, edition.catalogue.on(edition.period.end)
     texts = Texts.of(settings)
     grid = catalogue.grid(release, edition.period)
     with _step("late rows"):

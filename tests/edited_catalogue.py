@@ -29,6 +29,7 @@ class Row:
 
 
 HEAD = "code,name,district,district_name\n"
+DATED = "code,name,district,district_name,valid_from,valid_to,replaced_by\n"
 CODES = {
     "as they are": "n,North,A,Upper\ns,South,B,Lower\ne,East,A,Upper\n",
     "in another order": "e,East,A,Upper\ns,South,B,Lower\nn,North,A,Upper\n",
@@ -36,6 +37,13 @@ CODES = {
     "merged": "n,North and south,A,Upper\ne,East,A,Upper\n",
     "with a new area": "n,North,A,Upper\ns,South,B,Lower\ne,East,A,Upper\nw,West,C,Sea\n",
     "renamed": "n,The north,A,Upper\ns,The south,B,Lower\ne,The east,A,Upper\n",
+    "two districts of three": "n,North,A,U\ns,South,A,U\ne,East,A,U\nw,West,B,L\nx,Ex,B,L\ny,Why,B,L\n",
+    "all in one district": "n,North,A,U\ns,South,A,U\ne,East,A,U\nw,West,A,U\nx,Ex,A,U\ny,Why,A,U\n",
+    "merged from January": DATED
+    + "n,North,A,Upper,,2024-12-31,m\ns,South,B,Lower,,2024-12-31,m\nm,Both,B,Lower,2025-01-01,,\ne,East,A,Upper,,,\n",
+    "split and moved from January": DATED
+    + "s,South,B,Lower,,,\nn,North,A,Upper,,2025-01-01,x y\nx,Part X,A,Upper,2025-01-02,,\ny,Part Y,B,Lower,2025-01-02,,\n"
+    + "e,East,A,Upper,,2025-01-01,\ne,East,B,Lower,2025-01-02,2025-01-08,\nw,West,C,Sea,2025-01-06,,\n",
 }
 OPTIONS: dict[str, tuple[Any, ...]] = {
     "rows": (2, 1, 4),
@@ -47,7 +55,7 @@ OPTIONS: dict[str, tuple[Any, ...]] = {
     "codes": tuple(CODES),
     "title": ("Visits", "Visits again"),
     "weight": (1, 7),
-    "tables": ("both", "one", "turned"),
+    "tables": ("both", "one", "turned", "days"),
     "expected": (None, 9),
     "loss": ({"epsilon": 1}, {"rho": "1/10"}, {"epsilon": 2}),
     "late": (None, {"periods": 1}, {"periods": 2, "share": 0.5}),
@@ -82,7 +90,9 @@ class Declared:
         return {
             **written,
             "datasets/visits.yaml": _written(self._dataset()),
-            "codes/clinics.csv": HEAD + CODES[self["codes"]],
+            "codes/clinics.csv": CODES[self["codes"]]
+            if CODES[self["codes"]].startswith(DATED)
+            else HEAD + CODES[self["codes"]],
         }
 
     def _dataset(self) -> dict[str, Any]:
@@ -138,7 +148,12 @@ class Declared:
             "series": True,
             "dimensions": [clinic, days],
             "statistics": [visits],
-            "tables": {"both": [by_clinic, by_day], "one": [by_clinic], "turned": [by_day, by_clinic]}[self["tables"]],
+            "tables": {
+                "both": [by_clinic, by_day],
+                "one": [by_clinic],
+                "turned": [by_day, by_clinic],
+                "days": [by_day],
+            }[self["tables"]],
             **({"late": self["late"]} if self["late"] and self["kind"] == "count" and not self.one_per_cell else {}),
             **started,
         }

@@ -1,14 +1,15 @@
 """Public code lists: areas, bands and other categories, with the levels they roll up to.
 
 ``codes/NAME.csv`` has a header ``code,name`` and then, for each coarser level, ``LEVEL,LEVEL_name``;
-other columns are facts about a code (``population``, ``longitude``, ``latitude``, ``lower``, ``upper``).
+other columns are facts about a code (``population``, ``longitude``, ``latitude``, ``lower``, ``upper``), or say when
+it is in force (``validity``).
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -23,12 +24,20 @@ from dp_stats.files import is_formula
 
 @dataclass(frozen=True)
 class CodeList:
-    """A public code list, in the order of its file."""
+    """A public code list, in the order of its file.
+
+    Attributes:
+        replaced: code that is not in force any more → those in its place, where the list was read on a day
+            (``validity.in_force``); None where it was not, or says nothing of days.
+        breaks: level (``code``: the codes themselves) → codes that do not compare with the period before.
+    """
 
     id: str
     path: Path
     header: tuple[str, ...]
     rows: tuple[dict[str, str], ...]
+    replaced: Mapping[str, tuple[str, ...]] | None = None
+    breaks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @cached_property
     def codes(self) -> tuple[str, ...]:
@@ -128,6 +137,7 @@ def load_code_list(path: Path) -> CodeList:
         raise CatalogueError(f"{path}: the first line must begin with 'code,name'.")
     rows: list[dict[str, str]] = []
     seen: set[str] = set()
+    dated = {"valid_from", "valid_to"} & set(header)  # then a code may stand on a line for each time
     for number, line in enumerate(lines, start=2):
         if len(line) != len(header):
             raise CatalogueError(f"{path}, line {number}: {len(line)} fields where the header has {len(header)}.")
@@ -140,7 +150,7 @@ def load_code_list(path: Path) -> CodeList:
                 f"{path}, line {number}: '{formulas[0]}' begins like a formula, which a spreadsheet would run. Begin it "
                 "with a letter or a digit."
             )
-        if row["code"].casefold() in seen:
+        if row["code"].casefold() in seen and not dated:
             raise CatalogueError(f"{path}, line {number}: the code '{row['code']}' stands twice (case does not count).")
         if row["code"].casefold() == UNKNOWN:
             raise CatalogueError(

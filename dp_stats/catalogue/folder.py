@@ -9,6 +9,7 @@ from typing import TypeVar
 from dp_stats.catalogue.codes import CodeList, load_code_list
 from dp_stats.catalogue.load import Catalogue, DependsOnBroken, check_release, read_model
 from dp_stats.catalogue.models import Dataset, Release
+from dp_stats.catalogue.validity import check_validity
 from dp_stats.errors import CatalogueError
 
 T = TypeVar("T")
@@ -58,7 +59,7 @@ def read_catalogue(folder: Path) -> Catalogue:
 
     codes: dict[str, CodeList] = {}
     for path in sorted((folder / "codes").glob("*.csv")):
-        if (listed := sound(path, load_code_list)) is not None:
+        if (listed := sound(path, _checked_codes)) is not None:
             codes[path.stem] = listed
     datasets: dict[str, Dataset] = {}
     catalogue = Catalogue(folder, datasets, {}, codes, broken, behind)
@@ -84,6 +85,12 @@ def _declared(path: Path, model: type[D], known: dict[str, D]) -> D:
     if item.id in known:
         raise CatalogueError(f"{path}: '{item.id}' is declared in another file, too. Remove one of them.")
     return item
+
+
+def _checked_codes(path: Path) -> CodeList:
+    codes = load_code_list(path)
+    check_validity(codes)
+    return codes
 
 
 def _checked_release(path: Path, catalogue: Catalogue, known: dict[str, Release]) -> Release:

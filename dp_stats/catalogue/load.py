@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +19,7 @@ from dp_stats.catalogue.due import due_day, period_at, periods_of
 from dp_stats.catalogue.grid import Dimension, Grid, bin_dimension, date_dimension
 from dp_stats.catalogue.models import Dataset, DimensionSpec, Release
 from dp_stats.catalogue.periods import PartKind, Period, parse_period
+from dp_stats.catalogue.validity import changes, epochs, in_force
 from dp_stats.errors import CatalogueError
 
 M = TypeVar("M", bound=BaseModel)
@@ -107,12 +108,30 @@ class Catalogue:
                 return
             yield period
 
+    def on(self, day: date) -> Catalogue:
+        """This catalogue with its code lists as they are on a day; itself where none changes.
+
+        Raises:
+            CatalogueError: a list has no code in force.
+        """
+        if not any(changes(listed) for listed in self.codes.values()):
+            return self
+        codes = {name: in_force(listed, day) for name, listed in self.codes.items()}
+        if empty := [listed.path.name for listed in codes.values() if not listed.rows]:
+            raise CatalogueError(f"{empty[0]}: no code is in force on {day}. Check 'valid_from' and 'valid_to'.")
+        return replace(self, codes=codes, _grids={})
+
     def grid(self, release: Release, period: Period) -> Grid:
-        """The public grid of one edition."""
+        """The public grid of one edition, with the codes that are in force on its last day."""
         key = (release.id, period)
         if key not in self._grids:
-            self._grids[key] = build_grid(release, self.dataset_of(release), self.codes, period)
+            self._grids[key] = build_grid(release, self.dataset_of(release), self.on(period.end).codes, period)
         return self._grids[key]
+
+    def lists_of(self, release: Release) -> list[CodeList]:
+        """The code lists by which the rows of a release are read."""
+        columns = self.dataset_of(release).columns.values()
+        return [self.codes[column.codes] for column in columns if column.codes]
 
     def code_list_of(self, release: Release, dimension: str) -> CodeList | None:
         """The code list behind a dimension of a release, or None for dates and bins."""
@@ -245,7 +264,9 @@ def check_release(release: Release, catalogue: Catalogue, *, where: str) -> None
     if release.period == "range" and release.end is None:
         raise CatalogueError(f"{where}: end: a release with period 'range' needs the last day.")
     try:
-        grid = build_grid(release, dataset, catalogue.codes, period_at(release, release.start))
+        for day in epochs(catalogue.lists_of(release), release.start, release.end):
+            period = period_at(release, day)
+            grid = build_grid(release, dataset, catalogue.on(period.end).codes, period)
     except CatalogueError as error:
         raise CatalogueError(f"{where}: {error}") from error
     statistics = {s.id: s for s in release.statistics}

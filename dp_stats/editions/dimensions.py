@@ -77,6 +77,7 @@ def _dimension(
                 names=names,
                 parents=_parents(level, coarser) if coarser else (),
                 population=None if population is None else _known(of_groups(population, level)),
+                breaks=_breaks(codes, level, finest=index == 0),
             )
         )
     return DimensionFacts(
@@ -87,9 +88,16 @@ def _dimension(
         levels=tuple(levels),
         unknown=dimension.unknown,
         edges=dimension.edges,
+        replaced=dict(codes.replaced or {}) if codes is not None else {},
         longitude=numbers("longitude"),
         latitude=numbers("latitude"),
     )
+
+
+def _breaks(codes: CodeList | None, level: Level, *, finest: bool) -> tuple[str, ...]:
+    """The codes of a level that do not compare with the period before."""
+    broken = codes.breaks.get("code" if finest else level.name, ()) if codes is not None else ()
+    return tuple(code for code in level.codes if code in broken)
 
 
 def _names(dimension: Dimension, level: Level, texts: Texts) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import Field
 
 from dp_stats.editions.facts import (
+    BREAK,
     LICENCES,
     MARKS,
     ApprovalFacts,
@@ -46,6 +47,7 @@ from dp_stats.editions.facts import (
 from dp_stats.errors import PublishedError
 
 __all__ = [
+    "BREAK",
     "FILE_NAME",
     "LICENCES",
     "MARKS",
@@ -122,6 +124,12 @@ class Edition(Facts):
     @property
     def title(self) -> str:
         return f"{self.release.title}, {self.period.text}"
+
+    @property
+    def marks(self) -> tuple[CellStatus, ...]:
+        """The marks that its values may bear."""
+        broken = any(level.breaks for d in self.dimensions for level in d.levels)
+        return (*MARKS, BREAK) if broken else MARKS
 
     @property
     def headline(self) -> TableFacts:

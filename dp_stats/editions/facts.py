@@ -14,12 +14,15 @@ from dp_stats.plan.model import Exact, Role
 
 RevisionStatus = Literal["provisional", "final", "superseded", "retracted"]
 RevisionKind = Literal["first", "unscheduled", "late"]
-CellStatus = Literal["", "u", "low", "t", "p", "r", "x", "z"]
+CellStatus = Literal["", "u", "low", "t", "p", "r", "x", "z", "b"]
 
 ColumnType = Literal["string", "integer", "number", "date"]
 
 MARKS: tuple[CellStatus, ...] = ("u", "low", "t", "p", "r", "x", "z")
 """The marks of the column ``status``, which may bear several with a space between; none is reliable. See ``mark`` in the texts."""
+
+BREAK: CellStatus = "b"
+"""The mark of a value that does not compare with the period before, as its area holds other places (SDMX's code of a break)."""
 
 LICENCES: dict[str, tuple[str, str]] = {
     "OGL-UK-3.0": (
@@ -287,6 +290,11 @@ class LevelFacts(Facts):
     names: tuple[str, ...] = Field(description="Their names, in order.")
     parents: tuple[str, ...] = Field((), description="Code of the coarser level for each code; empty at the top.")
     population: tuple[float | None, ...] | None = Field(None, description="Public population of each group.")
+    breaks: tuple[str, ...] = Field(
+        (),
+        description="Codes that do not compare with the period before, as they hold other places; absent where all do.",
+        exclude_if=lambda breaks: not breaks,
+    )
 
 
 class DimensionFacts(Facts):
@@ -299,6 +307,11 @@ class DimensionFacts(Facts):
     levels: tuple[LevelFacts, ...] = Field(description="Its levels, finest first.")
     unknown: str | None = Field(None, description="Code of the cell for unlisted values; null where there is none.")
     edges: tuple[float, ...] = Field((), description="Borders of bins.")
+    replaced: dict[str, tuple[str, ...]] = Field(
+        {},
+        description="Code that is not in force any more → codes in its place; absent where there is none.",
+        exclude_if=lambda replaced: not replaced,
+    )
     longitude: tuple[float | None, ...] | None = Field(None, description="Longitude of each finest code in degrees.")
     latitude: tuple[float | None, ...] | None = Field(None, description="Latitude of each finest code in degrees.")
 

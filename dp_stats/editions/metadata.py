@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from dp_stats.editions.edition import MARKS, ColumnFacts, Edition, FileFacts, TableFacts, utc
+from dp_stats.editions.edition import ColumnFacts, Edition, FileFacts, TableFacts, utc
 from dp_stats.editions.truncated import said_beside
 from dp_stats.texts.words import Texts
 
@@ -59,11 +59,11 @@ def data_package(edition: Edition, texts: Texts) -> dict[str, Any]:
         "licenses": [licence],
         "contributors": contributors,
         "sources": [{"title": edition.dataset.title}],
-        "resources": [_resource(table, texts) for table in edition.tables],
+        "resources": [_resource(edition, table, texts) for table in edition.tables],
     }
 
 
-def _resource(table: TableFacts, texts: Texts) -> dict[str, Any]:
+def _resource(edition: Edition, table: TableFacts, texts: Texts) -> dict[str, Any]:
     file = table.file(".csv")
     return {
         "name": table.id,
@@ -78,14 +78,14 @@ def _resource(table: TableFacts, texts: Texts) -> dict[str, Any]:
         "dialect": {"delimiter": ",", "lineTerminator": "\r\n", "quoteChar": '"', "doubleQuote": True},
         "schema": {
             "$schema": "https://datapackage.org/profiles/2.0/tableschema.json",
-            "fields": [_field(column, texts) for column in table.columns],
+            "fields": [_field(column, edition.marks, texts) for column in table.columns],
             "primaryKey": [c.name for c in table.columns if c.key],
             "missingValues": [{"value": "", "label": texts("column.missing")}],
         },
     }
 
 
-def _field(column: ColumnFacts, texts: Texts) -> dict[str, Any]:
+def _field(column: ColumnFacts, possible: Sequence[str], texts: Texts) -> dict[str, Any]:
     field: dict[str, Any] = {
         "name": column.name,
         "type": _FRICTIONLESS_TYPES[column.type],
@@ -97,7 +97,7 @@ def _field(column: ColumnFacts, texts: Texts) -> dict[str, Any]:
     if column.name == "status":
         marks = "; ".join(
             texts("metadata.mark", mark=mark, name=name, meaning=meaning)
-            for mark in MARKS
+            for mark in possible
             for name, meaning in texts.status(mark)
         )
         field["description"] = texts("column.status_marks", text=column.description, marks=marks)

@@ -16,7 +16,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from dp_stats.editions.edition import ColumnFacts, Edition, LevelFacts, StatisticFacts, TableFacts
+from dp_stats.editions.edition import (
+    BREAK,
+    ColumnFacts,
+    DimensionFacts,
+    Edition,
+    LevelFacts,
+    StatisticFacts,
+    TableFacts,
+)
 from dp_stats.editions.facts import COLUMNS, ColumnType
 from dp_stats.editions.moments import Moment, moments_of
 from dp_stats.errors import PublishedError
@@ -116,6 +124,7 @@ def tidy(edition: Edition, estimates: EditionEstimates, table: TableFacts, *, pr
     if integer:
         data["value"] = pc.cast(data["value"], pa.int64())
     marks = np.concatenate([part["status"] for part in parts])
+    broken = np.tile(_broken(levels, index, cells), metrics) & (marks != _MISSING) & (marks != _NOT_APPLICABLE)
     data["status"] = _repeat(_MARKS, marks)
     for column in ("value_unbiased", "standard_error"):
         data[column] = _floats(np.concatenate([part[column] for part in parts]))
@@ -125,7 +134,8 @@ def tidy(edition: Edition, estimates: EditionEstimates, table: TableFacts, *, pr
     data["revision"] = pa.array(np.full(cells * metrics, edition.revision.number, dtype=np.int64))
 
     rows = pa.table({name: data[name] for name in column_names(edition)})
-    return rows if previous is None else _mark_revised(rows, previous, marks)
+    rows = rows if previous is None else _mark_revised(rows, previous, marks)
+    return _mark_broken(rows, broken) if broken.any() else rows
 
 
 def _estimate(estimates: EditionEstimates, table: TableFacts, statistic: str, shape: tuple[int, ...]) -> Estimate:
@@ -279,6 +289,26 @@ def _mark_revised(rows: Rows, previous: Rows, marks: NDArray[np.int32]) -> Rows:
     plain = marks < _MISSING
     revised = np.where(flags & plain, marks + _REVISED, marks)
     return rows.set_column(rows.column_names.index("status"), "status", _repeat(_MARKS, revised))
+
+
+def _broken(
+    levels: Sequence[tuple[DimensionFacts, LevelFacts]], index: Sequence[NDArray[np.int32]], cells: int
+) -> NDArray[np.bool_]:
+    """Which cells do not compare with the period before: the first moment of those that hold other places than then."""
+    found = np.zeros(cells, dtype=bool)
+    for (_, level), at in zip(levels, index, strict=True):
+        found |= np.isin(np.array(level.codes), level.breaks)[at] if level.breaks else False
+    for (dimension, _), at in zip(levels, index, strict=True):
+        if dimension.role == "date":
+            found &= at == 0
+    return found
+
+
+def _mark_broken(rows: Rows, broken: NDArray[np.bool_]) -> Rows:
+    """Put ``b`` behind the status of every row that does not compare with the period before."""
+    plain = rows["status"].to_pylist()
+    marked = [f"{mark} {BREAK}".strip() if own else mark for mark, own in zip(plain, broken.tolist(), strict=True)]
+    return rows.set_column(rows.column_names.index("status"), "status", pa.array(marked, pa.string()))
 
 
 def _repeat(values: tuple[str, ...], index: NDArray[Any]) -> pa.Array:

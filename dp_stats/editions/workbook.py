@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from dp_stats.editions.edition import MARKS, Edition, TableFacts
+from dp_stats.editions.edition import Edition, TableFacts
 from dp_stats.editions.truncated import said_beside
 from dp_stats.texts.words import Texts
 
@@ -154,7 +154,7 @@ def _notes(edition: Edition, texts: Texts) -> object:
         privacy = f"{privacy} {texts('workbook.add')}"
     rows = [{reference: "privacy", note: privacy}]
     reliable = texts("workbook.reliable")
-    meanings = [(mark, f"{name}: {meaning}") for mark in MARKS for name, meaning in texts.status(mark)]
+    meanings = [(mark, f"{name}: {meaning}") for mark in edition.marks for name, meaning in texts.status(mark)]
     for mark, meaning in [(reliable, reliable), *meanings]:
         rows.append({reference: texts("workbook.mark", mark=mark), note: f"{meaning[:1].upper()}{meaning[1:]}."})
     return pd.DataFrame(rows)

@@ -14,6 +14,7 @@ from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Derived, Release
 from dp_stats.catalogue.periods import Period
 from dp_stats.catalogue.populations import population_of
+from dp_stats.estimate.boundaries import ListedDimension, codes_in
 from dp_stats.estimate.cells_asked import Floats, conditions, leaves, on_fit, refuse
 from dp_stats.estimate.covering import cover
 from dp_stats.estimate.intervals import around, normal_quantile, ratio_interval
@@ -42,6 +43,14 @@ class Measured:
     noisy: NoisyMeasurements
     catalogue: Catalogue | None = None
     late: tuple[LateTables, ...] = ()
+
+    def listed(self, dimension: str) -> ListedDimension:
+        """A dimension with the code list that its cells come from."""
+        declared = {d.name: d.column for d in self.release.dimensions}
+        codes = None
+        if self.catalogue is not None and dimension in declared:
+            codes = self.catalogue.code_list_of(self.release, dimension)
+        return ListedDimension(self.period.start, self.grid[dimension], codes)
 
 
 @dataclass(frozen=True)
@@ -111,13 +120,46 @@ def _sum(
         [(e.period, e) for e in asked],
         first,
         last,
-        part=lambda edition, begin, stop: _part(edition, statistic, where, begin, stop),
+        part=lambda edition, begin, stop: _part(
+            edition, statistic, where_in(edition, where, within(asked, first, last)), begin, stop
+        ),
         variance=lambda part: float(part.variance),
     )
     same_meaning([e for e in asked if e.plan.edition in {p.edition for p in parts}], statistic)
     declared = next(s for s in asked[0].release.statistics if s.id == statistic)
     (found,) = answers_of(statistic, total(parts, declared), parts)
     return found
+
+
+def within(editions: Sequence[Measured], first: date, last: date) -> list[Measured]:
+    """The editions with a day from ``first`` to ``last``."""
+    return [e for e in editions if e.period.start <= last and e.period.end >= first]
+
+
+def where_in(
+    edition: Measured, where: Mapping[str, Sequence[str]], among: Sequence[Measured]
+) -> dict[str, tuple[str, ...]]:
+    """The codes of an edition that hold what is asked for, on the boundaries of the last edition of ``among``.
+
+    Raises:
+        NotDerivableError: they hold something else, too.
+    """
+    known = {d.name for d in edition.grid.dimensions}
+    own = {
+        name: codes_of(edition, name, codes, among) if name in known else [tuple(codes)]
+        for name, codes in where.items()
+    }
+    return {name: tuple(dict.fromkeys(code for group in found for code in group)) for name, found in own.items()}
+
+
+def codes_of(
+    edition: Measured, dimension: str, codes: Sequence[str], among: Sequence[Measured]
+) -> list[tuple[str, ...]]:
+    """The same for each of several codes of a dimension that the edition has."""
+    having = [e for e in among if dimension in {d.name for d in e.grid.dimensions}]
+    listed = {id(e): e.listed(dimension) for e in (*having, edition)}
+    own, others = listed[id(edition)], [listed[id(e)] for e in having]
+    return [codes_in(code, own, others) for code in codes]
 
 
 def answers_of(statistic: str, summed: Total, parts: Sequence[Part]) -> list[Answer]:
@@ -148,9 +190,13 @@ def _rate(
     first: date,
     last: date,
 ) -> Answer:
-    catalogue = asked[0].catalogue
+    last_lists = max(within(asked, first, last), key=lambda e: e.period.start, default=asked[0])
+    dated = any(
+        last_lists.listed(name).replaced for name in where if name in {d.name for d in last_lists.grid.dimensions}
+    )
+    teller = last_lists if dated else asked[0]
     count = _sum(asked, derived.of, where, first, last)
-    people = _people(asked[0], derived, where, catalogue) if catalogue is not None else float("nan")
+    people = _people(teller, derived, where, teller.catalogue) if teller.catalogue is not None else float("nan")
     if not people > 0:
         refuse(f"no public population '{derived.population}' is known for these cells; ask for '{derived.of}'")
     scale = derived.per / people

@@ -8,7 +8,7 @@ from itertools import product
 
 import numpy as np
 
-from dp_stats.estimate.answer import Answer, Measured, answer, answers_of, fit_of, same_meaning
+from dp_stats.estimate.answer import Answer, Measured, answer, answers_of, codes_of, fit_of, same_meaning, within
 from dp_stats.estimate.cells_asked import Floats, conditions, leaves, on_fit, refuse
 from dp_stats.estimate.covering import cover
 from dp_stats.estimate.parts import Part, total
@@ -39,20 +39,28 @@ def answer_each(
         [(e.period, e) for e in editions],
         start,
         end,
-        part=lambda edition, begin, stop: _part(edition, statistic, cells, begin, stop),
+        part=lambda edition, begin, stop: _part(edition, statistic, cells, begin, stop, within(editions, start, end)),
         variance=lambda part: float(np.median(part.variance)),
     )
     same_meaning([e for e in editions if e.plan.edition in {p.edition for p in parts}], statistic)
     return answers_of(statistic, total(parts, declared), parts)
 
 
-def _part(edition: Measured, statistic: str, cells: Mapping[str, Sequence[str]], begin: date, stop: date) -> Part:
+def _part(
+    edition: Measured,
+    statistic: str,
+    cells: Mapping[str, Sequence[str]],
+    begin: date,
+    stop: date,
+    among: Sequence[Measured],
+) -> Part:
     quantity = fit_of(edition)[statistic]
     summed = conditions(edition.grid, dict.fromkeys(cells, ()), edition.period, begin, stop)
     queries: dict[str, Floats] = {}
     for dimension in edition.grid.dimensions:
         if dimension.name in cells:
-            rows = np.stack([leaves(dimension, (code,)) for code in cells[dimension.name]])
+            own = codes_of(edition, dimension.name, cells[dimension.name], among)
+            rows = np.stack([leaves(dimension, codes) for codes in own])
         else:
             rows = summed[dimension.name][None, :]
         queries[dimension.name] = on_fit(quantity, dimension, rows)

@@ -110,7 +110,7 @@ def grids_of(release: Release, grid: Grid) -> tuple[Grid, ...]:
 
 
 def own_level(canonical: Dimension, own: Dimension, name: str) -> str:
-    """What a level of the canonical calendar is called in an edition's own, where levels of one group may fall together."""
+    """What a level of the canonical grid is called in an edition's own, where levels of one group may fall together."""
     return own.top.name if name not in {level.name for level in own.levels} or name == canonical.top.name else name
 
 

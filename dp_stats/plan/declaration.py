@@ -81,14 +81,26 @@ def deciding_columns(name: str, codes: CodeList, dataset: Dataset, release: Rele
 
 
 def list_content(codes: CodeList, columns: Sequence[str]) -> Json:
-    """Some columns of a code list, in the order of its codes."""
-    return {"header": list(columns), "rows": [[row[name] for name in columns] for row in codes.rows]}
+    """Some columns of a code list, in the order of its codes; and what became of codes that are not in force any more."""
+    content: Json = {"header": list(columns), "rows": [[row[name] for name in columns] for row in codes.rows]}
+    if codes.replaced is not None:
+        content["replaced"] = {code: list(new) for code, new in codes.replaced.items()}
+    return content
+
+
+def list_sealed(codes: CodeList, columns: Sequence[str]) -> Json:
+    """The same with what does not compare with the period before."""
+    breaks = {level: list(broken) for level, broken in codes.breaks.items()}
+    return {**list_content(codes, columns), **({"breaks": breaks} if breaks else {})}
 
 
 def code_list(name: str, content: Json) -> CodeList:
     """A code list as it was kept."""
     rows = tuple(dict(zip(content["header"], row, strict=True)) for row in content["rows"])
-    return CodeList(name, Path(f"{name}.csv"), tuple(content["header"]), rows)
+    kept = content.get("replaced")
+    replaced = None if kept is None else {code: tuple(new) for code, new in kept.items()}
+    breaks = {level: tuple(broken) for level, broken in content.get("breaks", {}).items()}
+    return CodeList(name, Path(f"{name}.csv"), tuple(content["header"]), rows, replaced, breaks)
 
 
 def dataset_told(sealed: Json, tellers: Sequence[Dataset]) -> Dataset:
@@ -135,7 +147,7 @@ def codes_told(sealed: CodeList, tellers: Sequence[CodeList]) -> CodeList:
             known |= {row[by]: row[column] for row in reversed(teller.rows)}
         for row in filled:
             row[column] = known.get(row[by], row[by] if column == "name" or by != "code" else "")
-    return CodeList(sealed.id, sealed.path, tuple(header), tuple(filled))
+    return CodeList(sealed.id, sealed.path, tuple(header), tuple(filled), sealed.replaced, sealed.breaks)
 
 
 def _without(content: Mapping[str, Any], names: set[str]) -> Json:

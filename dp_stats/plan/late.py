@@ -18,7 +18,7 @@ from itertools import product
 import numpy as np
 
 from dp_stats.catalogue.due import periods_before
-from dp_stats.catalogue.grid import Grid, date_dimension
+from dp_stats.catalogue.grid import Dimension, Grid, date_dimension
 from dp_stats.catalogue.load import time_levels
 from dp_stats.catalogue.models import Release
 from dp_stats.catalogue.periods import Period
@@ -98,7 +98,7 @@ def late_periods(
     period: Period,
     stored: Mapping[Period, Grid],
 ) -> tuple[LatePeriod, ...]:
-    """The earlier periods of which an edition measures late rows: stored ones, with the same cells at those levels.
+    """The earlier periods of which an edition measures late rows: stored ones, whose rows read as they did then.
 
     Args:
         tables: of the series, on the ``canonical`` grid. grid, period: of the edition that measures.
@@ -111,7 +111,7 @@ def late_periods(
             continue
         there = grid_of(grid, release, before)
         own = _on_period(tables, canonical, there, before)
-        if all(_same_cells(there, stored[before], m.levels) for m in own):
+        if _same_leaves(there, stored[before]) and all(_same_cells(there, stored[before], m.levels) for m in own):
             found.append(LatePeriod(label=before.label, start=before.start, end=before.end, measurements=own))
     return tuple(found)
 
@@ -139,8 +139,16 @@ def grid_of(grid: Grid, release: Release, period: Period) -> Grid:
     )
 
 
+def _same_leaves(one: Grid, other: Grid) -> bool:
+    """Whether two grids tell rows apart by the same codes: else a row that was counted looks like a new one."""
+    return all(
+        d.name == there.name and {*d.leaf.codes} == {*there.leaf.codes}
+        for d, there in zip(one.dimensions, other.dimensions, strict=False)
+    )
+
+
 def _same_cells(one: Grid, other: Grid, levels: Mapping[str, str]) -> bool:
-    """Whether two grids have the same dimensions, and the same codes at these levels."""
+    """Whether two grids have the same dimensions, and at these levels the same codes with the same leaves."""
     if [d.name for d in one.dimensions] != [d.name for d in other.dimensions]:
         return False
     for dimension in one.dimensions:
@@ -148,7 +156,13 @@ def _same_cells(one: Grid, other: Grid, levels: Mapping[str, str]) -> bool:
         there = other[dimension.name]
         if name not in {level.name for level in there.levels} or dimension.level(name).codes != there.level(name).codes:
             return False
+        if _group_of_leaf(dimension, name) != _group_of_leaf(there, name):
+            return False
     return True
+
+
+def _group_of_leaf(dimension: Dimension, name: str) -> dict[str, int]:
+    return dict(zip(dimension.leaf.codes, dimension.level(name).group.tolist(), strict=True))
 
 
 def _best(release: Release, grid: Grid, given: Accuracy, statistic: str, noise: float) -> Key | None:

@@ -16,6 +16,7 @@ from dp_stats.plan.calendars import canonical_period, grids_of, own_level, requi
 from dp_stats.plan.expected import accuracy, expected_errors
 from dp_stats.plan.late import late_periods, late_tables
 from dp_stats.plan.late_cost import costs_no_more
+from dp_stats.plan.lists import changed_grids, lists_sealed, on_lists
 from dp_stats.plan.mechanism import Mechanism
 from dp_stats.plan.model import ExpectedError, LatePeriod, Measurement, Plan, Role, digest
 from dp_stats.plan.noise_scale import noise_scale
@@ -61,18 +62,21 @@ def make_sealed(
         CatalogueError: a statistic cannot be computed from the declared dimensions, or two levels of time cannot be
             measured by one strategy.
     """
+    declared, catalogue = catalogue, catalogue.on(period.end)
     dataset = catalogue.dataset_of(release)
     require_one_strategy(release)
     grid = catalogue.grid(release, period)
     canonical = grid if release.period == "range" else catalogue.grid(release, canonical_period(release))
     basis = series_basis(release, dataset)
     continued = (s for s in known if release.series and continues(s, basis, release, dataset, canonical))
-    series = next(continued, None) or _chosen_for(basis, release, dataset, canonical)
-    measurements = _on_edition(series.measurements, canonical, grid)
+    others = changed_grids(declared, release, canonical) if release.series else ()
+    series = next(continued, None) or _chosen_for(basis, release, dataset, canonical, others)
+    measured, canonical_late = on_lists(series.measurements, canonical), on_lists(series.late, canonical)
+    measurements = _on_edition(measured, canonical, grid)
     late: tuple[LatePeriod, ...] = ()
     if series.late:
         earlier = {one.period: one.grid for one in (stored or {}).get(series.hash, ())}
-        late = late_periods(series.late, release, canonical=canonical, grid=grid, period=period, stored=earlier)
+        late = late_periods(canonical_late, release, canonical=canonical, grid=grid, period=period, stored=earlier)
     delta = release.privacy_loss.delta or dataset.budget.delta or accounting.DEFAULT_DELTA
     rho = series.rho
     pure = (
@@ -110,7 +114,7 @@ def make_sealed(
         dataset=dataset,
         release=release,
         period=period,
-        codes=catalogue.codes,
+        codes=lists_sealed(declared, release, period),
         grid=grid,
     )
 
@@ -122,18 +126,22 @@ def _blocks(period: Period, late: Sequence[LatePeriod], kind: BlockKind) -> tupl
 
 
 def continues(series: Series, basis: dict[str, Any], release: Release, dataset: Dataset, canonical: Grid) -> bool:
-    """Whether an edition declared like this can be measured by ``series`` within what was charged for it."""
-    if series.basis != basis or not published_from(series.measurements, canonical, release):
+    """Whether an edition declared like this can be measured by ``series`` within what was charged for it.
+
+    Codes may have come, gone and merged since: no rule but that of one row per leaf cell asks which there are.
+    """
+    measured, late = on_lists(series.measurements, canonical), on_lists(series.late, canonical)
+    if series.basis != basis or not published_from(measured, canonical, release):
         return False
     joint = _joint(release, dataset)
-    for m in series.measurements:
+    for m in measured:
         place = (m.statistic, tuple(m.levels[d.name] for d in canonical.dimensions))
         moves = _sensitivity(release, canonical, place, m.role, joint)
         if moves.l1 > m.l1 or moves.l2_squared > m.l2_squared:
             return False
     known = {d.name: {level.name for level in d.levels} for d in canonical.dimensions}
     return costs_no_more(series.late, series.measurements, series.mechanism) and all(
-        m.levels.get(name) in levels for m in series.late for name, levels in known.items()
+        m.levels.get(name) in levels for m in late for name, levels in known.items()
     )
 
 
@@ -142,8 +150,10 @@ def _joint(release: Release, dataset: Dataset) -> bool:
     return sensitivity.shared_blocks(release, dataset.privacy_unit.per)
 
 
-def _chosen_for(basis: dict[str, Any], release: Release, dataset: Dataset, canonical: Grid) -> Series:
-    """A new series with the best strategy for what is declared now."""
+def _chosen_for(
+    basis: dict[str, Any], release: Release, dataset: Dataset, canonical: Grid, others: Sequence[Grid] = ()
+) -> Series:
+    """A new series with the best strategy for what is declared now; ``others``: see ``measure``."""
     planned = {
         "basis": basis,
         "tables": [t.model_dump(mode="json", exclude={"title"}) for t in release.tables],
@@ -153,12 +163,13 @@ def _chosen_for(basis: dict[str, Any], release: Release, dataset: Dataset, canon
         "priority": release.priority,
         "domain": [_domain(d) for d in canonical.dimensions],
         **({"late": release.late.model_dump(mode="json")} if release.late else {}),
+        **({"others": [[_domain(d) for d in other.dimensions] for other in others]} if others else {}),
     }
     name = digest(planned)
     if name not in _chosen:
         while len(_chosen) >= REMEMBERED:
             _chosen.pop(next(iter(_chosen)))
-        measurements, mechanism = measure(release, dataset, canonical)
+        measurements, mechanism = measure(release, dataset, canonical, others)
         late = late_tables(release, canonical, measurements, mechanism)
         _chosen[name] = series_of(basis, mechanism, measurements, late)
     return _chosen[name]
@@ -187,11 +198,17 @@ def totals_of(loss: PrivacyLoss) -> dict[Mechanism, Fraction]:
     return {"discrete_laplace": loss.epsilon, "discrete_gaussian": accounting.rho_of(loss.epsilon, loss.delta)}
 
 
-def measure(release: Release, dataset: Dataset, grid: Grid) -> tuple[tuple[Measurement, ...], Mechanism]:
-    """The measurements of a release on a grid."""
+def measure(
+    release: Release, dataset: Dataset, grid: Grid, others: Sequence[Grid] = ()
+) -> tuple[tuple[Measurement, ...], Mechanism]:
+    """The measurements of a release on a grid.
+
+    Args:
+        others: grids that later editions are declared to have, whose sensitivities are charged for if they are larger.
+    """
     joint = _joint(release, dataset)
     spaces, found, places = candidates(grid, release)
-    moved = {place: _sensitivity(release, grid, place, "statistic", joint) for place in places}
+    moved = {place: _largest(release, (grid, *others), place, joint) for place in places}
     options = []
     for mechanism, total in totals_of(release.privacy_loss).items():
         truncation = choose_truncation(grid, release, mechanism, total)
@@ -210,6 +227,17 @@ def measure(release: Release, dataset: Dataset, grid: Grid) -> tuple[tuple[Measu
     alike = [(s, m) for s, m in options if all(a <= ALIKE * b for a, b in zip(s.errors, best.errors, strict=True))]
     strategy, chosen = min(alike, key=lambda option: sum(m.rho for m in option[1]))
     return chosen, strategy.mechanism
+
+
+def _largest(release: Release, grids: Sequence[Grid], place: tuple[str, Key], joint: bool) -> Sensitivity:
+    """The largest sensitivity of a table's statistic on any of the grids that has its levels, the first of all."""
+    first = grids[0]
+    names = [
+        (grid, tuple(own_level(first[d.name], d, name) for d, name in zip(grid.dimensions, place[1], strict=True)))
+        for grid in grids
+    ]
+    found = [_sensitivity(release, grid, (place[0], key), "statistic", joint) for grid, key in names]
+    return Sensitivity(max(f.l1 for f in found), max(f.l2_squared for f in found))
 
 
 def _sensitivity(release: Release, grid: Grid, place: tuple[str, Key], role: Role, joint: bool) -> Sensitivity:

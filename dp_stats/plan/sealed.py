@@ -25,6 +25,7 @@ from dp_stats.catalogue.grid import Dimension, Grid, Level
 from dp_stats.catalogue.load import Catalogue, build_grid
 from dp_stats.catalogue.models import Dataset, Release
 from dp_stats.catalogue.periods import Period
+from dp_stats.catalogue.validity import in_force
 from dp_stats.errors import CatalogueError, LedgerError
 from dp_stats.plan import declaration
 from dp_stats.plan.model import Measurement, Plan
@@ -96,7 +97,7 @@ class SealedPlan:
         codes = {
             name: declaration.codes_told(
                 declaration.code_list(name, _read(self.parts, part)),
-                [*([today.codes[name]] if name in today.codes else []), self.codes[name]],
+                [*([in_force(today.codes[name], self.period.end)] if name in today.codes else []), self.codes[name]],
             )
             for name, part in document["codes"].items()
         }
@@ -151,7 +152,7 @@ def seal(
             "reading_hash": reading,
             "declared": part(declaration.declared(release)),
             "codes": {
-                name: part(declaration.list_content(found, declaration.deciding_columns(name, found, dataset, release)))
+                name: part(declaration.list_sealed(found, declaration.deciding_columns(name, found, dataset, release)))
                 for name, found in used.items()
             },
             "grid": [part(_written(d)) for d in grid.dimensions],

@@ -119,6 +119,7 @@ def make_card(
     dataset = catalogue.datasets[release.dataset]
     known = catalogue.with_release(release)
     period = known.period(release, period_of_request(release))
+    known = known.on(period.end)
     plan = make_plan(known, release, period)
     ledger = ledger or open_ledger(settings)
     by = release.requested_by or ""

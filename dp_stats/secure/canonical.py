@@ -144,16 +144,22 @@ def _key(text: str) -> str:
 
 
 def _lookup(connection: duckdb.DuckDBPyConnection, name: str, column: Column, codes: CodeList, *, where: str) -> str:
-    """Make a small table from source text (normalised) to code: the list itself, and the mapped values."""
+    """Make a small table from source text (normalised) to code: the list itself, codes that it replaces, mapped values."""
+    merged = {old: new[0] for old, new in (codes.replaced or {}).items() if len(new) == 1}
     pairs = [
         *zip(codes.codes, codes.codes, strict=True),
         *((UNKNOWN, UNKNOWN),) * column.unknown,
-        *column.values.items(),
+        *((text, _code_in_force(code, codes, merged)) for text, code in column.values.items()),
     ]
+    former = list(merged.items())
     connection.execute(
         f"CREATE TEMP TABLE {name} AS SELECT {_key(_code_text(trimmed('text'), 'VARCHAR', column))} AS key, code, place "
         "FROM (SELECT unnest(?) AS text, unnest(?) AS code, unnest(?) AS place)",
-        [[text for text, _ in pairs], [code for _, code in pairs], list(range(len(pairs)))],
+        [
+            [text for text, _ in (*former, *pairs)],
+            [code for _, code in (*former, *pairs)],
+            list(range(-len(former), len(pairs))),
+        ],
     )
     twice = connection.execute(
         f"SELECT min(place) FROM {name} WHERE place >= ? GROUP BY key HAVING count(DISTINCT code) > 1",
@@ -165,7 +171,7 @@ def _lookup(connection: duckdb.DuckDBPyConnection, name: str, column: Column, co
         )
     if column.digits is not None:
         alike = connection.execute(
-            f"SELECT min(place), max(place) FROM {name} WHERE place < ? GROUP BY key HAVING count(*) > 1",
+            f"SELECT min(place), max(place) FROM {name} WHERE place >= 0 AND place < ? GROUP BY key HAVING count(*) > 1",
             [len(codes.codes)],
         ).fetchone()
         if alike:
@@ -173,11 +179,17 @@ def _lookup(connection: duckdb.DuckDBPyConnection, name: str, column: Column, co
                 f"{where}.digits: the codes '{pairs[alike[0]][0]}' and '{pairs[alike[1]][0]}' of codes/{column.codes}.csv are "
                 "the same number. Take 'digits' away, or rename one."
             )
-    # A mapped value wins over the same text in the list: whoever wrote the map meant it.
+    # A mapped value wins over the same text in the list: whoever wrote the map meant it. A code in force wins over one that
+    # is not, where they read alike.
     connection.execute(
         f"CREATE TEMP TABLE {name}_unique AS SELECT key, arg_max(code, place) AS code FROM {name} GROUP BY key"
     )
     return f"{name}_unique"
+
+
+def _code_in_force(code: str, codes: CodeList, merged: Mapping[str, str]) -> str | None:
+    """What a value is mapped to, where that is a code that is not in force any more."""
+    return code if code in codes.codes or code == UNKNOWN else merged.get(code)
 
 
 def _band(number: str, codes: CodeList) -> str:

@@ -46,6 +46,7 @@ def suite_parameters(dataset: Dataset, catalogue: Catalogue, period: Period) -> 
     ``columns`` is the list of all canonical columns; ``period_start`` and ``period_end`` are ISO dates and
     ``period_days`` is the number of days.
     """
+    catalogue = catalogue.on(period.end)
     parameters: dict[str, object] = {
         "columns": list(dataset.columns),
         "period_start": period.start.isoformat(),

@@ -97,6 +97,7 @@ def pull(
         DpStatsError: ``folder`` is not private, or lies outside the secure store.
     """
     secure_below(settings.secure, folder)
+    catalogue = catalogue.on(period.end)
     for old in (
         *folder.glob("*.parquet"),
         folder / FILE,

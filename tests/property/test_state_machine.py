@@ -300,6 +300,21 @@ def rows_in_every_week(w: Worlds) -> None:
     w.run("weekly/2025-W02")
 
 
+def rows_in_every_week_while_districts_merge(w: Worlds) -> None:
+    w.declare(rows=2, codes="merged from January", loss={"rho": "1/10"})
+    w.source([*OTHERS, Row(TARGET, date(2024, 12, 28), "n"), *visits(days=(2,), clinic="s"), *visits(days=(7, 8))])
+    for week in WEEKS:
+        w.run(f"weekly/{week}")
+
+
+def a_larger_bound_in_the_middle_of_a_series(w: Worlds) -> None:
+    w.declare(rows=1)
+    w.source(OTHERS + visits(days=(2, 7, 8, 9)))
+    w.run("weekly/2025-W01")
+    w.declare(rows=4, codes="merged")
+    w.run("weekly/2025-W02")
+
+
 def rows_that_come_late(w: Worlds) -> None:
     w.declare(late={"periods": 2, "share": 0.5}, rows=1)
     w.source(OTHERS)
@@ -385,6 +400,10 @@ def a_series_whatever_identifies_a_person(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(series, "_unit", lambda column: {})
 
 
+def whatever_bounds_a_series(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(make, "continues", lambda *_: True)
+
+
 def forgetful_register(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Register, "_allowances", lambda *_: None)
 
@@ -432,6 +451,16 @@ FAULTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], Callable[[Worlds],
     "a series whatever identifies a person": (
         a_series_whatever_identifies_a_person,
         another_column_of_identifiers,
+        "charged for",
+    ),
+    "a larger bound for free": (
+        whatever_bounds_a_series,
+        a_larger_bound_in_the_middle_of_a_series,
+        "charged for",
+    ),
+    "a register that forgets while areas merge": (
+        forgetful_register,
+        rows_in_every_week_while_districts_merge,
         "charged for",
     ),
     "a register that forgets": (forgetful_register, rows_in_every_week, "charged for"),
