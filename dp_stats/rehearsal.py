@@ -141,7 +141,7 @@ def _try_out(edition: Rehearsed) -> None:
     from dp_stats.estimate import estimate
     from dp_stats.estimate.late import LateTables
     from dp_stats.outlets.index import refresh_index
-    from dp_stats.site import build
+    from dp_stats.site import Rough, build
     from dp_stats.texts.words import Texts
 
     settings, release, catalogue = edition.settings, edition.release, edition.catalogue.on(edition.period.end)
@@ -177,7 +177,7 @@ def _try_out(edition: Rehearsed) -> None:
                     public,
                     texts=texts,
                     check=edition.check,
-                    illustrate=partial(edition_pictures, studio=Studio(settings.reports, texts)),
+                    illustrate=partial(edition_pictures, studio=Studio(settings.reports, texts, rough=True)),
                 )
             if release.audience == "public":
                 with _step("lists, feeds and API"):
@@ -196,8 +196,7 @@ def _try_out(edition: Rehearsed) -> None:
                         base_url=settings.base_url,
                         language=settings.language,
                         isolate=False,
-                        put=files.could_replace,
-                        areas=None if dummy is mixed else FEW,
+                        rough=Rough(areas=None if dummy is mixed else FEW),
                     )
 
 

@@ -27,7 +27,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter
 
 from dp_stats.charts import fonts
-from dp_stats.charts.export import size_of, to_png, to_svg
+from dp_stats.charts.export import size_of, to_png, to_rough_png, to_svg
 from dp_stats.charts.series import Group, Series
 from dp_stats.charts.sheets import INK, NARROW, WIDE, Words, extreme, ribbon, sheet, sheet_of, value_axis
 from dp_stats.editions.looks import STYLE
@@ -64,7 +64,7 @@ class Chart:
     def png(self) -> bytes:
         """The wide one as a picture."""
         with self.studio.style():
-            return to_png(self._wide)
+            return (to_rough_png if self.studio.rough else to_png)(self._wide)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -83,10 +83,11 @@ class Chart:
 
 @dataclass(frozen=True)
 class Studio:
-    """The style that charts are drawn in, and the language they speak."""
+    """The style that charts are drawn in, and the language they speak; ``rough`` if nobody keeps the pictures."""
 
     reports: Path
     texts: Texts
+    rough: bool = False
 
     @contextmanager
     def style(self) -> Iterator[None]:

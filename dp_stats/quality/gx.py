@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -120,26 +121,49 @@ def evaluate(frame: Any, expectations: Mapping[int, Mapping[str, Any]]) -> dict[
         Number → met; a number is missing where its expectation could not be evaluated.
     """
     with _quiet_gx() as gx:
+        met: dict[int, bool] = {}
+        suites = _suites(gx, expectations)
+        with _batch(frame) as batch:
+            while suites:
+                suite = suites.pop()
+                try:
+                    results = batch.validate(suite, result_format="BOOLEAN_ONLY").results
+                except Exception:  # what GX raises may quote values; a missing number says enough
+                    if len(suite.expectations) > 1:
+                        suites += [gx.ExpectationSuite(name="suite", expectations=[one]) for one in suite.expectations]
+                    continue
+                met |= {
+                    result.expectation_config.meta["number"]: bool(result.success)
+                    for result in results
+                    if not _raised(result.exception_info)
+                }
+        return met
+
+
+@contextmanager
+def _batch(frame: Any) -> Iterator[Any]:
+    """A frame as GX takes it; afterwards GX holds an empty one in its place, as it would keep the last one for ever."""
+    frames = _frames()
+    try:
+        yield frames.get_batch({"dataframe": frame})
+    finally:
+        empty = frames.get_batch({"dataframe": frame.iloc[:0].copy()})
+        frames.data_asset.datasource.get_execution_engine().batch_manager.load_batch_list([empty])
+
+
+_made = threading.local()
+
+
+def _frames() -> Any:
+    """What makes a batch of a frame: made once in a thread, as making it takes as long as a suite."""
+    if not hasattr(_made, "frames"):
+        import great_expectations as gx
+
         context = gx.get_context(mode="ephemeral")
         context.variables.progress_bars = {"globally": False}
         asset = context.data_sources.add_pandas("rows").add_dataframe_asset("rows")
-        batch = asset.add_batch_definition_whole_dataframe("rows").get_batch({"dataframe": frame})
-        met: dict[int, bool] = {}
-        suites = _suites(gx, expectations)
-        while suites:
-            suite = suites.pop()
-            try:
-                results = batch.validate(suite, result_format="BOOLEAN_ONLY").results
-            except Exception:  # what GX raises may quote values; a missing number says enough
-                if len(suite.expectations) > 1:
-                    suites += [gx.ExpectationSuite(name="suite", expectations=[one]) for one in suite.expectations]
-                continue
-            met |= {
-                result.expectation_config.meta["number"]: bool(result.success)
-                for result in results
-                if not _raised(result.exception_info)
-            }
-        return met
+        _made.frames = asset.add_batch_definition_whole_dataframe("rows")
+    return _made.frames
 
 
 def unknown(expectations: Mapping[int, Mapping[str, Any]]) -> list[int]:

@@ -1,5 +1,5 @@
 """The public site: static pages and charts, made from the edition folders alone."""
 
-from dp_stats.site.builder import Built, build
+from dp_stats.site.builder import Built, Rough, build
 
-__all__ = ["Built", "build"]
+__all__ = ["Built", "Rough", "build"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 from dp_stats.charts.drawing import Studio
@@ -14,7 +15,7 @@ from dp_stats.editions import formats
 from dp_stats.editions.isolated import said, without_failing
 from dp_stats.editions.latest import folder_lock
 from dp_stats.editions.revisions import STATUS
-from dp_stats.files import Put, replace_file
+from dp_stats.files import could_replace, replace_file
 from dp_stats.settings import shipped
 from dp_stats.site import edition_pages, parts, record_pages, release_pages, site_pages
 from dp_stats.site.area_pages import area_pages
@@ -23,6 +24,16 @@ from dp_stats.site.writer import Writer, digest
 from dp_stats.texts.words import Texts
 
 PACKAGE = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Rough:
+    """A build that nobody keeps: each page is made and none put in place, and pictures are rough.
+
+    ``areas``: how many areas of a kind get their page (None: each).
+    """
+
+    areas: int | None = None
 
 
 @dataclass(frozen=True)
@@ -47,8 +58,7 @@ def build(
     language: str = "en",
     incremental: bool = True,
     isolate: bool = True,
-    put: Put = replace_file,
-    areas: int | None = None,
+    rough: Rough | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Built:
     """Write every page of the site below ``public``.
@@ -62,7 +72,7 @@ def build(
         base_url: address of the public folder, for metadata and citations; no slash at the end.
         incremental: False writes everything anew.
         isolate: a release that cannot be shown gets a page that says so, and the others are built; False: its error is raised.
-        put: what puts each page in place. areas: how many areas of a kind get their page (default: each).
+        rough: keep nothing of what is made (a rehearsal).
         progress: called with each step's name.
 
     Raises:
@@ -74,10 +84,10 @@ def build(
     public.mkdir(parents=True, exist_ok=True)
     with folder_lock(public):
         texts = Texts.load(reports, language)
-        writer = Writer(public, incremental=incremental, put=put)
+        writer = Writer(public, incremental=incremental, put=could_replace if rough else replace_file)
         views, unreadable = releases(public, texts)
         site = Site(public, reports, texts, environment(reports), writer, views, base_url.rstrip("/"))
-        not_shown = _isolated(site, unreadable, digest(base_url, language, *sources(reports)), isolate, areas, say)
+        not_shown = _isolated(site, unreadable, digest(base_url, language, *sources(reports)), isolate, rough, say)
         removed = writer.finish()
     return Built(writer.written, writer.kept, removed, time.monotonic() - started, not_shown)
 
@@ -87,7 +97,7 @@ def _isolated(
     unreadable: Mapping[str, Exception],
     tools: str,
     isolate: bool,
-    areas: int | None,
+    rough: Rough | None,
     say: Callable[[str], None],
 ) -> dict[str, str]:
     """Build every page; a release that fails anywhere gets a page that says so. Returns those, with what they failed with."""
@@ -102,7 +112,7 @@ def _isolated(
         try:
             due = site_pages.planned(replace(site, releases=(view,)), since)
             next_due = site.texts.day(due[0].local.date()) if due else ""
-            everything.append(_release(site, view, tools, next_due, areas, say))
+            everything.append(_release(site, view, tools, next_due, rough, say))
         except Exception as error:
             if not isolate:
                 raise
@@ -141,13 +151,19 @@ def _whole(site: Site) -> None:
 
 def sources(reports: Path) -> list[bytes]:
     """Everything but the editions that pages are made from."""
-    code = sorted(PACKAGE.rglob("*.py"))  # of every room: charts draw for pages, texts and editions word them
     looks = sorted(p for p in reports.rglob("*") if p.is_file())
-    return [part for path in (*code, *looks) for part in (path.name.encode(), path.read_bytes())]
+    return [_code(), *(part for path in looks for part in (path.name.encode(), path.read_bytes()))]
+
+
+@cache
+def _code() -> bytes:
+    """A digest of the code of every room (charts draw for pages, texts and editions word them), as this process began."""
+    code = sorted(PACKAGE.rglob("*.py"))
+    return digest(*(part for path in code for part in (path.name.encode(), path.read_bytes()))).encode()
 
 
 def _release(
-    site: Site, view: ReleaseView, tools: str, next_due: str, areas: int | None, say: Callable[[str], None]
+    site: Site, view: ReleaseView, tools: str, next_due: str, rough: Rough | None, say: Callable[[str], None]
 ) -> str:
     """Build the pages of one release; a digest of its sources."""
     facts = {
@@ -164,10 +180,11 @@ def _release(
         tiles = layout_of(view.latest.edition, story.areas, kept=site.reports / "layouts")
     if site.writer.due(view.id, whole):
         say(f"{view.id}: release and charts")
-        release_pages.release_page(site, view, story, tiles, Studio(site.reports, site.texts), next_due)
+        studio = Studio(site.reports, site.texts, rough=rough is not None)
+        release_pages.release_page(site, view, story, tiles, studio, next_due)
     if tiles_needed and site.writer.due(area_job, whole):
         say(f"{view.id}: areas")
-        for _ in area_pages(site, view, story, tiles, most=areas):
+        for _ in area_pages(site, view, story, tiles, most=rough.areas if rough else None):
             pass
     say(f"{view.id}: editions")
     order = [r.edition.path for r in view.current]

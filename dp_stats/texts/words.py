@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from fractions import Fraction
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,12 @@ def markdown(text: str, *, table: str = "") -> str:
     html: str = _markdown.render(text)
     opening = f'<div class="scroll" tabindex="0" role="group" aria-label="{escape(table)}"><table>'
     return html.replace("<table>", opening).replace("</table>", "</table></div>")
+
+
+@cache
+def _locale(name: str) -> Locale:
+    """One object for each name, so that caches of what is written compare it by identity."""
+    return Locale.parse(name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +89,7 @@ class Texts:
         """
         name = str(self.get("locale"))
         try:
-            return Locale.parse(name)
+            return _locale(name)
         except (ValueError, UnknownLocaleError) as error:
             raise CatalogueError(
                 f"texts/{self.language}.yaml: locale '{name}' is not known. Write one such as en_GB or cy."
