@@ -13,22 +13,13 @@ PNG_DPI = 160
 """Pixels to a figure's inch: twice those of its SVG on a screen, and some."""
 
 
-MOST_PIXELS = 1 << 16
-"""What Agg refuses to draw in one direction."""
-
 ROUGH_DPI = 40
 """Pixels to a figure's inch where nobody keeps the picture."""
 
 
 def to_rough_png(canvas: Canvas) -> bytes:
-    """A small PNG that fails where ``to_png`` fails, without the time that resolution and few colours take.
-
-    Raises:
-        ValueError: the picture would have more pixels in a row or column than Agg draws.
-    """
+    """A small PNG that fails where ``to_png`` fails, without the time that resolution and few colours take."""
     drawn = io.BytesIO()
-    if max(canvas.get_size_inches()) * PNG_DPI >= MOST_PIXELS:
-        raise ValueError(f"a picture has at most {MOST_PIXELS} pixels in a direction")
     canvas.savefig(drawn, format="png", dpi=ROUGH_DPI)
     return drawn.getvalue()
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 
+from dp_stats import files
 from dp_stats.charts.drawing import Studio
 from dp_stats.charts.maps import layout_of
 from dp_stats.charts.reading import ReleaseView, releases
@@ -15,7 +15,6 @@ from dp_stats.editions import formats
 from dp_stats.editions.isolated import said, without_failing
 from dp_stats.editions.latest import folder_lock
 from dp_stats.editions.revisions import STATUS
-from dp_stats.files import could_replace, replace_file
 from dp_stats.settings import shipped
 from dp_stats.site import edition_pages, parts, record_pages, release_pages, site_pages
 from dp_stats.site.area_pages import area_pages
@@ -84,7 +83,7 @@ def build(
     public.mkdir(parents=True, exist_ok=True)
     with folder_lock(public):
         texts = Texts.load(reports, language)
-        writer = Writer(public, incremental=incremental, put=could_replace if rough else replace_file)
+        writer = Writer(public, incremental=incremental, put=files.could_replace if rough else files.replace_file)
         views, unreadable = releases(public, texts)
         site = Site(public, reports, texts, environment(reports), writer, views, base_url.rstrip("/"))
         not_shown = _isolated(site, unreadable, digest(base_url, language, *sources(reports)), isolate, rough, say)
@@ -151,15 +150,9 @@ def _whole(site: Site) -> None:
 
 def sources(reports: Path) -> list[bytes]:
     """Everything but the editions that pages are made from."""
+    code = sorted(PACKAGE.rglob("*.py"))  # of every room: charts draw for pages, texts and editions word them
     looks = sorted(p for p in reports.rglob("*") if p.is_file())
-    return [_code(), *(part for path in looks for part in (path.name.encode(), path.read_bytes()))]
-
-
-@cache
-def _code() -> bytes:
-    """A digest of the code of every room (charts draw for pages, texts and editions word them), as this process began."""
-    code = sorted(PACKAGE.rglob("*.py"))
-    return digest(*(part for path in code for part in (path.name.encode(), path.read_bytes()))).encode()
+    return [part for path in (*code, *looks) for part in (path.name.encode(), path.read_bytes())]
 
 
 def _release(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
+import weakref
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -278,3 +282,23 @@ FAULTS = {
 def test_a_faulty_table_is_not_published(columns, said):
     with pytest.raises(DpStatsError, match=said):
         check_published(published(**columns), settings=load_settings({}))
+
+
+def test_great_expectations_keeps_no_rows(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"a": range(1000)})
+    gone = weakref.ref(frame)
+    rows = {1: {"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 1000, "max_value": 1000}}}
+    assert gx.evaluate(frame, rows) == {1: True}
+    del frame
+    gc.collect()
+    assert gone() is None
+
+
+def test_threads_that_check_at_once_get_the_answers_of_their_own_rows() -> None:
+    def counted(size: int) -> bool:
+        limits = {"min_value": size, "max_value": size}
+        rows = {1: {"type": "expect_table_row_count_to_be_between", "kwargs": limits}}
+        return all(gx.evaluate(pd.DataFrame({"a": range(size)}), rows) == {1: True} for _ in range(10))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(counted, range(1, 9)))
