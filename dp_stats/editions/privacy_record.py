@@ -14,6 +14,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from dp_stats.editions import claims
 from dp_stats.editions.edition import Edition, MeasuredFacts
 from dp_stats.errors import PublishedError
 from dp_stats.texts.words import Texts
@@ -29,7 +30,7 @@ def privacy_record(edition: Edition, texts: Texts) -> dict[str, Any]:
         "record_version": "1.0",
         "url_slug": f"{edition.release.id}-{edition.period.label.lower()}-r{edition.revision.number}",
         "deployment": {
-            "basic": _basic(edition),
+            "basic": _basic(edition, texts),
             "dp_variant": _variant(edition),
             "privacy_loss": _loss(edition, texts),
             "deployment_model": _model(edition, texts),
@@ -54,14 +55,12 @@ def privacy_record(edition: Edition, texts: Texts) -> dict[str, Any]:
     }
 
 
-def _basic(edition: Edition) -> dict[str, Any]:
+def _basic(edition: Edition, texts: Texts) -> dict[str, Any]:
     return {
         "name": edition.title,
-        "data_curators": [
-            {"data_curator_name": c.name, "data_curator_type": "Government"} for c in edition.dataset.custodians
-        ],
+        "data_curators": [{"data_curator_name": c.name} for c in edition.dataset.custodians],
         "description": edition.release.summary,
-        "intended_use": edition.release.public_benefit or edition.release.purpose or edition.release.summary,
+        "intended_use": claims.benefit(edition.release, texts),
         "data_product_type": "Summary statistics",
         "data_product_region": edition.dataset.region,
         "data_product_sector": edition.release.theme,
@@ -117,7 +116,7 @@ def _implementation(edition: Edition, texts: Texts) -> dict[str, Any]:
     guarantee = edition.guarantee
     return {
         "preprocessing_and_hyperparameter_tuning": [
-            texts("record.opt_outs" if edition.dataset.opt_outs_applied else "record.no_opt_outs"),
+            claims.opt_outs(edition.dataset, texts),
             texts.plural("record.bound", guarantee.contribution_rows, unit=guarantee.unit),
             texts("record.lists"),
             texts("record.tuning"),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from dp_stats.editions import formats
+from dp_stats.editions import claims, formats
 from dp_stats.editions.edition import BudgetFacts, Edition, Facts, utc
 from dp_stats.editions.metadata import keywords
 from dp_stats.editions.privacy_record import rounded_up
@@ -163,22 +163,21 @@ def data_use(published: Sequence[Edition], *, base_url: str, texts: Texts) -> Da
     """The record of a release, from all its editions in order of time."""
     last = max(published, key=lambda e: (e.period.end, e.revision.number))
     release, dataset = last.release, last.dataset
-    approvals = dict.fromkeys(f"{a.approver}: {a.decision} {a.when}".strip() for e in published for a in e.approvals)
     return DataUse(
         lead_organisation=release.publisher or dataset.custodians[0].name,
         title=release.title,
         release=release.id,
         lay_summary=release.summary,
         public_benefit=release.public_benefit,
-        purpose=release.purpose or texts("use.requested" if release.requested_by else "use.scheduled"),
+        purpose=claims.purpose(release, texts),
         requested_by=release.requested_by or "",
-        legal_basis=dataset.legal_basis,
+        legal_basis=claims.legal_basis(dataset, texts),
         datasets=dataset.title,
         custodians="; ".join(c.name for c in dataset.custodians),
         opt_outs_applied=dataset.opt_outs_applied,
-        linkage="; ".join(dataset.linked) or texts("use.unlinked"),
+        linkage=claims.linked(dataset, texts),
         access_type=texts("use.access"),
-        approvals="; ".join(approvals) or texts("use.unapproved"),
+        approvals=claims.approvals(published, texts),
         first_published=utc(min(e.published for e in published)),
         latest_published=utc(last.published),
         outputs=f"{base_url}/{release.id}/index.html",

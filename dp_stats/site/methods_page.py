@@ -7,6 +7,7 @@ from typing import Any
 from dp_stats.charts.outline import Outline
 from dp_stats.charts.panels import Panel
 from dp_stats.charts.reading import ReleaseView
+from dp_stats.editions import claims
 from dp_stats.editions.edition import Edition, ExpectedFacts, GuaranteeFacts, NoteFacts
 from dp_stats.site import linked, privacy_panel
 from dp_stats.site.frame import Cell, Row, Rows, Site, trusted
@@ -38,7 +39,7 @@ def methods_page(site: Site, view: ReleaseView, story: Outline, panel: Panel | N
         trail=[(texts("site.home"), "../index.html"), (edition.release.title, "index.html")],
         sections=listed,
         privacy=privacy_panel.privacy(site, edition, panel, story.metric),
-        guarantee=_guarantee(site, edition),
+        guarantee=guarantee(site, edition),
         record=record if (latest.folder / "privacy.json").is_file() else "",
         measured=_measured(site, edition.guarantee),
         expected=_expected(site, view) if edition.quality.expected else None,
@@ -47,7 +48,7 @@ def methods_page(site: Site, view: ReleaseView, story: Outline, panel: Panel | N
     )
 
 
-def _guarantee(site: Site, edition: Edition) -> list[tuple[str, Any]]:
+def guarantee(site: Site, edition: Edition) -> list[tuple[str, Any]]:
     """The guarantee as (label, text or list)."""
     texts, g = site.texts, edition.guarantee
     mechanism = texts("private.laplace" if g.mechanism == "discrete_laplace" else "private.gaussian")
@@ -65,6 +66,9 @@ def _guarantee(site: Site, edition: Edition) -> list[tuple[str, Any]]:
         (texts("private.processing"), list(g.post_processing)),
         (texts("private.why"), g.justification),
         (texts("private.protections"), list(g.protections.values())),
+        (texts("register.approvals"), claims.approvals([edition], texts)),
+        (texts("register.requested"), claims.asked_for(edition.release, texts)),
+        (texts("register.optouts"), claims.opt_outs(edition.dataset, texts)),
         (texts("private.libraries"), ", ".join(f"{k} {v}" for k, v in g.libraries.items())),
     ]
 

@@ -24,17 +24,35 @@ def loss_text(texts: Texts, edition: Edition) -> str:
     return texts("private.at_delta", epsilon=texts.significant(g.epsilon), delta=delta)
 
 
+def right_guesses(epsilon: float, delta: float) -> int | None:
+    """How often in 100, rounded up, anyone can guess at most whether one unit's records were used, it being even before.
+
+    For neighbouring datasets the total variation distance of what (ε, δ)-differential privacy publishes is at most
+    ``(e^ε - 1 + 2δ) / (e^ε + 1)`` (Kairouz, Oh and Viswanath 2015), and the best guess is right with half of that more than
+    one half: ``(e^ε + δ) / (e^ε + 1)``. None: more than 99 times in 100, which is no limit worth the name.
+    """
+    times = math.ceil(100 * (1 - (1 - delta) / (1 + math.exp(min(epsilon, 700)))))
+    return times if times <= 99 else None
+
+
+def odds_text(texts: Texts, edition: Edition) -> str:
+    """What the guarantee means: how often anyone could guess at most whether one unit's records were used."""
+    g = edition.guarantee
+    pure = g.pure_epsilon is not None
+    times = right_guesses(
+        float(g.pure_epsilon) if g.pure_epsilon is not None else g.epsilon, 0 if pure else float(g.delta)
+    )
+    seen = texts("private.seen_series" if g.series else "private.seen_edition")
+    yours = texts(f"private.yours.{g.per}")
+    if times is None:
+        return texts("private.odds_lost", what=seen, yours=yours)
+    return texts("private.odds", what=seen, yours=yours, times=texts.number(times))
+
+
 def privacy(site: Site, edition: Edition, panel: Panel | None, statistic: StatisticFacts) -> dict[str, Any]:
     """How private and how accurate an edition is, in words and one drawing."""
     texts, g = site.texts, edition.guarantee
-    epsilon = float(g.pure_epsilon) if g.pure_epsilon is not None else g.epsilon
-    sure = 100 / (1 + math.exp(-min(epsilon, 40)))
-    percent = (
-        texts.percent(math.floor(sure * 10) / 1000, decimals=1) if sure > 99 else texts.percent(math.ceil(sure) / 100)
-    )
-    delta = "" if g.pure_epsilon is not None else texts("private.odds_delta", delta=texts.delta(g.delta))
     block = texts(f"block.{g.per}")
-    seen = texts("private.seen_series" if g.series else "private.seen_edition", block=block)
     figures = panel.by_area(statistic.id) if panel else ()
     if panel and len(panel.groups.codes) > 1:
         figures = panel.by_group(statistic.id)
@@ -87,7 +105,7 @@ def privacy(site: Site, edition: Edition, panel: Panel | None, statistic: Statis
     return {
         "diagram": diagram,
         "diagram_caption": caption,
-        "odds": texts("private.odds", what=seen, percent=percent, delta=delta),
+        "odds": odds_text(texts, edition),
         "loss": texts("private.loss", loss=loss_text(texts, edition), unit=g.unit, block=block),
         "accurate": accurate,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dp_stats.charts.reading import ReleaseView
+from dp_stats.editions import claims
 from dp_stats.editions.edition import BudgetFacts, Edition
 from dp_stats.editions.revisions import corrections, newest_first
 from dp_stats.outlets.feeds import Planned
@@ -64,9 +65,6 @@ def register_page(site: Site) -> None:
     for view in site.releases:
         e = view.latest.edition
         release, dataset = e.release, e.dataset
-        approvals = list(
-            dict.fromkeys(texts("register.approval", approver=a.approver, decision=a.decision) for a in e.approvals)
-        )
         spent = [
             texts("register.spent_text", spent=spent, cap=cap, block=b.block)
             for b in e.budget
@@ -83,23 +81,15 @@ def register_page(site: Site) -> None:
                 "facts": [
                     (texts("register.organisation"), release.publisher or dataset.custodians[0].name, ""),
                     (texts("register.summary"), release.summary, ""),
-                    (
-                        texts("register.benefit"),
-                        release.public_benefit or release.purpose or texts("register.unknown"),
-                        "",
-                    ),
+                    (texts("register.benefit"), claims.benefit(release, texts), ""),
                     (texts("register.dataset"), f"{dataset.title}. {dataset.description}", ""),
                     (texts("register.custodians"), ", ".join(c.name for c in dataset.custodians), ""),
-                    (texts("register.legal"), dataset.legal_basis or texts("register.unknown"), ""),
-                    (
-                        texts("register.optouts"),
-                        texts("register.optouts_yes" if dataset.opt_outs_applied else "register.optouts_no"),
-                        "",
-                    ),
-                    (texts("register.linked"), ", ".join(dataset.linked) or texts("register.unlinked"), ""),
+                    (texts("register.legal"), claims.legal_basis(dataset, texts), ""),
+                    (texts("register.optouts"), claims.opt_outs(dataset, texts), ""),
+                    (texts("register.linked"), claims.linked(dataset, texts), ""),
                     (texts("register.access"), texts("register.access_text"), ""),
-                    (texts("register.requested"), release.requested_by or texts("register.scheduled"), ""),
-                    (texts("register.approvals"), "; ".join(approvals) or texts("register.approvals_none"), ""),
+                    (texts("register.requested"), claims.asked_for(release, texts), ""),
+                    (texts("register.approvals"), claims.approvals([r.edition for r in view.revisions], texts), ""),
                     (
                         texts("register.outputs"),
                         texts(

@@ -147,7 +147,7 @@ def test_numbers_come_with_their_interval_and_the_page_says_what_they_are(site: 
     assert re.search(r"[\d,]+ \(95 % interval [\d,]+ to [\d,]+\)", words)
     assert "Totals add up" in words
     assert re.search(r"Values may differ from other sources because noise was added, typically by ±[\d.,]+", words)
-    assert "at most 74 % sure" in words
+    assert "right at most 74 times in 100" in words
 
 
 def test_a_revision_and_its_reason_are_visible_everywhere(site: Path) -> None:

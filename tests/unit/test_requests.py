@@ -113,7 +113,10 @@ def test_the_card_shows_cost_budget_accuracy_and_the_custodian_and_charges_nothi
     assert (block.block, card.approvers, card.refusals, card.free) == ("2024", ("custodian",), (), None)
     assert 0 < block.after < block.before == block.cap
     assert card.unreliable is not None
-    assert "can hardly tell from these figures whether any one person" in card.privacy_sentence(TEXTS)
+    assert (
+        "there is a limit to how well anyone can tell from these figures whether any one person"
+        in card.privacy_sentence(TEXTS)
+    )
     assert make_card(release, catalogue, clinic.settings).blocks == card.blocks
 
 

@@ -164,7 +164,7 @@ def test_the_register_says_who_uses_what_for_what_as_json_and_csv(public: Path) 
     assert first["legal_basis"] == "Health Protection Act"
     assert first["opt_outs_applied"] is True
     assert lines[0]["opt_outs_applied"] == "yes"
-    assert first["approvals"] == "ada: approved 2021-01-04T00:00:00Z"
+    assert first["approvals"] == "ada approved the plan on 4 January 2021."
     assert first["rho_remaining"] == "2021: 0.75"
     assert first["latest_published"] == "2021-02-19T09:30:00Z"
 

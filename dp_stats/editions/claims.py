@@ -1,0 +1,58 @@
+"""What is said of editions beside their numbers: who decided, who asked, what for, under which law, whose records were left out.
+
+Each sentence is made from a record: a decision of the ledger, or a field of the declarations that were sealed. Where there is
+no record, that is what is said; no text asserts an approval, a purpose, an objection or a law by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from dp_stats.editions.edition import ApprovalFacts, DatasetFacts, Edition, ReleaseFacts
+from dp_stats.texts.words import Texts
+
+
+def approvals(editions: Iterable[Edition], texts: Texts) -> str:
+    """Who decided what, and when, as the ledger has it for these editions: each decision once, in order of time."""
+    decided = sorted(dict.fromkeys(a for e in editions for a in e.approvals), key=lambda a: a.when)
+    return " ".join(dict.fromkeys(_decision(a, texts) for a in decided)) or texts("claim.no_approval")
+
+
+def _decision(approval: ApprovalFacts, texts: Texts) -> str:
+    known = texts.get("claim.decided")
+    form = approval.decision if approval.decision in known else "other"
+    when = texts.day(datetime.fromisoformat(approval.when).date()) if approval.when else texts("claim.unknown")
+    return texts(f"claim.decided.{form}", who=approval.approver, decision=approval.decision, day=when)
+
+
+def asked_for(release: ReleaseFacts, texts: Texts) -> str:
+    """Who asked for a release, or that it is a declared one; with or without a schedule."""
+    if release.requested_by:
+        return release.requested_by
+    return texts("claim.asked.scheduled" if release.schedule else "claim.asked.declared")
+
+
+def purpose(release: ReleaseFacts, texts: Texts) -> str:
+    """What it is for, as whoever asked for it said."""
+    return release.purpose or texts("claim.unknown")
+
+
+def benefit(release: ReleaseFacts, texts: Texts) -> str:
+    """What it is good for, as declared."""
+    return release.public_benefit or release.purpose or texts("claim.unknown")
+
+
+def legal_basis(dataset: DatasetFacts, texts: Texts) -> str:
+    """Under which law the records are held and published, as declared."""
+    return dataset.legal_basis or texts("claim.unknown")
+
+
+def opt_outs(dataset: DatasetFacts, texts: Texts) -> str:
+    """Whether a list of people who opted out was applied, or what is declared in its place."""
+    return texts("claim.opt_outs.applied" if dataset.opt_outs_applied else "claim.opt_outs.none")
+
+
+def linked(dataset: DatasetFacts, texts: Texts) -> str:
+    """Datasets that were linked in, as recorded."""
+    return ", ".join(dataset.linked) or texts("claim.not_linked")
