@@ -10,15 +10,23 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from airflow.providers.standard.exceptions import HITLRejectException, HITLTimeoutError
 from airflow.sdk import DAG, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from dp_stats.airflow.alerts import run_failed
+from dp_stats.airflow.alerts import step_failed
 from dp_stats.airflow.approval import CustodianApproval, form_of
 from dp_stats.airflow.form import form
 from dp_stats.airflow.steps import RETRIES, AirflowRun, guarded, pipeline_steps, requester, run_name
 from dp_stats.catalogue import read_catalogue
+from dp_stats.errors import ApprovalError, BudgetError, CatalogueError, NotDerivableError, NotDueError
 from dp_stats.settings import load_settings
+
+ANSWERS = (
+    *(ApprovalError, BudgetError, CatalogueError, NotDerivableError, NotDueError),
+    *(HITLRejectException, HITLTimeoutError),
+)
+"""How a run ends that answers its analyst (a typing error, a refusal, nobody who decided in time): no alert."""
 
 
 def request_of(context: Mapping[str, Any]) -> str:
@@ -36,6 +44,9 @@ def run_of(context: Mapping[str, Any]) -> AirflowRun:
     return AirflowRun(found.edition, revision=1, reason="", requested_by=requester(context), link=run_name(context))
 
 
+alerted = step_failed(lambda context: run_of(context).edition, expected=ANSWERS)
+
+
 def adhoc_release() -> DAG:
     """The DAG by which analysts ask and custodians decide."""
     settings = load_settings()
@@ -51,8 +62,7 @@ def adhoc_release() -> DAG:
         max_active_runs=16,
         tags=["ad hoc"],
         params=form(read_catalogue(settings.catalogue)),
-        on_failure_callback=run_failed,
-        default_args={"owner": "analysts", **RETRIES},
+        default_args={"owner": "analysts", "on_failure_callback": alerted, **RETRIES},
     ) as dag:
 
         @task(show_return_value_in_logs=False)

@@ -14,14 +14,15 @@ from __future__ import annotations
 import inspect
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk.bases.notifier import BaseNotifier
 from airflow.sdk.module_loading import import_string
 
-from dp_stats.errors import SettingsError
+from dp_stats.airflow.steps import StepFailedError, run_name
+from dp_stats.errors import DpStatsError, SettingsError
 from dp_stats.settings import load_settings
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,37 @@ def alert(subject: str, text: str, context: Mapping[str, Any] | None = None) -> 
             log.error("%s failed with %s", type(notifier).__name__, type(error).__name__)
 
 
-def run_failed(context: Mapping[str, Any]) -> None:
-    """Airflow's callback when a run fails: says which one; the cause is in the run's log."""
-    run = context["dag_run"]
-    alert(f"{run.dag_id} failed", f"Run {run.run_id} failed. Open it in Airflow for the step and the cause.", context)
+def step_failed(
+    edition_of: Callable[[Mapping[str, Any]], str] = run_name, *, expected: tuple[type[BaseException], ...] = ()
+) -> Callable[[Mapping[str, Any]], None]:
+    """Airflow's callback when a step has failed for good: one alert, with edition, step, cause, what to do and link.
+
+    It runs where the step ran, so that it reaches what the step reached. Steps that were never begun because of
+    this one alert nobody.
+
+    Args:
+        edition_of: what a run is about, from its context. expected: failures that are answers to a person, no faults.
+    """
+
+    def failed(context: Mapping[str, Any]) -> None:
+        error, instance = context.get("exception"), context["task_instance"]
+        if isinstance(error, expected):
+            return
+        try:
+            edition = edition_of(context)
+        except DpStatsError:  # a request that cannot be read has no edition; its run has a name
+            edition = run_name(context)
+        subject = f"{edition}: the step {instance.task_id} failed"
+        text = f"{cause_of(error)} When that is mended, clear the step in Airflow: nothing is paid or drawn twice."
+        alert(subject, f"{text} {getattr(instance, 'log_url', '')}".rstrip(), context)
+
+    return failed
+
+
+def cause_of(error: object) -> str:
+    """What a step failed with, in our own words; of an error that is not ours only its kind."""
+    if isinstance(error, DpStatsError | StepFailedError):
+        return str(error)
+    if isinstance(error, BaseException):
+        return f"{type(error).__name__}; its message is kept back because it may quote data. See the step's log."
+    return "It ended without a word: it was stopped, or its worker was lost or ran out of memory."

@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import DAG, task
 
-from dp_stats.airflow.alerts import alert, run_failed
+from dp_stats.airflow.alerts import alert, step_failed
 from dp_stats.airflow.steps import RETRIES, guarded
 
 
@@ -24,8 +24,11 @@ def maintenance() -> DAG:
         max_active_runs=1,
         is_paused_upon_creation=False,
         tags=["upkeep"],
-        on_failure_callback=run_failed,
-        default_args={"owner": "engineers", **RETRIES},
+        default_args={
+            "owner": "engineers",
+            "on_failure_callback": step_failed(lambda _: "Nightly upkeep"),
+            **RETRIES,
+        },
     ) as dag:
 
         @task(show_return_value_in_logs=False)

@@ -12,7 +12,7 @@ from typing import Any
 from airflow.sdk import DAG, Asset, Param
 from airflow.timetables.assets import AssetOrTimeSchedule
 
-from dp_stats.airflow.alerts import run_failed
+from dp_stats.airflow.alerts import step_failed
 from dp_stats.airflow.schedule import edition_at, first_interval, last_interval
 from dp_stats.airflow.steps import POOL, RETRIES, AirflowRun, moment, pipeline_steps, requester, run_name, step
 from dp_stats.airflow.timetable import timetable_of
@@ -87,8 +87,12 @@ def scheduled_release(catalogue: Catalogue, release: Release) -> DAG:
         max_active_runs=1,
         tags=["scheduled", f"dataset:{dataset.id}", f"per:{release.period}"],
         params=asked_by_hand(),
-        on_failure_callback=run_failed,
-        default_args={"owner": dataset.custodians[0].name, "pool": POOL.format(dataset.id), **RETRIES},
+        default_args={
+            "owner": dataset.custodians[0].name,
+            "pool": POOL.format(dataset.id),
+            "on_failure_callback": step_failed(lambda context: run_of(context).edition),
+            **RETRIES,
+        },
     ) as dag:
 
         @step(run_of)

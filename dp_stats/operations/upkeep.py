@@ -5,6 +5,7 @@ Every function says what it found; sending alerts is the caller's business.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -28,6 +29,8 @@ from dp_stats.transparency.verifying import verify
 
 STAGING_KEPT = timedelta(days=2)
 LATE_AFTER = timedelta(days=2)
+MOST_NAMED = 12
+"""How many editions an alert names of those that are missing."""
 
 
 @dataclass(frozen=True)
@@ -179,27 +182,47 @@ def budget_alerts(*, settings: Settings | None = None, today: date | None = None
 
 
 def late_editions(*, settings: Settings | None = None, today: date | None = None) -> list[Alert]:
-    """Releases whose newest due edition is not published some days after it was due."""
+    """Releases of which editions are not published some days after they were due: one alert names them all."""
     catalogue, ledger, today = _watched(settings, today)
+    published = {one.edition for one in ledger.publications()}
     alerts = []
     for release in catalogue.releases.values():
-        newest = _newest_due(catalogue, release, today - LATE_AFTER)
-        if newest is not None and ledger.publication(f"{release.id}/{newest.label}") is None:
-            alerts.append(
-                Alert(
-                    f"{release.id} is late",
-                    f"The edition {newest.label} is not published. See the last run of its DAG in Airflow.",
-                )
-            )
+        due = _due(catalogue, release, today - LATE_AFTER)
+        missing = [period.label for period in due if f"{release.id}/{period.label}" not in published]
+        if missing:
+            alerts.append(Alert(f"{release.id} is late", _missing(ledger, release, missing)))
     return alerts
 
 
-def _newest_due(catalogue: Catalogue, release: Release, day: date) -> Period | None:
-    """The last period whose edition was to be made on ``day`` or before, by the schedule and past its holidays."""
+def _missing(ledger: Ledger, release: Release, labels: Sequence[str]) -> str:
+    """Which editions are missing, how far each got, and what to do."""
+    charged = [label for label in labels if ledger.reservation(f"{release.id}/{label}") is not None]
+    others = [label for label in labels if label not in charged]
+    said = ["1 edition is not published." if len(labels) == 1 else f"{len(labels)} editions are not published."]
+    if charged:
+        said.append(
+            f"Charged, and stopped on the way: {_some(charged)}. To clear its run goes on without a new charge."
+        )
+    if others:
+        said.append(f"Nothing charged yet: {_some(others)}. Its run failed before the charge, or never began.")
+    dag = release.id.replace("-", "_")
+    return " ".join(
+        [*said, f"See the runs of the DAG {dag} in Airflow; one that is not there can be started for its period."]
+    )
+
+
+def _some(labels: Sequence[str]) -> str:
+    """The first and the last of many."""
+    if len(labels) <= MOST_NAMED:
+        return ", ".join(labels)
+    return f"{', '.join(labels[: MOST_NAMED - 1])}, {len(labels) - MOST_NAMED} more, and {labels[-1]}"
+
+
+def _due(catalogue: Catalogue, release: Release, day: date) -> Iterator[Period]:
+    """The periods whose editions were to be made on ``day`` or before, by the schedule and past its holidays."""
     if release.timetable is None:
-        return None
-    for period in reversed(list(catalogue.periods(release, until=day))):
+        return
+    for period in catalogue.periods(release, until=day):
         when = due_at(period, schedule=release.timetable, settle_days=release.settle_days)
         if day_at(release, when) <= day:
-            return period
-    return None
+            yield period

@@ -288,9 +288,14 @@ def test_a_failed_gate_fails_the_run_tells_somebody_charges_nothing_and_leaves_n
     assert states(run)["clean_up"] == "success"
     assert not ledger(clinic).charges()
     assert not list((clinic.settings.secure / "staging").rglob("*.parquet"))
-    assert "visits failed" in (clinic.settings.home / "alerts.jsonl").read_text()
+    (line,) = (clinic.settings.home / "alerts.jsonl").read_text().splitlines()
+    told = json.loads(line)
+    assert told["subject"] == "visits/2024-W02: the step check failed"
+    assert "visits.json" in told["text"], "the cause, in our words"
+    assert "clear the step" in told["text"]
+    assert f"/dags/visits/runs/{run.run_id.split(':')[0]}" in told["text"], "where to look"
     (letter,) = mailbox.letters
-    assert "Subject: visits failed" in letter
+    assert "Subject: visits/2024-W02: the step check failed" in letter
     assert "To: data-team@agency.example" in letter
 
 
@@ -393,10 +398,30 @@ def test_upkeep_verifies_and_warns_and_an_altered_file_fails_it(clinic: Any) -> 
     (dag,) = dags("maintenance").values()
     run = dag.test()
     assert run.state == "success", states(run)
-    assert "visits is late" in (clinic.settings.home / "alerts.jsonl").read_text()
+    told = (clinic.settings.home / "alerts.jsonl").read_text()
+    assert "visits is late" in told
+    assert "2024-W01, 2024-W03" in told, "an edition that is missing before one that is published is found, too"
     table = clinic.settings.public_dir / "visits/2024-W02/r1/clinic-week.csv"
     table.chmod(0o644)
     table.write_text(table.read_text() + "altered\n")
     run = dag.test()
     assert run.state == "failed"
     assert states(run)["verify_published"] == "failed"
+
+
+def test_a_question_that_is_mistyped_fails_its_run_and_alerts_nobody(clinic: Any) -> None:
+    (dag,) = dags("adhoc_release").values()
+    run = dag.test(run_conf={**FORM, "period": "2024-02-31"})
+    assert run.state == "failed"
+    assert states(run)["ask"] == "failed"
+    assert not (clinic.settings.home / "alerts.jsonl").exists()
+
+
+def test_a_fault_behind_a_question_alerts_once(clinic: Any) -> None:
+    (dag,) = dags("adhoc_release").values()
+    clinic.settings.home.mkdir()
+    (clinic.settings.home / "ledger.db").write_bytes(b"this is no ledger" * 100)
+    run = dag.test(run_conf=FORM)
+    assert run.state == "failed"
+    (line,) = (clinic.settings.home / "alerts.jsonl").read_text().splitlines()
+    assert "the step ask failed" in json.loads(line)["subject"]
