@@ -18,14 +18,15 @@ from dp_stats.catalogue.due import periods_before
 from dp_stats.editions import describe as describing
 from dp_stats.editions import formats
 from dp_stats.editions.description import added_in, described, read
-from dp_stats.editions.edition import Edition, RevisionFacts
+from dp_stats.editions.edition import Edition, RevisionFacts, SourceFacts
 from dp_stats.editions.latest import refresh_latest
 from dp_stats.editions.looks import Looks
 from dp_stats.editions.publication import Check, PublishedEdition, make_again, publish_edition
 from dp_stats.editions.revisions import refresh_status
 from dp_stats.editions.verify import faults_of
-from dp_stats.errors import DpStatsError, LedgerError, PublishedError
-from dp_stats.run import Run, late_tables, open_adding, open_ledger, open_reserved
+from dp_stats.errors import DpStatsError, PublishedError
+from dp_stats.measured import estimates_of, sources_of
+from dp_stats.run import Run, open_adding, open_ledger, open_reserved
 from dp_stats.texts.words import Texts
 
 if TYPE_CHECKING:
@@ -54,9 +55,10 @@ def publish(run: Run, *, check: Check) -> PublishedEdition:
         _refresh(run.published_in, run.edition)
         folder = run.published_in / run.path
         return PublishedEdition(Edition.load(folder), folder, (folder / formats.CHECKSUMS).read_bytes(), new=False)
-    estimates = estimates_of(run)
-    standing = ledger.description(run.edition, run.revision) or _describe(run, ledger, estimates)
-    edition, looks = _standing(standing)
+    standing = ledger.description(run.edition, run.revision)
+    sources = _standing(standing)[0].sources if standing else sources_of(run, ledger)
+    estimates = estimates_of(run, sources)
+    edition, looks = _standing(standing or _describe(run, ledger, estimates, sources))
     with looks.folder() as reports:
         texts = Texts.load(reports, looks.language)
         found = publish_edition(
@@ -64,31 +66,6 @@ def publish(run: Run, *, check: Check) -> PublishedEdition:
         )
         ledger.published(run.edition, run.revision, found.checksums, software=software(reports, texts))
     return found
-
-
-def estimates_of(run: Run) -> EditionEstimates:
-    """Consistent estimates with intervals from the stored measurements and the plan as it was sealed, no word from today.
-
-    Raises:
-        LedgerError: it has not been measured.
-    """
-    from dp_stats.estimate import estimate
-    from dp_stats.plan.noisy import NoisyMeasurements
-
-    ledger = run.ledger()
-    stored, reservation = ledger.measurements(run.edition, run.measured), ledger.latest(run.edition, run.measured)
-    if stored is None or reservation is None:
-        raise LedgerError(f"{run.edition} has not been measured yet. Run the measure step first.")
-    sealed = ledger.sealed(reservation)
-    noisy = NoisyMeasurements.from_bytes(stored.stored, plan=sealed.plan)
-    return estimate(
-        sealed.plan,
-        grid=sealed.grid,
-        release=sealed.release,
-        catalogue=sealed.catalogue,
-        noisy=noisy,
-        late=late_tables(ledger, run.period.label, run.adding),
-    )
 
 
 def software(reports: Path, texts: Texts) -> dict[str, str]:
@@ -204,7 +181,7 @@ def _make_whole(run: Run, ledger: Ledger, known: Publication) -> tuple[str, ...]
         try:
             written = make_again(
                 edition,
-                estimates_of(run),
+                estimates_of(run, edition.sources),
                 run.published_in,
                 texts=texts,
                 illustrate=_pictures(reports, texts),
@@ -237,7 +214,7 @@ def _other_software(known: Publication, now: dict[str, str]) -> str:
     )
 
 
-def _describe(run: Run, ledger: Ledger, estimates: EditionEstimates) -> Description:
+def _describe(run: Run, ledger: Ledger, estimates: EditionEstimates, sources: tuple[SourceFacts, ...]) -> Description:
     """Fix what the files will say: as declared, told and known now; or as the folder says that an attempt left behind."""
     folder = run.published_in / run.path
     if folder.exists():
@@ -260,6 +237,7 @@ def _describe(run: Run, ledger: Ledger, estimates: EditionEstimates) -> Descript
         account=account,
         revision=_late_revision(run, ledger, texts) if run.adding else run.revision,
         reason=reservation.reason if run.revision > 1 else "",
+        sources=sources,
     )
     return _keep(ledger, edition, looks, as_told=False, measured=run.measured)
 

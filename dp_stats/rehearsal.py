@@ -10,7 +10,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -139,6 +139,8 @@ def _try_out(edition: Rehearsed) -> None:
     from dp_stats.editions import publish_edition
     from dp_stats.editions.describe import describe
     from dp_stats.estimate import estimate
+    from dp_stats.estimate.across import across
+    from dp_stats.estimate.answer import Measured
     from dp_stats.estimate.late import LateTables
     from dp_stats.outlets.index import refresh_index
     from dp_stats.site import Rough, build
@@ -157,6 +159,8 @@ def _try_out(edition: Rehearsed) -> None:
             added = [LateTables(one.measurements, {m.id: dummy(m) for m in one.measurements}) for one in plan.late]
             with _step("estimates"):
                 estimates = estimate(plan, grid=grid, release=release, catalogue=catalogue, noisy=noisy, late=added)
+                own = Measured(plan, edition.period, grid, release, noisy, catalogue, tuple(added))
+                estimates = replace(estimates, across=across(own, []))
             with _step("facts"):
                 described = describe(
                     release,
@@ -245,11 +249,17 @@ def _smallest(edition: Rehearsed) -> str:
     for table in edition.release.tables:
         for statistic in table.statistics:
             alone = table.model_copy(update={"statistics": (statistic,)})
-            part = edition.release.model_copy(update={"tables": (alone,)})
-            try:
-                _try_out(
-                    Rehearsed(edition.settings, edition.catalogue, part, edition.period, edition.plan, edition.check)
-                )
-            except _FailedError:
+            if _fails(edition, edition.release.model_copy(update={"tables": (alone,), "across": ()})):
                 return f"table '{table.id}', statistic '{statistic}'"
+    for wide in edition.release.across:
+        if _fails(edition, edition.release.model_copy(update={"across": (wide,)})):
+            return f"table '{wide.id}'"
     return ""
+
+
+def _fails(edition: Rehearsed, part: Release) -> bool:
+    try:
+        _try_out(replace(edition, release=part))
+    except _FailedError:
+        return True
+    return False

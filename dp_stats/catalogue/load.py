@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from dp_stats.catalogue import yaml
+from dp_stats.catalogue.across import check_levels_across
 from dp_stats.catalogue.calendar import TIME_LEVELS
 from dp_stats.catalogue.codes import CodeList
 from dp_stats.catalogue.due import due_day, period_at, periods_of
@@ -280,6 +281,7 @@ def check_release(release: Release, catalogue: Catalogue, *, where: str) -> None
             raise CatalogueError(f"{where}: derived.{derived.id}: a mean needs 'over', the count it is divided by.")
         if derived.kind in ("share", "quantile") and derived.across not in {d.name for d in grid.dimensions}:
             raise CatalogueError(f"{where}: derived.{derived.id}.across: needs the name of a dimension.")
+    check_levels_across(release, grid, where)
     for table in release.tables:
         for name, level in table.levels.items():
             known_levels = [lv.name for lv in grid[name].levels]

@@ -3,6 +3,7 @@
 These models are also the JSON Schema that editors complete and check YAML files with.
 """
 
+from dp_stats.catalogue.across import AcrossStatistic, AcrossTable
 from dp_stats.catalogue.columns import Column
 from dp_stats.catalogue.contribution import Contribution, Late
 from dp_stats.catalogue.datasets import (
@@ -37,6 +38,8 @@ __all__ = [
     "LARGEST_DECLARED_EPSILON",
     "SMALLEST_EPSILON",
     "UNKNOWN",
+    "AcrossStatistic",
+    "AcrossTable",
     "Budget",
     "Column",
     "Contribution",

@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from dp_stats.catalogue.across import AcrossTable, check_across
 from dp_stats.catalogue.calendar import Calendar
 from dp_stats.catalogue.contribution import Contribution, Late
 from dp_stats.catalogue.declared import (
@@ -210,6 +211,11 @@ class Release(Model):
     statistics: tuple[Statistic, ...] = Field(min_length=1, description="What is measured.")
     derived: tuple[Derived, ...] = Field((), description="What is computed from it at no cost.")
     tables: tuple[Table, ...] = Field(min_length=1, description="What is published.")
+    across: tuple[AcrossTable, ...] = Field(
+        (),
+        description="Tables across editions: rolling sums, changes, growth and totals, at no cost.",
+        exclude_if=lambda across: not across,
+    )
     priority: Literal["local", "balanced", "national"] = Field(
         "balanced",
         description="Whose figures the budget serves first: local ones, everybody's, or those of the whole.",
@@ -316,6 +322,7 @@ class Release(Model):
             raise ValueError("two tables have the same id")
         if self.headline and self.headline not in {t.id for t in self.tables}:
             raise ValueError(f"headline: there is no table '{self.headline}'")
+        check_across(self)
         return self
 
     @model_validator(mode="after")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dp_stats.charts.series import Floats, Group, Series
 from dp_stats.editions.edition import Edition, LevelFacts, TableFacts
-from dp_stats.editions.moments import Moment
+from dp_stats.editions.moments import Moment, shape_of
 from dp_stats.errors import PublishedError
 from dp_stats.texts.numbers import Figure
 
@@ -116,7 +116,7 @@ def read_table(folder: Path, edition: Edition, table: TableFacts) -> TableValues
         rows = pq.read_table(path, columns=["value", "lower_95", "upper_95", "status"])
     except (OSError, ValueError) as error:
         raise PublishedError(f"{path} cannot be read; restore the edition from a copy of the site.") from error
-    shape = [len(d.level(table.levels[d.name]).codes) for d in edition.dimensions]
+    shape = shape_of(edition, table)
     if rows.num_rows != len(table.statistics) * int(np.prod(shape)):
         raise PublishedError(
             f"{path} does not hold the rows that edition.json says; restore it from a copy of the site."
@@ -125,12 +125,15 @@ def read_table(folder: Path, edition: Edition, table: TableFacts) -> TableValues
     place = edition.geography.name if edition.geography else None
     time = edition.date.name if edition.date else None
     strata = [n for n in order if n not in (place, time)]
+    if len(shape) > len(order):  # a table across editions, of a release without dates
+        time = ""
+        order.append(time)
     axes = [order.index(n) + 1 for n in (place, time, *strata) if n is not None]
 
     def arranged(values: NDArray[Any]) -> NDArray[Any]:
         cube = values.reshape(len(table.statistics), *shape).transpose(0, *axes)
         areas = shape[order.index(place)] if place else 1
-        dates = shape[order.index(time)] if time else 1
+        dates = shape[order.index(time)] if time is not None else 1
         return cube.reshape(len(table.statistics), areas, dates, -1)
 
     def floats(name: str) -> Floats:

@@ -115,6 +115,7 @@ class ReleaseView:
             return None
         last = having[-1].edition
         table = last.table(table_id)
+        having = having if table.across is None else having[-1:]  # whose rows reach back by themselves
         areas, groups = areas_of(last, table), groups_of(last, table)
         moments: list[Moment] = []
         labels: list[str] = []

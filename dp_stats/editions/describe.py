@@ -13,6 +13,7 @@ from dp_stats.catalogue.grid import Grid
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Dataset, Derived, Release, Statistic
 from dp_stats.catalogue.periods import Period
+from dp_stats.editions.across import across_notes, across_statistics, across_tables
 from dp_stats.editions.dimensions import dimension_facts, title_of
 from dp_stats.editions.edition import (
     ApprovalFacts,
@@ -28,6 +29,7 @@ from dp_stats.editions.edition import (
     QualityFacts,
     ReleaseFacts,
     RevisionFacts,
+    SourceFacts,
     StatisticFacts,
     TableFacts,
     TruncationFacts,
@@ -104,6 +106,7 @@ def describe(
     texts: Texts,
     account: Account | None = None,
     revision: int | RevisionFacts = 1,
+    sources: Sequence[SourceFacts] = (),
     reason: str = "",
     published: datetime | None = None,
     commit: str = "",
@@ -115,7 +118,7 @@ def describe(
         texts: the language that the edition speaks.
         account: what was charged, what is left and who approved.
         revision: its number, or everything about it; a number above one means that it was measured again.
-        reason: why there is a revision.
+        reason: why there is a revision. sources: earlier editions that tables across editions are made from.
         published: the moment of publication, with a time zone; now if left out.
         commit: the version of the catalogue, e.g. a git commit.
     """
@@ -145,15 +148,19 @@ def describe(
                 *(_warning(w, texts) for w in plan.warnings if w.kind != UNMEASURED),
                 *truncation_notes(estimates, release, dataset, texts),
                 *_notes(estimates, texts),
+                *across_notes(release, len(sources) + 1, texts),
             ),
         ),
         dimensions=dimension_facts(catalogue, release, dataset, grid, texts),
         statistics=tuple(_statistic(s, release, dataset, texts) for s in release.statistics)
-        + tuple(_derived(d, release, texts) for d in release.derived),
+        + tuple(_derived(d, release, texts) for d in release.derived)
+        + tuple(across_statistics(release, texts)),
         tables=tuple(
             TableFacts(id=t.id, title=t.title, levels=grid.complete(t.levels), statistics=t.statistics)
             for t in release.tables
-        ),
+        )
+        + tuple(across_tables(release, grid, estimates)),
+        sources=tuple(sources),
         charges=tuple(account.charges) if account else (),
         log=LogFacts(size=account.log.size, root=account.log.root) if account and account.log else None,
         approvals=tuple(

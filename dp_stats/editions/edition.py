@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from dp_stats.editions.across_facts import SourceFacts
 from dp_stats.editions.facts import (
     BREAK,
     LICENCES,
@@ -76,6 +77,7 @@ __all__ = [
     "RevisionFacts",
     "RevisionKind",
     "RevisionStatus",
+    "SourceFacts",
     "StatisticFacts",
     "TableFacts",
     "TruncationFacts",
@@ -104,6 +106,11 @@ class Edition(Facts):
     dimensions: tuple[DimensionFacts, ...] = Field(description="What figures are broken down by, with every code.")
     statistics: tuple[StatisticFacts, ...] = Field(description="What the figures are.")
     tables: tuple[TableFacts, ...] = Field(description="The published tables and their files.")
+    sources: tuple[SourceFacts, ...] = Field(
+        (),
+        description="Earlier editions that tables across editions are made from; absent where there are none.",
+        exclude_if=lambda sources: not sources,
+    )
     charges: tuple[str, ...] = Field((), description="Numbers of the ledger's entries that paid for it.")
     log: LogFacts | None = Field(None, description="Head of the public log; null where it is not for the public.")
     approvals: tuple[ApprovalFacts, ...] = Field(

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerialize
 
 from dp_stats.catalogue.periods import BlockKind, PeriodKind
 from dp_stats.catalogue.schedule import Schedule
+from dp_stats.editions.across_facts import AcrossFacts
 from dp_stats.plan.mechanism import Mechanism
 from dp_stats.plan.model import Exact, Role
 
@@ -365,6 +366,11 @@ class TableFacts(Facts):
     levels: dict[str, str] = Field(description="Dimension → level; others are summed over.")
     statistics: tuple[str, ...] = Field(description="Statistics that it shows.")
     columns: tuple[ColumnFacts, ...] = Field((), description="Its columns, in order.")
+    across: AcrossFacts | None = Field(
+        None,
+        description="Its rows, if they reach over the borders of editions; absent where not.",
+        exclude_if=lambda across: across is None,
+    )
     rows: int = Field(0, description="Number of rows.")
     files: tuple[FileFacts, ...] = Field((), description="Its files.")
 

@@ -38,10 +38,28 @@ class Moment:
 
 def moments_of(edition: Edition, table: TableFacts) -> tuple[Moment, ...]:
     """The moments of a table, in order of time; one where the edition has no dates."""
+    if table.across is not None:
+        periods = map(parse_period, table.across.periods)
+        return tuple(Moment(p.start, p.end, p.label, table.across.kind) for p in periods)
     time = edition.date
     if time is None:
         return (_moment(edition, edition.period.label, edition.period.kind),)
     return moments_at(edition, time.level(table.levels[time.name]))
+
+
+def shape_of(edition: Edition, table: TableFacts) -> tuple[int, ...]:
+    """Values of a table along each dimension; of one across editions its periods along that of time, or along a last axis
+    more where the edition has no dates."""
+    time = edition.date
+    shape = [len(d.level(table.levels[d.name]).codes) for d in edition.dimensions]
+    if table.across is None:
+        return tuple(shape)
+    periods = len(table.across.periods)
+    return (
+        (*shape, periods)
+        if time is None
+        else tuple(periods if d is time else size for d, size in zip(edition.dimensions, shape, strict=True))
+    )
 
 
 def moments_at(edition: Edition, level: LevelFacts) -> tuple[Moment, ...]:

@@ -26,7 +26,7 @@ from dp_stats.editions.edition import (
     TableFacts,
 )
 from dp_stats.editions.facts import COLUMNS, ColumnType
-from dp_stats.editions.moments import Moment, moments_of
+from dp_stats.editions.moments import Moment, moments_of, shape_of
 from dp_stats.errors import PublishedError
 from dp_stats.estimate.model import EditionEstimates, Estimate
 from dp_stats.estimate.rounding import settled
@@ -104,16 +104,16 @@ def tidy(edition: Edition, estimates: EditionEstimates, table: TableFacts, *, pr
         PublishedError: an estimate is missing or has another shape than the table.
     """
     levels = [(d, d.level(table.levels[d.name])) for d in edition.dimensions]
-    shape = tuple(len(level.codes) for _, level in levels)
+    shape = shape_of(edition, table)
     cells = math.prod(shape)
     index = [i.ravel() for i in np.indices(shape, dtype=np.int32, sparse=False)] if shape else []
-    axes = {d.name: (level, i) for (d, level), i in zip(levels, index, strict=True)}
+    axes = {d.name: (level, i) for (d, level), i in zip(levels, index, strict=False)}
     metrics = len(table.statistics)
     found = [_estimate(estimates, table, statistic, shape) for statistic in table.statistics]
     integer = all(edition.statistic(s).integer for s in table.statistics)
 
     data: dict[str, Any] = {"metric": _repeat(table.statistics, np.repeat(np.arange(metrics), cells))}
-    for column, values in _labels(edition, table, axes, cells).items():
+    for column, values in _labels(edition, table, axes, index[-1] if len(index) > len(levels) else None, cells).items():
         data[column] = pa.concat_arrays([values] * metrics)
     parts = [
         _numbers(edition.statistic(s), e, edition, truncated=estimates.truncation_unmeasured)
@@ -140,7 +140,7 @@ def tidy(edition: Edition, estimates: EditionEstimates, table: TableFacts, *, pr
 
 def _estimate(estimates: EditionEstimates, table: TableFacts, statistic: str, shape: tuple[int, ...]) -> Estimate:
     try:
-        estimate = estimates.tables[table.id][statistic]
+        estimate = estimates.of(table.id)[statistic]
     except KeyError as error:
         raise PublishedError(
             f"table '{table.id}': there is no estimate of '{statistic}'. Run the estimate step of this edition again."
@@ -154,9 +154,13 @@ def _estimate(estimates: EditionEstimates, table: TableFacts, statistic: str, sh
 
 
 def _labels(
-    edition: Edition, table: TableFacts, axes: dict[str, tuple[LevelFacts, NDArray[np.int32]]], cells: int
+    edition: Edition,
+    table: TableFacts,
+    axes: dict[str, tuple[LevelFacts, NDArray[np.int32]]],
+    moment: NDArray[np.int32] | None,
+    cells: int,
 ) -> dict[str, pa.Array]:
-    """The columns that say what a value is about, one row per cell."""
+    """The columns that say what a value is about, one row per cell; ``moment`` where time is an axis of its own."""
     labels: dict[str, pa.Array] = {}
     zeros = np.zeros(cells, dtype=np.int32)
     if (area := edition.geography) is not None:
@@ -169,7 +173,7 @@ def _labels(
         labels[f"{stratum.column}_code"] = _repeat(level.codes, index)
         labels[stratum.column] = _repeat(level.names, index)
     time = edition.date
-    index = axes[time.name][1] if time is not None else zeros
+    index = axes[time.name][1] if time is not None else zeros if moment is None else moment
     return labels | moment_columns(moments_of(edition, table), index)
 
 
@@ -199,6 +203,10 @@ _PROVISIONAL, _TRUNCATED, _REVISED = 3, 6, 12
 _MISSING, _NOT_APPLICABLE = 24, 25
 
 
+_CHANGES = ("across-difference", "across-growth", "across-doubling-time")
+"""Kinds that may be about zero: how large their error is beside them says nothing about reliability."""
+
+
 def _numbers(
     statistic: StatisticFacts, estimate: Estimate, edition: Edition, *, truncated: bool
 ) -> dict[str, NDArray[Any]]:
@@ -219,6 +227,8 @@ def _numbers(
         status = np.where(settled(error - UNRELIABLE * np.abs(shown)) > 0, 1, 0)
         few = (shown == 0) & (settled(estimate.upper.ravel()) > 0) & (settled(_in_rows(statistic, estimate)) <= FEW)
         status = np.where(few, 2, status)
+    if statistic.kind in _CHANGES:
+        status = np.zeros_like(status)
     if edition.revision.status == "provisional":
         status = status + _PROVISIONAL
     if truncated:

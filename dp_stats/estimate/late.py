@@ -82,14 +82,15 @@ def late_factors(grid: Grid, late: Sequence[LateTables], count: LeastSquares) ->
     kept, kept_variance = count.value(levels), count.variance(levels)
     dated = any(d.kind == "date" and len(d.level(levels[d.name]).codes) > 1 for d in grid.dimensions)
     least, spread = (DAYS_DIFFER, DAYS_SPREAD) if dated else (LEAST_SPREAD, LEAST_SPREAD)
-    share, own, shared = _shares(found, variance, kept, kept_variance, least)
-    return Factors(levels, 1.0 + share, own, np.ones_like(share), shared, spread, 1.0, adds=True)
+    share, own, shared, drawn = _shares(found, variance, kept, kept_variance, least)
+    return Factors(levels, 1.0 + share, own, np.ones_like(share), shared, spread, 1.0, adds=True, drawn=drawn)
 
 
 def _shares(
     late: Floats, variance: Floats, kept: Floats, kept_variance: Floats, least: float
-) -> tuple[Floats, Floats, float]:
-    """Late rows per row counted before in each cell, its own variance, and the variance that all cells share."""
+) -> tuple[Floats, Floats, float, Floats]:
+    """Late rows per row counted before in each cell, its own variance, the variance that all cells share, and the part of
+    its own variance that is how cells differ."""
     safe, rows = np.maximum(kept, 1.0), max(float(kept.sum()), 1.0)
     whole, whole_variance = float(late.sum()) / rows, float(variance.sum()) / rows**2
     own, noise = late / safe, (variance + whole**2 * np.maximum(kept_variance, 0.0)) / safe**2
@@ -98,7 +99,8 @@ def _shares(
     trust = between / (between + noise) if late.size > 1 else np.ones_like(noise)
     share = whole + trust * (own - whole)
     share = share + (float(late.sum()) - float((kept * share).sum())) / rows  # the whole is what was measured
-    return share, trust * variance / safe**2, (1 - float((weight * trust).sum())) * whole_variance
+    alone = trust * variance / safe**2
+    return share, alone, (1 - float((weight * trust).sum())) * whole_variance, (1 - trust) * alone
 
 
 def added_noise(fit: LeastSquares, factors: Factors, queries: Mapping[str, Query], ratio: Floats) -> Floats:

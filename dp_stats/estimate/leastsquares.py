@@ -97,10 +97,10 @@ class LeastSquares:
         asked = (queries.get(d.name, d.top.name) for d in self.grid.dimensions)
         key = tuple(q if isinstance(q, str) else hashlib.sha256(np.asarray(q).tobytes()).hexdigest() for q in asked)
         if key not in self._laws:
-            self._laws[key] = law_of(self._draws(queries))
+            self._laws[key] = law_of(self.noise_draws(queries))
         return self._laws[key]
 
-    def _draws(self, queries: Mapping[str, Query]) -> list[Draws]:
+    def noise_draws(self, queries: Mapping[str, Query]) -> list[Draws]:
         """The noise draws that the error of the middle cell is made of, equal ones together."""
         cell = [_middle(d, queries.get(d.name, d.top.name)) for d in self.grid.dimensions]
         found = []

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dp_stats.catalogue.periods import Period
 from dp_stats.plan.model import Plan
 from dp_stats.plan.warnings import UnmeasuredTruncation
 
@@ -80,6 +81,35 @@ class TruncationEstimate:
     cap: int
 
 
+AcrossReason = Literal["ended", "before", "edition", "year", "divided", "measured", "meaning", "cells"]
+"""Why a value across editions is missing: its period has not ended; its window begins before the first day published; an
+edition is not published; there is no such period a year before; days were not told apart as it needs; an edition did not
+measure it at this level; it meant something else there; an edition does not have the cell."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Values of one statistic and period of a table across editions that cannot be told, and why.
+
+    ``period`` is the row's code; ``editions`` the labels of the periods that are the reason, where some are.
+    """
+
+    statistic: str
+    period: str
+    reason: AcrossReason
+    editions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Across:
+    """A table across editions: the period of each row, statistic id → estimate with these along the axis of time (a last
+    axis more where there is none), and what is missing."""
+
+    rows: tuple[Period, ...]
+    estimates: Mapping[str, Estimate]
+    missing: tuple[Missing, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class EditionEstimates:
     """All estimates of one edition.
@@ -89,14 +119,24 @@ class EditionEstimates:
         tables: table id → statistic id → estimate.
         truncation: what the contribution bound truncated; None if that was not measured.
         nothing_truncated: why no row can have been truncated, where the release says so; else empty.
+        across: table id → table across editions (see ``estimate.across``).
     """
 
     plan: Plan
     tables: Mapping[str, Mapping[str, Estimate]]
     truncation: TruncationEstimate | None = None
     nothing_truncated: str = ""
+    across: Mapping[str, Across] = field(default_factory=dict)
 
     @property
     def truncation_unmeasured(self) -> bool:
         """Whether rows may be truncated and nothing tells how many, so that no interval holds what is missing."""
         return any(isinstance(warning, UnmeasuredTruncation) for warning in self.plan.warnings)
+
+    def of(self, table: str) -> Mapping[str, Estimate]:
+        """The estimates of a table of this edition or across editions.
+
+        Raises:
+            KeyError: there is no such table.
+        """
+        return self.across[table].estimates if table in self.across else self.tables[table]

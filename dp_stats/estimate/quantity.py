@@ -63,10 +63,11 @@ class Quantity:
         """Corrected leaves of ``grid``."""
         values = self.fit.leaves
         for factors in self.factors:
-            values = values * self._spread_out(factors)
+            values = values * self.spread_out(factors)
         return values
 
-    def _spread_out(self, factors: Factors) -> Floats:
+    def spread_out(self, factors: Factors) -> Floats:
+        """The factor of every leaf."""
         lattice = self.fit.lattice
         leaf = tuple(0 for _ in self.grid.dimensions)
         return lattice.spread_out(factors.factor, leaf, lattice.key(factors.levels))
@@ -87,18 +88,15 @@ class Quantity:
         """Variance of ``value``: noise, and what is uncertain about the correction."""
         variance, values = self.fit.variance(queries), self.fit.leaves
         for factors in self.factors:
-            corrected = values * self._spread_out(factors)
+            corrected = values * self.spread_out(factors)
             kept, after = (self.fit.value(queries, of=leaves) for leaves in (values, corrected))
             factor = factors.factor
             with np.errstate(divide="ignore", invalid="ignore"):
                 ratio = np.where(kept > 0, after / kept, float(factor.mean()))
             ratio = np.clip(ratio, factor.min(), factor.max())
             noise = added_noise(self.fit, factors, queries, ratio) if factors.adds else variance * ratio**2
-            variance = np.asarray(
-                noise
-                + self._factor_variance(factors, queries, values)
-                + self._local_variance(factors, queries, kept, ratio - 1.0)
-            )
+            doubt, chance = self.local_doubt(factors, queries, kept, ratio - 1.0)
+            variance = np.asarray(noise + self._factor_variance(factors, queries, values) + (doubt**2 + chance))
             values = corrected
         return variance
 
@@ -129,17 +127,20 @@ class Quantity:
             spread, shared = (sum_groups(one, group, size, axis) for one in (spread, shared))
         return np.asarray(spread + shared**2 * factors.whole_variance)
 
-    def _local_variance(self, factors: Factors, queries: Mapping[str, Query], kept: Floats, share: Floats) -> Floats:
-        """How far added rows of a query finer than the coarse level may be from their coarse cell's share."""
+    def local_doubt(
+        self, factors: Factors, queries: Mapping[str, Query], kept: Floats, share: Floats
+    ) -> tuple[Floats, Floats]:
+        """How far added rows of a query finer than the coarse level may be from their coarse cell's share: the standard
+        deviation of how finer cells differ, and the variance of the chance of which cell a row falls in."""
         finer = False
         for dimension in self.grid.dimensions:
             query = queries.get(dimension.name, dimension.top.name)
             coarse = dimension.level(factors.levels[dimension.name])
             finer |= not isinstance(query, str) or len(dimension.level(query).codes) > len(coarse.codes)
         if not finer:
-            return np.zeros(())
+            return np.zeros(()), np.zeros(())
         rows = np.abs(kept)
-        doubt = (factors.spread * share * rows) ** 2
+        doubt = factors.spread * share * rows
         if factors.adds:  # a share may be below nothing by its noise, what falls in a cell by chance may not
             share = np.maximum(share, 0.0)
-        return doubt + factors.cluster * share * rows * self.row_size
+        return doubt, factors.cluster * share * rows * self.row_size

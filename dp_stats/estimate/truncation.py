@@ -47,6 +47,7 @@ class Factors:
         cluster: mean number of added rows that fall in a cell together.
         adds: whether the factor is a ratio of rows added to the very rows that it multiplies: then the sum over a coarse
             cell is a sum, in which the noise of the rows is not multiplied.
+        drawn: the part of ``own_variance`` that is no noise but how cells differ, as they are drawn to the whole.
     """
 
     levels: Mapping[str, str]
@@ -57,6 +58,7 @@ class Factors:
     spread: float
     cluster: float
     adds: bool = False
+    drawn: Floats | float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +92,7 @@ class Correction:
             self.whole_variance,
             public.spread,
             self.cluster,
+            drawn=self.lean * self.own_variance if public.factor.size > 1 else 0.0,
         )
 
 

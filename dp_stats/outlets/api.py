@@ -121,7 +121,8 @@ def _leaves(
     newest = editions[-1]
     area = newest.geography
     series = max(1, table.rows // _count(newest, table))
-    kept = [e for e in editions if any(t.id == table.id for t in e.tables)][-max(1, MOST_ROWS // series) :]
+    most = max(1, MOST_ROWS // series) if table.across is None else 1  # whose rows reach back by themselves
+    kept = [e for e in editions if any(t.id == table.id for t in e.tables)][-most:]
     strata = [f"{s.column}_code" for s in newest.strata if len(s.level(table.levels[s.name]).codes) > 1]
     names = ["metric", *(["geography_code"] if area else []), *strata, "date", *_VALUES]
     parts = [_with_days(pq.read_table(public / e.path / f"{table.id}.parquet", columns=names), e, table) for e in kept]
@@ -144,7 +145,7 @@ def _leaves(
         "table": table.id,
         "updated": utc(newest.published),
         "editions": [e.path for e in kept],
-        "complete": len(kept) == len(editions),
+        "complete": len(kept) == len(editions) or table.across is not None,
         "download": f"{base_url}/{newest.path}/{table.id}.csv",
         "licence": newest.release.licence,
     }

@@ -44,6 +44,7 @@ ITEM_TEXTS = {
     "derived": {"title", "unit"},
     "tables": {"title", "weight", "ceiling", "prior_mean"},
 }
+ACROSS_TEXTS = {"title", "unit"}
 UNIT_TEXTS = {"name"}
 
 Json = dict[str, Any]
@@ -63,6 +64,11 @@ def declared(release: Release) -> Json:
         del content["calendar"]  # as plans were sealed before there was another
     for name, texts in ITEM_TEXTS.items():
         content[name] = [_without(item, texts) for item in content[name]]
+    if "across" in content:
+        content["across"] = [
+            {**_without(t, ACROSS_TEXTS), "statistics": [_without(s, ACROSS_TEXTS) for s in t["statistics"]]}
+            for t in content["across"]
+        ]
     return content
 
 
@@ -120,9 +126,18 @@ def release_told(sealed: Json, tellers: Sequence[Release]) -> Release:
         content[name] = [
             {**_texts_of(item[key], key, (t[name] for t in texts), fields), **item} for item in sealed[name]
         ]
+    if "across" in sealed:
+        content["across"] = [_across_told(table, [t.get("across", []) for t in texts]) for table in sealed["across"]]
     tables = {table["id"] for table in sealed["tables"]}
     content["headline"] = next((t["headline"] for t in texts if t["headline"] in tables), None)
     return Release.model_validate(content)
+
+
+def _across_told(sealed: Json, lists: Sequence[list[Json]]) -> Json:
+    """A table across editions with its title, and with those of its statistics."""
+    statistics = [[s for table in tables for s in table["statistics"]] for tables in lists]
+    told = [{**_texts_of(one["id"], "id", statistics, ACROSS_TEXTS), **one} for one in sealed["statistics"]]
+    return {"title": sealed["id"], **_texts_of(sealed["id"], "id", lists, {"title"}), **sealed, "statistics": told}
 
 
 def _texts_of(id: str, key: str, lists: Iterable[list[Json]], fields: set[str]) -> Json:

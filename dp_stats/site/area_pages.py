@@ -12,6 +12,7 @@ from dp_stats.charts.panels import Panel, areas_of
 from dp_stats.charts.reading import ReleaseView
 from dp_stats.charts.series import Group
 from dp_stats.charts.tilemap import Layout
+from dp_stats.editions.moments import shape_of
 from dp_stats.files import segment
 from dp_stats.site.area_page import Area, Links, area_page
 from dp_stats.site.frame import Site
@@ -55,9 +56,11 @@ def area_csv(view: ReleaseView, panel: Panel) -> list[bytes]:
         for table in edition.tables:
             if table.levels[place.name] != panel.areas.name:
                 continue
+            if table.across is not None and revision is not view.current[-1]:
+                continue  # the newest edition's rows reach back by themselves
             lines = (revision.folder / table.file(".csv").path).read_bytes().split(b"\r\n")
             header = lines[0]
-            shape = [len(d.level(table.levels[d.name]).codes) for d in edition.dimensions]
+            shape = shape_of(edition, table)
             axis = [d.name for d in edition.dimensions].index(place.name)
             inner = int(np.prod(shape[axis + 1 :]))
             outer = len(table.statistics) * int(np.prod(shape[:axis]))

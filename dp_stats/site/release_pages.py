@@ -12,6 +12,7 @@ from dp_stats.charts.wording import lower_first, unit_text
 from dp_stats.editions.edition import Edition, TableFacts
 from dp_stats.editions.readers_kit import snippets
 from dp_stats.site import changes, downloads, linked, maps, parts, privacy_panel
+from dp_stats.site.across_section import across_section
 from dp_stats.site.common import cards, left_out, notices, page_of, regions_table, theme
 from dp_stats.site.drawings import save
 from dp_stats.site.frame import Notice, Rows, Site
@@ -27,6 +28,7 @@ SECTIONS = (
     ("regions", ""),
     ("groups", ""),
     ("change", "change"),
+    ("across", ""),
     ("private", "private"),
     ("downloads", "downloads"),
     ("cite", "citation"),
@@ -49,6 +51,7 @@ def release_page(
     top = None if tile else save(site, view, "ranked", release_charts.top_areas(studio, view, story))
     groups = save(site, view, "groups", release_charts.by_group(studio, view, story))
     change = changes.changes(site, view, latest, story, areas="areas/")
+    wide = across_section(site, view, studio)
     top_cards = cards(site, view, story, latest)
     region_name, group_name = _by(view, story.regions, texts, areas=True), _by(view, story.groups, texts, areas=False)
     present = {
@@ -58,8 +61,9 @@ def release_page(
         "ranked": top,
         "regions": between and region_name,
         "groups": group_name,
+        "across": wide,
     }
-    names = {"regions": region_name, "groups": group_name}
+    names = {"regions": region_name, "groups": group_name, "across": texts("across.title")}
     listed = [(id, names.get(id) or texts(f"release.{key}")) for id, key in SECTIONS if present.get(id, True)]
     region_rows = regions_table(site, view, story, latest, links="areas/")
     headline_panel = local or (view.panel((story.groups or story.whole or edition.headline).id, upto=latest))
@@ -91,6 +95,7 @@ def release_page(
         regions={"name": region_name, "charts": between, "table": region_rows} if between and region_rows else None,
         groups={"name": group_name, "chart": groups, "table": _group_rows(view, story, texts)} if groups else None,
         change=change,
+        across=wide,
         privacy=privacy_panel.privacy(site, edition, headline_panel, story.metric),
         files=downloads.downloads(site, latest, prefix=f"{edition.period.label}/r{edition.revision.number}/"),
         period=f"{texts('edition.files')}: {edition.period.text}",

@@ -1,0 +1,37 @@
+"""The facts of tables across editions: which periods their rows are, what is missing and why, and what they are made from."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from dp_stats.catalogue.across import RowKind
+from dp_stats.estimate.model import AcrossReason
+
+
+class _Facts(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MissingFacts(_Facts):
+    """Values of one statistic and period that cannot be told, and why."""
+
+    statistic: str = Field(description="Which statistic.")
+    period: str = Field(description="Label of the row's period.")
+    reason: AcrossReason = Field(description="Why it cannot be told.")
+    editions: tuple[str, ...] = Field((), description="Periods of the editions that are the reason.")
+
+
+class AcrossFacts(_Facts):
+    """What a table has beside others, because its rows reach over the borders of editions."""
+
+    kind: RowKind = Field(description="What a row covers.")
+    periods: tuple[str, ...] = Field(description="Label of each row's period, in order of time.")
+    missing: tuple[MissingFacts, ...] = Field((), description="Values that cannot be told.")
+
+
+class SourceFacts(_Facts):
+    """An earlier edition whose stored measurements tables across editions are made from."""
+
+    edition: str = Field(description="The edition (`release/period`).")
+    revision: int = Field(1, description="The revision that measured.")
+    adds: tuple[str, ...] = Field((), description="Later editions whose late records of its period are added.")
