@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dp_stats.catalogue.across import AcrossTable, source_of, windows
+from dp_stats.catalogue.across import AcrossTable
+from dp_stats.catalogue.across_windows import source_of, windows
 from dp_stats.catalogue.models import Late, Release
 from dp_stats.catalogue.periods import next_period, parse_period
 from dp_stats.estimate.across import across
@@ -174,7 +175,9 @@ def arrivals(series: Series, rng: np.random.Generator, *, total: int, late: int)
     return found
 
 
-def truth(table: AcrossTable, name: str, rows: Sequence[Any], release: Release, days: Mapping[date, Integers]) -> Any:
+def true_values(
+    table: AcrossTable, name: str, rows: Sequence[Any], release: Release, days: Mapping[date, Integers]
+) -> Any:
     """The true values of a statistic, a row a period, by area or region; NaN where there is none."""
     one = next(s for s in table.statistics if s.id == name)
     assert source_of(release, one) == "count"
@@ -221,7 +224,7 @@ def covered(
         for table in series.release.across:
             for one in table.statistics:
                 e = found[table.id].estimates[one.id]
-                true = truth(table, one.id, found[table.id].rows, series.release, days)
+                true = true_values(table, one.id, found[table.id].rows, series.release, days)
                 lower, upper, value = (np.moveaxis(x, 1, 0)[:, :, 0] for x in (e.lower, e.upper, e.value))
                 known = ~np.isnan(value) & np.isfinite(true)
                 if known.any():

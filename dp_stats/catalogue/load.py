@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from dp_stats.catalogue import yaml
-from dp_stats.catalogue.across import check_levels_across
+from dp_stats.catalogue.across_windows import check_levels_across
 from dp_stats.catalogue.calendar import TIME_LEVELS
 from dp_stats.catalogue.codes import CodeList
 from dp_stats.catalogue.due import due_day, period_at, periods_of

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from dp_stats.catalogue.across import AcrossTable, check_across
+from dp_stats.catalogue.across import AcrossTable, Known, check_across
 from dp_stats.catalogue.calendar import Calendar
 from dp_stats.catalogue.contribution import Contribution, Late
 from dp_stats.catalogue.declared import (
@@ -322,7 +322,21 @@ class Release(Model):
             raise ValueError("two tables have the same id")
         if self.headline and self.headline not in {t.id for t in self.tables}:
             raise ValueError(f"headline: there is no table '{self.headline}'")
-        check_across(self)
+        return self
+
+    @model_validator(mode="after")
+    def _across(self) -> Release:
+        if self.across and self.period == "range":
+            raise ValueError("across: a release of one range has no other editions")
+        known = Known(
+            tables={t.id for t in self.tables},
+            dimensions={d.name for d in self.dimensions},
+            derived={d.id for d in self.derived},
+            kinds={s.id: s.kind for s in self.statistics},
+            rates={d.id: d.of for d in self.derived if d.kind == "rate"},
+            signed={s.id for s in self.statistics if s.lower is not None and s.lower < 0},
+        )
+        check_across(self.across, known)
         return self
 
     @model_validator(mode="after")

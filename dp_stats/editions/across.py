@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dp_stats.catalogue.across import COMPARING, AcrossStatistic, source_of
+from dp_stats.catalogue.across import COMPARING, AcrossStatistic
+from dp_stats.catalogue.across_windows import source_of
 from dp_stats.catalogue.grid import Grid
 from dp_stats.catalogue.models import Derived, Release, Statistic
 from dp_stats.editions.across_facts import AcrossFacts, MissingFacts

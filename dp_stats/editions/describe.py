@@ -155,11 +155,7 @@ def describe(
         statistics=tuple(_statistic(s, release, dataset, texts) for s in release.statistics)
         + tuple(_derived(d, release, texts) for d in release.derived)
         + tuple(across_statistics(release, texts)),
-        tables=tuple(
-            TableFacts(id=t.id, title=t.title, levels=grid.complete(t.levels), statistics=t.statistics)
-            for t in release.tables
-        )
-        + tuple(across_tables(release, grid, estimates)),
+        tables=(*_tables(release, grid), *across_tables(release, grid, estimates)),
         sources=tuple(sources),
         charges=tuple(account.charges) if account else (),
         log=LogFacts(size=account.log.size, root=account.log.root) if account and account.log else None,
@@ -178,6 +174,13 @@ def describe(
             commit=commit,
             versions=library_versions(),
         ),
+    )
+
+
+def _tables(release: Release, grid: Grid) -> tuple[TableFacts, ...]:
+    return tuple(
+        TableFacts(id=t.id, title=t.title, levels=grid.complete(t.levels), statistics=t.statistics)
+        for t in release.tables
     )
 
 

@@ -15,7 +15,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from dp_stats.catalogue.across import AcrossStatistic, AcrossTable, rows_of, source_of, windows
+from dp_stats.catalogue.across import AcrossStatistic, AcrossTable
+from dp_stats.catalogue.across_windows import rows_of, source_of, windows
 from dp_stats.catalogue.due import period_at
 from dp_stats.catalogue.grid import Dimension
 from dp_stats.catalogue.models import Release, Statistic

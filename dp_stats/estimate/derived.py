@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from dp_stats.estimate.left_out import mean_interval, outweighs, rows_left_out, 
 from dp_stats.estimate.model import Estimate
 from dp_stats.estimate.noise_law import NoiseLaw
 from dp_stats.estimate.persons import Persons
+from dp_stats.estimate.persons_beside_rows import interval_beside_rows
 from dp_stats.estimate.quantiles import quantile_with_interval
 from dp_stats.estimate.quantity import Quantity
 from dp_stats.estimate.spread import Spread, spread_of_level, spread_of_windows
@@ -39,12 +41,14 @@ class Source:
         quantity: best values and variances of any query.
         whole: levels (complete, as a tuple of names) → the published whole numbers, in the statistic's unit.
         truncated: of distinct persons, the count of rows whose correction tells how many may be missing.
+        beside: of distinct persons, the count of rows that is published beside them.
     """
 
     statistic: Statistic
     quantity: Quantity | Persons
     whole: Mapping[tuple[str, ...], Floats]
     truncated: Quantity | None = None
+    beside: Source | None = None
 
     @property
     def rows(self) -> Quantity | None:
@@ -58,7 +62,21 @@ class Source:
     def interval(self, value: Floats, spread: Spread, levels: LevelNames) -> tuple[Floats, Floats]:
         """The interval that is published with ``value``, of this statistic at ``levels``."""
         missing = rows_left_out(self.truncated, levels)
-        return spread.published(value, self.statistic, low=self.quantity.lowest, missing=missing)
+        found = spread.published(value, self.statistic, low=self.quantity.lowest, missing=missing)
+        if self.beside is None:
+            return found
+        grid, rows = self.quantity.grid, self.beside
+        published = {level: partial(rows.published_interval, rows.grid_levels(level)) for level in rows.whole}
+        return interval_beside_rows(value, found, grid, tuple(grid.complete(levels).values()), published)
+
+    def published_interval(self, levels: LevelNames) -> tuple[Floats, Floats]:
+        """The interval that is published with the whole numbers at ``levels``."""
+        value = self.whole[tuple(levels.values())]
+        return self.interval(value, spread_of_level(self.quantity, levels), levels)
+
+    def grid_levels(self, levels: tuple[str, ...]) -> dict[str, str]:
+        """A key of ``whole`` as dimension → level."""
+        return {d.name: name for d, name in zip(self.quantity.grid.dimensions, levels, strict=True)}
 
     def outweighed(self, value: Floats, spread: Spread, levels: LevelNames) -> NDArray[np.bool_] | None:
         """Of distinct persons, where those who may be missing outweigh the noise, or nothing tells how many may be."""

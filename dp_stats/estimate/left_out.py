@@ -28,6 +28,9 @@ def rows_left_out(count: Quantity | None, levels: LevelNames) -> Floats | float:
 
 def tells(count: Quantity, levels: LevelNames) -> bool:
     """Whether the rows of each cell of a level are known, so that one knows how many may be missing there."""
+    for dimension in count.grid.dimensions:
+        if levels.get(dimension.name, dimension.top.name) not in {level.name for level in dimension.levels}:
+            return False  # rows were measured coarser only
     return bool(np.isfinite(count.fit.variance(levels)).all())
 
 

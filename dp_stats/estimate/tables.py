@@ -17,6 +17,7 @@ from dp_stats.estimate.lattice import LevelIndex
 from dp_stats.estimate.leastsquares import LeastSquares
 from dp_stats.estimate.model import EditionEstimates, Estimate
 from dp_stats.estimate.persons import Persons
+from dp_stats.estimate.persons_beside_rows import between_rows
 from dp_stats.estimate.quantity import Quantity
 from dp_stats.estimate.shrink import shrink_targets
 from dp_stats.estimate.spread import spread_of_level
@@ -53,12 +54,16 @@ def estimate(
         for name, quantity in quantities.items()
     }
     corrected = next((q for q in quantities.values() if q.statistic.kind == "count" and q.correction is not None), None)
+    rows = next((s for s in sources.values() if s.statistic.kind == "count" and s.whole), None)
     for statistic in release.statistics:
         if statistic.kind == "persons":
             persons = Persons(
                 statistic, grid, [m for m in plan.measurements if m.statistic == statistic.id], noisy.values
             )
-            sources[statistic.id] = Source(statistic, persons, persons.whole, corrected)
+            whole = persons.whole
+            if rows is not None:
+                whole = {at: between_rows(number, grid, at, rows.whole) for at, number in whole.items()}
+            sources[statistic.id] = Source(statistic, persons, whole, corrected, rows)
     derived = {d.id: d for d in release.derived}
     tables: dict[str, dict[str, Estimate]] = {}
     for table in release.tables:
