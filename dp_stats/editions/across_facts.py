@@ -8,11 +8,13 @@ from dp_stats.catalogue.across import RowKind
 from dp_stats.estimate.model import AcrossReason
 
 
-class _Facts(BaseModel):
+class Facts(BaseModel):
+    """Plain, typed, immutable; a field that it does not know is an error."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class MissingFacts(_Facts):
+class MissingFacts(Facts):
     """Values of one statistic and period that cannot be told, and why."""
 
     statistic: str = Field(description="Which statistic.")
@@ -21,7 +23,7 @@ class MissingFacts(_Facts):
     editions: tuple[str, ...] = Field((), description="Periods of the editions that are the reason.")
 
 
-class AcrossFacts(_Facts):
+class AcrossFacts(Facts):
     """What a table has beside others, because its rows reach over the borders of editions."""
 
     kind: RowKind = Field(description="What a row covers.")
@@ -29,7 +31,7 @@ class AcrossFacts(_Facts):
     missing: tuple[MissingFacts, ...] = Field((), description="Values that cannot be told.")
 
 
-class SourceFacts(_Facts):
+class SourceFacts(Facts):
     """An earlier edition whose stored measurements tables across editions are made from."""
 
     edition: str = Field(description="The edition (`release/period`).")

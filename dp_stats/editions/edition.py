@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from dp_stats.editions.across_facts import SourceFacts
+from dp_stats.editions.across_facts import Facts, SourceFacts
 from dp_stats.editions.facts import (
     BREAK,
     LICENCES,
@@ -23,28 +23,24 @@ from dp_stats.editions.facts import (
     ColumnFacts,
     DatasetFacts,
     DimensionFacts,
-    ExpectedFacts,
-    Facts,
     FileFacts,
     GuaranteeFacts,
     Instant,
     LevelFacts,
     LogFacts,
     MeasuredFacts,
-    NoteFacts,
     PeriodFacts,
     PersonFacts,
     ProvenanceFacts,
-    QualityFacts,
     ReleaseFacts,
     RevisionFacts,
     RevisionKind,
     RevisionStatus,
     StatisticFacts,
     TableFacts,
-    TruncationFacts,
     utc,
 )
+from dp_stats.editions.quality_facts import ExpectedFacts, NoteFacts, QualityFacts, TruncationFacts
 from dp_stats.errors import PublishedError
 
 __all__ = [

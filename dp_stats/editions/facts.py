@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import AwareDatetime, Field, PlainSerializer
 
 from dp_stats.catalogue.periods import BlockKind, PeriodKind
 from dp_stats.catalogue.schedule import Schedule
-from dp_stats.editions.across_facts import AcrossFacts
+from dp_stats.editions.across_facts import AcrossFacts, Facts
 from dp_stats.plan.mechanism import Mechanism
 from dp_stats.plan.model import Exact, Role
 
@@ -59,10 +59,6 @@ COLUMNS = (
 """Columns that published tables have beside those of strata, in order."""
 
 Instant = Annotated[AwareDatetime, PlainSerializer(lambda t: t.isoformat(), return_type=str)]
-
-
-class Facts(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class PersonFacts(Facts):
@@ -234,52 +230,6 @@ class LogFacts(Facts):
 
     size: int = Field(description="How many lines of `log.jsonl` there were.")
     root: str = Field(description="Root of the hash tree (RFC 9162) over these lines.")
-
-
-class TruncationFacts(Facts):
-    """Estimated rows (as a share of all rows) that the contribution bound truncated, with a 95 % interval."""
-
-    share: float = Field(description="Estimated share of rows beyond the contribution bound.")
-    lower: float = Field(description="Lower end of its 95 % interval.")
-    upper: float = Field(description="Upper end of its 95 % interval.")
-    rows: float | None = Field(None, description="Estimated number of such rows.")
-
-
-class ExpectedFacts(Facts):
-    """The plan's promise of accuracy for one published statistic; margins are half-widths of 95 % intervals."""
-
-    table: str = Field(description="Table.")
-    statistic: str = Field(description="Statistic.")
-    cells: int = Field(description="How many values.")
-    margin_95: float = Field(description="Typical 95 % margin of error expected by the plan.")
-    worst: float = Field(description="Widest margin expected.")
-    lowest: float | None = Field(
-        None, description="The typical margin if areas and groups are much alike; null: it does not depend on that."
-    )
-    highest: float | None = Field(
-        None, description="The typical margin if areas and groups differ much; null: it does not depend on that."
-    )
-    prior_mean: float | None = Field(None, description="Public guess of a mean value that the plan used.")
-    relative: float | None = Field(None, description="Typical margin in relation to that guess.")
-
-
-class NoteFacts(Facts):
-    """Something to know about an edition's numbers: which kind of thing, about which table, and in words.
-
-    ``table`` and ``statistic`` are ids; a note without them is about the whole edition.
-    """
-
-    kind: str = Field(description="Which kind of thing it is about.")
-    text: str = Field(description="The same in words.")
-    table: str = Field("", description="Table that it is about; empty: the whole edition.")
-    statistic: str = Field("", description="Statistic that it is about; empty: all of them.")
-
-
-class QualityFacts(Facts):
-    truncation: TruncationFacts | None = Field(None, description="What was truncated.")
-    expected: tuple[ExpectedFacts, ...] = Field((), description="Margins of error that the plan expected.")
-    consistent: bool = Field(True, description="Whether totals add up across tables.")
-    notes: tuple[NoteFacts, ...] = Field((), description="Notes on quality.")
 
 
 class LevelFacts(Facts):

@@ -124,7 +124,8 @@ def tidy(edition: Edition, estimates: EditionEstimates, table: TableFacts, *, pr
     if integer:
         data["value"] = pc.cast(data["value"], pa.int64())
     marks = np.concatenate([part["status"] for part in parts])
-    broken = np.tile(_broken(levels, index, cells), metrics) & (marks != _MISSING) & (marks != _NOT_APPLICABLE)
+    own = np.zeros(cells, dtype=bool) if table.across is not None else _broken(levels, index, cells)
+    broken = np.tile(own, metrics) & (marks != _MISSING) & (marks != _NOT_APPLICABLE)
     data["status"] = _repeat(_MARKS, marks)
     for column in ("value_unbiased", "standard_error"):
         data[column] = _floats(np.concatenate([part[column] for part in parts]))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dp_stats.catalogue.models import Dataset, Release
 from dp_stats.editions.edition import Edition
-from dp_stats.editions.facts import NoteFacts
+from dp_stats.editions.quality_facts import NoteFacts
 from dp_stats.estimate.model import EditionEstimates, TruncationEstimate
 from dp_stats.texts.words import Texts
 

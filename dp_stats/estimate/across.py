@@ -23,11 +23,13 @@ from dp_stats.catalogue.models import Release, Statistic
 from dp_stats.catalogue.periods import Period, parse_period
 from dp_stats.catalogue.populations import population_of
 from dp_stats.errors import NotDerivableError
-from dp_stats.estimate.answer import Measured, fit_of
+from dp_stats.estimate.answer import Measured, codes_of, fit_of
+from dp_stats.estimate.cells_asked import leaves
 from dp_stats.estimate.compared import Compared, Spans, estimate_of
 from dp_stats.estimate.model import Across, AcrossReason, Estimate, Missing
 from dp_stats.estimate.noise_law import Draws, NoiseLaw, law_of, normal_law
 from dp_stats.estimate.windows import signed_sums
+from dp_stats.plan.algebra import Query
 
 Floats = NDArray[np.float64]
 Window = tuple[date, date]
@@ -183,8 +185,8 @@ class _Table:
     def _add(self, found: _Sum, edition: Measured, statistic: Statistic, signed: Sequence[Signed]) -> None:
         """Add what one edition says; what it cannot say is NaN from then on."""
         dates = next((d for d in edition.grid.dimensions if d.kind == "date"), None)
-        leaves = [parse_period(code) for code in dates.leaf.codes] if dates is not None else [edition.period]
-        rows, cut = _weights([leaf.within(edition.period.start, edition.period.end) for leaf in leaves], signed)
+        times = [parse_period(code) for code in dates.leaf.codes] if dates is not None else [edition.period]
+        rows, cut = _weights([time.within(edition.period.start, edition.period.end) for time in times], signed)
         touched = np.flatnonzero((rows != 0).any(axis=1) | cut)
         if not len(touched):
             return
@@ -219,36 +221,52 @@ class _Table:
         Raises:
             NotDerivableError, KeyError: it was not measured at these levels.
         """
-        levels, names = self._levels_in(edition), [d.name for d in self.cells]
-        sums = signed_sums(fit_of(edition)[statistic], levels, dates, rows)
+        queries, lost = self._queries_in(edition)
+        sums = signed_sums(fit_of(edition)[statistic], edition.grid, queries, dates, rows)
         if not np.isfinite(sums.variance).all():
             raise NotDerivableError(f"{edition.plan.edition} did not measure '{statistic}' at these levels.")
         there = [d.name for d in edition.grid.dimensions if d.kind != "date"]
-        order = [0, *(1 + there.index(name) for name in names)]
+        order = [0, *(1 + there.index(d.name) for d in self.cells)]
         parts = [part.transpose(order) for part in (sums.value, sums.variance, sums.added, sums.subtracted)]
-        for axis, dimension in enumerate(self.cells, start=1):
-            wanted = dimension.level(self.levels[dimension.name]).codes
-            have = edition.grid[dimension.name].level(levels[dimension.name]).codes
-            if wanted != have:
-                at = {code: i for i, code in enumerate(have)}
-                place = np.array([at.get(code, -1) for code in wanted], dtype=np.intp)
-                lost = (place < 0).reshape(-1, *[1] * (parts[0].ndim - 1 - axis))
-                parts = [np.where(lost, np.nan, part.take(place, axis)) for part in parts]
-        return parts
+        return [np.where(lost, np.nan, part) for part in parts]
 
     def _draws(self, edition: Measured, statistic: str, dates: Dimension | None, rows: Floats) -> list[Draws]:
         quantity = fit_of(edition)[statistic]
-        return quantity.fit.noise_draws(signed_sums(quantity, self._levels_in(edition), dates, rows).queries)
+        queries, _ = self._queries_in(edition)
+        return quantity.fit.noise_draws(signed_sums(quantity, edition.grid, queries, dates, rows).queries)
 
-    def _levels_in(self, edition: Measured) -> dict[str, str]:
-        """The table's levels in another edition's grid: the same names, and the top where a dimension is summed over.
+    def _queries_in(self, edition: Measured) -> tuple[dict[str, Query], NDArray[np.bool_]]:
+        """The cells of the table as an edition counted them, and which of them it did not.
+
+        A merged area is the sum of those that merged, where code lists have dates (see ``boundaries``).
 
         Raises:
             NotDerivableError: it has other dimensions.
         """
         if {d.name for d in edition.grid.dimensions if d.kind != "date"} != {d.name for d in self.cells}:
             raise NotDerivableError(f"{edition.plan.edition} has other dimensions.")
-        return edition.grid.complete(self.table.levels)
+        queries: dict[str, Query] = {}
+        lost = np.zeros((), dtype=np.bool_)
+        for dimension in self.cells:
+            query, absent = self._query_in(edition, dimension)
+            queries[dimension.name] = query
+            lost = np.logical_or.outer(lost, absent)
+        return queries, lost
+
+    def _query_in(self, edition: Measured, dimension: Dimension) -> tuple[Query, NDArray[np.bool_]]:
+        level, there = self.levels[dimension.name], edition.grid[dimension.name]
+        wanted = dimension.level(level).codes
+        known = next((one.codes for one in there.levels if one.name == level), ())
+        if dimension.leaf.codes == there.leaf.codes and wanted == known:
+            return level, np.zeros(len(wanted), dtype=np.bool_)
+        rows, absent = np.zeros((len(wanted), len(there))), np.zeros(len(wanted), dtype=np.bool_)
+        for at, code in enumerate(wanted):
+            try:
+                (codes,) = codes_of(edition, dimension.name, (code,), [*self.editions.values()])
+                rows[at] = leaves(there, codes)
+            except NotDerivableError:
+                absent[at] = True
+        return rows, absent
 
     def _scale(self, one: AcrossStatistic) -> Floats | float:
         """What values are multiplied by: for a rate, people by how many, in the cells of the table; else 1."""

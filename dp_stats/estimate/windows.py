@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dp_stats.catalogue.grid import Dimension, sum_groups
+from dp_stats.catalogue.grid import Dimension, Grid, sum_groups
 from dp_stats.estimate.cells_asked import on_fit
 from dp_stats.estimate.late import added_noise
 from dp_stats.estimate.quantity import Quantity
@@ -48,18 +48,20 @@ class SignedSums:
     queries: Mapping[str, Query]
 
 
-def signed_sums(quantity: Quantity, levels: Mapping[str, str], dates: Dimension | None, rows: Floats) -> SignedSums:
+def signed_sums(
+    quantity: Quantity, grid: Grid, levels: Mapping[str, Query], dates: Dimension | None, rows: Floats
+) -> SignedSums:
     """Sums over days with weights 1, −1 and 0, in every cell of the other dimensions.
 
     Args:
-        levels: dimension → level, of the edition's grid; that of time is not used.
+        grid: of the edition. levels: dimension → level of the edition's grid, or weights of its leaves; that of time is not used.
         dates: the edition's dimension of time; None: it has none, and ``rows`` has one column.
         rows: weights of the leaves of ``dates``, a row a sum.
 
     Raises:
         NotDerivableError: an edition did not measure so finely. KeyError: it has no such level.
     """
-    queries = {d.name: _level(quantity, d, levels[d.name]) for d in quantity.grid.dimensions if not _is(d, dates)}
+    queries = {d.name: _level(quantity, d, levels[d.name]) for d in grid.dimensions if not _is(d, dates)}
     axis = None if dates is None else [d.name for d in quantity.grid.dimensions].index(dates.name)
     distinct, which, sign = _distinct(rows)
     parts: list[list[Floats]] = [[], [], [], []]
@@ -141,12 +143,12 @@ def _shares(
     return np.asarray(alone), np.asarray(together**2 * factors.whole_variance)
 
 
-def _level(quantity: Quantity, dimension: Dimension, name: str) -> Query:
+def _level(quantity: Quantity, dimension: Dimension, query: Query) -> Query:
     """A level as the fit knows it: by name, or as weights where nothing else needs it."""
     known = quantity.grid[dimension.name]
-    if name in {level.name for level in known.levels}:
-        return name
-    return on_fit(quantity, dimension, weights(dimension, name))
+    if isinstance(query, str) and query in {level.name for level in known.levels}:
+        return query
+    return on_fit(quantity, dimension, weights(dimension, query))
 
 
 def _is(dimension: Dimension, dates: Dimension | None) -> bool:

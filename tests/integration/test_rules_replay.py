@@ -22,7 +22,7 @@ import pytest
 
 from dp_stats import pipeline
 from dp_stats.editions import describe
-from dp_stats.editions.facts import NoteFacts
+from dp_stats.editions.quality_facts import NoteFacts
 from dp_stats.ledger import Ledger
 from dp_stats.plan.noisy import NoisyMeasurements
 from dp_stats.run import open_run

@@ -15,8 +15,8 @@ from site_editions import covid_edition, covid_numbers, single_edition, write, y
 
 from dp_stats.catalogue.periods import parse_period
 from dp_stats.editions import verify_public
-from dp_stats.editions.facts import NoteFacts
 from dp_stats.editions.latest import refresh_latest
+from dp_stats.editions.quality_facts import NoteFacts
 from dp_stats.editions.retracting import retract
 from dp_stats.editions.revisions import refresh_status
 from dp_stats.editions.truncated import LEFT_OUT
