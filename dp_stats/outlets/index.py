@@ -14,7 +14,7 @@ from dp_stats.editions.edition import Edition, editions
 from dp_stats.editions.isolated import said, without_failing
 from dp_stats.editions.latest import folder_lock
 from dp_stats.editions.revisions import Correction, corrections, newest_first, status_of
-from dp_stats.outlets import api, feeds, registers
+from dp_stats.outlets import api, budgets, feeds, registers
 from dp_stats.texts.words import Texts
 
 
@@ -38,7 +38,7 @@ def refresh_index(
     """Write every file that speaks of all public editions; files that have not changed are left alone.
 
     ``catalog.jsonld``, ``feed.atom`` (and one for each release), ``calendar.json``, ``calendar.ics``,
-    ``corrections.json``, ``register.json``, ``register.csv`` and the tree ``api/``.
+    ``corrections.json``, ``register.json``, ``register.csv``, ``budget.json`` and the tree ``api/``.
 
     Args:
         base_url: address of the public folder, without a slash at the end.
@@ -63,7 +63,7 @@ def refresh_index(
         def contents(ids: Collection[str]) -> dict[str, bytes]:
             """The files that speak of these releases."""
             waiting = [r for r in releases if r.id in ids or r.id not in known]
-            return _contents([known[id] for id in ids], waiting, base_url, texts)
+            return _contents(public, [known[id] for id in ids], waiting, base_url, texts)
 
         if isolate:
             made, failed = without_failing(list(known), contents)
@@ -96,7 +96,9 @@ class Published:
         return cls(id, found, tuple(_current(public, found)), corrections(public, release=id) if found else ())
 
 
-def _contents(published: list[Published], releases: list[Release], base_url: str, texts: Texts) -> dict[str, bytes]:
+def _contents(
+    public: Path, published: list[Published], releases: list[Release], base_url: str, texts: Texts
+) -> dict[str, bytes]:
     found = [e for one in published for e in one.editions]
     newest = [one.current[-1] for one in published if one.current]
     log = newest_first(c for one in published for c in one.log)
@@ -116,7 +118,12 @@ def _contents(published: list[Published], releases: list[Release], base_url: str
             base_url=base_url,
             path=f"{one.id}/feed.atom",
         )
-    uses = [registers.data_use(list(one.editions), base_url=base_url, texts=texts) for one in published]
+    spends = budgets.budgets(public, found)
+    contents[budgets.FILE_NAME] = budgets.budget_json(spends)
+    uses = [
+        registers.data_use(one.editions, spend=spends.get(one.editions[-1].dataset.id), base_url=base_url, texts=texts)
+        for one in published
+    ]
     contents["register.json"] = registers.register_json(uses)
     contents["register.csv"] = registers.register_csv(uses, texts)
     return contents | _calendar(found, newest, releases, base_url, texts)

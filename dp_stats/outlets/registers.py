@@ -9,9 +9,11 @@ from typing import Any
 import pyarrow as pa
 
 from dp_stats.editions import claims, formats
-from dp_stats.editions.edition import BudgetFacts, Edition, Facts, utc
+from dp_stats.editions.edition import Edition, Facts, utc
 from dp_stats.editions.metadata import keywords
 from dp_stats.editions.privacy_record import rounded_up
+from dp_stats.outlets import budgets
+from dp_stats.outlets.budgets import BlockSpend, DatasetSpend
 from dp_stats.texts.words import Texts
 
 CONTEXT: dict[str, Any] = {
@@ -157,12 +159,24 @@ class DataUse(Facts):
     epsilon_spent: str
     epsilon_cap: str
     rho_remaining: str
+    rho_spent: str
+    charges: str
+    charges_not_public: str
+    as_of: str
 
 
-def data_use(published: Sequence[Edition], *, base_url: str, texts: Texts) -> DataUse:
-    """The record of a release, from all its editions in order of time."""
+def data_use(published: Sequence[Edition], *, spend: DatasetSpend | None, base_url: str, texts: Texts) -> DataUse:
+    """The record of a release, from all its editions in order of time, and what all uses of its dataset have spent."""
     last = max(published, key=lambda e: (e.period.end, e.revision.number))
     release, dataset = last.release, last.dataset
+    touched = {block for e in published for block in e.guarantee.blocks}
+    blocks = [spend.blocks[name] for name in sorted(touched & spend.blocks.keys())] if spend else []
+
+    def said(amount: Callable[[BlockSpend], str]) -> str:
+        """``2021: 0.43; 2022: 0.43``, of the blocks that the release touches."""
+        known = ((block.block, amount(block)) for block in blocks)
+        return "; ".join(f"{name}: {text}" for name, text in known if text)
+
     return DataUse(
         lead_organisation=release.publisher or dataset.custodians[0].name,
         title=release.title,
@@ -184,16 +198,14 @@ def data_use(published: Sequence[Edition], *, base_url: str, texts: Texts) -> Da
         privacy_unit=texts("use.unit", unit=last.guarantee.unit, per=texts(f"per.{last.guarantee.per}")),
         epsilon=rounded_up(Fraction(last.guarantee.epsilon)),
         delta=float(last.guarantee.delta),
-        epsilon_spent=_per_block(last, lambda b: b.epsilon_spent, texts),
-        epsilon_cap=_per_block(last, lambda b: b.epsilon_cap, texts),
-        rho_remaining=_per_block(last, lambda b: float(b.remaining), texts),
+        epsilon_spent=said(lambda b: budgets.amounts(texts, b)[0]),
+        epsilon_cap=said(lambda b: budgets.amounts(texts, b)[1]),
+        rho_remaining=said(lambda b: texts.significant(float(b.remaining), digits=4)),
+        rho_spent=said(lambda b: str(b.spent)),
+        charges=said(lambda b: "" if b.charges is None else str(b.charges)),
+        charges_not_public=said(lambda b: "" if b.charges is None else str(b.not_public)),
+        as_of=utc(spend.as_of) if spend else "",
     )
-
-
-def _per_block(edition: Edition, amount: Callable[[BudgetFacts], float | None], texts: Texts) -> str:
-    """``2021: 0.43; 2022: 0.43``, the blocks where the amount is known."""
-    known = ((b.block, amount(b)) for b in edition.budget)
-    return "; ".join(f"{block}: {texts.significant(loss, digits=4)}" for block, loss in known if loss is not None)
 
 
 def register_json(uses: Sequence[DataUse]) -> bytes:

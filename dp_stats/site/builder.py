@@ -15,8 +15,9 @@ from dp_stats.editions import formats
 from dp_stats.editions.isolated import said, without_failing
 from dp_stats.editions.latest import folder_lock
 from dp_stats.editions.revisions import STATUS
+from dp_stats.outlets.budgets import budget_json
 from dp_stats.settings import shipped
-from dp_stats.site import edition_pages, parts, record_pages, release_pages, site_pages
+from dp_stats.site import budget_page, edition_pages, parts, record_pages, release_pages, site_pages
 from dp_stats.site.area_pages import area_pages
 from dp_stats.site.frame import Site, environment
 from dp_stats.site.writer import Writer, digest
@@ -144,7 +145,7 @@ def _whole(site: Site) -> None:
     site_pages.plain_pages(site)
     record_pages.corrections_page(site)
     record_pages.register_page(site)
-    record_pages.budget_page(site)
+    budget_page.budget_page(site)
     record_pages.calendar_page(site, due)
 
 
@@ -171,7 +172,9 @@ def _release(
     tiles = None
     if tiles_needed and story.areas is not None:
         tiles = layout_of(view.latest.edition, story.areas, kept=site.reports / "layouts")
-    if site.writer.due(view.id, whole):
+    dataset = view.latest.edition.dataset.id
+    told = digest(whole, budget_json({id: spend for id, spend in site.budgets.items() if id == dataset}))
+    if site.writer.due(view.id, told):
         say(f"{view.id}: release and charts")
         studio = Studio(site.reports, site.texts, rough=rough is not None)
         release_pages.release_page(site, view, story, tiles, studio, next_due)
@@ -189,7 +192,7 @@ def _release(
         key = digest(tools, facts[path], *same, *(f"{p}{facts[p]}" for p in around), story)
         if site.writer.due(path, key):
             edition_pages.edition_page(site, view, story, tiles, revision)
-    return whole
+    return told
 
 
 def _assets(site: Site) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from dp_stats.charts.reading import ReleaseView
+from dp_stats.outlets.budgets import DatasetSpend, budgets
 from dp_stats.site.writer import Writer
 from dp_stats.texts.words import Texts
 
@@ -42,6 +43,11 @@ class Site:
     writer: Writer
     releases: tuple[ReleaseView, ...]
     base_url: str
+
+    @cached_property
+    def budgets(self) -> dict[str, DatasetSpend]:
+        """What has been spent of each dataset, by its id: the same on every page."""
+        return budgets(self.public, (r.edition for view in self.releases for r in view.revisions))
 
     def render(
         self,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 from typing import Any
 
 from dp_stats.charts import svg
 from dp_stats.charts.panels import Panel
 from dp_stats.charts.wording import lower_first
-from dp_stats.editions.edition import BudgetFacts, Edition, StatisticFacts
+from dp_stats.editions.edition import Edition, StatisticFacts
+from dp_stats.outlets import budgets
+from dp_stats.outlets.budgets import BlockSpend, DatasetSpend
 from dp_stats.site.frame import Site, trusted
 from dp_stats.texts import numbers
 from dp_stats.texts.words import Texts
@@ -35,18 +36,53 @@ def right_guesses(epsilon: float, delta: float) -> int | None:
     return times if times <= 99 else None
 
 
+def times_text(texts: Texts, epsilon: float, delta: float) -> str:
+    """``at most 74 times in 100``."""
+    times = right_guesses(epsilon, delta)
+    return texts("private.times_lost") if times is None else texts("private.times", times=texts.number(times))
+
+
 def odds_text(texts: Texts, edition: Edition) -> str:
     """What the guarantee means: how often anyone could guess at most whether one unit's records were used."""
-    g = edition.guarantee
-    pure = g.pure_epsilon is not None
-    times = right_guesses(
-        float(g.pure_epsilon) if g.pure_epsilon is not None else g.epsilon, 0 if pure else float(g.delta)
+    return texts(
+        "private.odds",
+        yours=texts(f"private.yours.{edition.guarantee.per}"),
+        what=texts("private.seen_series" if edition.guarantee.series else "private.seen_edition"),
+        times=times_text(texts, *_own_loss(edition)),
     )
-    seen = texts("private.seen_series" if g.series else "private.seen_edition")
-    yours = texts(f"private.yours.{g.per}")
-    if times is None:
-        return texts("private.odds_lost", what=seen, yours=yours)
-    return texts("private.odds", what=seen, yours=yours, times=texts.number(times))
+
+
+def _own_loss(edition: Edition) -> tuple[float, float]:
+    """ε and δ of one edition or series."""
+    g = edition.guarantee
+    return (float(g.pure_epsilon), 0.0) if g.pure_epsilon is not None else (g.epsilon, float(g.delta))
+
+
+def odds_of_all_text(texts: Texts, edition: Edition, spend: DatasetSpend | None) -> str:
+    """The same for everything that was made from the dataset, of the edition's block that has spent most; empty where unknown."""
+    blocks = [spend.blocks[name] for name in edition.guarantee.blocks if name in spend.blocks] if spend else []
+    if spend is None or not blocks:
+        return ""
+    block = max(blocks, key=lambda b: (b.spent, b.block))
+    spent, cap = budgets.amounts(texts, block)
+    per = "lifetime" if edition.guarantee.per == "lifetime" else "block"
+    return texts(
+        "private.odds_all",
+        what=texts(
+            f"private.seen_all.{per}",
+            dataset=edition.dataset.title,
+            block=block.block,
+            day=texts.day(spend.as_of.date()),
+        ),
+        times=times_text(texts, block.epsilon_spent, float(block.delta)),
+        loss=_at_delta(texts, spent, block),
+        most=times_text(texts, block.epsilon_cap, float(block.delta)),
+        most_loss=_at_delta(texts, cap, block),
+    )
+
+
+def _at_delta(texts: Texts, epsilon: str, block: BlockSpend) -> str:
+    return texts("private.at_delta", epsilon=epsilon, delta=texts.delta(block.delta))
 
 
 def privacy(site: Site, edition: Edition, panel: Panel | None, statistic: StatisticFacts) -> dict[str, Any]:
@@ -106,18 +142,7 @@ def privacy(site: Site, edition: Edition, panel: Panel | None, statistic: Statis
         "diagram": diagram,
         "diagram_caption": caption,
         "odds": odds_text(texts, edition),
+        "odds_of_all": odds_of_all_text(texts, edition, site.budgets.get(edition.dataset.id)),
         "loss": texts("private.loss", loss=loss_text(texts, edition), unit=g.unit, block=block),
         "accurate": accurate,
     }
-
-
-def epsilon_words(texts: Texts, budget: BudgetFacts) -> tuple[str, str, float]:
-    """A block's budget in words: cap and spent, and the share spent in per cent (of ρ, which adds up)."""
-    share = float(Fraction(budget.spent) / Fraction(budget.cap) * 100) if budget.cap else 0.0
-
-    def say(rho: Fraction, epsilon: float | None) -> str:
-        if epsilon is not None:
-            return texts("budget.eps", epsilon=texts.significant(epsilon))
-        return texts("budget.rho", rho=texts.significant(float(rho)))
-
-    return say(budget.cap, budget.epsilon_cap), say(budget.spent, budget.epsilon_spent), share

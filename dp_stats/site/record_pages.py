@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from dp_stats.charts.reading import ReleaseView
 from dp_stats.editions import claims
-from dp_stats.editions.edition import BudgetFacts, Edition
 from dp_stats.editions.revisions import corrections, newest_first
+from dp_stats.outlets import budgets
 from dp_stats.outlets.feeds import Planned
-from dp_stats.site import downloads, privacy_panel
+from dp_stats.site import budget_page
 from dp_stats.site.common import page_of
 from dp_stats.site.frame import Cell, Row, Rows, Site
 from dp_stats.site.site_pages import text_page
 from dp_stats.texts.words import Texts
 
 MOST_DUE = 12
-MOST_METERS = 4
 
 
 def corrections_page(site: Site) -> None:
@@ -65,11 +64,7 @@ def register_page(site: Site) -> None:
     for view in site.releases:
         e = view.latest.edition
         release, dataset = e.release, e.dataset
-        spent = [
-            texts("register.spent_text", spent=spent, cap=cap, block=b.block)
-            for b in e.budget
-            for cap, spent, _ in [privacy_panel.epsilon_words(texts, b)]
-        ]
+        spent = _spent(site, view)
         first = min(r.edition.published for r in view.revisions)
         records.append(
             {
@@ -99,79 +94,27 @@ def register_page(site: Site) -> None:
                         ),
                         f"{view.id}/index.html",
                     ),
-                    (texts("register.spent"), "; ".join(spent) or texts("register.unknown"), "budget.html"),
+                    (texts("register.spent"), spent or texts("register.unknown"), "budget.html"),
                 ],
             }
         )
     text_page(site, "register", "register.html", template="records.html", records=records, none="", notes=[])
 
 
-def _check(site: Site) -> list[tuple[str, str]]:
-    """How to check the spend, where the site has a public log."""
-    if all(revision.edition.log is None for view in site.releases for revision in view.revisions):
-        return []
-    return [(site.texts("budget.check"), site.texts("budget.check_text", command=downloads.check_command(site)))]
-
-
-def budget_page(site: Site) -> None:
-    """``budget.html``: what has been spent on whose data and what is left, as recorded with the newest editions."""
-    texts = site.texts
-    known: dict[str, dict[str, tuple[Edition, BudgetFacts]]] = {}
-    users: dict[str, dict[str, ReleaseView]] = {}
-    for view in site.releases:
-        for revision in view.revisions:
-            e = revision.edition
-            users.setdefault(e.dataset.id, {})[view.id] = view
-            for block in e.budget:
-                held = known.setdefault(e.dataset.id, {}).get(block.block)
-                if held is None or held[0].published < e.published:
-                    known[e.dataset.id][block.block] = (e, block)
-    records = []
-    for id, blocks in sorted(known.items()):
-        edition = max((e for e, _ in blocks.values()), key=lambda e: e.published)
-        unit = texts(f"block.{edition.guarantee.per}")
-        rows: list[Row] = []
-        meters: list[dict[str, str]] = []
-        for name in sorted(blocks, reverse=True):
-            cap, spent, share = privacy_panel.epsilon_words(texts, blocks[name][1])
-            gone, left = (texts.percent(part / 100) for part in (share, 100 - share))
-            rows.append(Row(name, (Cell(cap, n=True), Cell(spent, n=True), Cell(gone, n=True), Cell(left, n=True))))
-            if len(meters) < MOST_METERS:
-                words = texts("budget.meter", spent=gone, left=left)
-                meters.append({"label": name, "words": words, "share": f"{min(share, 100):.1f}"})
-        head = [
-            Cell(unit[:1].upper() + unit[1:]),
-            *(Cell(texts(f"budget.{k}"), n=True) for k in ("cap", "spent", "share", "left")),
-        ]
-        titles = ", ".join(v.latest.edition.release.title for v in users[id].values())
-        records.append(
-            {
-                "id": id,
-                "title": edition.dataset.title,
-                "paragraphs": [
-                    texts(
-                        "budget.dataset_of",
-                        unit=texts.people(edition.guarantee.unit),
-                        custodians=", ".join(c.name for c in edition.dataset.custodians),
-                    )
-                    + ".",
-                    texts("budget.releases", releases=titles) + ".",
-                    texts("budget.as_of", day=texts.day(edition.published.date())),
-                ],
-                "meters": meters,
-                "table": Rows(texts("budget.caption", dataset=edition.dataset.title, block=unit), head, rows),
-                "facts": [],
-            }
-        )
-    text_page(
-        site,
-        "budget",
-        "budget.html",
-        template="records.html",
-        records=records,
-        none=texts("budget.none"),
-        notes=[(texts("budget.what"), texts("budget.what_text")), *_check(site)],
-    )
+def _spent(site: Site, view: ReleaseView) -> str:
+    """What has been spent of each block that a release touches, by all uses of its dataset."""
+    texts, spend = site.texts, site.budgets.get(view.latest.edition.dataset.id)
+    if spend is None:
+        return ""
+    day = texts.day(spend.as_of.date())
+    touched = {block for r in view.revisions for block in r.edition.guarantee.blocks}
+    said = []
+    for block in (spend.blocks[name] for name in sorted(touched & spend.blocks.keys())):
+        spent, cap = budgets.amounts(texts, block)
+        delta = texts.delta(block.delta)
+        said.append(texts("register.spent_text", spent=spent, cap=cap, block=block.block, delta=delta, day=day))
+        said += budget_page.not_public(texts, block)
+    return " ".join(said)
 
 
 def _moment(item: Planned, texts: Texts) -> str:
