@@ -93,6 +93,7 @@ class Run:
                 self.release.id,
                 dataset=self.dataset.id,
                 blocks=blocks_of(self.period, self.dataset.privacy_unit.per),
+                formerly=self.release.formerly,
             )
             if ledger
             else []
@@ -113,7 +114,7 @@ class Run:
         ledger = ledger_if_any(self.settings)
         if ledger is None or not self.plan.series or self.revision > 1:
             return ()
-        return ledger.quote(self.plan, dataset=self.dataset).again
+        return ledger.quote(self.plan, dataset=self.dataset, formerly=self.release.formerly).again
 
     def ledger(self) -> Ledger:
         """The ledger, opened and migrated."""

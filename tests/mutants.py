@@ -65,6 +65,7 @@ MODULES: dict[str, list[str]] = {
     "ledger/opening": _unit("opening"),
     "ledger/disclosing": _unit("disclosing", "late"),
     "ledger/reserving": _unit("charging", "reserving", "approvals", "late"),
+    "ledger/reservations": _unit("charging", "reserving", "late"),
     "ledger/measuring": _unit("measurements", "approvals"),
     "ledger/witnesses": _unit("witnesses", "late"),
     "ledger/sealing": _unit("sealing"),

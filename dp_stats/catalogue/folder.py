@@ -95,8 +95,20 @@ def _checked_codes(path: Path) -> CodeList:
 
 def _checked_release(path: Path, catalogue: Catalogue, known: dict[str, Release]) -> Release:
     release = _declared(path, Release, known)
+    _check_former_names(path, release, known)
     check_release(release, catalogue, where=str(path))
     return release
+
+
+def _check_former_names(path: Path, release: Release, known: dict[str, Release]) -> None:
+    """A name belongs to one release: the one that has it, or one that had it."""
+    for other in known.values():
+        taken = {*release.formerly, release.id} & {*other.formerly, other.id}
+        if taken:
+            raise CatalogueError(
+                f"{path}: '{min(taken)}' is a name, or a former name, of the release '{other.id}', too. A release's former names "
+                "('formerly') are nobody else's."
+            )
 
 
 def _checked_dataset(path: Path, catalogue: Catalogue) -> Dataset:

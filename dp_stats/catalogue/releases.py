@@ -180,6 +180,12 @@ class Release(Model):
     id: Slug = Field(
         description="Name of the file without `.yaml`, and of its folder and address.", examples=["visits-by-clinic"]
     )
+    formerly: tuple[Slug, ...] = Field(
+        (),
+        description="Names that the release had before: their series go on in it at no charge, and their pages lead to it.",
+        examples=[["clinic-visits"]],
+        exclude_if=lambda formerly: not formerly,
+    )
     title: Name = Field(description="What readers call it.", examples=["Visits by clinic"])
     dataset: Slug = Field(description="Id of the dataset it is made from.", examples=["visits"])
     period: PeriodKind = Field(description="What one edition covers.", examples=["week"])
@@ -337,6 +343,14 @@ class Release(Model):
             signed={s.id for s in self.statistics if s.lower is not None and s.lower < 0},
         )
         check_across(self.across, known)
+        return self
+
+    @model_validator(mode="after")
+    def _renamed(self) -> Release:
+        if self.id in self.formerly:
+            raise ValueError(f"formerly: '{self.id}' is the release's own name")
+        if self.formerly and self.period == "range":
+            raise ValueError("formerly: a release of one range has no series that could go on")
         return self
 
     @model_validator(mode="after")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,20 @@ def releases(public: Path, texts: Texts) -> tuple[tuple[ReleaseView, ...], dict[
             continue
         if revisions:
             views.append(ReleaseView(id, revisions, texts))
-    return tuple(views), unreadable
+    return tuple(_renamed(views)), unreadable
+
+
+def _renamed(views: Sequence[ReleaseView]) -> list[ReleaseView]:
+    """The same with what is known of renamed releases: the old ones lead to the new, which go on from their editions."""
+    names = {former: view.id for view in views for former in view.latest.edition.release.formerly}
+    earlier: dict[str, list[Revision]] = {}
+    for view in views:
+        if view.id in names:
+            earlier.setdefault(names[view.id], []).extend(view.revisions)
+    return [
+        replace(view, renamed=names.get(view.id, ""), earlier=tuple(earlier.get(view.id, ()))) if names else view
+        for view in views
+    ]
 
 
 def _revisions(public: Path, release: str) -> tuple[Revision, ...]:
@@ -76,19 +89,22 @@ class ReleaseView:
     id: str
     revisions: tuple[Revision, ...]
     texts: Texts
+    renamed: str = ""
+    """Its name now, where it was renamed."""
+    earlier: tuple[Revision, ...] = ()
+    """Revisions that were published under names that it had before."""
     _panels: dict[str, Panel | None] = field(default_factory=dict, repr=False)
     _values: dict[tuple[str, str], TableValues] = field(default_factory=dict, repr=False)
 
     @cached_property
     def current(self) -> tuple[Revision, ...]:
         """The revision to use of each period, in order of time."""
-        best: dict[str, Revision] = {}
-        for revision in self.revisions:
-            if revision.current:
-                held = best.get(revision.edition.period.label)
-                if held is None or held.edition.revision.number < revision.edition.revision.number:
-                    best[revision.edition.period.label] = revision
-        return tuple(sorted(best.values(), key=lambda r: (r.edition.period.start, r.edition.period.end)))
+        return _to_use(self.revisions)
+
+    @cached_property
+    def history(self) -> tuple[Revision, ...]:
+        """The same with the editions that were published under former names."""
+        return _to_use((*self.earlier, *self.revisions)) if self.earlier else self.current
 
     @property
     def latest(self) -> Revision:
@@ -103,10 +119,10 @@ class ReleaseView:
         return self._values[key]
 
     def panel(self, table_id: str, *, upto: Revision | None = None) -> Panel | None:
-        """A table along all current editions that have it; ``upto`` gives one edition alone."""
+        """A table along all current editions that have it, under former names, too; ``upto`` gives one edition alone."""
         key = table_id if upto is None else f"{table_id}@{upto.edition.path}"
         if key not in self._panels:
-            self._panels[key] = self._build(table_id, (upto,) if upto else self.current)
+            self._panels[key] = self._build(table_id, (upto,) if upto else self.history)
         return self._panels[key]
 
     def _build(self, table_id: str, revisions: Sequence[Revision]) -> Panel | None:
@@ -155,6 +171,17 @@ class ReleaseView:
             whole["upper"],
             whole["status"],
         )
+
+
+def _to_use(revisions: Sequence[Revision]) -> tuple[Revision, ...]:
+    """The current revision of each period, in order of time."""
+    best: dict[str, Revision] = {}
+    for revision in revisions:
+        if revision.current:
+            held = best.get(revision.edition.period.label)
+            if held is None or held.edition.revision.number < revision.edition.revision.number:
+                best[revision.edition.period.label] = revision
+    return tuple(sorted(best.values(), key=lambda r: (r.edition.period.start, r.edition.period.end)))
 
 
 def _places(wanted: Sequence[str], have: Sequence[str]) -> NDArray[np.intp]:

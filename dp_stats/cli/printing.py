@@ -93,7 +93,7 @@ def print_standing(out: Console, run: Run) -> None:
     if ledger is None:
         out.print("No ledger yet: this would be the first charge.")
         return
-    quote = ledger.quote(run.plan, dataset=run.dataset, revision=run.revision)
+    quote = ledger.quote(run.plan, dataset=run.dataset, revision=run.revision, formerly=run.release.formerly)
     if quote.refusals:
         out.print("[red]Does not fit the budget:[/]")
         for line in quote.refusals:

@@ -203,6 +203,7 @@ def _release(release: Release) -> ReleaseFacts:
         texts[name] = texts[name].strip() or release.title
     return ReleaseFacts(
         id=release.id,
+        formerly=release.formerly,
         title=release.title,
         licence=release.licence,
         audience=release.audience,

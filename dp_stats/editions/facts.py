@@ -70,6 +70,9 @@ class ReleaseFacts(Facts):
     """The declared release that the edition belongs to."""
 
     id: str = Field(description="Name in files and addresses.")
+    formerly: tuple[str, ...] = Field(
+        (), description="Names that it had before; absent where none.", exclude_if=lambda formerly: not formerly
+    )
     title: str = Field(description="What readers call it.")
     summary: str = Field(description="What is published, in a paragraph.")
     public_benefit: str = Field("", description="What it is good for.")

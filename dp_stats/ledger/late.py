@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from dp_stats.ledger import describing, sealing
 from dp_stats.ledger.records import Reservation
-from dp_stats.ledger.reserving import of_release
+from dp_stats.ledger.reservations import of_release
 from dp_stats.plan.sealed import SealedPlan
 
 

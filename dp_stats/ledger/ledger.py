@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from dp_stats.catalogue.models import Dataset
-from dp_stats.ledger import approving, describing, disclosing, measuring, reserving, sealing
+from dp_stats.ledger import approving, describing, disclosing, measuring, reservations, reserving, sealing
 from dp_stats.ledger.chain import Writer, head_of
 from dp_stats.ledger.database import LOCK_SECONDS, Database
 from dp_stats.ledger.failures import explained
@@ -106,15 +106,23 @@ class Ledger(LedgerReader):
         revision: int = 1,
         category: Category = "scheduled",
         requested_by: str = "",
+        formerly: Sequence[str] = (),
     ) -> Quote:
         """What ``reserve`` would charge now, and what would forbid it; writes nothing.
 
+        ``formerly``: names that the plan's release had before.
         ``{b.block: b.remaining for b in quote.before}`` is what an approval's ``shown`` holds.
         """
         reserving.check(plan, dataset=dataset, revision=revision, category=category)
         with self._database.read() as connection:
             return reserving.quoted(
-                connection, plan, dataset=dataset, revision=revision, category=category, requested_by=requested_by
+                connection,
+                plan,
+                dataset=dataset,
+                revision=revision,
+                category=category,
+                requested_by=requested_by,
+                formerly=formerly,
             )
 
     def reserve(
@@ -172,12 +180,12 @@ class Ledger(LedgerReader):
     def reservation(self, edition: str, revision: int = 1) -> Reservation | None:
         """The reservation of an edition, unless it is void or there is none."""
         with self._database.read() as connection:
-            return reserving.current(connection, edition, revision)
+            return reservations.current(connection, edition, revision)
 
     def latest(self, edition: str, revision: int = 1) -> Reservation | None:
         """The last reservation of an edition, void or not; None if there never was one."""
         with self._database.read() as connection:
-            return reserving.latest(connection, edition, revision)
+            return reservations.latest(connection, edition, revision)
 
     def sealed(self, reservation: Reservation) -> SealedPlan:
         """The sealed plan of a reservation: what it measures and what its numbers mean.
@@ -188,11 +196,16 @@ class Ledger(LedgerReader):
         with self._database.read() as connection:
             return sealing.sealed_plan(connection, reservation)
 
-    def series(self, release: str, *, dataset: str, blocks: Iterable[str] = ()) -> list[KnownSeries]:
-        """The series of a release that have been charged: first those that paid for all ``blocks``, then the newest."""
+    def series(
+        self, release: str, *, dataset: str, blocks: Iterable[str] = (), formerly: Sequence[str] = ()
+    ) -> list[KnownSeries]:
+        """The series of a release that have been charged: first those that paid for all ``blocks``, then the newest.
+
+        ``formerly``: names that the release had before.
+        """
         wanted = set(blocks)
         with self._database.read() as connection:
-            made = reserving.of_release(connection, dataset=dataset, release=release)
+            made = reservations.of_release(connection, dataset=dataset, release=release, formerly=formerly)
             found = sealing.known_series(connection, made)
         return sorted(found, key=lambda known: not wanted <= known.paid)
 
@@ -203,7 +216,7 @@ class Ledger(LedgerReader):
             LedgerError: it was spent, so its measurements may have been seen.
         """
         with self._write() as writer:
-            return reserving.void(writer, reserving.by_id(writer.connection, reservation.id), reason=reason)
+            return reserving.void(writer, reservations.by_id(writer.connection, reservation.id), reason=reason)
 
     # Approving
 

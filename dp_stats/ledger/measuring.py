@@ -10,7 +10,8 @@ from dp_stats.errors import LedgerError, RegisterError
 from dp_stats.ledger import schema
 from dp_stats.ledger.chain import Writer, moment
 from dp_stats.ledger.records import RegisterEntry, Reservation, StoredMeasurements
-from dp_stats.ledger.reserving import by_id, require_approvals, sharing
+from dp_stats.ledger.reservations import by_id, sharing
+from dp_stats.ledger.reserving import require_approvals
 from dp_stats.ledger.texts import line
 
 

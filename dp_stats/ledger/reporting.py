@@ -18,7 +18,7 @@ from dp_stats.ledger.approving import decisions
 from dp_stats.ledger.budget import block_budgets
 from dp_stats.ledger.chain import canonical, entry_of, head_of, instant
 from dp_stats.ledger.records import Account, BlockBudget, Charge, Entry, Head, Reservation
-from dp_stats.ledger.reserving import current, reservation_of
+from dp_stats.ledger.reservations import current, reservation_of
 from dp_stats.transparency.leaves import Head as LogHead
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from fractions import Fraction
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, select
 
 from dp_stats import written
 from dp_stats.catalogue.models import Dataset
 from dp_stats.errors import ApprovalError, LedgerError
 from dp_stats.ledger import amounts, approving, budget, schema, sealing
-from dp_stats.ledger.chain import Writer, moment
+from dp_stats.ledger.chain import Writer
 from dp_stats.ledger.records import Category, Quote, Reservation
+from dp_stats.ledger.reservations import by_id, current, latest, of_release, sharing
 from dp_stats.ledger.texts import line
 from dp_stats.plan.model import Plan
 from dp_stats.plan.sealed import SealedPlan
@@ -65,10 +65,17 @@ def reserve(
         raise LedgerError(_MEASURED.format(edition=plan.edition, revision=revision, next=revision + 1))
     if existing is None:
         _require_free(writer.connection, plan.edition, revision)
+        _require_new(writer.connection, plan, sealed.release.formerly)
     else:
         void(writer, existing, reason=f"replaced by another plan ({plan.hash[:12]})")
     quote = quoted(
-        writer.connection, plan, dataset=dataset, revision=revision, category=category, requested_by=requested_by
+        writer.connection,
+        plan,
+        dataset=dataset,
+        revision=revision,
+        category=category,
+        requested_by=requested_by,
+        formerly=sealed.release.formerly,
     )
     _want_new_series(plan, quote, wanted=new_series)
     approvers = tuple(dict.fromkeys((*approvers, *quote.approvers)))
@@ -123,6 +130,21 @@ def _require_free(connection: Connection, edition: str, revision: int) -> None:
             f"{edition} (revision {revision}) is published already: late rows were added to an earlier revision. A "
             f"correction needs the next number that is free, such as {revision + 1}."
         )
+
+
+def _require_new(connection: Connection, plan: Plan, formerly: Sequence[str]) -> None:
+    """Refuse to measure a period that was measured under a former name of its release.
+
+    Raises:
+        LedgerError: it was.
+    """
+    for name in formerly:
+        edition = f"{name}/{plan.period}"
+        if current(connection, edition, 1) is not None:
+            raise LedgerError(
+                f"{plan.edition} is {edition}, which was made before the release was renamed. Let 'start' be the first day that is "
+                "published under the new name; to correct an earlier edition, give the release its former name back."
+            )
 
 
 def resume(writer: Writer, sealed: SealedPlan, *, dataset: Dataset, revision: int) -> Reservation:
@@ -191,7 +213,14 @@ def check(plan: Plan, *, dataset: Dataset, revision: int, category: Category) ->
 
 
 def quoted(
-    connection: Connection, plan: Plan, *, dataset: Dataset, revision: int, category: Category, requested_by: str
+    connection: Connection,
+    plan: Plan,
+    *,
+    dataset: Dataset,
+    revision: int,
+    category: Category,
+    requested_by: str,
+    formerly: Sequence[str] = (),
 ) -> Quote:
     """What reserving ``plan`` would cost now, and what would forbid it.
 
@@ -233,7 +262,7 @@ def quoted(
         refusals=lines,
         approvers=needed if charged else (),
         measured=standing is not None and standing.plan_hash == plan.hash and standing.state == "stored",
-        again=_paid_by_another_series(connection, plan, charged) if revision == 1 else (),
+        again=_paid_by_another_series(connection, plan, charged, formerly) if revision == 1 else (),
     )
 
 
@@ -252,32 +281,19 @@ def _uncharged(connection: Connection, plan: Plan, *, rho: Fraction, revision: i
     return tuple(dict.fromkeys(block for block in plan.blocks if block not in paid))
 
 
-def _paid_by_another_series(connection: Connection, plan: Plan, charged: Sequence[str]) -> tuple[str, ...]:
+def _paid_by_another_series(
+    connection: Connection, plan: Plan, charged: Sequence[str], formerly: Sequence[str]
+) -> tuple[str, ...]:
     """The blocks about to be charged that another series of the same release uses already (this one has paid for its own)."""
     if not plan.series:
         return ()
     used = {
         block
-        for other in of_release(connection, dataset=plan.dataset, release=plan.release)
+        for other in of_release(connection, dataset=plan.dataset, release=plan.release, formerly=formerly)
         if other.series and other.revision == 1 and other.edition != plan.edition
         for block in other.blocks
     }
     return tuple(block for block in charged if block in used)
-
-
-def of_release(connection: Connection, *, dataset: str, release: str) -> list[Reservation]:
-    """Every reservation of a release that is not void, oldest first."""
-    c = schema.reservations.c
-    query = select(schema.reservations).where(c.dataset == dataset, c.release == release, c.state != "void")
-    return [reservation_of(row) for row in connection.execute(query.order_by(c.id)).mappings()]
-
-
-def latest(connection: Connection, edition: str, revision: int) -> Reservation | None:
-    """The last reservation of an edition, void or not."""
-    c = schema.reservations.c
-    query = select(schema.reservations).where(c.edition == edition, c.revision == revision).order_by(c.id.desc())
-    row = connection.execute(query.limit(1)).mappings().one_or_none()
-    return reservation_of(row) if row else None
 
 
 def void(writer: Writer, reservation: Reservation, *, reason: str) -> Reservation:
@@ -321,63 +337,4 @@ def require_approvals(writer: Writer, reservation: Reservation, *, also: Sequenc
         requested_by=reservation.requested_by,
         now=writer.now,
         remaining=None,
-    )
-
-
-def sharing(connection: Connection, reservation: Reservation) -> list[Reservation]:
-    """Every reservation of the same key that is not void, itself included."""
-    c = schema.reservations.c
-    query = select(schema.reservations).where(
-        c.dataset == reservation.dataset, c.key == reservation.key, c.state != "void"
-    )
-    return [reservation_of(row) for row in connection.execute(query.order_by(c.id)).mappings()]
-
-
-def current(connection: Connection, edition: str, revision: int) -> Reservation | None:
-    """The reservation of an edition that is not void, if there is one."""
-    c = schema.reservations.c
-    query = select(schema.reservations).where(c.edition == edition, c.revision == revision, c.state != "void")
-    row = connection.execute(query).mappings().one_or_none()
-    return reservation_of(row) if row else None
-
-
-def by_id(connection: Connection, number: int) -> Reservation:
-    """A reservation as it is now.
-
-    Raises:
-        LedgerError: this ledger has none of that number.
-    """
-    row = (
-        connection.execute(select(schema.reservations).where(schema.reservations.c.id == number))
-        .mappings()
-        .one_or_none()
-    )
-    if row is None:
-        raise LedgerError("This ledger does not know the reservation. Check that every step uses the same ledger URL.")
-    return reservation_of(row)
-
-
-def reservation_of(row: RowMapping) -> Reservation:
-    """A reservation as stored."""
-    return Reservation(
-        id=row["id"],
-        dataset=row["dataset"],
-        release=row["release"],
-        period=row["period"],
-        edition=row["edition"],
-        revision=row["revision"],
-        plan_hash=row["plan"],
-        key=row["key"],
-        series=row["series"],
-        blocks=tuple(json.loads(row["blocks"])),
-        charged=tuple(json.loads(row["charged"])),
-        rho=Fraction(row["rho"]),
-        category=row["category"],
-        requested_by=row["requested_by"],
-        reason=row["reason"],
-        run=row["run"],
-        approvers=tuple(json.loads(row["approvers"])),
-        state=row["state"],
-        at=moment(row["at"]),
-        aside=row["aside"] or "",
     )

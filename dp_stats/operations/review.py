@@ -100,7 +100,7 @@ def ended_series(catalogue: Catalogue, settings: Settings) -> list[str]:
         return []
     found = []
     for release in catalogue.releases.values():
-        known = ledger.series(release.id, dataset=release.dataset) if release.series else []
+        known = ledger.series(release.id, dataset=release.dataset, formerly=release.formerly) if release.series else []
         if not known:
             continue
         series = [k.series for k in known]

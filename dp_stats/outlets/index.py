@@ -101,6 +101,7 @@ def _contents(
 ) -> dict[str, bytes]:
     found = [e for one in published for e in one.editions]
     newest = [one.current[-1] for one in published if one.current]
+    renamed = {name for e in newest for name in e.release.formerly}
     log = newest_first(c for one in published for c in one.log)
     contents = {
         "catalog.jsonld": formats.json_bytes(registers.dcat(newest, base_url=base_url, texts=texts)),
@@ -126,7 +127,8 @@ def _contents(
     ]
     contents["register.json"] = registers.register_json(uses)
     contents["register.csv"] = registers.register_csv(uses, texts)
-    return contents | _calendar(found, newest, releases, base_url, texts)
+    going_on = [e for e in newest if e.release.id not in renamed]
+    return contents | _calendar(found, going_on, releases, base_url, texts)
 
 
 def _current(public: Path, published: Iterable[Edition]) -> list[Edition]:

@@ -22,7 +22,7 @@ from dp_stats.plan.model import ExpectedError, LatePeriod, Measurement, Plan, Ro
 from dp_stats.plan.noise_scale import noise_scale
 from dp_stats.plan.sealed import SealedPlan, seal
 from dp_stats.plan.sensitivity import Sensitivity
-from dp_stats.plan.series import Series, published_from, series_basis, series_of
+from dp_stats.plan.series import Series, published_from, same_basis, series_basis, series_of
 from dp_stats.plan.strategy import candidates, choose
 from dp_stats.plan.targets import statistic_of
 from dp_stats.plan.truncation import choose_truncation, truncation_cap, truncation_warning
@@ -131,7 +131,7 @@ def continues(series: Series, basis: dict[str, Any], release: Release, dataset: 
     Codes may have come, gone and merged since: no rule but that of one row per leaf cell asks which there are.
     """
     measured, late = on_lists(series.measurements, canonical), on_lists(series.late, canonical)
-    if series.basis != basis or not published_from(measured, canonical, release):
+    if not same_basis(series, basis, release) or not published_from(measured, canonical, release):
         return False
     joint = _joint(release, dataset)
     for m in measured:

@@ -106,6 +106,12 @@ def _unit(column: Column) -> dict[str, Any]:
     return {**declared, "from": "".join(column.source.casefold().split())}
 
 
+def same_basis(series: Series, basis: dict[str, Any], release: Release) -> bool:
+    """Whether what bounds the mechanism is what bounded it when a series began, under whichever name of the release."""
+    renamed = series.basis["release"] in release.formerly
+    return ({**series.basis, "release": release.id} if renamed else series.basis) == basis
+
+
 def differences(one: dict[str, Any], other: dict[str, Any]) -> tuple[str, ...]:
     """Which parts of two bases differ, as a person calls them."""
     names = {

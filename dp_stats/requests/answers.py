@@ -33,7 +33,9 @@ def answer_question(
         CatalogueError: there is no such release. NotDerivableError: what has been measured does not tell.
     """
     ledger = Ledger.open(settings.ledger_url, read_only=True)
-    made = [r for r in ledger.reservations() if r.release == release]
+    everything = ledger.reservations()
+    names = _names(release, everything, ledger)
+    made = [r for r in everything if r.release in names]
     if not made:
         read_catalogue(settings.catalogue).release(release)
     editions = list(measured_editions(made, ledger=ledger, start=start, end=end))
@@ -43,6 +45,12 @@ def answer_question(
             "A new release would have to measure it."
         )
     return answer(editions, statistic, where=where, start=start, end=end)
+
+
+def _names(release: str, reservations: Sequence[Reservation], ledger: Ledger) -> set[str]:
+    """A release's name and those that it had before, as its last edition says."""
+    own = [r for r in reservations if r.release == release and r.state == "stored" and r.aside]
+    return {release, *(ledger.sealed(own[-1]).release.formerly if own else ())}
 
 
 def measured_editions(

@@ -107,7 +107,7 @@ def _isolated(
     titles = dict.fromkeys(unreadable, "")
     everything = [tools]
     since = max((v.latest.edition.published for v in site.releases if v.current), default=None)
-    for view in site.releases:
+    for view in sorted(site.releases, key=lambda view: bool(view.renamed)):  # their pages lead to those of others
         titles[view.id] = view.latest.edition.release.title
         try:
             due = site_pages.planned(replace(site, releases=(view,)), since)
@@ -164,9 +164,10 @@ def _release(
         r.edition.path: digest(
             (r.folder / formats.CHECKSUMS).read_bytes(), (site.public / r.edition.id / STATUS).read_bytes(), r.status
         )
-        for r in view.revisions
+        for r in (*view.earlier, *view.revisions)
     }
-    whole = digest(tools, next_due, *sorted(facts.items()))
+    led_to = sorted(site.writer.files_of(view.renamed)) if view.renamed else ()
+    whole = digest(tools, next_due, *sorted(facts.items()), *led_to)
     story = parts.outline_of(view)
     area_job, tiles_needed = f"{view.id}/areas", story.areas is not None
     tiles = None
@@ -178,10 +179,14 @@ def _release(
         say(f"{view.id}: release and charts")
         studio = Studio(site.reports, site.texts, rough=rough is not None)
         release_pages.release_page(site, view, story, tiles, studio, next_due)
+        if view.renamed:
+            site_pages.moved_pages(site, view, _pages(site, view.id))
     if tiles_needed and site.writer.due(area_job, whole):
         say(f"{view.id}: areas")
         for _ in area_pages(site, view, story, tiles, most=rough.areas if rough else None):
             pass
+        if view.renamed:
+            site_pages.moved_pages(site, view, _pages(site, area_job))
     say(f"{view.id}: editions")
     order = [r.edition.path for r in view.current]
     for revision in view.revisions:
@@ -193,6 +198,11 @@ def _release(
         if site.writer.due(path, key):
             edition_pages.edition_page(site, view, story, tiles, revision)
     return told
+
+
+def _pages(site: Site, job: str) -> list[str]:
+    """The pages of a job, without its pictures and tables."""
+    return [file for file in dict.fromkeys(site.writer.jobs[job]["files"]) if file.endswith(".html")]
 
 
 def _assets(site: Site) -> None:

@@ -17,8 +17,12 @@ def page_of(view: ReleaseView, revision: Revision) -> str:
     """Where a revision's page is: the period's ``index.html``, or ``rN.html`` once another took its place."""
     edition = revision.edition
     current = max(
-        (r.edition.revision.number for r in view.revisions if r.edition.id == edition.id and r.current),
-        default=max(r.edition.revision.number for r in view.revisions if r.edition.id == edition.id),
+        (
+            r.edition.revision.number
+            for r in (*view.earlier, *view.revisions)
+            if r.edition.id == edition.id and r.current
+        ),
+        default=max(r.edition.revision.number for r in (*view.earlier, *view.revisions) if r.edition.id == edition.id),
     )
     name = "index" if edition.revision.number == current else f"r{edition.revision.number}"
     return f"{edition.id}/{name}.html"

@@ -67,6 +67,7 @@ def catalogue(site: Site, *, name: str, description: str) -> dict[str, Any]:
                 },
             }
             for v in site.releases
+            if not v.renamed
         ],
     }
 

@@ -27,9 +27,13 @@ def editions_page(site: Site, view: ReleaseView) -> None:
                 Cell(texts.day(r.edition.published.date()), n=True),
                 Cell(r.note),
             ),
-            page_of(view, r).removeprefix(f"{view.id}/"),
+            _from_here(view, page_of(view, r)),
         )
-        for r in sorted(view.revisions, key=lambda r: (r.edition.period.start, r.edition.revision.number), reverse=True)
+        for r in sorted(
+            (*view.earlier, *view.revisions),
+            key=lambda r: (r.edition.period.start, r.edition.revision.number),
+            reverse=True,
+        )
     ]
     head = [
         Cell(texts("release.period")),
@@ -50,6 +54,11 @@ def editions_page(site: Site, view: ReleaseView) -> None:
         tables=[Rows(texts("editions.caption", release=view.latest.edition.release.title), head, rows)],
         notes=(),
     )
+
+
+def _from_here(view: ReleaseView, page: str) -> str:
+    """A page's address from the release's folder; of an edition under a former name it lies beside that."""
+    return page.removeprefix(f"{view.id}/") if page.startswith(f"{view.id}/") else f"../{page}"
 
 
 def areas_page(site: Site, view: ReleaseView, story: Outline, panel: Panel) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +23,7 @@ NEWEST = 8
 
 def planned(site: Site, since: datetime | None = None) -> list[Planned]:
     """What is due in the twelve months after the newest publication (or ``since``)."""
-    newest = [v.latest.edition for v in site.releases if v.current]
+    newest = [v.latest.edition for v in site.releases if v.current and not v.renamed]
     scheduled = [s for e in newest if (s := Scheduled.after(e))]
     if not scheduled:
         return []
@@ -96,13 +97,31 @@ def not_shown_page(site: Site, release: str, title: str) -> None:
     )
 
 
+def moved_pages(site: Site, view: ReleaseView, pages: Sequence[str]) -> None:
+    """Let pages of a renamed release lead to the same pages under its name now, or to its first one where there is none."""
+    texts, title = site.texts, view.latest.edition.release.title
+    there = set(site.writer.files_of(view.renamed))
+    for page in pages:
+        own = page.removeprefix(f"{view.id}/")
+        kept = own if f"{view.renamed}/{own}" in there else "index.html"
+        href = f"{'../' * page.count('/')}{view.renamed}/{kept}"
+        site.render(
+            "moved.html",
+            page,
+            title=title,
+            lead=texts("moved.lead"),
+            trail=[(texts("site.home"), "../" * page.count("/") + "index.html")],
+            link={"href": href, "text": texts("moved.link")},
+        )
+
+
 def front_page(site: Site) -> None:
     """``index.html``: headline figures of every release, and what is newest."""
     texts = site.texts
     made = []
     find = None
     ornament = None
-    for view in site.releases:
+    for view in (view for view in site.releases if not view.renamed):
         made.append(release_card(site, view))
         if find is None and (ornament := _silhouette(site, view)):
             find = {"action": f"{view.id}/areas/index.html"}

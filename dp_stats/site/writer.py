@@ -53,6 +53,11 @@ class Writer:
         self.jobs[job] = {"key": key, "files": self._files}
         return True
 
+    def files_of(self, group: str) -> tuple[str, ...]:
+        """The files of the jobs of a group (``group`` and ``group/…``), as far as they are made or kept."""
+        jobs = [job for name, job in self.jobs.items() if name == group or name.startswith(f"{group}/")]
+        return tuple(dict.fromkeys(file for job in jobs for file in job["files"]))
+
     def fail(self, group: str) -> None:
         """Give up the jobs of a group (``group`` and ``group/…``): pages of the last build stay, and all are due again."""
         for name in {*self.before, *self.jobs}:

@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from dp_stats import pipeline, publishing
-from dp_stats.catalogue import yaml
+from dp_stats.catalogue import load_catalogue, yaml
 from dp_stats.editions.edition import Edition
 from dp_stats.editions.verify import verify_public
-from dp_stats.errors import NotDerivableError
+from dp_stats.errors import ApprovalError, CatalogueError, LedgerError, NotDerivableError
 from dp_stats.ledger import Ledger
 from dp_stats.plan.noisy import NoisyMeasurements
 from dp_stats.requests.answers import answer_question
@@ -44,7 +44,7 @@ def write(catalogue: Path) -> dict[tuple[str, date], int]:
     with (catalogue / "visits.csv").open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["Patient", "Day", "Clinic", "Cost", "Telephone"])
-        for day in (date(2024, 1, 1) + timedelta(days=n) for n in range(21)):
+        for day in (date(2024, 1, 1) + timedelta(days=n) for n in range(28)):
             clinics = ("north", "east", "south", "island") if day < CHANGE else ("union", "South ", "island", "north")
             for place, clinic in enumerate(clinics):
                 for _ in range(PERSONS + 10 * place):
@@ -165,3 +165,75 @@ def test_what_is_published_can_be_made_again(settings: Settings) -> None:
         (settings.public_dir / "visits" / week / "r1" / "clinic-day.csv").unlink()
     assert {one.state for one in publishing.rebuild(settings)} <= {"whole", "made again"}
     assert verify_public(settings.public_dir) == []
+
+
+def rename(catalogue: Path, **fields: object) -> Path:
+    """Give the release another name from the fourth week on."""
+    path = catalogue / "releases" / "visits.yaml"
+    content = {
+        **yaml.parse(path.read_text()),
+        "id": "clinic-visits",
+        "formerly": ["visits"],
+        "start": date(2024, 1, 22),
+    }
+    renamed = path.with_name("clinic-visits.yaml")
+    renamed.write_text(yaml.write({**content, **fields}))
+    path.unlink()
+    return renamed
+
+
+def test_a_renamed_release_goes_on_in_its_charge_and_its_pages_lead_to_it(
+    settings: Settings, delivered: dict[tuple[str, date], int]
+) -> None:
+    before = {
+        path: path.read_bytes()
+        for path in (settings.public_dir / "visits").glob("2024-*/**/*")
+        if path.is_file() and path.suffix != ".html"
+    }
+    rename(settings.catalogue)
+    pipeline.run_edition("clinic-visits/2024-W04")
+    ledger = Ledger.open(settings.ledger_url, read_only=True)
+    made = ledger.reservations("visits")
+    assert [(r.release, bool(r.charged)) for r in made] == [
+        ("visits", True),
+        ("visits", False),
+        ("visits", False),
+        ("clinic-visits", False),
+    ]
+    assert len({r.key for r in made}) == 1
+    assert {path: path.read_bytes() for path in before} == before, "files of earlier editions stay as they are"
+    assert verify_public(settings.public_dir) == []
+    for page in ("index", "methods"):
+        assert f"../clinic-visits/{page}.html" in (settings.public_dir / "visits" / f"{page}.html").read_text()
+    listed = (settings.public_dir / "clinic-visits" / "editions.html").read_text()
+    assert "../visits/2024-W02/index.html" in listed
+    assert "2024-W04/index.html" in listed
+    front = (settings.public_dir / "index.html").read_text()
+    assert "clinic-visits/index.html" in front
+    assert '"visits/index.html' not in front
+    found = answer_question(
+        "clinic-visits",
+        "visits",
+        where={"clinic": ("south",)},
+        start=date(2024, 1, 1),
+        end=date(2024, 1, 21),
+        settings=settings,
+    )
+    assert found.value == sum(n for (clinic, day), n in delivered.items() if clinic == "south" and day.day < 22)
+
+
+def test_a_period_is_measured_under_one_name_only_and_a_name_is_one_releases(settings: Settings) -> None:
+    path = rename(settings.catalogue, start=date(2024, 1, 1))
+    with pytest.raises(LedgerError, match="clinic-visits/2024-W03 is visits/2024-W03"):
+        pipeline.run_edition("clinic-visits/2024-W03")
+    shutil.copy(path, path.with_name("visits.yaml"))
+    other = path.with_name("visits.yaml")
+    other.write_text(yaml.write({**yaml.parse(path.read_text()), "id": "visits", "formerly": []}))
+    with pytest.raises(CatalogueError, match="'visits' is a name, or a former name"):
+        load_catalogue(settings.catalogue)
+
+
+def test_an_edit_that_ends_the_series_needs_a_yes_under_the_new_name_too(settings: Settings) -> None:
+    rename(settings.catalogue, privacy_loss={"epsilon": 2})
+    with pytest.raises(ApprovalError, match="would start a new series"):
+        pipeline.run_edition("clinic-visits/2024-W04")

@@ -13,7 +13,7 @@ import pytest
 from ledger_examples import Clock, dataset, deaths, elsewhere, measured, new_ledger, plan, reserve, sealed
 
 from dp_stats.errors import ApprovalError, BudgetError, LedgerError
-from dp_stats.ledger import Ledger, Reservation, reserving
+from dp_stats.ledger import Ledger, Reservation, reservations, reserving
 from dp_stats.ledger.records import BlockBudget, Quote
 from dp_stats.plan.model import Plan
 
@@ -87,9 +87,9 @@ def test_a_reservation_of_an_earlier_version_names_no_document_aside(tmp_path: P
     made = reserve(ledger, plan())
     with ledger._database.write() as connection:
         connection.exec_driver_sql("UPDATE ledger_reservations SET aside = NULL")
-        assert reserving.by_id(connection, made.id) == replace(made, aside="")
+        assert reservations.by_id(connection, made.id) == replace(made, aside="")
         with pytest.raises(LedgerError, match="does not know the reservation"):
-            reserving.by_id(connection, made.id + 1)
+            reservations.by_id(connection, made.id + 1)
 
 
 def state_of(block: str, *, cap: str = "1", reserved: Fraction = Fraction(0)) -> BlockBudget:
@@ -306,8 +306,8 @@ def test_reservations_are_listed_by_release_and_by_charge_oldest_first(tmp_path:
     ledger.void(held(ledger, plan("2021-W04", series="a")), "in vain")
     other = held(ledger, plan("2021-W05"))
     with ledger._database.read() as connection:
-        assert reserving.of_release(connection, dataset="cases", release="weekly") == [first, second, other]
-        shared = reserving.sharing(connection, second)
+        assert reservations.of_release(connection, dataset="cases", release="weekly") == [first, second, other]
+        shared = reservations.sharing(connection, second)
         assert [(s.dataset, s.release, s.period) for s in shared] == [
             ("cases", "monthly", "2021-W01"), ("cases", "weekly", "2021-W03"), ("cases", "weekly", "2021-W02"),
         ]  # fmt: skip
