@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from dp_stats.editions.facts import BREAK
 from dp_stats.texts.numbers import Figure
 
 Floats = NDArray[np.float64]
@@ -61,20 +62,28 @@ class Series:
         """Moments with a value that follow one another without a gap, as indices: lines must not cross gaps.
 
         A gap is a moment without a value, or a step of more than one and a half of the usual step. A part of a period
-        stands alone.
+        stands alone, and a line ends where what follows does not compare.
         """
         known = np.flatnonzero(~np.isnan(self.value))
         if not len(known):
             return ()
         steps = np.diff(self.days).astype(int)
         usual = float(np.median(steps)) if len(steps) else 1.0
-        alone = ~(self.whole[known][1:] & self.whole[known][:-1])
+        alone = ~(self.whole[known][1:] & self.whole[known][:-1]) | np.isin(known[1:], self.breaks)
         return tuple(np.split(known, 1 + np.flatnonzero(alone | (np.diff(self.days[known]).astype(int) > 1.5 * usual))))
 
     @cached_property
+    def breaks(self) -> NDArray[np.intp]:
+        """Moments that do not compare with those before them, as indices: the area holds other places since."""
+        broken = np.array([BREAK in status.split() for status in self.status], dtype=bool)
+        known_before = np.cumsum(~np.isnan(self.value)) - ~np.isnan(self.value) > 0
+        return np.flatnonzero(broken & known_before)
+
+    @cached_property
     def comparable(self) -> NDArray[np.intp]:
-        """Moments with a value that compare with one another, as indices in order of time: whole periods only."""
-        return np.flatnonzero(~np.isnan(self.value) & self.whole)
+        """Moments with a value that compare with one another, as indices in order of time: whole periods since the last break."""
+        since = self.breaks[-1] if len(self.breaks) else 0
+        return np.flatnonzero(~np.isnan(self.value) & self.whole & (np.arange(len(self)) >= since))
 
     @property
     def peak(self) -> int:

@@ -104,8 +104,11 @@ def sheet(
 def ribbon(axes: Axes, series: Series, *, colour: str, width: float = 2.2) -> None:
     """A line in its ribbon, or dots with bars where there are too few moments for a line to mean anything.
 
-    The dot of a part of a period is hollow.
+    The dot of a part of a period is hollow; a dashed line marks a break.
     """
+    for at in series.breaks:
+        between = series.days[at - 1] + (series.days[at] - series.days[at - 1]) // 2
+        axes.axvline(between, color=INK, linewidth=1, alpha=0.6, linestyle=(0, (4, 3)), zorder=1)
     if len(series) > 12:
         for run in series.runs:
             days = series.days[run]

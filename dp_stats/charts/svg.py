@@ -89,6 +89,11 @@ def line(id: str, series: Series, texts: Texts, *, title: str, description: str,
             out.append(
                 f'<rect x="{left:.0f}" width="{right - left:.0f}" height="{plot}"><title>{escape(words)}</title></rect>'
             )
+    for i in series.breaks:
+        words = escape(texts("chart.break"))
+        out.append(
+            f'<path class="break" d="M{x[i - 1] + (x[i] - x[i - 1]) / 2:.0f} 0V{plot}"><title>{words}</title></path>'
+        )
     out.append("</svg>")
     out += [
         f'<circle{_hollow(series, int(i))} cx="{_n(x[i] / UNITS * 100)}%" cy="{_n(TOP + y(float(series.value[i])))}" r="3.5"/>'

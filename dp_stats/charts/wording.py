@@ -33,11 +33,12 @@ def unit_text(statistic: StatisticFacts) -> str:
 
 
 def band_words(texts: Texts, series: Series) -> str:
-    """How the interval is drawn, or why it can hardly be seen, and what hollow dots are."""
+    """How the interval is drawn, or why it can hardly be seen, and what hollow dots and dashed lines are."""
     high = max((f.upper for f in series.figures if f.known), default=0.0)
     thin = typical_margin(series.figures) < 0.006 * high
     drawn = "chart.bars" if len(series) <= 12 else "chart.band_thin" if thin else "chart.band"
-    return texts(drawn) if series.whole.all() else f"{texts(drawn)} {texts('chart.parts')}"
+    more = {"chart.parts": not series.whole.all(), "chart.break": bool(len(series.breaks))}
+    return " ".join([texts(drawn), *(texts(key) for key, there in more.items() if there)])
 
 
 def unit_words(texts: Texts, edition: Edition, panel: Panel, statistic: StatisticFacts) -> str:
