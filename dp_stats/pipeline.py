@@ -236,6 +236,7 @@ def refresh_site(settings: Settings, *, incremental: bool = True) -> dict[str, s
     Raises:
         LedgerError: the ledger does not go on from the public log that is there; nothing was written.
     """
+    from dp_stats.back_series import refresh_back_series
     from dp_stats.outlets.index import refresh_index
     from dp_stats.outlets.public_log import refresh_log
     from dp_stats.outlets.targets import upload
@@ -246,6 +247,7 @@ def refresh_site(settings: Settings, *, incremental: bool = True) -> dict[str, s
     releases = read_catalogue(settings.catalogue).releases.values()
     if (ledger := ledger_if_any(settings)) is not None:
         refresh_log(settings.public_dir, ledger.log)
+        refresh_back_series(settings.public_dir, ledger)
     indexed = refresh_index(settings.public_dir, base_url=settings.base_url, texts=texts, releases=releases)
     built = build(
         settings.public_dir,

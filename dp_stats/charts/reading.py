@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dp_stats.charts.merged_areas import read_back_series, with_back_series
 from dp_stats.charts.panels import Panel, TableValues, areas_of, groups_of, read_table
 from dp_stats.editions.edition import Edition, RevisionStatus, TableFacts, editions
 from dp_stats.editions.moments import Moment, moments_of
@@ -159,6 +160,10 @@ class ReleaseView:
                 parts[name].append(np.where(missing, np.nan, getattr(values, name)[index]).swapaxes(1, 2))
             parts["status"].append(np.where(missing, "x", values.status[index]).swapaxes(1, 2))
         whole = {name: np.concatenate(part, axis=1) for name, part in parts.items()}
+        if len(having) > 1:
+            rows = read_back_series(having[-1].folder.parent.parent, self.latest.edition)
+            dates = [m.start.isoformat() for m in moments]
+            whole = with_back_series(whole, rows, table=table, areas=areas, groups=groups, dates=dates)
         return Panel(
             table,
             areas,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from itertools import product
 
 import numpy as np
@@ -46,6 +46,23 @@ def answer_each(
     return answers_of(statistic, total(parts, declared), parts)
 
 
+def answer_groups(
+    edition: Measured, statistic: str, *, cells: Mapping[str, Sequence[Sequence[str]]], start: date, end: date
+) -> list[Answer]:
+    """What one edition says of every combination of groups of its own codes, the last dimension's fastest.
+
+    Args:
+        statistic: a count or a sum that it measures. cells: dimension → groups of codes of any of its levels.
+        start, end: first and last day, both within its period.
+
+    Raises:
+        NotDerivableError: some cell does not follow from what it has measured.
+    """
+    declared = next(s for s in edition.release.statistics if s.id == statistic)
+    part = _groups(edition, statistic, cells, start, end + timedelta(days=1))
+    return answers_of(statistic, total([part], declared), [part])
+
+
 def _part(
     edition: Measured,
     statistic: str,
@@ -54,13 +71,20 @@ def _part(
     stop: date,
     among: Sequence[Measured],
 ) -> Part:
+    named = {d.name for d in edition.grid.dimensions} & set(cells)
+    own = {name: codes_of(edition, name, cells[name], among) if name in named else [] for name in cells}
+    return _groups(edition, statistic, own, begin, stop)
+
+
+def _groups(
+    edition: Measured, statistic: str, cells: Mapping[str, Sequence[Sequence[str]]], begin: date, stop: date
+) -> Part:
     quantity = fit_of(edition)[statistic]
     summed = conditions(edition.grid, dict.fromkeys(cells, ()), edition.period, begin, stop)
     queries: dict[str, Floats] = {}
     for dimension in edition.grid.dimensions:
         if dimension.name in cells:
-            own = codes_of(edition, dimension.name, cells[dimension.name], among)
-            rows = np.stack([leaves(dimension, codes) for codes in own])
+            rows = np.stack([leaves(dimension, codes) for codes in cells[dimension.name]])
         else:
             rows = summed[dimension.name][None, :]
         queries[dimension.name] = on_fit(quantity, dimension, rows)
@@ -71,7 +95,7 @@ def _part(
     return Part(edition.plan.edition, begin, stop, value, variance, quantity.law(queries))
 
 
-def _in_order(values: Floats, edition: Measured, cells: Mapping[str, Sequence[str]]) -> Floats:
+def _in_order(values: Floats, edition: Measured, cells: Mapping[str, Sequence[Sequence[str]]]) -> Floats:
     """One value per cell, with the dimensions in the order of ``cells``."""
     names = [d.name for d in edition.grid.dimensions]
     shape = [len(cells.get(name, ("",))) for name in names]

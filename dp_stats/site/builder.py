@@ -10,6 +10,7 @@ from pathlib import Path
 from dp_stats import files
 from dp_stats.charts.drawing import Studio
 from dp_stats.charts.maps import layout_of
+from dp_stats.charts.merged_areas import FILE
 from dp_stats.charts.reading import ReleaseView, releases
 from dp_stats.editions import formats
 from dp_stats.editions.isolated import said, without_failing
@@ -167,7 +168,9 @@ def _release(
         for r in (*view.earlier, *view.revisions)
     }
     led_to = sorted(site.writer.files_of(view.renamed)) if view.renamed else ()
-    whole = digest(tools, next_due, *sorted(facts.items()), *led_to)
+    before = site.public / view.id / FILE
+    merged = [before.read_bytes()] if before.is_file() else []
+    whole = digest(tools, next_due, *sorted(facts.items()), *led_to, *merged)
     story = parts.outline_of(view)
     area_job, tiles_needed = f"{view.id}/areas", story.areas is not None
     tiles = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dp_stats.charts import release_charts
 from dp_stats.charts.drawing import Studio
+from dp_stats.charts.merged_areas import FILE
 from dp_stats.charts.outline import Outline
 from dp_stats.charts.panels import Panel
 from dp_stats.charts.reading import ReleaseView
@@ -157,6 +158,11 @@ def _about(site: Site, view: ReleaseView) -> list[tuple[str, str, str]]:
     link = f"mailto:{release.contact}" if "@" in release.contact else ""
     return [
         (texts("release.editions"), texts.plural("count.editions", len(view.current)), "editions.html"),
+        *(
+            [(texts("release.back_series"), texts("release.back_series_text"), FILE)]
+            if (site.public / view.id / FILE).is_file()
+            else []
+        ),
         (texts("release.licence"), release.licence_title, release.licence_url),
         *([(texts("release.contact"), release.contact, link)] if release.contact else []),
         (texts("register.dataset"), edition.dataset.title, "../register.html"),

@@ -12,7 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from dp_stats import pipeline, publishing
+from dp_stats.back_series import refresh_back_series
 from dp_stats.catalogue import load_catalogue, yaml
+from dp_stats.charts.merged_areas import FILE
+from dp_stats.charts.reading import releases
 from dp_stats.editions.edition import Edition
 from dp_stats.editions.verify import verify_public
 from dp_stats.errors import ApprovalError, CatalogueError, LedgerError, NotDerivableError
@@ -21,18 +24,19 @@ from dp_stats.plan.noisy import NoisyMeasurements
 from dp_stats.requests.answers import answer_question
 from dp_stats.secure import measure as measuring
 from dp_stats.settings import Settings, load_settings
+from dp_stats.texts.words import Texts
 from tests.conftest import make_clinic
 
 WEEKS = ("2024-W01", "2024-W02", "2024-W03")
 CHANGE = date(2024, 1, 10)
 """In the middle of the second week, which is published with the new codes."""
 
-HEAD = "code,name,district,district_name,population,valid_from,valid_to,replaced_by\n"
-CODES = f"""{HEAD}north,North,A,Upper,1000,,2024-01-09,union
-east,East,A,Upper,3000,,2024-01-09,union
-south,South,B,Lower,2000,,,
-union,North and East,A,Upper,4000,2024-01-10,,
-island,Island,C,Sea,10,2024-01-10,,
+CODES = """code,name,district,district_name,population,longitude,latitude,valid_from,valid_to,replaced_by
+north,North,A,Upper,1000,0,2,,2024-01-09,union
+east,East,A,Upper,3000,1,2,,2024-01-09,union
+south,South,B,Lower,2000,0,0,,,
+union,North and East,A,Upper,4000,1,2,2024-01-10,,
+island,Island,C,Sea,10,3,0,2024-01-10,,
 """
 PERSONS = 40
 
@@ -165,6 +169,52 @@ def test_what_is_published_can_be_made_again(settings: Settings) -> None:
         (settings.public_dir / "visits" / week / "r1" / "clinic-day.csv").unlink()
     assert {one.state for one in publishing.rebuild(settings)} <= {"whole", "made again"}
     assert verify_public(settings.public_dir) == []
+
+
+def test_a_merged_area_has_a_back_series_with_the_interval_of_the_sum(
+    settings: Settings, delivered: dict[tuple[str, date], int]
+) -> None:
+    place = settings.public_dir / "visits" / FILE
+    with place.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    days = [date(2024, 1, 1) + timedelta(days=n) for n in range(7)]
+    found = {(r["table"], r["geography_code"], r["date"]): r for r in rows}
+    assert set(found) == {
+        *(("clinic-day", "union", day.isoformat()) for day in days),
+        ("clinic-week", "union", "2024-01-01"),
+    }, "south, the island and the districts need none"
+    for day in days:
+        row = found["clinic-day", "union", day.isoformat()]
+        assert int(row["value"]) == delivered["north", day] + delivered["east", day]
+        asked = answer_question(
+            "visits", "visits", where={"clinic": ("north", "east")}, start=day, end=day, settings=settings
+        )
+        assert (int(row["value"]), float(row["lower_95"]), float(row["upper_95"])) == (
+            asked.value,
+            asked.lower,
+            asked.upper,
+        )
+    assert {(r["edition"], r["revision"]) for r in rows} == {("visits/2024-W01", "1")}
+    written = place.read_bytes()
+    assert refresh_back_series(settings.public_dir, Ledger.open(settings.ledger_url, read_only=True)) == [place]
+    assert place.read_bytes() == written
+    place.unlink()
+    pipeline.refresh_site(settings)
+    assert place.read_bytes() == written
+
+
+def test_charts_go_on_over_a_merger(settings: Settings, delivered: dict[tuple[str, date], int]) -> None:
+    views, _ = releases(settings.public_dir, Texts.of(settings))
+    panel = views[0].panel("clinic-week")
+    assert panel is not None
+    series = panel.series("visits", panel.area_index["union"])
+    first = sum(
+        delivered[clinic, date(2024, 1, 1) + timedelta(days=n)] for clinic in ("north", "east") for n in range(7)
+    )
+    assert series.value[0] == first
+    assert len(series.breaks) == 0
+    island = panel.series("visits", panel.area_index["island"])
+    assert np.isnan(island.value[0])
 
 
 def rename(catalogue: Path, **fields: object) -> Path:
