@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import partial
 
 from sqlalchemy import Connection, select
 
@@ -64,19 +65,11 @@ def reserve(
     if existing and existing.state in ("spent", "stored"):
         raise LedgerError(_MEASURED.format(edition=plan.edition, revision=revision, next=revision + 1))
     if existing is None:
-        _require_free(writer.connection, plan.edition, revision)
-        _require_new(writer.connection, plan, sealed.release.formerly)
+        _require_free(writer.connection, plan, revision, sealed.release.formerly)
     else:
         void(writer, existing, reason=f"replaced by another plan ({plan.hash[:12]})")
-    quote = quoted(
-        writer.connection,
-        plan,
-        dataset=dataset,
-        revision=revision,
-        category=category,
-        requested_by=requested_by,
-        formerly=sealed.release.formerly,
-    )
+    ask = partial(quoted, writer.connection, plan, dataset=dataset, revision=revision, category=category)
+    quote = ask(requested_by=requested_by, formerly=sealed.release.formerly)
     _want_new_series(plan, quote, wanted=new_series)
     approvers = tuple(dict.fromkeys((*approvers, *quote.approvers)))
     approving.require(
@@ -118,31 +111,25 @@ def reserve(
     return by_id(writer.connection, entry.sequence)
 
 
-def _require_free(connection: Connection, edition: str, revision: int) -> None:
-    """Refuse to measure under the number of a revision that was made of earlier measurements and late rows.
+def _require_free(connection: Connection, plan: Plan, revision: int, formerly: Sequence[str]) -> None:
+    """Refuse to measure under the number of a revision that was made of earlier measurements and late rows, or again a
+    period that was measured under a former name of its release.
 
     Raises:
-        LedgerError: there is one.
+        LedgerError: there is such a revision, or such an edition.
     """
+    edition = plan.edition
     c = schema.descriptions.c
     if connection.execute(select(c.revision).where(c.edition == edition, c.revision == revision)).first() is not None:
         raise LedgerError(
             f"{edition} (revision {revision}) is published already: late rows were added to an earlier revision. A "
             f"correction needs the next number that is free, such as {revision + 1}."
         )
-
-
-def _require_new(connection: Connection, plan: Plan, formerly: Sequence[str]) -> None:
-    """Refuse to measure a period that was measured under a former name of its release.
-
-    Raises:
-        LedgerError: it was.
-    """
     for name in formerly:
-        edition = f"{name}/{plan.period}"
-        if current(connection, edition, 1) is not None:
+        former = f"{name}/{plan.period}"
+        if current(connection, former, 1) is not None:
             raise LedgerError(
-                f"{plan.edition} is {edition}, which was made before the release was renamed. Let 'start' be the first day that is "
+                f"{edition} is {former}, which was made before the release was renamed. Let 'start' be the first day that is "
                 "published under the new name; to correct an earlier edition, give the release its former name back."
             )
 
