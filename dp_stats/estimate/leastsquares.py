@@ -19,6 +19,12 @@ from dp_stats.plan.model import Measurement
 Floats = NDArray[np.float64]
 
 
+MOST_LAWS = 1024
+"""How many laws a process keeps: editions of a series have the same ones, and finding them takes longer than fitting."""
+
+_laws: dict[tuple[str, ...], NoiseLaw] = {}
+
+
 class LeastSquares:
     """Generalised least squares over every measured table of one additive statistic.
 
@@ -54,7 +60,6 @@ class LeastSquares:
             weighted[level] = weighted.get(level, np.zeros(m.shape)) + noisy[m.id].reshape(m.shape) / m.variance
         self.structure = Structure(self.grid, precision)
         self._measured = {level: total / precision[level] for level, total in weighted.items()}
-        self._laws: dict[Key, NoiseLaw] = {}
 
     def _level(self, measurement: Measurement) -> Key:
         return key_of(self.grid, self.lattice.names(self.lattice.key(measurement.levels)))
@@ -95,10 +100,30 @@ class LeastSquares:
         Windows of time that are a group of a level (a week's last 7-day sum) have that level's law.
         """
         asked = (queries.get(d.name, d.top.name) for d in self.grid.dimensions)
-        key = tuple(q if isinstance(q, str) else hashlib.sha256(np.asarray(q).tobytes()).hexdigest() for q in asked)
-        if key not in self._laws:
-            self._laws[key] = law_of(self.noise_draws(queries))
-        return self._laws[key]
+        key = (
+            self._shape,
+            *(q if isinstance(q, str) else hashlib.sha256(np.asarray(q).tobytes()).hexdigest() for q in asked),
+        )
+        if key not in _laws:
+            if len(_laws) >= MOST_LAWS:
+                _laws.clear()
+            _laws[key] = law_of(self.noise_draws(queries))
+        return _laws[key]
+
+    @cached_property
+    def _shape(self) -> str:
+        """A digest of all that laws depend on: the grid, and how each level was measured; no value."""
+        hashed = hashlib.sha256(repr(self.draws).encode())
+        for dimension in self.grid.dimensions:
+            hashed.update(dimension.name.encode() + b"\0")
+            for level in dimension.levels:
+                hashed.update(
+                    f"{level.name}\0{len(level.codes)}\0".encode() + np.asarray(level.group, np.int64).tobytes()
+                )
+        for m in self.measurements:
+            levels = self.lattice.names(self.lattice.key(m.levels))
+            hashed.update(repr((levels, m.scale, m.variance, m.epsilon is None)).encode())
+        return hashed.hexdigest()
 
     def noise_draws(self, queries: Mapping[str, Query]) -> list[Draws]:
         """The noise draws that the error of the middle cell is made of, equal ones together."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from dp_stats.estimate import leastsquares
 from dp_stats.estimate.leastsquares import LeastSquares
 from dp_stats.plan.algebra import weights
+from dp_stats.plan.model import Measurement
 from tests.estimate_examples import DeclaredEdition, declare_edition
 
 TABLES = (
@@ -92,3 +94,38 @@ def test_the_law_of_a_value_is_that_of_its_simulated_errors(small: DeclaredEditi
         reach = fits[0].law(query).two_sided
         assert np.mean(np.abs(errors) <= reach) > 0.95 - 0.032  # five standard errors of the shorter table
         assert np.mean(np.abs(errors) <= 0.7 * reach) < 0.95 - 0.032
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_law_that_was_kept_is_the_one_that_would_be_found(
+    small: DeclaredEdition, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fits that differ in one thing that the law depends on, asked for by turns, never get each other's."""
+    rng = np.random.default_rng(seed)
+    first = small.plan.measurements
+
+    def scaled(factor: float) -> list[Measurement]:
+        return [m.model_copy(update={"scale": m.scale * factor}) for m in first]
+
+    others = {
+        "as planned": (small.grid, first, 1),
+        "one louder": (small.grid, [*scaled(3)[:1], *first[1:]], 1),
+        "gaussian": (small.grid, [m.model_copy(update={"epsilon": None}) for m in first], 1),
+        "one level only": (small.grid, first[:1], 1),
+        "four draws": (small.grid, first, 4),
+    }
+    wider = declare_edition(period="2024-03-04--2024-03-12", areas=(2, 5), bands=2, tables=TABLES)
+    others["another grid"] = (wider.grid, wider.plan.measurements, 1)
+    fits = {
+        name: LeastSquares(grid, ms, {m.id: np.zeros(m.shape, np.int64) for m in ms}, draws=draws)
+        for name, (grid, ms, draws) in others.items()
+    }
+    tails = np.array([0.4, 0.1, 0.025])
+    queries = [{"area": "area", "date": "day"}, {"date": "week"}, {"area": "region", "date": np.tri(9)[6:]}]
+    for _ in range(30):
+        name, query = rng.choice(list(fits)), queries[rng.integers(3)]
+        kept = fits[name].law(query)
+        with monkeypatch.context() as fresh:
+            fresh.setattr(leastsquares, "_laws", {})
+            found = fits[name].law(query)
+        assert np.array_equal(kept.reach(tails), found.reach(tails)), name
