@@ -31,7 +31,7 @@ from dp_stats.catalogue.models import Release
 from dp_stats.catalogue.periods import Period
 from dp_stats.estimate import Estimate, estimate
 from dp_stats.plan import make_plan
-from dp_stats.plan.curve import best_bound, bounds
+from dp_stats.plan.bounds import best_bound, bounds
 from dp_stats.plan.model import Plan
 from dp_stats.plan.noisy import NoisyMeasurements
 

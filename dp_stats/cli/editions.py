@@ -42,6 +42,7 @@ def plan(
     ] = None,
 ) -> None:
     """Show what an edition would cost and how accurate it would be. Reads no rows and spends nothing."""
+    from dp_stats.cli.bounds import print_bounds
     from dp_stats.run import open_run
 
     run = open_run(f"{release}/{period}", settings=settings())
@@ -50,6 +51,7 @@ def plan(
         return
     printing.print_plan(out, run)
     printing.print_standing(out, run)
+    print_bounds(out, run)
     if curve or chart or wanted:
         printing.print_curve(out, run, chart=chart, wanted=wanted)
 

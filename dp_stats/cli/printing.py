@@ -22,7 +22,7 @@ from dp_stats.written import count, number, share
 if TYPE_CHECKING:
     from dp_stats.ledger import Ledger
     from dp_stats.operations.review import Review
-    from dp_stats.plan.curve import BoundChoice, Lasting, Point
+    from dp_stats.plan.curve import Lasting, Point
     from dp_stats.run import Run
     from dp_stats.secure.intake import IntakeReport
     from dp_stats.settings import Settings
@@ -268,8 +268,6 @@ def print_curve(out: Console, run: Run, *, chart: Path | None, wanted: str | Non
         table.add_row(*key, *(number(p.margins[key]) for p in points))
     out.print(table)
     out.print(_lasting(curve.lasting(run.plan, run.release, run.dataset.budget), run))
-    if run.release.contribution.repeats:
-        print_bounds(out, curve.bounds(run.catalogue, run.release, run.period))
     if wanted:
         name, equals, margin = wanted.partition("=")
         table_id, _, statistic = name.partition(".")
@@ -298,22 +296,6 @@ def _lasting(lasting: Lasting, run: Run) -> str:
     if lasting.editions is None:
         return f"One charge of {part} of what may be spent per {block} pays for all its editions, every {block}."
     return f"The budget pays for {lasting.editions} editions per {block} ({part} each), every {block}."
-
-
-def print_bounds(out: Console, choices: Sequence[BoundChoice]) -> None:
-    """What several contribution bounds would truncate, against the noise they need."""
-    from dp_stats.plan.curve import best_bound
-
-    best = best_bound(choices)
-    table = Table(title="Contribution bound: bias against noise (from the declared guess of repeats)")
-    for heading in ("rows per person", "rows truncated", "typical bias", "typical margin of noise", ""):
-        table.add_column(heading, justify="right")
-    for choice in choices:
-        first = next(iter(choice.margin))
-        bias = number(choice.bias[first]) if first in choice.bias else "–"
-        mark = "← smallest error" if best and choice.rows == best.rows else ""
-        table.add_row(str(choice.rows), share(choice.truncated_share), bias, number(choice.margin[first]), mark)
-    out.print(table)
 
 
 def draw_curve(points: Sequence[Point], title: str, path: Path) -> None:

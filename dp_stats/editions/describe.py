@@ -313,6 +313,8 @@ def _truncation(truncation: TruncationEstimate | None) -> TruncationFacts | None
         lower=round(truncation.lower, 1),
         upper=round(truncation.upper, 1),
         share=round(truncation.share, 5),
+        persons=None if truncation.truncated_persons is None else round(truncation.truncated_persons, 1),
+        persons_upper=None if truncation.persons_upper is None else round(truncation.persons_upper, 1),
     )
 
 

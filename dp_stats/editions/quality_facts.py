@@ -14,6 +14,8 @@ class TruncationFacts(Facts):
     lower: float = Field(description="Lower end of its 95 % interval.")
     upper: float = Field(description="Upper end of its 95 % interval.")
     rows: float | None = Field(None, description="Estimated number of such rows.")
+    persons: float | None = Field(None, description="Estimated number of persons with such rows.")
+    persons_upper: float | None = Field(None, description="Upper end of its 95 % interval.")
 
 
 class ExpectedFacts(Facts):

@@ -116,7 +116,7 @@ def tidy(edition: Edition, estimates: EditionEstimates, table: TableFacts, *, pr
     for column, values in _labels(edition, table, axes, index[-1] if len(index) > len(levels) else None, cells).items():
         data[column] = pa.concat_arrays([values] * metrics)
     parts = [
-        _numbers(edition.statistic(s), e, edition, truncated=estimates.truncation_unmeasured)
+        _numbers(edition.statistic(s), e, edition, truncated=estimates.beyond_intervals)
         for s, e in zip(table.statistics, found, strict=True)
     ]
     for column in ("value", "lower_95", "upper_95"):
@@ -217,7 +217,7 @@ def _numbers(
     unbiased value. Limits are rounded outwards.
 
     Args:
-        truncated: whether rows may be truncated and nothing tells how many.
+        truncated: whether values may be off by more than intervals say, for truncated rows that nobody counted.
     """
     value, error = estimate.value.ravel(), estimate.standard_error.ravel()
     unbiased = estimate.standard_error if estimate.unrounded_error is None else estimate.unrounded_error

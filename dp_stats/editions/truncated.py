@@ -8,14 +8,16 @@ from dp_stats.catalogue.models import Dataset, Release
 from dp_stats.editions.edition import Edition
 from dp_stats.editions.quality_facts import NoteFacts
 from dp_stats.estimate.model import EditionEstimates, TruncationEstimate
+from dp_stats.plan.expected import NORMAL_95
+from dp_stats.plan.repeats import Seen
 from dp_stats.texts.words import Texts
 
 UNCORRECTED = ("persons", "mean", "quantile")
 """Kinds of statistics that are not corrected for truncated rows."""
 
-LEFT_OUT, UNMEASURED = "left_out", "unmeasured_truncation"
-"""Kinds of notes: on how many rows are truncated and what that does to one statistic; and on all statistics where nothing
-tells how many rows are."""
+LEFT_OUT, CAP_REACHED, UNMEASURED = "left_out", "cap_reached", "unmeasured_truncation"
+"""Kinds of notes: on how many rows are truncated and what that does to one statistic; and on all statistics, where some persons
+have more truncated rows than are counted of one, and where nothing tells how many rows are truncated."""
 
 
 def truncation_notes(
@@ -42,7 +44,9 @@ def truncation_notes(
         if kind in UNCORRECTED and name in published
     ]
     size = NoteFacts(kind=LEFT_OUT, text=_size(estimates.truncation, bound, texts))
-    return (size, *said) if said else ()
+    cap = texts("note.cap_reached", cap=texts.number(estimates.truncation.cap), unit=dataset.privacy_unit.name)
+    beyond = (NoteFacts(kind=CAP_REACHED, text=cap),) if estimates.truncation.cap_reached else ()
+    return (*((size, *said) if said else ()), *beyond)
 
 
 def _size(truncation: TruncationEstimate, bound: str, texts: Texts) -> str:
@@ -67,4 +71,19 @@ def said_beside(edition: Edition, statistics: Sequence[str], texts: Texts) -> st
             about.setdefault(note.text, []).append(edition.statistic(note.statistic).title)
     size = [note.text for note in notes if note.kind == LEFT_OUT and not note.statistic]
     each = [texts("note.about", what=", ".join(titles), text=text) for text, titles in about.items()]
-    return " ".join((*size, *each)) if each else ""
+    beyond = [note.text for note in notes if note.kind == CAP_REACHED]
+    return " ".join((*(size if each else ()), *each, *beyond))
+
+
+def seen_in(edition: Edition) -> Seen | None:
+    """What an edition published of kept and truncated rows; None where it did not measure them."""
+    found = edition.quality.truncation
+    if found is None or found.rows is None or found.persons is None or found.persons_upper is None or not found.share:
+        return None
+    return Seen(
+        bound=edition.guarantee.contribution_rows,
+        kept=found.rows * (1 / found.share - 1),
+        truncated=found.rows,
+        persons=found.persons,
+        error=(found.persons_upper - found.persons) / NORMAL_95,
+    )

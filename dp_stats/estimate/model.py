@@ -65,6 +65,8 @@ class TruncationEstimate:
         factor_error: standard error of ``factor`` from noise; same shape.
         spread: standard deviation of log factors of finer groups around that of their coarse cell.
         cap: one person's truncated rows are counted up to this many; rows beyond are in neither count.
+        cap_reached: whether most persons with truncated rows clearly have about as many as the cap, so that rows beyond it
+            are a guess that intervals hold only in part.
     """
 
     levels: Mapping[str, str]
@@ -79,6 +81,7 @@ class TruncationEstimate:
     factor_error: Floats
     spread: float
     cap: int
+    cap_reached: bool = False
 
 
 AcrossReason = Literal["ended", "before", "edition", "year", "divided", "measured", "meaning", "cells"]
@@ -127,6 +130,11 @@ class EditionEstimates:
     truncation: TruncationEstimate | None = None
     nothing_truncated: str = ""
     across: Mapping[str, Across] = field(default_factory=dict)
+
+    @property
+    def beyond_intervals(self) -> bool:
+        """Whether every value may be off by more than its interval says, for rows that are truncated and not counted."""
+        return self.truncation_unmeasured or (self.truncation is not None and self.truncation.cap_reached)
 
     @property
     def truncation_unmeasured(self) -> bool:

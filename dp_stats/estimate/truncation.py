@@ -31,6 +31,10 @@ deviation, relative to the share), however alike the coarse cells are."""
 LEAST_GUESS = 0.005
 """A guess of a smaller share of truncated rows is taken to be this large."""
 
+AS_A_RULE, AT_MOST = 0.85, 0.95
+"""How near to the cap the mean number of truncated rows of a person who has any is taken to be, for the value and for the doubt
+about it. Nearer still, a little noise would make the rows beyond the cap anything."""
+
 UNKNOWN_SPREAD = 0.8
 """The same of areas where truncated rows were measured only coarser than areas, or in fewer than four coarse cells:
 that cannot show how much areas differ."""
@@ -68,7 +72,8 @@ class Correction:
     Attributes:
         public: what is published.
         truncated_share: truncated rows per kept row in each coarse cell, ``public.factor`` − 1.
-        cluster: mean number of truncated rows of a person who has any.
+        cluster: truncated rows that fall in a cell together: of the person of a truncated row, of those who have any. Where
+            people have m on average it is 2m − 1, as it is for geometric numbers and nearly for small ones.
         own_variance: of each coarse cell's factor, by itself. lean: how much each leans on the factor of the whole, whose
             variance ``whole_variance`` is common to all of them.
     """
@@ -135,7 +140,7 @@ def correction(
     mean = total / max(float(kept.sum()), 1.0)
     reach = laplace_sum_quantile(1.0) * float(np.sqrt(whole.variance))
     beyond = rows_beyond_cap(whole.cluster.mean, cap)
-    at_most = rows_beyond_cap(whole.cluster.mean + whole.cluster.deviation, cap)
+    at_most = rows_beyond_cap(whole.cluster.mean + whole.cluster.deviation, cap, nearest=AT_MOST)
     share = shares.share * (1 + beyond)
     own_variance = shares.own_variance * (1 + beyond) ** 2
     common = shares.whole_variance * (1 + beyond) ** 2 + (mean * max(beyond, at_most - beyond)) ** 2
@@ -156,8 +161,10 @@ def correction(
         factor_error=np.sqrt(own_variance + shares.lean**2 * common),
         spread=spread,
         cap=cap,
+        cap_reached=whole.cluster.mean >= AS_A_RULE * cap > AS_A_RULE and whole.rows > 2 * np.sqrt(whole.variance),
     )
-    return Correction(public, share, whole.cluster.mean * (1 + beyond), own_variance, shares.lean, common)
+    lump = (2 * whole.cluster.mean - 1) * (1 + beyond)
+    return Correction(public, share, lump, own_variance, shares.lean, common)
 
 
 @dataclass(frozen=True)
@@ -221,7 +228,7 @@ def _total_interval(measurement: Measurement, values: Floats) -> tuple[float, fl
     return max(float(values.sum()) - reach, 0.0), max(float(values.sum()) + reach, 0.0)
 
 
-def rows_beyond_cap(cluster: float, cap: int) -> float:
+def rows_beyond_cap(cluster: float, cap: int, *, nearest: float = AS_A_RULE) -> float:
     """Truncated rows that are not counted, as a share of those that are, where people have very many.
 
     A person's truncated rows are counted up to ``cap``. Where their mean is near it, many have more: rows beyond are
@@ -230,7 +237,7 @@ def rows_beyond_cap(cluster: float, cap: int) -> float:
     """
     if cap <= 1 or cluster <= 1.0:
         return 0.0
-    counted = min(cluster, 0.85 * cap)
+    counted = min(cluster, nearest * cap)
 
     def mean_up_to_cap(stop: float) -> float:
         return (1 - (1 - stop) ** cap) / stop

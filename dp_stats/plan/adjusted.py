@@ -18,7 +18,14 @@ from dp_stats.catalogue.models import Release
 from dp_stats.plan.model import Measurement
 from dp_stats.plan.symmetry import Floats
 from dp_stats.plan.targets import Target, mean_share, statistic_of, targets
-from dp_stats.plan.truncation import added_variance, cluster_guess, truncated_share, truncation_cap, whole_variance
+from dp_stats.plan.truncation import (
+    added_variance,
+    cluster_guess,
+    together,
+    truncated_share,
+    truncation_cap,
+    whole_variance,
+)
 
 TRUE_SPREAD = 0.5
 """How far true cells are taken to lie from what their margins suggest, relative to their size, besides chance."""
@@ -31,8 +38,6 @@ PROBABILITIES = _WEIGHTS / _WEIGHTS.sum()
 
 LEAST_CELLS = 24
 """Independent differences that shrinkage needs, as in ``estimate.shrink``."""
-
-CLUSTER = 2.0
 
 
 @dataclass(frozen=True)
@@ -118,5 +123,5 @@ def correction_variance(
     known = persons.variance * prod(persons.shape) if persons is not None else np.inf
     whole = whole_variance(rows.variance * cells, known, cluster, truncated / cluster.mean)
     added = added_variance(part, cells, truncated, rows.variance, whole)
-    chance = CLUSTER * share * mean if cells * part < 1 - 1e-9 else 0.0
+    chance = together(release.contribution) * share * mean if cells * part < 1 - 1e-9 else 0.0
     return (added + chance) * size**2

@@ -8,18 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import floor, log
+from math import floor
 
 from dp_stats.catalogue.load import Catalogue
-from dp_stats.catalogue.models import LARGEST_DECLARED_EPSILON, Budget, Contribution, PrivacyLoss, Release
+from dp_stats.catalogue.models import LARGEST_DECLARED_EPSILON, Budget, PrivacyLoss, Release
 from dp_stats.catalogue.periods import Period, PeriodKind
 from dp_stats.errors import CatalogueError
 from dp_stats.plan.accounting import DEFAULT_DELTA, rho_of
-from dp_stats.plan.expected import NORMAL_95
 from dp_stats.plan.make import make_plan
 from dp_stats.plan.mechanism import Mechanism
 from dp_stats.plan.model import Plan
-from dp_stats.plan.truncation import truncated_share
 from dp_stats.written import declared
 
 EPSILONS = tuple(Fraction(e) for e in ("1/8", "1/4", "1/2", "1", "2", "4", "8"))
@@ -73,28 +71,6 @@ class Lasting:
     def affordable(self) -> bool:
         """Whether the budget pays for even one edition."""
         return self.share <= 1
-
-
-@dataclass(frozen=True)
-class BoundChoice:
-    """One contribution bound: what it truncates against the noise it needs.
-
-    Attributes:
-        rows: the bound. truncated_share: expected share of all rows that is truncated.
-        bias, margin, error: per (table, statistic) with a guessed mean: how much too low the bounded value is,
-            the noise's 95 % margin, and the root-mean-square of both together.
-    """
-
-    rows: int
-    truncated_share: float
-    bias: Mapping[tuple[str, str], float]
-    margin: Mapping[tuple[str, str], float]
-    error: Mapping[tuple[str, str], float]
-
-    @property
-    def score(self) -> float:
-        """Mean logarithm of the errors: smaller is better, alike for large and small numbers."""
-        return sum(log(e) for e in self.error.values()) / len(self.error)
 
 
 def at_epsilon(release: Release, epsilon: Fraction, budget: Budget) -> Release:
@@ -177,44 +153,3 @@ def lasting(plan: Plan, release: Release, budget: Budget) -> Lasting:
     editions = floor(cap / plan.rho)
     never_ends = plan.block_kind == "lifetime" and release.period in DAYS
     return Lasting(share, editions, editions * DAYS[release.period] / YEAR if never_ends else None)
-
-
-def bounds(
-    catalogue: Catalogue, release: Release, period: Period, candidates: Sequence[int] | None = None
-) -> tuple[BoundChoice, ...]:
-    """Bias against noise for several contribution bounds, from the declared ``contribution.repeats``.
-
-    The bias is that of the bounded values; where what is truncated is measured, the corrected values have little of it
-    left and a wider margin instead.
-
-    Raises:
-        CatalogueError: no repeats are declared, so nothing is known about what a bound truncates.
-    """
-    repeats = release.contribution.repeats
-    if not repeats:
-        raise CatalogueError(
-            f"release '{release.id}': contribution.repeats is empty. Declare a public guess of how many rows people "
-            "have, for example {1: 0.9, 2: 0.08, 3: 0.02}, from an earlier edition or elsewhere."
-        )
-    ks = candidates or sorted({*repeats, release.contribution.rows})
-    return tuple(_bound(catalogue, release, period, k) for k in ks)
-
-
-def _bound(catalogue: Catalogue, release: Release, period: Period, k: int) -> BoundChoice:
-    # of the bounded values alone: no budget for what is truncated, and no doubt about its correction
-    contribution: Contribution = release.contribution.model_copy(update={"rows": k, "measure_truncation": False})
-    plan = make_plan(catalogue, release.model_copy(update={"contribution": contribution}), period)
-    share = truncated_share(contribution)
-    additive = {s.id for s in release.statistics if s.kind != "persons"}
-    additive |= {d.id for d in release.derived if d.kind in ("rate", "rolling", "cumulative") and d.of in additive}
-    known = {(e.table, e.statistic): e for e in plan.expected if e.prior_mean and e.statistic in additive}
-    bias = {place: share * e.prior_mean for place, e in known.items() if e.prior_mean}
-    margin = {place: e.margin_95 for place, e in known.items()}
-    error = {place: (bias[place] ** 2 + (margin[place] / NORMAL_95) ** 2) ** 0.5 for place in known}
-    return BoundChoice(k, share, bias, margin, error)
-
-
-def best_bound(choices: Sequence[BoundChoice]) -> BoundChoice | None:
-    """The bound with the smallest errors, where sizes are guessed."""
-    scored = [c for c in choices if c.error]
-    return min(scored, key=lambda c: (c.score, c.rows)) if scored else None

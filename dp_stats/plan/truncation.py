@@ -169,6 +169,14 @@ def cluster_guess(contribution: Contribution, cap: int) -> Cluster:
     return Cluster(min(CLUSTER, float(cap)), (cap - 1) / 2)
 
 
+def together(contribution: Contribution) -> float:
+    """Truncated rows that fall in a cell by one chance: those of the person of a truncated row (Σ n² / Σ n over persons), as
+    repeats are declared."""
+    beyond = {r - contribution.rows: p for r, p in (contribution.repeats or {}).items() if r > contribution.rows}
+    rows = sum(n * p for n, p in beyond.items())
+    return sum(n**2 * p for n, p in beyond.items()) / rows if rows > 0 else 2 * CLUSTER - 1
+
+
 def by_persons(variance: float, cluster: Cluster, persons: float) -> float:
     """Variance of the number of truncated rows as it follows from the number of persons who have any.
 

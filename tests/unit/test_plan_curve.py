@@ -10,7 +10,8 @@ from dp_stats.catalogue import parse_period
 from dp_stats.errors import CatalogueError
 from dp_stats.plan import make_plan
 from dp_stats.plan.accounting import rho_of
-from dp_stats.plan.curve import best_bound, bounds, cost_of, curve, lasting
+from dp_stats.plan.bounds import best_bound, bounds, caps
+from dp_stats.plan.curve import cost_of, curve, lasting
 from tests.plan_examples import BASIC, catalogue, dataset, release
 
 WEEK = parse_period("2021-W05")
@@ -84,6 +85,45 @@ def test_the_best_bound_is_small_for_sparse_cells_and_large_for_full_ones() -> N
         assert best is not None
         chosen.append(best.rows)
     assert chosen == [1, 5]
+
+
+def test_the_total_error_is_of_what_is_published_corrected_or_not() -> None:
+    repeats = {"1": 0.9, "2": 0.05, "5": 0.05}
+    statistics = [{"id": "visits", "kind": "count", "expected_total": 100_000}]
+    place = ("area-day", "visits")
+    found = {}
+    for measured in (True, False):
+        bound = {"rows": 1, "repeats": repeats, "measure_truncation": measured}
+        one = release(BASIC, contribution=bound, statistics=statistics)
+        found[measured] = bounds(catalogue(one), one, WEEK)
+    for corrected, bounded in zip(found[True], found[False], strict=True):
+        assert (corrected.bias, corrected.margin) == (bounded.bias, bounded.margin)
+        assert bounded.error[place] == pytest.approx(
+            ((bounded.margin[place] / 1.96) ** 2 + bounded.bias[place] ** 2) ** 0.5, rel=1e-3
+        )
+    assert found[True][0].error[place] < found[False][0].error[place]
+    one = release(BASIC, contribution={"rows": 1, "repeats": repeats}, statistics=statistics)
+    plan = make_plan(catalogue(one), one, WEEK)
+    margin = next(e.margin_95 for e in plan.expected if (e.table, e.statistic) == place)
+    assert found[True][0].error[place] == pytest.approx(margin / 1.96, rel=1e-3)
+
+
+def test_a_cap_below_what_people_have_leaves_rows_uncounted_and_one_above_costs_noise() -> None:
+    repeats = {"1": 0.9, "2": 0.05, "9": 0.05}
+    statistics = [{"id": "visits", "kind": "count", "expected_total": 100_000}]
+    one = release(BASIC, contribution={"rows": 1, "repeats": repeats}, statistics=statistics)
+    choices = caps(catalogue(one), one, WEEK, 1)
+    assert [c.cap for c in choices] == [1, 2, 3, 5, 8]
+    best = best_bound(choices)
+    assert best is not None
+    assert best.cap == 8  # many are beyond a smaller one
+    few = release(
+        BASIC, contribution={"rows": 1, "repeats": {"1": 0.95, "2": 0.0499, "9": 0.0001}}, statistics=statistics
+    )
+    best = best_bound(caps(catalogue(few), few, WEEK, 1))
+    assert best is not None
+    assert best.cap < 8
+    assert caps(catalogue(one), one, WEEK, 9) == ()
 
 
 def test_bounds_need_a_guess() -> None:

@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dp_stats.catalogue.contribution import Contribution
 from dp_stats.catalogue.periods import parse_period
 from dp_stats.editions.describe import _statistic, describe
 from dp_stats.editions.edition import Edition
 from dp_stats.editions.publication import publish_edition
 from dp_stats.editions.tidy import tidy
-from dp_stats.editions.truncated import said_beside
+from dp_stats.editions.truncated import said_beside, seen_in
 from dp_stats.estimate.model import EditionEstimates
+from dp_stats.plan.repeats import repeats_seen
+from dp_stats.plan.truncation import truncated_share
 from tests.english import TEXTS
 from tests.estimate_examples import declare_edition
 
@@ -46,20 +49,20 @@ STATISTICS = (
 EVERYTHING = ["count", "cost", "people", "people-rate", "mean-cost", "median"]
 
 
-def described(bound: dict[str, Any]) -> tuple[Edition, EditionEstimates]:
+def described(bound: dict[str, Any], *, persons: int = 10) -> tuple[Edition, EditionEstimates]:
     made = declare_edition(
         statistics=STATISTICS,
         derived=DERIVED,
         tables=({"id": "area", "levels": {"area": "area"}, "statistics": EVERYTHING},),
         contribution=bound,
     )
-    rows = np.full(made.grid.shape(), 20)
+    rows = np.full(made.grid.shape(), 200)
     exact = {
         "count": rows,
         "cost": 4 * rows,
         "people": rows,
-        "truncated_rows": rows // 10,
-        "truncated_persons": rows // 20,
+        "truncated_rows": rows // 5,
+        "truncated_persons": 0 * rows + persons,
     }
     estimates = made.estimate(made.draw(exact, np.random.default_rng(1)))
     facts = describe(
@@ -75,7 +78,7 @@ def described(bound: dict[str, Any]) -> tuple[Edition, EditionEstimates]:
 
 
 def test_what_is_left_out_of_each_uncorrected_statistic_is_said_with_its_size() -> None:
-    facts, estimates = described({"rows": 3, "truncated_rows": 4})
+    facts, estimates = described({"rows": 3, "truncated_rows": 4}, persons=30)
     assert estimates.truncation is not None
     size = f"an estimated {TEXTS.number(estimates.truncation.truncated_rows)} records"
     for statistic in ("people", "people-rate", "mean-cost", "median"):
@@ -95,6 +98,17 @@ def test_where_nobody_measured_what_is_truncated_every_number_is_marked_and_it_i
     assert all("t" in mark.split() or mark in ("x", "z") for mark in marks)
 
 
+@pytest.mark.parametrize(("persons", "reached"), [(10, True), (30, False)])
+def test_where_people_have_more_rows_left_out_than_are_counted_every_number_is_marked(
+    persons: int, reached: bool
+) -> None:
+    facts, estimates = described({"rows": 3, "truncated_rows": 4}, persons=persons)
+    said = said_beside(facts, ["count"], TEXTS)
+    assert ("at most 4 of one person" in said) is reached
+    marks = tidy(facts, estimates, facts.table("area"))["status"].to_pylist()
+    assert all("t" in mark.split() or mark in ("x", "z") for mark in marks) is reached
+
+
 def test_where_nothing_is_truncated_nothing_is_said_or_marked() -> None:
     facts, estimates = described(SURE)
     assert not said_beside(facts, EVERYTHING, TEXTS)
@@ -111,3 +125,18 @@ def test_the_sentence_stands_in_the_files_that_people_read_first(tmp_path: Path)
     kit = (folder / "readers-kit.md").read_text(encoding="utf-8")
     said = said_beside(facts, EVERYTHING, TEXTS)
     assert all(said in text for text in (package["description"], table["dc:description"], kit))
+
+
+def test_what_an_edition_says_of_truncated_rows_suggests_repeats_for_the_next() -> None:
+    facts, estimates = described({"rows": 3, "truncated_rows": 4}, persons=30)
+    seen = seen_in(facts)
+    assert seen is not None
+    assert estimates.truncation is not None
+    rows = float(200 * 9 * 28 * 3)
+    assert seen.kept == pytest.approx(rows, rel=0.01)
+    assert seen.truncated == pytest.approx(rows / 5, rel=0.05)
+    assert seen.persons == pytest.approx(rows * 30 / 200, rel=0.05)
+    repeats = repeats_seen(seen)
+    truncated = truncated_share(Contribution(rows=3, repeats=repeats))
+    assert truncated == pytest.approx(seen.truncated / (seen.truncated + seen.kept), rel=0.1)
+    assert seen_in(described(SURE)[0]) is None
