@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from dp_stats.catalogue import read_catalogue
 from dp_stats.catalogue.due import day_at, periods_before
 from dp_stats.catalogue.load import is_due
-from dp_stats.errors import NotDueError, PublishedError
+from dp_stats.errors import NotDueError
 from dp_stats.run import Run, ledger_if_any, open_reserved, open_run, prepare_home, user_name
 from dp_stats.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from dp_stats.editions.edition import Edition
+    from dp_stats.editions.publication import Check, PublishedEdition
+    from dp_stats.proposing import Kind, Proposal
     from dp_stats.publishing import Rebuilt
-    from dp_stats.texts.words import Texts
 
 Step = dict[str, Any]
 Progress = Callable[[str], None]
@@ -126,15 +126,11 @@ def reserve(
         BudgetError: the budget does not allow it. ApprovalError: a needed approval is missing or expired.
     """
     from dp_stats.ledger import approvers_needed
-    from dp_stats.quality import check_published
-    from dp_stats.rehearsal import Rehearsed, rehearse_once
 
     opened = open_run(edition, revision=revision, settings=settings)
     ledger, sealed = opened.ledger(), opened.planned()
     if _stored(opened) is None:
-        told = sealed.told_by(opened.catalogue)
-        check = partial(check_published, settings=opened.settings, lowest=told.release.lowest)
-        rehearse_once(Rehearsed(opened.settings, told.catalogue, told.release, told.period, told.plan, check))
+        _rehearse(opened)
     category: Literal["scheduled", "adhoc"] = "adhoc" if opened.release.adhoc else "scheduled"
     reservation = ledger.reserve(
         sealed,
@@ -153,6 +149,14 @@ def reserve(
         "plan": reservation.plan_hash,
         "charged": list(reservation.charged),
     }
+
+
+def _rehearse(run: Run) -> None:
+    """Try out everything that is to follow, with the names and texts of today."""
+    from dp_stats.rehearsal import Rehearsed, rehearse_once
+
+    told = run.planned().told_by(run.catalogue)
+    rehearse_once(Rehearsed(run.settings, told.catalogue, told.release, told.period, told.plan, _check_of(run)))
 
 
 def measure(edition: str, *, revision: int = 1, settings: Settings | None = None) -> Step:
@@ -191,40 +195,81 @@ def publish(edition: str, *, revision: int = 1, settings: Settings | None = None
     Where it has measured late rows, the periods before it are published again with them (see ``dp_stats.revising``).
     """
     from dp_stats import publishing, revising
-    from dp_stats.quality import check_published
-    from dp_stats.texts.words import Texts
 
     run = open_reserved(edition, revision=revision, settings=settings)
-    check = partial(check_published, settings=run.settings, lowest=run.release.lowest)
+    check = _check_of(run)
     published = publishing.publish(run, check=check)
     revised = revising.revise(run, check=check)
+    done = _shown(published, run)
+    if revised:
+        done["revised"] = [one.edition.path for one in revised]
+    return done
+
+
+def propose(edition: str, *, kind: Kind, reason: str, settings: Settings | None = None) -> Proposal:
+    """What a revision would cost and change; reads no rows, and spends, draws and publishes nothing."""
+    from dp_stats import proposing
+
+    return proposing.propose(edition, kind=kind, reason=reason, settings=settings or load_settings())
+
+
+def revise(
+    edition: str,
+    *,
+    kind: Kind,
+    reason: str = "",
+    requested_by: str = "",
+    run: str = "",
+    settings: Settings | None = None,
+    progress: Progress = lambda step: None,
+) -> Step:
+    """Publish a revision of an edition (see ``dp_stats.proposing``); asked again with the same reason, it is the same one.
+
+    Only a correction charges and draws: it goes through every step of an edition. The others are rehearsed and published
+    from what is stored.
+
+    Raises:
+        PublishedError: there is nothing to revise, nothing would change, or it needs another kind.
+        BudgetError, ApprovalError: of a correction that is not allowed.
+    """
+    from dp_stats import proposing
+
+    proposal = propose(edition, kind=kind, reason=reason, settings=settings)
+    opened = proposal.run
+    if proposal.kind == "correction":
+        return run_edition(
+            edition,
+            revision=proposal.revision,
+            reason=reason,
+            requested_by=requested_by,
+            run=run,
+            settings=settings,
+            progress=progress,
+        )
+    progress("rehearse")
+    if proposal.state == "new":
+        _rehearse(opened)
+    progress("publish")
+    return _shown(proposing.publish_proposed(proposal, check=_check_of(opened)), opened)
+
+
+def _shown(published: PublishedEdition, run: Run) -> Step:
+    """Bring the site up to date with what was published, and tell what it is."""
+    from dp_stats.outlets.ckan import register_newest
+
     not_shown: dict[str, str] = {}
     if run.release.audience == "public":
         not_shown = refresh_site(run.settings)
-        if run.settings.ckan_url:
-            _register_at_ckan(published.edition, run.settings, Texts.of(run.settings))
-    done = {"edition": edition, "revision": revision, "path": run.path, "sha256": published.checksum}
-    if revised:
-        done["revised"] = [one.edition.path for one in revised]
+        register_newest(run.release.id, run.settings)
+    number = published.edition.revision.number
+    done = {"edition": run.edition, "revision": number, "path": published.edition.path, "sha256": published.checksum}
     return {**done, "not_shown": sorted(not_shown)} if not_shown else done
 
 
-def _register_at_ckan(edition: Edition, settings: Settings, texts: Texts) -> None:
-    from dp_stats.outlets.ckan import publish_to_ckan
+def _check_of(run: Run) -> Check:
+    from dp_stats.quality import check_published
 
-    key = settings.ckan_key
-    if not key:
-        raise PublishedError(
-            f"{edition.id} is published; for CKAN, set {settings.ckan_key_env} to its API key and publish again."
-        )
-    publish_to_ckan(
-        edition,
-        address=settings.ckan_url,
-        api_key=key,
-        organisation=settings.ckan_organisation,
-        base_url=settings.base_url,
-        texts=texts,
-    )
+    return partial(check_published, settings=run.settings, lowest=run.release.lowest)
 
 
 def refresh_site(settings: Settings, *, incremental: bool = True) -> dict[str, str]:
@@ -308,6 +353,7 @@ def run_edition(
     revision: int = 1,
     reason: str = "",
     requested_by: str = "",
+    run: str = "",
     new_series: bool = False,
     settings: Settings | None = None,
     progress: Progress = lambda step: None,
@@ -324,6 +370,7 @@ def run_edition(
             revision=revision,
             reason=reason,
             requested_by=requested_by,
+            run=run,
             new_series=new_series,
             settings=settings,
         )

@@ -14,10 +14,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from dp_stats.catalogue.due import periods_before
 from dp_stats.editions import describe as describing
-from dp_stats.editions import formats
-from dp_stats.editions.description import added_in, described, read
+from dp_stats.editions import formats, reasons
+from dp_stats.editions.description import MadeOf, described, made_of, read
 from dp_stats.editions.edition import Edition, RevisionFacts, SourceFacts
 from dp_stats.editions.latest import refresh_latest
 from dp_stats.editions.looks import Looks
@@ -25,8 +24,9 @@ from dp_stats.editions.publication import Check, PublishedEdition, make_again, p
 from dp_stats.editions.revisions import refresh_status
 from dp_stats.editions.verify import faults_of
 from dp_stats.errors import DpStatsError, PublishedError
+from dp_stats.estimate import estimator
 from dp_stats.measured import estimates_of, sources_of
-from dp_stats.run import Run, open_adding, open_ledger, open_reserved
+from dp_stats.run import Run, open_ledger, open_made
 from dp_stats.texts.words import Texts
 
 if TYPE_CHECKING:
@@ -38,10 +38,14 @@ MAKERS = ("pandas", "matplotlib", "afcharts", "pillow", "gptables", "xlsxwriter"
 """Libraries that write files, beside those that the numbers rest on (``editions.describe.library_versions``)."""
 
 
-def publish(run: Run, *, check: Check) -> PublishedEdition:
+def publish(
+    run: Run, *, check: Check, why: RevisionFacts | None = None, sources: tuple[SourceFacts, ...] | None = None
+) -> PublishedEdition:
     """Publish an edition that has been measured; what is published already is looked at, and made whole again.
 
     Args:
+        why: what a revision that measures nothing itself says of itself.
+        sources: earlier editions that its tables across editions are made from (default: as they stand now).
         check: run on every table before anything is visible; raises to refuse.
 
     Raises:
@@ -56,9 +60,14 @@ def publish(run: Run, *, check: Check) -> PublishedEdition:
         folder = run.published_in / run.path
         return PublishedEdition(Edition.load(folder), folder, (folder / formats.CHECKSUMS).read_bytes(), new=False)
     standing = ledger.description(run.edition, run.revision)
-    sources = _standing(standing)[0].sources if standing else sources_of(run, ledger)
+    if standing is not None:
+        sources = _standing(standing)[0].sources
+    elif sources is None:
+        sources = sources_of(run, ledger)
     estimates = estimates_of(run, sources)
-    edition, looks = _standing(standing or _describe(run, ledger, estimates, sources))
+    edition, looks = _standing(standing or _describe(run, ledger, estimates, sources, why))
+    if edition.provenance.estimator != estimator.VERSION:
+        raise PublishedError(f"{run.path} was begun with other software. {_other_estimator(edition)}")
     with looks.folder() as reports:
         texts = Texts.load(reports, looks.language)
         found = publish_edition(
@@ -131,16 +140,14 @@ def rebuild(
 def _rebuilt(known: Publication, ledger: Ledger, settings: Settings) -> Rebuilt:
     path = f"{known.edition}/r{known.revision}"
     try:
-        description = ledger.description(known.edition, known.revision)
-        adding = added_in(description.document, description.parts) if description is not None else ()
-        reservation = ledger.latest(known.edition, 1 if adding else known.revision)
+        made = published_as(ledger, known.edition, known.revision)
+        reservation = ledger.latest(known.edition, made.measured)
         sealed = reservation is not None and bool(reservation.aside)  # else it was made before plans were sealed
         if not sealed and any(not _faults(place / path, known) for place in _places(settings)):
             return Rebuilt(path, "whole")
-        if adding:
-            run = open_adding(known.edition, revision=known.revision, adding=adding, settings=settings)
-        else:
-            run = open_reserved(known.edition, revision=known.revision, settings=settings)
+        run = open_made(
+            known.edition, revision=known.revision, measured=made.measured, adding=made.adding, settings=settings
+        )
         written = _make_whole(run, ledger, known)
         return Rebuilt(path, "made again" if written else "whole", written)
     except DpStatsError as error:
@@ -188,13 +195,24 @@ def _make_whole(run: Run, ledger: Ledger, known: Publication) -> tuple[str, ...]
                 checksums=checksums,
             )
         except PublishedError as error:
-            raise PublishedError(f"{error} {_other_software(known, software(reports, texts))}") from error
+            other = edition.provenance.estimator != estimator.VERSION
+            said = _other_estimator(edition) if other else _other_software(known, software(reports, texts))
+            raise PublishedError(f"{error} {said}") from error
     left = _faults(folder, known)
     if left:
         raise PublishedError(
             f"{run.path} is whole again, but its folder holds what was never published ({'; '.join(left[:5])}). Remove it."
         )
     return written
+
+
+def _other_estimator(edition: Edition) -> str:
+    """How the estimator that is installed differs from what estimated an edition, and what to do."""
+    return (
+        f"It is estimated by version {edition.provenance.estimator} of the method, and this dp-stats has version "
+        f"{estimator.VERSION}. Install dp-stats {edition.provenance.versions.get('dp-stats', '')}, then run this again. Nothing "
+        "was written."
+    )
 
 
 def _other_software(known: Publication, now: dict[str, str]) -> str:
@@ -214,7 +232,13 @@ def _other_software(known: Publication, now: dict[str, str]) -> str:
     )
 
 
-def _describe(run: Run, ledger: Ledger, estimates: EditionEstimates, sources: tuple[SourceFacts, ...]) -> Description:
+def _describe(
+    run: Run,
+    ledger: Ledger,
+    estimates: EditionEstimates,
+    sources: tuple[SourceFacts, ...],
+    why: RevisionFacts | None,
+) -> Description:
     """Fix what the files will say: as declared, told and known now; or as the folder says that an attempt left behind."""
     folder = run.published_in / run.path
     if folder.exists():
@@ -222,6 +246,8 @@ def _describe(run: Run, ledger: Ledger, estimates: EditionEstimates, sources: tu
     reservation = ledger.latest(run.edition, run.measured)
     assert reservation is not None
     looks, texts = Looks.of(run.settings), Texts.of(run.settings)
+    if why is None and run.revision > 1:
+        why = reasons.correction(run.revision, reservation.reason, before=_before(run, ledger), texts=texts)
     if run.release.audience == "public":
         account = ledger.disclose(run.edition, run.revision, measured=run.measured)
     else:
@@ -235,32 +261,24 @@ def _describe(run: Run, ledger: Ledger, estimates: EditionEstimates, sources: tu
         estimates=estimates,
         texts=texts,
         account=account,
-        revision=_late_revision(run, ledger, texts) if run.adding else run.revision,
-        reason=reservation.reason if run.revision > 1 else "",
+        revision=why or run.revision,
         sources=sources,
     )
     return _keep(ledger, edition, looks, as_told=False, measured=run.measured)
 
 
-def _late_revision(run: Run, ledger: Ledger, texts: Texts) -> RevisionFacts:
-    """Why there is a revision that adds late rows; it is the last once the window of one that measured them ends here."""
-    said, final = [], False
-    for name in run.adding:
-        reservation = ledger.latest(name)
-        assert reservation is not None
-        sealed = ledger.sealed(reservation)
-        said.append(texts.period(sealed.period.code, kind=sealed.release.period))
-        assert sealed.release.late is not None
-        before = periods_before(sealed.release, sealed.period, sealed.release.late.periods)
-        final |= len(before) == sealed.release.late.periods and before[-1].label == run.period.label
-    return RevisionFacts(
-        number=run.revision,
-        kind="late",
-        status="final" if final else "provisional",
-        reason=texts("edition.late", periods=texts.listed(said)),
-        supersedes=run.revision - 1,
-        adds=run.adding,
-    )
+def _before(run: Run, ledger: Ledger) -> MadeOf | None:
+    """The last revision that was published before this one."""
+    published = [p.revision for p in ledger.publications() if p.edition == run.edition and p.revision < run.revision]
+    return published_as(ledger, run.edition, max(published)) if published else None
+
+
+def published_as(ledger: Ledger, edition: str, revision: int) -> MadeOf:
+    """What a revision is made of; one of before the ledger kept that is its own measurement."""
+    description = ledger.description(edition, revision)
+    if description is None:
+        return MadeOf(revision, (), RevisionFacts(number=revision), 1)
+    return made_of(description.document, description.parts)
 
 
 def _adopt(run: Run, ledger: Ledger, folder: Path) -> Description:

@@ -6,11 +6,16 @@ ledger keeps that, so its files are made again byte for byte; files of earlier r
 
 from __future__ import annotations
 
-from dp_stats.editions.description import added_in
+from dp_stats.catalogue.due import periods_before
+from dp_stats.editions import reasons
+from dp_stats.editions.description import MadeOf
 from dp_stats.editions.publication import Check, PublishedEdition
-from dp_stats.ledger import Ledger, Reservation
-from dp_stats.publishing import publish
-from dp_stats.run import Run, open_adding
+from dp_stats.estimate import estimator
+from dp_stats.ledger import Ledger
+from dp_stats.publishing import publish, published_as
+from dp_stats.run import Run, open_made
+from dp_stats.settings import Settings
+from dp_stats.texts.words import Texts
 
 
 def revise(run: Run, *, check: Check) -> list[PublishedEdition]:
@@ -24,33 +29,85 @@ def revise(run: Run, *, check: Check) -> list[PublishedEdition]:
     """
     if run.revision > 1:
         return []
-    ledger = run.ledger()
-    made = [_revise(run, ledger, late.label, check=check) for late in reversed(run.plan.late)]
+    periods = [f"{run.release.id}/{late.label}" for late in reversed(run.plan.late)]
+    made = [add_late(edition, run.settings, run.ledger(), also=run.edition, check=check) for edition in periods]
     return [one for one in made if one is not None]
 
 
-def _revise(run: Run, ledger: Ledger, period: str, *, check: Check) -> PublishedEdition | None:
-    edition = f"{run.release.id}/{period}"
-    reservation = ledger.latest(edition)
-    if reservation is None or ledger.publication(edition) is None or ledger.retractions(edition):
+def add_late(
+    edition: str, settings: Settings, ledger: Ledger, *, also: str = "", check: Check
+) -> PublishedEdition | None:
+    """Publish an edition with the late rows that published editions, and ``also``, have measured of it.
+
+    Returns:
+        The revision that adds them all, new or made whole; None if nothing is added to the edition (any more).
+    """
+    adding = late_of(edition, ledger, also=also)
+    if not adding or ledger.publication(edition) is None or ledger.retractions(edition):
         return None  # its own run has not published it yet, or it is not to be used any more
-    adding = _adding(run, ledger, reservation)
-    revision = 2
-    while (standing := ledger.description(edition, revision)) is not None or ledger.reservation(edition, revision):
-        if standing is None or not (there := added_in(standing.document, standing.parts)):
+    last = 1
+    for number in ledger.revisions(edition):
+        made = published_as(ledger, edition, number)
+        if made.measured == number > 1:
             return None  # a correction counts its late rows anew
-        if set(adding) <= set(there):
-            return publish(open_adding(edition, revision=revision, adding=there, settings=run.settings), check=check)
-        revision += 1
-    revised = open_adding(edition, revision=revision, adding=adding, settings=run.settings)
-    return publish(revised, check=check)
+        if number == 1 or not _finish(edition, number, made, settings, ledger, check=check):
+            continue
+        last = number
+        if set(adding) <= set(made.adding):
+            return publish(_opened(edition, number, made, settings), check=check)
+    number, before, texts = ledger.revisions(edition)[-1] + 1, published_as(ledger, edition, last), Texts.of(settings)
+    said, final = _said(edition, adding, ledger, texts)
+    why = reasons.from_stored(
+        number,
+        "late",
+        said,
+        before=before,
+        texts=texts,
+        adding=adding,
+        status="final" if final else "provisional",
+    )
+    run = open_made(edition, revision=number, measured=1, adding=adding, settings=settings)
+    return publish(run, check=check, why=why)
 
 
-def _adding(run: Run, ledger: Ledger, reservation: Reservation) -> tuple[str, ...]:
-    """The editions whose late rows are added: this one, and those published before, in order of time."""
+def _finish(edition: str, number: int, made: MadeOf, settings: Settings, ledger: Ledger, *, check: Check) -> bool:
+    """Whether a revision of stored measurements is published; one that was begun is finished first.
+
+    One that was begun with another version of the method cannot be finished here: nobody has seen it, and nobody will.
+    """
+    if ledger.publication(edition, number) is None:
+        if made.estimator != estimator.VERSION:
+            return False
+        publish(_opened(edition, number, made, settings), check=check)
+    return True
+
+
+def _opened(edition: str, number: int, made: MadeOf, settings: Settings) -> Run:
+    return open_made(edition, revision=number, measured=made.measured, adding=made.adding, settings=settings)
+
+
+def late_of(edition: str, ledger: Ledger, *, also: str = "") -> tuple[str, ...]:
+    """The editions that have measured late rows of another: those that are published, and ``also``; in order of time."""
+    reservation = ledger.latest(edition)
+    if reservation is None:
+        return ()
     found = [
         (sealed.period.start, one.edition)
         for one, sealed in ledger.adding_editions(reservation)
-        if one.edition == run.edition or ledger.publication(one.edition) is not None
+        if one.edition == also or ledger.publication(one.edition) is not None
     ]
-    return tuple(edition for _, edition in sorted(found))
+    return tuple(name for _, name in sorted(found))
+
+
+def _said(edition: str, adding: tuple[str, ...], ledger: Ledger, texts: Texts) -> tuple[str, bool]:
+    """Why late rows are added, and whether it is the last time: where the window of one that measured them ends."""
+    said, final = [], False
+    for name in adding:
+        reservation = ledger.latest(name)
+        assert reservation is not None
+        sealed = ledger.sealed(reservation)
+        said.append(texts.period(sealed.period.code, kind=sealed.release.period))
+        assert sealed.release.late is not None
+        before = periods_before(sealed.release, sealed.period, sealed.release.late.periods)
+        final |= len(before) == sealed.release.late.periods and before[-1].label == edition.partition("/")[2]
+    return texts("edition.late", periods=texts.listed(said)), final

@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 class Run:
     """One revision of one edition, with everything declared about it and its places on disk.
 
-    ``sealed`` is set where what is declared is the edition's own sealed plan rather than today's catalogue; ``adding``
-    where it is no measurement of its own but the first revision's with late rows: the editions that measured these.
+    ``sealed`` is set where what is declared is the edition's own sealed plan rather than today's catalogue; ``base`` where
+    it measures nothing itself: the revision whose stored measurements it is made of; ``adding`` where late rows are added:
+    the editions that measured these.
     """
 
     settings: Settings
@@ -43,12 +44,13 @@ class Run:
     period: Period
     revision: int
     sealed: SealedPlan | None = None
+    base: int | None = None
     adding: tuple[str, ...] = ()
 
     @property
     def measured(self) -> int:
         """The revision whose measurements it is made of."""
-        return 1 if self.adding else self.revision
+        return self.base or self.revision
 
     @property
     def edition(self) -> str:
@@ -203,13 +205,19 @@ def open_reserved(edition: str, *, revision: int = 1, settings: Settings | None 
     return _open_sealed(standing, settings)
 
 
-def open_adding(edition: str, *, revision: int, adding: tuple[str, ...], settings: Settings) -> Run:
-    """A revision that adds late rows to the first one: ``adding`` are the editions (``release/period``) that measured them.
+def open_made(
+    edition: str, *, revision: int, measured: int, adding: tuple[str, ...] = (), settings: Settings | None = None
+) -> Run:
+    """A revision made of the stored measurements of another, or of its own.
+
+    Args:
+        measured: the revision that was measured. adding: editions (``release/period``) whose late rows are added.
 
     Raises:
         LedgerError: nothing was reserved for the edition.
     """
-    return replace(open_reserved(edition, settings=settings), revision=revision, adding=adding)
+    opened = open_reserved(edition, revision=measured, settings=settings)
+    return replace(opened, revision=revision, base=None if measured == revision else measured, adding=adding)
 
 
 def late_tables(ledger: Ledger, period: str, adding: Sequence[str]) -> tuple[LateTables, ...]:

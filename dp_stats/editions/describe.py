@@ -37,6 +37,7 @@ from dp_stats.editions.edition import (
 )
 from dp_stats.editions.guarantee import guarantee_facts
 from dp_stats.editions.truncated import UNMEASURED, truncation_notes
+from dp_stats.estimate import estimator
 from dp_stats.estimate.model import EditionEstimates, TruncationEstimate
 from dp_stats.plan.model import ExpectedError
 from dp_stats.plan.warnings import PlanWarning
@@ -173,6 +174,7 @@ def describe(
             ).hexdigest(),
             commit=commit,
             versions=library_versions(),
+            estimator=estimator.VERSION,
         ),
     )
 
@@ -231,7 +233,7 @@ def _revision(revision: int | RevisionFacts, reason: str, release: Release) -> R
         return revision
     if revision == 1:
         return RevisionFacts(reason=reason, status="provisional" if release.late else "final")
-    return RevisionFacts(number=revision, kind="unscheduled", reason=reason, supersedes=revision - 1, remeasured=True)
+    return RevisionFacts(number=revision, kind="correction", reason=reason, supersedes=revision - 1, remeasured=True)
 
 
 def _statistic(statistic: Statistic, release: Release, dataset: Dataset, texts: Texts) -> StatisticFacts:

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from dp_stats import files
-from dp_stats.editions.edition import Edition
+from dp_stats.editions.edition import Edition, RevisionFacts
 from dp_stats.errors import LedgerError
 
 FORMAT = 1
@@ -77,6 +77,25 @@ def read(document: str, parts: Mapping[str, bytes], *, published: datetime) -> E
         ) from error
 
 
-def added_in(document: str, parts: Mapping[str, bytes]) -> tuple[str, ...]:
-    """The editions whose late rows a described revision adds to the first one; none if it is no such revision."""
-    return tuple(json.loads(parts[document])["facts"]["revision"].get("adds", ()))
+@dataclass(frozen=True)
+class MadeOf:
+    """What the numbers of a revision are made of, and why there is one.
+
+    Attributes:
+        measured: the revision whose stored measurements they are: its own, or an earlier one's.
+        adding: the editions (``release/period``) whose late rows are added.
+        facts: what it says of itself. estimator: version of the method that estimated it.
+    """
+
+    measured: int
+    adding: tuple[str, ...]
+    facts: RevisionFacts
+    estimator: int
+
+
+def made_of(document: str, parts: Mapping[str, bytes]) -> MadeOf:
+    """What a described revision is made of."""
+    facts = json.loads(parts[document])["facts"]
+    revision = RevisionFacts.model_validate(facts["revision"])
+    measured = revision.measurements or (1 if revision.adds else revision.number)
+    return MadeOf(measured, revision.adds, revision, facts["provenance"].get("estimator", 1))

@@ -14,7 +14,8 @@ from dp_stats.plan.mechanism import Mechanism
 from dp_stats.plan.model import Exact, Role
 
 RevisionStatus = Literal["provisional", "final", "superseded", "retracted"]
-RevisionKind = Literal["first", "unscheduled", "late"]
+RevisionKind = Literal["first", "correction", "late", "format", "method", "unscheduled"]
+"""``unscheduled`` is what earlier versions called a correction."""
 CellStatus = Literal["", "u", "low", "t", "p", "r", "x", "z", "b"]
 
 ColumnType = Literal["string", "integer", "number", "date"]
@@ -147,6 +148,12 @@ class RevisionFacts(Facts):
         (),
         description="Later editions (`release/period`) that measured the records which arrived late; absent where none did.",
         exclude_if=lambda adds: not adds,
+    )
+    measurements: int | None = Field(
+        None,
+        description="Number of the revision whose stored measurements it is made of; absent where they are its own, or where "
+        "late records are added to the first's.",
+        exclude_if=lambda number: number is None,
     )
 
 
@@ -348,6 +355,13 @@ class ProvenanceFacts(Facts):
     declaration_hash: str = Field("", description="SHA-256 of the dataset's and the release's declarations.")
     commit: str = Field("", description="Commit of the declarations; empty where they are not in Git.")
     versions: dict[str, str] = Field({}, description="Library → version.")
+    estimator: int = Field(
+        1,
+        ge=1,
+        description="Version of the method by which the values were estimated from the noisy measurements; absent where it "
+        "is the first.",
+        exclude_if=lambda number: number == 1,
+    )
 
 
 def utc(moment: datetime) -> str:

@@ -68,7 +68,7 @@ def publish_edition(
     """
     folder = public / edition.path
     with folder_lock(public):
-        rows = _tables(edition, estimates, public)
+        rows = tables_of(edition, estimates, public)
         if folder.exists():
             found = _same(folder, edition, rows)
         else:
@@ -112,7 +112,7 @@ def make_again(
     with folder_lock(public):
         hidden = folder.with_name(f".{folder.name}.part")
         try:
-            _, sums = _make(hidden, edition, _tables(edition, estimates, public), texts, illustrate)
+            _, sums = _make(hidden, edition, tables_of(edition, estimates, public), texts, illustrate)
             if sums != checksums:
                 _refuse_others(edition, formats.listed(checksums), formats.listed(sums))
             if not folder.exists():
@@ -134,8 +134,15 @@ def _refuse_others(edition: Edition, published: Mapping[str, str], made: Mapping
     )
 
 
-def _tables(edition: Edition, estimates: EditionEstimates, public: Path) -> dict[str, pa.Table]:
-    """Each table's rows by its id."""
+def tables_of(edition: Edition, estimates: EditionEstimates, public: Path) -> dict[str, pa.Table]:
+    """Each table's rows by its id.
+
+    Args:
+        public: where the revision is published whose place this one takes.
+
+    Raises:
+        PublishedError: that was never published.
+    """
     return {
         table.id: tidy(edition, estimates, table, previous=_previous(public, edition, table))
         for table in edition.tables

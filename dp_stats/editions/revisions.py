@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
@@ -62,7 +64,7 @@ class EditionStatus(Facts):
 
 
 class Correction(Facts):
-    """One line of the corrections log: an unscheduled revision, one that late records were added to, or a retraction.
+    """One line of the corrections log: a revision of any kind after the first, or a retraction.
 
     ``superseded`` is the path of the edition that it took the place of; ``costs_budget`` says whether noise
     was drawn again.
@@ -71,7 +73,7 @@ class Correction(Facts):
     edition: str
     title: str
     revision: int
-    kind: Literal["unscheduled", "late", "retraction"]
+    kind: RevisionKind | Literal["retraction"]
     when: Instant
     reason: str
     cells_affected: int | None
@@ -165,11 +167,31 @@ def _table_changes(old: Path, new: Path, table: TableFacts) -> int:
     name = f"{table.id}.parquet"
     if not (old / name).is_file():
         return table.rows
-    before, after = (pq.read_table(folder / name, columns=["value"])["value"] for folder in (old, new))
+    return values_changed(old / name, pq.read_table(new / name, columns=["value"]))
+
+
+def values_changed(old: Path, new: pa.Table) -> int:
+    """How many values of a table are not those of the published file ``old``; all where it has other rows or is not there."""
+    if not old.is_file():
+        return len(new)
+    before, after = pq.read_table(old, columns=["value"])["value"], new["value"]
     if len(before) != len(after):
-        return table.rows
+        return len(new)
     same = pc.or_(pc.fill_null(pc.equal(before, after), False), pc.and_(pc.is_null(before), pc.is_null(after)))
     return len(after) - int(pc.sum(same).as_py() or 0)
+
+
+def ends_changed(old: Path, new: pa.Table) -> int:
+    """How many intervals of a table have other ends than in the published file ``old``, beyond the last digits."""
+    names = ["lower_95", "upper_95"]
+    before = pq.read_table(old, columns=names) if old.is_file() else None
+    if before is None or len(before) != len(new):
+        return len(new)
+    same = [
+        np.isclose(before[name].to_numpy(), new[name].to_numpy(), rtol=1e-9, atol=1e-9, equal_nan=True)
+        for name in names
+    ]
+    return int(np.count_nonzero(~np.logical_and(*same)))
 
 
 def corrections(public: Path, *, release: str = "*") -> tuple[Correction, ...]:

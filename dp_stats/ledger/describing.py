@@ -39,13 +39,19 @@ def describe(
         measured: the revision whose measurements it is made of: its own, or an earlier one's that late rows were added to.
 
     Raises:
-        LedgerError: it was never measured, or a part has not its hash.
+        LedgerError: it was never measured, a part has not its hash, or a correction holds the number of a revision that
+            measures nothing itself.
         PublishedError: it was published without a description, and not with these ``checksums``.
     """
     standing = description(writer.connection, edition, revision)
     if standing is not None:
         return standing
     plan = _measured_plan(writer.connection, edition, measured)
+    if measured != revision and revision in _reserved(writer.connection, edition):
+        raise LedgerError(
+            f"{edition} (revision {revision}) is being measured as a correction. Nothing was published under its number. Let "
+            "the correction finish, then run this again."
+        )
     known = publication(writer.connection, edition, revision)
     if known is not None and hashlib.sha256(checksums).hexdigest() != known.checksum:
         raise PublishedError(
@@ -194,9 +200,22 @@ def problems(connection: Connection) -> Iterable[str]:
     c = schema.measurements.c
     measured = {(r.edition, r.revision): r.plan for r in connection.execute(select(c.edition, c.revision, c.plan))}
     for (edition, revision), plan in sorted(described.items()):
-        first = measured.get((edition, 1))  # late rows are added to the first revision, which has paid for them
-        if measured.get((edition, revision), first) != plan:
+        own = measured.get((edition, revision))  # else it is made of an earlier revision's, which has paid for them
+        paid = [own] if own is not None else [measured.get((edition, n)) for n in range(1, revision)]
+        if plan not in paid:
             yield f"the description of {edition} (revision {revision}) is of another plan than its measurements"
+
+
+def revisions(connection: Connection, edition: str) -> list[int]:
+    """Numbers of an edition's revisions that are taken: reserved and not void, or described."""
+    c = schema.descriptions.c
+    described = connection.execute(select(c.revision).where(c.edition == edition)).scalars()
+    return sorted({*described, *_reserved(connection, edition)})
+
+
+def _reserved(connection: Connection, edition: str) -> set[int]:
+    c = schema.reservations.c
+    return set(connection.execute(select(c.revision).where(c.edition == edition, c.state != "void")).scalars())
 
 
 _PLANS = (schema.descriptions.c.edition, schema.descriptions.c.revision, schema.descriptions.c.plan)

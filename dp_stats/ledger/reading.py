@@ -113,6 +113,11 @@ class LedgerReader:
         with self._database.read() as connection:
             return describing.publications(connection)
 
+    def revisions(self, edition: str) -> list[int]:
+        """Numbers of an edition's revisions that are taken: reserved and not void, or made of what is stored."""
+        with self._database.read() as connection:
+            return describing.revisions(connection, edition)
+
     def checksums(self, publication: Publication) -> bytes | None:
         """The ``SHA256SUMS`` of a published edition; None if an earlier version kept only its hash."""
         with self._database.read() as connection:

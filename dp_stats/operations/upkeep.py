@@ -21,6 +21,7 @@ from dp_stats.ledger import Ledger, Publication
 from dp_stats.ledger.witnesses import refuse_loss
 from dp_stats.operations.forecast import forecast
 from dp_stats.outlets.public_log import published_lines, refuse_another
+from dp_stats.publishing import published_as
 from dp_stats.run import open_ledger, witnesses_of
 from dp_stats.secure.spill import remove_abandoned
 from dp_stats.secure.staging import purge_expired
@@ -115,7 +116,7 @@ def published_in(known: Publication, ledger: Ledger, settings: Settings) -> Path
 
     What was reserved before plans were sealed is where it lies.
     """
-    reservation = ledger.latest(known.edition, known.revision)
+    reservation = ledger.latest(known.edition, published_as(ledger, known.edition, known.revision).measured)
     if reservation is not None and reservation.aside:
         public = ledger.sealed(reservation).release.audience == "public"
     else:

@@ -148,6 +148,7 @@ def _leaves(
         "complete": len(kept) == len(editions) or table.across is not None,
         "download": f"{base_url}/{newest.path}/{table.id}.csv",
         "licence": newest.release.licence,
+        **_revised(kept),
     }
     leaves: dict[tuple[str, str, str, str], bytes] = {}
     for m, metric in enumerate(table.statistics):
@@ -169,6 +170,16 @@ def _leaves(
             text = json.dumps(about, ensure_ascii=False, indent=1)[:-2] + f',\n "data": {{{data}}}\n}}\n'
             leaves[(area_type, code, label, metric)] = text.encode()
     return leaves
+
+
+def _revised(kept: Sequence[Edition]) -> dict[str, Any]:
+    """Which of the editions are revisions, of which kind and why; nothing where none is."""
+    told = [
+        {"edition": e.path, "kind": e.revision.kind, "reason": e.revision.reason}
+        for e in kept
+        if e.revision.kind != "first"
+    ]
+    return {"revisions": told} if told else {}
 
 
 def _with_days(rows: pa.Table, edition: Edition, table: TableFacts) -> pa.Table:

@@ -12,13 +12,39 @@ from pathlib import Path
 from typing import Any
 
 from dp_stats.editions.edition import Edition, FileFacts
+from dp_stats.editions.latest import newest
 from dp_stats.editions.metadata import identifier, keywords, version
 from dp_stats.editions.privacy_record import for_programs
 from dp_stats.errors import PublishedError
+from dp_stats.settings import Settings
 from dp_stats.texts.words import Texts
 
 _LICENCES = {"OGL-UK-3.0": "uk-ogl", "CC-BY-4.0": "cc-by", "CC0-1.0": "cc-zero"}
 _FORMATS = {"text/csv": "CSV", "application/vnd.apache.parquet": "Parquet"}
+
+
+def register_newest(release: str, settings: Settings) -> None:
+    """Let the portal show the newest edition of a release, where a portal is set.
+
+    Raises:
+        PublishedError: its key is missing, it refuses, or it cannot be reached.
+    """
+    folder = newest(settings.public_dir, release) if settings.ckan_url else None
+    if folder is None:
+        return
+    edition = Edition.load(folder)
+    if not settings.ckan_key:
+        raise PublishedError(
+            f"{edition.id} is published; for CKAN, set {settings.ckan_key_env} to its API key and publish again."
+        )
+    publish_to_ckan(
+        edition,
+        address=settings.ckan_url,
+        api_key=settings.ckan_key,
+        organisation=settings.ckan_organisation,
+        base_url=settings.base_url,
+        texts=Texts.of(settings),
+    )
 
 
 def publish_to_ckan(

@@ -91,7 +91,8 @@ def feed(
         correction = reasons.get((edition.id, edition.revision.number))
         name, text = texts("feed.new", edition=edition.title), edition.release.summary
         if correction is not None:
-            name, text = texts("feed.revised", edition=edition.title), correction.reason
+            name = texts("feed.revised", edition=edition.title)
+            text = texts("edition.why", kind=texts(f"corrections.kinds.{correction.kind}"), note=correction.reason)
             if correction.cells_affected is not None:
                 text = texts("feed.changed", reason=text, count=texts.number(correction.cells_affected))
         entries.append((edition.published, f"{edition.path}#published", name, text, edition.path))

@@ -17,6 +17,7 @@ from dp_stats.outlets.budgets import BlockSpend, DatasetSpend
 from dp_stats.texts.words import Texts
 
 CONTEXT: dict[str, Any] = {
+    "adms": "http://www.w3.org/ns/adms#",
     "dcat": "http://www.w3.org/ns/dcat#",
     "dct": "http://purl.org/dc/terms/",
     "foaf": "http://xmlns.com/foaf/0.1/",
@@ -80,6 +81,7 @@ def _dataset(edition: Edition, base_url: str, texts: Texts) -> dict[str, Any]:
         "dcat:theme": {"@type": "skos:Concept", "skos:prefLabel": _text(edition.release.theme, texts)},
         "dcat:landingPage": {"@id": f"{home}index.html"},
         "dcat:version": str(edition.revision.number),
+        **({"adms:versionNotes": _text(edition.revision.reason, texts)} if edition.revision.kind != "first" else {}),
         "dcat:distribution": [
             {
                 "@id": f"{base_url}/{edition.path}/{file.path}#distribution",
@@ -163,6 +165,7 @@ class DataUse(Facts):
     charges: str
     charges_not_public: str
     as_of: str
+    revisions: str
 
 
 def data_use(published: Sequence[Edition], *, spend: DatasetSpend | None, base_url: str, texts: Texts) -> DataUse:
@@ -205,6 +208,9 @@ def data_use(published: Sequence[Edition], *, spend: DatasetSpend | None, base_u
         charges=said(lambda b: "" if b.charges is None else str(b.charges)),
         charges_not_public=said(lambda b: "" if b.charges is None else str(b.not_public)),
         as_of=utc(spend.as_of) if spend else "",
+        revisions="; ".join(
+            f"{e.path} ({e.revision.kind}): {e.revision.reason}" for e in published if e.revision.kind != "first"
+        ),
     )
 
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import date
 
 from dp_stats.catalogue import Catalogue, parse_period, read_catalogue
-from dp_stats.editions.description import added_in
+from dp_stats.editions.description import made_of
 from dp_stats.errors import CatalogueError, NotDerivableError
 from dp_stats.estimate.answer import Answer, Measured, answer
 from dp_stats.ledger import Ledger, Reservation
@@ -93,4 +93,4 @@ def _added(ledger: Ledger, edition: str) -> tuple[str, ...]:
     """The editions whose late rows the last published revision of an edition adds."""
     last = max(p.revision for p in ledger.publications() if p.edition == edition)
     description = ledger.description(edition, last)
-    return added_in(description.document, description.parts) if description is not None else ()
+    return made_of(description.document, description.parts).adding if description is not None else ()

@@ -11,6 +11,7 @@ from dp_stats.files import segment
 from dp_stats.site import parts
 from dp_stats.site.frame import Card, Notice, Rows, Site
 from dp_stats.texts import numbers
+from dp_stats.texts.words import Texts
 
 
 def page_of(view: ReleaseView, revision: Revision) -> str:
@@ -76,6 +77,14 @@ def left_out(site: Site, story: Outline, edition: Edition) -> str:
     return said_beside(edition, shown, site.texts)
 
 
+def why(texts: Texts, revision: Revision) -> str:
+    """Of which kind a revision is, and its reason; of a retracted one why it was; nothing of a first."""
+    facts = revision.edition.revision
+    if revision.status == "retracted" or facts.kind == "first" or not revision.note:
+        return revision.note
+    return texts("edition.why", kind=texts(f"corrections.kinds.{facts.kind}"), note=revision.note)
+
+
 def notices(site: Site, view: ReleaseView, revision: Revision, *, prefix: str) -> list[Notice]:
     """What a reader must know before using an edition."""
     texts, edition = site.texts, revision.edition
@@ -101,7 +110,7 @@ def notices(site: Site, view: ReleaseView, revision: Revision, *, prefix: str) -
             found.append(Notice(texts("edition.provisional"), "info"))
         if edition.revision.number > 1:
             found.append(
-                Notice(texts("edition.revised", number=edition.revision.number, note=edition.revision.reason), "info")
+                Notice(texts("edition.revised", number=edition.revision.number, note=why(texts, revision)), "info")
             )
     return found
 

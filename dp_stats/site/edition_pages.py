@@ -7,9 +7,11 @@ from dp_stats.charts.outline import Outline
 from dp_stats.charts.reading import ReleaseView, Revision
 from dp_stats.charts.tilemap import Layout
 from dp_stats.charts.wording import lower_first
+from dp_stats.editions.edition import Edition
 from dp_stats.site import changes, downloads, linked, maps
-from dp_stats.site.common import cards, left_out, notices, page_of, regions_table
+from dp_stats.site.common import cards, left_out, notices, page_of, regions_table, why
 from dp_stats.site.frame import Cell, Row, Rows, Site, trusted
+from dp_stats.texts.words import Texts
 
 
 def edition_page(site: Site, view: ReleaseView, story: Outline, tiles: Layout | None, revision: Revision) -> None:
@@ -54,7 +56,7 @@ def edition_page(site: Site, view: ReleaseView, story: Outline, tiles: Layout | 
                 (
                     Cell(texts(f"revision.{r.status}")),
                     Cell(texts.day(r.edition.published.date()), n=True),
-                    Cell(r.note),
+                    Cell(why(texts, r)),
                 ),
                 page_of(view, r).rpartition("/")[2],
             )
@@ -76,6 +78,7 @@ def edition_page(site: Site, view: ReleaseView, story: Outline, tiles: Layout | 
             (texts("release.published"), texts.day(edition.published.date())),
             (texts("edition.revision"), str(edition.revision.number)),
             (texts("release.status"), texts(f"revision.{revision.status}")),
+            *_method(texts, edition),
         ],
         notices=notices(site, view, revision, prefix="../"),
         cards=cards(site, view, story, revision),
@@ -92,3 +95,9 @@ def edition_page(site: Site, view: ReleaseView, story: Outline, tiles: Layout | 
         revisions=revisions if len(same) > 1 else None,
         steps=steps,
     )
+
+
+def _method(texts: Texts, edition: Edition) -> list[tuple[str, str]]:
+    """By which version of the method it was estimated, where that is not the first."""
+    number = edition.provenance.estimator
+    return [(texts("edition.estimator"), texts("edition.version", number=number))] if number > 1 else []

@@ -8,7 +8,7 @@ from dp_stats.charts.reading import ReleaseView
 from dp_stats.charts.wording import lower_first
 from dp_stats.files import segment
 from dp_stats.site import linked, parts
-from dp_stats.site.common import page_of
+from dp_stats.site.common import page_of, why
 from dp_stats.site.frame import Cell, Row, Rows, Site
 from dp_stats.texts import numbers
 from dp_stats.texts.numbers import Change
@@ -25,7 +25,7 @@ def editions_page(site: Site, view: ReleaseView) -> None:
                 Cell(str(r.edition.revision.number), n=True),
                 Cell(texts(f"revision.{r.status}")),
                 Cell(texts.day(r.edition.published.date()), n=True),
-                Cell(r.note),
+                Cell(why(texts, r)),
             ),
             _from_here(view, page_of(view, r)),
         )

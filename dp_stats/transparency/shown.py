@@ -30,7 +30,16 @@ class ShownPeriod(Shown):
 
 
 class ShownRevision(Shown):
+    """``adds``: editions whose late records are added; ``measurements``: the revision that it is made of, if another."""
+
     number: int
+    adds: tuple[str, ...] = ()
+    measurements: int | None = None
+
+    @property
+    def measured(self) -> int:
+        """The revision whose measurements it is made of, which paid for it: its own, or an earlier one's."""
+        return self.measurements or (1 if self.adds else self.number)
 
 
 class ShownGuarantee(Shown):
@@ -76,7 +85,7 @@ class ShownEdition(Shown):
             series_hash=hashes.series_hash,
             plan_hash=hashes.plan_hash,
             series=self.guarantee.series,
-            revision=self.revision.number,
+            revision=self.revision.measured,
         )
 
 

@@ -156,6 +156,7 @@ def _check_edition(place: Place, history: History, number: int) -> None:
         raise HistoryError(f"{leaf.path}/{EDITION} is about {edition.path}.")
     if edition.log is None or not 0 < edition.log.size <= number or history.head(edition.log.size) != edition.log:
         raise HistoryError(f"{leaf.path} shows a head that the log never had before it.")
+    _check_measured(history, leaf, edition, number=number)
     _check_charges(history, leaf, edition, size=edition.log.size)
     _check_spend(history, edition, size=edition.log.size)
     name = f"{leaf.edition}/{proof_name(leaf.revision)}"
@@ -165,6 +166,19 @@ def _check_edition(place: Place, history: History, number: int) -> None:
     if proof.head.size != number + 1 or proof.head.root != history.roots[number + 1] or proven != wanted:
         raise HistoryError(f"{name} is not about this edition and the head that it made.")
     proof.check()
+
+
+def _check_measured(history: History, leaf: EditionLeaf, edition: ShownEdition, *, number: int) -> None:
+    """What is made of another revision's measurements follows that one in the log, and rests on the same charges."""
+    measured = edition.revision.measured
+    if measured == leaf.revision:
+        return
+    earlier = [one for one in history.leaves[:number] if isinstance(one, EditionLeaf) and one.edition == leaf.edition]
+    paid = [{opening.leaf for opening in one.charges} for one in earlier if one.revision == measured]
+    if not any(charges == {opening.leaf for opening in leaf.charges} for charges in paid):
+        raise HistoryError(
+            f"{leaf.path} is made of what revision {measured} measured, which is not in {LOG} before it with the same charges."
+        )
 
 
 def _check_charges(history: History, leaf: EditionLeaf, edition: ShownEdition, *, size: int) -> None:

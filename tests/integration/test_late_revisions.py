@@ -19,6 +19,7 @@ from dp_stats.errors import CatalogueError, LedgerError, NotDueError
 from dp_stats.ledger import Ledger
 from dp_stats.requests.answers import answer_question
 from dp_stats.settings import Settings, load_settings
+from dp_stats.transparency.verifying import verify
 from tests.conftest import make_clinic
 
 WEEKS = tuple(f"2024-W0{n}" for n in (1, 2, 3, 4))
@@ -123,6 +124,7 @@ def test_late_rows_cost_nothing(settings: Settings) -> None:
 
 def test_the_public_can_check_every_revision(settings: Settings) -> None:
     assert not verify_public(settings.public_dir)
+    verify(str(settings.public_dir))
 
 
 def test_every_revision_is_made_again_byte_for_byte(settings: Settings) -> None:

@@ -512,3 +512,17 @@ def test_the_program_of_the_manual_finds_the_same_roots(site: ToldSite, monkeypa
     site.put(LOG, [*site.lines[1:], site.lines[0]])
     with pytest.raises(AssertionError):
         exec(compile(program, "manual", "exec"), {})
+
+
+@pytest.mark.parametrize("measured", [1, 7])
+def test_what_says_that_it_is_made_of_another_revisions_measurements_rests_on_its_charges(
+    site: ToldSite, measured: int
+) -> None:
+    """The correction hides that it was measured anew, or names a revision that never was."""
+    site.edit(
+        "weekly/2021-W01/r2",
+        lambda facts: facts["revision"].update(measurements=measured, remeasured=False),
+        fitting=True,
+    )
+    with pytest.raises(HistoryError, match=f"made of what revision {measured} measured"):
+        verify(str(site.public))

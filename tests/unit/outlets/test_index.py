@@ -97,9 +97,9 @@ def test_revisions_and_retractions_reach_feed_log_and_catalogue(public: Path, ma
     entries = feedparser.parse((public / "feed.atom").read_bytes()).entries
     assert [e.title.partition(":")[0] for e in entries] == ["Withdrawn", "Revised", "New", "New", "New"]
     assert entries[0].summary == "Wrong opt-out list"
-    assert entries[1].summary.startswith("Late reports Values changed: ")
+    assert entries[1].summary.startswith("Measured again: Late reports Values changed: ")
     log = read(public / "corrections.json")
-    assert [(c["kind"], c["costs_budget"]) for c in log] == [("retraction", False), ("unscheduled", True)]
+    assert [(c["kind"], c["costs_budget"]) for c in log] == [("retraction", False), ("correction", True)]
     assert log[1]["superseded"] == "cases-by-area/2021-W08/r1"
     assert "2021-W08/r2/" in (public / "catalog.jsonld").read_text()
 

@@ -1,0 +1,48 @@
+"""What a revision says of itself: its kind, its reason and what it takes the place of."""
+
+from __future__ import annotations
+
+from dp_stats.editions.description import MadeOf
+from dp_stats.editions.edition import RevisionFacts, RevisionKind, RevisionStatus
+from dp_stats.estimate import estimator
+from dp_stats.texts.words import Texts
+
+
+def correction(number: int, reason: str, *, before: MadeOf | None, texts: Texts) -> RevisionFacts:
+    """A revision that was measured anew; ``before`` is the last one published, if there is one."""
+    said = reason_of(reason, before.estimator, texts) if before else reason
+    supersedes = before.facts.number if before else None
+    return RevisionFacts(number=number, kind="correction", reason=said, supersedes=supersedes, remeasured=True)
+
+
+def from_stored(
+    number: int,
+    kind: RevisionKind,
+    reason: str,
+    *,
+    before: MadeOf,
+    texts: Texts,
+    adding: tuple[str, ...] | None = None,
+    status: RevisionStatus | None = None,
+) -> RevisionFacts:
+    """A revision made of the stored measurements of the one ``before``, whose place it takes.
+
+    Args:
+        adding: editions whose late rows are added, if others than before. status: if another than before.
+    """
+    return RevisionFacts(
+        number=number,
+        kind=kind,
+        status=status or before.facts.status,
+        reason=reason_of(reason, before.estimator, texts),
+        supersedes=before.facts.number,
+        adds=before.adding if adding is None else adding,
+        measurements=None if kind == "late" else before.measured,
+    )
+
+
+def reason_of(reason: str, before: int, texts: Texts) -> str:
+    """A reason that also says by which version of the method values are estimated now, if it was another ``before``."""
+    if before == estimator.VERSION:
+        return reason
+    return f"{reason} {texts('edition.method', version=estimator.VERSION, before=before)}"
