@@ -248,8 +248,8 @@ def _refuse(proposal: Proposal) -> None:
         )
     if proposal.kind == "format" and (proposal.changed or proposal.intervals):
         raise PublishedError(
-            f"{proposal.changed} values and {proposal.intervals} intervals of {edition} would be others, and names, texts and layout change none. Run this where "
-            "the edition was published, with the software that its edition.json names."
+            f"{proposal.changed} values and {proposal.intervals} intervals of {edition} would be others; names, texts and layout "
+            "change none. Run this where the edition was published, with the software that its edition.json names."
         )
     if proposal.kind == "format" and not (proposal.differences or proposal.looks):
         raise PublishedError(

@@ -41,28 +41,6 @@ def edition_page(site: Site, view: ReleaseView, story: Outline, tiles: Layout | 
             "svg": trusted(svg.dots("groups", shown, texts, title=title, description=finding, zero=story.zero)),
             "finding": finding,
         }
-    same = [r for r in view.revisions if r.edition.id == edition.id]
-    revisions = Rows(
-        texts("edition.revisions"),
-        [
-            Cell(texts("edition.revision")),
-            Cell(texts("release.status")),
-            Cell(texts("release.published"), n=True),
-            Cell(texts("release.note")),
-        ],
-        [
-            Row(
-                f"{texts('edition.revision')} {r.edition.revision.number}",
-                (
-                    Cell(texts(f"revision.{r.status}")),
-                    Cell(texts.day(r.edition.published.date()), n=True),
-                    Cell(why(texts, r)),
-                ),
-                page_of(view, r).rpartition("/")[2],
-            )
-            for r in same
-        ],
-    )
     site.render(
         "edition.html",
         path,
@@ -92,8 +70,36 @@ def edition_page(site: Site, view: ReleaseView, story: Outline, tiles: Layout | 
         files=downloads.files_of(site, revision, prefix=f"r{edition.revision.number}/"),
         citation=downloads.citation(site, edition, path),
         check=downloads.check_command(site) if edition.log is not None else "",
-        revisions=revisions if len(same) > 1 else None,
+        revisions=_revisions(texts, view, edition),
         steps=steps,
+    )
+
+
+def _revisions(texts: Texts, view: ReleaseView, edition: Edition) -> Rows | None:
+    """Every revision of an edition with its kind and reason, if there are several."""
+    same = [r for r in view.revisions if r.edition.id == edition.id]
+    if len(same) < 2:
+        return None
+    return Rows(
+        texts("edition.revisions"),
+        [
+            Cell(texts("edition.revision")),
+            Cell(texts("release.status")),
+            Cell(texts("release.published"), n=True),
+            Cell(texts("release.note")),
+        ],
+        [
+            Row(
+                f"{texts('edition.revision')} {r.edition.revision.number}",
+                (
+                    Cell(texts(f"revision.{r.status}")),
+                    Cell(texts.day(r.edition.published.date()), n=True),
+                    Cell(why(texts, r)),
+                ),
+                page_of(view, r).rpartition("/")[2],
+            )
+            for r in same
+        ],
     )
 
 
