@@ -31,15 +31,12 @@ from dp_stats.editions.facts import (
     MeasuredFacts,
     PeriodFacts,
     PersonFacts,
-    ProvenanceFacts,
     ReleaseFacts,
-    RevisionFacts,
-    RevisionKind,
-    RevisionStatus,
     StatisticFacts,
     TableFacts,
     utc,
 )
+from dp_stats.editions.origin import ProvenanceFacts, RevisionFacts, RevisionKind, RevisionStatus
 from dp_stats.editions.quality_facts import ExpectedFacts, NoteFacts, QualityFacts, TruncationFacts
 from dp_stats.errors import PublishedError
 
