@@ -213,6 +213,13 @@ def propose(edition: str, *, kind: Kind, reason: str, settings: Settings | None 
     return proposing.propose(edition, kind=kind, reason=reason, settings=settings or load_settings())
 
 
+def number_of_correction(edition: str, *, reason: str, settings: Settings | None = None) -> int:
+    """The number of a correction: the next, or that of the one for the same reason that was begun or published before."""
+    from dp_stats import proposing
+
+    return proposing.number_of_correction(edition, reason=reason, settings=settings or load_settings())
+
+
 def revise(
     edition: str,
     *,

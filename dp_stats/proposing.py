@@ -115,7 +115,7 @@ def propose(edition: str, *, kind: Kind, reason: str, settings: Settings) -> Pro
     last = _last(edition, ledger)
     known = _known(edition, last, kind, reason, ledger, texts)
     if kind == "correction":
-        number = last if known else last + 1
+        number = number_of_correction(edition, reason=reason, settings=settings)
         run = open_run(edition, revision=number, settings=settings)
         quote = ledger.quote(
             run.plan,
@@ -132,6 +132,19 @@ def propose(edition: str, *, kind: Kind, reason: str, settings: Settings) -> Pro
     run = open_made(edition, revision=last + 1, measured=before.measured, adding=before.adding, settings=settings)
     why = reasons.from_stored(last + 1, kind, reason, before=before, texts=texts)
     return _compared(Proposal(run, kind, reason, standing, why=why), before, ledger, texts)
+
+
+def number_of_correction(edition: str, *, reason: str, settings: Settings) -> int:
+    """The number of a correction: the next, or that of the one for the same reason that was begun or published before.
+
+    Raises:
+        PublishedError: nothing is published, or another revision was begun and not finished.
+    """
+    ledger = ledger_if_any(settings)
+    _standing(edition, ledger)
+    assert ledger is not None
+    last = _last(edition, ledger)
+    return last if _known(edition, last, "correction", reason, ledger, Texts.of(settings)) else last + 1
 
 
 def publish_proposed(proposal: Proposal, *, check: Check) -> PublishedEdition:

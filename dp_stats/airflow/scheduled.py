@@ -6,19 +6,26 @@ never pays twice and never draws noise twice, because the ledger keeps what was 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
-from airflow.sdk import DAG, Asset, Param
+from airflow.sdk import DAG, Asset, Param, get_current_context
+from airflow.sdk.exceptions import AirflowSkipException
 from airflow.timetables.assets import AssetOrTimeSchedule
 
+from dp_stats import pipeline
 from dp_stats.airflow.alerts import step_failed
+from dp_stats.airflow.notes import write_note
+from dp_stats.airflow.revisions import CORRECTION, EDITION, kinds, note_of
 from dp_stats.airflow.schedule import edition_at, first_interval, last_interval
 from dp_stats.airflow.steps import POOL, RETRIES, AirflowRun, moment, pipeline_steps, requester, run_name, step
 from dp_stats.airflow.timetable import timetable_of
 from dp_stats.catalogue import Catalogue, Dataset, Release, read_catalogue
 from dp_stats.errors import CatalogueError
 from dp_stats.settings import load_settings
+
+log = logging.getLogger(__name__)
 
 
 def scheduled_releases() -> dict[str, DAG]:
@@ -59,17 +66,28 @@ def scheduled_release(catalogue: Catalogue, release: Release) -> DAG:
     """The DAG of one release."""
     dataset = catalogue.dataset_of(release)
 
+    def edition_of(context: Mapping[str, Any]) -> str:
+        """The edition a run is about: of the period asked for by hand, or the last that had settled when it was due."""
+        period = context["params"].get("period") or edition_at(catalogue, release, moment(context))
+        return f"{release.id}/{period}"
+
     def run_of(context: Mapping[str, Any]) -> AirflowRun:
-        """The edition a run makes: the period asked for by hand, or the last that had settled when it was due."""
+        """What a run makes: an edition, or a revision of one; a correction finds its number in the ledger."""
         asked = context["params"]
-        period = asked.get("period") or edition_at(catalogue, release, moment(context))
+        kind: Any = asked.get("kind") or EDITION
+        edition, reason = edition_of(context), asked.get("reason") or ""
+        revision = asked.get("revision") or 1
+        if kind == CORRECTION and revision == 1:
+            revision = pipeline.number_of_correction(edition, reason=reason)
         return AirflowRun(
-            edition=f"{release.id}/{period}",
-            revision=asked.get("revision") or 1,
-            reason=asked.get("reason") or "",
+            edition=edition,
+            revision=revision,
+            reason=reason,
             requested_by=requester(context),
             link=run_name(context),
             new_series=bool(asked.get("new_series")),
+            kind=kind,
+            only_say=bool(asked.get("only_say")),
         )
 
     rows = Asset(name=f"{dataset.id}-rows", uri=f"dp-stats://datasets/{dataset.id}", group="datasets")
@@ -86,42 +104,65 @@ def scheduled_release(catalogue: Catalogue, release: Release) -> DAG:
         catchup=True,
         max_active_runs=1,
         tags=["scheduled", f"dataset:{dataset.id}", f"per:{release.period}"],
-        params=asked_by_hand(),
+        params=asked_by_hand(release),
         default_args={
             "owner": dataset.custodians[0].name,
             "pool": POOL.format(dataset.id),
-            "on_failure_callback": step_failed(lambda context: run_of(context).edition),
+            "on_failure_callback": step_failed(edition_of),
             **RETRIES,
         },
     ) as dag:
 
         @step(run_of)
         def due(run: AirflowRun) -> dict[str, Any]:
-            """Say which edition this run makes."""
+            """Say which edition this run makes; of a revision, what it costs and changes."""
+            if run.kind != EDITION:
+                said = note_of(pipeline.propose(run.edition, kind=run.kind, reason=run.reason))
+                log.info("%s", said)
+                write_note(get_current_context(), said)
             return {"edition": run.edition, "revision": run.revision}
 
+        @step(run_of, outlets=[edition])
+        def revise(run: AirflowRun) -> dict[str, Any]:
+            """Publish a revision that is made of stored measurements and costs nothing."""
+            if run.only_say or run.kind == EDITION or run.kind == CORRECTION:
+                raise AirflowSkipException("There is no such revision to publish.")
+            return pipeline.revise(run.edition, kind=run.kind, reason=run.reason)
+
         steps = pipeline_steps(run_of, inlets=[rows], outlets=[edition])
-        due >> steps.first
+        due >> [steps.first, revise]
         steps.last >> steps.clean_up.as_teardown(setups=due)
     return dag
 
 
-def asked_by_hand() -> dict[str, Param]:
+def asked_by_hand(release: Release) -> dict[str, Param]:
     """What an engineer may fill in when starting a run herself."""
     text = ["null", "string"]
     return {
         "period": Param(
             None, type=text, title="Period", description="Such as 2021-W07; empty: the last that has settled."
         ),
-        "revision": Param(
-            1, type="integer", minimum=1, title="Revision", description="From 2: corrects what is published."
+        "kind": kinds(release),
+        "reason": Param(None, type=text, title="Reason", description="Why it is revised; the public reads it."),
+        "only_say": Param(
+            False,
+            type="boolean",
+            title="Only say what it costs",
+            description="Write into the run's note what the revision costs and changes, and do nothing else.",
         ),
-        "reason": Param(None, type=text, title="Reason", description="Why it is corrected; the public reads it."),
         "new_series": Param(
             False,
             type="boolean",
             title="Start a new series",
             description="A yes to charging this block again, where an edit of the catalogue has ended the series.",
+        ),
+        "revision": Param(
+            1,
+            type="integer",
+            minimum=1,
+            title="Number of the revision",
+            description="From 2: a correction of that number, whatever its kind says. A correction finds its own number.",
+            section="Advanced",
         ),
     }
 

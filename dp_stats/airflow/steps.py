@@ -7,14 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from airflow.sdk import Asset, ExceptionRetryPolicy, RetryAction, RetryRule, get_current_context, task
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from dp_stats import pipeline
 from dp_stats.errors import DpStatsError
 from dp_stats.files import storage_error
+
+if TYPE_CHECKING:
+    from dp_stats.proposing import Kind
 
 T = TypeVar("T")
 
@@ -66,6 +69,7 @@ class AirflowRun:
         reason: why a correction is made. requested_by: who started it.
         link: where the run is found, kept with the charge.
         new_series: a yes to charging blocks again where an edit has ended the series they were paid for.
+        kind: ``edition``, or that of a revision. only_say: whether to do no more than say what it costs.
     """
 
     edition: str
@@ -74,6 +78,13 @@ class AirflowRun:
     requested_by: str
     link: str
     new_series: bool = False
+    kind: Kind | Literal["edition"] = "edition"
+    only_say: bool = False
+
+    @property
+    def measures(self) -> bool:
+        """Whether records are read and measured."""
+        return self.kind in ("edition", "correction") and not self.only_say
 
 
 def run_name(context: Mapping[str, Any]) -> str:
@@ -163,6 +174,8 @@ def pipeline_steps(
     @step(run_of, inlets=list(inlets))
     def pull(run: AirflowRun) -> dict[str, Any]:
         """Copy the declared columns of the rows into the secure store, without people who opted out."""
+        if not run.measures:
+            raise AirflowSkipException("No records are read for this. Nothing was spent.")
         return pipeline.pull(run.edition, revision=run.revision)
 
     @step(run_of)

@@ -114,6 +114,51 @@ def test_a_scheduled_release_is_one_dag_with_the_steps_in_order(clinic: Any) -> 
     assert dag.max_active_runs == 1
     assert {"scheduled", "dataset:visits", "per:week"} <= set(dag.tags)
     assert dag.task_dict["publish"].outlets[0].uri == "dp-stats://editions/visits"
+    assert "revise" in dag.task_dict["due"].downstream_task_ids
+    shown = dag.params.get_param("kind").schema["values_display"]
+    assert list(shown) == ["edition", "format", "method", "late", "correction"]
+    assert shown["correction"].endswith("a new charge of ε = 1")
+    assert all(shown[kind].endswith("costs nothing") for kind in ("format", "method", "late"))
+
+
+def test_the_form_says_what_a_revision_costs_and_makes_it(clinic: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dp_stats.airflow import scheduled
+
+    notes: list[str] = []
+    monkeypatch.setattr(scheduled, "write_note", lambda context, text: notes.append(text))
+    (dag,) = dags("scheduled_releases").values()
+    week = {"period": "2024-W02"}
+    assert dag.test(run_conf=week).state == "success"
+    (cost,) = {block.spent for block in ledger(clinic).blocks()}
+    codes = clinic.folder / "codes" / "clinics.csv"
+    codes.write_text(codes.read_text().replace("North", "Northern"))
+    form = {**week, "kind": "format", "reason": "A name was misspelt.", "only_say": False}
+    folder = clinic.settings.public_dir / "visits/2024-W02"
+
+    said = dag.test(run_conf={**form, "only_say": True})
+    assert (said.state, states(said)["publish"], states(said)["revise"]) == ("success", "skipped", "skipped")
+    assert "costs nothing" in notes[0]
+    assert "North → Northern" in notes[0]
+    assert not (folder / "r2").exists()
+
+    made = dag.test(run_conf=form)
+    assert (made.state, states(made)["pull"], states(made)["revise"]) == ("success", "skipped", "success")
+    assert (folder / "r2").is_dir()
+    assert {block.spent for block in ledger(clinic).blocks()} == {cost}
+
+    correct = {**week, "kind": "correction", "reason": "Rows came twice.", "only_say": False}
+    assert dag.test(run_conf={**correct, "only_say": True}).state == "success"
+    assert "New charge of ρ" in notes[-1]
+    assert {block.spent + block.reserved for block in ledger(clinic).blocks()} == {cost}
+    for _ in range(2):
+        made = dag.test(run_conf=correct)
+        assert (made.state, states(made)["publish"], states(made)["revise"]) == ("success", "success", "skipped")
+        assert {block.spent for block in ledger(clinic).blocks()} == {2 * cost}
+    assert (folder / "r3").is_dir()
+    assert not (folder / "r4").exists()
+    nothing = dag.test(run_conf={**week, "kind": "method", "reason": "Better."})
+    assert nothing.state == "failed"
+    assert not list((clinic.settings.secure / "staging").rglob("*.parquet"))
 
 
 def test_a_broken_declaration_is_an_import_error_of_its_own_and_takes_no_other_dag_away(
