@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from dp_stats.editions import reasons
 from dp_stats.editions.description import MadeOf
-from dp_stats.editions.edition import Edition, RevisionFacts
+from dp_stats.editions.edition import Edition, RevisionFacts, SourceFacts
 from dp_stats.editions.looks import Looks
 from dp_stats.editions.publication import Check, PublishedEdition, tables_of
 from dp_stats.editions.revisions import ends_changed, values_changed
 from dp_stats.errors import PublishedError
 from dp_stats.estimate import estimator
-from dp_stats.publishing import estimates_of, published_as, software
+from dp_stats.measured import estimates_of
 from dp_stats.publishing import publish as publish_run
+from dp_stats.publishing import published_as, software
 from dp_stats.revising import add_late, late_of
 from dp_stats.run import Run, ledger_if_any, open_made, open_run
 from dp_stats.texts.words import Texts
@@ -61,7 +62,8 @@ class Proposal:
         intervals: how many intervals change.
         looks: whether texts, style or what makes the files are others than before.
         method: versions of the method by which values are estimated, before and now.
-        adding: editions whose late rows it would add.
+        adding: editions whose late rows it would add. sources: earlier editions that its tables across editions are made
+            from: those of the revision whose place it takes.
     """
 
     run: Run
@@ -77,6 +79,7 @@ class Proposal:
     looks: bool = False
     method: tuple[int, int] = (estimator.VERSION, estimator.VERSION)
     adding: tuple[str, ...] = ()
+    sources: tuple[SourceFacts, ...] | None = None
 
     @property
     def edition(self) -> str:
@@ -161,7 +164,7 @@ def publish_proposed(proposal: Proposal, *, check: Check) -> PublishedEdition:
         return made
     if proposal.why is None:
         raise PublishedError(f"{run.path} is a correction: it must be measured first.")
-    return publish_run(run, check=check, why=proposal.why)
+    return publish_run(run, check=check, why=proposal.why, sources=proposal.sources)
 
 
 def _standing(edition: str, ledger: Ledger | None) -> int:
@@ -230,12 +233,14 @@ def _compared(proposal: Proposal, made: MadeOf, ledger: Ledger, texts: Texts) ->
     """
     run, edition = proposal.run, proposal.edition
     folder = run.published_in / edition / f"r{proposal.standing}"
-    before, estimates = Edition.load(folder), estimates_of(run)
-    after = _described(run, proposal.why, estimates, ledger, texts)
+    before = Edition.load(folder)
+    estimates = estimates_of(run, before.sources)
+    after = _described(run, proposal.why, estimates, ledger, texts, before.sources)
     tables = tables_of(after, estimates, run.published_in)
     values = {id: (values_changed(folder / f"{id}.parquet", table), len(table)) for id, table in tables.items()}
     found = replace(
         proposal,
+        sources=before.sources,
         differences=tuple(_differences(_told(before), _told(after))),
         values=values,
         intervals=sum(ends_changed(folder / f"{id}.parquet", table) for id, table in tables.items()),
@@ -271,7 +276,9 @@ def _refuse(proposal: Proposal) -> None:
         )
 
 
-def _described(run: Run, why: RevisionFacts | None, estimates: Any, ledger: Ledger, texts: Texts) -> Edition:
+def _described(
+    run: Run, why: RevisionFacts | None, estimates: Any, ledger: Ledger, texts: Texts, sources: tuple[SourceFacts, ...]
+) -> Edition:
     from dp_stats.editions.describe import describe
 
     return describe(
@@ -285,6 +292,7 @@ def _described(run: Run, why: RevisionFacts | None, estimates: Any, ledger: Ledg
         account=ledger.account(run.edition, run.measured),
         revision=why or run.revision,
         published=datetime.now(UTC).replace(microsecond=0),
+        sources=sources,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from dp_stats.editions.facts import Facts
+from dp_stats.editions.across_facts import Facts
 
 RevisionStatus = Literal["provisional", "final", "superseded", "retracted"]
 RevisionKind = Literal["first", "correction", "late", "format", "method", "unscheduled"]
