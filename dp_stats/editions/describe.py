@@ -39,7 +39,7 @@ from dp_stats.editions.guarantee import guarantee_facts
 from dp_stats.editions.truncated import UNMEASURED, truncation_notes
 from dp_stats.estimate import estimator
 from dp_stats.estimate.model import EditionEstimates, TruncationEstimate
-from dp_stats.plan.model import ExpectedError
+from dp_stats.plan.model import ExpectedError, Plan
 from dp_stats.plan.warnings import PlanWarning
 from dp_stats.texts import warnings
 from dp_stats.texts.numbers import rounded
@@ -166,16 +166,7 @@ def describe(
         )
         if account
         else (),
-        provenance=ProvenanceFacts(
-            plan_hash=plan.hash,
-            series_hash=plan.series_hash,
-            declaration_hash=hashlib.sha256(
-                (dataset.model_dump_json() + release.model_dump_json()).encode()
-            ).hexdigest(),
-            commit=commit,
-            versions=library_versions(),
-            estimator=estimator.VERSION,
-        ),
+        provenance=_provenance(plan, dataset, release, commit),
     )
 
 
@@ -183,6 +174,17 @@ def _tables(release: Release, grid: Grid) -> tuple[TableFacts, ...]:
     return tuple(
         TableFacts(id=t.id, title=t.title, levels=grid.complete(t.levels), statistics=t.statistics)
         for t in release.tables
+    )
+
+
+def _provenance(plan: Plan, dataset: Dataset, release: Release, commit: str) -> ProvenanceFacts:
+    return ProvenanceFacts(
+        plan_hash=plan.hash,
+        series_hash=plan.series_hash,
+        declaration_hash=hashlib.sha256((dataset.model_dump_json() + release.model_dump_json()).encode()).hexdigest(),
+        commit=commit,
+        versions=library_versions(),
+        estimator=estimator.VERSION,
     )
 
 
