@@ -1,4 +1,4 @@
-"""Three lines each of pandas, DuckDB and R that load a published table with its intervals, codes and names as text."""
+"""Three lines each of pandas, polars, DuckDB and R that load a published table with its intervals, codes and names as text."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ def snippets(edition: Edition, table: TableFacts, *, address: str = "") -> dict[
     csv, parquet = f"{address}{table.id}.csv", f"{address}{table.id}.parquet"
     place = "geography" if edition.geography is not None else "metric"
     groups = [d.column for d in edition.strata if len(d.level(table.levels[d.name]).codes) > 1]
+    kinds = [c.name for c in table.columns if c.name == "period_type"]  # tables of early editions have none
     columns = [
         "metric",
         *(["geography"] if place == "geography" else []),
         *groups,
         "date",
+        *kinds,
         "value",
         "lower_95",
         "upper_95",
@@ -39,10 +41,15 @@ def snippets(edition: Edition, table: TableFacts, *, address: str = "") -> dict[
             f"na_values={{{as_empty}}})\n"
             f"print(data[{columns!r}])\n".replace("'", '"')
         ),
+        "polars": (
+            f'import polars as pl\ndata = pl.read_parquet("{parquet}")\nprint(data.select({columns!r}))\n'.replace(
+                "'", '"'
+            )
+        ),
         "duckdb": (
             f"CREATE TABLE data AS FROM '{parquet}';\n"
             f"SELECT {', '.join(columns)}\n"
-            f"FROM data WHERE status NOT LIKE '%u%' ORDER BY date, {place};\n"
+            f"FROM data ORDER BY {', '.join([*kinds, 'date', place])};\n"
         ),
         "r": (
             f'data <- read.csv("{csv}", na.strings = character(), colClasses = c({classes}, date = "Date"))\n'
@@ -60,9 +67,11 @@ def readers_kit(edition: Edition, texts: Texts) -> bytes:
     ]
     if left_out := said_beside(edition, [s.id for s in edition.statistics], texts):
         parts += [f"## {texts('kit.left_out')}\n", f"{left_out}\n"]
-    fences = {"pandas": "python", "duckdb": "sql", "r": "r"}
+    fences = {"pandas": "python", "polars": "python", "duckdb": "sql", "r": "r"}
     for table in edition.tables:
         parts.append(f"## {table.title}\n")
         for language, code in snippets(edition, table).items():
+            if language not in texts.get("kit"):  # of an edition that was published before it was spoken
+                continue
             parts.append(f"{texts(f'kit.{language}')}:\n\n```{fences[language]}\n{code}```\n")
     return "\n".join(parts).encode()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from xml.etree import ElementTree
 
-from icalendar import Calendar, Event
+from icalendar import Calendar, Event, Timezone, TimezoneStandard
 
 from dp_stats.catalogue.due import due_at
 from dp_stats.catalogue.periods import Period, next_period, parse_period
@@ -136,6 +136,16 @@ def _urn(key: str) -> str:
     return f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'dp-stats:{key}')}"
 
 
+def _universal_time() -> Timezone:
+    zone, always = Timezone(), TimezoneStandard()
+    zone.add("tzid", "Etc/UTC")
+    always.add("dtstart", datetime(1970, 1, 1))  # noqa: DTZ001, local time by RFC 5545, section 3.6.5
+    always.add("tzoffsetfrom", timedelta())
+    always.add("tzoffsetto", timedelta())
+    zone.add_component(always)
+    return zone
+
+
 def _add(parent: ElementTree.Element, name: str, text: str) -> None:
     ElementTree.SubElement(parent, f"{{{_ATOM}}}{name}").text = text
 
@@ -181,7 +191,7 @@ def _next(period: Period) -> Period | None:
 
 
 def icalendar(planned: Sequence[Planned], *, stamp: datetime, base_url: str, texts: Texts) -> bytes:
-    """The calendar as iCalendar (RFC 5545), to subscribe to."""
+    """The calendar as iCalendar (RFC 5545), to subscribe to; one without events holds its time zone, as it must hold something."""
     calendar = Calendar()
     calendar.add("version", "2.0")
     calendar.add("prodid", f"-//dp-stats//{texts('feed.calendar')}//{texts.language.upper()}")
@@ -195,4 +205,6 @@ def icalendar(planned: Sequence[Planned], *, stamp: datetime, base_url: str, tex
         event.add("url", f"{base_url}/{item.release}/index.html")
         event.add("transp", "TRANSPARENT")
         calendar.add_component(event)
+    if not planned:
+        calendar.add_component(_universal_time())
     return bytes(calendar.to_ical(sorted=False))

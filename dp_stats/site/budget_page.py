@@ -25,6 +25,7 @@ def budget_page(site: Site) -> None:
         template="records.html",
         records=[_record(site, spend) for spend in site.budgets.values()],
         none=texts("budget.none"),
+        data=(budgets.FILE_NAME,),
         notes=[
             (texts("budget.what"), texts("budget.what_text")),
             (texts("budget.guesses"), texts("budget.guesses_text")),
@@ -59,9 +60,7 @@ def _record(site: Site, spend: DatasetSpend) -> dict[str, Any]:
         ],
         "meters": [_meter(texts, block) for block in newest_first[:MOST_METERS]],
         "table": Rows(caption, head, [_row(texts, block) for block in newest_first]),
-        "facts": [(texts("budget.as_data"), budgets.FILE_NAME, budgets.FILE_NAME)]
-        if (site.public / budgets.FILE_NAME).is_file()
-        else [],
+        "facts": [],
     }
 
 

@@ -18,12 +18,14 @@ from dp_stats.editions.latest import folder_lock
 from dp_stats.editions.revisions import STATUS
 from dp_stats.outlets.budgets import budget_json
 from dp_stats.settings import shipped
-from dp_stats.site import budget_page, edition_pages, parts, record_pages, release_pages, site_pages
+from dp_stats.site import budget_page, edition_pages, parts, record_pages, release_pages, site_pages, sitemap
 from dp_stats.site.area_pages import area_pages
 from dp_stats.site.frame import Site, environment
 from dp_stats.site.writer import Writer, digest
 from dp_stats.texts.words import Texts
 
+LISTS = ("feed.atom", "catalog.jsonld", "register.json", "calendar.ics", "corrections.json", "budget.json")
+"""Files that pages link to where they are there."""
 PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -89,6 +91,7 @@ def build(
         views, unreadable = releases(public, texts)
         site = Site(public, reports, texts, environment(reports), writer, views, base_url.rstrip("/"))
         not_shown = _isolated(site, unreadable, digest(base_url, language, *sources(reports)), isolate, rough, say)
+        sitemap.sitemap(site)
         removed = writer.finish()
     return Built(writer.written, writer.kept, removed, time.monotonic() - started, not_shown)
 
@@ -118,7 +121,7 @@ def _isolated(
             if not isolate:
                 raise
             not_shown[view.id] = said(error)
-    feeds = [str((site.public / name).is_file()) for name in ("feed.atom", "catalog.jsonld")]
+    feeds = [str((site.public / name).is_file()) for name in LISTS]
     views = {view.id: view for view in site.releases if view.id not in not_shown}
 
     def together(ids: Collection[str]) -> None:

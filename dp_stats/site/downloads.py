@@ -7,7 +7,6 @@ from typing import Any
 
 from dp_stats.charts.reading import Revision
 from dp_stats.editions import formats as published_files
-from dp_stats.editions.edition import Edition
 from dp_stats.editions.metadata import identifier
 from dp_stats.site import privacy_panel
 from dp_stats.site.frame import Site
@@ -102,14 +101,18 @@ def check_command(site: Site) -> str:
     return f"dp-stats verify {site.base_url or site.texts('budget.address')}"
 
 
-def citation(site: Site, edition: Edition, page: str) -> str:
-    """How to cite an edition; ``page`` is its address below the public folder."""
-    return site.texts(
+def citation(site: Site, revision: Revision, page: str) -> str:
+    """How to cite an edition, and what has become of it since; ``page`` is its address below the public folder."""
+    texts, edition = site.texts, revision.edition
+    said = texts(
         "edition.cite",
         publisher=edition.release.publisher or edition.dataset.custodians[0].name,
         year=edition.published.year,
         title=edition.title,
         revision=edition.revision.number,
-        loss=privacy_panel.loss_text(site.texts, edition),
+        loss=privacy_panel.loss_text(texts, edition),
         address=f"{site.base_url}/{page}" if site.base_url else f"urn:uuid:{identifier(edition)}",
     )
+    if revision.status == "final":
+        return said
+    return texts(f"edition.cite_{revision.status}", citation=said, reason=revision.note, number=revision.superseded_by)

@@ -68,7 +68,7 @@ def edition_page(site: Site, view: ReleaseView, story: Outline, tiles: Layout | 
         if index is not None
         else changes.Changes((), (texts("edition.not_current"),), ()),
         files=downloads.files_of(site, revision, prefix=f"r{edition.revision.number}/"),
-        citation=downloads.citation(site, edition, path),
+        citation=downloads.citation(site, revision, path),
         check=downloads.check_command(site) if edition.log is not None else "",
         revisions=_revisions(texts, view, edition),
         steps=steps,

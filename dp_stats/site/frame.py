@@ -17,6 +17,9 @@ from dp_stats.outlets.budgets import DatasetSpend, budgets
 from dp_stats.site.writer import Writer
 from dp_stats.texts.words import Texts
 
+MISSING = "404.html"
+"""The page that is shown where there is none; it has no address of its own."""
+
 MENU = (
     ("home", "index.html"),
     ("methodology", "methodology.html"),
@@ -56,9 +59,14 @@ class Site:
         *,
         linked: Mapping[str, Any] | None = None,
         root: str | None = None,
+        data: Sequence[str] = (),
         **values: Any,
     ) -> None:
-        """Fill in a template and write the page at ``path``; ``root`` leads from there to the front page."""
+        """Fill in a template and write the page at ``path``; ``root`` leads from there to the front page.
+
+        Args:
+            data: files below the public folder that say the same to programs; those that are there are linked.
+        """
         feed = "feed.atom" if (self.public / "feed.atom").is_file() else ""
         html = self.templates.get_template(template).render(
             t=self.texts,
@@ -67,6 +75,8 @@ class Site:
             menu=MENU,
             feed=feed,
             linked=script(linked) if linked else "",
+            address=f"{self.base_url}/{path}" if self.base_url and path != MISSING else "",
+            data=[name for name in data if (self.public / name).is_file()],
             shown=self.texts.get("front.shown"),
             **values,
         )

@@ -50,6 +50,7 @@ def corrections_page(site: Site) -> None:
         "corrections",
         "corrections.html",
         template="table.html",
+        data=("corrections.json", "feed.atom"),
         filter="",
         tables=tables,
         paragraphs=() if rows else (texts("corrections.none"),),
@@ -98,7 +99,16 @@ def register_page(site: Site) -> None:
                 ],
             }
         )
-    text_page(site, "register", "register.html", template="records.html", records=records, none="", notes=[])
+    text_page(
+        site,
+        "register",
+        "register.html",
+        template="records.html",
+        records=records,
+        none="",
+        notes=[],
+        data=("register.csv", "register.json"),
+    )
 
 
 def _spent(site: Site, view: ReleaseView) -> str:
@@ -146,6 +156,7 @@ def calendar_page(site: Site, due: list[Planned]) -> None:
         "calendar",
         "calendar.html",
         template="table.html",
+        data=("calendar.ics", "calendar.json"),
         filter="",
         tables=tables,
         paragraphs=() if rows else (texts("calendar.none"),),

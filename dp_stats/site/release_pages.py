@@ -102,7 +102,7 @@ def release_page(
         period=f"{texts('edition.files')}: {edition.period.text}",
         all_files=page_of(view, latest).removeprefix(f"{view.id}/"),
         code=_code(site, edition, story),
-        citation=downloads.citation(site, edition, page_of(view, latest)),
+        citation=downloads.citation(site, latest, page_of(view, latest)),
         benefit=release.public_benefit,
         issues=release.known_issues,
         about=_about(site, view),

@@ -16,7 +16,7 @@ from dp_stats.outlets import feeds
 from dp_stats.outlets.feeds import Planned, Scheduled
 from dp_stats.site import linked, parts
 from dp_stats.site.common import cards, page_of, theme
-from dp_stats.site.frame import Site, trusted
+from dp_stats.site.frame import MISSING, Site, trusted
 
 NEWEST = 8
 
@@ -142,7 +142,7 @@ def front_page(site: Site) -> None:
             {"href": page_of(v, r), "title": r.edition.title, "published": texts.day(r.edition.published.date())}
             for _, _, v, r in newest
         ],
-        data=[(name, address) for name, address in data if (site.public / address).is_file()],
+        feeds=[(name, address) for name, address in data if (site.public / address).is_file()],
     )
 
 
@@ -154,7 +154,7 @@ def plain_pages(site: Site) -> None:
     root = f"/{base}/" if base else "/"
     site.render(
         "text.html",
-        "404.html",
+        MISSING,
         root=root,
         title=site.texts("missing.title"),
         lead=site.texts("missing.lead"),

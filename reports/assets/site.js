@@ -73,20 +73,66 @@ for (const map of document.querySelectorAll("svg.tiles[data-areas]")) {
     links.set(tile, title.textContent);
     title.remove();
   }
+  const show = (tile, x, y) => {
+    tip.hidden = false;
+    tip.textContent = links.get(tile);
+    const room = tip.getBoundingClientRect();
+    tip.setAttribute("data-shown", "");
+    tip.style.left = Math.max(8, Math.min(x + 14, innerWidth - room.width - 8)) + "px";
+    tip.style.top = Math.max(8, y - room.height - 12) + "px";
+  };
+  const open = (tile) => {
+    const words = links.get(tile);
+    location.href = map.dataset.areas + "?q=" + encodeURIComponent(words.slice(0, words.lastIndexOf(":")));
+  };
+  // With the keyboard: one stop for the map, then left and right go through every tile row by row, up and down to the next row.
+  const at = (tile) => [Number(tile.getAttribute("x")), Number(tile.getAttribute("y"))];
+  const order = [...links.keys()].sort((a, b) => at(a)[1] - at(b)[1] || at(a)[0] - at(b)[0]);
+  map.setAttribute("role", "group");
+  for (const tile of order) {
+    tile.setAttribute("role", "link");
+    tile.setAttribute("aria-label", links.get(tile));
+    tile.setAttribute("tabindex", tile === order[0] ? "0" : "-1");
+    tile.addEventListener("focus", () => {
+      const box = tile.getBoundingClientRect();
+      show(tile, box.right, box.top);
+    });
+    tile.addEventListener("blur", () => { tip.hidden = true; });
+  }
+  const above = (tile, down) => {
+    const [x, y] = at(tile);
+    const rows = order.map((other) => at(other)[1]).filter((row) => (down ? row > y : row < y));
+    if (!rows.length) return undefined;
+    const row = down ? Math.min(...rows) : Math.max(...rows);
+    const far = (other) => Math.abs(at(other)[0] - x);
+    return order.filter((other) => at(other)[1] === row).reduce((a, b) => (far(b) < far(a) ? b : a));
+  };
+  map.addEventListener("keydown", (event) => {
+    const tile = event.target;
+    const place = order.indexOf(tile);
+    if (place < 0) return;
+    if (event.key === "Enter") return open(tile);
+    if (event.key === "Escape") { tip.hidden = true; return; }
+    const next = {
+      ArrowRight: () => order[place + 1], ArrowLeft: () => order[place - 1], Home: () => order[0],
+      End: () => order[order.length - 1], ArrowDown: () => above(tile, true), ArrowUp: () => above(tile, false),
+    }[event.key];
+    if (!next) return;
+    event.preventDefault();
+    const other = next();
+    if (!other) return;
+    tile.setAttribute("tabindex", "-1");
+    other.setAttribute("tabindex", "0");
+    other.focus();
+  });
   map.addEventListener("pointermove", (event) => {
     const words = links.get(event.target);
     tip.hidden = !words;
-    if (!words) return;
-    tip.textContent = words;
-    const room = tip.getBoundingClientRect();
-    tip.setAttribute("data-shown", "");
-    tip.style.left = Math.min(event.clientX + 14, innerWidth - room.width - 8) + "px";
-    tip.style.top = Math.max(8, event.clientY - room.height - 12) + "px";
+    if (words) show(event.target, event.clientX, event.clientY);
   });
   map.addEventListener("pointerleave", () => { tip.hidden = true; });
   map.addEventListener("click", (event) => {
-    const words = links.get(event.target);
-    if (words) location.href = map.dataset.areas + "?q=" + encodeURIComponent(words.slice(0, words.lastIndexOf(":")));
+    if (links.has(event.target)) open(event.target);
   });
 }
 

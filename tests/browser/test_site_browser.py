@@ -199,6 +199,27 @@ def test_a_maps_tile_tells_its_value_and_leads_to_its_area(browser: Any, address
         assert page.locator("tbody tr:visible").count() >= 1
 
 
+def test_the_keyboard_reaches_every_tile_tells_its_value_and_opens_it(browser: Any, address: str) -> None:
+    with opened(browser, f"{address}/{PAGES['release']}", width=360) as page:
+        tiles = page.locator("svg.tiles[data-areas] use")
+        assert page.locator("svg.tiles[data-areas] use[tabindex='0']").count() == 1, "one stop for the whole map"
+        page.locator("svg.tiles[data-areas] use[tabindex='0']").focus()
+        seen = {page.locator(".tip").inner_text()}
+        for _ in range(tiles.count() - 1):
+            page.keyboard.press("ArrowRight")
+            seen.add(page.locator(".tip").inner_text())
+            assert page.evaluate("document.activeElement.getAttribute('aria-label')") in seen
+        assert len(seen) == tiles.count() == 381
+        page.keyboard.press("ArrowUp")
+        before = page.locator(".tip").inner_text()
+        page.keyboard.press("ArrowDown")
+        assert before != page.locator(".tip").inner_text()
+        name = page.locator(".tip").inner_text().rpartition(":")[0]
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/areas/index.html?q=*")
+        assert page.locator("input#q").input_value() == name
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_without_scripts_everything_can_be_read(browser: Any, address: str, name: str) -> None:
     with opened(browser, f"{address}/{PAGES[name]}", java_script_enabled=False) as page:

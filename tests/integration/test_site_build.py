@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import shutil
@@ -9,6 +10,7 @@ import subprocess
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from site_editions import covid_edition, covid_numbers, single_edition, write, year_of_weeks
@@ -153,6 +155,7 @@ def test_numbers_come_with_their_interval_and_the_page_says_what_they_are(site: 
 def test_a_revision_and_its_reason_are_visible_everywhere(site: Path) -> None:
     old = next(site.glob(f"{RELEASE}/*/r1.html"))
     assert "has been superseded" in Page(old.read_text(encoding="utf-8")).words
+    assert "[Superseded by revision 2]" in Page(old.read_text(encoding="utf-8")).words
     assert "late results were added" in read(site, f"{RELEASE}/{old.parent.name}/index.html").words
     log = read(site, "corrections.html").words
     assert "late results were added" in log
@@ -227,8 +230,28 @@ def test_a_retraction_shows_on_the_page_and_the_next_best_edition_takes_its_plac
     )
     build(copy, base_url=BASE)
     assert "Two laboratories were counted twice." in read(copy, f"{RELEASE}/{newest}/index.html").words
+    assert "[Retracted: Two laboratories were counted twice.]" in read(copy, f"{RELEASE}/{newest}/index.html").words
     assert "Two laboratories were counted twice." in read(copy, "corrections.html").words
+    assert "[Retracted" not in read(copy, f"{RELEASE}/index.html").words
     assert f"{newest}/r1/area.csv" not in (copy / RELEASE / "index.html").read_text(encoding="utf-8")
+
+
+def test_every_page_names_its_own_address_and_the_sitemap_lists_each(site: Path) -> None:
+    listed = ElementTree.parse(site / "sitemap.xml").iter("{http://www.sitemaps.org/schemas/sitemap/0.9}loc")
+    every = {f"{BASE}/{p.relative_to(site).as_posix()}" for p in pages(site)} - {f"{BASE}/404.html"}
+    assert sorted(str(place.text) for place in listed) == sorted(every)
+    assert (site / "robots.txt").read_text().endswith(f"Sitemap: {BASE}/sitemap.xml\n")
+    for page in pages(site):
+        text, name = page.read_text(encoding="utf-8"), page.relative_to(site).as_posix()
+        own = f'<link rel="canonical" href="{BASE}/{name}">'
+        assert text.count('rel="canonical"') == text.count(own) == (name != "404.html")
+        title, shared = (re.search(p, text) for p in (r"<title>(.*) – ", r'"og:title" content="(.*?)"'))
+        assert title
+        assert shared
+        assert html.unescape(title[1]) == html.unescape(shared[1])
+    picture = re.search(r'"og:image" content="(.*?)"', (site / RELEASE / "index.html").read_text(encoding="utf-8"))
+    assert picture
+    assert (site / picture[1].removeprefix(f"{BASE}/")).is_file()
 
 
 def test_pages_of_a_release_that_is_gone_go_too(copy: Path) -> None:

@@ -16,12 +16,13 @@ import pyarrow.parquet as pq
 import pytest
 import rdflib
 from english import TEXTS
+from icalendar import Calendar
 
 from dp_stats.catalogue.periods import parse_period
 from dp_stats.catalogue.schedule import Schedule
 from dp_stats.editions import retract
 from dp_stats.outlets.api import slug
-from dp_stats.outlets.feeds import Scheduled, calendar, due_at
+from dp_stats.outlets.feeds import Scheduled, calendar, due_at, icalendar
 from dp_stats.outlets.index import refresh_index
 from dp_stats.outlets.registers import short_title
 
@@ -246,3 +247,14 @@ def test_segments_of_a_path_are_plain() -> None:
     assert slug("E06000001") == "E06000001"
     assert slug("../Ynys Môn/") == "ynys-mon"
     assert slug("§") == "x"
+
+
+def test_a_calendar_without_events_is_valid_and_one_with_events_is_as_before() -> None:
+    empty = icalendar([], stamp=datetime(2021, 1, 1, tzinfo=UTC), base_url=BASE, texts=TEXTS)
+    lines = empty.decode().split("\r\n")
+    assert lines[0] == "BEGIN:VCALENDAR"
+    assert lines[-2:] == ["END:VCALENDAR", ""]
+    read_back = Calendar.from_ical(empty)
+    assert [c.name for c in read_back.subcomponents] == ["VTIMEZONE"], "RFC 5545, 3.6: at least one component"
+    needed = {"TZID:Etc/UTC", "BEGIN:STANDARD", "DTSTART:19700101T000000", "TZOFFSETFROM:+0000", "TZOFFSETTO:+0000"}
+    assert needed <= set(lines)

@@ -16,7 +16,7 @@ from dp_stats.editions.isolated import without_failing
 from dp_stats.operations import upkeep
 from dp_stats.outlets import api, feeds, registers
 from dp_stats.outlets.index import refresh_index
-from dp_stats.site import build, edition_pages, record_pages, release_pages, site_pages
+from dp_stats.site import budget_page, build, edition_pages, record_pages, release_pages, site_pages
 from dp_stats.site.writer import MANIFEST
 
 BASE = "https://statistics.example.org"
@@ -69,7 +69,7 @@ SHOWN = {
     "corrections": (record_pages, "corrections", lambda public, release: [release]),
     "calendar": (site_pages, "planned", lambda site, *_: [v.id for v in site.releases]),
     "register page": (record_pages, "register_page", lambda site: [v.id for v in site.releases]),
-    "budget page": (record_pages, "budget_page", lambda site: [v.id for v in site.releases]),
+    "budget page": (budget_page, "budget_page", lambda site: [v.id for v in site.releases]),
 }
 
 

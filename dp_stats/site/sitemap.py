@@ -1,0 +1,45 @@
+"""What search engines read first: ``robots.txt`` and the sitemap, of every page that the site has now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from dp_stats.site.frame import MISSING, Site
+
+MOST = 50_000
+"""Pages that one sitemap may list (sitemaps.org)."""
+_SCHEMA = "http://www.sitemaps.org/schemas/sitemap/0.9"
+
+
+def sitemap(site: Site) -> None:
+    """Write ``sitemap.xml`` and ``robots.txt``, where the site's address is known; called when all other pages are made.
+
+    More pages than one file may list are in ``sitemap-1.xml`` and so on, which ``sitemap.xml`` then lists.
+    """
+    if not site.base_url:
+        return
+    pages = sorted(
+        {
+            file
+            for job in site.writer.jobs.values()
+            for file in job["files"]
+            if file.endswith(".html") and file != MISSING
+        }
+    )
+    site.writer.due("sitemap", "never kept")
+    parts = [
+        _listed("urlset", "url", site, part) for part in (pages[at : at + MOST] for at in range(0, len(pages), MOST))
+    ]
+    if len(parts) > 1:
+        names = [f"sitemap-{number}.xml" for number in range(1, len(parts) + 1)]
+        for name, part in zip(names, parts, strict=True):
+            site.writer.write(name, part)
+        parts = [_listed("sitemapindex", "sitemap", site, names)]
+    site.writer.write("sitemap.xml", parts[0] if parts else _listed("urlset", "url", site, ()))
+    site.writer.write("robots.txt", f"User-agent: *\nAllow: /\nSitemap: {site.base_url}/sitemap.xml\n")
+
+
+def _listed(whole: str, each: str, site: Site, paths: Sequence[str]) -> str:
+    lines = "".join(f"<{each}><loc>{escape(f'{site.base_url}/{path}')}</loc></{each}>\n" for path in paths)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<{whole} xmlns="{_SCHEMA}">\n{lines}</{whole}>\n'
