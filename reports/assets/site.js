@@ -81,6 +81,10 @@ for (const map of document.querySelectorAll("svg.tiles[data-areas]")) {
     tip.style.left = Math.max(8, Math.min(x + 14, innerWidth - room.width - 8)) + "px";
     tip.style.top = Math.max(8, y - room.height - 12) + "px";
   };
+  const beside = (tile) => {
+    const box = tile.getBoundingClientRect();
+    show(tile, box.right, box.top);
+  };
   const open = (tile) => {
     const words = links.get(tile);
     location.href = map.dataset.areas + "?q=" + encodeURIComponent(words.slice(0, words.lastIndexOf(":")));
@@ -93,12 +97,10 @@ for (const map of document.querySelectorAll("svg.tiles[data-areas]")) {
     tile.setAttribute("role", "link");
     tile.setAttribute("aria-label", links.get(tile));
     tile.setAttribute("tabindex", tile === order[0] ? "0" : "-1");
-    tile.addEventListener("focus", () => {
-      const box = tile.getBoundingClientRect();
-      show(tile, box.right, box.top);
-    });
+    tile.addEventListener("focus", () => beside(tile));
     tile.addEventListener("blur", () => { tip.hidden = true; });
   }
+  addEventListener("scroll", () => { if (links.has(document.activeElement)) beside(document.activeElement); }, { passive: true });
   const above = (tile, down) => {
     const [x, y] = at(tile);
     const rows = order.map((other) => at(other)[1]).filter((row) => (down ? row > y : row < y));
