@@ -45,6 +45,11 @@ _TAKEN = frozenset({"index", "con", "prn", "aux", "nul", *(f"{port}{n}" for port
 _LONGEST = 120
 
 
+def is_printable(text: str) -> bool:
+    """Whether a text can be stored and shown anywhere: no control signs, odd spaces, or marks that turn the writing."""
+    return all(character.isprintable() or character in "\n\t" for character in text)
+
+
 def segment(code: str) -> str:
     """A code as one segment of a path and of an address, the same for no other code.
 

@@ -6,11 +6,8 @@ somebody else, leaves the ledger without an approval, and the next step stops.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import timedelta
-from fractions import Fraction
-from pathlib import Path
 from typing import Any, Literal
 
 from airflow.providers.standard.operators.hitl import HITLOperator
@@ -19,13 +16,14 @@ from airflow.sdk.definitions.param import ParamsDict
 
 from dp_stats.airflow.notes import write_note
 from dp_stats.airflow.steps import guarded, requester
-from dp_stats.files import replace_file
 
+SHORTEST_REASON = 5
 APPROVE, REFUSE = "Approve", "Refuse"
 REASON = {
     "reason": Param(
-        "",
-        type="string",
+        None,
+        type=["null", "string"],
+        minLength=SHORTEST_REASON,
         title="Reason",
         description="Kept in the ledger with your name and decision.",
     )
@@ -57,6 +55,7 @@ class CustodianApproval(HITLOperator):
         """Show the card to the custodian and wait."""
         from dp_stats import requests
         from dp_stats.airflow.cards import card_markdown, card_note
+        from dp_stats.requests.showing import show
         from dp_stats.settings import load_settings
         from dp_stats.texts.words import Texts
 
@@ -65,10 +64,11 @@ class CustodianApproval(HITLOperator):
             made = requests.card(name)
             requests.may_decide(made, self.custodian)
             self.subject = f"{self.custodian}: may this be published? {made.release.title}"
-            self.body = card_markdown(made, Texts.of(load_settings()))
+            seen = show(
+                made, card_markdown(made, Texts.of(load_settings())), approver=self.custodian, place=place(context)
+            )
+            self.body = seen.text
             self.assigned_users = [{"id": self.custodian, "name": self.custodian}]
-            seen = {"plan": made.plan.hash, "shown": {block: str(rho) for block, rho in made.shown.items()}}
-            replace_file(_shown(name, self.custodian), json.dumps(seen).encode())
             write_note(context, card_note(made))
 
         guarded(prepare)
@@ -82,10 +82,10 @@ class CustodianApproval(HITLOperator):
     def _record(self, context: Any, event: Mapping[str, Any]) -> dict[str, str]:
         from dp_stats import requests
         from dp_stats.errors import ApprovalError
+        from dp_stats.requests.showing import shown
 
         name = requests.name_of(form_of(context), requested_by=requester(context))
-        seen = json.loads(_shown(name, self.custodian).read_text())
-        shown = {block: Fraction(rho) for block, rho in seen["shown"].items()}
+        seen = shown(name, approver=self.custodian, place=place(context))
         decision: Literal["approved", "refused", "expired"]
         if "error" in event:
             decision, reason = "expired", "no answer in time"
@@ -93,28 +93,19 @@ class CustodianApproval(HITLOperator):
             user = (event.get("responded_by_user") or {}).get("id")
             if user != self.custodian:
                 raise ApprovalError(f"Only {self.custodian} can answer here. Ask again.")
-            reason = str((event.get("params_input") or {}).get("reason", "")).strip()
-            if len(reason) < 5:
+            reason = str((event.get("params_input") or {}).get("reason") or "").strip()
+            if len(reason) < SHORTEST_REASON:
                 raise ApprovalError(
                     "The decision came without a reason, so it does not count. Ask again, and answer with one."
                 )
             decision = "approved" if event["chosen_options"] == [APPROVE] else "refused"
-        requests.decide(
-            name,
-            approver=self.custodian,
-            decision=decision,
-            reason=reason,
-            plan=seen["plan"],
-            shown=shown,
-        )
+        requests.decide(name, approver=self.custodian, decision=decision, reason=reason, shown=seen)
         return {"approver": self.custodian, "decision": decision}
 
 
-def _shown(name: str, custodian: str) -> Path:
-    """Where it is kept what a custodian was shown: an answer is to that, whatever has changed since."""
-    from dp_stats.settings import load_settings
-
-    return load_settings().requests / f"{name}.{custodian}.shown.json"
+def place(context: Mapping[str, Any]) -> str:
+    """Where a card is shown: the one attempt of a task that Airflow keeps card and answer of, also when it resumes."""
+    return str(context["task_instance"].id)
 
 
 def form_of(context: Mapping[str, Any]) -> dict[str, Any]:

@@ -55,7 +55,8 @@ def card_markdown(card: Card, texts: Texts) -> str:
     parts += [
         "### What the public will read about privacy",
         f"> {escape(card.privacy_sentence(texts))}",
-        f"Your answer is bound to plan `{plan.hash[:12]}` and to the budget shown here.",
+        f"An approval counts for this plan (`{plan.hash[:12]}`), this cost and this purpose alone, and only while after it "
+        f"at least {_floors(card)}. Others may be charged meanwhile down to there.",
     ]
     return "\n\n".join(parts)
 
@@ -85,6 +86,10 @@ def _budget(card: Card) -> str:
             f"**{share(b.share_cost)}** | **{share(b.share_after)}** (ε {written.epsilon(b.after)}) |"
         )
     return "\n".join(lines)
+
+
+def _floors(card: Card) -> str:
+    return " and ".join(f"**{share(b.share_floor)}** of the budget of {b.block} is left" for b in card.blocks)
 
 
 def _accuracy(card: Card) -> str:

@@ -1,9 +1,9 @@
-"""Approvals: custodians decide on one plan, seeing one state of the budget, until a date."""
+"""Approvals: custodians decide on one plan, by what one card shows of it and of the budget, until a date."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from fractions import Fraction
 
@@ -11,10 +11,11 @@ from sqlalchemy import Connection, RowMapping, select
 
 from dp_stats.catalogue.models import Dataset
 from dp_stats.errors import ApprovalError, LedgerError
-from dp_stats.ledger import amounts, schema
+from dp_stats.ledger import amounts, schema, sealing
 from dp_stats.ledger.budget import who
+from dp_stats.ledger.cards import ShownCard, kept_card, objections
 from dp_stats.ledger.chain import Writer, instant, moment
-from dp_stats.ledger.records import Approval, Category, Decision
+from dp_stats.ledger.records import Approval, Category, Decision, Quote
 from dp_stats.ledger.texts import line
 
 
@@ -56,31 +57,42 @@ def record(
     decision: Decision,
     reason: str,
     expires: datetime | None,
-    shown: Mapping[str, Fraction | str],
+    shown: ShownCard | Mapping[str, Fraction | str],
 ) -> Approval:
-    """Append a decision.
+    """Append a decision, and keep the card that was shown by its hash.
 
     Raises:
-        ApprovalError: an approval without an end in the future, or without the budget that was shown.
+        ApprovalError: an approval without an end in the future, or without the budget that was shown, or a decision
+            on another plan than the card's.
     """
+    card = shown if isinstance(shown, ShownCard) else None
+    if card and card.plan != plan_hash:
+        raise ApprovalError(
+            "A decision counts for the plan whose card was shown, and for no other. Show the card again."
+        )
+    left: Mapping[str, Fraction | str] = shown.left if isinstance(shown, ShownCard) else shown
     if decision not in ("approved", "refused", "expired"):
         raise LedgerError("A decision is one of approved, refused and expired.")
     if decision == "approved":
         if expires is None or expires.tzinfo is None or expires <= writer.now:
             raise ApprovalError("An approval needs a time in the future, with its time zone, at which it expires.")
-        if not shown:
+        if not left:
             raise ApprovalError("An approval needs the budget that was shown: the remaining ρ of each block.")
+    named = {"card": card.hash} if card else {}
     entry = writer.append(
         decision,
         {
+            **named,
             "plan": line(plan_hash, "plan hash"),
             "approver": line(approver, "approver"),
             "decision": decision,
             "reason": line(reason, "reason", empty=True),
             "expires": instant(expires) if expires else None,
-            "shown": {str(block): str(amounts.read(rho)) for block, rho in shown.items()},
+            "shown": {str(block): str(amounts.read(rho)) for block, rho in left.items()},
         },
     )
+    if card:
+        sealing.keep(writer.connection, {card.hash: card.content})
     row = writer.connection.execute(select(schema.approvals).where(schema.approvals.c.id == entry.sequence))
     return approval_of(row.mappings().one())
 
@@ -89,7 +101,8 @@ def approval_of(row: RowMapping) -> Approval:
     """An approval as stored."""
     shown = {block: Fraction(rho) for block, rho in json.loads(row["shown"]).items()}
     expires = moment(row["expires"]) if row["expires"] else None
-    return Approval(row["plan"], row["approver"], row["decision"], row["reason"], expires, shown, moment(row["at"]))
+    at, card = moment(row["at"]), row["card"] or ""
+    return Approval(row["plan"], row["approver"], row["decision"], row["reason"], expires, shown, at, card)
 
 
 def decisions(connection: Connection, plan_hash: str) -> list[Approval]:
@@ -103,19 +116,25 @@ def require(
     *,
     plan_hash: str,
     edition: str,
+    revision: int,
     approvers: Sequence[str],
     requested_by: str,
     now: datetime,
-    remaining: Mapping[str, Fraction] | None,
+    purpose: str | None = None,
+    quote: Quote | None = None,
 ) -> None:
     """Check that each of ``approvers`` has approved this plan, and that it still holds.
 
-    Each one's latest decision counts. ``remaining`` is what the blocks to be charged have left now; it must
-    be no less than what the approver was shown (None: already reserved, only the decision is checked).
+    Each one's latest decision counts, by what its card showed: this plan, cost and purpose, and a floor under what
+    the blocks to be charged have left after it.
+
+    Args:
+        purpose: of what would be measured. quote: what it would cost now; None for either: already reserved, only
+            the decision is checked.
 
     Raises:
-        ApprovalError: who has not decided, has refused, decided too long ago, saw another budget, or would
-            approve their own request.
+        ApprovalError: who has not decided, has refused, decided too long ago, was promised more, or would approve
+            their own request.
     """
     latest = {who(approval.approver): approval for approval in decisions(connection, plan_hash)}
     problems = []
@@ -129,12 +148,24 @@ def require(
             problems.append(f"{approver} has {'refused it' if approval.decision == 'refused' else 'let it expire'}")
         elif approval.expires is None or approval.expires <= now:
             problems.append(f"the approval of {approver} has expired")
-        elif remaining is not None:
-            changed = [b for b, rho in remaining.items() if b not in approval.shown or rho < approval.shown[b]]
-            if changed:
-                problems.append(f"{approver} was shown another budget for block {', '.join(changed)} than is left now")
+        elif approval.card:
+            card = kept_card(connection, approval.card)
+            found = objections(card, plan=plan_hash, revision=revision, purpose=purpose, quote=quote)
+            problems += [f"{objection}, so the approval of {approver} does not count" for objection in found]
+        else:
+            problems += [f"{approver} {objection}" for objection in _without_card(approval, quote)]
     if problems:
         raise ApprovalError(
             f"{edition} may not be measured: {'; '.join(problems)}. Nothing was charged. "
             "Ask for approval of this plan again, with the budget as it is now."
         )
+
+
+def _without_card(approval: Approval, quote: Quote | None) -> Iterator[str]:
+    """Why a decision that names no card does not hold: as much must be left as was shown, before the charge."""
+    remaining = (
+        {state.block: state.remaining for state in quote.before if state.block in quote.charged} if quote else {}
+    )
+    changed = [b for b, rho in remaining.items() if b not in approval.shown or rho < approval.shown[b]]
+    if changed:
+        yield f"was shown another budget for block {', '.join(changed)} than is left now"

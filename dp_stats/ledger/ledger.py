@@ -11,6 +11,7 @@ from typing import Self
 
 from dp_stats.catalogue.models import Dataset
 from dp_stats.ledger import approving, describing, disclosing, measuring, reservations, reserving, sealing
+from dp_stats.ledger.cards import ShownCard
 from dp_stats.ledger.chain import Writer, head_of
 from dp_stats.ledger.database import LOCK_SECONDS, Database
 from dp_stats.ledger.failures import explained
@@ -227,16 +228,17 @@ class Ledger(LedgerReader):
         decision: Decision,
         reason: str,
         expires: datetime | None,
-        shown: Mapping[str, Fraction | str],
+        shown: ShownCard | Mapping[str, Fraction | str],
     ) -> Approval:
         """Record a decision (``approved``, ``refused`` or ``expired``) on a plan; the latest of a person counts.
 
         Args:
             expires: until when an approval holds.
-            shown: the remaining ρ of each block as the approver saw it (block → exact Fraction or its text).
+            shown: the card that the approver saw, which is kept with the decision; or, without one, the remaining ρ
+                of each block (exact Fraction or its text), no less than which must be left before the charge.
 
         Raises:
-            ApprovalError: an approval without a future end or without the budget shown.
+            ApprovalError: an approval without a future end or without the budget shown, or the card of another plan.
         """
         with self._write() as writer:
             return approving.record(

@@ -93,7 +93,7 @@ def spend(writer: Writer, reservation: Reservation, *, registered: int | None) -
         return now
     _require_register(writer.connection, now, registered)
     if now.state == "reserved":
-        require_approvals(writer, now)
+        require_approvals(writer.connection, now, now=writer.now)
         writer.append(
             "spent",
             {

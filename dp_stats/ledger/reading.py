@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
+from datetime import datetime
 from typing import Literal
 
 from dp_stats.catalogue.models import Dataset
 from dp_stats.errors import LedgerError
-from dp_stats.ledger import amounts, budget, describing, disclosing, late, reporting, verifying
+from dp_stats.ledger import amounts, budget, cards, describing, disclosing, late, permitting, reporting, verifying
 from dp_stats.ledger.chain import head_of
 from dp_stats.ledger.database import Database
 from dp_stats.ledger.records import (
     Account,
     BlockBudget,
+    Category,
     Charge,
     Description,
     Entry,
@@ -23,6 +25,7 @@ from dp_stats.ledger.records import (
     Verified,
 )
 from dp_stats.ledger.witnesses import Witnesses, refuse_loss
+from dp_stats.plan.model import Plan
 from dp_stats.plan.sealed import SealedPlan
 
 
@@ -30,6 +33,7 @@ class LedgerReader:
     """The side of a ledger that only reads; each method sees one state of it."""
 
     _database: Database
+    _clock: Callable[[], datetime]
 
     def blocks(self, dataset_id: str | None = None) -> list[BlockBudget]:
         """The budget of every block charged so far, under the cap recorded with the latest reservation."""
@@ -47,6 +51,35 @@ class LedgerReader:
                 delta=amounts.delta_of(dataset.budget),
             )
         return list(found.values())
+
+    def permit(
+        self, plan: Plan, *, dataset: Dataset, revision: int = 1, category: Category, requested_by: str, purpose: str
+    ) -> None:
+        """Check that a plan could be reserved now, before any row is read; ``reserve`` asks again.
+
+        Raises:
+            ApprovalError, BudgetError: as ``Ledger.reserve``.
+        """
+        with self._database.read() as connection:
+            permitting.permit(
+                connection,
+                plan,
+                dataset=dataset,
+                revision=revision,
+                category=category,
+                requested_by=requested_by,
+                purpose=purpose,
+                now=self._clock(),
+            )
+
+    def card(self, hash: str) -> cards.ShownCard:
+        """What a custodian was shown, by the hash that a decision names (``Approval.card``).
+
+        Raises:
+            LedgerError: it is missing or was altered.
+        """
+        with self._database.read() as connection:
+            return cards.kept_card(connection, hash)
 
     def charges(self, dataset_id: str | None = None) -> list[Charge]:
         """Every charge with the edition and run that made it, oldest first; void ones included."""

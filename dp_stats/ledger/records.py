@@ -125,7 +125,10 @@ class StoredMeasurements:
 
 @dataclass(frozen=True)
 class Approval:
-    """A custodian's decision on one plan, made while seeing ``shown`` (block → remaining ρ)."""
+    """A custodian's decision on one plan, made while seeing ``shown`` (block → remaining ρ).
+
+    ``card`` is the hash of all that was shown; empty for a decision that an earlier version recorded.
+    """
 
     plan_hash: str
     approver: str
@@ -134,6 +137,7 @@ class Approval:
     expires: datetime | None
     shown: Mapping[str, Fraction]
     at: datetime
+    card: str = ""
 
 
 @dataclass(frozen=True)

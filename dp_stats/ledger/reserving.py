@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from fractions import Fraction
 from functools import partial
 
@@ -60,7 +61,7 @@ def reserve(
     existing = current(writer.connection, plan.edition, revision)
     if existing and existing.plan_hash == plan.hash:
         if existing.state == "reserved":
-            require_approvals(writer, existing, also=approvers)
+            require_approvals(writer.connection, existing, now=writer.now, also=approvers)
         return existing
     if existing and existing.state in ("spent", "stored"):
         raise LedgerError(_MEASURED.format(edition=plan.edition, revision=revision, next=revision + 1))
@@ -76,10 +77,12 @@ def reserve(
         writer.connection,
         plan_hash=plan.hash,
         edition=plan.edition,
+        revision=revision,
         approvers=approvers,
         requested_by=requested_by,
         now=writer.now,
-        remaining={state.block: state.remaining for state in quote.before if state.block in quote.charged},
+        purpose=sealed.release.purpose,
+        quote=quote,
     )
     budget.require(quote.refusals, dataset=dataset, edition=plan.edition, revision=revision)
     sealing.keep(writer.connection, sealed.parts)
@@ -314,14 +317,16 @@ def void(writer: Writer, reservation: Reservation, *, reason: str) -> Reservatio
     return by_id(writer.connection, reservation.id)
 
 
-def require_approvals(writer: Writer, reservation: Reservation, *, also: Sequence[str] = ()) -> None:
+def require_approvals(
+    connection: Connection, reservation: Reservation, *, now: datetime, also: Sequence[str] = ()
+) -> None:
     """Check that a reservation's approvals still hold (what they were shown was checked when it was made)."""
     approving.require(
-        writer.connection,
+        connection,
         plan_hash=reservation.plan_hash,
         edition=reservation.edition,
+        revision=reservation.revision,
         approvers=tuple(dict.fromkeys((*reservation.approvers, *also))),
         requested_by=reservation.requested_by,
-        now=writer.now,
-        remaining=None,
+        now=now,
     )

@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-VERSIONS = ("0001", "0002", "0003")
+VERSIONS = ("0001", "0002", "0003", "0004")
 """Every schema version this code can read or upgrade, oldest first; the last one is the current."""
 
 metadata = MetaData()
@@ -143,6 +143,7 @@ approvals = Table(
     Column("expires", String(32), nullable=True),
     Column("shown", Text, nullable=False),
     Column("at", String(32), nullable=False),
+    Column("card", String(64), nullable=True),
 )
 
 publications = Table(

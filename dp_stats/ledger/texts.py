@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dp_stats.errors import LedgerError
+from dp_stats.files import is_printable
 
 LONGEST = 2000
 
@@ -18,6 +19,6 @@ def line(text: str, what: str, *, empty: bool = False) -> str:
         raise LedgerError(f"The {what} is empty. Say it, then run again.")
     if len(clean) > LONGEST:
         raise LedgerError(f"The {what} is longer than {LONGEST} characters. Shorten it.")
-    if not all(character.isprintable() or character in "\n\t" for character in clean):
+    if not is_printable(clean):
         raise LedgerError(f"The {what} holds characters that cannot be printed. Remove them.")
     return clean

@@ -99,6 +99,8 @@ def _sealed(connection: Connection, entries: list[Entry]) -> Iterable[str]:
         values = entry.payload
         if entry.event == "reserved" and values.get("aside"):
             documents += [values["plan"], values["aside"]]
+        elif values.get("card"):
+            leaves.append(values["card"])
         elif entry.event == "publishing":
             documents.append(values["description"])
             leaves.append(values["looks"])

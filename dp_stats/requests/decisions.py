@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +17,7 @@ from dp_stats.catalogue.due import day_at
 from dp_stats.catalogue.load import is_due
 from dp_stats.errors import ApprovalError, BudgetError, NotDueError, PublishedError
 from dp_stats.files import replace_file
+from dp_stats.ledger.cards import ShownCard, objections
 from dp_stats.requests.approval import Way, is_approved, may_decide, path_of
 from dp_stats.requests.asked_release import TABLE, make_release, period_of_request
 from dp_stats.requests.free_answers import free_table
@@ -25,6 +25,7 @@ from dp_stats.requests.kept import load_request, save_request
 from dp_stats.requests.preflight import Card, epsilon_for, make_card
 from dp_stats.requests.questions import chosen, read_question, request_id
 from dp_stats.requests.selection import only_chosen
+from dp_stats.requests.showing import REVISION
 from dp_stats.run import open_ledger, open_run
 from dp_stats.settings import Settings, load_settings
 from dp_stats.texts.words import Texts
@@ -62,6 +63,7 @@ def ask(form: Mapping[str, Any], *, requested_by: str, settings: Settings | None
     Raises:
         CatalogueError: the form is wrong, or no privacy loss gives the accuracy asked for.
         NotDueError: the period has not ended and settled. BudgetError: the budget cannot pay for it.
+        ApprovalError: who asks would have to approve it.
     """
     settings = settings or load_settings()
     catalogue = _catalogue(settings)
@@ -80,6 +82,9 @@ def ask(form: Mapping[str, Any], *, requested_by: str, settings: Settings | None
     way = path_of(made, question)
     if made.refusals and way != "free":
         raise BudgetError("The budget does not allow this request:\n  " + "\n  ".join(made.refusals))
+    if way == "approval":
+        for approver in made.approvers:
+            may_decide(made, approver)
     return Request(release.id, made.edition, way)
 
 
@@ -105,22 +110,28 @@ def decide(
     approver: str,
     decision: Literal["approved", "refused", "expired"],
     reason: str,
-    plan: str,
-    shown: Mapping[str, Fraction],
+    shown: ShownCard,
     settings: Settings | None = None,
 ) -> None:
-    """Record a custodian's decision in the ledger, bound to the plan and the budget that were shown.
+    """Record a custodian's decision in the ledger, with the card that was shown; it counts for what that says alone.
 
     Raises:
-        ApprovalError: the approver may not decide, or the plan is not the one that was shown.
+        ApprovalError: the approver may not decide, or would approve what is not as the card says any more.
     """
     settings = settings or load_settings()
     made = card(name, settings=settings)
     may_decide(made, approver)
-    if made.plan.hash != plan:
-        raise ApprovalError(f"The plan of {made.edition} has changed since it was shown to {approver}. Ask again.")
+    if decision == "approved":
+        changed = objections(
+            shown, plan=made.plan.hash, revision=REVISION, purpose=made.release.purpose, quote=made.quote
+        )
+        if found := list(changed):
+            raise ApprovalError(
+                f"The approval of {approver} does not count, because {made.edition} is not as it was shown any more: "
+                f"{'; '.join(found)}. Nothing was charged. Ask again; a new card shows how things stand."
+            )
     expires = datetime.now(UTC) + APPROVAL_HOLDS if decision == "approved" else None
-    open_ledger(settings).approve(plan, approver, decision, reason, expires, dict(shown))
+    open_ledger(settings).approve(shown.plan, approver, decision, reason, expires, shown)
 
 
 def authorise(name: str, *, settings: Settings | None = None) -> bool:
@@ -130,14 +141,26 @@ def authorise(name: str, *, settings: Settings | None = None) -> bool:
         True if it may; False if a custodian refused or did not answer, or if it is answered for free.
 
     Raises:
-        ApprovalError: nobody decided (for example because the task of the approval was marked as done by hand).
+        ApprovalError: nobody decided (for example because the task of the approval was marked as done by hand), or
+            what was approved is not as it was shown any more. BudgetError: the budget cannot pay for it any more.
     """
     settings = settings or load_settings()
     _, question = load_request(name, settings)
     made = card(name, settings=settings)
     if path_of(made, question) == "free":
         return False
-    return is_approved(made, open_ledger(settings).approvals(made.plan.hash))
+    ledger, release = open_ledger(settings), made.release
+    if not is_approved(made, ledger.approvals(made.plan.hash)):
+        return False
+    ledger.permit(
+        made.plan,
+        dataset=made.dataset,
+        revision=REVISION,
+        category="adhoc",
+        requested_by=release.requested_by or "",
+        purpose=release.purpose,
+    )
+    return True
 
 
 def answer(name: str, *, settings: Settings | None = None) -> Path:

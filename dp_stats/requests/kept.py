@@ -40,4 +40,6 @@ def load_request(name: str, settings: Settings) -> tuple[Release, Question]:
     release = read_model(path, Release)
     if request_id(question, requested_by=release.requested_by or "") != name or release.id != name:
         raise CatalogueError(f"The request '{name}' is not the form that was filled in under this id. Ask again.")
+    if (release.purpose, release.audience) != (question.purpose, question.audience):
+        raise CatalogueError(f"The purpose or audience of '{name}' is not what was asked under this id. Ask again.")
     return release, question

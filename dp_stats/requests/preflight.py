@@ -17,7 +17,8 @@ from dp_stats.catalogue.populations import shares_of_leaves
 from dp_stats.errors import CatalogueError
 from dp_stats.ledger import Ledger
 from dp_stats.ledger.amounts import epsilon as epsilon_of
-from dp_stats.ledger.records import Quote
+from dp_stats.ledger.amounts import share_of
+from dp_stats.ledger.records import BlockBudget, Quote
 from dp_stats.plan import ExpectedError, Plan, make_plan
 from dp_stats.plan.curve import cost_of
 from dp_stats.plan.expected import NORMAL_95
@@ -29,6 +30,9 @@ from dp_stats.settings import Settings
 from dp_stats.texts.words import Texts
 from dp_stats.written import declared, number
 
+LEEWAY = Fraction(1, 10)
+"""How much of a block's budget others may use while a request waits: its card promises what is left after it less this."""
+
 UNRELIABLE = 0.2
 """As in publication: a standard error above this share of the value is flagged."""
 
@@ -37,7 +41,8 @@ UNRELIABLE = 0.2
 class BlockLine:
     """One block's budget: its cap, what is left now, and what would be left after, as ε at the dataset's δ.
 
-    ``share_…`` are shares of the cap in ρ, which add up: what is left now, what the request costs, what is left after.
+    ``share_…`` are shares of the cap in ρ, which add up: what is left now, what the request costs, what is left after;
+    and ``share_floor``, what is left after it at least, whatever others are charged meanwhile.
     """
 
     block: str
@@ -47,6 +52,7 @@ class BlockLine:
     share_before: float
     share_cost: float
     share_after: float
+    share_floor: float
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,11 @@ class Card:
     def shown(self) -> Mapping[str, Fraction]:
         """Remaining ρ of every block, exactly."""
         return {state.block: state.remaining for state in self.quote.before}
+
+    @property
+    def floors(self) -> Mapping[str, Fraction]:
+        """ρ of every block that an approval promises to be left after the request, exactly."""
+        return {s.block: floor_of(s, self.quote.remaining_after[s.block]) for s in self.quote.before}
 
     @property
     def refusals(self) -> tuple[str, ...]:
@@ -135,9 +146,10 @@ def make_card(
                 cap=epsilon_of(state.cap, state.delta),
                 before=epsilon_of(state.remaining, state.delta),
                 after=epsilon_of(max(Fraction(0), quote.remaining_after[state.block]), state.delta),
-                share_before=share_of(state.remaining, state.cap),
-                share_cost=share_of(state.remaining - quote.remaining_after[state.block], state.cap),
-                share_after=share_of(max(Fraction(0), quote.remaining_after[state.block]), state.cap),
+                share_before=part_of(state.remaining, state.cap),
+                share_cost=part_of(state.remaining - quote.remaining_after[state.block], state.cap),
+                share_after=part_of(max(Fraction(0), quote.remaining_after[state.block]), state.cap),
+                share_floor=part_of(floor_of(state, quote.remaining_after[state.block]), state.cap),
             )
             for state in quote.before
         ),
@@ -148,7 +160,12 @@ def make_card(
     )
 
 
-def share_of(rho: Fraction, cap: Fraction) -> float:
+def floor_of(state: BlockBudget, after: Fraction) -> Fraction:
+    """ρ of a block that is left after a request at least, where ``after`` would be left now."""
+    return max(Fraction(0), after - share_of(state.cap, LEEWAY))
+
+
+def part_of(rho: Fraction, cap: Fraction) -> float:
     """``rho`` as a share of a budget."""
     return float(rho / cap) if cap else 0.0
 

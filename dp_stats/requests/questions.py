@@ -20,12 +20,15 @@ from dp_stats.catalogue.models import (
     SMALLEST_EPSILON,
 )
 from dp_stats.errors import CatalogueError
+from dp_stats.files import is_printable
 from dp_stats.requests.selection import chosen_codes
 
 STATISTICS = ("count", "persons", "sum")
 LARGEST_REQUESTED_EPSILON = 20.0
+SHORTEST_PURPOSE = 15
 LARGEST_NUMBER = 1e12
 """Bounds and margins beyond it are slips of the hand."""
+SAY = "Say in a sentence what the figures are needed for"
 
 
 class Question(BaseModel):
@@ -43,7 +46,7 @@ class Question(BaseModel):
     epsilon: float | None = Field(None, ge=float(SMALLEST_EPSILON), le=LARGEST_REQUESTED_EPSILON)
     margin: float | None = Field(None, gt=0, le=LARGEST_NUMBER)
     rows: int | None = Field(None, ge=1, le=1000)
-    purpose: str = Field(min_length=15, max_length=2000)
+    purpose: str = Field(min_length=SHORTEST_PURPOSE, max_length=2000)
     audience: Literal["public", "restricted"] = "public"
     free: Literal["enough", "always", "never"] = "enough"
     only: tuple[str, ...] = Field((), description="Codes or names of the areas and bands that are handed over.")
@@ -53,6 +56,23 @@ class Question(BaseModel):
     def _lines(cls, value: Any) -> Any:
         """A text has one code or name a line."""
         return tuple(line.strip() for line in value.splitlines() if line.strip()) if isinstance(value, str) else value
+
+    @field_validator("purpose", mode="before")
+    @classmethod
+    def _spaces(cls, value: Any) -> Any:
+        """A space that does not break a line, as word processors make, is a space."""
+        return value.replace("\u00a0", " ") if isinstance(value, str) else value
+
+    @field_validator("purpose")
+    @classmethod
+    def _purpose(cls, value: str) -> str:
+        if len(" ".join(value.split())) < SHORTEST_PURPOSE:
+            raise ValueError(f"is too short. {SAY}")
+        if not is_printable(value):
+            raise ValueError(
+                "holds signs that cannot be seen, such as marks that turn the direction of writing. Type it anew, without them"
+            )
+        return value
 
     @model_validator(mode="after")
     def _one_goal(self) -> Question:
@@ -90,7 +110,7 @@ def fault_in(fault: Any) -> str:
     texts = {
         "extra_forbidden": f"there is no such field. The fields are: {known}",
         "missing": "is missing. Fill it in",
-        "string_too_short": "is too short. Say in a sentence what the figures are needed for",
+        "string_too_short": f"is too short. {SAY}",
         "less_than_equal": f"must be at most {fault.get('ctx', {}).get('le')}",
         "greater_than_equal": f"must be at least {fault.get('ctx', {}).get('ge')}",
         "finite_number": "must be an ordinary number",

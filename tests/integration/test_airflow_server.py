@@ -85,7 +85,7 @@ def test_nobody_approves_her_own_request_or_in_anothers_name(server: Server) -> 
 def test_a_custodian_cannot_decide_on_a_request_of_her_own(server: Server) -> None:
     run = server.ask("custodian", epsilon=0.25)
     assert server.finish("adhoc_release", run) == "failed"
-    assert server.states("adhoc_release", run)["approve"] == "failed"
+    assert server.states("adhoc_release", run)["ask"] == "failed"
 
 
 def test_a_refusal_ends_cleanly_and_spends_nothing(server: Server) -> None:

@@ -21,6 +21,7 @@ from dp_stats.errors import PublishedError
 from dp_stats.ledger import Ledger
 from dp_stats.operations import upkeep
 from dp_stats.plan.sealed import references
+from dp_stats.requests.showing import facts_of
 from dp_stats.settings import Settings, load_settings
 from tests.conftest import make_clinic
 
@@ -41,9 +42,7 @@ def ask_and_approve(form: dict[str, Any]) -> str:
     """The edition of a request that the custodian has approved."""
     name = requests.ask(form, requested_by="analyst").id
     card = requests.card(name)
-    requests.decide(
-        name, approver="custodian", decision="approved", reason="Useful.", plan=card.plan.hash, shown=dict(card.shown)
-    )
+    requests.decide(name, approver="custodian", decision="approved", reason="Useful.", shown=facts_of(card))
     return requests.request(name).edition
 
 

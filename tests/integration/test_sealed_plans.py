@@ -27,6 +27,7 @@ from dp_stats.ledger.database import Database
 from dp_stats.operations.review import review_catalogue
 from dp_stats.plan.noisy import NoisyMeasurements
 from dp_stats.requests.answers import answer_question
+from dp_stats.requests.showing import facts_of
 from dp_stats.run import open_reserved, open_run
 from dp_stats.secure import measure as measuring
 
@@ -296,9 +297,7 @@ FORM = {
 def approved(form: dict[str, Any]) -> str:
     name = requests.ask(form, requested_by="analyst").id
     card = requests.card(name)
-    requests.decide(
-        name, approver="custodian", decision="approved", reason="Useful.", plan=card.plan.hash, shown=dict(card.shown)
-    )
+    requests.decide(name, approver="custodian", decision="approved", reason="Useful.", shown=facts_of(card))
     return name
 
 

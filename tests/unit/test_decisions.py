@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -10,6 +11,8 @@ import pytest
 from dp_stats import pipeline, requests
 from dp_stats.errors import ApprovalError, CatalogueError, PublishedError
 from dp_stats.ledger import Ledger
+from dp_stats.requests.showing import facts_of, show
+from dp_stats.requests.showing import shown as read_shown
 
 FORM = {
     "dataset": "visits",
@@ -33,9 +36,15 @@ def asked(clinic: Any) -> str:
 
 def decide(name: str, who: str, decision: Literal["approved", "refused", "expired"] = "approved") -> None:
     card = requests.card(name)
-    requests.decide(
-        name, approver=who, decision=decision, reason="It helps.", plan=card.plan.hash, shown=dict(card.shown)
-    )
+    requests.decide(name, approver=who, decision=decision, reason="It helps.", shown=facts_of(card))
+
+
+def charge(clinic: Any, epsilon: str) -> None:
+    """Spend something on another analyst's request that the custodians approved."""
+    made = requests.ask({**FORM, "epsilon": float(epsilon)}, requested_by="another")
+    for custodian in requests.card(made.id).approvers:
+        decide(made.id, custodian)
+    pipeline.reserve(made.edition)
 
 
 def charges(clinic: Any) -> int:
@@ -71,17 +80,50 @@ def test_one_refusal_or_no_answer_ends_it_with_nothing_spent(clinic: Any, asked:
 def test_nobody_decides_on_her_own_request_or_without_being_a_custodian(clinic: Any, asked: str) -> None:
     with pytest.raises(ApprovalError, match="is no custodian"):
         decide(asked, "engineer")
-    own = requests.ask(FORM, requested_by="Council")
     with pytest.raises(ApprovalError, match="cannot approve it as well"):
-        decide(own.id, "council")
+        requests.ask(FORM, requested_by="Council")
+    (own,) = {path.stem for path in clinic.settings.requests.glob("*.yaml")} - {asked}
+    with pytest.raises(ApprovalError, match="cannot approve it as well"):
+        decide(own, "council")
 
 
 def test_an_approval_counts_only_for_the_plan_that_was_shown(asked: str) -> None:
-    card = requests.card(asked)
-    with pytest.raises(ApprovalError, match="has changed since it was shown"):
-        requests.decide(
-            asked, approver="council", decision="approved", reason="Fine.", plan="0" * 64, shown=dict(card.shown)
-        )
+    shown = replace(facts_of(requests.card(asked)), plan="0" * 64)
+    with pytest.raises(ApprovalError, match="another plan was shown"):
+        requests.decide(asked, approver="council", decision="approved", reason="Fine.", shown=shown)
+
+
+def test_a_purpose_that_was_swapped_after_the_card_was_read_is_refused(clinic: Any, asked: str) -> None:
+    shown = facts_of(requests.card(asked))
+    declared = clinic.settings.requests / f"{asked}.yaml"
+    declared.write_text(declared.read_text().replace("how many nurses are needed", "whom to sell the figures to"))
+    with pytest.raises(CatalogueError, match="purpose or audience"):
+        requests.decide(asked, approver="council", decision="approved", reason="Fine.", shown=shown)
+    again = requests.ask({**FORM, "purpose": "To sell the figures to insurers."}, requested_by="analyst")
+    with pytest.raises(ApprovalError, match="another plan was shown; another purpose was shown"):
+        requests.decide(again.id, approver="council", decision="approved", reason="Fine.", shown=shown)
+
+
+def test_what_was_shown_is_kept_in_the_ledger_with_the_decision(clinic: Any, asked: str) -> None:
+    shown = show(requests.card(asked), "The whole card", approver="council", place="attempt 1")
+    requests.decide(asked, approver="council", decision="refused", reason="Too detailed.", shown=shown)
+    ledger = Ledger.open(clinic.settings.ledger_url)
+    (decision,) = ledger.approvals(shown.plan)
+    assert ledger.card(decision.card) == shown
+    assert (shown.text, shown.purpose, shown.requested_by) == ("The whole card", FORM["purpose"], "analyst")
+    assert ledger.problems() == []
+
+
+def test_asking_again_changes_no_card_that_waits(clinic: Any, asked: str) -> None:
+    first = show(requests.card(asked), "first", approver="council", place="attempt 1")
+    charge(clinic, "0.5")
+    requests.ask(FORM, requested_by="analyst")
+    second = show(requests.card(asked), "second", approver="council", place="attempt 2")
+    assert second.left != first.left
+    assert read_shown(asked, approver="council", place="attempt 1") == first
+    assert show(requests.card(asked), "later", approver="council", place="attempt 1") == first
+    with pytest.raises(ApprovalError, match="is not kept any more"):
+        read_shown(asked, approver="council", place="attempt 3")
 
 
 @pytest.mark.parametrize(("above", "way"), [(-1, "approval"), (0, "approval"), (1, "allowed")])

@@ -336,7 +336,9 @@ def test_each_approver_is_named_once(tmp_path: Path) -> None:
     made = measured(ledger, plan("2021-W08"))
     unknown = pytest.raises(ApprovalError, match=r"measured: auditor has not decided on this plan\. Nothing")
     with unknown, ledger._write() as writer:
-        reserving.require_approvals(writer, replace(made, approvers=("auditor",)), also=["auditor"])
+        reserving.require_approvals(
+            writer.connection, replace(made, approvers=("auditor",)), now=writer.now, also=["auditor"]
+        )
 
 
 def test_an_approver_must_have_seen_what_is_left_of_each_block_that_is_charged(tmp_path: Path) -> None:

@@ -6,13 +6,17 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from dp_stats.catalogue import load_catalogue
 from dp_stats.errors import CatalogueError
+from dp_stats.ledger.texts import line
 from dp_stats.requests.asked_release import make_release
 from dp_stats.requests.kept import load_request, save_request
 from dp_stats.requests.preflight import epsilon_for, make_card
-from dp_stats.requests.questions import chosen, read_question, request_id
+from dp_stats.requests.questions import Question, chosen, read_question, request_id
 from dp_stats.requests.selection import only_chosen
 from dp_stats.settings import shipped
 from dp_stats.texts.words import Texts
@@ -39,6 +43,11 @@ FORM = {
         ({"epsilonn": 1}, "there is no such field"),
         ({"purpose": "because"}, "Say in a sentence"),
         ({"purpose": None}, "is missing"),
+        ({"purpose": " " * 20}, "Say in a sentence"),
+        ({"purpose": "\u00a0\u00a0nurses \n" + "\u00a0" * 20}, "Say in a sentence"),
+        ({"purpose": "To plan nurses\u202e for the wards."}, "signs that cannot be seen"),
+        ({"purpose": "To plan nurses\u200b for the wards."}, "signs that cannot be seen"),
+        ({"purpose": "To plan nurses\x00 for the wards."}, "signs that cannot be seen"),
         ({"margin": 10}, "fill in either the privacy loss"),
         ({"epsilon": None}, "fill in either the privacy loss"),
         ({"epsilon": 99}, "at most 20"),
@@ -71,6 +80,16 @@ FORM = {
 def test_a_wrong_form_is_refused_with_what_to_write_instead(clinic: Any, change: dict[str, Any], words: str) -> None:
     with pytest.raises(CatalogueError, match=words):
         read_question({**FORM, **change}, load_catalogue(clinic.folder))
+
+
+@given(st.text(max_size=60))
+def test_a_purpose_that_a_form_takes_is_one_that_the_ledger_takes(text: str) -> None:
+    try:
+        question = Question(dataset="visits", period="2024-01", epsilon=1, purpose=text)
+    except ValidationError:
+        return
+    assert line(question.purpose, "reason")
+    assert len(question.purpose.strip()) >= 15
 
 
 def test_the_same_question_of_the_same_analyst_is_the_same_release_and_nobody_elses(clinic: Any) -> None:
