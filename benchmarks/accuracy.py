@@ -6,9 +6,10 @@
 EXACT has one row per date, area (and band) with a count. Noise is drawn here, by discrete samplers; the plan and
 the estimates are the pipeline's own. Prior means come from PRIOR (an earlier table of the same shape) or a guess;
 the planner and the estimator never see the exact counts. Printed for each published statistic: root-mean-square error,
-median relative error, coverage of the 95 % interval, realised error and half width over what the plan expects, and
-how many times larger the error would be if each table were noised separately (own), if two tables were and the rest
-summed from them, or three. With ``--conditional``, coverage by size of the true count, by size of area, and of outbreaks.
+median relative error, coverage of the 95 % interval, realised error over what the plan expects and over the nearest end
+of its range (1 inside it), half width over the expected one, and how many times larger the error would be if each table
+were noised separately (own), if two tables were and the rest summed from them, or three. With ``--conditional``, coverage
+by size of the true count, by size of area, and of outbreaks, with how sure it is.
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ class Score:
     width: list[float] = field(default_factory=list)
     base: Baseline = field(default_factory=lambda: Baseline(np.nan, np.nan, np.nan))
     expected: float = np.nan
+    between: tuple[float, float] = (np.nan, np.nan)
     group: str = ""
     conditional: Conditional = field(default_factory=Conditional)
 
@@ -72,6 +74,12 @@ class Score:
     def rmse(self) -> float:
         """Root-mean-square error over cells and seeds."""
         return float(np.sqrt(np.mean(self.squared)))
+
+    @property
+    def off(self) -> float:
+        """The realised margin over the nearest end of the range that the plan shows; 1 inside it."""
+        margin, (low, high) = 1.96 * self.rmse, self.between
+        return margin / low if margin < low else margin / high if margin > high else 1.0
 
     def add(self, estimate: Estimate, exact: Floats) -> None:
         """Count one seed's errors; cells without a value are left out."""
@@ -142,7 +150,7 @@ def run(
     facts = {"planning seconds": time.perf_counter() - began}
     true_values = exact_tables(exact, grid, release)
     separate = baselines(release, grid, *loss)
-    expected = {(e.table, e.statistic): e.margin_95 for e in plan.expected}
+    expected = {(e.table, e.statistic): (e.margin_95, e.between or (e.margin_95, e.margin_95)) for e in plan.expected}
     groups = {t.table: group_of(grid, release, t) for t in targets(grid, release)}
     scores: dict[tuple[str, str], Score] = {}
     seconds, wrong = [], 0
@@ -155,7 +163,8 @@ def run(
         for (table, name), true in true_values.items():
             e = estimates.tables[table][name]
             score = scores.setdefault((table, name), Score(float(true.mean())))
-            score.base, score.expected, score.group = separate[table, name], expected[table, name], groups[table]
+            score.base, score.group = separate[table, name], groups[table]
+            score.expected, score.between = expected[table, name]
             score.add(e, true)
     facts["estimation seconds"] = max(seconds)
     facts["inconsistent or negative cells"] = wrong
@@ -169,10 +178,10 @@ def report(title: str, scores: Mapping[tuple[str, str], Score], plan: Plan, fact
     measured = "; ".join(f"{'×'.join(m.levels.values())} at scale {m.scale:.2f}" for m in plan.measurements)
     print(f"{plan.mechanism}, measured: {measured}")
     print(
-        "\n| statistic | mean | RMSE | median relative | coverage | error / expected | width / expected "
+        "\n| statistic | mean | RMSE | median relative | coverage | error / expected | error / range | width / expected "
         "| over own | over two | over three |"
     )
-    print("| --- " * 10 + "|")
+    print("| --- " * 11 + "|")
     for (table, name), s in scores.items():
         cells = [
             f"{table} {name}",
@@ -181,6 +190,7 @@ def report(title: str, scores: Mapping[tuple[str, str], Score], plan: Plan, fact
             f"{100 * np.mean(s.relative):.2f} %",
             f"{100 * np.mean(s.covered):.1f} %",
             f"{1.96 * s.rmse / s.expected:.2f}",
+            f"{s.off:.2f}",
             f"{np.mean(s.width) / s.expected:.2f}",
             *(f"{base / s.rmse:.2f}" for base in (s.base.own, s.base.two, s.base.three)),
         ]
