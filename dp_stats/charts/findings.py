@@ -36,8 +36,10 @@ def of_series(texts: Texts, series: Series, *, what: str) -> str:
     )
     if peak not in (first, last):
         sentence += " " + texts("finding.peak", value=say(peak), when=series.labels[peak])
-    if len(compared) < len(known):
+    if not series.whole[known].all():
         sentence += " " + texts("finding.parts")
+    if len(series.breaks):
+        sentence += " " + texts("finding.break", when=series.labels[int(series.breaks[-1])])
     return sentence
 
 

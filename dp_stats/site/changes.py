@@ -67,7 +67,7 @@ def _of_the_whole(
         if statistic is None or any(statistic.id not in panel.table.statistics for panel in whole):
             continue
         change = Change(whole[0].figure(statistic.id), whole[1].figure(statistic.id))
-        if not (change.before.known and change.after.known):
+        if not (change.before.known and change.after.known) or change.after.broken:
             continue
         decimals = max(parts.decimals_of(panel, statistic.id) for panel in whole)
         what = subject(texts, statistic, whole[1].areas.names[0])
@@ -90,7 +90,7 @@ def _of_areas(
     moved = [
         (group, Change(old.figure, group.figure))
         for old, group in zip(_aligned(local[0], local[1], metric.id), local[1].by_area(metric.id), strict=True)
-        if old.figure.known and group.figure.known
+        if old.figure.known and group.figure.known and not group.figure.broken
     ]
     rose = [m for m in moved if m[1].direction == "rose"]
     fell = [m for m in moved if m[1].direction == "fell"]

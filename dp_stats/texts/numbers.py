@@ -37,6 +37,11 @@ class Figure:
         return bool({"u", "low"} & set(self.status.split()))
 
     @property
+    def broken(self) -> bool:
+        """Whether it does not compare with the period before."""
+        return "b" in self.status.split()
+
+    @property
     def known(self) -> bool:
         """Whether there is a value at all."""
         return not math.isnan(self.value)

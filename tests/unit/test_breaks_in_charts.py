@@ -50,6 +50,9 @@ def test_nothing_is_compared_across_a_break() -> None:
     said = findings.of_series(TEXTS, broken, what="Visits")
     assert broken.labels[7] in said
     assert broken.labels[0] not in said
+    assert TEXTS("finding.break", when=broken.labels[7]) in said
+    assert TEXTS("finding.parts") not in said
+    assert TEXTS("finding.break", when=broken.labels[7]) not in findings.of_series(TEXTS, weeks({}), what="Visits")
 
 
 def test_where_nothing_was_before_there_is_nothing_to_break() -> None:
