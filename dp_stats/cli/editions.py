@@ -22,6 +22,7 @@ from dp_stats.cli.common import (
     out,
     settings,
 )
+from dp_stats.cli.late import print_late
 from dp_stats.errors import PublishedError
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def plan(
         sys.stdout.write(run.plan.model_dump_json(indent=1) + "\n")
         return
     printing.print_plan(out, run)
+    print_late(out, run)
     printing.print_standing(out, run)
     print_bounds(out, run)
     if curve or chart or wanted:

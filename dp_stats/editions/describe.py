@@ -36,6 +36,7 @@ from dp_stats.editions.edition import (
     utc,
 )
 from dp_stats.editions.guarantee import guarantee_facts
+from dp_stats.editions.provisional import provisional_notes
 from dp_stats.editions.truncated import UNMEASURED, truncation_notes
 from dp_stats.estimate import estimator
 from dp_stats.estimate.model import EditionEstimates, TruncationEstimate
@@ -123,7 +124,7 @@ def describe(
         published: the moment of publication, with a time zone; now if left out.
         commit: the version of the catalogue, e.g. a git commit.
     """
-    plan = estimates.plan
+    plan, why = estimates.plan, _revision(revision, reason, release)
     published = published or datetime.now(UTC).replace(microsecond=0)
     return Edition(
         release=_release(release),
@@ -137,7 +138,7 @@ def describe(
             opt_outs_applied=dataset.opt_outs is not None,
         ),
         period=_period(period, release, texts),
-        revision=_revision(revision, reason, release),
+        revision=why,
         published=published,
         guarantee=guarantee_facts(plan, release, dataset, libraries=library_versions(), texts=texts),
         budget=tuple(_budget(b) for b in account.blocks if b.block in plan.blocks) if account else (),
@@ -149,6 +150,7 @@ def describe(
                 *(_warning(w, texts) for w in plan.warnings if w.kind != UNMEASURED),
                 *truncation_notes(estimates, release, dataset, texts),
                 *_notes(estimates, texts),
+                *provisional_notes(release, period, why, texts),
                 *across_notes(release, len(sources) + 1, texts),
             ),
         ),

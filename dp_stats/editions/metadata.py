@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dp_stats.editions.edition import ColumnFacts, Edition, FileFacts, TableFacts, utc
+from dp_stats.editions.provisional import provisional_said
 from dp_stats.editions.truncated import said_beside
 from dp_stats.texts.words import Texts
 
@@ -32,8 +33,9 @@ def keywords(edition: Edition, texts: Texts) -> list[str]:
 
 
 def _summary(edition: Edition, statistics: Sequence[str], texts: Texts) -> str:
-    """What is published, and which rows are missing from these statistics."""
-    return f"{edition.release.summary} {said_beside(edition, statistics, texts)}".rstrip()
+    """What is published, whether it is provisional, and which rows are missing from these statistics."""
+    said = (edition.release.summary, provisional_said(edition), said_beside(edition, statistics, texts))
+    return " ".join(text for text in said if text).rstrip()
 
 
 def data_package(edition: Edition, texts: Texts) -> dict[str, Any]:

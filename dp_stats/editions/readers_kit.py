@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dp_stats.editions.edition import Edition, TableFacts
+from dp_stats.editions.provisional import provisional_said
 from dp_stats.editions.truncated import said_beside
 from dp_stats.texts.words import Texts
 
@@ -65,6 +66,8 @@ def readers_kit(edition: Edition, texts: Texts) -> bytes:
         f"# {texts('kit.title', edition=edition.title)}\n",
         f"{texts('kit.lead')}\n",
     ]
+    if provisional := provisional_said(edition):
+        parts.append(f"{provisional}\n")
     if left_out := said_beside(edition, [s.id for s in edition.statistics], texts):
         parts += [f"## {texts('kit.left_out')}\n", f"{left_out}\n"]
     fences = {"pandas": "python", "polars": "python", "duckdb": "sql", "r": "r"}

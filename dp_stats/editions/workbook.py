@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from dp_stats.editions.edition import Edition, TableFacts
+from dp_stats.editions.provisional import provisional_said
 from dp_stats.editions.truncated import said_beside
 from dp_stats.texts.words import Texts
 
@@ -136,10 +137,11 @@ def _cover(edition: Edition, long: list[TableFacts], texts: Texts) -> object:
     if long:
         about.append(texts("workbook.long", tables=shielded(", ".join(t.title for t in long))))
     left_out = said_beside(edition, [s.id for s in edition.statistics], texts)
+    beside = (provisional_said(edition), left_out)
     contact = [shielded(edition.release.contact)] if edition.release.contact else None
     return gptables.Cover(
         title=shielded(edition.title),
-        intro=[shielded(text) for text in (edition.release.summary or edition.title, left_out) if text],
+        intro=[shielded(text) for text in (edition.release.summary or edition.title, *beside) if text],
         about=about,
         contact=contact,
     )

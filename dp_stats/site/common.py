@@ -6,6 +6,7 @@ from dp_stats.charts.outline import Outline, paged_areas
 from dp_stats.charts.reading import ReleaseView, Revision
 from dp_stats.charts.wording import lower_first, subject, unit_text
 from dp_stats.editions.edition import Edition
+from dp_stats.editions.provisional import provisional_said
 from dp_stats.editions.truncated import said_beside
 from dp_stats.files import segment
 from dp_stats.site import parts
@@ -107,7 +108,7 @@ def notices(site: Site, view: ReleaseView, revision: Revision, *, prefix: str) -
         )
     else:
         if revision.status == "provisional":
-            found.append(Notice(texts("edition.provisional"), "info"))
+            found.append(Notice(provisional_said(edition) or texts("edition.provisional"), "info"))
         if edition.revision.number > 1:
             found.append(
                 Notice(texts("edition.revised", number=edition.revision.number, note=why(texts, revision)), "info")

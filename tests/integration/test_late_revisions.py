@@ -98,6 +98,37 @@ def test_the_weeks_before_are_published_again_until_their_window_closes(settings
     assert "8 to 14 January 2024" in last.reason
 
 
+def test_a_provisional_edition_says_that_figures_will_rise_and_by_when_they_are_final(settings: Settings) -> None:
+    said = "expected to rise as late reports come"
+    final = "final with the edition of 15 to 21 January 2024, due on 25 January 2024"
+    for number, provisional in ((1, True), (2, True), (3, False)):
+        folder = settings.public_dir / "visits" / WEEKS[0] / f"r{number}"
+        texts = [(folder / name).read_text() for name in ("edition.json", "datapackage.json", "readers-kit.md")]
+        assert all((said in " ".join(text.split()), final in text) == (provisional,) * 2 for text in texts)
+    page = (settings.public_dir / "visits" / WEEKS[3] / "index.html").read_text()
+    assert said in page
+    assert said not in (settings.public_dir / "visits" / WEEKS[0] / "index.html").read_text()
+
+
+def test_a_name_that_is_corrected_in_between_ends_no_window_and_stays_corrected(settings: Settings) -> None:
+    codes = settings.catalogue / "codes" / "clinics.csv"
+    codes.write_text(codes.read_text().replace("North", "Northern"))
+    before = Ledger.open(settings.ledger_url, create=False).charges()
+    pipeline.revise(f"visits/{WEEKS[2]}", kind="format", reason="A name was misspelt.")
+    week = settings.public_dir / "visits" / WEEKS[2]
+    named = Edition.load(week / "r3").revision
+    assert (named.kind, named.status, named.adds) == ("format", "provisional", (f"visits/{WEEKS[3]}",))
+    assert total(settings, f"visits/{WEEKS[2]}/r3") == total(settings, f"visits/{WEEKS[2]}/r2")
+    deliver(settings.catalogue, date(2024, 2, 8))
+    pipeline.run_edition("visits/2024-W05")
+    last = Edition.load(week / "r4")
+    assert (last.revision.kind, last.revision.status, last.revision.supersedes) == ("late", "final", 3)
+    assert "Northern" in (week / "r4" / "clinic-week.csv").read_text()
+    assert pipeline.propose(f"visits/{WEEKS[2]}", kind="late", reason="").state == "published"
+    assert Ledger.open(settings.ledger_url, create=False).charges() == before
+    verify(str(settings.public_dir))
+
+
 def test_the_rows_that_arrived_late_are_in_the_figures(settings: Settings) -> None:
     whole = 700
     first, second, last = (total(settings, f"visits/{WEEKS[0]}/r{n}") for n in (1, 2, 3))

@@ -1,0 +1,118 @@
+"""Revisions as a reader meets them in a real browser: provisional, revised, final, renamed, estimated and measured again."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import dp_stats.estimate
+from dp_stats import pipeline
+from dp_stats.estimate import estimator
+from tests.conftest import make_clinic
+from tests.integration.test_late_revisions import WEEKS, deliver, edit
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")]
+
+FIRST, SECOND, LAST = (f"visits/{week}" for week in WEEKS[:3])
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+@pytest.fixture(scope="module")
+def public(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three weeks with late records; then the first is renamed, estimated again and measured again."""
+    root = tmp_path_factory.mktemp("revised")
+    (root / "home").mkdir()
+    catalogue = make_clinic(root / "catalogue")
+    bound = {"rows": 1, "why_nothing_is_truncated": "Each patient comes once."}
+    edit(catalogue, late={"periods": 2, "share": 0.2}, privacy_loss={"epsilon": 1.2}, contribution=bound)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DP_STATS_HOME", str(root / "home"))
+        patch.setenv("DP_STATS_CATALOGUE", str(catalogue))
+        for n, edition in enumerate((FIRST, SECOND, LAST)):
+            deliver(catalogue, date(2024, 1, 11) + timedelta(weeks=n))
+            pipeline.run_edition(edition)
+        codes = catalogue / "codes" / "clinics.csv"
+        codes.write_text(codes.read_text().replace("North", "Northern"))
+        pipeline.revise(FIRST, kind="format", reason="A name was misspelt.")
+        original = dp_stats.estimate.estimate
+
+        def two_more(*args: Any, **kwargs: Any) -> Any:
+            found = original(*args, **kwargs)
+            tables = {t: {s: replace(e, value=e.value + 2) for s, e in of.items()} for t, of in found.tables.items()}
+            return replace(found, tables=tables)
+
+        patch.setattr(dp_stats.estimate, "estimate", two_more)
+        patch.setattr(estimator, "VERSION", 2)
+        pipeline.revise(FIRST, kind="method", reason="A better estimator.")
+        pipeline.revise(FIRST, kind="correction", reason="A clinic sent its visits twice.")
+    return root / "home" / "public"
+
+
+@pytest.fixture(scope="module")
+def page(public: Path) -> Iterator[Any]:
+    """A page of a browser."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        yield browser.new_page()
+        browser.close()
+
+
+def notices(page: Any) -> str:
+    """What a reader is told above the figures."""
+    return " ".join(page.locator(".notice").all_inner_texts())
+
+
+def test_provisional_revised_and_final_figures_look_so(page: Any, public: Path) -> None:
+    page.goto(f"file://{public / LAST}/index.html")
+    assert "expected to rise as late reports come" in notices(page)
+    assert "final with the edition of 29 January to 4 February 2024" in notices(page)
+    page.goto(f"file://{public / SECOND}/index.html")
+    assert "expected to rise" in notices(page)
+    assert "This is revision 2. Late records added" in notices(page)
+    page.goto(f"file://{public / FIRST}/r3.html")
+    assert "superseded" in notices(page)
+    assert "expected to rise" not in notices(page)
+    page.goto(f"file://{public}/visits/editions.html")
+    lines = page.locator("tbody tr").all_inner_texts()
+    assert sum("Provisional" in line for line in lines) == 2
+
+
+def test_each_kind_is_told_with_its_reason_and_earlier_revisions_stay(page: Any, public: Path) -> None:
+    told = {
+        3: "Late records added",
+        4: "Names, texts or layout: A name was misspelt.",
+        5: "New method of estimating: A better estimator. Values are now estimated by version 2 of the method",
+        6: "Measured again: A clinic sent its visits twice.",
+    }
+    page.goto(f"file://{public / FIRST}/index.html")
+    assert told[6] in notices(page)
+    lines = page.locator("section[aria-labelledby=revisions] tbody tr").all_inner_texts()
+    assert len(lines) == 6
+    assert all(said in lines[number - 1] for number, said in told.items())
+    page.get_by_role("link", name="Revision 5").click()
+    assert page.url.endswith("/r5.html")
+    assert "Version 2" in page.locator("main").inner_text()
+    page.goto(f"file://{public}/corrections.html")
+    log = page.locator("tbody tr").all_inner_texts()
+    assert all(any(said in line or said.partition(":")[0] in line for line in log) for said in told.values())
+    assert sum("used again" in line for line in log) == 1
+
+
+@pytest.mark.parametrize("place", ["index.html", "r5.html", "r1.html"])
+def test_a_revised_edition_is_accessible(page: Any, public: Path, place: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    page.goto(f"file://{public / FIRST}/{place}")
+    found = Axe().run(page, options={"runOnly": TAGS, "preload": False}).response["violations"]
+    assert [(v["id"], v["nodes"][0]["html"][:200]) for v in found] == []
