@@ -113,7 +113,6 @@ def test_a_provisional_edition_says_that_figures_will_rise_and_by_when_they_are_
 def test_a_name_that_is_corrected_in_between_ends_no_window_and_stays_corrected(settings: Settings) -> None:
     codes = settings.catalogue / "codes" / "clinics.csv"
     codes.write_text(codes.read_text().replace("North", "Northern"))
-    before = Ledger.open(settings.ledger_url, create=False).charges()
     pipeline.revise(f"visits/{WEEKS[2]}", kind="format", reason="A name was misspelt.")
     week = settings.public_dir / "visits" / WEEKS[2]
     named = Edition.load(week / "r3").revision
@@ -125,7 +124,7 @@ def test_a_name_that_is_corrected_in_between_ends_no_window_and_stays_corrected(
     assert (last.revision.kind, last.revision.status, last.revision.supersedes) == ("late", "final", 3)
     assert "Northern" in (week / "r4" / "clinic-week.csv").read_text()
     assert pipeline.propose(f"visits/{WEEKS[2]}", kind="late", reason="").state == "published"
-    assert Ledger.open(settings.ledger_url, create=False).charges() == before
+    assert len(Ledger.open(settings.ledger_url, create=False).charges()) == 1
     verify(str(settings.public_dir))
 
 
