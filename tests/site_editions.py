@@ -16,7 +16,7 @@ from english import TEXTS
 
 from dp_stats import files
 from dp_stats.catalogue.periods import Period, parse_period, period_of
-from dp_stats.editions import formats, privacy_record
+from dp_stats.editions import formats, privacy_record, registry_record
 from dp_stats.editions.edition import (
     BudgetFacts,
     DatasetFacts,
@@ -316,6 +316,7 @@ def write(edition: Edition, public: Path, numbers: dict[str, dict[str, dict[str,
     edition = edition.model_copy(update={"tables": tuple(tables)})
     contents["edition.json"] = edition.to_json().encode()
     contents[privacy_record.FILE_NAME] = formats.json_bytes(privacy_record.privacy_record(edition, TEXTS))
+    contents[registry_record.FILE_NAME] = formats.json_bytes(registry_record.registry_record(edition, TEXTS))
     folder = public / edition.path
     folder.mkdir(parents=True)
     for name, content in contents.items():

@@ -1,8 +1,9 @@
-"""``privacy.json``: the deployment record of an edition, in three tiers as registries of deployments ask for them.
+"""``guarantee.json``: the privacy guarantee of an edition as exact data, in three tiers as registries of deployments ask.
 
 Tier 1 says who publishes what for whom; tier 2 the guarantee, the privacy unit and the parameters; tier 3
 domain, unprotected quantities, mechanisms, composition, post-processing and the reasons. Field names follow
-the OpenDP deployments registry; ``schemas/privacy.schema.json`` is our own schema of it.
+the OpenDP deployments registry, whose own record is ``privacy.json`` (see ``registry_record``);
+``schemas/privacy.schema.json`` is our schema of this one.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from dp_stats.editions.edition import Edition, MeasuredFacts
 from dp_stats.errors import PublishedError
 from dp_stats.texts.words import Texts
 
-FILE_NAME = "privacy.json"
+FILE_NAME = "guarantee.json"
 SCHEMA = resources.files("dp_stats.editions") / "schemas" / "privacy.schema.json"
 
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from dp_stats import files
 from dp_stats.editions import edition as editions
-from dp_stats.editions import formats, metadata, privacy_record, readers_kit, workbook
+from dp_stats.editions import formats, metadata, privacy_record, readers_kit, registry_record, workbook
 from dp_stats.editions.edition import Edition, FileFacts, TableFacts
 from dp_stats.editions.latest import folder_lock, refresh_latest
 from dp_stats.editions.revisions import refresh_status
@@ -198,6 +198,9 @@ def _make(
     record = privacy_record.privacy_record(edition, texts)
     privacy_record.check_record(record)
     contents[privacy_record.FILE_NAME] = formats.json_bytes(record)
+    registered = registry_record.registry_record(edition, texts)
+    registry_record.check_record(registered)
+    contents[registry_record.FILE_NAME] = formats.json_bytes(registered)
     contents[metadata.DATA_PACKAGE] = formats.json_bytes(metadata.data_package(edition, texts))
     contents |= {
         f"{t.id}.csv-metadata.json": formats.json_bytes(metadata.csvw(edition, t, texts)) for t in edition.tables

@@ -9,6 +9,8 @@ from dp_stats.charts.panels import Panel
 from dp_stats.charts.reading import ReleaseView
 from dp_stats.editions import claims
 from dp_stats.editions.edition import Edition, ExpectedFacts, GuaranteeFacts, NoteFacts
+from dp_stats.editions.privacy_record import FILE_NAME as GUARANTEE
+from dp_stats.editions.registry_record import FILE_NAME as REGISTERED
 from dp_stats.site import linked, privacy_panel
 from dp_stats.site.frame import Cell, Row, Rows, Site, trusted
 
@@ -26,7 +28,8 @@ def methods_page(site: Site, view: ReleaseView, story: Outline, panel: Panel | N
         listed.append(("issues", texts("release.known")))
     title = texts("private.title")
     lead = texts("private.lead", release=edition.release.title)
-    record = f"{edition.period.label}/r{edition.revision.number}/privacy.json"
+    kept = [name for name in (GUARANTEE, REGISTERED) if (latest.folder / name).is_file()]  # early editions have one
+    record = f"{edition.period.label}/r{edition.revision.number}/{kept[0]}" if kept else ""
     site.render(
         "methods.html",
         f"{view.id}/methods.html",
@@ -40,7 +43,7 @@ def methods_page(site: Site, view: ReleaseView, story: Outline, panel: Panel | N
         sections=listed,
         privacy=privacy_panel.privacy(site, edition, panel, story.metric),
         guarantee=guarantee(site, edition),
-        record=record if (latest.folder / "privacy.json").is_file() else "",
+        record=record,
         measured=_measured(site, edition.guarantee),
         expected=_expected(site, view) if edition.quality.expected else None,
         body=trusted(texts.page("method")),

@@ -28,7 +28,7 @@ def statements(clinic: Any) -> dict[str, dict[str, Any]]:
     """What the ledger, the metadata and the page each say about the privacy of the first edition."""
     folder = clinic.settings.public_dir / clinic.first / "r1"
     edition = json.loads((folder / "edition.json").read_text())["guarantee"]
-    record = json.loads((folder / "privacy.json").read_text())
+    record = json.loads((folder / "guarantee.json").read_text())
     loss = record["deployment"]["privacy_loss"]
     made = record["deployment"]["implementation"]
     ledger = Ledger.open(clinic.settings.ledger_url, read_only=True)
@@ -101,7 +101,7 @@ def test_ledger_metadata_and_page_state_the_same_guarantee_and_a_changed_one_is_
     assert statements(clinic)["ledger"]["ρ"] >= statements(clinic)["edition"]["ρ"]  # rounded up, never down
     page = clinic.settings.public_dir / "visits" / "methods.html"
     page.write_text(page.read_text().replace("in any one year", "in their whole life"))
-    record = clinic.settings.public_dir / clinic.first / "r1" / "privacy.json"
+    record = clinic.settings.public_dir / clinic.first / "r1" / "guarantee.json"
     record.chmod(0o644)
     record.write_text(re.sub(r'"epsilon": [\d.]+', '"epsilon": 0.5', record.read_text()))
     assert {"page: unit", "page: neighbours", "record: ε"} <= set(differences(statements(clinic)))

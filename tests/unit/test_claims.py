@@ -25,6 +25,7 @@ from dp_stats.catalogue.periods import parse_period
 from dp_stats.charts.reading import ReleaseView, Revision
 from dp_stats.editions.edition import ApprovalFacts, Edition
 from dp_stats.editions.privacy_record import privacy_record
+from dp_stats.editions.registry_record import registry_record
 from dp_stats.outlets.registers import data_use, register_csv
 from dp_stats.site import methods_page, record_pages
 from dp_stats.site.frame import Site, environment
@@ -75,6 +76,7 @@ RESTS_ON = {
     "budget.meter": "budget.spent",
     "budget.share": LABEL,
     "budget.lost": "log",
+    "record.notes": "budget.spent",
     "private.odds_all": "budget.spent",
     "budget.what_text": DEFINITION,
     "budget.check_text": "log",
@@ -218,7 +220,13 @@ def everything_said(edition: Edition, texts: Texts, folder: Path) -> str:
     parts += [str(fact) for fact in methods_page.guarantee(site, edition)]
     use = data_use([edition], spend=None, base_url="", texts=texts)
     parts += [use.model_dump_json(), register_csv([use], texts).decode()]
-    parts += [str(privacy_record(edition, texts)), odds_text(texts, edition), texts.page("method"), texts("front.lead")]
+    parts += [
+        str(privacy_record(edition, texts)),
+        str(registry_record(edition, texts)),
+        odds_text(texts, edition),
+        texts.page("method"),
+        texts("front.lead"),
+    ]
     parts += [texts("budget.lead"), texts("budget.what_text"), texts.page("methodology")]
     return re.sub(r"\s+", " ", " ".join(parts))
 

@@ -29,6 +29,14 @@ ALLOWED = {
         "One-time release",
         "(whole record)",
     },
+    "editions/registry_record.py": {
+        "Summary statistics",
+        "Pure DP",
+        "Zero-concentrated DP",
+        "Many releases",
+        "One release",
+        "(whole record)",
+    },
     "editions/facts.py": {
         "Open Government Licence v3.0",
         "Creative Commons Attribution 4.0 International",

@@ -23,6 +23,7 @@ from dp_stats.errors import PublishedError, QualityError
 
 FILES = {
     "edition.json",
+    "guarantee.json",
     "privacy.json",
     "datapackage.json",
     "readers-kit.md",

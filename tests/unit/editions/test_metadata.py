@@ -16,6 +16,7 @@ import pytest
 from english import TEXTS
 from jsonschema import Draft202012Validator
 
+from dp_stats.editions import registry_record
 from dp_stats.editions.metadata import schema_org
 from dp_stats.editions.privacy_record import check_record, rounded_up, schema
 from dp_stats.errors import PublishedError
@@ -80,7 +81,7 @@ def test_csv_on_the_web_metadata_reads_every_row_with_its_types(published: Path,
 
 
 def test_the_privacy_record_fits_its_schema_and_says_the_guarantee(published: Path) -> None:
-    record = read(published / "privacy.json")
+    record = read(published / "guarantee.json")
     Draft202012Validator.check_schema(schema())
     check_record(record)
     loss = record["deployment"]["privacy_loss"]
@@ -99,13 +100,50 @@ def test_the_privacy_record_fits_its_schema_and_says_the_guarantee(published: Pa
 
 
 def test_every_part_of_the_privacy_record_is_needed(published: Path) -> None:
-    record = read(published / "privacy.json")
+    record = read(published / "guarantee.json")
     for part in ("basic", "dp_variant", "privacy_loss", "deployment_model", "implementation"):
         for field in record["deployment"][part]:
             broken = copy.deepcopy(record)
             del broken["deployment"][part][field]
             with pytest.raises(PublishedError, match=part):
                 check_record(broken)
+
+
+def test_privacy_json_is_a_record_of_the_deployments_registry_and_says_the_same_as_the_exact_one(
+    published: Path,
+) -> None:
+    record, exact = read(published / "privacy.json"), read(published / "guarantee.json")
+    Draft202012Validator.check_schema(registry_record.schema())
+    registry_record.check_record(record)
+    loss, known = record["deployment"]["privacy_loss"], exact["deployment"]["privacy_loss"]
+    assert loss["privacy_parameters"] == {"epsilon": 1.0, "rho": 0.5}
+    assert known["privacy_unit_details"] in loss["privacy_unit_details"]
+    mechanisms = record["deployment"]["implementation"]["mechanisms"]
+    assert all(f"`{m['table']}`" in mechanisms for m in exact["deployment"]["implementation"]["mechanisms"])
+    assert record["deployment"]["administrative"]["registry_authors"]
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("status",), "Published"),
+        (("tier",), 0),
+        (("administrative",), {}),
+        (("deployment", "basic", "data_curators"), [{"data_curator_name": "A"}]),
+        (("deployment", "basic", "publication_date"), "1/1/2026"),
+        (("deployment", "basic", "data_product_sector"), "Health"),
+        (("deployment", "deployment_model", "release_type"), "One-time release"),
+        (("deployment", "administrative"), {"notes": "nobody wrote it"}),
+    ],
+)
+def test_what_the_registry_would_refuse_is_refused(published: Path, place: tuple[str, ...], value: object) -> None:
+    record = read(published / "privacy.json")
+    inner = record
+    for name in place[:-1]:
+        inner = inner[name]
+    inner[place[-1]] = value
+    with pytest.raises(PublishedError, match="registry"):
+        registry_record.check_record(record)
 
 
 @pytest.mark.parametrize(
