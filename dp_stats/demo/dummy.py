@@ -45,6 +45,7 @@ def make_dummy(catalogue: Catalogue, dataset: str, target: Path, *, rows: int, s
     if target.exists():
         raise CatalogueError(f"{target} is there already, and may hold real rows. Choose another name.")
     rng = np.random.default_rng()
+    catalogue = catalogue.on(start + timedelta(days=max(days, 1) - 1))
     columns: dict[str, list[str]] = {}
     for name, column in catalogue.datasets[dataset].columns.items():
         codes = catalogue.codes[column.codes] if column.codes else None

@@ -169,7 +169,8 @@ def breakdowns(question: Question, catalogue: Catalogue) -> dict[str, str]:
 def chosen(question: Question, catalogue: Catalogue) -> dict[str, frozenset[str]]:
     """Column → the codes asked for, where not all are (see ``adhoc.chosen``)."""
     dataset = catalogue.datasets[question.dataset]
-    return chosen_codes(question.only, breakdowns(question, catalogue), dataset=dataset, catalogue=catalogue)
+    known = catalogue.on(parse_period(question.period).end) if question.only else catalogue
+    return chosen_codes(question.only, breakdowns(question, catalogue), dataset=dataset, catalogue=known)
 
 
 def request_id(question: Question, *, requested_by: str) -> str:

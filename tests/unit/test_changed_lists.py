@@ -13,10 +13,12 @@ from dp_stats.catalogue.codes import CodeList
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Release
 from dp_stats.catalogue.periods import parse_period
+from dp_stats.errors import CatalogueError
 from dp_stats.plan import make, sensitivity
 from dp_stats.plan.make import make_sealed
 from dp_stats.plan.sealed import SealedPlan
 from dp_stats.plan.series import Series
+from dp_stats.requests.questions import Question, chosen
 from tests.plan_examples import BASIC, catalogue, code_lists, dataset, release
 
 COST = {"id": "cost", "kind": "sum", "column": "cost", "lower": 0, "upper": 10}
@@ -135,6 +137,20 @@ def test_what_is_declared_in_advance_is_paid_for_when_the_series_begins() -> Non
     assert largest == make._sensitivity(one, after.grid, place, "statistic", True)
     assert largest.l2_squared > make._sensitivity(one, first.grid, place, "statistic", True).l2_squared
     assert sealed(one, code_lists((3, 3), bands=1), "2024-W01").codes["areas"].replaced is None
+
+
+def test_who_asks_chooses_among_the_codes_of_the_period_asked_for() -> None:
+    made = catalogue(release(BASIC), dataset(), dated(code_lists((3, 3))))
+    asked = {
+        "dataset": "visits",
+        "by": ("area/area",),
+        "purpose": "To plan next winter's visits.",
+        "only": ("new",),
+        "epsilon": 1,
+    }
+    assert chosen(Question.model_validate({**asked, "period": "2024-W20"}), made) == {"area": {"NEW"}}
+    with pytest.raises(CatalogueError, match="there is no 'new'"):
+        chosen(Question.model_validate({**asked, "period": "2024-W10"}), made)
 
 
 def test_regions_that_merge_into_one_are_the_whole() -> None:
