@@ -6,9 +6,10 @@ ledger keeps that, so its files are made again byte for byte; files of earlier r
 
 from __future__ import annotations
 
+from dp_stats.catalogue import parse_period
 from dp_stats.catalogue.due import periods_before
 from dp_stats.editions import reasons
-from dp_stats.editions.description import MadeOf
+from dp_stats.editions.description import MadeOf, sources_in
 from dp_stats.editions.publication import Check, PublishedEdition
 from dp_stats.estimate import estimator
 from dp_stats.ledger import Ledger
@@ -28,10 +29,34 @@ def revise(run: Run, *, check: Check) -> list[PublishedEdition]:
         PublishedError: other files bear the name of a revision. QualityError: from ``check``.
     """
     if run.revision > 1:
-        return []
+        followed = _follow(run, run.ledger(), check=check)
+        return [followed] if followed is not None else []
     periods = [f"{run.release.id}/{late.label}" for late in reversed(run.plan.late)]
     made = [add_late(edition, run.settings, run.ledger(), also=run.edition, check=check) for edition in periods]
     return [one for one in made if one is not None]
+
+
+def _follow(run: Run, ledger: Ledger, *, check: Check) -> PublishedEdition | None:
+    """Publish the newest edition again, if its tables across editions were made from what a correction took the place of.
+
+    Earlier ones stay as they are: the newest edition's tables reach back. What was begun with other facts is finished as it is.
+    """
+    mine = [p.edition for p in ledger.publications() if p.edition.partition("/")[0] == run.release.id]
+    newest = max(mine, key=lambda name: parse_period(name.partition("/")[2]).start, default=run.edition)
+    if newest == run.edition or ledger.retractions(newest):
+        return None
+    number = ledger.revisions(newest)[-1]
+    made = published_as(ledger, newest, number)
+    described = ledger.description(newest, number)
+    if described is None or not _finish(newest, number, made, run.settings, ledger, check=check):
+        return None
+    taken = {s["edition"]: s.get("revision", 1) for s in sources_in(described.document, described.parts)}
+    if taken.get(run.edition, run.revision) == run.revision:
+        return None
+    texts = Texts.of(run.settings)
+    said = texts("across.corrected", period=texts.period(run.period.code, kind=run.release.period))
+    why = reasons.from_stored(number + 1, "sources", said, before=made, texts=texts)
+    return publish(_opened(newest, number + 1, made, run.settings), check=check, why=why)
 
 
 def add_late(

@@ -146,7 +146,7 @@ class ReleaseView:
             moments += days
             labels += [self.texts.when(m.label, kind=m.kind) for m in days]
             said = [self.texts.period(m.label, kind=m.kind) for m in days]
-            periods += said if len(days) > 1 else [edition.period.text]
+            periods += said if len(days) > 1 or own.across is not None else [edition.period.text]
             index = np.ix_(
                 _places(table.statistics, own.statistics),
                 _places(areas.codes, areas_of(edition, own).codes),

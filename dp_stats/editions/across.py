@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from dp_stats.catalogue.across import COMPARING, AcrossStatistic
 from dp_stats.catalogue.across_windows import source_of
@@ -10,9 +10,12 @@ from dp_stats.catalogue.grid import Grid
 from dp_stats.catalogue.models import Derived, Release, Statistic
 from dp_stats.editions.across_facts import AcrossFacts, MissingFacts
 from dp_stats.editions.dimensions import title_of
-from dp_stats.editions.edition import NoteFacts, StatisticFacts, TableFacts
+from dp_stats.editions.edition import Edition, NoteFacts, StatisticFacts, TableFacts
 from dp_stats.estimate.model import EditionEstimates
 from dp_stats.texts.words import Texts
+
+MOST_SAID = 3
+"""Most periods that are named one by one."""
 
 
 def across_tables(release: Release, grid: Grid, estimates: EditionEstimates) -> Iterator[TableFacts]:
@@ -76,19 +79,28 @@ def across_notes(release: Release, editions: int, texts: Texts) -> Iterator[Note
         yield NoteFacts(kind="across", text=said)
 
 
-def missing_said(table: TableFacts, texts: Texts) -> list[str]:
+def missing_said(edition: Edition, table: TableFacts, texts: Texts) -> list[str]:
     """Why values of a table are missing, in sentences: one for each reason with the periods it is the reason for."""
     if table.across is None:
         return []
-    found: dict[tuple[str, tuple[str, ...]], dict[str, None]] = {}
+    periods: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
     for one in table.across.missing:
-        found.setdefault((one.reason, one.editions), {})[one.period] = None
-    kind = table.across.kind
+        said = texts.period(one.period, kind=table.across.kind)
+        periods.setdefault((one.statistic, one.reason, one.editions), []).append(said)
+    about: dict[tuple[str, tuple[str, ...], tuple[str, ...]], list[str]] = {}
+    for (statistic, reason, editions), rows in periods.items():
+        about.setdefault((reason, editions, tuple(rows)), []).append(edition.statistic(statistic).title)
     return [
         texts(
             f"across.missing.{reason}",
-            periods=texts.listed(texts.period(period, kind=kind) for period in periods),
-            editions=texts.listed(texts.period(label) for label in editions),
+            what=texts.listed(titles),
+            periods=_listed(rows, texts),
+            editions=_listed([texts.period(label) for label in editions], texts),
         )
-        for (reason, editions), periods in found.items()
+        for (reason, editions, rows), titles in about.items()
     ]
+
+
+def _listed(said: Sequence[str], texts: Texts) -> str:
+    """A few periods, or the first and the last of many."""
+    return texts.listed(said) if len(said) <= MOST_SAID else texts("across.span", first=said[0], last=said[-1])

@@ -99,3 +99,9 @@ def made_of(document: str, parts: Mapping[str, bytes]) -> MadeOf:
     revision = RevisionFacts.model_validate(facts["revision"])
     measured = revision.measurements or (1 if revision.adds else revision.number)
     return MadeOf(measured, revision.adds, revision, facts["provenance"].get("estimator", 1))
+
+
+def sources_in(document: str, parts: Mapping[str, bytes]) -> list[dict[str, Any]]:
+    """The earlier editions that a described revision's tables across editions are made from, as facts."""
+    found: list[dict[str, Any]] = json.loads(parts[document])["facts"].get("sources", [])
+    return found

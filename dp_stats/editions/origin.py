@@ -9,8 +9,9 @@ from pydantic import Field
 from dp_stats.editions.across_facts import Facts
 
 RevisionStatus = Literal["provisional", "final", "superseded", "retracted"]
-RevisionKind = Literal["first", "correction", "late", "format", "method", "unscheduled"]
-"""``unscheduled`` is what earlier versions called a correction."""
+RevisionKind = Literal["first", "correction", "late", "format", "method", "sources", "unscheduled"]
+"""``sources``: an earlier edition was corrected that tables across editions are made from; ``unscheduled`` is what earlier
+versions called a correction."""
 
 
 class RevisionFacts(Facts):

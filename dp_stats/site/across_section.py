@@ -35,7 +35,7 @@ def across_section(site: Site, view: ReleaseView, studio: Studio) -> list[dict[s
                 "title": table.title,
                 "chart": chart,
                 "figures": _values(texts, edition, panel),
-                "missing": missing_said(table, texts),
+                "missing": missing_said(edition, table, texts),
                 "about": [(edition.statistic(s).title, edition.statistic(s).description) for s in table.statistics],
             }
         )

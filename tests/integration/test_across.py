@@ -142,6 +142,19 @@ def test_nothing_is_charged_and_every_file_is_made_again(settings: Settings) -> 
     assert before == {p: p.read_bytes() for p in (settings.public_dir / "visits").rglob("r*/*") if p.is_file()}
 
 
+def test_a_correction_of_an_earlier_edition_enters_the_newest_at_no_cost(settings: Settings) -> None:
+    done = pipeline.run_edition(f"visits/{WEEKS[1]}", revision=4, reason="A clinic had sent a week twice.")
+    assert done["revised"] == [f"visits/{WEEKS[3]}/r2"]
+    newest = Edition.load(settings.public_dir / "visits" / WEEKS[3] / "r2")
+    assert (newest.revision.kind, newest.revision.remeasured) == ("sources", False)
+    assert {s.edition: (s.revision, s.adds) for s in newest.sources}[f"visits/{WEEKS[1]}"] == (4, ())
+    ledger = Ledger.open(settings.ledger_url, create=False)
+    assert {charge.edition for charge in ledger.charges()} == {f"visits/{WEEKS[0]}", f"visits/{WEEKS[1]}"}
+    assert not pipeline.publish(f"visits/{WEEKS[1]}", revision=4).get("revised")
+    shutil.rmtree(settings.public_dir / "visits" / WEEKS[3])
+    assert {one.state for one in publishing.rebuild(settings, edition=f"visits/{WEEKS[3]}")} == {"made again"}
+
+
 def test_pages_and_the_api_show_them(settings: Settings) -> None:
     pipeline.refresh_site(settings)
     page = (settings.public_dir / "visits" / "index.html").read_text()
