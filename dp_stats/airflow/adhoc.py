@@ -6,17 +6,19 @@ about privacy passes through Airflow's own state.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from airflow.providers.standard.exceptions import HITLRejectException, HITLTimeoutError
 from airflow.sdk import DAG, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from dp_stats.airflow.alerts import step_failed
-from dp_stats.airflow.approval import CustodianApproval, form_of
+from dp_stats.airflow.approval import CustodianApproval, form_of, request_of, request_stopped
 from dp_stats.airflow.form import form
+from dp_stats.airflow.notes import tell_answered
 from dp_stats.airflow.steps import RETRIES, AirflowRun, guarded, pipeline_steps, requester, run_name
 from dp_stats.catalogue import read_catalogue
 from dp_stats.errors import ApprovalError, BudgetError, CatalogueError, NotDerivableError, NotDueError
@@ -28,12 +30,12 @@ ANSWERS = (
 )
 """How a run ends that answers its analyst (a typing error, a refusal, nobody who decided in time): no alert."""
 
+T = TypeVar("T")
 
-def request_of(context: Mapping[str, Any]) -> str:
-    """The id of the request that this run is about."""
-    from dp_stats import requests
 
-    return requests.name_of(form_of(context), requested_by=requester(context))
+def or_tell(function: Callable[[], T]) -> T:
+    """Call ``function``; who asked is told in words what stops it."""
+    return guarded(function, stopped=partial(request_stopped, get_current_context()))
 
 
 def run_of(context: Mapping[str, Any]) -> AirflowRun:
@@ -70,8 +72,8 @@ def adhoc_release() -> DAG:
             """Check the form and say what happens next: a free answer, an approval, or straight on."""
             from dp_stats import requests
 
-            context = get_current_context()
-            made = guarded(lambda: requests.ask(form_of(context), requested_by=requester(context)))
+            run = get_current_context()
+            made = or_tell(lambda: requests.ask(form_of(run), requested_by=requester(run), run=run_name(run)))
             return {"request": made.id, "edition": made.edition, "path": made.path}
 
         @task(show_return_value_in_logs=False)
@@ -79,9 +81,9 @@ def adhoc_release() -> DAG:
             """Name the custodians who must decide; none for a free answer or below the allowance."""
             from dp_stats import requests
 
-            name = guarded(lambda: request_of(get_current_context()))
-            found = guarded(lambda: requests.request(name))
-            needed = guarded(lambda: requests.card(name)).approvers if found.path == "approval" else ()
+            name = or_tell(lambda: request_of(get_current_context()))
+            found = or_tell(lambda: requests.request(name))
+            needed = or_tell(lambda: requests.card(name)).approvers if found.path == "approval" else ()
             return [{"custodian": user} for user in needed]
 
         @task(trigger_rule="none_failed", show_return_value_in_logs=False)
@@ -89,7 +91,7 @@ def adhoc_release() -> DAG:
             """Go on only if the ledger holds every custodian's approval of exactly this plan."""
             from dp_stats import requests
 
-            if not guarded(lambda: requests.authorise(request_of(get_current_context()))):
+            if not or_tell(lambda: requests.authorise(request_of(get_current_context()))):
                 raise AirflowSkipException("Not approved, or answered from what is published. Nothing was spent.")
 
         @task(show_return_value_in_logs=False)
@@ -97,10 +99,11 @@ def adhoc_release() -> DAG:
             """Give the published tables that answer the request."""
             from dp_stats import requests
 
-            name = guarded(lambda: request_of(get_current_context()))
-            if guarded(lambda: requests.request(name)).path != "free":
+            name = or_tell(lambda: request_of(get_current_context()))
+            if or_tell(lambda: requests.request(name)).path != "free":
                 raise AirflowSkipException("No published table answers it.")
-            guarded(lambda: requests.answer(name))
+            or_tell(lambda: requests.answer(name))
+            tell_answered(get_current_context(), name)
             return {"request": name, "download": f"/budget/requests/{name}"}
 
         @task(show_return_value_in_logs=False)
@@ -108,8 +111,9 @@ def adhoc_release() -> DAG:
             """Keep of the table only the areas and bands that were asked for, if not all were."""
             from dp_stats import requests
 
-            name = guarded(lambda: request_of(get_current_context()))
-            guarded(lambda: requests.hand_over(name))
+            name = or_tell(lambda: request_of(get_current_context()))
+            or_tell(lambda: requests.hand_over(name))
+            tell_answered(get_current_context(), name)
             return {"request": name, "download": f"/budget/requests/{name}"}
 
         asked, named, go = ask(), custodians(), authorise()
@@ -120,7 +124,7 @@ def adhoc_release() -> DAG:
             map_index_template="{{ task.custodian }}",
         ).expand_kwargs(named)
         asked >> [named, answer_for_free()]
-        steps = pipeline_steps(run_of)
+        steps = pipeline_steps(run_of, stopped=request_stopped)
         approve >> go >> steps.first
         steps.last >> hand_over() >> steps.clean_up.as_teardown(setups=go)
     return dag

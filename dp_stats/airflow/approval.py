@@ -7,14 +7,16 @@ somebody else, leaves the ledger without an approval, and the next step stops.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any, Literal
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param
 from airflow.sdk.definitions.param import ParamsDict
 
-from dp_stats.airflow.notes import write_note
+from dp_stats.airflow.notes import MINE, tell_ended, tell_stopped, write_note
 from dp_stats.airflow.steps import guarded, requester
 
 SHORTEST_REASON = 5
@@ -60,7 +62,7 @@ class CustodianApproval(HITLOperator):
         from dp_stats.texts.words import Texts
 
         def prepare() -> None:
-            name = requests.name_of(form_of(context), requested_by=requester(context))
+            name = request_of(context)
             made = requests.card(name)
             requests.may_decide(made, self.custodian)
             self.subject = f"{self.custodian}: may this be published? {made.release.title}"
@@ -69,22 +71,22 @@ class CustodianApproval(HITLOperator):
             )
             self.body = seen.text
             self.assigned_users = [{"id": self.custodian, "name": self.custodian}]
-            write_note(context, card_note(made))
+            write_note(context, f"{card_note(made)}\n\n{MINE}")
 
-        guarded(prepare)
+        guarded(prepare, stopped=partial(request_stopped, context))
         self.params = ParamsDict(REASON)
         return super().execute(context)
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> dict[str, str]:
         """Record what the custodian answered, or that there was no answer."""
-        return guarded(lambda: self._record(context, event))
+        return guarded(lambda: self._record(context, event), stopped=partial(request_stopped, context))
 
     def _record(self, context: Any, event: Mapping[str, Any]) -> dict[str, str]:
         from dp_stats import requests
         from dp_stats.errors import ApprovalError
         from dp_stats.requests.showing import shown
 
-        name = requests.name_of(form_of(context), requested_by=requester(context))
+        name = request_of(context)
         seen = shown(name, approver=self.custodian, place=place(context))
         decision: Literal["approved", "refused", "expired"]
         if "error" in event:
@@ -100,6 +102,8 @@ class CustodianApproval(HITLOperator):
                 )
             decision = "approved" if event["chosen_options"] == [APPROVE] else "refused"
         requests.decide(name, approver=self.custodian, decision=decision, reason=reason, shown=seen)
+        if decision != "approved":
+            tell_ended(context, approver=self.custodian, decision=decision, reason=reason)
         return {"approver": self.custodian, "decision": decision}
 
 
@@ -111,3 +115,20 @@ def place(context: Mapping[str, Any]) -> str:
 def form_of(context: Mapping[str, Any]) -> dict[str, Any]:
     """What was asked: the form's defaults with what the run was given, unknown keys included so that they are refused."""
     return {**dict(context["params"]), **(context["dag_run"].conf or {})}
+
+
+def request_of(context: Mapping[str, Any]) -> str:
+    """The id of the request that a run is about."""
+    from dp_stats import requests
+
+    return requests.name_of(form_of(context), requested_by=requester(context))
+
+
+def request_stopped(context: Mapping[str, Any], words: str) -> None:
+    """Tell who asked why the run of a request goes no further."""
+    from dp_stats.errors import DpStatsError
+
+    name = ""
+    with suppress(DpStatsError):  # a form that cannot be read makes no request
+        name = request_of(context)
+    tell_stopped(context, words, name=name)

@@ -22,6 +22,7 @@ from dp_stats.catalogue import read_catalogue
 from dp_stats.editions.edition import Edition
 from dp_stats.errors import CatalogueError
 from dp_stats.requests.kept import load_request
+from dp_stats.requests.standing import requests_of
 from dp_stats.settings import load_settings
 
 PAGES = resources.files("dp_stats.airflow") / "pages"
@@ -29,6 +30,8 @@ HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'self'",
 }
+MOST_SHOWN = 100
+"""Requests of one person on her page."""
 DESCRIPTIONS = {
     ".csv": "Table, for any program",
     ".parquet": "Table, with types",
@@ -109,6 +112,28 @@ def edition_file(release: str, period: str, revision: str, file: str, user: GetU
     if file not in {found.name for found in folder.iterdir() if found.is_file()}:
         raise HTTPException(404, "This edition has no such file.")
     return FileResponse(folder / file, filename=f"{release}_{period}_{file}", headers={"Cache-Control": "no-store"})
+
+
+@app.get("/requests/")
+def my_requests(user: GetUserDep) -> HTMLResponse:
+    """How everything stands that this user has asked for."""
+    settings = load_settings()
+    found = requests_of(user.get_name(), ledger=budget_view.open_ledger(settings), settings=settings)
+    rows = [
+        {
+            "id": one.asked.id,
+            "title": one.asked.title,
+            "purpose": one.asked.purpose,
+            "when": written.moment(one.asked.when),
+            "state": one.state,
+            "waits_for": ", ".join(one.waits_for),
+            "by": one.by,
+            "why": one.why,
+            "run_link": budget_view.run_link(one.asked.run),
+        }
+        for one in found[:MOST_SHOWN]
+    ]
+    return page("requests.html", requests=rows, user=user.get_name(), older=len(found[MOST_SHOWN:]))
 
 
 @app.get("/requests/{name}")

@@ -19,6 +19,37 @@ log = logging.getLogger(__name__)
 
 CONNECTION = "dp_stats_recorder"
 LONGEST = 1000
+MINE = "[My requests](/plugin/my-requests)"
+"""Where whoever asked sees how everything stands."""
+
+
+def tell_answered(context: Mapping[str, Any], name: str) -> None:
+    """Say in the note of a request's run where the answer is."""
+    write_note(context, f"**Answered.** [Figures and files](/budget/requests/{name}). {MINE}")
+
+
+def tell_stopped(context: Mapping[str, Any], words: str, *, name: str = "") -> None:
+    """Say in the note of a request's run, and on the page of who asked, why it goes no further.
+
+    Args:
+        name: of the request; empty where the form made none.
+    """
+    from dp_stats.airflow.cards import escape
+    from dp_stats.requests.standing import keep_stopped
+    from dp_stats.settings import load_settings
+
+    write_note(context, f"**Stopped.** {escape(words)[:800]}\n\n{MINE}")
+    if name:
+        keep_stopped(name, words, settings=load_settings())
+
+
+def tell_ended(context: Mapping[str, Any], *, approver: str, decision: str, reason: str) -> None:
+    """Say in the note of a request's run who refused it and why, or that there was no answer."""
+    from dp_stats.airflow.cards import escape
+
+    said = f"**Refused** by {escape(approver)}: {escape(reason)[:700]}"
+    late = f"**Ended**: {escape(approver)} has not answered in time."
+    write_note(context, f"{said if decision == 'refused' else late} Nothing was spent. {MINE}")
 
 
 def write_note(context: Mapping[str, Any], text: str) -> bool:

@@ -40,6 +40,13 @@ class DpStatsPlugin(AirflowPlugin):
             "url_route": "privacy-budget",
             "nav_top_level": True,
         },
+        {
+            "name": "My requests",
+            "href": "/budget/requests/",
+            "destination": "nav",
+            "url_route": "my-requests",
+            "nav_top_level": True,
+        },
         {"name": "Budget", "href": "/budget/?dag={DAG_ID}", "destination": "dag", "url_route": "dag-budget"},
     ]
     react_apps = [  # noqa: RUF012

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -21,8 +22,25 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+Stopped = Callable[[Mapping[str, Any], str], object]
+"""Tells people, of a run by its context, in which words it was stopped."""
+
 POOL = "dataset-{}"
 """Runs of one dataset queue here; what keeps them from paying twice is the ledger's transaction."""
+
+NEED_A_PERSON = (
+    "CatalogueError",
+    "SettingsError",
+    "OptOutError",
+    "QualityError",
+    "BudgetError",
+    "RegisterError",
+    "ApprovalError",
+    "NotDueError",
+    "NotDerivableError",
+    "PublishedError",
+)
+"""Errors of dp_stats that no retry mends."""
 
 RETRIES = {
     "retries": 3,
@@ -33,21 +51,7 @@ RETRIES = {
     "retry_policy": ExceptionRetryPolicy(
         rules=[
             RetryRule(
-                exception=[
-                    f"dp_stats.errors.{name}"
-                    for name in (
-                        "CatalogueError",
-                        "SettingsError",
-                        "OptOutError",
-                        "QualityError",
-                        "BudgetError",
-                        "RegisterError",
-                        "ApprovalError",
-                        "NotDueError",
-                        "NotDerivableError",
-                        "PublishedError",
-                    )
-                ],
+                exception=[f"dp_stats.errors.{name}" for name in NEED_A_PERSON],
                 action=RetryAction.FAIL,
                 reason="a person must act first",
             )
@@ -104,11 +108,14 @@ def moment(context: Mapping[str, Any]) -> datetime:
     return when
 
 
-def guarded(function: Callable[[], T]) -> T:
+def guarded(function: Callable[[], T], *, stopped: Callable[[str], object] | None = None) -> T:
     """Call ``function``; raise afresh, outside ``except``, so that no traceback or cause carries a value.
 
     Errors of dp_stats keep their message, which names files, columns and rules. Any other error is
     reduced to its type and the line of our code it came from.
+
+    Args:
+        stopped: is told the words of an error that no retry mends.
 
     Raises:
         DpStatsError: as the function raised it, without its cause.
@@ -131,11 +138,13 @@ def guarded(function: Callable[[], T]) -> T:
             f"{type(error).__name__} at {place}. Its message is kept back because it may quote data; "
             "run the step with dp-stats on the secure side to see it."
         )
+    if stopped is not None and type(failure).__name__ in NEED_A_PERSON:
+        stopped(str(failure))
     raise failure
 
 
 def step(
-    run_of: Callable[[Mapping[str, Any]], AirflowRun], **options: Any
+    run_of: Callable[[Mapping[str, Any]], AirflowRun], *, stopped: Stopped | None = None, **options: Any
 ) -> Callable[[Callable[[AirflowRun], Any]], Any]:
     """Make a task of a one-line call of the pipeline.
 
@@ -147,7 +156,8 @@ def step(
     def decorate(function: Callable[[AirflowRun], Any]) -> Any:
         def call() -> Any:
             context = get_current_context()
-            return guarded(lambda: function(run_of(context)))
+            tell = (lambda words: stopped(context, words)) if stopped else None
+            return guarded(lambda: function(run_of(context)), stopped=tell)
 
         call.__name__ = function.__name__
         call.__doc__ = function.__doc__
@@ -167,23 +177,28 @@ class PipelineSteps:
 
 
 def pipeline_steps(
-    run_of: Callable[[Mapping[str, Any]], AirflowRun], *, inlets: Sequence[Asset] = (), outlets: Sequence[Asset] = ()
+    run_of: Callable[[Mapping[str, Any]], AirflowRun],
+    *,
+    inlets: Sequence[Asset] = (),
+    outlets: Sequence[Asset] = (),
+    stopped: Stopped | None = None,
 ) -> PipelineSteps:
     """The steps of an edition as tasks, alike for scheduled and ad hoc runs: pull → check → reserve → … → publish."""
+    told = partial(step, stopped=stopped)
 
-    @step(run_of, inlets=list(inlets))
+    @told(run_of, inlets=list(inlets))
     def pull(run: AirflowRun) -> dict[str, Any]:
         """Copy the declared columns of the rows into the secure store, without people who opted out."""
         if not run.measures:
             raise AirflowSkipException("No records are read for this. Nothing was spent.")
         return pipeline.pull(run.edition, revision=run.revision)
 
-    @step(run_of)
+    @told(run_of)
     def check(run: AirflowRun) -> dict[str, Any]:
         """Hold the rows against the dataset's expectations; a failed gate stops before any budget is used."""
         return pipeline.check(run.edition, revision=run.revision)
 
-    @step(run_of)
+    @told(run_of)
     def reserve(run: AirflowRun) -> dict[str, Any]:
         """Set the privacy budget aside in the ledger, which looks for the approvals itself, or stop."""
         return pipeline.reserve(
@@ -195,22 +210,22 @@ def pipeline_steps(
             new_series=run.new_series,
         )
 
-    @step(run_of)
+    @told(run_of)
     def measure(run: AirflowRun) -> dict[str, Any]:
         """Bound, aggregate, pay, add noise once, store. A repeat returns what is stored."""
         return pipeline.measure(run.edition, revision=run.revision)
 
-    @step(run_of)
+    @told(run_of)
     def estimate(run: AirflowRun) -> dict[str, Any]:
         """Turn noisy measurements into consistent values with intervals; sees no rows."""
         return pipeline.estimate(run.edition, revision=run.revision)
 
-    @step(run_of, outlets=list(outlets))
+    @told(run_of, outlets=list(outlets))
     def publish(run: AirflowRun) -> dict[str, Any]:
         """Write the edition's folder, check it, move it into place and, if it is public, build the site."""
         return pipeline.publish(run.edition, revision=run.revision)
 
-    @step(run_of)
+    @told(run_of)
     def clean_up(run: AirflowRun) -> dict[str, Any]:
         """Delete the staged rows, whether the run succeeded or failed."""
         return pipeline.clean_up(run.edition, revision=run.revision)

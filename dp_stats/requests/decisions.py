@@ -26,6 +26,7 @@ from dp_stats.requests.preflight import Card, epsilon_for, make_card
 from dp_stats.requests.questions import chosen, read_question, request_id
 from dp_stats.requests.selection import only_chosen
 from dp_stats.requests.showing import REVISION
+from dp_stats.requests.standing import keep_asked
 from dp_stats.run import open_ledger, open_run
 from dp_stats.settings import Settings, load_settings
 from dp_stats.texts.words import Texts
@@ -57,8 +58,10 @@ def name_of(form: Mapping[str, Any], *, requested_by: str, settings: Settings | 
     return request_id(read_question(form, catalogue), requested_by=requested_by)
 
 
-def ask(form: Mapping[str, Any], *, requested_by: str, settings: Settings | None = None) -> Request:
+def ask(form: Mapping[str, Any], *, requested_by: str, run: str = "", settings: Settings | None = None) -> Request:
     """Check a form, work out the privacy loss it needs, keep it as a declaration, and say what happens next.
+
+    ``run`` names where it was asked, so that who asked finds it again.
 
     Raises:
         CatalogueError: the form is wrong, or no privacy loss gives the accuracy asked for.
@@ -80,6 +83,7 @@ def ask(form: Mapping[str, Any], *, requested_by: str, settings: Settings | None
     save_request(release, question, settings)
     made = card(release.id, settings=settings)
     way = path_of(made, question)
+    keep_asked(made, way, run=run, settings=settings)
     if made.refusals and way != "free":
         raise BudgetError("The budget does not allow this request:\n  " + "\n  ".join(made.refusals))
     if way == "approval":

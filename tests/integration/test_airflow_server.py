@@ -63,6 +63,12 @@ def test_a_request_is_shown_approved_measured_and_downloaded_over_rest(server: S
     assert (charge.state, charge.requested_by, charge.run) == ("spent", "analyst", f"adhoc_release/{run}")
     (approval,) = server.ledger().approvals(charge.plan_hash)
     assert (approval.approver, approval.decision, approval.reason) == ("custodian", "approved", "It helps to plan.")
+    note = engineer.get(f"{ADHOC}/{run}").json()["note"]
+    assert "Answered" in note
+    assert f"/budget/requests/{charge.release}" in note
+    mine = server.client("analyst").get("/budget/requests/").text
+    assert f'href="../requests/{charge.release}"' in mine
+    assert charge.release not in server.client("custodian").get("/budget/requests/").text
     file = server.client("analyst").get(f"/budget/editions/{charge.edition}/r1/answer.csv")
     assert file.status_code == 200
     assert file.text.startswith(
@@ -86,6 +92,8 @@ def test_a_custodian_cannot_decide_on_a_request_of_her_own(server: Server) -> No
     run = server.ask("custodian", epsilon=0.25)
     assert server.finish("adhoc_release", run) == "failed"
     assert server.states("adhoc_release", run)["ask"] == "failed"
+    assert "cannot approve it as well" in server.client("engineer").get(f"{ADHOC}/{run}").json()["note"]
+    assert "cannot approve it as well" in server.client("custodian").get("/budget/requests/").text
 
 
 def test_a_refusal_ends_cleanly_and_spends_nothing(server: Server) -> None:
@@ -96,6 +104,8 @@ def test_a_refusal_ends_cleanly_and_spends_nothing(server: Server) -> None:
     states = server.states("adhoc_release", run)
     assert {states[task] for task in ("authorise", "pull", "reserve", "publish")} == {"skipped"}
     assert charges(server) == before
+    assert "Too detailed" in server.client("engineer").get(f"{ADHOC}/{run}").json()["note"]
+    assert "Too detailed." in server.client("analyst").get("/budget/requests/").text
 
 
 def test_no_answer_in_time_ends_cleanly_and_spends_nothing(server: Server) -> None:
@@ -197,7 +207,13 @@ def test_an_analyst_may_ask_and_nothing_else(server: Server, method: str, path: 
 def test_the_budget_page_asks_for_a_login_and_shows_the_charges(server: Server) -> None:
     import httpx
 
-    for path in ("/budget/", "/budget/summary", "/budget/editions/visits/2024-W02/r1/", "/budget/requests/x"):
+    for path in (
+        "/budget/",
+        "/budget/summary",
+        "/budget/editions/visits/2024-W02/r1/",
+        "/budget/requests/x",
+        "/budget/requests/",
+    ):
         assert httpx.get(server.url + path, timeout=30).status_code == 401
     page = server.client("viewer").get("/budget/")
     assert page.status_code == 200

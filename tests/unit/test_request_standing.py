@@ -1,0 +1,102 @@
+"""Who asked sees how it stands: whom it waits for, why it ended and in whose words, and where the answer is."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import pytest
+
+from dp_stats import pipeline, requests
+from dp_stats.errors import ApprovalError, BudgetError
+from dp_stats.ledger import Ledger
+from dp_stats.requests.showing import facts_of
+from dp_stats.requests.standing import Standing, keep_stopped, requests_of
+
+FORM = {
+    "dataset": "visits",
+    "by": ["visits/clinic/district"],
+    "period": "2024-01-01--2024-01-10",
+    "epsilon": 1,
+    "purpose": "To plan how many nurses are needed.",
+}
+CUSTODIANS = [{"name": "The clinics", "user": "custodian"}, {"name": "The council", "user": "council"}]
+
+
+@pytest.fixture
+def asked(clinic: Any) -> str:
+    clinic.change("datasets/visits.yaml", custodians=CUSTODIANS)
+    clinic.settings.home.mkdir()
+    return requests.ask(FORM, requested_by="analyst", run="adhoc_release/manual__1").id
+
+
+def stands(clinic: Any, user: str = "analyst") -> list[Standing]:
+    return requests_of(user, ledger=Ledger.open(clinic.settings.ledger_url), settings=clinic.settings)
+
+
+def decide(name: str, approver: str, decision: Literal["approved", "refused", "expired"], reason: str) -> None:
+    requests.decide(name, approver=approver, decision=decision, reason=reason, shown=facts_of(requests.card(name)))
+
+
+def test_a_request_waits_for_each_custodian_who_has_not_decided_and_then_goes_on(clinic: Any, asked: str) -> None:
+    (now,) = stands(clinic)
+    assert (now.state, now.waits_for, now.asked.run) == ("waiting", ("custodian", "council"), "adhoc_release/manual__1")
+    assert now.asked.purpose == FORM["purpose"]
+    decide(asked, "custodian", "approved", "Useful.")
+    assert [(s.state, s.waits_for) for s in stands(clinic)] == [("waiting", ("council",))]
+    decide(asked, "council", "approved", "Useful.")
+    assert [(s.state, s.waits_for) for s in stands(clinic)] == [("going", ())]
+    assert stands(clinic, "another") == []
+    assert [s.asked.id for s in stands(clinic, " Analyst")] == [asked]
+
+
+@pytest.mark.parametrize("decision", ["refused", "expired"])
+def test_the_reason_of_a_refusal_is_shown_until_the_same_is_asked_again(clinic: Any, asked: str, decision: Any) -> None:
+    decide(asked, "custodian", "approved", "Useful.")
+    decide(asked, "council", decision, "Too detailed for 2024.")
+    (ended,) = stands(clinic)
+    assert (ended.state, ended.by, ended.why) == (decision, "council", "Too detailed for 2024.")
+    requests.ask(FORM, requested_by="analyst", run="adhoc_release/manual__2")
+    assert [(s.state, s.waits_for, s.asked.run) for s in stands(clinic)] == [
+        ("waiting", ("custodian", "council"), "adhoc_release/manual__2")
+    ]
+
+
+def test_what_stopped_a_run_is_shown_in_its_words_until_the_same_is_asked_again(clinic: Any, asked: str) -> None:
+    with pytest.raises(ApprovalError) as stopped:
+        requests.authorise(asked)
+    keep_stopped(asked, str(stopped.value), settings=clinic.settings)
+    (ended,) = stands(clinic)
+    assert (ended.state, ended.why) == ("stopped", str(stopped.value))
+    requests.ask(FORM, requested_by="analyst")
+    assert [s.state for s in stands(clinic)] == ["waiting"]
+    keep_stopped("adhoc-unknown", "words", settings=clinic.settings)
+    assert not (clinic.settings.requests / "adhoc-unknown").exists()
+
+
+@pytest.mark.slow
+def test_an_answer_is_there_once_it_is_published_and_the_newest_request_comes_first(clinic: Any) -> None:
+    clinic.change("datasets/visits.yaml", budget={"epsilon": 10, "delta": "1e-6", "no_approval_below": 5})
+    clinic.settings.home.mkdir()
+    first = requests.ask(FORM, requested_by="analyst")
+    assert [s.state for s in stands(clinic)] == ["going"]
+    pipeline.run_edition(first.edition)
+    second = requests.ask({**FORM, "epsilon": 0.5, "free": "never"}, requested_by="analyst")
+    assert [(s.asked.id, s.state) for s in stands(clinic)] == [(second.id, "going"), (first.id, "published")]
+
+
+def test_a_request_that_the_budget_cannot_pay_for_is_listed_with_the_reason(clinic: Any) -> None:
+    clinic.change("datasets/visits.yaml", budget={"epsilon": 0.1, "delta": "1e-6"})
+    clinic.settings.home.mkdir()
+    with pytest.raises(BudgetError) as stopped:
+        requests.ask(FORM, requested_by="analyst")
+    (kept,) = stands(clinic)
+    keep_stopped(kept.asked.id, str(stopped.value), settings=clinic.settings)
+    assert [(s.state, s.why) for s in stands(clinic)] == [("stopped", str(stopped.value))]
+
+
+def test_a_damaged_note_of_a_request_hides_itself_and_no_other(clinic: Any, asked: str) -> None:
+    for name, text in (("adhoc-1", "{"), ("adhoc-2", "[]"), ("adhoc-3", '{"id": "x"}')):
+        (clinic.settings.requests / name).mkdir()
+        (clinic.settings.requests / name / "asked.json").write_text(text)
+    assert [s.asked.id for s in stands(clinic)] == [asked]
+    assert requests_of("analyst", ledger=None, settings=clinic.settings)[0].state == "waiting"
