@@ -69,7 +69,7 @@ MODULES: dict[str, list[str]] = {
     "ledger/measuring": _unit("measurements", "approvals"),
     "ledger/witnesses": _unit("witnesses", "late"),
     "ledger/sealing": _unit("sealing"),
-    "ledger/database": _unit("failures", "opening", "tampering"),
+    "ledger/database": [*_unit("database", "failures", "opening"), "tests/integration/test_ledger_postgres.py"],
     "ledger/ledger": [
         *LEDGER,
         *_unit("opening", "publishing", "witnesses", "charging", "failures", "disclosing", "sealing"),

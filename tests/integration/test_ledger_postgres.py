@@ -9,10 +9,12 @@ from pathlib import Path
 import psycopg2
 import pytest
 from ledger_examples import Clock, kept_in, measured, plan, postgres, reserve
-from sqlalchemy import make_url
+from sqlalchemy import Connection, make_url, text
+from sqlalchemy.pool import NullPool
 
 from dp_stats.errors import BudgetError, LedgerError
 from dp_stats.ledger import Ledger
+from dp_stats.ledger.database import Database
 
 
 @pytest.fixture(scope="module")
@@ -152,3 +154,34 @@ def test_a_restored_backup_or_an_empty_database_is_refused_by_the_kept_heads(
     with pytest.raises(LedgerError, match=r"There is no ledger.*something was released"):
         Ledger.open(other, clock=Clock(), witnesses=kept_in(tmp_path))
     assert Ledger.open(other, clock=Clock(), witnesses=kept_in(tmp_path), new=True).head().sequence == 1
+
+
+def test_transactions_are_what_the_ledger_rests_on(url: str) -> None:
+    Ledger.open(url)
+    names = ("transaction_isolation", "transaction_read_only", "lock_timeout", "synchronous_commit", "application_name")
+
+    def asked(connection: Connection) -> list[str]:
+        return [connection.exec_driver_sql(f"SHOW {name}").scalar_one() for name in names]
+
+    reader, writer = Database(url, read_only=True), Database(url, read_only=False, lock_seconds=1.5)
+    with reader.read() as connection:
+        assert asked(connection)[:2] == ["repeatable read", "on"]
+        assert asked(connection)[4] == "dp_stats ledger"
+    for migrating in (False, True):
+        with writer.write(migrating=migrating) as connection:
+            assert asked(connection) == ["read committed", "off", "1500ms", "on", "dp_stats ledger"]
+            with pytest.raises(LedgerError, match="lock"), writer.write(migrating=migrating):
+                pass
+    assert isinstance(writer.engine.pool, NullPool)
+    assert writer.engine.hide_parameters
+
+
+def test_a_reader_on_postgres_sees_one_moment(url: str) -> None:
+    ledger = Ledger.open(url, clock=Clock())
+    with Database(url, read_only=True).read() as connection:
+        count = text("SELECT COUNT(*) FROM ledger_entries")
+        before = connection.execute(count).scalar_one()
+        reserve(ledger, plan())
+        assert connection.execute(count).scalar_one() == before
+    with Database(url, read_only=True).read() as connection:
+        assert connection.execute(count).scalar_one() > before
