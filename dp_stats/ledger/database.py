@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection, create_engine, select, text
 from sqlalchemy.engine import URL, Engine, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
 from dp_stats.errors import LedgerError, NoLedgerError
@@ -38,7 +38,7 @@ class Database:
         self.lock_seconds = lock_seconds
         self.sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = (
-            _sqlite_engine(Path(self.url.database or ""), read_only, lock_seconds)
+            _sqlite_engine(Path(str(self.url.database)), read_only, lock_seconds)
             if self.sqlite
             else self._postgres_engine()
         )
@@ -46,7 +46,7 @@ class Database:
     @property
     def file(self) -> Path | None:
         """The SQLite file; None on PostgreSQL."""
-        return Path(self.url.database or "") if self.sqlite else None
+        return Path(str(self.url.database)) if self.sqlite else None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -129,7 +129,7 @@ def _url(url: str | Path) -> URL:
 
 
 def _parsed(url: str) -> URL:
-    with suppress(ArgumentError, NoSuchModuleError, ValueError):
+    with suppress(ArgumentError, ValueError):
         parsed = make_url(url)
         if parsed.get_backend_name() in ("postgresql", "postgres"):
             return parsed.set(drivername="postgresql+psycopg2")
