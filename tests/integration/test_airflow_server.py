@@ -12,8 +12,11 @@ from typing import Any
 import psutil
 import psycopg2
 import pytest
-from airflow_server import ADHOC, Server, airflow_server
+from airflow_server import ADHOC, QUESTION, Server, airflow_server
 from ledger_examples import postgres
+
+from dp_stats import pipeline, requests
+from dp_stats.requests.showing import facts_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -106,6 +109,32 @@ def test_a_refusal_ends_cleanly_and_spends_nothing(server: Server) -> None:
     assert charges(server) == before
     assert "Too detailed" in server.client("engineer").get(f"{ADHOC}/{run}").json()["note"]
     assert "Too detailed." in server.client("analyst").get("/budget/requests/").text
+
+
+def test_a_card_that_no_longer_holds_is_refused_in_words_before_rows_are_read(server: Server) -> None:
+    run = server.ask(epsilon=0.85)
+    server.approval(run)
+    edition = charge_elsewhere(server, epsilon=1.2)
+    assert server.answer("custodian", run, "Approve").status_code == 200
+    assert server.finish("adhoc_release", run) == "failed"
+    states = server.states("adhoc_release", run)
+    assert (states["approve"], states["pull"]) == ("failed", "upstream_failed")
+    note = server.client("engineer").get(f"{ADHOC}/{run}").json()["note"]
+    assert "the card promised that at least" in note
+    assert "the card promised that at least" in server.client("analyst").get("/budget/requests/").text
+    reserved = server.ledger().reservation(edition)
+    assert reserved is not None
+    server.ledger().void(reserved, "only for a test")
+
+
+def charge_elsewhere(server: Server, epsilon: float) -> str:
+    """Set budget aside for another analyst's request that the custodian approved; returns its edition."""
+    made = requests.ask({**QUESTION, "epsilon": epsilon}, requested_by="another", settings=server.clinic.settings)
+    shown = facts_of(requests.card(made.id, settings=server.clinic.settings))
+    decision: Any = {"approver": "custodian", "decision": "approved", "reason": "It helps."}
+    requests.decide(made.id, **decision, shown=shown, settings=server.clinic.settings)
+    pipeline.reserve(made.edition, settings=server.clinic.settings)
+    return made.edition
 
 
 def test_no_answer_in_time_ends_cleanly_and_spends_nothing(server: Server) -> None:
