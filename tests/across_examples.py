@@ -233,11 +233,15 @@ def covered(
     return {key: np.array(values) for key, values in shares.items()}
 
 
-def failures(found: Mapping[tuple[str, str], NDArray[np.float64]]) -> list[str]:
-    """Statistics whose coverage is clearly outside 93 to 97 %: by five standard errors between series."""
+def failures(found: Mapping[tuple[str, str], NDArray[np.float64]], *, least: float = 0.01) -> list[str]:
+    """Statistics whose coverage is clearly outside 93 to 97 %: by five standard errors between series.
+
+    Args:
+        least: standard deviation of a series' coverage that is assumed at least; few values a series are often all covered.
+    """
     bad = []
     for (table, name), shares in found.items():
-        mean, error = shares.mean(), max(shares.std(ddof=1), 0.01) / np.sqrt(len(shares))
+        mean, error = shares.mean(), max(shares.std(ddof=1), least) / np.sqrt(len(shares))
         if not 0.93 - 5 * error <= mean <= 0.97 + 5 * error:
             bad.append(f"{table} {name}: {mean:.3f} ± {error:.4f}")
     return bad

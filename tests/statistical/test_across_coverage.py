@@ -17,6 +17,8 @@ from dp_stats.estimate import across as estimating
 from tests.across_examples import BY_DAY, BY_WEEK, covered, declare_series, failures, tables_across
 
 SERIES = 16
+FEW_VALUES = float(np.sqrt(0.05 * 0.95 / 3))
+"""What the coverage of three regions differs by from series to series, if each is covered 95 % of the time."""
 CASES: dict[str, tuple[Any, dict[str, Any], int, int]] = {
     "Laplace, by week": (BY_WEEK, {"epsilon": 1}, 0, 2000),
     "Laplace, by day, sparse": (BY_DAY, {"epsilon": 1}, 0, 60),
@@ -48,7 +50,8 @@ def test_intervals_across_editions_hold_the_truth(case: str) -> None:
     series = declare_series(weeks=9, tables=tables, loss=loss, late=late, total=total, across=wanted)
     found = covered(series, np.random.default_rng(20240304), releases=SERIES, total=total, late=late)
     assert len(found) == sum(len(table["statistics"]) for table in wanted)
-    assert failures(found) == []
+    assert failures(found, least=FEW_VALUES) == []
+    assert 0.925 <= np.mean([shares.mean() for shares in found.values()]) <= 0.975
 
 
 def rolling_coverage() -> list[str]:
