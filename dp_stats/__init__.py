@@ -1,3 +1,3 @@
 """Open statistics from sensitive records, with a proven privacy guarantee."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
