@@ -23,6 +23,7 @@ from dp_stats.estimate.parts import Part, Total, total
 from dp_stats.estimate.persons import Persons
 from dp_stats.estimate.quantity import Quantity
 from dp_stats.estimate.tables import fit_all
+from dp_stats.estimate.windows import variance_of_sums
 from dp_stats.plan.algebra import Query
 from dp_stats.plan.model import Plan
 from dp_stats.plan.noisy import NoisyMeasurements
@@ -261,11 +262,11 @@ def _part(edition: Measured, statistic: str, where: Mapping[str, Sequence[str]],
     queries: dict[str, Query] = {}
     for dimension in edition.grid.dimensions:
         queries[dimension.name] = on_fit(quantity, dimension, weights[dimension.name][None, :])
-    variance = quantity.variance(queries).reshape(())
+    variance, doubt = (part.reshape(()) for part in variance_of_sums(quantity, queries))
     if not np.isfinite(variance):
         refuse(f"{edition.plan.edition} did not measure '{statistic}' for this combination of {_list(where)}")
     value = quantity.value(queries).reshape(())
-    return Part(edition.plan.edition, begin, stop, value, variance, quantity.law(queries))
+    return Part(edition.plan.edition, begin, stop, value, variance, quantity.law(queries), doubt)
 
 
 @lru_cache(maxsize=64)

@@ -12,6 +12,7 @@ from dp_stats.estimate.answer import Answer, Measured, answer, answers_of, codes
 from dp_stats.estimate.cells_asked import Floats, conditions, leaves, on_fit, refuse
 from dp_stats.estimate.covering import cover
 from dp_stats.estimate.parts import Part, total
+from dp_stats.estimate.windows import variance_of_sums
 
 
 def answer_each(
@@ -88,11 +89,11 @@ def _groups(
         else:
             rows = summed[dimension.name][None, :]
         queries[dimension.name] = on_fit(quantity, dimension, rows)
-    variance = _in_order(quantity.variance(queries), edition, cells)
+    variance, doubt = (_in_order(part, edition, cells) for part in variance_of_sums(quantity, queries))
     if not np.isfinite(variance).all():
         refuse(f"{edition.plan.edition} did not measure '{statistic}' for this combination of {', '.join(cells)}")
     value = _in_order(quantity.value(queries), edition, cells)
-    return Part(edition.plan.edition, begin, stop, value, variance, quantity.law(queries))
+    return Part(edition.plan.edition, begin, stop, value, variance, quantity.law(queries), doubt)
 
 
 def _in_order(values: Floats, edition: Measured, cells: Mapping[str, Sequence[Sequence[str]]]) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
@@ -23,6 +23,8 @@ class Part:
     Attributes:
         start, stop: its first day, and the day after its last.
         value, variance: arrays of one shape, a value per cell. law: of their errors.
+        doubt: standard deviation, within ``variance``, of how cells differ in their share of late and truncated rows;
+            it is alike in every edition.
     """
 
     edition: str
@@ -31,6 +33,7 @@ class Part:
     value: Floats
     variance: Floats
     law: NoiseLaw
+    doubt: Floats = field(default_factory=lambda: np.zeros(()))
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,10 @@ class Total:
 
 
 def total(parts: Sequence[Part], statistic: Statistic) -> Total:
-    """The sum of the parts of a statistic."""
+    """The sum of the parts of a statistic: noise adds up as variances, doubts that editions share as standard deviations."""
     value = np.asarray(sum(p.value for p in parts), dtype=np.float64)
-    error = np.sqrt(np.asarray(sum(p.variance for p in parts), dtype=np.float64))
+    shared = sum(p.doubt for p in parts) ** 2 - sum(p.doubt**2 for p in parts)
+    error = np.sqrt(np.asarray(sum(p.variance for p in parts) + shared, dtype=np.float64))
     lowest = -np.inf if statistic.kind == "sum" and (statistic.lower or 0) < 0 else 0.0
     law = parts[0].law if len(parts) == 1 else normal_law()
     best = np.maximum(value if statistic.kind == "sum" else np.rint(value), lowest)

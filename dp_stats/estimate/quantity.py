@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from dp_stats.catalogue.grid import LevelNames, sum_groups
+from dp_stats.catalogue.grid import Dimension, Level, LevelNames, sum_groups
 from dp_stats.catalogue.models import Statistic
 from dp_stats.estimate.late import added_noise
 from dp_stats.estimate.lattice import LevelIndex
@@ -136,7 +136,7 @@ class Quantity:
         for dimension in self.grid.dimensions:
             query = queries.get(dimension.name, dimension.top.name)
             coarse = dimension.level(factors.levels[dimension.name])
-            finer |= not isinstance(query, str) or len(dimension.level(query).codes) > len(coarse.codes)
+            finer |= _splits(query, dimension, coarse)
         if not finer:
             return np.zeros(()), np.zeros(())
         rows = np.abs(kept)
@@ -144,3 +144,12 @@ class Quantity:
         if factors.adds:  # a share may be below nothing by its noise, what falls in a cell by chance may not
             share = np.maximum(share, 0.0)
         return doubt, factors.cluster * share * rows * self.row_size
+
+
+def _splits(query: Query, dimension: Dimension, coarse: Level) -> bool:
+    """Whether a query takes only some of the leaves of a group of a coarse level, or takes them unlike."""
+    if isinstance(query, str):
+        return len(dimension.level(query).codes) > len(coarse.codes)
+    rows = weights(dimension, query)
+    first = np.unique(coarse.group, return_index=True)[1]
+    return not np.array_equal(rows, rows[:, first][:, coarse.group])

@@ -115,6 +115,18 @@ def signed_variance(quantity: Quantity, queries: Mapping[str, Query]) -> tuple[F
     return variance, doubts[0], doubts[1]
 
 
+def variance_of_sums(quantity: Quantity, queries: Mapping[str, Query]) -> tuple[Floats, Floats]:
+    """Variance of ``quantity.value`` of sums of cells, and, within it, the doubt that every edition shares.
+
+    As ``Quantity.variance``, but exact for what a sum holds of each coarse cell, as of one that is a level's own cell.
+
+    Returns:
+        The variance; the standard deviation of how cells differ in their share of late and truncated rows.
+    """
+    noise, doubt, _ = signed_variance(quantity, queries)
+    return np.asarray(noise + doubt**2), np.asarray(np.broadcast_to(doubt, noise.shape))
+
+
 def _ratio(factors: Factors, kept: Floats, after: Floats) -> Floats:
     factor = factors.factor
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -6,11 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 
 from dp_stats.catalogue.grid import Dimension, Level
 from dp_stats.estimate.across import across
-from dp_stats.estimate.answer import Measured
-from tests.across_examples import BY_WEEK, Series, arrivals, declare_series
+from dp_stats.estimate.answer import Measured, answer
+from dp_stats.estimate.answer_each import answer_each
+from tests.across_examples import BY_WEEK, Series, arrivals, declare_series, tables_across
 
 TABLES: tuple[dict[str, Any], ...] = (
     {
@@ -70,3 +72,23 @@ def test_another_meaning_of_a_statistic_is_no_part_of_a_sum() -> None:
     found = across(own, [first, replace(second, release=other)])["areas"]
     assert np.isnan(found.estimates["change"].value).all()
     assert {m.reason for m in found.missing} == {"meaning"}
+
+
+@pytest.mark.parametrize("guess", [60, 4000])  # late rows by region, and by area
+def test_an_answer_over_editions_is_as_uncertain_as_the_table_across_them(guess: int) -> None:
+    """Areas that report slowly do so every week: what is unknown of that adds up as standard deviations."""
+    wanted = [one for one in tables_across(days=False) if one["id"] == "area-weeks"]
+    series = declare_series(weeks=7, tables=BY_WEEK, loss={"epsilon": 1}, late=2, total=guess, across=wanted)
+    rng = np.random.default_rng(5)
+    *before, own = series.draw(arrivals(series, rng, total=600, late=2), rng)
+    table = across(own, before)["area-weeks"]
+    since = table.estimates["since"]
+    codes, editions = own.grid["area"].leaf.codes, [*before, own]
+    first, last = before[0].period.start, own.period.end
+    asked = [answer(editions, "count", where={"area": [code]}).standard_error for code in codes]
+    newest = [row.label for row in table.rows].index(own.period.label)
+    np.testing.assert_allclose(asked, since.standard_error[:, newest, 0], rtol=0.02)
+    each = answer_each(editions, "count", cells={"area": codes}, start=first, end=last)
+    np.testing.assert_allclose([one.standard_error for one in each], asked, rtol=1e-9)
+    apart = [[answer([e], "count", where={"area": [code]}).standard_error for e in editions] for code in codes]
+    assert np.mean(asked) > (1.05 if guess == 60 else 0.999) * np.mean(np.linalg.norm(apart, axis=1))
