@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 
@@ -14,6 +14,7 @@ from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Derived, Release
 from dp_stats.catalogue.periods import Period
 from dp_stats.catalogue.populations import population_of
+from dp_stats.errors import NotDerivableError
 from dp_stats.estimate.boundaries import ListedDimension, codes_in
 from dp_stats.estimate.cells_asked import Floats, conditions, leaves, on_fit, refuse
 from dp_stats.estimate.covering import cover
@@ -129,7 +130,25 @@ def _sum(
     same_meaning([e for e in asked if e.plan.edition in {p.edition for p in parts}], statistic)
     declared = next(s for s in asked[0].release.statistics if s.id == statistic)
     (found,) = answers_of(statistic, total(parts, declared), parts)
-    return found
+    if declared.kind != "persons":
+        return found
+    return _beside_rows(found, [e for e in asked if e.plan.edition in found.editions], where, first, last)
+
+
+def _beside_rows(
+    persons: Answer, asked: Sequence[Measured], where: Mapping[str, Sequence[str]], first: date, last: date
+) -> Answer:
+    """Distinct persons, no more than the rows of the same cells, as ``persons_beside_rows`` has it in published tables."""
+    counts = [s.id for s in asked[0].release.statistics if s.kind == "count"]
+    if not counts:
+        return persons
+    try:
+        rows = _sum(asked, counts[0], where, first, last)
+    except NotDerivableError:
+        return persons
+    value = min(max(persons.value, min(rows.value, 1.0)), rows.value)
+    lower, upper = min(persons.lower, rows.lower), min(persons.upper, rows.upper)
+    return replace(persons, value=value, lower=min(lower, value), upper=max(upper, value))
 
 
 def within(editions: Sequence[Measured], first: date, last: date) -> list[Measured]:

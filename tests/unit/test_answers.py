@@ -117,6 +117,27 @@ def test_distinct_persons_are_known_where_they_were_measured() -> None:
     assert answer([stored], "people", where={"area": ("R2",)}).value == counts[7:].sum()
 
 
+def test_distinct_persons_are_no_more_than_the_rows_of_their_cell_as_in_published_tables() -> None:
+    clamped = 0
+    for seed in range(20):
+        _, _, stored = edition("2024-W10", noise=6, seed=seed)
+        for area in ("R0", "R1", "R2"):
+            rows, people = (answer([stored], name, where={"area": (area,)}) for name in ("count", "people"))
+            assert people.value <= rows.value
+            assert people.lower <= rows.lower
+            assert people.upper <= rows.upper
+            assert people.lower <= people.value <= people.upper
+            clamped += people.unrounded > rows.value
+    assert clamped > 5
+
+
+def test_distinct_persons_stand_alone_where_no_rows_are_published_beside_them() -> None:
+    _, counts, stored = edition(
+        "2024-W10", noise=0, tables=TABLES[2:], statistics=OPTIONS["statistics"][2:], derived=()
+    )
+    assert answer([stored], "people", where={"area": ("R2",)}).value == counts[7:].sum()
+
+
 def refused(reason: str, editions: list[Measured], statistic: str, **question: Any) -> None:
     with pytest.raises(NotDerivableError, match=reason):
         answer(editions, statistic, **question)
