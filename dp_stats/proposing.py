@@ -20,6 +20,7 @@ from dp_stats.editions.publication import Check, PublishedEdition, tables_of
 from dp_stats.editions.revisions import ends_changed, values_changed
 from dp_stats.errors import PublishedError
 from dp_stats.estimate import estimator
+from dp_stats.files import is_printable
 from dp_stats.measured import estimates_of
 from dp_stats.publishing import publish as publish_run
 from dp_stats.publishing import published_as, software
@@ -114,6 +115,11 @@ def propose(edition: str, *, kind: Kind, reason: str, settings: Settings) -> Pro
         return _late(edition, standing, ledger, settings)
     if not reason.strip():
         raise PublishedError(f"A revision of kind '{kind}' needs a reason, which the public reads. Give --reason.")
+    if not is_printable(reason):
+        raise PublishedError(
+            "The reason holds signs that cannot be seen, such as marks that turn the direction of writing. Type it anew, "
+            "without them: the public reads it."
+        )
     before, texts = published_as(ledger, edition, standing), Texts.of(settings)
     last = _last(edition, ledger)
     known = _known(edition, last, kind, reason, ledger, texts)

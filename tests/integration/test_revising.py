@@ -263,6 +263,9 @@ def test_a_correction_that_the_budget_does_not_allow_changes_nothing(published: 
 def test_a_revision_needs_a_published_edition_and_a_reason(published: Clinic, kind: Any) -> None:
     with pytest.raises(PublishedError, match="needs a reason"):
         pipeline.propose(EDITION, kind=kind, reason=" ")
+    for unseen in ("\u200b", "A clinic sent its visits \u202etwice."):
+        with pytest.raises(PublishedError, match="signs that cannot be seen"):
+            pipeline.propose(EDITION, kind=kind, reason=unseen)
     with pytest.raises(PublishedError, match="not published"):
         pipeline.propose("visits/2024-W03", kind=kind, reason=TWICE)
 
