@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from dp_stats.site.frame import MISSING, Site
+from dp_stats.site.writer import digest
 
 MOST = 50_000
 """Pages that one sitemap may list (sitemaps.org)."""
@@ -27,7 +28,8 @@ def sitemap(site: Site) -> None:
             if file.endswith(".html") and file != MISSING
         }
     )
-    site.writer.due("sitemap", "never kept")
+    if not site.writer.due("sitemap", digest(site.base_url, *pages)):
+        return
     parts = [
         _listed("urlset", "url", site, part) for part in (pages[at : at + MOST] for at in range(0, len(pages), MOST))
     ]

@@ -340,6 +340,7 @@ def as_before_descriptions(settings: Settings) -> None:
             )
     documents = [e.payload[name] for e in entries if e.event == "reserved" for name in ("plan", "aside")]
     needed = {name for document in documents for name in references(zlib.decompress(kept[document]))} | set(documents)
+    needed |= {entry.payload["card"] for entry in entries if entry.payload.get("card")}
     with sqlite3.connect(new) as raw:
         raw.executemany(
             "INSERT INTO ledger_parts VALUES (?, ?, ?)",
