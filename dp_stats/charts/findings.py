@@ -87,7 +87,7 @@ def of_multiples(texts: Texts, many: Sequence[Series], *, what: str) -> str:
         count=len(directions),
         rose=directions.count("rose"),
         fell=directions.count("fell"),
-        unclear=directions.count("unclear"),
+        unclear=directions.count("unclear") + directions.count("early"),
         start=many[0].labels[whole[0]],
         end=many[0].labels[whole[-1]],
     )

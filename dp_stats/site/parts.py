@@ -55,7 +55,9 @@ def change_card(texts: Texts, label: str, change: Change, *, decimals: int) -> C
     """A card that says whether a figure rose, fell, or cannot be told from the earlier one."""
     sign = "+" if change.difference > 0 else ""
     note = ""
-    if change.direction != "unclear" and not math.isnan(change.per_cent):
+    if change.direction == "early":
+        note = texts("release.early")
+    elif change.direction != "unclear" and not math.isnan(change.per_cent):
         size = numbers.rounded(change.per_cent)
         note = f"{sign}{texts.number(change.difference, decimals=decimals)} ({sign}{texts.percent(size / 100)})"
     elif change.direction == "unclear":

@@ -37,6 +37,11 @@ class Figure:
         return bool({"u", "low"} & set(self.status.split()))
 
     @property
+    def provisional(self) -> bool:
+        """Whether late reports are expected to raise it."""
+        return "p" in self.status.split()
+
+    @property
     def broken(self) -> bool:
         """Whether it does not compare with the period before."""
         return "b" in self.status.split()
@@ -109,12 +114,13 @@ def typical_margin(figures: Iterable[Figure]) -> float:
     return margins[len(margins) // 2] if margins else math.nan
 
 
-Direction = Literal["rose", "fell", "unclear"]
+Direction = Literal["rose", "fell", "unclear", "early"]
 
 
 @dataclass(frozen=True)
 class Change:
-    """How one figure differs from an earlier one; ``unclear`` where the two intervals overlap."""
+    """How one figure differs from an earlier one; ``unclear`` where the two intervals overlap, and ``early`` where the
+    later one seems to be less but is provisional: late reports will raise it."""
 
     before: Figure
     after: Figure
@@ -124,7 +130,9 @@ class Change:
         """Which way it went, as far as the noise lets us say."""
         if self.after.lower > self.before.upper:
             return "rose"
-        return "fell" if self.after.upper < self.before.lower else "unclear"
+        if self.after.upper >= self.before.lower:
+            return "unclear"
+        return "early" if self.after.provisional else "fell"
 
     @property
     def difference(self) -> float:

@@ -41,6 +41,10 @@ def test_a_change_is_only_said_where_the_intervals_are_apart() -> None:
     assert Change(Figure(10, 8, 12), Figure(20, 13, 27)).direction == "rose"
     assert Change(Figure(20, 13, 27), Figure(10, 8, 12)).direction == "fell"
     assert Change(Figure(10, 8, 12), Figure(14, 12, 16)).direction == "unclear", "intervals that touch overlap"
+    assert Change(Figure(20, 13, 27), Figure(10, 8, 12, "p u")).direction == "early", "late reports will raise it"
+    assert Change(Figure(10, 8, 12), Figure(20, 13, 27, "r p")).direction == "rose", "and raise it further"
+    assert Change(Figure(20, 13, 27, "p"), Figure(10, 8, 12)).direction == "fell"
+    assert Change(Figure(10, 8, 12), Figure(14, 12, 16, "p")).direction == "unclear"
 
 
 def test_a_percentage_of_nothing_is_not_a_number() -> None:
