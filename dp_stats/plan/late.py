@@ -189,11 +189,10 @@ def _best(release: Release, grid: Grid, given: Accuracy, statistic: str, noise: 
         return sum(t.weight * math.log(own + extra) for t, own, extra in zip(published, before, added, strict=True))
 
     def of_coarse(key: Key) -> float:
-        return error(_added(grid, t, _cells(grid, key), late, noise * draws) for t in published)
+        return error(_added(grid, t, key, late, noise * draws) for t in published)
 
     def is_known(key: Key) -> bool:
-        cells = _cells(grid, key)
-        return all(_doubt(grid, t, cells, late) <= SMALL * own for t, own in zip(published, before, strict=True))
+        return all(_doubt(grid, t, key, late) <= SMALL * own for t, own in zip(published, before, strict=True))
 
     best = min(
         filter(is_known, options), key=lambda key: (round(of_coarse(key), 9), _cells(grid, key), key), default=None
@@ -201,23 +200,36 @@ def _best(release: Release, grid: Grid, given: Accuracy, statistic: str, noise: 
     return best if best is not None and of_coarse(best) < error(own * draws for own in before) else None
 
 
-def _added(grid: Grid, target: Target, cells: int, late: float, noise: float) -> float:
+def _added(grid: Grid, target: Target, key: Key, late: float, noise: float) -> float:
     """Variance that late rows add to a value of mean size.
 
     ``noise`` is that of one cell of all late tables together; cells are drawn to each other where it is large.
     """
-    part = mean_share(grid, target.queries)
+    cells, (touched, share) = _cells(grid, key), _shares(grid, target, key)
     inside = (SPREAD * late / cells) ** 2
     drawn = inside * noise / (inside + noise) if cells > 1 else noise
-    if cells * part >= 1:
-        return noise * cells * part
-    return (drawn + noise / cells) * (cells * part) ** 2 + _doubt(grid, target, cells, late) + late * part
+    if share >= 1:
+        return noise * touched
+    own = drawn * touched * share**2 + noise / cells * (touched * share) ** 2
+    return own + _doubt(grid, target, key, late) + late * mean_share(grid, target.queries)
 
 
-def _doubt(grid: Grid, target: Target, cells: int, late: float) -> float:
-    """Variance of what a value within a coarse cell may differ from it in its share of late rows."""
-    part = mean_share(grid, target.queries)
-    return (SPREAD * late * part) ** 2 if cells * part < 1 else 0.0
+def _doubt(grid: Grid, target: Target, key: Key, late: float) -> float:
+    """Variance of what a value that splits coarse cells may differ from them in its share of late rows."""
+    whole = _shares(grid, target, key)[1] >= 1
+    return 0.0 if whole else (SPREAD * late * mean_share(grid, target.queries)) ** 2
+
+
+def _shares(grid: Grid, target: Target, key: Key) -> tuple[float, float]:
+    """How many coarse cells a value of mean size takes from, and what share of each: 1 where it takes them whole.
+
+    Asked of each dimension by itself: a week of one of seven areas is no whole day, though it is as large.
+    """
+    sizes = [
+        round(_told(grid, key, [axis]) * mean_share(grid, {d.name: target.queries[d.name]}), 9)
+        for axis, d in enumerate(grid.dimensions)
+    ]
+    return math.prod(max(size, 1.0) for size in sizes), math.prod(min(size, 1.0) for size in sizes)
 
 
 def _told(grid: Grid, key: Key, axes: Sequence[int]) -> int:

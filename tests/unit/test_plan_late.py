@@ -198,3 +198,22 @@ def test_periods_before_end_at_the_first_day_of_the_release() -> None:
     cut = release.model_copy(update={"start": date(2024, 2, 28)})
     found = periods_before(cut, parse_period("2024-W11"), 9)
     assert [(p.label, p.start) for p in found] == [("2024-W10", date(2024, 3, 4)), ("2024-W09", date(2024, 2, 28))]
+
+
+@pytest.mark.parametrize("areas", [(3, 3), (3, 4), (4, 4)])
+def test_a_week_of_one_of_seven_areas_is_no_whole_day(areas: tuple[int, ...]) -> None:
+    """Areas that differ in how many rows are late are not told so by days, however many areas and days there are."""
+    tables = (
+        {"id": "region-week", "levels": {"area": "region", "date": "week"}, "statistics": ["count"]},
+        {"id": "area", "levels": {"area": "area"}, "statistics": ["count"]},
+        {"id": "day", "levels": {"date": "day"}, "statistics": ["count"]},
+    )
+    counted = ({"id": "count", "kind": "count", "expected_total": 3000},)
+    made = declare_edition(
+        period="2024-W10", kind="week", areas=areas, tables=tables, loss={"epsilon": 2}, bands=1, statistics=counted
+    )
+    release = made.release.model_copy(update={"late": Late(periods=3, share=0.5)})
+    catalogue = replace(made.catalogue, releases={"test": release}, _grids={})
+    series = make_sealed(catalogue, release, parse_period("2024-W10")).series
+    assert series is not None
+    assert {m.role for m in series.late} == {"late_statistic"}
