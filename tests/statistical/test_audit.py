@@ -413,7 +413,7 @@ def visits_of_the_target(number: int) -> Rows:
     ("engine", "others", "rows", "k", "least"),
     [
         pytest.param("duckdb", 0, 12, 12, 0.5, id="all"),
-        pytest.param("duckdb", 0, 12, 30, 0.1, id="fewer"),
+        pytest.param("duckdb", 0, 24, 30, 0.25, id="fewer"),
         pytest.param("duckdb", 2, 10, 4, 0.5, id="bounded"),
         pytest.param("duckdb", 1, 1, 1, 0.5, id="one"),
         pytest.param("spark", 2, 10, 4, 0.5, id="bounded-spark", marks=needs_java),
