@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -72,16 +72,16 @@ class Schedule(BaseModel):
     def first_on(self, day: date) -> datetime:
         """When what is due from a day on is made: the first moment of the cron line on or after it, moved as said, in UTC."""
         midnight = datetime.combine(day, time(), self.zone).astimezone(UTC)
-        return self._moved(next(self._ticks(midnight - timedelta(seconds=1), forwards=True)))
+        return _moved(self, next(self._ticks(midnight - timedelta(seconds=1), forwards=True)))
 
     def after(self, moment: datetime) -> datetime:
         """The first moment strictly after another, in UTC."""
-        moved = map(self._moved, self._ticks(moment - self._reach, forwards=True))
+        moved = (_moved(self, tick) for tick in self._ticks(moment - self._reach, forwards=True))
         return next(tick for tick in moved if tick > moment)
 
     def before(self, moment: datetime) -> datetime:
         """The last moment strictly before another, in UTC."""
-        moved = map(self._moved, self._ticks(moment, forwards=False))
+        moved = (_moved(self, tick) for tick in self._ticks(moment, forwards=False))
         return next(tick for tick in moved if tick < moment)
 
     @property
@@ -108,7 +108,7 @@ class Schedule(BaseModel):
             tick: datetime = cron.get_next(datetime) if forwards else cron.get_prev(datetime)
             yield tick.replace(tzinfo=self.zone).astimezone(UTC)
 
-    def _moved(self, tick: datetime) -> datetime:
+    def moved(self, tick: datetime) -> datetime:
         """Where a moment of the cron line goes: past holidays, and behind all that were before it."""
         if not self.holidays:
             return tick
@@ -128,3 +128,9 @@ class Schedule(BaseModel):
         while day.weekday() in WEEKEND or self._is_holiday(day):
             day += timedelta(days=1)
         return datetime.combine(day, local.time(), self.zone).astimezone(UTC)
+
+
+@lru_cache(maxsize=1 << 12)
+def _moved(schedule: Schedule, tick: datetime) -> datetime:
+    """``Schedule.moved``, found once: who asks for one moment after another meets most of its neighbours again."""
+    return schedule.moved(tick)
