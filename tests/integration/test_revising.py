@@ -126,10 +126,8 @@ def test_a_misspelt_name_is_corrected_at_no_cost_and_no_value_changes(published:
     assert spent(published) == cost
     assert files_of(published, 1) == before
     old, new = rows(published, 1), rows(published, 2)
-    assert {name for row in new for name in row.values()} - {name for row in old for name in row.values()} == {
-        "Northern",
-        "2",
-    }
+    appeared = {name for row in new for name in row.values()} - {name for row in old for name in row.values()}
+    assert {"Northern"} <= appeared <= {"Northern", "2"}, "the revision's number may be a value, too"
     assert all(
         row["value"] == other["value"] and "r" not in row["status"].split() for row, other in zip(new, old, strict=True)
     )
