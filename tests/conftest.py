@@ -174,3 +174,11 @@ def make_clinic(folder: Path) -> Path:
     (folder / "releases" / "visits.yaml").write_text(yaml.write(release))
     (folder / "expectations" / "visits.json").write_text(json.dumps(suite))
     return folder
+
+
+def copied(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The settings of a test's own copy of a folder with a ``home`` and a ``catalogue``."""
+    shutil.copytree(original, tmp_path / "copy")
+    monkeypatch.setenv("DP_STATS_HOME", str(tmp_path / "copy" / "home"))
+    monkeypatch.setenv("DP_STATS_CATALOGUE", str(tmp_path / "copy" / "catalogue"))
+    return load_settings()

@@ -23,9 +23,9 @@ from dp_stats.ledger import Ledger
 from dp_stats.plan.noisy import NoisyMeasurements
 from dp_stats.requests.answers import answer_question
 from dp_stats.secure import measure as measuring
-from dp_stats.settings import Settings, load_settings
+from dp_stats.settings import Settings
 from dp_stats.texts.words import Texts
-from tests.conftest import make_clinic
+from tests.conftest import copied, make_clinic
 
 WEEKS = ("2024-W01", "2024-W02", "2024-W03")
 CHANGE = date(2024, 1, 10)
@@ -94,10 +94,7 @@ def original(tmp_path_factory: pytest.TempPathFactory, delivered: dict[tuple[str
 
 @pytest.fixture
 def settings(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    shutil.copytree(original, tmp_path / "copy")
-    monkeypatch.setenv("DP_STATS_HOME", str(tmp_path / "copy" / "home"))
-    monkeypatch.setenv("DP_STATS_CATALOGUE", str(tmp_path / "copy" / "catalogue"))
-    return load_settings()
+    return copied(original, tmp_path, monkeypatch)
 
 
 def test_the_year_is_charged_once(settings: Settings) -> None:

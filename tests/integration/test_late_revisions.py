@@ -18,9 +18,9 @@ from dp_stats.editions.verify import verify_public
 from dp_stats.errors import CatalogueError, LedgerError, NotDueError
 from dp_stats.ledger import Ledger
 from dp_stats.requests.answers import answer_question
-from dp_stats.settings import Settings, load_settings
+from dp_stats.settings import Settings
 from dp_stats.transparency.verifying import verify
-from tests.conftest import make_clinic
+from tests.conftest import copied, make_clinic
 
 WEEKS = tuple(f"2024-W0{n}" for n in (1, 2, 3, 4))
 PERIODS = 2
@@ -67,10 +67,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def settings(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    shutil.copytree(original, tmp_path / "copy")
-    monkeypatch.setenv("DP_STATS_HOME", str(tmp_path / "copy" / "home"))
-    monkeypatch.setenv("DP_STATS_CATALOGUE", str(tmp_path / "copy" / "catalogue"))
-    return load_settings()
+    return copied(original, tmp_path, monkeypatch)
 
 
 def total(settings: Settings, path: str) -> float:

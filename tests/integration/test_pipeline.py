@@ -23,6 +23,7 @@ from dp_stats.errors import (
 from dp_stats.ledger import Ledger
 from dp_stats.transparency.kept import Kept
 from dp_stats.transparency.verifying import verify
+from tests.killing import dying_in
 from tests.warm_python import python
 
 
@@ -164,25 +165,7 @@ def test_a_fault_after_the_draw_keeps_the_charge_and_the_measurements(clinic: An
     assert spent(clinic) == cost
 
 
-KILLED = """
-import os, sys
-import dp_stats.pipeline as pipeline
-import importlib
-target, when, edition = sys.argv[1:]
-module, _, name = target.rpartition(".")
-try:
-    owner = importlib.import_module(module)
-except ModuleNotFoundError:
-    module, _, cls = module.rpartition(".")
-    owner = getattr(importlib.import_module(module), cls)
-original = getattr(owner, name)
-def dying(*args, **kwargs):
-    if when == "after":
-        original(*args, **kwargs)
-    os.kill(os.getpid(), 9)
-setattr(owner, name, dying)
-pipeline.run_edition(edition)
-"""
+KILLED = dying_in("pipeline.run_edition(*arguments)")
 
 MOMENTS = [
     *(

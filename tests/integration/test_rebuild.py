@@ -22,8 +22,8 @@ from dp_stats.ledger import Ledger
 from dp_stats.operations import upkeep
 from dp_stats.plan.sealed import references
 from dp_stats.requests.showing import facts_of
-from dp_stats.settings import Settings, load_settings
-from tests.conftest import make_clinic
+from dp_stats.settings import Settings
+from tests.conftest import copied, make_clinic
 
 FIRST, SECOND = "visits/2024-W02", "visits/2024-W03"
 FORM = {
@@ -70,10 +70,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def settings(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    shutil.copytree(original, tmp_path / "copy")
-    monkeypatch.setenv("DP_STATS_HOME", str(tmp_path / "copy" / "home"))
-    monkeypatch.setenv("DP_STATS_CATALOGUE", str(tmp_path / "copy" / "catalogue"))
-    return load_settings()
+    return copied(original, tmp_path, monkeypatch)
 
 
 def everything(home: Path) -> dict[str, str]:

@@ -23,6 +23,7 @@ from dp_stats.estimate.model import EditionEstimates
 from dp_stats.ledger import Ledger
 from dp_stats.transparency.verifying import verify
 from tests.conftest import Clinic, make_clinic
+from tests.killing import dying_in
 from tests.warm_python import python
 
 EDITION = "visits/2024-W02"
@@ -299,24 +300,7 @@ def test_the_number_of_a_correction_that_is_being_measured_is_not_taken(publishe
         )
 
 
-KILLED = """
-import importlib, os, sys
-import dp_stats.pipeline as pipeline
-target, when, kind, edition, reason = sys.argv[1:]
-module, _, name = target.rpartition(".")
-try:
-    owner = importlib.import_module(module)
-except ModuleNotFoundError:
-    module, _, cls = module.rpartition(".")
-    owner = getattr(importlib.import_module(module), cls)
-original = getattr(owner, name)
-def dying(*args, **kwargs):
-    if when == "after":
-        original(*args, **kwargs)
-    os.kill(os.getpid(), 9)
-setattr(owner, name, dying)
-pipeline.revise(edition, kind=kind, reason=reason)
-"""
+KILLED = dying_in("pipeline.revise(arguments[1], kind=arguments[0], reason=arguments[2])")
 
 FREE = [
     *((f"dp_stats.ledger.Ledger.{call}", when) for call in ("publishing", "published") for when in ("before", "after")),
