@@ -16,6 +16,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from dp_stats.editions.verify import verify_public
+from tests.public_time import machine_faults, time_faults
+
+UNBOUNDED = ("mean", "across-ratio")
+"""Kinds of statistics of which nothing may be an upper limit: what is divided by may be as little as nothing."""
+
 
 def faults(public: Path) -> list[str]:
     """Every way in which a public folder breaks a promise; empty if all is well."""
@@ -24,6 +30,9 @@ def faults(public: Path) -> list[str]:
         found += list(edition_faults(edition.parent))
         found += list(standard_faults(edition.parent))
     found += list(link_faults(public))
+    found += list(time_faults(public))
+    found += list(machine_faults(public))
+    found += [f"{fault.path} is {fault.kind}" for fault in verify_public(public)]
     return found
 
 
@@ -32,12 +41,15 @@ def edition_faults(folder: Path) -> Iterator[str]:
     facts = json.loads((folder / "edition.json").read_text(encoding="utf-8"))
     tables = {table["id"]: table for table in facts["tables"]}
     levels = {d["name"]: {lv["name"]: lv for lv in d["levels"]} for d in facts["dimensions"]}
-    ratios = {s["id"] for s in facts["statistics"] if s["kind"] == "mean"}
+    ratios = {s["id"] for s in facts["statistics"] if s["kind"] in UNBOUNDED}
     for table in tables.values():
         where = f"{folder.parent.parent.name}/{folder.parent.name}/{table['id']}"
         with (folder / f"{table['id']}.csv").open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
-        cells = math.prod(len(levels[name][level]["codes"]) for name, level in table["levels"].items())
+        over, times = table.get("across"), {d["name"] for d in facts["dimensions"] if d["role"] == "date"}
+        axes = {name: len(levels[name][level]["codes"]) for name, level in table["levels"].items()}
+        cells = math.prod(size for name, size in axes.items() if over is None or name not in times)
+        cells *= 1 if over is None else len(over["periods"])
         wanted = cells * len(table["statistics"])
         if len(rows) != wanted:
             yield f"{where}: {len(rows)} rows where {wanted} cells are declared"
@@ -45,7 +57,9 @@ def edition_faults(folder: Path) -> Iterator[str]:
         keys = [tuple(row[c] for c in key_columns) for row in rows]
         if len(set(keys)) < len(keys):
             yield f"{where}: a cell stands twice"
-        yield from (f"{where}: {fault}" for fault in day_faults(facts, rows))
+        if over is None:
+            yield from (f"{where}: {fault}" for fault in day_faults(facts, rows))
+        yield from (f"{where}: {fault}" for fault in person_faults(facts, rows))
         for row in rows:
             if row["value"] == "":
                 if not set(row["status"].split()) & {"x", "z"}:
@@ -57,6 +71,19 @@ def edition_faults(folder: Path) -> Iterator[str]:
             if not lower <= value <= upper:
                 yield f"{where}: {value} lies outside [{lower}, {upper}]"
     yield from total_faults(folder, facts, tables)
+
+
+def person_faults(facts: dict[str, Any], rows: list[dict[str, str]]) -> Iterator[str]:
+    """Cells of a table with more distinct persons than rows, or with rows of nobody."""
+    kinds = {s["id"]: s["kind"] for s in facts["statistics"]}
+    cells: dict[tuple[str, ...], dict[str, float]] = defaultdict(dict)
+    for row in rows:
+        if row["value"] != "" and kinds[row["metric"]] in ("count", "persons"):
+            cell = tuple(v for c, v in row.items() if c.endswith("_code") or c == "period")
+            cells[cell][kinds[row["metric"]]] = float(row["value"])
+    for cell, of in cells.items():
+        if of.keys() >= {"count", "persons"} and not min(of["count"], 1) <= of["persons"] <= of["count"]:
+            yield f"{of['persons']:g} persons have {of['count']:g} rows in {cell}"
 
 
 def day_faults(facts: dict[str, Any], rows: list[dict[str, str]]) -> Iterator[str]:
@@ -101,6 +128,8 @@ def total_faults(folder: Path, facts: dict[str, Any], tables: dict[str, Any]) ->
     additive = {s["id"] for s in facts["statistics"] if s["kind"] in ("count", "sum")}
     totals: dict[str, dict[str, float]] = defaultdict(dict)
     for table in tables.values():
+        if table.get("across") is not None:
+            continue
         with (folder / f"{table['id']}.csv").open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
                 if row["metric"] in additive and row["value"] != "":

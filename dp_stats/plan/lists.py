@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dp_stats.catalogue.codes import CodeList
-from dp_stats.catalogue.due import period_at, periods_before
+from dp_stats.catalogue.due import period_at
 from dp_stats.catalogue.grid import ALL, Dimension, Grid
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Release
 from dp_stats.catalogue.periods import Period
-from dp_stats.catalogue.validity import changes, epochs, in_force, with_breaks
+from dp_stats.catalogue.validity import ONE_DAY, changes, epochs, in_force, with_breaks
 from dp_stats.plan.calendars import canonical_period
 from dp_stats.plan.model import Measurement
 
@@ -50,14 +50,17 @@ def changed_grids(catalogue: Catalogue, release: Release, canonical: Grid) -> tu
 
 
 def lists_sealed(declared: Catalogue, release: Release, period: Period) -> dict[str, CodeList]:
-    """The code lists as they are in a period, with what does not compare with the period before, if there is one."""
+    """The code lists as they are in a period, with what does not compare with the period before, if there is one.
+
+    Before the first period of a release that was renamed there are those of its former name.
+    """
     codes = dict(declared.on(period.end).codes)
-    before = periods_before(release, period, 1)
+    before = period.start > release.start or release.formerly
     columns = declared.dataset_of(release).columns
     for spec in release.dimensions:
         column = columns[spec.column]
         if before and column.codes and changes(declared.codes[column.codes]):
-            then, now = in_force(declared.codes[column.codes], before[0].end), codes[column.codes]
+            then, now = in_force(declared.codes[column.codes], period.start - ONE_DAY), codes[column.codes]
             codes[column.codes] = with_breaks(now, then, [*spec.levels[1:], ALL], unknown=column.unknown)
     return codes
 

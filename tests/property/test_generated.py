@@ -16,8 +16,8 @@ from tests.public_files import html_faults
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
-EXAMPLES = 60
-"""What two minutes of one core allow, the same each time; benchmarks/generated.py tries thousands of others."""
+EXAMPLES = 20
+"""What three minutes of one core allow, the same each time; benchmarks/generated.py tries thousands of others."""
 
 
 def test_what_check_accepts_publishes_and_its_public_files_keep_every_promise(tmp_path: Path) -> None:

@@ -139,6 +139,16 @@ def test_what_is_declared_in_advance_is_paid_for_when_the_series_begins() -> Non
     assert sealed(one, code_lists((3, 3), bands=1), "2024-W01").codes["areas"].replaced is None
 
 
+def test_the_first_edition_under_a_new_name_breaks_with_those_under_the_old_one() -> None:
+    """A release is named anew as its districts merge: on one day, in April."""
+    lists = dated(code_lists((3, 3), bands=1))
+    for former, broken in (((), ()), (("visits-by-clinic",), ("NEW",))):
+        one = release(BASIC, start=date(2024, 4, 1), formerly=former)
+        assert sealed(one, lists, "2024-W14").codes["areas"].breaks.get("code", ()) == broken, former
+    later = release(BASIC, start=date(2024, 4, 8), formerly=("visits-by-clinic",))
+    assert not sealed(later, lists, "2024-W15").codes["areas"].breaks
+
+
 def test_who_asks_chooses_among_the_codes_of_the_period_asked_for() -> None:
     made = catalogue(release(BASIC), dataset(), dated(code_lists((3, 3))))
     asked = {
