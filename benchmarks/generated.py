@@ -68,9 +68,12 @@ def try_out(declared: Declared, folder: Path, *, pages: Path | None = None) -> O
             fault = take(step, here, said, done)
             if fault is not None:
                 return fault
-    for public in (here.public_dir, here.restricted):
-        if public.exists() and (found := faults(public)):
-            return Outcome("published with faults", found[0])
+    try:
+        found = [fault for public in (here.public_dir, here.restricted) if public.exists() for fault in faults(public)]
+    except Exception as error:  # a file that its own readers cannot even open
+        return Outcome("published with faults", f"{type(error).__name__}: {str(error)[:300]}")
+    if found:
+        return Outcome("published with faults", found[0])
     if pages is not None and here.public_dir.exists():
         keep_pages(here.public_dir, pages)
     return Outcome("published", said=tuple(said), done=done)

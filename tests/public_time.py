@@ -6,8 +6,7 @@ import csv
 import itertools
 import json
 import re
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -99,20 +98,6 @@ def across_faults(folder: Path, facts: Facts) -> Iterator[str]:
                 yield f"{where}: {row['period']} has not ended with the edition, and that is not why it is missing"
             if (row["metric"], row["period"]) in missing and row["value"] != "":
                 yield f"{where}: {row['metric']} of {row['period']} has a value, and a reason why it has none"
-        yield from _agreement(rows, facts, where)
-
-
-def _agreement(rows: Sequence[Row], facts: Facts, where: str) -> Iterator[str]:
-    """Cumulative sums that fall although nothing can be below zero."""
-    rising = {s["id"] for s in facts["statistics"] if s["kind"] == "across-cumulative" and s["integer"]}
-    steps: dict[tuple[str, ...], list[tuple[str, float]]] = defaultdict(list)
-    for row in rows:
-        if row["metric"] in rising and row["value"] != "":
-            steps[cell_of(row)].append((row["date"], float(row["value"])))
-    for cell, values in steps.items():
-        values.sort()
-        if any(later[1] < earlier[1] for earlier, later in itertools.pairwise(values)):
-            yield f"{where}: the cumulative sum of {cell} falls"
 
 
 def cell_of(row: Row) -> tuple[str, ...]:
@@ -187,11 +172,18 @@ def machine_faults(public: Path) -> Iterator[str]:
             json.loads(text, parse_constant=_no_constant)
         except ValueError as error:
             yield f"{path.relative_to(public)}: {error}"
+    for path in sorted([*public.rglob("*.html"), *public.rglob("*.svg")]):
+        if lost := NO_PLACE.search(path.read_text(encoding="utf-8")):
+            yield f"{path.relative_to(public)}: a drawing has {lost.group().strip()[:80]}"
     for path in sorted([*public.rglob("*.atom"), *public.rglob("*.svg"), *public.rglob("sitemap*.xml")]):
         try:
             ElementTree.fromstring(re.sub(r"<!DOCTYPE[^>]*>", "", path.read_text(encoding="utf-8")))
         except ElementTree.ParseError as error:
             yield f"{path.relative_to(public)}: {error}"
+
+
+NO_PLACE = re.compile(r'\s(?:[xyrd]|[xy][12]|c[xy]|dx|dy|width|height|points|transform)="[^"]*\b(?:nan|inf)\b[^"]*"')
+"""An attribute of a drawing that is no number."""
 
 
 def _no_constant(name: str) -> float:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*([-_][a-z0-9]+)*$", max_length=64)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -37,6 +38,18 @@ def exact(value: object) -> object:
         return Fraction(text)
     except (ValueError, ZeroDivisionError):
         raise ValueError("is not a number; write one such as 1, 0.25, 1e-6 or 1/3") from None
+
+
+def _licence(value: str) -> str:
+    if not re.fullmatch(r"[-a-zA-Z0-9._]+", value):
+        raise ValueError(
+            "write an identifier without spaces: SPDX's, such as CC-BY-4.0, or LicenseRef-… for one of your own"
+        )
+    return value
+
+
+Licence = Annotated[str, AfterValidator(_licence)]
+"""The name of a licence as the Data Package standard wants it: without it nothing that is published is a data package."""
 
 
 class Model(BaseModel):

@@ -15,6 +15,7 @@ from dp_stats.catalogue.contribution import Contribution, Late
 from dp_stats.catalogue.declared import (
     LARGEST_DECLARED_EPSILON,
     SMALLEST_EPSILON,
+    Licence,
     Model,
     Name,
     PrivacyLoss,
@@ -243,7 +244,7 @@ class Release(Model):
         examples=[{"periods": 4}],
         exclude_if=lambda late: late is None,
     )
-    licence: str = Field(
+    licence: Licence = Field(
         "OGL-UK-3.0",
         description="Licence of what is published, by its SPDX identifier where there is one.",
         examples=["OGL-UK-3.0"],

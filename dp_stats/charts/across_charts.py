@@ -9,7 +9,7 @@ from dp_stats.charts.panels import Panel
 from dp_stats.charts.reading import ReleaseView
 from dp_stats.charts.series import MOST_RANKED, ranked
 from dp_stats.charts.sheets import Words
-from dp_stats.charts.wording import band_words, lower_first, sentence, source_line, subject
+from dp_stats.charts.wording import band_words, bars_words, lower_first, sentence, source_line, subject
 from dp_stats.editions.edition import StatisticFacts
 
 
@@ -48,6 +48,6 @@ def across_chart(studio: Studio, view: ReleaseView, panel: Panel, metric: Statis
     groups = tuple(group for group in every if group.figure.known)
     if not groups:
         return None
-    told = texts("release.dots_sub", period=panel.periods[-1], bars=texts("chart.bars"))
+    told = texts("release.dots_sub", period=panel.periods[-1], bars=bars_words(texts, groups[:MOST_RANKED]))
     alt = findings.of_groups(texts, groups, what=title, when=panel.labels[-1])
     return studio.dots(ranked(groups)[:MOST_RANKED], Words(title, told, source, alt))

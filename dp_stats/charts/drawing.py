@@ -28,8 +28,8 @@ from matplotlib.ticker import FuncFormatter
 
 from dp_stats.charts import fonts
 from dp_stats.charts.export import size_of, to_png, to_rough_png, to_svg
-from dp_stats.charts.series import Group, Series
-from dp_stats.charts.sheets import INK, NARROW, WIDE, Words, extreme, ribbon, sheet, sheet_of, value_axis
+from dp_stats.charts.series import Group, Series, extent
+from dp_stats.charts.sheets import INK, NARROW, WIDE, Words, ribbon, sheet, sheet_of, value_axis
 from dp_stats.editions.looks import STYLE
 from dp_stats.texts import numbers
 from dp_stats.texts.words import Texts
@@ -101,8 +101,8 @@ class Studio:
 
         def draw(narrow: bool) -> Canvas:
             canvas, axes = sheet(words, narrow, height=4.3 if not narrow else 3.9, right=0.8 if narrow else 0.885)
-            ribbon(axes, series, colour=NAVY)
             value_axis(axes, [series], self.texts, zero=zero)
+            ribbon(axes, series, colour=NAVY)
             self._time_axis(axes, series.dates, narrow)
             self._label(axes, series, narrow)
             return canvas
@@ -130,8 +130,8 @@ class Studio:
             for axes, series, name in zip(panels, many, names, strict=False):
                 for run in middle.runs:
                     axes.plot(middle.days[run], middle.value[run], color="#aab6c1", linewidth=0.9, zorder=1)
-                ribbon(axes, series, colour=NAVY, width=1.6)
                 value_axis(axes, many, self.texts, zero=zero, about=2, cover=False)
+                ribbon(axes, series, colour=NAVY, width=1.6)
                 size = 8.5 if narrow else 9.5
                 axes.set_title("\n".join(name), loc="left", fontsize=size, color=INK, fontweight="bold", pad=5)
                 axes.set_xticks(list(mdates.date2num([series.dates[0], series.dates[-1]])))
@@ -190,7 +190,11 @@ class Studio:
                     ha="right",
                     annotation_clip=False,
                 )
-            axes.hlines(at, low, high, color=NAVY, linewidth=2.2, alpha=0.45, zorder=2)
+            mark = np.array([] if average is None else [average.figure.value])
+            least, most = extent([(value, low, high), (mark,)])
+            bottom, top = min(0.0, least), numbers.nice_ceiling(most)
+            reach = np.where(np.isposinf(high), top + (top - bottom), high)
+            axes.hlines(at, low, reach, color=NAVY, linewidth=2.2, alpha=0.45, zorder=2)
             solid = np.array([not g.figure.weak for g in groups], dtype=bool)
             axes.plot(value[solid], at[solid], "o", color=NAVY, markersize=5.5, zorder=3)
             axes.plot(value[~solid], at[~solid], "o", color=NAVY, markerfacecolor="white", markersize=5.5, zorder=3)
@@ -199,8 +203,6 @@ class Studio:
             axes.tick_params(axis="y", labelsize=9 if narrow else 10.5, labelcolor=INK)
             axes.grid(axis="y", visible=False)
             axes.grid(axis="x", visible=True)
-            top = numbers.nice_ceiling(extreme(np.nanmax, [high]))
-            bottom = min(0.0, extreme(np.nanmin, [low]))
             axes.set_xlim(bottom, top)
             axes.set_xticks(numbers.nice_ticks(bottom, top, about=3 if narrow else 5))
             axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: self.texts.tick(v)))
@@ -253,7 +255,7 @@ class Studio:
             beside = index == last
             left = not beside and (series.dates[index] - series.dates[0]).days < 0.07 * days
             if not beside:
-                at = (at[0], float(series.upper[index]))
+                at = (at[0], float(series.drawn_upper(at[1])[index]))
                 low, high = axes.get_ylim()
                 axes.set_ylim(low, max(high, low + (at[1] - low) / 0.86))
             axes.annotate(

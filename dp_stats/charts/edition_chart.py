@@ -11,7 +11,7 @@ from dp_stats.charts.drawing import Chart, Studio
 from dp_stats.charts.reading import ReleaseView, Revision
 from dp_stats.charts.series import MOST_RANKED, ranked
 from dp_stats.charts.sheets import Words
-from dp_stats.charts.wording import band_words, lower_first, sentence, source_line, subject, unit_words
+from dp_stats.charts.wording import band_words, bars_words, lower_first, sentence, source_line, subject, unit_words
 from dp_stats.editions.edition import Edition
 from dp_stats.errors import PublishedError
 from dp_stats.files import file_sha256
@@ -60,7 +60,7 @@ def edition_chart(edition: Edition, folder: Path, *, studio: Studio) -> Chart:
     title = f"{metric.title} {lower_first(texts('release.by_group', group=lower_first(level.title)))}"
     words = Words(
         title=title,
-        subtitle=texts("release.dots_sub", period=panel.periods[-1], bars=texts("chart.bars")),
+        subtitle=texts("release.dots_sub", period=panel.periods[-1], bars=bars_words(texts, shown)),
         source=source_line(texts, edition),
         alt=findings.of_groups(texts, groups, what=title, when=panel.labels[-1]),
     )

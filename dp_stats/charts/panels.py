@@ -140,7 +140,9 @@ def read_table(folder: Path, edition: Edition, table: TableFacts) -> TableValues
         return arranged(np.asarray(rows[name].to_numpy(zero_copy_only=False), dtype=np.float64))
 
     marks = rows["status"].to_numpy(zero_copy_only=False).astype(object)
-    return TableValues(floats("value"), floats("lower_95"), floats("upper_95"), arranged(marks))
+    value, lower, upper = (floats(name) for name in ("value", "lower_95", "upper_95"))
+    bounded = np.isnan(value) | ~np.isnan(upper)  # a value without an upper limit is one that nothing bounds
+    return TableValues(value, lower, np.where(bounded, upper, np.inf), arranged(marks))
 
 
 ONE = LevelFacts(name="all", title="", codes=("all",), names=("",))

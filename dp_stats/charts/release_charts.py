@@ -9,7 +9,16 @@ from dp_stats.charts.panels import Panel
 from dp_stats.charts.reading import ReleaseView
 from dp_stats.charts.series import MOST_RANKED, Group, ranked
 from dp_stats.charts.sheets import Words
-from dp_stats.charts.wording import band_words, lower_first, sentence, source_line, subject, unit_text, unit_words
+from dp_stats.charts.wording import (
+    band_words,
+    bars_words,
+    lower_first,
+    sentence,
+    source_line,
+    subject,
+    unit_text,
+    unit_words,
+)
 from dp_stats.editions.edition import StatisticFacts
 
 MOST_GROUPS = 40
@@ -88,7 +97,7 @@ def top_areas(studio: Studio, view: ReleaseView, story: Outline) -> Chart | None
             period=panel.periods[-1],
             count=min(MOST_RANKED, len(groups)),
             all=len(groups),
-            bars=texts("chart.bars"),
+            bars=bars_words(texts, groups[:MOST_RANKED]),
         ),
         source=source_line(texts, edition),
         alt=findings.of_groups(texts, groups, what=statistic.title, when=panel.labels[-1]),
@@ -122,7 +131,7 @@ def _dots(
     unit = unit_text(statistic) if statistic.kind not in ("count", "persons") else ""
     rate = statistic.kind == "rate"
     title = f"{statistic.title} {unit if rate else ''}".strip() + f" {lower_first(what)}"
-    bars = texts("chart.bars_weak" if any(g.figure.weak for g in groups) else "chart.bars")
+    bars = bars_words(texts, groups)
     period = panel.periods[-1] + (f", {unit}" if unit and not rate else "")
     words = Words(
         title=title,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -26,7 +27,8 @@ class Series:
         name: what a reader calls the group, e.g. ``Leeds``. code: its public code.
         dates: first day of each moment. labels: the moments in words. whole: whether a moment is a whole week, month or
             other period of the table, so that its value compares with others'.
-        value, lower, upper: estimates and their 95 % intervals; NaN where there is none.
+        value, lower, upper: estimates and their 95 % intervals; NaN where there is none, and ``upper`` infinite where
+            nothing bounds a value.
         status: reliability marks, empty where reliable.
     """
 
@@ -85,6 +87,10 @@ class Series:
         since = self.breaks[-1] if len(self.breaks) else 0
         return np.flatnonzero(~np.isnan(self.value) & self.whole & (np.arange(len(self)) >= since))
 
+    def drawn_upper(self, end: float) -> Floats:
+        """Upper limits as a drawing can show them: up to ``end`` where nothing bounds a value."""
+        return np.where(np.isposinf(self.upper), end, self.upper)
+
     @property
     def peak(self) -> int:
         """The moment with the highest value: of whole periods, where there is one; some value must be known."""
@@ -121,3 +127,13 @@ class Group:
 def ranked(groups: tuple[Group, ...]) -> tuple[Group, ...]:
     """Groups with a value, highest first; ties in the order of their codes."""
     return tuple(sorted((g for g in groups if g.figure.known), key=lambda g: (-g.figure.value, g.code)))
+
+
+def extent(figures: Iterable[Iterable[Floats]]) -> tuple[float, float]:
+    """The lowest and the highest of all values and limits that are known and finite; zero where none is.
+
+    Values count beside limits, as one that nothing bounds lies above all limits that there are.
+    """
+    known = np.concatenate([[], *(limits for one in figures for limits in one)])
+    known = known[np.isfinite(known)]
+    return (float(known.min()), float(known.max())) if len(known) else (0.0, 0.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
-from dp_stats.charts.series import Floats, Series
+from dp_stats.charts.series import Series, extent
 from dp_stats.texts import numbers
 from dp_stats.texts.words import Texts
 
@@ -104,8 +104,11 @@ def sheet(
 def ribbon(axes: Axes, series: Series, *, colour: str, width: float = 2.2) -> None:
     """A line in its ribbon, or dots with bars where there are too few moments for a line to mean anything.
 
-    The dot of a part of a period is hollow; a dashed line marks a break.
+    The dot of a part of a period is hollow; a dashed line marks a break. What nothing bounds reaches beyond the axis,
+    which must have its limits.
     """
+    bottom, top = axes.get_ylim()
+    upper = series.drawn_upper(top + 10 * (top - bottom))
     for at in series.breaks:
         between = series.days[at - 1] + (series.days[at] - series.days[at - 1]) // 2
         axes.axvline(between, color=INK, linewidth=1, alpha=0.6, linestyle=(0, (4, 3)), zorder=1)
@@ -113,17 +116,13 @@ def ribbon(axes: Axes, series: Series, *, colour: str, width: float = 2.2) -> No
         for run in series.runs:
             days = series.days[run]
             if len(run) == 1:
-                axes.vlines(
-                    days, series.lower[run], series.upper[run], color=colour, linewidth=2.2, alpha=0.45, zorder=2
-                )
+                axes.vlines(days, series.lower[run], upper[run], color=colour, linewidth=2.2, alpha=0.45, zorder=2)
                 _dots(axes, series, run, colour=colour, size=2.2 * width)
                 continue
-            axes.fill_between(
-                days, series.lower[run], series.upper[run], color=colour, alpha=0.24, linewidth=0, zorder=2
-            )
+            axes.fill_between(days, series.lower[run], upper[run], color=colour, alpha=0.24, linewidth=0, zorder=2)
             axes.plot(days, series.value[run], color=colour, linewidth=width, zorder=3)
         return
-    axes.vlines(series.days, series.lower, series.upper, color=colour, linewidth=2.2, alpha=0.45, zorder=2)
+    axes.vlines(series.days, series.lower, upper, color=colour, linewidth=2.2, alpha=0.45, zorder=2)
     for run in series.runs:
         axes.plot(series.days[run], series.value[run], color=colour, linewidth=1, alpha=0.55, zorder=2)
     for alike in (np.flatnonzero(series.whole), np.flatnonzero(~series.whole)):
@@ -138,19 +137,11 @@ def _dots(axes: Axes, series: Series, at: NDArray[np.intp], *, colour: str, size
     axes.plot(days, value, "o", color=colour, markerfacecolor=face, markersize=size, zorder=3, clip_on=False)
 
 
-def extreme(which: Callable[[Floats], float], limits: Sequence[Floats]) -> float:
-    """The highest or lowest limit of all that are known; zero where none is."""
-    known = np.concatenate([[], *limits])
-    known = known[np.isfinite(known)]
-    return float(which(known)) if len(known) else 0.0
-
-
 def value_axis(
     axes: Axes, many: Sequence[Series], texts: Texts, *, zero: bool, about: int = 4, cover: bool = True
 ) -> None:
-    """Round ticks from zero (or around the values); ``cover`` puts a tick above the highest value."""
-    high = extreme(np.nanmax, [s.upper for s in many])
-    low = extreme(np.nanmin, [s.lower for s in many])
+    """Round ticks from zero (or around the values); ``cover`` puts a tick above the highest limit that there is."""
+    low, high = extent([(s.value, s.lower, s.upper) for s in many])
     if zero or low < 0:
         bottom, top = min(0.0, low), max(high, 1e-9)
     else:

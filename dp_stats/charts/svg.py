@@ -12,7 +12,7 @@ from html import escape
 
 import numpy as np
 
-from dp_stats.charts.series import Group, Series
+from dp_stats.charts.series import Group, Series, extent
 from dp_stats.texts import numbers
 from dp_stats.texts.words import Texts
 
@@ -36,7 +36,7 @@ def line(id: str, series: Series, texts: Texts, *, title: str, description: str,
     known = np.flatnonzero(~np.isnan(series.value))
     if not len(known):
         return ""
-    high, low = float(np.nanmax(series.upper)), float(np.nanmin(series.lower))
+    low, high = extent([(series.value, series.lower, series.upper)])
     bottom = min(0.0, low) if zero else low - (high - low) * 0.15
     top = high + (0.0 if zero else (high - low) * 0.15)
     top = top if top > bottom else bottom + 1
@@ -44,6 +44,7 @@ def line(id: str, series: Series, texts: Texts, *, title: str, description: str,
     if ticks[-1] < top and zero and len(ticks) > 1 and (top - ticks[-1]) > 0.5 * (ticks[1] - ticks[0]):
         ticks.append(2 * ticks[-1] - ticks[-2])
     top = max(top, ticks[-1])
+    limits = series.drawn_upper(top)
     plot = HEIGHT - TOP - BOTTOM
     start = series.dates[0].toordinal()
     days = max(series.dates[-1].toordinal() - start, 1)
@@ -69,13 +70,13 @@ def line(id: str, series: Series, texts: Texts, *, title: str, description: str,
     if len(series) > 12:
         bands = []
         for run in series.runs:
-            upper = [f"{x[i]:.0f} {_n(y(series.upper[i]))}" for i in run]
+            upper = [f"{x[i]:.0f} {_n(y(limits[i]))}" for i in run]
             lower = [f"{x[i]:.0f} {_n(y(series.lower[i]))}" for i in run[::-1]]
             bands.append(f"M{'L'.join(upper + lower)}Z")
         out.append(f'<path class="band" d="{"".join(bands)}"/>')
     barred = known if len(series) <= 12 else [run[0] for run in series.runs if len(run) == 1]
     if len(barred):
-        bars = "".join(f"M{x[i]:.0f} {_n(y(series.lower[i]))}V{_n(y(series.upper[i]))}" for i in barred)
+        bars = "".join(f"M{x[i]:.0f} {_n(y(series.lower[i]))}V{_n(y(limits[i]))}" for i in barred)
         out.append(f'<path class="bar" d="{bars}"/>')
     lines = ["L".join(f"{x[i]:.0f} {_n(y(series.value[i]))}" for i in run) for run in series.runs if len(run) > 1]
     if lines:
@@ -124,7 +125,7 @@ def _ends(series: Series, known: np.ndarray, x: np.ndarray, y: object, texts: Te
         if index == last:
             out.append(f'<text class="value" x="{_n(across)}%" dx="9" y="{_n(down + 5)}">{text}</text>')
         else:
-            above = max(TOP + y(float(series.upper[index])) - 8, 12)
+            above = max(TOP + y(float(series.drawn_upper(float(series.value[index]))[index])) - 8, 12)
             anchor = "start" if across < 8 else "middle"
             out.append(f'<text class="value" x="{_n(across)}%" y="{_n(above)}" text-anchor="{anchor}">{text}</text>')
     return out
@@ -162,8 +163,9 @@ def dots(id: str, groups: Sequence[Group], texts: Texts, *, title: str, descript
     if not known:
         return ""
     decimals = numbers.decimals_for(g.figure for g in known)
-    low = min(0.0, *(g.figure.lower for g in known)) if zero else min(g.figure.lower for g in known) * 0.95
-    high = max(*(g.figure.upper for g in known), low + 1e-9)
+    least, most = extent([np.array([g.figure.value, g.figure.lower, g.figure.upper])] for g in known)
+    low = min(0.0, least) if zero else least - abs(least) * 0.05
+    high = max(most, low + 1e-9)
     stacked = max(len(g.name) for g in known) > 14
     row, first, last = (44, 0.0, 84.0) if stacked else (26, 34.0, 84.0)
 
@@ -185,7 +187,8 @@ def dots(id: str, groups: Sequence[Group], texts: Texts, *, title: str, descript
                 if stacked and low <= 0
                 else ""
             )
-            + f'<line class="range" x1="{x(group.figure.lower)}" x2="{x(group.figure.upper)}" y1="{_n(middle)}" y2="{_n(middle)}"/>'
+            + f'<line class="range" x1="{x(group.figure.lower)}" x2="{x(min(group.figure.upper, high))}" '
+            f'y1="{_n(middle)}" y2="{_n(middle)}"/>'
             f'<circle cx="{x(group.figure.value)}" cy="{_n(middle)}" r="4.5"/>'
             f'<text class="value" x="100%" y="{_n(middle + 4)}" text-anchor="end">{value}</text></g>'
         )
@@ -198,15 +201,17 @@ def spark(series: Series) -> str:
     known = np.flatnonzero(~np.isnan(series.value))
     if len(known) < 3:
         return ""
-    high = float(np.nanmax(series.upper)) or 1.0
-    low = min(0.0, float(np.nanmin(series.lower)))
+    least, most = extent([(series.value, series.lower, series.upper)])
+    low = min(0.0, least)
+    high = most if most > low else low + 1
+    upper = series.drawn_upper(high)
     x = np.interp(series.days.astype(float), series.days[[0, -1]].astype(float), (0, 198))
 
     def point(i: int, values: np.ndarray) -> str:
         return f"{_n(x[i])} {_n(46 - (values[i] - low) / (high - low) * 42)}"
 
     band = "".join(
-        f"M{'L'.join([point(int(i), series.upper) for i in run] + [point(int(i), series.lower) for i in run[::-1]])}Z"
+        f"M{'L'.join([point(int(i), upper) for i in run] + [point(int(i), series.lower) for i in run[::-1]])}Z"
         for run in series.runs
     )
     path = "M".join("L".join(point(int(i), series.value) for i in run) for run in series.runs)
@@ -220,7 +225,7 @@ def spark(series: Series) -> str:
 def interval_bar(figure: numbers.Figure) -> str:
     """The interval of one figure as a bracket, with the estimate where it lies between the limits."""
     width = figure.upper - figure.lower
-    if not figure.known or not width > 0:
+    if not figure.known or not 0 < width < np.inf:
         return ""
     middle = 2 + max(0.0, min(1.0, (figure.value - figure.lower) / width)) * 96
     return (

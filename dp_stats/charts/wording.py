@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from dp_stats.charts.panels import Panel
-from dp_stats.charts.series import Series
+from dp_stats.charts.series import Group, Series
 from dp_stats.editions.edition import Edition, StatisticFacts
 from dp_stats.texts.numbers import typical_margin
 from dp_stats.texts.words import Texts
@@ -34,11 +35,19 @@ def unit_text(statistic: StatisticFacts) -> str:
 
 def band_words(texts: Texts, series: Series) -> str:
     """How the interval is drawn, or why it can hardly be seen, and what hollow dots and dashed lines are."""
-    high = max((f.upper for f in series.figures if f.known), default=0.0)
+    high = max((f.upper for f in series.figures if f.known and f.bounded), default=0.0)
     thin = typical_margin(series.figures) < 0.006 * high
     drawn = "chart.bars" if len(series) <= 12 else "chart.band_thin" if thin else "chart.band"
-    more = {"chart.parts": not series.whole.all(), "chart.break": bool(len(series.breaks))}
+    open_end = any(f.known and not f.bounded for f in series.figures)
+    more = {"chart.open": open_end, "chart.parts": not series.whole.all(), "chart.break": bool(len(series.breaks))}
     return " ".join([texts(drawn), *(texts(key) for key, there in more.items() if there)])
+
+
+def bars_words(texts: Texts, groups: Sequence[Group]) -> str:
+    """What the lines through dots are, what hollow dots are, and what a line without an end is."""
+    figures = [group.figure for group in groups if group.figure.known]
+    said = [texts("chart.bars_weak" if any(f.weak for f in figures) else "chart.bars")]
+    return " ".join([*said, *([texts("chart.open")] if any(not f.bounded for f in figures) else [])])
 
 
 def unit_words(texts: Texts, edition: Edition, panel: Panel, statistic: StatisticFacts) -> str:

@@ -11,7 +11,7 @@ from dp_stats.charts.panels import Panel
 from dp_stats.charts.reading import ReleaseView
 from dp_stats.charts.series import Group, Series
 from dp_stats.charts.tilemap import Layout
-from dp_stats.charts.wording import band_words, lower_first, sentence, subject, unit_text, unit_words
+from dp_stats.charts.wording import band_words, bars_words, lower_first, sentence, subject, unit_text, unit_words
 from dp_stats.editions.truncated import said_beside
 from dp_stats.files import segment
 from dp_stats.site import linked, parts
@@ -256,7 +256,7 @@ def _groups(site: Site, view: ReleaseView, story: Outline, code: str, name: str)
         "sub": texts(
             "area.groups_sub",
             period=panel.periods[-1],
-            bars=texts("chart.bars_weak" if any(g.figure.weak for g in groups) else "chart.bars"),
+            bars=bars_words(texts, groups),
         ),
         "svg": trusted(svg.dots("groups", groups, texts, title=title, description=finding, zero=story.zero)),
         "finding": finding,
@@ -274,7 +274,7 @@ def _compared(site: Site, story: Outline, larger: list[Group], panel: Panel, per
     title = texts("area.compared")
     return {
         "title": title,
-        "sub": texts("area.compared_sub", what=what, period=period, bars=texts("chart.bars")),
+        "sub": texts("area.compared_sub", what=what, period=period, bars=bars_words(texts, larger)),
         "svg": trusted(svg.dots("compared", larger, texts, title=title, description=finding, zero=story.zero)),
         "finding": finding,
     }

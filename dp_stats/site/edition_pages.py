@@ -6,7 +6,7 @@ from dp_stats.charts import findings, svg
 from dp_stats.charts.outline import Outline
 from dp_stats.charts.reading import ReleaseView, Revision
 from dp_stats.charts.tilemap import Layout
-from dp_stats.charts.wording import lower_first
+from dp_stats.charts.wording import bars_words, lower_first
 from dp_stats.editions.edition import Edition
 from dp_stats.site import changes, downloads, linked, maps
 from dp_stats.site.common import cards, left_out, notices, page_of, regions_table, why
@@ -37,7 +37,7 @@ def edition_page(site: Site, view: ReleaseView, story: Outline, tiles: Layout | 
         finding = findings.of_groups(texts, shown, what=title, when=panel.labels[-1])
         groups = {
             "title": title,
-            "sub": texts("release.dots_sub", period=panel.periods[-1], bars=texts("chart.bars")),
+            "sub": texts("release.dots_sub", period=panel.periods[-1], bars=bars_words(texts, shown)),
             "svg": trusted(svg.dots("groups", shown, texts, title=title, description=finding, zero=story.zero)),
             "finding": finding,
         }

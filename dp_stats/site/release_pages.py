@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from dp_stats.charts import release_charts
 from dp_stats.charts.drawing import Studio
 from dp_stats.charts.merged_areas import FILE
@@ -55,18 +57,18 @@ def release_page(
     wide = across_section(site, view, studio)
     top_cards = cards(site, view, story, latest)
     region_name, group_name = _by(view, story.regions, texts, areas=True), _by(view, story.groups, texts, areas=False)
-    present = {
-        "headline": top_cards or local,
+    region_rows = regions_table(site, view, story, latest, links="areas/")
+    shown: dict[str, Any] = {
         "chart": chart,
         "map": tile,
         "ranked": top,
-        "regions": between and region_name,
-        "groups": group_name,
+        "regions": {"name": region_name, "charts": between, "table": region_rows} if between and region_rows else None,
+        "groups": {"name": group_name, "chart": groups, "table": _group_rows(view, story, texts)} if groups else None,
         "across": wide,
     }
+    present = {"headline": top_cards or local, **shown}
     names = {"regions": region_name, "groups": group_name, "across": texts("across.title")}
     listed = [(id, names.get(id) or texts(f"release.{key}")) for id, key in SECTIONS if present.get(id, True)]
-    region_rows = regions_table(site, view, story, latest, links="areas/")
     headline_panel = local or (view.panel((story.groups or story.whole or edition.headline).id, upto=latest))
     notes = notices(site, view, latest, prefix="")
     if not view.current:
@@ -90,13 +92,8 @@ def release_page(
         cards=top_cards,
         left_out=left_out(site, story, edition),
         find=_find(texts, local),
-        chart=chart,
-        map=tile,
-        ranked=top,
-        regions={"name": region_name, "charts": between, "table": region_rows} if between and region_rows else None,
-        groups={"name": group_name, "chart": groups, "table": _group_rows(view, story, texts)} if groups else None,
         change=change,
-        across=wide,
+        **shown,
         privacy=privacy_panel.privacy(site, edition, headline_panel, story.metric),
         files=downloads.downloads(site, latest, prefix=f"{edition.period.label}/r{edition.revision.number}/"),
         period=f"{texts('edition.files')}: {edition.period.text}",

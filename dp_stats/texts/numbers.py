@@ -19,7 +19,10 @@ NBSP = "\N{NO-BREAK SPACE}"
 
 @dataclass(frozen=True)
 class Figure:
-    """A published value with its 95 % interval and its reliability status (empty: reliable)."""
+    """A published value with its 95 % interval and its reliability status (empty: reliable).
+
+    ``upper`` is infinite where nothing bounds the value: what it is divided by may be as little as nothing.
+    """
 
     value: float
     lower: float
@@ -30,6 +33,11 @@ class Figure:
     def margin(self) -> float:
         """Half the width of the interval."""
         return (self.upper - self.lower) / 2
+
+    @property
+    def bounded(self) -> bool:
+        """Whether there is an upper limit."""
+        return self.upper < math.inf
 
     @property
     def weak(self) -> bool:
@@ -54,7 +62,7 @@ class Figure:
 
 def number(value: float, *, decimals: int = 0, locale: Locale = ENGLISH) -> str:
     """A number with the locale's separators and a true minus sign; ``–`` where there is none."""
-    if math.isnan(value):
+    if not math.isfinite(value):
         return "\N{EN DASH}"
     return _written(f"{value:.{decimals}f}", decimals, locale)
 
@@ -82,9 +90,9 @@ def decimals_for(figures: Iterable[Figure]) -> int:
     the noise would only look exact. None where values and limits are whole, as those of counts are.
     """
     known = [f for f in figures if f.known]
-    if all(float(x).is_integer() for f in known for x in (f.value, f.lower, f.upper)):
+    if all(float(x).is_integer() for f in known for x in (f.value, f.lower, f.upper if f.bounded else f.lower)):
         return 0
-    margins = [f.margin for f in known if f.margin > 0]
+    margins = [f.margin for f in known if 0 < f.margin < math.inf]
     if not margins:
         return 0 if all(float(f.value).is_integer() for f in known) else 1
     return min(3, max(0, -math.floor(math.log10(min(margins)))))
@@ -109,9 +117,10 @@ def significant(value: float, *, digits: int = 3, locale: Locale = ENGLISH) -> s
 
 
 def typical_margin(figures: Iterable[Figure]) -> float:
-    """The median margin of error; NaN where nothing is known."""
+    """The median margin of error; NaN where nothing is known, or nothing bounds most values."""
     margins = sorted(f.margin for f in figures if f.known and not math.isnan(f.margin))
-    return margins[len(margins) // 2] if margins else math.nan
+    median = margins[len(margins) // 2] if margins else math.nan
+    return median if median < math.inf else math.nan
 
 
 Direction = Literal["rose", "fell", "unclear", "early"]

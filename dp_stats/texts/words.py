@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -188,7 +189,9 @@ class Texts:
         return self("figure.full", value=value, interval=self.between(figure, decimals=decimals))
 
     def between(self, figure: Figure, *, decimals: int = 0) -> str:
-        """The interval alone: ``1,200 to 1,268``."""
+        """The interval alone: ``1,200 to 1,268``, or ``1,200 or more``."""
+        if figure.upper == math.inf:
+            return self("figure.or_more", low=self.number(figure.lower, decimals=decimals))
         return numbers.interval(figure, to=self("figure.to"), decimals=decimals, locale=self.locale)
 
     def day(self, day: date, *, year: bool = True, short: bool = False) -> str:

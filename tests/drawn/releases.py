@@ -275,7 +275,7 @@ def circumstances(draw: st.DrawFn, release: Declaration) -> Declaration:
     if seldom(draw):
         made["headline"] = draw(st.sampled_from([t["id"] for t in release["tables"]]))
     if seldom(draw):
-        made["licence"] = draw(st.sampled_from(("CC-BY-4.0", "CC0-1.0", "OGL-Canada-2.0", "LicenseRef-ours", "")))
+        made["licence"] = draw(st.sampled_from(("CC-BY-4.0", "CC0-1.0", "OGL-Canada-2.0", "LicenseRef-ours")))
     if rarely(draw):
-        made["audience"] = "restricted"
+        made |= draw(st.sampled_from(({"audience": "restricted"}, {"licence": ""}, {"licence": "ask us"})))
     return made

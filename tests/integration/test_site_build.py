@@ -23,6 +23,7 @@ from dp_stats.editions.retracting import retract
 from dp_stats.editions.revisions import refresh_status
 from dp_stats.editions.truncated import LEFT_OUT
 from dp_stats.site import build
+from tests.public_files import link_faults
 
 BASE = "https://statistics.example.org"
 RELEASE = "covid-cases-by-area"
@@ -234,6 +235,13 @@ def test_a_retraction_shows_on_the_page_and_the_next_best_edition_takes_its_plac
     assert "Two laboratories were counted twice." in read(copy, "corrections.html").words
     assert "[Retracted" not in read(copy, f"{RELEASE}/index.html").words
     assert f"{newest}/r1/area.csv" not in (copy / RELEASE / "index.html").read_text(encoding="utf-8")
+
+
+def test_where_every_edition_is_retracted_the_contents_lead_to_what_is_there(copy: Path) -> None:
+    when = datetime(2021, 1, 9, tzinfo=UTC)
+    retract(copy, "hospital-days/2020", revision=1, reason="Two hospitals were counted twice.", when=when)
+    build(copy, base_url=BASE)
+    assert not list(link_faults(copy))
 
 
 def test_every_page_names_its_own_address_and_the_sitemap_lists_each(site: Path) -> None:

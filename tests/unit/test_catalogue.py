@@ -61,6 +61,8 @@ def test_the_shipped_catalogue_is_sound() -> None:
         ),
         ("releases/covid-cases-by-area.yaml", {"privacy_loss": {"epsilon": 101}}, "nothing is protected"),
         ("releases/covid-cases-by-area.yaml", {"privacy_loss": {"rho": "1e-30"}}, "rho must be from 5e-09 to 5000"),
+        ("releases/covid-cases-by-area.yaml", {"licence": ""}, "licence: write an identifier without spaces"),
+        ("releases/covid-cases-by-area.yaml", {"licence": "ask us"}, "licence: write an identifier without spaces"),
         ("releases/covid-cases-by-area.yaml", {"period": "fortnight"}, "period: Input should be 'day', 'week'"),
         (
             "releases/covid-cases-by-area.yaml",
