@@ -21,10 +21,11 @@ from dp_stats.editions.revisions import ends_changed, values_changed
 from dp_stats.errors import PublishedError
 from dp_stats.estimate import estimator
 from dp_stats.files import is_printable
+from dp_stats.late_windows import is_open, open_from
 from dp_stats.measured import estimates_of
 from dp_stats.publishing import publish as publish_run
 from dp_stats.publishing import published_as, software
-from dp_stats.revising import add_late, late_of
+from dp_stats.revising import add_late, close, late_of
 from dp_stats.run import Run, ledger_if_any, open_made, open_run
 from dp_stats.texts.words import Texts
 
@@ -63,8 +64,8 @@ class Proposal:
         intervals: how many intervals change.
         looks: whether texts, style or what makes the files are others than before.
         method: versions of the method by which values are estimated, before and now.
-        adding: editions whose late rows it would add. sources: earlier editions that its tables across editions are made
-            from: those of the revision whose place it takes.
+        adding: editions whose late rows it would add; none of kind ``late`` where it only becomes final.
+        sources: earlier editions that its tables across editions are made from: those of the revision whose place it takes.
     """
 
     run: Run
@@ -164,7 +165,12 @@ def publish_proposed(proposal: Proposal, *, check: Check) -> PublishedEdition:
     """
     run = proposal.run
     if proposal.kind == "late":
-        made = add_late(proposal.edition, run.settings, run.ledger(), check=check)
+        ledger = run.ledger()
+        if proposal.adding:
+            since = open_from(run, ledger)
+            made = add_late(proposal.edition, run.settings, ledger, since=since, check=check)
+        else:
+            made = close(proposal.edition, proposal.standing, run.settings, ledger, check=check)
         if made is None:
             raise PublishedError(f"No late records are added to {proposal.edition} any more.")
         return made
@@ -221,13 +227,18 @@ def _known(
 def _late(edition: str, standing: int, ledger: Ledger, settings: Settings) -> Proposal:
     adding = late_of(edition, ledger)
     made = published_as(ledger, edition, standing)
+    counted = made.measured > 1 or bool(ledger.retractions(edition))
+    there = counted or set(adding) <= set(made.adding)
+    number = standing if there else _last(edition, ledger) + 1
+    run = open_made(
+        edition, revision=number, measured=made.measured, adding=made.adding if there else adding, settings=settings
+    )
+    if there and made.facts.status == "provisional" and not is_open(run.period.label, open_from(run, ledger)):
+        return Proposal(replace(run, revision=_last(edition, ledger) + 1), "late", "", standing)
     if not adding:
         raise PublishedError(f"No published edition has measured late records of {edition}. There is nothing to add.")
-    if made.measured > 1 or ledger.retractions(edition):
+    if counted:
         raise PublishedError(f"{edition} was corrected or retracted, so late records are added to it no more.")
-    there = set(adding) <= set(made.adding)
-    number = standing if there else _last(edition, ledger) + 1
-    run = open_made(edition, revision=number, measured=1, adding=adding, settings=settings)
     return Proposal(run, "late", "", standing, "published" if there else "new", adding=adding)
 
 

@@ -25,6 +25,7 @@ from dp_stats.editions.revisions import refresh_status
 from dp_stats.editions.verify import faults_of
 from dp_stats.errors import DpStatsError, PublishedError
 from dp_stats.estimate import estimator
+from dp_stats.late_windows import is_open, open_from
 from dp_stats.measured import estimates_of, sources_of
 from dp_stats.run import Run, open_ledger, open_made
 from dp_stats.texts.words import Texts
@@ -248,6 +249,8 @@ def _describe(
     looks, texts = Looks.of(run.settings), Texts.of(run.settings)
     if why is None and run.revision > 1:
         why = reasons.correction(run.revision, reservation.reason, before=_before(run, ledger), texts=texts)
+    if why is None and not is_open(run.period.label, open_from(run, ledger)):
+        why = RevisionFacts(status="final")  # it runs after the edition that closes its window
     if run.release.audience == "public":
         account = ledger.disclose(run.edition, run.revision, measured=run.measured)
     else:
@@ -278,7 +281,7 @@ def published_as(ledger: Ledger, edition: str, revision: int) -> MadeOf:
     description = ledger.description(edition, revision)
     if description is None:
         return MadeOf(revision, (), RevisionFacts(number=revision), 1)
-    return made_of(description.document, description.parts)
+    return made_of(description.parts[description.document])
 
 
 def _adopt(run: Run, ledger: Ledger, folder: Path) -> Description:

@@ -6,12 +6,14 @@ ledger keeps that, so its files are made again byte for byte; files of earlier r
 
 from __future__ import annotations
 
+from datetime import date
+
 from dp_stats.catalogue import parse_period
-from dp_stats.catalogue.due import periods_before
 from dp_stats.editions import reasons
 from dp_stats.editions.description import MadeOf, sources_in
 from dp_stats.editions.publication import Check, PublishedEdition
 from dp_stats.estimate import estimator
+from dp_stats.late_windows import is_open, left_open, open_from
 from dp_stats.ledger import Ledger
 from dp_stats.publishing import publish, published_as
 from dp_stats.run import Run, open_made
@@ -32,8 +34,36 @@ def revise(run: Run, *, check: Check) -> list[PublishedEdition]:
         followed = _follow(run, run.ledger(), check=check)
         return [followed] if followed is not None else []
     periods = [f"{run.release.id}/{late.label}" for late in reversed(run.plan.late)]
-    made = [add_late(edition, run.settings, run.ledger(), also=run.edition, check=check) for edition in periods]
-    return [one for one in made if one is not None]
+    ledger, since = run.ledger(), open_from(run, run.ledger())
+    made = [add_late(edition, run.settings, ledger, also=run.edition, since=since, check=check) for edition in periods]
+    closed = [close(*left, run.settings, ledger, check=check) for left in left_open(run, ledger, since=since)]
+    return [one for one in (*made, *closed) if one is not None]
+
+
+def close(edition: str, standing: int, settings: Settings, ledger: Ledger, *, check: Check) -> PublishedEdition | None:
+    """Publish a provisional edition again as final, from the same measurements: nothing is added to it any more.
+
+    Args:
+        standing: the revision in use.
+
+    Returns:
+        The revision; None where another one is under way that will be final itself.
+    """
+    for number in ledger.revisions(edition):
+        if number <= standing:
+            continue
+        made = published_as(ledger, edition, number)
+        if made.measured == number:
+            return None  # a correction that has begun
+        if _finish(edition, number, made, settings, ledger, check=check) and made.facts.status == "final":
+            return publish(_opened(edition, number, made, settings), check=check)
+    number, before, texts = (
+        ledger.revisions(edition)[-1] + 1,
+        published_as(ledger, edition, standing),
+        Texts.of(settings),
+    )
+    why = reasons.from_stored(number, "late", texts("edition.closed"), before=before, texts=texts, status="final")
+    return publish(_opened(edition, number, before, settings), check=check, why=why)
 
 
 def _follow(run: Run, ledger: Ledger, *, check: Check) -> PublishedEdition | None:
@@ -60,9 +90,12 @@ def _follow(run: Run, ledger: Ledger, *, check: Check) -> PublishedEdition | Non
 
 
 def add_late(
-    edition: str, settings: Settings, ledger: Ledger, *, also: str = "", check: Check
+    edition: str, settings: Settings, ledger: Ledger, *, since: date, also: str = "", check: Check
 ) -> PublishedEdition | None:
     """Publish an edition with the late rows that published editions, and ``also``, have measured of it.
+
+    Args:
+        since: first day of the periods to which late rows may still be added (``late_windows.open_from``).
 
     Returns:
         The revision that adds them all, new or made whole; None if nothing is added to the edition (any more).
@@ -81,11 +114,11 @@ def add_late(
         if set(adding) <= set(made.adding):
             return publish(_opened(edition, number, made, settings), check=check)
     number, before, texts = ledger.revisions(edition)[-1] + 1, published_as(ledger, edition, last), Texts.of(settings)
-    said, final = _said(edition, adding, ledger, texts)
+    final = not is_open(edition.partition("/")[2], since)
     why = reasons.from_stored(
         number,
         "late",
-        said,
+        _said(adding, ledger, texts),
         before=before,
         texts=texts,
         adding=adding,
@@ -124,15 +157,12 @@ def late_of(edition: str, ledger: Ledger, *, also: str = "") -> tuple[str, ...]:
     return tuple(name for _, name in sorted(found))
 
 
-def _said(edition: str, adding: tuple[str, ...], ledger: Ledger, texts: Texts) -> tuple[str, bool]:
-    """Why late rows are added, and whether it is the last time: where the window of one that measured them ends."""
-    said, final = [], False
+def _said(adding: tuple[str, ...], ledger: Ledger, texts: Texts) -> str:
+    """Why late rows are added: the editions that measured them, by their periods."""
+    said = []
     for name in adding:
         reservation = ledger.latest(name)
         assert reservation is not None
         sealed = ledger.sealed(reservation)
         said.append(texts.period(sealed.period.code, kind=sealed.release.period))
-        assert sealed.release.late is not None
-        before = periods_before(sealed.release, sealed.period, sealed.release.late.periods)
-        final |= len(before) == sealed.release.late.periods and before[-1].label == edition.partition("/")[2]
-    return texts("edition.late", periods=texts.listed(said)), final
+    return texts("edition.late", periods=texts.listed(said))

@@ -71,4 +71,6 @@ def note_of(proposal: Proposal) -> str:
         said.append(f"and {count(more)} more facts.")
     if proposal.adding:
         said.append(f"Adds late records that {', '.join(proposal.adding)} counted.")
+    elif proposal.kind == "late" and proposal.state != "published":
+        said.append("It only becomes final: no late records are added to it any more.")
     return "\n\n".join(said)

@@ -37,6 +37,24 @@ def periods_before(release: Release, period: Period, count: int) -> tuple[Period
     return tuple(found)
 
 
+def has_next(release: Release, period: Period) -> bool:
+    """Whether a period of the release follows on one of its periods."""
+    return period.kind != "range" and (release.end is None or next_period(period).start <= release.end)
+
+
+def open_since(release: Release, period: Period) -> date:
+    """The first day of the periods to which an edition later than that of ``period`` may still add late rows.
+
+    The day after ``period`` where none is left open: no edition follows, or late rows are not counted (any more).
+    """
+    if release.late is None or not has_next(release, period):
+        return period.end + timedelta(days=1)
+    first = period
+    for _ in range(release.late.periods - 1):  # also of periods before the release had its name
+        first = release.calendar.period_of(first.start - timedelta(days=1), period.kind)
+    return first.start
+
+
 def due_day(period: Period, *, settle_days: int) -> date:
     """The first day on which an edition may be made: its period has ended and late reports have settled."""
     return period.end + timedelta(days=settle_days + 1)

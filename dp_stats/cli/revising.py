@@ -81,6 +81,8 @@ def print_proposal(out: Console, proposal: Proposal) -> None:
     out.print("[green]It costs nothing:[/] it is made of stored measurements. No row is read and no noise is drawn.")
     if proposal.adding:
         out.print(f"It adds the late rows that were measured by {', '.join(proposal.adding)}.", soft_wrap=True)
+    elif proposal.kind == "late":
+        out.print("It only becomes final: no late rows are added to it any more.")
     before, now = proposal.method
     if before != now:
         out.print(f"Values are estimated by version {now} of the method, before by version {before}.")

@@ -9,6 +9,7 @@ from fractions import Fraction
 from importlib.metadata import PackageNotFoundError, version
 from typing import Protocol
 
+from dp_stats.catalogue.due import open_since
 from dp_stats.catalogue.grid import Grid
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Dataset, Derived, Release, Statistic
@@ -29,6 +30,7 @@ from dp_stats.editions.edition import (
     QualityFacts,
     ReleaseFacts,
     RevisionFacts,
+    RevisionStatus,
     SourceFacts,
     StatisticFacts,
     TableFacts,
@@ -124,7 +126,7 @@ def describe(
         published: the moment of publication, with a time zone; now if left out.
         commit: the version of the catalogue, e.g. a git commit.
     """
-    plan, why = estimates.plan, _revision(revision, reason, release)
+    plan, why = estimates.plan, _revision(revision, reason, release, period)
     published = published or datetime.now(UTC).replace(microsecond=0)
     return Edition(
         release=_release(release),
@@ -232,11 +234,12 @@ def _period(period: Period, release: Release, texts: Texts) -> PeriodFacts:
     return PeriodFacts(label=period.label, text=said, kind=release.period, start=period.start, end=period.end)
 
 
-def _revision(revision: int | RevisionFacts, reason: str, release: Release) -> RevisionFacts:
+def _revision(revision: int | RevisionFacts, reason: str, release: Release, period: Period) -> RevisionFacts:
     if isinstance(revision, RevisionFacts):
         return revision
     if revision == 1:
-        return RevisionFacts(reason=reason, status="provisional" if release.late else "final")
+        status: RevisionStatus = "provisional" if period.end >= open_since(release, period) else "final"
+        return RevisionFacts(reason=reason, status=status)
     return RevisionFacts(number=revision, kind="correction", reason=reason, supersedes=revision - 1, remeasured=True)
 
 

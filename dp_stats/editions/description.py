@@ -93,9 +93,9 @@ class MadeOf:
     estimator: int
 
 
-def made_of(document: str, parts: Mapping[str, bytes]) -> MadeOf:
-    """What a described revision is made of."""
-    facts = json.loads(parts[document])["facts"]
+def made_of(document: bytes) -> MadeOf:
+    """What a described revision is made of, by its document."""
+    facts = json.loads(document)["facts"]
     revision = RevisionFacts.model_validate(facts["revision"])
     measured = revision.measurements or (1 if revision.adds else revision.number)
     return MadeOf(measured, revision.adds, revision, facts["provenance"].get("estimator", 1))

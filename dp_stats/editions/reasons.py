@@ -30,14 +30,15 @@ def from_stored(
     Args:
         adding: editions whose late rows are added, if others than before. status: if another than before.
     """
+    adds = before.adding if adding is None else adding
     return RevisionFacts(
         number=number,
         kind=kind,
         status=status or before.facts.status,
         reason=reason_of(reason, before.estimator, texts),
         supersedes=before.facts.number,
-        adds=before.adding if adding is None else adding,
-        measurements=None if kind == "late" else before.measured,
+        adds=adds,
+        measurements=None if kind == "late" and adds else before.measured,
     )
 
 

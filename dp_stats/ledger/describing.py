@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, Table, select
+from sqlalchemy import Connection, RowMapping, Table, and_, or_, select
 
 from dp_stats.errors import LedgerError, PublishedError
 from dp_stats.ledger import schema, sealing
@@ -96,6 +96,23 @@ def description(connection: Connection, edition: str, revision: int) -> Descript
         published=moment(row["published"]),
         parts=parts,
     )
+
+
+def in_use(connection: Connection, releases: Collection[str]) -> dict[str, tuple[int, bytes]]:
+    """Edition → number and document of what its files say, of the revision in use of every published edition of some releases:
+    the last that is published and not retracted.
+
+    Raises:
+        LedgerError: one is missing or altered.
+    """
+    d, p, r = schema.descriptions.c, schema.publications.c, schema.retractions.c
+    made = schema.descriptions.join(schema.publications, and_(d.edition == p.edition, d.revision == p.revision))
+    made = made.outerjoin(schema.retractions, and_(d.edition == r.edition, d.revision == r.revision))
+    query = select(d.edition, d.revision, d.description).select_from(made).where(r.edition.is_(None))
+    wanted = or_(*(d.edition.startswith(f"{name}/", autoescape=True) for name in releases))
+    last = {row.edition: row for row in connection.execute(query.where(wanted).order_by(d.edition, d.revision))}
+    found = sealing.documents(connection, [row.description for row in last.values()])
+    return {edition: (row.revision, found[row.description]) for edition, row in last.items()}
 
 
 def publish(

@@ -136,6 +136,15 @@ class LedgerReader:
         with self._database.read() as connection:
             return describing.description(connection, edition, revision)
 
+    def in_use(self, releases: Collection[str]) -> dict[str, tuple[int, bytes]]:
+        """Edition → number and document of what its files say, of the revision in use of every edition of some releases.
+
+        Raises:
+            LedgerError: one is missing or altered.
+        """
+        with self._database.read() as connection:
+            return describing.in_use(connection, releases)
+
     def publication(self, edition: str, revision: int = 1) -> Publication | None:
         """How an edition was published; None if it was not."""
         with self._database.read() as connection:

@@ -18,6 +18,9 @@ from dp_stats.plan.sealed import SealedPlan, references, sha256, unseal
 from dp_stats.plan.series import Series
 
 _AT_ONCE = 500
+_DAMAGED = (
+    "A part of what the ledger keeps of an edition is missing or was altered. Restore the ledger from its backup."
+)
 
 
 def keep(connection: Connection, parts: Mapping[str, bytes]) -> None:
@@ -70,9 +73,20 @@ def closure(
     named = {name for content in intact for name in references(content)} | set(leaves)
     found |= _found(connection, named)
     if not missing and any(name not in found or sha256(found[name]) != name for name in wanted | named):
-        raise LedgerError(
-            "A part of what the ledger keeps of an edition is missing or was altered. Restore the ledger from its backup."
-        )
+        raise LedgerError(_DAMAGED)
+    return found
+
+
+def documents(connection: Connection, names: Iterable[str]) -> dict[str, bytes]:
+    """Documents by hash, without the parts that they name.
+
+    Raises:
+        LedgerError: one is missing or altered.
+    """
+    wanted = set(names)
+    found = _found(connection, wanted)
+    if any(sha256(found.get(name, b"")) != name for name in wanted):
+        raise LedgerError(_DAMAGED)
     return found
 
 

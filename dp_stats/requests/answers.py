@@ -93,4 +93,4 @@ def _added(ledger: Ledger, edition: str) -> tuple[str, ...]:
     """The editions whose late rows the last published revision of an edition adds."""
     last = max(p.revision for p in ledger.publications() if p.edition == edition)
     description = ledger.description(edition, last)
-    return made_of(description.document, description.parts).adding if description is not None else ()
+    return made_of(description.parts[description.document]).adding if description is not None else ()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from dp_stats import pipeline, publishing
+from dp_stats import pipeline, publishing, revising
 from dp_stats.catalogue import read_catalogue, yaml
 from dp_stats.editions.edition import Edition
 from dp_stats.editions.revisions import corrections, status_of
@@ -192,6 +192,100 @@ def test_a_retracted_edition_is_not_revised(settings: Settings) -> None:
     deliver(settings.catalogue, date(2024, 2, 8))
     pipeline.run_edition("visits/2024-W05")
     assert not (settings.public_dir / "visits" / WEEKS[3] / "r2").exists()
+
+
+def standing(settings: Settings, edition: str) -> tuple[int | None, str]:
+    """The revision in use of an edition, and its status."""
+    now = status_of(settings.public_dir, edition)
+    return now.current, now.revision(now.current).status if now.current else ""
+
+
+def final_though_nothing_was_added(settings: Settings, edition: str, number: int) -> None:
+    """It became final as a revision that costs nothing and changes no value, and says so."""
+    assert standing(settings, edition) == (number, "final")
+    there = Edition.load(settings.public_dir / edition / f"r{number}")
+    assert (there.revision.kind, there.revision.remeasured) == ("late", False)
+    assert "no more late records" in there.revision.reason.lower()
+    assert total(settings, there.path) == total(settings, f"{edition}/r{there.revision.supersedes}")
+    assert status_of(settings.public_dir, edition).revision(number).changed == 0
+
+
+def all_is_whole(settings: Settings, *, charges: int = 1) -> None:
+    """What was published costs nothing more, can be checked, and is made again byte for byte."""
+    ledger = Ledger.open(settings.ledger_url, create=False)
+    ledger.verify()
+    assert len(ledger.charges()) == charges
+    verify(str(settings.public_dir))
+    before = {p: p.read_bytes() for p in settings.public_dir.glob("*/*/r*/*") if p.is_file()}
+    for folder in {p.parent for p in before}:
+        shutil.rmtree(folder)
+    assert {one.state for one in publishing.rebuild(settings)} == {"made again"}
+    assert before == {p: p.read_bytes() for p in settings.public_dir.glob("*/*/r*/*") if p.is_file()}
+
+
+def test_windows_close_by_the_day_that_is_told_though_a_clinic_was_added(settings: Settings) -> None:
+    codes = settings.catalogue / "codes" / "clinics.csv"
+    codes.write_text(f"{codes.read_text().rstrip()}\nnewone,New,south,South,500\n")
+    deliver(settings.catalogue, date(2024, 2, 8))
+    pipeline.run_edition("visits/2024-W05")
+    assert standing(settings, f"visits/{WEEKS[3]}") == (1, "provisional")  # it may be closed by the next alone
+    final_though_nothing_was_added(settings, f"visits/{WEEKS[2]}", 3)
+    done = pipeline.publish("visits/2024-W05")
+    assert "revised" not in done
+    assert standing(settings, f"visits/{WEEKS[2]}") == (3, "final")
+    all_is_whole(settings)
+
+
+def test_windows_close_under_the_former_name_too(settings: Settings) -> None:
+    was = settings.catalogue / "releases" / "visits.yaml"
+    declared = {**yaml.parse(was.read_text()), "id": "calls", "formerly": ["visits"], "start": date(2024, 1, 29)}
+    was.unlink()
+    (settings.catalogue / "releases" / "calls.yaml").write_text(yaml.write(declared))
+    deliver(settings.catalogue, date(2024, 2, 8))
+    done = pipeline.run_edition("calls/2024-W05")
+    assert done["revised"] == [f"visits/{WEEKS[2]}/r3"]
+    final_though_nothing_was_added(settings, f"visits/{WEEKS[2]}", 3)
+    assert standing(settings, f"visits/{WEEKS[3]}") == (1, "provisional")
+    all_is_whole(settings)
+
+
+def test_what_stands_after_a_retraction_becomes_final_too(settings: Settings) -> None:
+    pipeline.retract(f"visits/{WEEKS[2]}", revision=2, reason="Late rows were test rows.")
+    assert standing(settings, f"visits/{WEEKS[2]}") == (1, "provisional")
+    deliver(settings.catalogue, date(2024, 2, 8))
+    pipeline.run_edition("visits/2024-W05")
+    assert standing(settings, f"visits/{WEEKS[2]}") == (3, "final")
+    there = Edition.load(settings.public_dir / "visits" / WEEKS[2] / "r3")
+    assert (there.revision.supersedes, there.revision.adds) == (1, ())
+    assert total(settings, there.path) == total(settings, f"visits/{WEEKS[2]}/r1")
+    all_is_whole(settings)
+
+
+def test_windows_close_at_once_where_late_rows_are_counted_no_more(settings: Settings) -> None:
+    edit(settings.catalogue, late=None)
+    pipeline.run_edition("visits/2024-W05", new_series=True)
+    assert standing(settings, f"visits/{WEEKS[2]}") == (3, "final")
+    assert standing(settings, f"visits/{WEEKS[3]}") == (2, "final")
+    assert standing(settings, "visits/2024-W05") == (1, "final")
+
+
+def test_the_last_edition_of_a_release_closes_every_window(settings: Settings) -> None:
+    edit(settings.catalogue, end=date(2024, 2, 4))
+    deliver(settings.catalogue, date(2024, 2, 8))
+    pipeline.run_edition("visits/2024-W05")
+    assert [standing(settings, f"visits/{week}")[1] for week in (*WEEKS, "2024-W05")] == ["final"] * 5
+
+
+def test_one_that_was_left_open_is_closed_by_hand(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(revising, "left_open", lambda *_, **__: [])
+        pipeline.retract(f"visits/{WEEKS[2]}", revision=2, reason="Late rows were test rows.")
+        deliver(settings.catalogue, date(2024, 2, 8))
+        pipeline.run_edition("visits/2024-W05")
+    proposed = pipeline.propose(f"visits/{WEEKS[2]}", kind="late", reason="")
+    assert (proposed.revision, proposed.state, proposed.adding) == (3, "new", ())
+    pipeline.revise(f"visits/{WEEKS[2]}", kind="late")
+    assert standing(settings, f"visits/{WEEKS[2]}") == (3, "final")
 
 
 @pytest.mark.parametrize(

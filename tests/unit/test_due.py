@@ -9,7 +9,7 @@ from typing import Literal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dp_stats.catalogue.due import due_at, due_day, periods_of
+from dp_stats.catalogue.due import due_at, due_day, open_since, period_at, periods_before, periods_of
 from dp_stats.catalogue.load import is_due
 from dp_stats.catalogue.schedule import Schedule
 from tests.plan_examples import BASIC, release
@@ -40,3 +40,38 @@ def test_a_release_without_end_has_periods_without_end_and_a_range_has_one() -> 
     assert len(list(islice(periods_of(release(BASIC)), 500))) == 500
     whole = release(BASIC, period="range", start="2021-01-04", end="2021-05-01")
     assert [p.label for p in periods_of(whole)] == ["2021-01-04--2021-05-01"]
+
+
+@given(
+    start=DAYS,
+    length=st.integers(0, 120),
+    ends=st.booleans(),
+    late=st.integers(1, 5),
+    kind=st.sampled_from(["day", "week", "month"]),
+    data=st.data(),
+)
+def test_a_period_is_open_exactly_while_a_later_edition_may_add_to_it(
+    start: date, length: int, ends: bool, late: int, kind: Literal["day", "week", "month"], data: st.DataObject
+) -> None:
+    last = start + timedelta(days=length)
+    one = release(BASIC, period=kind, start=start, end=last if ends else None, late={"periods": late})
+    at = period_at(one, start + timedelta(days=data.draw(st.integers(0, length))))
+    since = open_since(one, at)
+    periods = list(islice(periods_of(one), 200))
+    later = [p for p in periods if at.start < p.start][: late + 1]
+    added = {p.label for after in later for p in periods_before(one, after, late)}
+    for period in (p for p in periods if p.start <= at.start):
+        assert (period.end >= since) == (period.label in added)
+
+
+def test_nothing_is_open_where_late_rows_are_not_counted() -> None:
+    one = release(BASIC, late=None)
+    first = next(periods_of(one))
+    assert open_since(one, first) == first.end + timedelta(days=1)
+
+
+def test_a_new_name_leaves_open_what_its_calendar_would_reach() -> None:
+    long = release(BASIC, period="week", start=date(2024, 1, 1), late={"periods": 3})
+    named = long.model_copy(update={"start": date(2024, 3, 4)})
+    week = period_at(named, date(2024, 3, 4))
+    assert open_since(named, week) == open_since(long, week) == date(2024, 2, 19)
