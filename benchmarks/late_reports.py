@@ -150,7 +150,7 @@ def main() -> None:
             ),
         }
     )
-    waiting = declared.model_copy(update={"settle_days": SETTLE})
+    waiting = declared.model_copy(update={"settle_days": SETTLE, "late": None})
     adding = declared.model_copy(update={"settle_days": 0, "late": Late(periods=PERIODS, share=0.25)})
     rng = np.random.default_rng(7)
     with tempfile.TemporaryDirectory() as folder:

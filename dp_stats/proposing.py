@@ -218,9 +218,10 @@ def _known(
         return "published" if same and not retracted else None
     if same:
         return "begun"
+    given = f" Or give it back: dp-stats give-back {edition}" if reservation and reservation.state == "reserved" else ""
     raise PublishedError(
         f"Revision {last} of {edition} was begun and is not finished. Finish it first: dp-stats revise {edition} --kind "
-        f'{begun[0]} --reason "{begun[1]}"'
+        f'{begun[0]} --reason "{begun[1]}"{given}'
     )
 
 

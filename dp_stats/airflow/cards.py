@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from dp_stats.requests.preflight import Card
     from dp_stats.texts.words import Texts
 
+MOST_BREAKS = 3
+"""Changes of boundaries that a card tells of."""
+
 
 def escape(text: str) -> str:
     """An analyst's words as plain text: no Markdown or HTML of theirs may shape what a custodian sees."""
@@ -120,9 +123,10 @@ def _free(card: Card) -> str:
     assert card.free is not None
     editions = ", ".join(f"`{edition}`" for edition in card.free.editions[:6])
     more = f" and {len(card.free.editions) - 6} more" if len(card.free.editions) > 6 else ""
+    said = "".join(f"\n\nBoundaries changed: {escape(one.said)}" for one in card.free.breaks[:MOST_BREAKS])
     return (
         f"The same {count(card.free.cells)} figures follow from *{escape(card.free.title)}* ({editions}{more}) with a typical "
-        f"95 % margin of **±{number(card.free.margin)}**, and cost nothing."
+        f"95 % margin of **±{number(card.free.margin)}**, and cost nothing.{said}"
     )
 
 

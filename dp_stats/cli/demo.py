@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -21,9 +22,21 @@ app.add_typer(demo_app, name="demo")
 @fails_clearly
 def demo_data(
     rows: Annotated[int, typer.Option(min=10_000, help="About how many rows.")] = 1_000_000,
+    until: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"], help="Show what had been reported by this day alone, of a line list that is there."
+        ),
+    ] = None,
 ) -> None:
-    """Make a synthetic line list for one year over the real local authorities."""
-    from dp_stats.demo.line_list import make_line_list
+    """Make a synthetic line list for one year over the real local authorities, whose reports come days after the specimen."""
+    from dp_stats.demo.line_list import FILE, make_line_list, report_until
 
     where = settings()
-    make_line_list(where.home / "source", where.catalogue / "codes" / "lad19.csv", rows=rows, progress=out.print)
+    path = where.home / "source" / FILE
+    if until is None or not path.exists():
+        areas = where.catalogue / "codes" / "lad19.csv"
+        make_line_list(path.parent, areas, rows=rows, progress=out.print)
+    if until is not None:
+        report_until(path, until.date())
+        out.print(f"{path} shows what had been reported by {until.date()}.", soft_wrap=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -246,6 +247,10 @@ def print_answer(out: Console, answer: Any, *, as_json: bool) -> None:
         "lower_95": answer.lower,
         "upper_95": answer.upper,
         "editions": list(answer.editions),
+        "breaks": [
+            {**asdict(one), "since": one.since.isoformat(), "before": list(one.before), "after": list(one.after)}
+            for one in answer.breaks
+        ],
     }
     if as_json:
         out.print_json(json.dumps(facts))
@@ -254,6 +259,8 @@ def print_answer(out: Console, answer: Any, *, as_json: bool) -> None:
         f"[bold]{number(answer.value)}[/] (95 % interval {number(answer.lower)} to {number(answer.upper)}), at no cost. "
         f"From {len(answer.editions)} edition{'s' if len(answer.editions) > 1 else ''}: {', '.join(answer.editions)}"
     )
+    for one in answer.breaks:
+        out.print(f"[yellow]Break in the series:[/] {one.said}", soft_wrap=True)
 
 
 def print_curve(out: Console, run: Run, *, chart: Path | None, wanted: str | None) -> None:

@@ -58,6 +58,26 @@ def revise(
         out.print(f"[yellow]Warning:[/] {name} cannot be shown on the site. See [bold]dp-stats site build[/].")
 
 
+@app.command(epilog="Example: dp-stats give-back visits-by-clinic/2024-01")
+@fails_clearly
+def give_back(
+    edition: Annotated[str, typer.Argument(help="release/period", metavar="EDITION")],
+    revision: Annotated[int | None, typer.Option(min=1, help="Number of the revision; the last if left out.")] = None,
+    reason: Annotated[
+        str, typer.Option(help="Why; it stays in the ledger.")
+    ] = "abandoned before anything was measured",
+) -> None:
+    """Give back the charge of a revision that was begun and of which nothing was measured, so that others can be made."""
+    from dp_stats import unfinished
+    from dp_stats.run import open_ledger
+
+    ledger = open_ledger(settings())
+    number = revision or max(ledger.revisions(edition), default=1)
+    found = unfinished.give_back(edition, ledger, revision=number, reason=reason)
+    blocks = ", ".join(found.charged) or "no block, as others of its series have paid for it"
+    out.print(f"Given back {edition} r{number}: ρ = {written.rho(found.rho)} of {blocks}.", soft_wrap=True)
+
+
 def allowed(proposal: Proposal) -> bool:
     """Whether the budget has room for it; what stands against it was printed."""
     return proposal.quote is None or proposal.state == "published" or not proposal.quote.refusals

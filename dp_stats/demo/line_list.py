@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from dp_stats.catalogue.codes import CodeList, load_code_list
 
+FILE = "line-list.duckdb"
 ROWS = 1_000_000
 FIRST_DAY = date(2021, 1, 1)
 DAYS = 365
@@ -36,7 +37,7 @@ Progress = Callable[[str], None]
 def make_line_list(
     folder: Path, areas: Path, *, rows: int = ROWS, seed: int = 2021, progress: Progress = print
 ) -> Path:
-    """Write ``line-list.duckdb`` (table ``cases``) and ``opt-outs.csv``.
+    """Write ``line-list.duckdb`` (table ``reports``, and ``cases`` as ``report_until`` shows it: all) and ``opt-outs.csv``.
 
     Args:
         folder: where to write; made if missing, and what an earlier call wrote is replaced.
@@ -65,11 +66,12 @@ def make_line_list(
 
     progress("Adding late reports, opt-outs and dirty values")
     table = _as_table(rng, codes, person, area, day, ages)
-    path = folder / "line-list.duckdb"
+    path = folder / FILE
     path.unlink(missing_ok=True)
     with duckdb.connect(str(path)) as connection:
         connection.register("made", table)
-        connection.execute("CREATE TABLE cases AS SELECT * FROM made")
+        connection.execute("CREATE TABLE reports AS SELECT * FROM made")
+        connection.execute("CREATE VIEW cases AS SELECT * FROM reports")
     opted_out = rng.choice(person.max() + 1, size=max(1, len(first) // 200), replace=False)
     with (folder / "opt-outs.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -77,6 +79,19 @@ def make_line_list(
         writer.writerows([id] for id in _person_ids(np.sort(opted_out)).to_pylist())
     progress(f"Wrote {path} and {folder / 'opt-outs.csv'}")
     return path
+
+
+def report_until(path: Path, day: date) -> None:
+    """Let ``cases`` be what had been reported by the end of a day, as the agency's table would have stood.
+
+    Args:
+        path: a ``line-list.duckdb`` of ``make_line_list``.
+    """
+    with duckdb.connect(str(path)) as connection:
+        kept = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+        if ("cases",) in kept:  # made by an earlier version
+            connection.execute("ALTER TABLE cases RENAME TO reports")
+        connection.execute(f"CREATE OR REPLACE VIEW cases AS SELECT * FROM reports WHERE report_date <= '{day}'")
 
 
 def _simulate_counts(rng: np.random.Generator, codes: CodeList, rows: int) -> NDArray[np.int64]:

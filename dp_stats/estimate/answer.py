@@ -15,6 +15,7 @@ from dp_stats.catalogue.models import Derived, Release
 from dp_stats.catalogue.periods import Period
 from dp_stats.catalogue.populations import population_of
 from dp_stats.errors import NotDerivableError
+from dp_stats.estimate.answer_breaks import Break, breaks_of
 from dp_stats.estimate.boundaries import ListedDimension, codes_in
 from dp_stats.estimate.cells_asked import Floats, conditions, leaves, on_fit, refuse
 from dp_stats.estimate.covering import cover
@@ -65,6 +66,7 @@ class Answer:
         unrounded, standard_error: the unbiased value and its standard error.
         lower, upper: 95 % interval.
         editions: the editions it is computed from, in order of time.
+        breaks: where these changed the boundaries of what was asked for.
     """
 
     statistic: str
@@ -74,6 +76,7 @@ class Answer:
     upper: float
     standard_error: float
     editions: tuple[str, ...]
+    breaks: tuple[Break, ...] = ()
 
 
 def answer(
@@ -130,6 +133,7 @@ def _sum(
     same_meaning([e for e in asked if e.plan.edition in {p.edition for p in parts}], statistic)
     declared = next(s for s in asked[0].release.statistics if s.id == statistic)
     (found,) = answers_of(statistic, total(parts, declared), parts)
+    found = replace(found, breaks=breaks_of(used(asked, parts), where, within(asked, first, last)))
     if declared.kind != "persons":
         return found
     return _beside_rows(found, [e for e in asked if e.plan.edition in found.editions], where, first, last)
@@ -149,6 +153,12 @@ def _beside_rows(
     value = min(max(persons.value, min(rows.value, 1.0)), rows.value)
     lower, upper = min(persons.lower, rows.lower), min(persons.upper, rows.upper)
     return replace(persons, value=value, lower=min(lower, value), upper=max(upper, value))
+
+
+def used(editions: Sequence[Measured], parts: Sequence[Part]) -> list[Measured]:
+    """The editions that parts come from, in order of time."""
+    by_name = {e.plan.edition: e for e in editions}
+    return [by_name[part.edition] for part in parts]
 
 
 def within(editions: Sequence[Measured], first: date, last: date) -> list[Measured]:
@@ -228,6 +238,7 @@ def _rate(
         count.upper * scale,
         count.standard_error * scale,
         count.editions,
+        count.breaks,
     )
 
 
@@ -268,7 +279,7 @@ def _mean(
     unrounded = top.unrounded / bottom.unrounded
     best = float(np.clip(unrounded, low, high))
     lower, upper = around(np.array(best), lower, upper)
-    return Answer(derived.id, best, unrounded, float(lower), float(upper), float(error), top.editions)
+    return Answer(derived.id, best, unrounded, float(lower), float(upper), float(error), top.editions, top.breaks)
 
 
 def _part(edition: Measured, statistic: str, where: Mapping[str, Sequence[str]], begin: date, stop: date) -> Part:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import product
 
 import numpy as np
 
-from dp_stats.estimate.answer import Answer, Measured, answer, answers_of, codes_of, fit_of, same_meaning, within
+from dp_stats.estimate.answer import Answer, Measured, answer, answers_of, codes_of, fit_of, same_meaning, used, within
+from dp_stats.estimate.answer_breaks import breaks_of
 from dp_stats.estimate.cells_asked import Floats, conditions, leaves, on_fit, refuse
 from dp_stats.estimate.covering import cover
 from dp_stats.estimate.parts import Part, total
@@ -44,7 +46,14 @@ def answer_each(
         variance=lambda part: float(np.median(part.variance)),
     )
     same_meaning([e for e in editions if e.plan.edition in {p.edition for p in parts}], statistic)
-    return answers_of(statistic, total(parts, declared), parts)
+    found = breaks_of(used(editions, parts), cells, within(editions, start, end))
+    answers = answers_of(statistic, total(parts, declared), parts)
+    if not found:
+        return answers
+    return [
+        replace(one, breaks=tuple(b for b in found if cell.get(b.dimension, b.code) == b.code))
+        for one, cell in zip(answers, (dict(zip(cells, c, strict=True)) for c in product(*cells.values())), strict=True)
+    ]
 
 
 def answer_groups(

@@ -83,6 +83,14 @@ class Reservation:
     at: datetime
     aside: str = ""
 
+    @property
+    def paid_before_reading(self) -> bool:
+        """Whether its charge is spent before the first of its rows is read: that of a request, and of a correction.
+
+        So while it is only reserved none has been read, and it may be given back without telling anything of them.
+        """
+        return self.category == "adhoc" or self.revision > 1
+
 
 @dataclass(frozen=True)
 class KnownSeries:

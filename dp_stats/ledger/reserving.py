@@ -125,7 +125,7 @@ def _require_free(connection: Connection, plan: Plan, revision: int, formerly: S
     c = schema.descriptions.c
     if connection.execute(select(c.revision).where(c.edition == edition, c.revision == revision)).first() is not None:
         raise LedgerError(
-            f"{edition} (revision {revision}) is published already: late rows were added to an earlier revision. A "
+            f"{edition} (revision {revision}) is published already, made of the measurements of an earlier revision. A "
             f"correction needs the next number that is free, such as {revision + 1}."
         )
     for name in formerly:

@@ -15,9 +15,9 @@ from dp_stats import pipeline, written
 from dp_stats.catalogue import Catalogue, Period, Release, read_catalogue
 from dp_stats.catalogue.due import day_at, due_at
 from dp_stats.editions.verify import Fault, verify_public
-from dp_stats.errors import PublishedError
+from dp_stats.errors import DpStatsError, PublishedError
 from dp_stats.files import replaced
-from dp_stats.ledger import Ledger, Publication
+from dp_stats.ledger import Ledger, Publication, Reservation
 from dp_stats.ledger.witnesses import refuse_loss
 from dp_stats.operations.forecast import forecast
 from dp_stats.outlets.public_log import published_lines, refuse_another
@@ -27,6 +27,7 @@ from dp_stats.secure.spill import remove_abandoned
 from dp_stats.secure.staging import purge_expired
 from dp_stats.settings import Settings, load_settings
 from dp_stats.transparency.verifying import verify
+from dp_stats.unfinished import finish, give_back, unfinished
 
 STAGING_KEPT = timedelta(days=2)
 LATE_AFTER = timedelta(days=2)
@@ -193,6 +194,34 @@ def late_editions(*, settings: Settings | None = None, today: date | None = None
         if missing:
             alerts.append(Alert(f"{release.id} is late", _missing(ledger, release, missing)))
     return alerts
+
+
+def unfinished_corrections(*, settings: Settings | None = None, now: datetime | None = None) -> list[Alert]:
+    """Bring corrections to an end that were begun some days ago: given back where nothing was measured, published where it is
+    stored; one that was spent and not stored needs its rows again, so a person is told."""
+    settings = settings or load_settings()
+    ledger = open_ledger(settings)
+    alerts = []
+    for one in unfinished(ledger, before=(now or datetime.now(UTC)) - LATE_AFTER):
+        name = f"{one.edition} r{one.revision}"
+        if one.state == "reserved":
+            give_back(one.edition, ledger, revision=one.revision, reason="abandoned before anything was measured")
+            text = f"Nothing of it had been measured, so its charge is free again. To make it after all: {finish(one)}"
+            alerts.append(Alert(f"The correction {name} was given back", text))
+        elif one.state == "stored":
+            alerts.append(_finished(one, name, settings))
+        else:
+            text = f"Its charge is spent, and nothing is stored of it. {finish(one)}"
+            alerts.append(Alert(f"The correction {name} is not finished", text))
+    return alerts
+
+
+def _finished(one: Reservation, name: str, settings: Settings) -> Alert:
+    try:
+        pipeline.publish(one.edition, revision=one.revision, settings=settings)
+    except DpStatsError as error:
+        return Alert(f"The correction {name} is not finished", f"It is measured, and cannot be published. {error}")
+    return Alert(f"The correction {name} was published", "It had been measured, and its run had stopped before.")
 
 
 def _missing(ledger: Ledger, release: Release, labels: Sequence[str]) -> str:

@@ -61,11 +61,13 @@ def measured_editions(
     end: date | None = None,
     today: Catalogue | None = None,
 ) -> Iterator[Measured]:
-    """The published editions among ``reservations`` with days from ``start`` to ``end``, each at its last revision.
+    """The published editions among ``reservations`` with days from ``start`` to ``end``, each at its last revision that was not
+    retracted.
 
     Editions of a version that did not seal plans are left out. ``today`` lends names and titles.
     """
     last: dict[str, Reservation] = {}
+    standing = _standing(ledger)
     for made in reservations:
         if made.state != "stored" or not made.aside:
             continue
@@ -73,9 +75,8 @@ def measured_editions(
             period = parse_period(made.period)
             if (start and period.end < start) or (end and period.start > end):
                 continue
-            if ledger.publication(made.edition, made.revision) is not None and (
-                made.edition not in last or last[made.edition].revision < made.revision
-            ):
+            newer = made.edition not in last or last[made.edition].revision < made.revision
+            if newer and made.revision in standing.get(made.edition, ()):
                 last[made.edition] = made
     for edition in sorted(last):
         made = last[edition]
@@ -85,12 +86,19 @@ def measured_editions(
         sealed = ledger.sealed(made)
         told = sealed.told_by(today) if today else sealed
         noisy = NoisyMeasurements.from_bytes(stored.stored, plan=told.plan)
-        late = late_tables(ledger, made.period, _added(ledger, edition)) if told.release.late else ()
+        late = late_tables(ledger, made.period, _added(ledger, edition, standing)) if told.release.late else ()
         yield Measured(told.plan, told.period, told.grid, told.release, noisy, told.catalogue, late)
 
 
-def _added(ledger: Ledger, edition: str) -> tuple[str, ...]:
-    """The editions whose late rows the last published revision of an edition adds."""
-    last = max(p.revision for p in ledger.publications() if p.edition == edition)
-    description = ledger.description(edition, last)
+def _standing(ledger: Ledger) -> dict[str, set[int]]:
+    """Edition → its revisions that are published and not retracted."""
+    found: dict[str, set[int]] = {}
+    for one in ledger.publications():
+        found.setdefault(one.edition, set()).add(one.revision)
+    return {edition: numbers - {r.revision for r in ledger.retractions(edition)} for edition, numbers in found.items()}
+
+
+def _added(ledger: Ledger, edition: str, standing: Mapping[str, set[int]]) -> tuple[str, ...]:
+    """The editions whose late rows the revision in use of an edition adds."""
+    description = ledger.description(edition, max(standing[edition]))
     return made_of(description.parts[description.document]).adding if description is not None else ()

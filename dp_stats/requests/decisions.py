@@ -182,6 +182,9 @@ def answer(name: str, *, settings: Settings | None = None) -> Path:
     replace_file(folder / "answer.csv", table.encode())
     sources = "\n".join(f"- {made.free.title}: {edition}" for edition in made.free.editions)
     told = f"# {made.release.title}\n\nComputed from what is already published, at no cost to privacy:\n\n{sources}\n"
+    if made.free.breaks:
+        said = "\n".join(f"- {one.said}" for one in made.free.breaks)
+        told += f"\nBoundaries changed within the period (status b):\n\n{said}\n"
     replace_file(folder / "sources.md", told.encode())
     return folder
 

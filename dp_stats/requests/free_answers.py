@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
@@ -12,8 +12,10 @@ from statistics import median
 
 from dp_stats.catalogue import Catalogue, Release, parse_period
 from dp_stats.catalogue.due import period_at
+from dp_stats.editions.facts import BREAK
 from dp_stats.errors import NotDerivableError
 from dp_stats.estimate.answer import Answer, Measured
+from dp_stats.estimate.answer_breaks import Break
 from dp_stats.estimate.answer_each import answer_each
 from dp_stats.files import plain_text
 from dp_stats.ledger import Ledger, Reservation
@@ -46,6 +48,11 @@ class FreeAnswer:
     def cells(self) -> int:
         """How many figures."""
         return len(self.figures)
+
+    @property
+    def breaks(self) -> tuple[Break, ...]:
+        """Where boundaries changed within the period, of all figures."""
+        return tuple(dict.fromkeys(one for figure in self.figures.values() for one in figure.breaks))
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,17 +91,19 @@ def free_answer(
 
 
 def free_table(found: FreeAnswer, asked: Release, catalogue: Catalogue) -> str:
-    """A free answer as CSV text: a code and a name per breakdown, the period asked for, value, interval, unrounded value."""
+    """A free answer as CSV text: a code and a name per breakdown, the period asked for, value, interval, unrounded value, and
+    ``b`` where boundaries changed within the period."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     breakdowns = _breakdowns(asked, catalogue, {})
     heads = [head for name in breakdowns for head in (f"{name}_code", name)]
-    writer.writerow([*heads, "period", "value", "lower_95", "upper_95", "value_unbiased"])
+    writer.writerow([*heads, "period", "value", "lower_95", "upper_95", "value_unbiased", "status"])
     for cell, figure in found.figures.items():
         pairs = [(code, breakdowns[name][code]) for name, code in zip(breakdowns, cell, strict=True)]
         labels = [plain_text(label) for pair in pairs for label in pair]
         numbers = (figure.value, figure.lower, figure.upper, figure.unrounded)
-        writer.writerow([*labels, period_of_request(asked), *(f"{number + 0.0:.10g}" for number in numbers)])
+        written = (f"{number + 0.0:.10g}" for number in numbers)
+        writer.writerow([*labels, period_of_request(asked), *written, BREAK if figure.breaks else ""])
     return text.getvalue()
 
 
@@ -143,14 +152,14 @@ def _sources(asked: Release, catalogue: Catalogue, ledger: Ledger) -> Iterator[_
     """
     wanted, period = asked.statistics[0], period_at(asked, asked.start)
     made: dict[str, list[Reservation]] = {}
-    for reservation in ledger.reservations(asked.dataset):
+    reservations = ledger.reservations(asked.dataset)
+    now = _names(reservations, ledger)
+    for reservation in reservations:
         if reservation.release != asked.id:
-            made.setdefault(reservation.release, []).append(reservation)
-    for reservations in made.values():
+            made.setdefault(now.get(reservation.release, reservation.release), []).append(reservation)
+    for of_release in made.values():
         alike: dict[tuple[_Meaning, tuple[tuple[str, str], ...]], list[Measured]] = {}
-        for found in measured_editions(
-            reservations, ledger=ledger, start=period.start, end=period.end, today=catalogue
-        ):
+        for found in measured_editions(of_release, ledger=ledger, start=period.start, end=period.end, today=catalogue):
             same = [s for s in found.release.statistics if (s.kind, s.column) == (wanted.kind, wanted.column)]
             if same and found.release.audience == "public":
                 names = tuple((d.column, d.name) for d in found.release.dimensions)
@@ -158,3 +167,9 @@ def _sources(asked: Release, catalogue: Catalogue, ledger: Ledger) -> Iterator[_
                 alike.setdefault((meaning, names), []).append(found)
         for ((statistic, _, _), names), editions in alike.items():
             yield _Source(editions[-1].release, statistic, dict(names), tuple(editions))
+
+
+def _names(reservations: Sequence[Reservation], ledger: Ledger) -> dict[str, str]:
+    """Former name of a release → its name now."""
+    last = {one.release: one for one in reservations if one.state == "stored" and one.aside}
+    return {name: one.release for one in last.values() for name in ledger.sealed(one).release.formerly}

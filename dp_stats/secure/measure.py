@@ -51,9 +51,9 @@ def measure(
 ) -> NoisyMeasurements:
     """Return the noisy measurements of an edition: those in the ledger, or else new ones, drawn and stored.
 
-    The charge turns from reserved to spent before the first random number is drawn; for a request, before the first
-    of its rows is read: whoever asks chooses the question, so a failure must cost what an answer costs. A reservation
-    is given back only if nothing of the rows was read. Of two processes that draw at the same time, one stores; both
+    The charge turns from reserved to spent before the first random number is drawn; for a request and for a correction,
+    before the first of its rows is read: whoever asks chooses the question, so a failure must cost what an answer costs. A
+    reservation is given back only if nothing of the rows was read. Of two processes that draw at the same time, one stores; both
     return what is stored.
 
     Args:
@@ -109,7 +109,7 @@ def _authorise(sealed_plan: SealedPlan, *, snapshot: Path, ledger: Ledger, reser
             f"The snapshot of {reservation.edition} was not read as its sealed plan says: the dataset's columns, value maps, "
             "opt-outs or code lists were edited between the two. Nothing was drawn. Run it again from the pull step."
         )
-    if reservation.category == "adhoc":
+    if reservation.paid_before_reading:
         ledger.spend(reservation)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 from datetime import date, timedelta
 from pathlib import Path
@@ -10,18 +11,22 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
 from dp_stats import pipeline, publishing
 from dp_stats.back_series import refresh_back_series
 from dp_stats.catalogue import load_catalogue, yaml
 from dp_stats.charts.merged_areas import FILE
 from dp_stats.charts.reading import releases
+from dp_stats.cli.main import app
 from dp_stats.editions.edition import Edition
 from dp_stats.editions.verify import verify_public
 from dp_stats.errors import ApprovalError, CatalogueError, LedgerError, NotDerivableError
+from dp_stats.estimate.answer_breaks import Break
+from dp_stats.estimate.answer_each import answer_each
 from dp_stats.ledger import Ledger
 from dp_stats.plan.noisy import NoisyMeasurements
-from dp_stats.requests.answers import answer_question
+from dp_stats.requests.answers import answer_question, measured_editions
 from dp_stats.secure import measure as measuring
 from dp_stats.settings import Settings
 from dp_stats.texts.words import Texts
@@ -138,6 +143,57 @@ def test_answers_are_right_for_every_span_of_days(settings: Settings, delivered:
         "visits", "rate", where={"clinic": ("union",)}, start=days[0], end=days[20], settings=settings
     )
     assert rate.value == pytest.approx(sum(counted(delivered, day)["union"] for day in days) / 4)
+
+
+def test_answers_tell_where_boundaries_changed(settings: Settings) -> None:
+    def breaks(code: str, first: date, last: date, statistic: str = "visits") -> list[Break]:
+        where = {"clinic": (code,)} if code else {}
+        return list(answer_question("visits", statistic, where=where, start=first, end=last, settings=settings).breaks)
+
+    monday, before, end = date(2024, 1, 8), date(2024, 1, 1), date(2024, 1, 21)
+    merged = Break("clinic", "union", monday, before=("north", "east"))
+    assert breaks("union", before, end) == [merged]
+    assert breaks("union", before, end, "rate") == [merged]
+    assert breaks("union", monday, end) == [], "it is told of spans that reach over the change alone"
+    assert breaks("A", before, end) == [], "its clinics merged among themselves"
+    assert breaks("south", before, end) == []
+    assert breaks("", before, end) == [], "the whole counts unknown places, too"
+    grown = Break("clinic", "unknown", monday)
+    assert breaks("unknown", before, end) == [grown]
+    assert "holds other places from 8 January 2024 on" in grown.said
+    assert "before, it is the sum of north and east" in merged.said
+    asked = ["answer", "visits", "visits", "-w", "clinic=union", "--from", "2024-01-01", "--to", "2024-01-21"]
+    said = CliRunner().invoke(app, asked).output
+    assert "Break in the series: 'union' has taken the place of others" in said
+    told = json.loads(CliRunner().invoke(app, [*asked, "--json"]).output)
+    assert told["breaks"] == [
+        {"dimension": "clinic", "code": "union", "since": "2024-01-08", "before": ["north", "east"], "after": []}
+    ]
+
+
+def test_a_table_of_free_answers_marks_breaks(settings: Settings) -> None:
+    ledger = Ledger.open(settings.ledger_url, read_only=True)
+    editions = list(measured_editions(ledger.reservations("visits"), ledger=ledger))
+    found = answer_each(
+        editions,
+        "visits",
+        cells={"clinic": ("south", "union")},
+        start=date(2024, 1, 1),
+        end=date(2024, 1, 21),
+    )
+    assert [[b.code for b in one.breaks] for one in found] == [[], ["union"]]
+
+
+def test_a_retracted_correction_answers_nothing(settings: Settings) -> None:
+    asked = {"where": {"clinic": ("south",)}, "start": date(2024, 1, 1), "end": date(2024, 1, 7)}
+    before = answer_question("visits", "visits", settings=settings, **asked)  # type: ignore[arg-type]
+    rows = settings.catalogue / "visits.csv"
+    rows.write_text(rows.read_text().replace(",south,", ",north,", 100))
+    pipeline.revise("visits/2024-W01", kind="correction", reason="Rows were of another clinic.")
+    corrected = answer_question("visits", "visits", settings=settings, **asked)  # type: ignore[arg-type]
+    assert corrected.value != before.value
+    pipeline.retract("visits/2024-W01", revision=2, reason="They were not.")
+    assert answer_question("visits", "visits", settings=settings, **asked) == before  # type: ignore[arg-type]
 
 
 def test_breaks_are_told_in_files_and_facts(settings: Settings) -> None:
@@ -267,6 +323,25 @@ def test_a_renamed_release_goes_on_in_its_charge_and_its_pages_lead_to_it(
         settings=settings,
     )
     assert found.value == sum(n for (clinic, day), n in delivered.items() if clinic == "south" and day.day < 22)
+
+
+def test_a_break_is_told_where_the_release_gets_its_new_name_on_the_day_of_the_change(settings: Settings) -> None:
+    codes = settings.catalogue / "codes" / "clinics.csv"
+    codes.write_text(codes.read_text() + "harbour,Harbour,C,Sea,20,4,0,2024-01-22,,\n")
+    rename(settings.catalogue)
+    pipeline.run_edition("clinic-visits/2024-W04")
+    there = Edition.load(settings.public_dir / "clinic-visits" / "2024-W04" / "r1").dimension("clinic")
+    assert "harbour" in there.levels[0].breaks
+    assert "C" in there.levels[1].breaks
+    found = answer_question(
+        "clinic-visits",
+        "visits",
+        where={"clinic": ("C",)},
+        start=date(2024, 1, 15),
+        end=date(2024, 1, 28),
+        settings=settings,
+    )
+    assert found.breaks == (Break("clinic", "C", date(2024, 1, 22)),)
 
 
 def test_a_period_is_measured_under_one_name_only_and_a_name_is_one_releases(settings: Settings) -> None:

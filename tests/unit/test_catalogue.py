@@ -172,7 +172,7 @@ def test_what_is_no_period_is_refused_with_examples(label: str) -> None:
 
 def test_a_period_is_due_only_when_late_reports_have_settled() -> None:
     catalogue = load_catalogue(SHIPPED)
-    release = catalogue.release("covid-cases-by-area")
+    release = catalogue.release("covid-cases-by-area").model_copy(update={"settle_days": 3})
     period = catalogue.period(release, "2021-W07")
     assert not is_due(release, period, date(2021, 2, 24))
     assert is_due(release, period, date(2021, 2, 25))
