@@ -11,20 +11,18 @@ import argparse
 import shutil
 import tempfile
 import time
-import traceback
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from dp_stats import pipeline
 from dp_stats.errors import DpStatsError
 from dp_stats.operations.review import review_catalogue
-from dp_stats.run import ledger_if_any
-from dp_stats.settings import Settings, load_settings
-from tests.catalogues import Declared, Step, catalogues
+from dp_stats.settings import load_settings
+from tests.catalogues import Declared, catalogues
+from tests.drawn.taking import place, take
 from tests.public_files import faults
 
 
@@ -65,9 +63,9 @@ def try_out(declared: Declared, folder: Path, *, pages: Path | None = None) -> O
         except Exception as error:
             return Outcome("check crashed", place(error))
         for step in stage.steps:
-            fault = take(step, here, said, done)
-            if fault is not None:
-                return fault
+            kind, fault = take(step, here, said, done)
+            if kind:
+                return Outcome(kind, fault)
     try:
         found = [fault for public in (here.public_dir, here.restricted) if public.exists() for fault in faults(public)]
     except Exception as error:  # a file that its own readers cannot even open
@@ -79,46 +77,6 @@ def try_out(declared: Declared, folder: Path, *, pages: Path | None = None) -> O
     return Outcome("published", said=tuple(said), done=done)
 
 
-def take(step: Step, here: Settings, said: list[str], done: Counter[str]) -> Outcome | None:
-    """Take one step; None if it is taken, or refused in words with nothing charged that is not published."""
-    try:
-        for shown in _taken(step, here):
-            return Outcome(f"{step.kind}: made otherwise or not shown", shown)
-        done[step.kind] += 1
-    except DpStatsError as error:
-        said.append(f"{step.kind}: {type(error).__name__}: {error}")
-        if stuck := charged_for_nothing(here):
-            return Outcome(f"{step.kind}: stopped after a charge", f"{stuck}: {said[-1][:300]}")
-    except Exception as error:
-        when = "after" if charged_for_nothing(here) else "before"
-        return Outcome(f"{step.kind}: crashed {when} a charge", place(error))
-    return None
-
-
-def _taken(step: Step, here: Settings) -> Iterator[str]:
-    """Take one step, and say what is not as it must be."""
-    if step.kind == "edition":
-        taken = pipeline.run_edition(step.edition, new_series=step.yes, settings=here)
-        yield from taken.get("not_shown", ())
-    elif step.kind == "retract":
-        pipeline.retract(step.edition, reason="It was <wrong>.", settings=here)
-    elif step.kind == "rebuild":
-        before = _checksums(here)
-        for place in (here.public_dir, here.restricted):
-            shutil.rmtree(place, ignore_errors=True)
-        pipeline.rebuild(settings=here)
-        if _checksums(here) != before:
-            yield "files that were made again are others"
-    else:
-        pipeline.revise(step.edition, kind=step.kind, reason=f"Why: {step.kind} & more.", settings=here)
-
-
-def _checksums(here: Settings) -> dict[str, bytes]:
-    """The checksums of every revision that is published, by its path."""
-    found = (path for public in (here.public_dir, here.restricted) for path in public.glob("*/*/r*/SHA256SUMS"))
-    return {path.parent.relative_to(here.home).as_posix(): path.read_bytes() for path in found}
-
-
 def keep_pages(public: Path, pages: Path) -> None:
     """Copy one page of each kind, under names that no other catalogue's pages have."""
     kinds: dict[tuple[int, str], Path] = {}
@@ -128,23 +86,6 @@ def keep_pages(public: Path, pages: Path) -> None:
         )
     for page in kinds.values():
         shutil.copy(page, pages / f"{len(list(pages.iterdir())):05d}.html")
-
-
-def charged_for_nothing(here: Settings) -> str:
-    """A reservation that stands and is not published; nothing if there is none."""
-    if (ledger := ledger_if_any(here)) is None:
-        return ""
-    standing = (one for one in ledger.reservations() if one.state != "void")
-    return next(
-        (f"{r.edition} r{r.revision}" for r in standing if ledger.publication(r.edition, r.revision) is None), ""
-    )
-
-
-def place(error: Exception) -> str:
-    """Where an unexpected error came from, in our code."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if "dp_stats" in f.filename]
-    last = frames[-1] if frames else traceback.extract_tb(error.__traceback__)[-1]
-    return f"{Path(last.filename).name}:{last.lineno} {type(error).__name__}: {str(error)[:200]}"
 
 
 def main() -> None:

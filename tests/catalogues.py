@@ -10,7 +10,6 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from hypothesis import strategies as st
 
@@ -20,19 +19,9 @@ from tests.deliveries import WAYS
 from tests.drawn.changes import changed
 from tests.drawn.lists import code_lists
 from tests.drawn.releases import Declaration, contributions, releases, times
+from tests.drawn.steps import KINDS, WHOLE, Kind, Step
 from tests.drawn.told import Told, columns, datasets, rows
 from tests.drawn.words import NAMES, seldom
-
-Kind = Literal["edition", "format", "method", "late", "correction", "retract", "rebuild"]
-
-
-@dataclass(frozen=True)
-class Step:
-    """What is run: an edition, a revision of one, its retraction, or lost files made again; ``yes`` to a new series."""
-
-    kind: Kind
-    edition: str = ""
-    yes: bool = True
 
 
 @dataclass(frozen=True)
@@ -134,7 +123,7 @@ def _steps(draw: st.DrawFn, told: Told, periods: Sequence[Period], before: Seque
     if seldom(draw):
         steps.reverse()
     known = [*before, *[step.edition for step in steps]]
-    kinds: tuple[Kind, ...] = ("format", "method", "late", "correction", "correction", "retract", "rebuild")
+    kinds: tuple[Kind, ...] = (*(kind for kind in KINDS if kind != "edition"), "correction")
     for kind in draw(st.lists(st.sampled_from(kinds), max_size=2)):
-        steps.append(Step(kind, "" if kind == "rebuild" else draw(st.sampled_from(known))))
+        steps.append(Step(kind, "" if kind in WHOLE else draw(st.sampled_from(known))))
     return tuple(steps)

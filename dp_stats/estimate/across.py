@@ -23,7 +23,7 @@ from dp_stats.catalogue.models import Release, Statistic
 from dp_stats.catalogue.periods import Period, parse_period
 from dp_stats.catalogue.populations import population_of
 from dp_stats.errors import NotDerivableError
-from dp_stats.estimate.answer import Measured, codes_of, fit_of
+from dp_stats.estimate.answer import Measured, codes_of, quantity_of
 from dp_stats.estimate.cells_asked import leaves
 from dp_stats.estimate.compared import Compared, Spans, estimate_of
 from dp_stats.estimate.model import Across, AcrossReason, Estimate, Missing
@@ -222,7 +222,7 @@ class _Table:
             NotDerivableError, KeyError: it was not measured at these levels.
         """
         queries, lost = self._queries_in(edition)
-        sums = signed_sums(fit_of(edition)[statistic], edition.grid, queries, dates, rows)
+        sums = signed_sums(quantity_of(edition, statistic), edition.grid, queries, dates, rows)
         if not np.isfinite(sums.variance).all():
             raise NotDerivableError(f"{edition.plan.edition} did not measure '{statistic}' at these levels.")
         there = [d.name for d in edition.grid.dimensions if d.kind != "date"]
@@ -231,7 +231,7 @@ class _Table:
         return [np.where(lost, np.nan, part) for part in parts]
 
     def _draws(self, edition: Measured, statistic: str, dates: Dimension | None, rows: Floats) -> list[Draws]:
-        quantity = fit_of(edition)[statistic]
+        quantity = quantity_of(edition, statistic)
         queries, _ = self._queries_in(edition)
         return quantity.fit.noise_draws(signed_sums(quantity, edition.grid, queries, dates, rows).queries)
 

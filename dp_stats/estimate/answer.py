@@ -143,16 +143,15 @@ def _beside_rows(
     persons: Answer, asked: Sequence[Measured], where: Mapping[str, Sequence[str]], first: date, last: date
 ) -> Answer:
     """Distinct persons, no more than the rows of the same cells, as ``persons_beside_rows`` has it in published tables."""
-    counts = [s.id for s in asked[0].release.statistics if s.kind == "count"]
-    if not counts:
-        return persons
-    try:
-        rows = _sum(asked, counts[0], where, first, last)
-    except NotDerivableError:
-        return persons
-    value = min(max(persons.value, min(rows.value, 1.0)), rows.value)
-    lower, upper = min(persons.lower, rows.lower), min(persons.upper, rows.upper)
-    return replace(persons, value=value, lower=min(lower, value), upper=max(upper, value))
+    for count in (s.id for s in asked[0].release.statistics if s.kind == "count"):
+        try:
+            rows = _sum(asked, count, where, first, last)
+        except NotDerivableError:  # it is not published, or not so finely
+            continue
+        value = min(max(persons.value, min(rows.value, 1.0)), rows.value)
+        lower, upper = min(persons.lower, rows.lower), min(persons.upper, rows.upper)
+        return replace(persons, value=value, lower=min(lower, value), upper=max(upper, value))
+    return persons
 
 
 def used(editions: Sequence[Measured], parts: Sequence[Part]) -> list[Measured]:
@@ -288,7 +287,7 @@ def _part(edition: Measured, statistic: str, where: Mapping[str, Sequence[str]],
     if declared.kind == "persons":
         own = [m for m in edition.plan.measurements if m.statistic == statistic and m.role == "statistic"]
         return _distinct(Persons(declared, edition.grid, own, edition.noisy.values), edition, weights, begin, stop)
-    quantity = fit_of(edition)[statistic]
+    quantity = quantity_of(edition, statistic)
     queries: dict[str, Query] = {}
     for dimension in edition.grid.dimensions:
         queries[dimension.name] = on_fit(quantity, dimension, weights[dimension.name][None, :])
@@ -297,6 +296,18 @@ def _part(edition: Measured, statistic: str, where: Mapping[str, Sequence[str]],
         refuse(f"{edition.plan.edition} did not measure '{statistic}' for this combination of {_list(where)}")
     value = quantity.value(queries).reshape(())
     return Part(edition.plan.edition, begin, stop, value, variance, quantity.law(queries), doubt)
+
+
+def quantity_of(edition: Measured, statistic: str) -> Quantity:
+    """What an edition has measured of an additive statistic.
+
+    Raises:
+        NotDerivableError: nothing, as it publishes nothing that needs it.
+    """
+    found = fit_of(edition).get(statistic)
+    if found is None:
+        refuse(f"{edition.plan.edition} shows '{statistic}' in no table, and did not measure it")
+    return found
 
 
 @lru_cache(maxsize=64)

@@ -9,7 +9,17 @@ from itertools import product
 
 import numpy as np
 
-from dp_stats.estimate.answer import Answer, Measured, answer, answers_of, codes_of, fit_of, same_meaning, used, within
+from dp_stats.estimate.answer import (
+    Answer,
+    Measured,
+    answer,
+    answers_of,
+    codes_of,
+    quantity_of,
+    same_meaning,
+    used,
+    within,
+)
 from dp_stats.estimate.answer_breaks import breaks_of
 from dp_stats.estimate.cells_asked import Floats, conditions, leaves, on_fit, refuse
 from dp_stats.estimate.covering import cover
@@ -89,7 +99,7 @@ def _part(
 def _groups(
     edition: Measured, statistic: str, cells: Mapping[str, Sequence[Sequence[str]]], begin: date, stop: date
 ) -> Part:
-    quantity = fit_of(edition)[statistic]
+    quantity = quantity_of(edition, statistic)
     summed = conditions(edition.grid, dict.fromkeys(cells, ()), edition.period, begin, stop)
     queries: dict[str, Floats] = {}
     for dimension in edition.grid.dimensions:

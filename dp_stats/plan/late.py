@@ -66,8 +66,11 @@ def late_tables(
 def _coarse_table(
     release: Release, grid: Grid, given: Accuracy, measurements: Sequence[Measurement], mechanism: Mechanism
 ) -> Measurement | None:
-    """One table of late rows at the best level; None if the same tables as of current rows have smaller errors."""
-    statistic = next(s.id for s in release.statistics if s.kind == "count")
+    """One table of late rows at the best level; None if the same tables as of current rows have smaller errors, or if no
+    count of rows is measured by whose pattern it could be spread."""
+    statistic = next((s.id for s in release.statistics if s.kind == "count" and s.id in given.structures), None)
+    if statistic is None:
+        return None
     most = allowance(measurements, mechanism)
     moved = sensitivity.rows(release.contribution.rows, leaves_per_cell=1, one_per_cell=False)
     noise = noise_scale(moved, mechanism, most)

@@ -131,7 +131,7 @@ def continues(series: Series, basis: dict[str, Any], release: Release, dataset: 
     Codes may have come, gone and merged since: no rule but that of one row per leaf cell asks which there are.
     """
     measured, late = on_lists(series.measurements, canonical), on_lists(series.late, canonical)
-    if not same_basis(series, basis, release) or not published_from(measured, canonical, release):
+    if not same_basis(series, basis, release) or not _follows(measured, canonical, release):
         return False
     joint = _joint(release, dataset)
     for m in measured:
@@ -206,8 +206,31 @@ def measure(
     Args:
         others: grids that later editions are declared to have, whose sensitivities are charged for if they are larger.
     """
+    chosen, mechanism = _measured(release, dataset, grid, others)
+    if not _follows(chosen, grid, release):
+        chosen, mechanism = _measured(release, dataset, grid, others, finest=True)
+    return chosen, mechanism
+
+
+def _follows(measured: tuple[Measurement, ...], canonical: Grid, release: Release) -> bool:
+    """Whether what is published follows from what is measured, in every edition.
+
+    The last seven days of the period that stands for all may happen to be a week of it, as those of others are not. So
+    rolling sums are looked at on every calendar; all else follows everywhere if it follows there.
+    """
+    rolling = any(d.kind == "rolling" for d in release.derived)
+    grids = grids_of(release, canonical) if rolling else (canonical,)
+    if not published_from(measured, canonical, release):
+        return False
+    return all(published_from(_on_edition(measured, canonical, grid), grid, release) for grid in grids[1:])
+
+
+def _measured(
+    release: Release, dataset: Dataset, grid: Grid, others: Sequence[Grid], *, finest: bool = False
+) -> tuple[tuple[Measurement, ...], Mechanism]:
+    """The best measurements; with ``finest`` days (or the leaves of time) are told apart in all that rolls."""
     joint = _joint(release, dataset)
-    spaces, found, places = candidates(grid, release)
+    spaces, found, places = candidates(grid, release, finest=finest)
     moved = {place: _largest(release, (grid, *others), place, joint) for place in places}
     options = []
     for mechanism, total in totals_of(release.privacy_loss).items():

@@ -206,8 +206,8 @@ def build(
     own = np.array([-1 if t.statistic in additive else index[(t.statistic, t.levels)] for t in found])
     declared = [statistic_of(release, s) for s, _ in places]
     unit = np.array([float(s.resolution) if s.kind == "sum" else 1.0 for s in declared])
-    relative = np.array([t.weight for t in found])
-    relative = relative / max(float(np.exp(np.log(np.maximum(relative, 1e-6)).mean())), 1e-6)
+    weights = _weights(found)
+    relative = weights / max(float(np.exp(np.log(np.maximum(weights, 1e-6)).mean())), 1e-6)
     return Problem(
         places=places,
         l1=np.array([float(sensitivities[p].l1) for p in places]),
@@ -219,7 +219,7 @@ def build(
         own=own,
         goals=tuple(t.statistic for t in found),
         floors=np.array([_floor(release, t) for t in found]),
-        weight=_say(grid, release, found),
+        weight=_say(grid, release, found, weights),
         ceiling=np.array([(CEILING_SLACK * t.ceiling / NORMAL_95) ** 2 if t.ceiling else np.inf for t in found]),
         content=np.array([CONTENT[release.priority].get(group_of(grid, release, t), 0.0) for t in found]),
         kept=1 / KEPT[release.priority] ** 2 / np.sqrt(np.maximum(relative, 1e-6)),
@@ -235,12 +235,19 @@ def _floor(release: Release, target: Target) -> float:
     return unit**2 * ROUNDING + guess**2
 
 
-def _say(grid: Grid, release: Release, found: Sequence[Target]) -> Floats:
+def _weights(found: Sequence[Target]) -> Floats:
+    """Declared weights; where all are small they say no less than larger ones would, and where all are zero, alike."""
+    declared = np.array([t.weight for t in found])
+    largest = declared.max(initial=0.0)
+    return declared / min(largest, 1.0) if largest > 0 else np.ones(len(found))
+
+
+def _say(grid: Grid, release: Release, found: Sequence[Target], weights: Floats) -> Floats:
     """Weights with a mean near one: the say of each group, shared by its statistics in proportion to their weights."""
     groups = [group_of(grid, release, t) for t in found]
     say = SAY[release.priority]
     shares = np.array(
-        [max(t.weight, 1e-6) * say.get(g, 1.0) / groups.count(g) for t, g in zip(found, groups, strict=True)]
+        [max(weight, 1e-6) * say.get(g, 1.0) / groups.count(g) for weight, g in zip(weights, groups, strict=True)]
     )
     plain = sum(say.get(g, 1.0) for g in set(groups))
     return np.asarray(shares / plain * len(found))

@@ -69,15 +69,21 @@ def choose(
 
 
 def _round(places: Sequence[Place], shares: Floats) -> dict[Place, Fraction]:
-    """Shares as round fractions that add up to one, so that plans made on any machine are equal."""
-    kept = {p: Fraction(int(s * ROUND), ROUND) for p, s in zip(places, shares, strict=True) if s * ROUND >= 1}
+    """Shares as round fractions that add up to one, so that plans made on any machine are equal.
+
+    What has any share keeps one: without it something that is published would not be measured.
+    """
+    kept = {p: Fraction(max(int(s * ROUND), 1), ROUND) for p, s in zip(places, shares, strict=True) if s > 0}
     largest = max(kept, key=lambda p: kept[p])
     kept[largest] += 1 - sum(kept.values(), Fraction(0))
     return kept
 
 
-def candidates(grid: Grid, release: Release) -> tuple[Spaces, list[Target], list[Place]]:
-    """What may be measured: every product of nested levels for additive statistics, what is published for persons."""
+def candidates(grid: Grid, release: Release, *, finest: bool = False) -> tuple[Spaces, list[Target], list[Place]]:
+    """What may be measured: every product of nested levels for additive statistics, what is published for persons.
+
+    With ``finest`` only those with the leaves of time, for statistics that are added up over windows.
+    """
     found = targets(grid, release)
     chains = []
     for i, dimension in enumerate(grid.dimensions):
@@ -90,8 +96,14 @@ def candidates(grid: Grid, release: Release) -> tuple[Spaces, list[Target], list
         if statistic_of(release, statistic).kind == "persons":
             places += [(statistic, key) for key in sorted({t.levels for t in found if t.statistic == statistic})]
         else:
-            places += [(statistic, key) for key in keys]
+            leaves = finest and any(t.windowed and t.statistic == statistic for t in found)
+            places += [(statistic, key) for key in keys if not leaves or _is_finest(grid, key)]
     return spaces, found, places
+
+
+def _is_finest(grid: Grid, key: Key) -> bool:
+    """Whether a level tells the leaves of time apart."""
+    return all(d.kind != "date" or d.leaf.name == level for d, level in zip(grid.dimensions, key, strict=True))
 
 
 def _near(spaces: Spaces, found: Sequence[Target]) -> tuple[Key, ...]:

@@ -11,7 +11,7 @@ from dp_stats.catalogue.periods import Period
 from tests.drawn.lists import changed_on, edited
 from tests.drawn.over_time import across_tables
 from tests.drawn.releases import TEXTS, Declaration, Timed, circumstances, derived, levels_of, statistics
-from tests.drawn.told import Told
+from tests.drawn.told import OPT_OUTS, Told
 from tests.drawn.words import NAMES
 
 Change = Callable[[st.DrawFn, Told, Timed, Period], Told]
@@ -147,6 +147,26 @@ def _levels(draw: st.DrawFn, told: Told, timed: Timed, coming: Period) -> Told:
     return _main(told, dimensions=changed)
 
 
+def _dataset(draw: st.DrawFn, told: Told, timed: Timed, coming: Period) -> Told:
+    """Another description, block, budget or opt-out list of the dataset, or values that are counted as unknown."""
+    one = dict(told.dataset)
+    kind = draw(st.sampled_from(("words", "block", "budget", "opt-outs", "unknown", "record")))
+    if kind == "words":
+        one |= {"title": draw(st.sampled_from(NAMES)), "custodians": [{"name": draw(st.sampled_from(NAMES))}]}
+    elif kind == "block":
+        one["privacy_unit"] = {**one["privacy_unit"], "per": draw(st.sampled_from(("lifetime", "month")))}
+    elif kind == "budget":
+        one["budget"] = draw(st.sampled_from(({"rho": "1e-12"}, {"rho": 5, "scheduled": 0.5})))
+    elif kind == "opt-outs":
+        one["opt_outs"] = None if one["opt_outs"] else OPT_OUTS
+    elif kind == "unknown":
+        turned = {"unknown": not one["columns"][told.lists[0].name]["unknown"]}
+        one["columns"] = {**one["columns"], told.lists[0].name: {**one["columns"][told.lists[0].name], **turned}}
+    elif "record" in told.columns:
+        one["record_id"] = None if one.get("record_id") else "record"
+    return replace(told, dataset=one)
+
+
 def _way(draw: st.DrawFn, told: Told, timed: Timed, coming: Period) -> Told:
     """Rows that come another way."""
     return replace(told, way=draw(st.sampled_from(("csv", "daily", "zip", "lake", "workbook"))))
@@ -154,7 +174,7 @@ def _way(draw: st.DrawFn, told: Told, timed: Timed, coming: Period) -> Told:
 
 CHANGES: tuple[Change, ...] = (
     *(_renamed, _renamed, _retold, _tabled, _derived, _measured, _across, _late, _listed, _dated, _dated),
-    *(_scheduled, _ended, _calendar, _levels, _way),
+    *(_scheduled, _ended, _calendar, _levels, _dataset, _way),
 )
 
 

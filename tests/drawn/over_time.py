@@ -39,7 +39,7 @@ def across_tables(draw: st.DrawFn, release: Declaration, calendar: Calendar) -> 
             "id": f"over-{number}",
             "title": draw(st.sampled_from(NAMES)),
             "levels": levels,
-            "period": draw(st.sampled_from(kinds)),
+            "period": "day" if "day" in kinds and draw(st.booleans()) else draw(st.sampled_from(kinds)),
             "statistics": draw(across_statistics(release, of or ["nothing"], number)),
         }
         if draw(st.booleans()):

@@ -21,6 +21,7 @@ from tests.drawn.words import NAMES, UNKNOWN_VALUES, seldom
 Row = dict[str, Any]
 """Column → value, before it is written as the source writes it."""
 
+OPT_OUTS: Declaration = {"source": {"kind": "csv", "path": "opt-outs.csv"}, "column": "person"}
 OPTED_OUT = 3
 """The person whose rows must not be used."""
 
@@ -103,7 +104,7 @@ def datasets(draw: st.DrawFn, columns: Mapping[str, Written]) -> Declaration:
     if "record" in columns and draw(st.booleans()):
         dataset["record_id"] = "record"
     if draw(st.booleans()):
-        dataset["opt_outs"] = {"source": {"kind": "csv", "path": "opt-outs.csv"}, "column": "person"}
+        dataset["opt_outs"] = OPT_OUTS
     if seldom(draw):
         dataset["custodians"].append({"name": "Second, of two", "user": "dph", "email": "dph@agency.example"})
         dataset |= {"region": draw(st.sampled_from(NAMES)), "legal_basis": "Act <5> & others"}

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 NAMES = (
     "North", "Ynys Môn", "Pen-y-bont ar Ogwr", "Αττική", "서울", "القاهرة", "Москва", "東京", "İstanbul", "O’Brien's \"Corner\"",
     "Bath, North East", "A/B", "#1 Clinic", "What?", "🏥", "<b>bold</b>", "(all)", "…", "a & b",
-    "50 %", "{{ name }}", "l'Hôpital", "Status", "all", "NA", "ZZ " + "long " * 30,
+    "50 %", "{{ name }}", "[/b] [red]R", "l'Hôpital", "Status", "all", "NA", "ZZ " + "long " * 30,
 )  # fmt: skip
 CODES = (
     "E06000001", "NA", "TRUE", "ON", "01001", "1E05", "index", "all", "../x", "North/East", "North-East", "a b", "é", "서울",

@@ -138,6 +138,19 @@ def test_distinct_persons_stand_alone_where_no_rows_are_published_beside_them() 
     assert answer([stored], "people", where={"area": ("R2",)}).value == counts[7:].sum()
 
 
+def test_what_no_table_shows_was_not_measured() -> None:
+    """It may be declared all the same; persons then stand alone, or beside the first rows that are known."""
+    _, counts, stored = edition("2024-W10", noise=0, tables=TABLES[2:], derived=())
+    refused("'count' in no table", [stored], "count")
+    refused("'cost' in no table", [stored], "cost", where={"area": ("A1",)})
+    assert answer([stored], "people", where={"area": ("R2",)}).value == counts[7:].sum()
+    unseen = {"id": "unseen", "kind": "count"}
+    for seed in range(5):
+        _, _, noisy = edition("2024-W10", noise=6, seed=seed, statistics=(unseen, *OPTIONS["statistics"]))
+        rows, people = (answer([noisy], name, where={"area": ("R2",)}) for name in ("count", "people"))
+        assert people.value <= rows.value
+
+
 def refused(reason: str, editions: list[Measured], statistic: str, **question: Any) -> None:
     with pytest.raises(NotDerivableError, match=reason):
         answer(editions, statistic, **question)

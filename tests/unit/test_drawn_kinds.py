@@ -15,6 +15,7 @@ from dp_stats.catalogue.calendar import WEEKDAYS
 from dp_stats.catalogue.models import Dataset, Release
 from dp_stats.catalogue.validity import VALIDITY
 from tests.catalogues import Declared, catalogues
+from tests.drawn.steps import KINDS
 
 ELSEWHERE = {
     "Source.kind=duckdb": "sources have tests of their own; a database needs a server",
@@ -106,7 +107,7 @@ def test_everything_that_can_be_declared_is_drawn() -> None:
     # `WAYS` says how rows come: csv, parquet and spreadsheet with what each needs
     drawn |= {f"Source.kind={kind}" for kind in ("csv", "parquet", "spreadsheet")} | {"Source.sheet", "Source.encoding"}
     wanted = {*declarable(Release, set()), *declarable(Dataset, set())}
-    wanted |= {f"step: {kind}" for kind in ("edition", "format", "method", "late", "correction", "retract", "rebuild")}
+    wanted |= {f"step: {kind}" for kind in KINDS}
     wanted |= {f"list: {name}" for name in (*VALIDITY, "population", "longitude", "district_name", "region", "lower")}
     missing = sorted(wanted - drawn - ELSEWHERE.keys())
     assert not missing, "\n".join(missing)

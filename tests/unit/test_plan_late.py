@@ -24,6 +24,7 @@ from dp_stats.plan.make import make_sealed
 from dp_stats.plan.model import Measurement
 from dp_stats.plan.sealed import SealedPlan, unseal
 from tests.estimate_examples import declare_edition
+from tests.plan_examples import catalogue, release
 
 WEEKLY = (
     {"id": "area-week", "levels": {"area": "area", "date": "week"}, "statistics": ["count"]},
@@ -118,6 +119,24 @@ def test_late_tables_cost_nothing_more(loss: Mapping[str, Any], share: float) ->
     assert second.plan.rho == plain.plan.rho
     assert second.plan.measurements == plain.plan.measurements
     assert first.plan.late == ()
+
+
+def test_where_no_count_is_published_late_rows_are_counted_in_the_same_tables() -> None:
+    """There is no pattern of rows by which one coarse table of them could be spread."""
+    statistics = [
+        {"id": "visits", "kind": "count"},
+        {"id": "cost", "kind": "sum", "column": "cost", "lower": 0, "upper": 9},
+    ]
+    one = release(
+        {"week": ({"date": "week"}, ["cost"])}, statistics=statistics, late={"periods": 2}, start="2024-01-01"
+    )
+    made = catalogue(one)
+    first = make_sealed(made, one, parse_period("2024-W01"))
+    assert first.series is not None
+    second = make_sealed(made, one, parse_period("2024-W02"), known=[first.series], stored={first.series.hash: [first]})
+    assert {(m.statistic, m.role) for late in second.plan.late for m in late.measurements} == {
+        ("cost", "late_statistic")
+    }
 
 
 def test_the_periods_before_that_are_stored_are_late_and_sealed() -> None:
