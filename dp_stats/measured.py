@@ -99,6 +99,7 @@ def estimates_of(run: Run, sources: tuple[SourceFacts, ...] | None = None) -> Ed
 
     from dp_stats.estimate import estimate
     from dp_stats.estimate.across import across
+    from dp_stats.estimate.open_measurements import document
 
     ledger = run.ledger()
     if ledger.measurements(run.edition, run.measured) is None:
@@ -108,6 +109,7 @@ def estimates_of(run: Run, sources: tuple[SourceFacts, ...] | None = None) -> Ed
     made = estimate(
         own.plan, grid=own.grid, release=own.release, catalogue=own.catalogue, noisy=own.noisy, late=own.late
     )
+    made = replace(made, document=document(own, made.fitted))
     if not own.release.across:
         return made
     taken = sources_of(run, ledger) if sources is None else sources

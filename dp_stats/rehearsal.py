@@ -142,6 +142,7 @@ def _try_out(edition: Rehearsed) -> None:
     from dp_stats.estimate.across import across
     from dp_stats.estimate.answer import Measured
     from dp_stats.estimate.late import LateTables
+    from dp_stats.estimate.open_measurements import document
     from dp_stats.outlets.index import refresh_index
     from dp_stats.site import Rough, build
     from dp_stats.texts.words import Texts
@@ -160,7 +161,7 @@ def _try_out(edition: Rehearsed) -> None:
             with _step("estimates"):
                 estimates = estimate(plan, grid=grid, release=release, catalogue=catalogue, noisy=noisy, late=added)
                 own = Measured(plan, edition.period, grid, release, noisy, catalogue, tuple(added))
-                estimates = replace(estimates, across=across(own, []))
+                estimates = replace(estimates, across=across(own, []), document=document(own, estimates.fitted))
             with _step("facts"):
                 described = describe(
                     release,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from dp_stats.catalogue.grid import ALL
 from dp_stats.charts.panels import areas_of, groups_of
 from dp_stats.editions.edition import Edition, StatisticFacts, TableFacts
 from dp_stats.editions.moments import moments_of
@@ -49,7 +50,8 @@ def _first(edition: Edition, found: list[TableFacts], *, coarse: bool) -> TableF
 def area_levels(edition: Edition, story: Outline) -> list[tuple[int, Outline]]:
     """The levels whose areas have pages, finest first: where each stands, and the story of its areas.
 
-    These are the level of ``story.areas`` and every larger one that has several areas and a table of its own.
+    These are the level of ``story.areas`` and every larger one that has a table of its own, up to the nation: the one area
+    that holds all, where it is a place with a name.
     """
     place = edition.geography
     if place is None or story.areas is None:
@@ -60,7 +62,7 @@ def area_levels(edition: Edition, story: Outline) -> list[tuple[int, Outline]]:
         tables = [t for t in edition.tables if t.levels[place.name] == level.name and story.metric.id in t.statistics]
         plain = [t for t in tables if len(groups_of(edition, t).codes) == 1]
         areas, fine = (_first(edition, plain, coarse=coarse) for coarse in (True, False))
-        if areas is None or len(level.codes) < 2:
+        if areas is None or level.name == ALL:
             continue
         split = _first(edition, [t for t in tables if t not in plain], coarse=True)
         same = areas is fine or len(moments_of(edition, fine or areas)) == len(moments_of(edition, areas))

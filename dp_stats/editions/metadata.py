@@ -97,12 +97,10 @@ def _field(column: ColumnFacts, possible: Sequence[str], texts: Texts) -> dict[s
     if column.required:
         field["constraints"] = {"required": True}
     if column.name == "status":
-        marks = "; ".join(
-            texts("metadata.mark", mark=mark, name=name, meaning=meaning)
-            for mark in possible
-            for name, meaning in texts.status(mark)
-        )
+        known = [(mark, name, meaning) for mark in possible for name, meaning in texts.status(mark)]
+        marks = "; ".join(texts("metadata.mark", mark=m, name=n, meaning=meaning) for m, n, meaning in known)
         field["description"] = texts("column.status_marks", text=column.description, marks=marks)
+        field["marks"] = {mark: f"{name}: {meaning}" for mark, name, meaning in known}
     return field
 
 

@@ -17,6 +17,7 @@ from dp_stats.editions import edition as editions
 from dp_stats.editions import formats, metadata, privacy_record, readers_kit, registry_record, workbook
 from dp_stats.editions.edition import Edition, FileFacts, TableFacts
 from dp_stats.editions.latest import folder_lock, refresh_latest
+from dp_stats.editions.measurements import measurement_files
 from dp_stats.editions.revisions import refresh_status
 from dp_stats.editions.tidy import columns_of, tidy
 from dp_stats.errors import PublishedError
@@ -76,7 +77,8 @@ def publish_edition(
                 if check is not None:
                     check(rows[table.id], **({} if table.across is None else {"lowest": -math.inf}))
             hidden = folder.with_name(f".{folder.name}.part")
-            edition, sums = _make(hidden, edition, rows, texts, illustrate)
+            more = measurement_files(edition, estimates)
+            edition, sums = _make(hidden, edition, rows, texts, illustrate, more)
             hidden.rename(folder)
             files.sync(folder.parent)
             found = PublishedEdition(edition, folder, sums, new=True)
@@ -112,7 +114,8 @@ def make_again(
     with folder_lock(public):
         hidden = folder.with_name(f".{folder.name}.part")
         try:
-            _, sums = _make(hidden, edition, tables_of(edition, estimates, public), texts, illustrate)
+            rows, more = tables_of(edition, estimates, public), measurement_files(edition, estimates)
+            _, sums = _make(hidden, edition, rows, texts, illustrate, more)
             if sums != checksums:
                 _refuse_others(edition, formats.listed(checksums), formats.listed(sums))
             if not folder.exists():
@@ -178,10 +181,16 @@ def _same(folder: Path, edition: Edition, rows: Mapping[str, pa.Table]) -> Publi
 
 
 def _make(
-    hidden: Path, edition: Edition, rows: dict[str, pa.Table], texts: Texts, illustrate: Illustrate | None
+    hidden: Path,
+    edition: Edition,
+    rows: dict[str, pa.Table],
+    texts: Texts,
+    illustrate: Illustrate | None,
+    more: Mapping[str, bytes],
 ) -> tuple[Edition, bytes]:
-    """Write every file of an edition into a folder of its own; the completed facts, and the content of ``SHA256SUMS``."""
-    contents = {f"{id}.csv": formats.csv_bytes(table) for id, table in rows.items()}
+    """Write every file of an edition into a folder of its own, ``more`` among them; the completed facts, and the content of
+    ``SHA256SUMS``."""
+    contents = {**more} | {f"{id}.csv": formats.csv_bytes(table) for id, table in rows.items()}
     contents |= {f"{id}.parquet": formats.parquet_bytes(table) for id, table in rows.items()}
     tables = []
     for table in edition.tables:

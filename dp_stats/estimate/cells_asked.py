@@ -28,12 +28,15 @@ def conditions(
             the last.
 
     Raises:
-        NotDerivableError: there is no such dimension or code, or days were summed to more than is asked for.
+        NotDerivableError: there is no such dimension or code, or days were summed to more than is asked for, or not told
+            apart at all.
     """
     for name in where:
         if name not in [d.name for d in grid.dimensions]:
             refuse(f"there is no dimension '{name}'; there are {', '.join(d.name for d in grid.dimensions)}")
     weights = {}
+    if not any(d.kind == "date" for d in grid.dimensions) and (begin > period.start or stop <= period.end):
+        refuse(f"the days of {period.label} were not told apart, and the period asked for cuts them")
     for dimension in grid.dimensions:
         weights[dimension.name] = leaves(dimension, where.get(dimension.name))
         if dimension.kind == "date":

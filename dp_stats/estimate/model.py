@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,6 +123,8 @@ class EditionEstimates:
         truncation: what the contribution bound truncated; None if that was not measured.
         nothing_truncated: why no row can have been truncated, where the release says so; else empty.
         across: table id → table across editions (see ``estimate.across``).
+        fitted: what readers need to know of the fits (see ``estimate.fitted``). document: the measurements that all of this was
+            made from, as they are published (see ``estimate.open_measurements``); None where they are not.
     """
 
     plan: Plan
@@ -130,6 +132,8 @@ class EditionEstimates:
     truncation: TruncationEstimate | None = None
     nothing_truncated: str = ""
     across: Mapping[str, Across] = field(default_factory=dict)
+    fitted: Mapping[str, Any] = field(default_factory=dict)
+    document: Mapping[str, Any] | None = None
 
     @property
     def beyond_intervals(self) -> bool:

@@ -12,6 +12,7 @@ from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Release, Statistic
 from dp_stats.estimate.consistent import make_consistent
 from dp_stats.estimate.derived import Source, derive, source_levels
+from dp_stats.estimate.fitted import fitted
 from dp_stats.estimate.late import LateTables, coarse_levels, late_factors, with_late
 from dp_stats.estimate.lattice import LevelIndex
 from dp_stats.estimate.leastsquares import LeastSquares
@@ -79,7 +80,11 @@ def estimate(
         tables[table.id] = built
     corrections = [q.correction for q in quantities.values() if q.correction is not None]
     return EditionEstimates(
-        plan, tables, corrections[0].public if corrections else None, release.contribution.why_nothing_is_truncated
+        plan,
+        tables,
+        corrections[0].public if corrections else None,
+        release.contribution.why_nothing_is_truncated,
+        fitted=fitted(quantities),
     )
 
 

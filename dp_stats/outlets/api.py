@@ -2,7 +2,8 @@
 
 ``api/themes/<theme>/sub_themes/<sub-theme>/topics/<release>/geography_types/<type>/geographies/<code>/metrics/<metric>/<table>.json``,
 and an ``index.json`` that lists what is below each step. A leaf holds the newest values of one table for one area
-and metric, column by column; how far back it goes is bounded, and it says where the rest is.
+and metric, column by column; how far back it goes is bounded, and it says where the rest is. All areas of one period are
+in ``slices``.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ MOST_ROWS = 400
 
 ROOT = "api"
 _STEPS = ("themes", "sub_themes", "topics", "geography_types", "geographies", "metrics", "tables")
-_DAYS = ("date", "period", "period_start", "period_end", "period_type")
-_VALUES = ("value", "lower_95", "upper_95", "status", "value_unbiased")
-_NOWHERE = "all"
+DAYS = ("date", "period", "period_start", "period_end", "period_type")
+VALUES = ("value", "lower_95", "upper_95", "status", "value_unbiased")
+NOWHERE = "all"
 
 
 def write_api(
@@ -61,7 +62,7 @@ def write_api(
         try:
             paths = []
             for path, titles, leaf in _release_leaves(public, editions, base_url):
-                written += put(public / _path(path[:-1]) / f"{path[-1]}.json", leaf)
+                written += put(public / path_of(path[:-1]) / f"{path[-1]}.json", leaf)
                 paths.append((path, titles))
         except Exception as error:
             if not isolate:
@@ -80,11 +81,17 @@ def _release_leaves(
 ) -> Iterator[tuple[tuple[str, ...], tuple[str, ...], bytes]]:
     """Of every leaf of a release its path, the titles along it, and its content."""
     newest = editions[-1]
-    topic = (slug(newest.release.theme), slug(newest.release.subtheme or newest.release.theme), newest.release.id)
+    topic = topic_of(newest)
     for table in newest.tables:
         for (area_type, code, name, metric), leaf in _leaves(public, editions, table, base_url).items():
             path = (*topic, area_type, files.segment(code), metric, table.id)
             yield path, tuple(_title(step, newest, name, table, metric) for step in range(len(path))), leaf
+
+
+def topic_of(edition: Edition) -> tuple[str, str, str]:
+    """Theme, sub-theme and topic of a release: the first values of its paths."""
+    release = edition.release
+    return slug(release.theme), slug(release.subtheme or release.theme), release.id
 
 
 def slug(text: str) -> str:
@@ -96,7 +103,7 @@ def slug(text: str) -> str:
     )
 
 
-def _path(parts: tuple[str, ...]) -> str:
+def path_of(parts: tuple[str, ...]) -> str:
     """The folder of a node: names of steps and values in turn."""
     return "/".join([ROOT, *(f"{step}/{part}" for step, part in zip(_STEPS, parts, strict=False))])
 
@@ -124,21 +131,21 @@ def _leaves(
     most = max(1, MOST_ROWS // series) if table.across is None else 1  # whose rows reach back by themselves
     kept = [e for e in editions if any(t.id == table.id for t in e.tables)][-most:]
     strata = [f"{s.column}_code" for s in newest.strata if len(s.level(table.levels[s.name]).codes) > 1]
-    names = ["metric", *(["geography_code"] if area else []), *strata, "date", *_VALUES]
-    parts = [_with_days(pq.read_table(public / e.path / f"{table.id}.parquet", columns=names), e, table) for e in kept]
+    names = ["metric", *(["geography_code"] if area else []), *strata, "date", *VALUES]
+    parts = [with_days(pq.read_table(public / e.path / f"{table.id}.parquet", columns=names), e, table) for e in kept]
     rows = pa.concat_tables([p for p in parts if p.schema.equals(parts[-1].schema)])
 
     known = _areas(kept, table)
     codes, labels = tuple(known), tuple(known.values())
-    area_type = table.levels[area.name] if area else _NOWHERE
+    area_type = table.levels[area.name] if area else NOWHERE
     rows = rows.filter(pc.is_in(rows["metric"], pa.array(table.statistics, pa.string())))
-    metric_index = _positions(rows["metric"], table.statistics)
-    area_index = _positions(rows["geography_code"], codes) if area else np.zeros(len(rows), dtype=np.int64)
+    metric_index = positions(rows["metric"], table.statistics)
+    area_index = positions(rows["geography_code"], codes) if area else np.zeros(len(rows), dtype=np.int64)
     key = metric_index * len(codes) + area_index
     order = np.argsort(key, kind="stable")
     ends = np.searchsorted(key[order], np.arange(len(codes) * len(table.statistics) + 1))
     sorted_rows = rows.take(pa.array(order))
-    texts = {name: _json_values(sorted_rows[name]) for name in (*strata, *_DAYS, *_VALUES)}
+    texts = {name: json_values(sorted_rows[name]) for name in (*strata, *DAYS, *VALUES)}
 
     head = {
         "release": newest.release.id,
@@ -147,6 +154,7 @@ def _leaves(
         "editions": [e.path for e in kept],
         "complete": len(kept) == len(editions) or table.across is not None,
         "download": f"{base_url}/{newest.path}/{table.id}.csv",
+        "history": f"{base_url}/{newest.release.id}/history/{table.id}.csv",
         "licence": newest.release.licence,
         **_revised(kept),
     }
@@ -182,12 +190,12 @@ def _revised(kept: Sequence[Edition]) -> dict[str, Any]:
     return {"revisions": told} if told else {}
 
 
-def _with_days(rows: pa.Table, edition: Edition, table: TableFacts) -> pa.Table:
+def with_days(rows: pa.Table, edition: Edition, table: TableFacts) -> pa.Table:
     """Rows with the days that their values cover, also of an edition published before tables had columns of them."""
     moments = moments_of(edition, edition.table(table.id))
     first_days = np.array([m.start for m in moments], dtype="datetime64[D]")
     columns = moment_columns(moments, np.searchsorted(first_days, rows["date"].to_numpy()))
-    return pa.table({**{name: rows[name] for name in rows.column_names}, **{name: columns[name] for name in _DAYS}})
+    return pa.table({**{name: rows[name] for name in rows.column_names}, **{name: columns[name] for name in DAYS}})
 
 
 def _areas(kept: Sequence[Edition], table: TableFacts) -> dict[str, str]:
@@ -196,7 +204,7 @@ def _areas(kept: Sequence[Edition], table: TableFacts) -> dict[str, str]:
     for edition in reversed(kept):
         area = edition.geography
         if area is None:
-            found.setdefault(_NOWHERE, edition.dataset.region)
+            found.setdefault(NOWHERE, edition.dataset.region)
             continue
         level = area.level(edition.table(table.id).levels[area.name])
         for code, name in zip(level.codes, level.names, strict=True):
@@ -210,13 +218,13 @@ def _count(edition: Edition, table: TableFacts) -> int:
     return len(table.statistics) * (len(area.level(table.levels[area.name]).codes) if area else 1)
 
 
-def _positions(column: pa.ChunkedArray, values: Sequence[str]) -> np.ndarray[Any, np.dtype[np.int64]]:
+def positions(column: pa.ChunkedArray, values: Sequence[str]) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Where each value stands; every one must."""
     found = pc.index_in(column, pa.array(values, pa.string()))
     return np.asarray(found.to_numpy(), dtype=np.int64)
 
 
-def _json_values(column: pa.ChunkedArray) -> list[str]:
+def json_values(column: pa.ChunkedArray) -> list[str]:
     """Each value as JSON text."""
     if pa.types.is_string(column.type):
         encoded = column.combine_chunks().dictionary_encode()
@@ -233,7 +241,7 @@ def _json_values(column: pa.ChunkedArray) -> list[str]:
 def _write_index(public: Path, tree: dict[str, Any], path: tuple[str, ...], base_url: str, put: files.Put) -> int:
     """``index.json`` of a node and of all below it."""
     step = _STEPS[len(path)]
-    folder = _path(path)
+    folder = path_of(path)
     last = len(path) == len(_STEPS) - 1
     listed = [
         {

@@ -14,7 +14,7 @@ from dp_stats.editions.edition import Edition, editions
 from dp_stats.editions.isolated import said, without_failing
 from dp_stats.editions.latest import folder_lock
 from dp_stats.editions.revisions import Correction, corrections, newest_first, status_of
-from dp_stats.outlets import api, budgets, feeds, registers
+from dp_stats.outlets import api, budgets, feeds, history, openapi, registers, slices
 from dp_stats.texts.words import Texts
 
 
@@ -38,7 +38,8 @@ def refresh_index(
     """Write every file that speaks of all public editions; files that have not changed are left alone.
 
     ``catalog.jsonld``, ``feed.atom`` (and one for each release), ``calendar.json``, ``calendar.ics``,
-    ``corrections.json``, ``register.json``, ``register.csv``, ``budget.json`` and the tree ``api/``.
+    ``corrections.json``, ``register.json``, ``register.csv``, ``budget.json``, the tree ``api/`` and each release's
+    ``history/``.
 
     Args:
         base_url: address of the public folder, without a slash at the end.
@@ -71,9 +72,26 @@ def refresh_index(
             made, failed = contents(list(known)), {}
         left_out |= failed
         current = {id: one.current for id, one in known.items() if id not in failed and one.current}
-        written, failed = api.write_api(public, current, base_url=base_url, isolate=isolate, put=put)
+        series = {id: _with_former(known, one.current) for id, one in known.items() if id not in failed}
+        written, failed = history.write_history(
+            public, series, base_url=base_url, texts=texts, isolate=isolate, put=put
+        )
+        left_out |= failed
+        for write in (api.write_api, slices.write_slices):
+            count, failed = write(public, current, base_url=base_url, isolate=isolate, put=put)
+            written, left_out = written + count, {**left_out, **failed}
+        written += int(put(public / openapi.PATH, openapi.document(base_url=base_url, texts=texts)))
         written += sum(files.replace_file(public / path, content) for path, content in made.items())
-        return Indexed(written, {**left_out, **failed})
+        return Indexed(written, left_out)
+
+
+def _with_former(known: Mapping[str, Published], current: tuple[Edition, ...]) -> tuple[Edition, ...]:
+    """The current editions of a release with those of other periods that it published under names it had before."""
+    if not current:
+        return ()
+    own = {e.period.label for e in current}
+    former = [e for name in current[-1].release.formerly if name in known for e in known[name].current]
+    return tuple(sorted([*(e for e in former if e.period.label not in own), *current], key=lambda e: e.period.end))
 
 
 @dataclass(frozen=True)

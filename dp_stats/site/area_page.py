@@ -174,7 +174,7 @@ def _facts(area: Area, links: Links) -> list[tuple[str, str, str]]:
     above = place.levels[links.depth + 1] if place and len(place.levels) > links.depth + 1 else None
     parents = dict(zip(above.codes, above.names, strict=True)) if above else {}
     facts = []
-    if parent in parents and len(parents) > 1:
+    if parent in parents and (len(parents) > 1 or parent in links.paged):
         facts.append(
             (texts("area.part_of"), parents[parent], f"{segment(parent)}.html" if parent in links.paged else "")
         )
@@ -193,7 +193,7 @@ def _inside(area: Area, links: Links) -> list[tuple[str, str]]:
     return sorted(
         (n, c)
         for c, n, up in zip(below.codes, below.names, below.parents, strict=True)
-        if up == area.code and links.paged.get(c) == links.depth - 1
+        if up == area.code and links.paged.get(c, links.depth) < links.depth
     )
 
 

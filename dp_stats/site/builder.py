@@ -151,6 +151,7 @@ def _whole(site: Site) -> None:
     record_pages.register_page(site)
     budget_page.budget_page(site)
     record_pages.calendar_page(site, due)
+    site_pages.data_page(site)
 
 
 def sources(reports: Path) -> list[bytes]:

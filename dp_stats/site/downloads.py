@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dp_stats.charts.reading import Revision
+from dp_stats.charts.reading import ReleaseView, Revision
 from dp_stats.editions import formats as published_files
 from dp_stats.editions.metadata import identifier
+from dp_stats.outlets.history import FOLDER, read_index
 from dp_stats.site import privacy_panel
 from dp_stats.site.frame import Site
 
@@ -94,6 +95,29 @@ def downloads(site: Site, revision: Revision, *, prefix: str) -> dict[str, Any]:
             )
             names.append(name)
     return {"rows": rows, "sums": "\n".join(f"{found}  {name}" for name, found in sums if name in names)}
+
+
+def history(site: Site, view: ReleaseView, *, prefix: str = "") -> dict[str, Any] | None:
+    """A row per table with the files that hold its whole series; None where there are none."""
+    found = read_index(site.public / view.id / FOLDER)
+    if not found:
+        return None
+    rows = [
+        {
+            "title": table["title"],
+            "rows": site.texts.plural("edition.rows", table["rows"]),
+            "files": [
+                {
+                    "href": f"{prefix}{FOLDER}/{file['path']}",
+                    "format": FORMATS[Path(file["path"]).suffix],
+                    "size": site.texts.file_size(file["bytes"]),
+                }
+                for file in table["files"]
+            ],
+        }
+        for table in found["tables"]
+    ]
+    return {"rows": rows, "sums": ""}
 
 
 def check_command(site: Site) -> str:

@@ -25,6 +25,7 @@ MENU = (
     ("methodology", "methodology.html"),
     ("budget", "budget.html"),
     ("register", "register.html"),
+    ("data", "data.html"),
     ("calendar", "calendar.html"),
     ("corrections", "corrections.html"),
 )

@@ -7,15 +7,18 @@ from typing import Any
 from dp_stats.charts import release_charts
 from dp_stats.charts.drawing import Studio
 from dp_stats.charts.merged_areas import FILE
-from dp_stats.charts.outline import Outline
+from dp_stats.charts.outline import Outline, paged_areas
 from dp_stats.charts.panels import Panel
 from dp_stats.charts.reading import ReleaseView
 from dp_stats.charts.tilemap import Layout
 from dp_stats.charts.wording import lower_first, unit_text
 from dp_stats.editions.edition import Edition, TableFacts
+from dp_stats.editions.measurements import COMBINE
 from dp_stats.editions.readers_kit import snippets
+from dp_stats.files import segment
 from dp_stats.site import changes, downloads, linked, maps, parts, privacy_panel
 from dp_stats.site.across_section import across_section
+from dp_stats.site.combine_page import combine_page
 from dp_stats.site.common import cards, left_out, notices, page_of, regions_table, theme
 from dp_stats.site.drawings import save
 from dp_stats.site.frame import Notice, Rows, Site
@@ -57,6 +60,7 @@ def release_page(
     wide = across_section(site, view, studio)
     top_cards = cards(site, view, story, latest)
     region_name, group_name = _by(view, story.regions, texts, areas=True), _by(view, story.groups, texts, areas=False)
+    history = downloads.history(site, view)
     region_rows = regions_table(site, view, story, latest, links="areas/")
     shown: dict[str, Any] = {
         "chart": chart,
@@ -91,12 +95,14 @@ def release_page(
         sections=listed,
         cards=top_cards,
         left_out=left_out(site, story, edition),
-        find=_find(texts, local),
+        find=_find(site, view, story, local),
         change=change,
         **shown,
         privacy=privacy_panel.privacy(site, edition, headline_panel, story.metric),
         files=downloads.downloads(site, latest, prefix=f"{edition.period.label}/r{edition.revision.number}/"),
         period=f"{texts('edition.files')}: {edition.period.text}",
+        history=history,
+        combine="combine.html" if history is not None and (latest.folder / COMBINE).is_file() else "",
         all_files=page_of(view, latest).removeprefix(f"{view.id}/"),
         code=_code(site, edition, story),
         citation=downloads.citation(site, latest, page_of(view, latest)),
@@ -104,6 +110,8 @@ def release_page(
         issues=release.known_issues,
         about=_about(site, view),
     )
+    if history is not None and (latest.folder / COMBINE).is_file():
+        combine_page(site, view)
     editions_page(site, view)
     methods_page(site, view, story, headline_panel)
     if local:
@@ -133,12 +141,19 @@ def _group_rows(view: ReleaseView, story: Outline, texts: Texts) -> Rows | None:
     )
 
 
-def _find(texts: Texts, local: Panel | None) -> dict[str, str] | None:
-    """The search for an area."""
+def _find(site: Site, view: ReleaseView, story: Outline, local: Panel | None) -> dict[str, Any] | None:
+    """The search for an area, and the page of the nation: the one area that holds all."""
     if local is None:
         return None
-    count = texts.number(len(local.areas.codes))
-    return {"action": "areas/index.html", "all": texts("release.all_areas", count=count)}
+    count = site.texts.number(len(local.areas.codes))
+    place, paged = view.latest.edition.geography, paged_areas(view.latest.edition, story)
+    whole = place.levels[-1] if place and len(place.levels[-1].codes) == 1 else None
+    nation = (
+        {"href": f"areas/{segment(whole.codes[0])}.html", "name": whole.names[0]}
+        if whole and whole.codes[0] in paged
+        else None
+    )
+    return {"action": "areas/index.html", "all": site.texts("release.all_areas", count=count), "nation": nation}
 
 
 def _code(site: Site, edition: Edition, story: Outline) -> list[dict[str, str]]:

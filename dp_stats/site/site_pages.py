@@ -13,8 +13,9 @@ from dp_stats.charts.maps import layout_of
 from dp_stats.charts.reading import ReleaseView
 from dp_stats.charts.tilemap import classes
 from dp_stats.outlets import feeds
+from dp_stats.outlets.api import ROOT, path_of, topic_of
 from dp_stats.outlets.feeds import Planned, Scheduled
-from dp_stats.site import linked, parts
+from dp_stats.site import downloads, linked, parts
 from dp_stats.site.common import cards, page_of, theme
 from dp_stats.site.frame import MISSING, Site, trusted
 
@@ -144,6 +145,26 @@ def front_page(site: Site) -> None:
         ],
         feeds=[(name, address) for name, address in data if (site.public / address).is_file()],
     )
+
+
+def data_page(site: Site) -> None:
+    """``data.html``: the whole series of every release, and how programs get at them."""
+    releases = []
+    for view in (view for view in site.releases if not view.renamed):
+        files = downloads.history(site, view, prefix=f"{view.id}/")
+        if files is None:
+            continue
+        topic = path_of(topic_of(view.latest.edition))
+        links = [
+            (f"{topic}/index.json", site.texts("data.api")),
+            (f"{view.id}/feed.atom", site.texts("data.feed")),
+            (f"{view.id}/editions.html", site.texts("data.editions")),
+        ]
+        there = [(href, text) for href, text in links if href.endswith(".html") or (site.public / href).is_file()]
+        releases.append({"id": view.id, "title": view.latest.edition.release.title, "files": files, "links": there})
+    told = (site.public / ROOT / "index.json").is_file()
+    body = trusted(site.texts.page("data")) if told else ""
+    text_page(site, "data", "data.html", template="data.html", releases=releases, body=body)
 
 
 def plain_pages(site: Site) -> None:

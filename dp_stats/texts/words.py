@@ -37,7 +37,8 @@ def markdown(text: str, *, table: str = "") -> str:
     """Markdown to HTML; raw HTML in the source is shown as text, never passed through; ``table`` names tables."""
     html: str = _markdown.render(text)
     opening = f'<div class="scroll" tabindex="0" role="group" aria-label="{escape(table)}"><table>'
-    return html.replace("<table>", opening).replace("</table>", "</table></div>")
+    html = html.replace("<table>", opening).replace("</table>", "</table></div>")
+    return html.replace("<pre>", '<pre tabindex="0">')  # code that is wider than the page scrolls by the keyboard, too
 
 
 @cache

@@ -1,0 +1,479 @@
+// Any sum of cells and days, from the noisy measurements of a release: what dp_stats.combine does, in the reader's own browser.
+// The numbers come first (they need no page); what draws them is below.
+"use strict";
+
+const dpStats = (() => {
+  class NotDerivable extends Error {}
+  const refuse = (key, values = {}) => { throw new NotDerivable(JSON.stringify({ key, values })); };
+  const fraction = (text) => { const [top, bottom] = String(text).split("/"); return Number(top) / Number(bottom || 1); };
+  const day = (text) => Math.round(Date.parse(text + "T00:00:00Z") / 86400000);
+  const isoDay = (number) => new Date(number * 86400000).toISOString().slice(0, 10);
+  const clip = (value, low, high) => Math.min(Math.max(value, low), high);
+  const halfEven = (value) => { const down = Math.floor(value), rest = value - down; return rest < 0.5 ? down : rest > 0.5 ? down + 1 : down % 2 ? down + 1 : down; };
+  const settled = (value) => halfEven(value * 1e6) / 1e6;
+  const sum = (values) => { let total = 0; for (const value of values) total += value; return total; };
+
+  // The law of an error: weighted draws of discrete noise, by their characteristic functions.
+  const POINTS = 16384, REACH = 12, SMEAR = 4, KINDS = 160, CLOSE = 0.5, LEVEL = 0.95;
+  const STEP = 2 * REACH / POINTS;
+
+  function transformed(real) { // the real part of the discrete Fourier transform of real numbers
+    const n = real.length, re = Float64Array.from(real), im = new Float64Array(n);
+    for (let i = 1, j = 0; i < n; i++) {
+      let bit = n >> 1;
+      for (; j & bit; bit >>= 1) j ^= bit;
+      j ^= bit;
+      if (i < j) { const kept = re[i]; re[i] = re[j]; re[j] = kept; }
+    }
+    for (let size = 2; size <= n; size <<= 1) {
+      const half = size >> 1;
+      for (let k = 0; k < half; k++) {
+        const c = Math.cos(2 * Math.PI * k / size), s = -Math.sin(2 * Math.PI * k / size);
+        for (let i = k; i < n; i += size) {
+          const j = i + half, x = re[j] * c - im[j] * s, y = re[j] * s + im[j] * c;
+          re[j] = re[i] - x; im[j] = im[i] - y; re[i] += x; im[i] += y;
+        }
+      }
+    }
+    return re;
+  }
+
+  function characteristic(draws, angle) {
+    const turned = Math.abs(draws.weight) * angle, scale = draws.scale;
+    if (draws.laplace) {
+      const ratio = Math.exp(-1 / scale), short = (1 - ratio) ** 2;
+      return short / (short + 4 * ratio * Math.sin(turned / 2) ** 2);
+    }
+    if (scale > 1) {
+      const round = 2 * Math.PI, nearest = Math.abs((turned + Math.PI) % round - Math.PI);
+      const near = Math.exp(-0.5 * (scale * nearest) ** 2);
+      if (scale > 3) return near;
+      const beside = [-round, round].map((turn) => Math.exp(-0.5 * (scale * (nearest + turn)) ** 2));
+      return (near + beside[0] + beside[1]) / (1 + 2 * Math.exp(-0.5 * (round * scale) ** 2));
+    }
+    let top = 1, bottom = 1;
+    for (let k = 1; k < Math.ceil(9 * scale) + 2; k++) {
+      const chance = Math.exp(-(k ** 2) / (2 * scale ** 2));
+      top += 2 * chance * Math.cos(k * turned);
+      bottom += 2 * chance;
+    }
+    return top / bottom;
+  }
+
+  class Law {
+    constructor(beyond) { this.beyond = beyond; }
+    reach(tail) {
+      let low = 0, high = this.beyond.length;
+      while (low < high) { const middle = (low + high) >> 1; if (this.beyond[middle] <= tail) high = middle; else low = middle + 1; }
+      return STEP * Math.min(low + SMEAR, this.beyond.length - 1);
+    }
+    get twoSided() { return this.two ??= this.reach((1 - LEVEL) / 2); }
+    get rejected() {
+      if (this.known) return this.known;
+      const two = this.twoSided, half = (1 - LEVEL) / 2, deep = STEP * (this.beyond.length - 1);
+      const truth = [], low = [], high = [];
+      for (let i = 0; i <= 200; i++) {
+        const at = two * i / 200, below = half * clip((at - CLOSE) / Math.max(two - CLOSE, 1e-9), 0, 1);
+        truth.push(at);
+        high.push(Math.max(high.at(-1) ?? -Infinity, at + this.reach(1 - LEVEL - below)));
+        low.push(Math.max(low.at(-1) ?? -Infinity, below > 0 ? at - this.reach(Math.max(below, 1e-12)) : -deep));
+      }
+      return (this.known = { truth, low, high });
+    }
+    interval(centre, error, low) {
+      const two = this.twoSided;
+      if (low === -Infinity) return [centre - two * error, centre + two * error];
+      if (!(error > 0)) return [Math.max(centre, low), Math.max(centre, low)];
+      const y = (centre - low) / error, known = this.rejected;
+      const lower = Math.max(y >= 2 * two ? y - two : between(y, known.high, known.truth), y - two);
+      const upper = y >= 0 ? y + two : Math.max(between(y, known.low, known.truth), CLOSE);
+      return [low + lower * error, low + upper * error];
+    }
+  }
+
+  function between(x, xs, ys) { // linear interpolation, constant beyond the ends; of equal places the last
+    if (x < xs[0]) return ys[0];
+    let low = 0, high = xs.length;
+    while (low < high) { const middle = (low + high) >> 1; if (xs[middle] <= x) low = middle + 1; else high = middle; }
+    const i = low - 1;
+    if (i >= xs.length - 1) return ys[xs.length - 1];
+    return ys[i] + (ys[i + 1] - ys[i]) / (xs[i + 1] - xs[i]) * (x - xs[i]);
+  }
+
+  function lawOf(draws) {
+    const size = (d) => d.count * d.weight ** 2 * d.variance, total = sum(draws.map(size));
+    if (total <= 0) return normalLaw();
+    const kept = draws.filter((d) => size(d) > 1e-9 * total).sort((a, b) => size(b) - size(a)).slice(0, KINDS);
+    const rest = Math.max(1 - sum(kept.map(size)) / total, 0), root = Math.sqrt(total);
+    const spectrum = new Float64Array(POINTS);
+    for (let k = 0; k <= POINTS / 2; k++) {
+      const angle = 2 * Math.PI * k / (POINTS * STEP);
+      let log = -0.5 * (rest + STEP ** 2) * angle ** 2;
+      for (const d of kept) { if (log < -745) break; log += d.count * Math.log(Math.max(characteristic(d, angle / root), 1e-300)); }
+      spectrum[k] = Math.exp(log);
+      if (k && k < POINTS / 2) spectrum[POINTS - k] = spectrum[k];
+    }
+    const mass = transformed(spectrum).map((value) => Math.max(value / POINTS, 0)), all = sum(mass);
+    const beyond = new Float64Array(POINTS / 2);
+    for (let i = POINTS / 2 - 2; i >= 0; i--) beyond[i] = beyond[i + 1] + mass[i + 1] / all;
+    return new Law(beyond);
+  }
+
+  function upperTail(x) { // of the normal law, by a continued fraction far out and a series near the middle
+    if (x < 3) {
+      let term = x, total = x;
+      for (let k = 1; k < 200; k++) { term *= x * x / (2 * k + 1); total += term; if (term < 1e-17 * total) break; }
+      return 0.5 - total * Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI);
+    }
+    let tail = 0;
+    for (let k = 80; k > 0; k--) tail = k / (x + tail);
+    return Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI) / (x + tail);
+  }
+
+  let normal = null;
+  function normalLaw() {
+    return (normal ??= new Law(Float64Array.from({ length: POINTS / 2 }, (_, i) => upperTail(STEP * i))));
+  }
+
+  // Least squares of one statistic of one edition.
+  class Fit {
+    constructor(file, statistic) {
+      const leaf = file.leaves[statistic];
+      this.file = file;
+      this.statistic = file.release.statistics.find((one) => one.id === statistic);
+      this.axes = file.dimensions.map((dimension) => {
+        const fine = dimension.levels.find((level) => level.name === leaf[dimension.name]);
+        const first = [];
+        fine.group.forEach((group, at) => { first[group] ??= at; });
+        return { dimension, fine, first, size: fine.codes.length };
+      });
+      this.cells = this.axes.reduce((all, axis) => all * axis.size, 1);
+      const own = file.plan.measurements.filter((m) => m.statistic === statistic && m.role === "statistic");
+      this.unit = fraction(own[0].unit);
+      this.draws = 1;
+      const key = (m) => JSON.stringify(file.dimensions.map((d) => m.levels[d.name]));
+      const values = new Map(own.map((m) => [m.id, Float64Array.from(file.noisy[m.id])]));
+      for (const late of file.late) {
+        const same = new Map(late.measurements.filter((m) => m.role === "late_statistic" && m.statistic === statistic).map((m) => [key(m), m]));
+        const found = own.filter((m) => same.has(key(m)));
+        if (found.length) this.draws += 1;
+        for (const m of found) late.noisy[same.get(key(m)).id].forEach((value, at) => { values.get(m.id)[at] += value; });
+      }
+      this.levels = own.map((m) => ({
+        index: this.index(m.levels), size: m.shape.reduce((a, b) => a * b, 1), precision: 1 / file.variances[m.id],
+        variance: file.variances[m.id], scale: m.scale, laplace: m.epsilon !== null, values: values.get(m.id),
+      }));
+      this.factors = file.factors.map((factors) => ({
+        ...factors, index: this.index(factors.levels),
+        axes: this.axes.map((axis) => this.groups(axis, factors.levels[axis.dimension.name])),
+      }));
+    }
+    groups(axis, name) { // of each leaf of the fit, its group at a level
+      const level = axis.dimension.levels.find((one) => one.name === name);
+      return { of: axis.first.map((at) => level.group[at]), size: level.codes.length };
+    }
+    index(levels) { // of each cell of the fit, the cell of a coarser table that holds it
+      let index = new Int32Array(1), size = 1;
+      for (const axis of this.axes) {
+        const { of, size: groups } = this.groups(axis, levels[axis.dimension.name]), next = new Int32Array(size * axis.size);
+        for (let i = 0; i < size; i++) for (let j = 0; j < axis.size; j++) next[i * axis.size + j] = index[i] * groups + of[j];
+        index = next; size *= axis.size;
+      }
+      return index;
+    }
+    summed(level, values) {
+      const total = new Float64Array(level.size);
+      for (let i = 0; i < values.length; i++) total[level.index[i]] += values[i];
+      return total;
+    }
+    normalMatrix(values) {
+      const out = new Float64Array(this.cells);
+      for (const level of this.levels) {
+        const total = this.summed(level, values);
+        for (let i = 0; i < out.length; i++) out[i] += level.precision * total[level.index[i]];
+      }
+      return out;
+    }
+    solve(goal) { // conjugate gradients: few steps, as the matrix has few different eigenvalues
+      const dot = (a, b) => { let total = 0; for (let i = 0; i < a.length; i++) total += a[i] * b[i]; return total; };
+      const x = new Float64Array(this.cells), r = Float64Array.from(goal);
+      const size = dot(goal, goal);
+      let p = Float64Array.from(goal), rest = size;
+      for (let step = 0; step < 2000 && rest > 1e-26 * size; step++) {
+        const through = this.normalMatrix(p), along = dot(p, through);
+        if (!(along > 0)) break;
+        const length = rest / along;
+        for (let i = 0; i < x.length; i++) { x[i] += length * p[i]; r[i] -= length * through[i]; }
+        const next = dot(r, r), turn = next / rest;
+        for (let i = 0; i < p.length; i++) p[i] = r[i] + turn * p[i];
+        rest = next;
+      }
+      return { x, unseen: size > 0 ? rest / size : 0 };
+    }
+    get leaves() {
+      if (this.known) return this.known;
+      const goal = new Float64Array(this.cells);
+      for (const level of this.levels) for (let i = 0; i < goal.length; i++) goal[i] += level.precision * level.values[level.index[i]];
+      return (this.known = this.solve(goal).x.map((value) => value * this.unit));
+    }
+    outer(rows) { // the product of weights along each axis
+      let all = Float64Array.of(1);
+      rows.forEach((row) => {
+        const next = new Float64Array(all.length * row.length);
+        for (let i = 0; i < all.length; i++) for (let j = 0; j < row.length; j++) next[i * row.length + j] = all[i] * row[j];
+        all = next;
+      });
+      return all;
+    }
+    noise(weights) { // variance, and the draws that the error is made of
+      const { x, unseen } = this.solve(weights);
+      if (unseen > 1e-9) return { variance: Infinity, draws: [] };
+      let variance = 0;
+      const draws = [];
+      for (const level of this.levels) {
+        const covariance = this.summed(level, x), kinds = new Map();
+        let largest = 1e-300;
+        for (const value of covariance) { variance += level.precision * value * value; largest = Math.max(largest, Math.abs(value) / level.variance); }
+        for (const value of covariance) {
+          const size = Math.abs(value) / level.variance;
+          if (size > 1e-9 * largest) { const kind = halfEven(Math.log(size) * 1000); kinds.set(kind, (kinds.get(kind) || 0) + 1); }
+        }
+        for (const [kind, count] of kinds) draws.push({ weight: Math.exp(kind / 1000), count: count * this.draws, scale: level.scale, variance: level.variance, laplace: level.laplace });
+      }
+      return { variance: variance * this.unit ** 2 * this.draws, draws };
+    }
+    get lowest() { return this.statistic.kind === "sum" && fraction(this.statistic.lower ?? 0) < 0 ? -Infinity : 0; }
+    get rowSize() {
+      return this.statistic.kind === "sum" ? Math.max(...[this.statistic.lower, this.statistic.upper].filter((end) => end !== null).map((end) => Math.abs(fraction(end)))) : 1;
+    }
+    // Best value, variance, and within it the doubt that editions share, of a sum of cells (weights of 1 and 0 along each axis).
+    part(rows) {
+      const weights = this.outer(rows), { variance: plain, draws } = this.noise(weights);
+      if (!Number.isFinite(plain)) return null;
+      let values = this.leaves, variance = plain, doubt = 0;
+      const total = (of) => { let all = 0; for (let i = 0; i < weights.length; i++) all += weights[i] * of[i]; return all; };
+      for (const factors of this.factors) {
+        const corrected = values.map((value, i) => value * factors.factor[factors.index[i]]);
+        const kept = total(values), after = total(corrected);
+        const least = Math.min(...factors.factor), most = Math.max(...factors.factor);
+        const ratio = clip(kept > 0 ? after / kept : sum(factors.factor) / factors.factor.length, least, most);
+        const noise = factors.adds ? this.addedNoise(factors, rows, plain, ratio) : variance * ratio ** 2;
+        const inside = new Float64Array(factors.factor.length);
+        for (let i = 0; i < weights.length; i++) inside[factors.index[i]] += weights[i] * values[i];
+        let alone = 0, drawn = 0, common = 0;
+        inside.forEach((value, at) => {
+          alone += value ** 2 * (factors.own_variance[at] - factors.drawn[at]);
+          drawn += value ** 2 * factors.drawn[at];
+          common += value * factors.lean[at];
+        });
+        variance = noise + alone + common ** 2 * factors.whole_variance;
+        const finer = rows.some((row, axis) => {
+          const first = new Map();
+          return row.some((value, at) => { const group = factors.axes[axis].of[at]; if (!first.has(group)) first.set(group, value); return first.get(group) !== value; });
+        });
+        let spread = 0;
+        if (finer) {
+          let share = ratio - 1;
+          spread = factors.spread * share * Math.abs(kept);
+          if (factors.adds) share = Math.max(share, 0);
+          variance += factors.cluster * share * Math.abs(kept) * this.rowSize;
+        }
+        doubt = Math.sqrt(doubt ** 2 + spread ** 2 + drawn);
+        values = corrected;
+      }
+      return { value: total(values), variance: variance + doubt ** 2, doubt, draws };
+    }
+    addedNoise(factors, rows, plain, ratio) {
+      let covered = 1, byDay = false;
+      const multiplied = rows.map((row, axis) => {
+        const { of, size } = factors.axes[axis], sizes = new Float64Array(size), touched = new Set();
+        of.forEach((group) => { sizes[group] += 1; });
+        row.forEach((value, at) => { if (value) touched.add(of[at]); });
+        covered *= sum(row.map((value) => (value ? 1 : 0))) / Math.max(sum([...touched].map((group) => sizes[group])), 1);
+        if (this.axes[axis].dimension.kind !== "date" || size < 2) return row;
+        byDay = true;
+        const after = factors.axes.slice(axis + 1).reduce((all, other) => all * other.size, 1);
+        return row.map((value, at) => value * factors.factor[of[at] * after]);
+      });
+      const own = byDay ? this.noise(this.outer(multiplied)).variance : Infinity;
+      const other = Number.isFinite(own) ? own : plain * ratio ** 2;
+      return covered * plain + (1 - covered) * other;
+    }
+  }
+
+  const fits = new WeakMap();
+  function fitOf(file, statistic) {
+    if (!fits.has(file)) fits.set(file, new Map());
+    const own = fits.get(file);
+    if (!own.has(statistic)) own.set(statistic, new Fit(file, statistic));
+    return own.get(statistic);
+  }
+
+  // What is asked for, as weights of an edition's leaves.
+  function leaves(dimension, codes) {
+    if (!codes) return dimension.levels[0].codes.map(() => 1);
+    const chosen = dimension.levels[0].codes.map(() => 0);
+    for (const code of codes) {
+      const level = dimension.levels.find((one) => one.codes.includes(code));
+      if (!level) refuse("no_code", { code, dimension: dimension.title || dimension.name });
+      const at = level.codes.indexOf(code);
+      level.group.forEach((group, i) => { if (group === at) chosen[i] = 1; });
+    }
+    return chosen;
+  }
+
+  function conditions(file, where, begin, stop) {
+    for (const name of Object.keys(where)) if (!file.dimensions.some((d) => d.name === name)) refuse("no_dimension", { dimension: name });
+    const dated = file.dimensions.some((d) => d.kind === "date");
+    if (!dated && (begin > day(file.period[0]) || stop <= day(file.period[1]))) refuse("cut", { period: file.period[2] });
+    return file.dimensions.map((dimension) => {
+      const row = leaves(dimension, where[dimension.name]);
+      if (dimension.kind !== "date") return row;
+      return row.map((value, i) => {
+        const [first, last] = dimension.days[i].map(day);
+        if (first >= begin && last < stop) return value;
+        if (first < stop && last >= begin) refuse("cut", { period: dimension.levels[0].codes[i] });
+        return 0;
+      });
+    });
+  }
+
+  function onFit(fit, rows) {
+    return fit.axes.map((axis, i) => {
+      const kept = axis.first.map((at) => rows[i][at]);
+      if (axis.fine.group.some((group, at) => kept[group] !== rows[i][at])) refuse("coarser", { dimension: axis.dimension.title || axis.dimension.name });
+      return kept;
+    });
+  }
+
+  function partOf(file, statistic, where, begin, stop) {
+    const declared = file.release.statistics.find((one) => one.id === statistic), rows = conditions(file, where, begin, stop);
+    const about = { edition: file.edition, begin, stop };
+    if (declared.kind === "persons") {
+      for (const m of file.plan.measurements.filter((one) => one.statistic === statistic)) {
+        const place = file.dimensions.map((dimension, i) => {
+          const level = dimension.levels.find((one) => one.name === m.levels[dimension.name]);
+          return level.codes.findIndex((_, group) => level.group.every((own, at) => (own === group) === rows[i][at] > 0));
+        });
+        if (place.some((at) => at < 0)) continue;
+        const at = place.reduce((flat, one, axis) => flat * m.shape[axis] + one, 0), variance = file.variances[m.id];
+        return { ...about, value: file.noisy[m.id][at], variance, doubt: 0, draws: [{ weight: 1, count: 1, scale: m.scale, variance, laplace: m.epsilon !== null }] };
+      }
+      refuse("persons");
+    }
+    const fit = fitOf(file, statistic), found = fit.part(onFit(fit, rows));
+    return found ? { ...about, ...found } : refuse("not_measured", { period: file.period[2] });
+  }
+
+  function covering(files, first, last, part) { // a shortest path over the days
+    const reasons = [], parts = [];
+    for (const file of files) {
+      const begin = Math.max(first, day(file.period[0])), stop = Math.min(last, day(file.period[1])) + 1;
+      if (begin >= stop) continue;
+      try { parts.push(part(file, begin, stop)); } catch (error) { if (!(error instanceof NotDerivable)) throw error; reasons.push(error); }
+    }
+    parts.sort((a, b) => a.stop - b.stop || a.begin - b.begin);
+    const best = new Map([[first, { cost: 0, path: [] }]]);
+    for (const one of parts) {
+      const before = best.get(one.begin);
+      if (!before) continue;
+      const cost = before.cost + one.variance, held = best.get(one.stop);
+      if (!held || cost < held.cost) best.set(one.stop, { cost, path: [...before.path, one] });
+    }
+    if (best.has(last + 1)) return best.get(last + 1).path;
+    if (reasons.length) throw reasons[0];
+    return refuse("no_edition", { day: isoDay(Math.max(...best.keys())) });
+  }
+
+  function around(value, lower, upper, widest) {
+    let low = Math.min(lower, value), high = Math.max(upper, value);
+    if (low < lower) high = Math.max(Math.min(high, low + widest), value);
+    if (upper < value) low = Math.min(Math.max(low, high - widest), value);
+    return [low, high];
+  }
+
+  function totalOf(parts, statistic) {
+    const value = sum(parts.map((p) => p.value)), doubts = parts.map((p) => p.doubt);
+    const error = Math.sqrt(sum(parts.map((p) => p.variance)) + sum(doubts) ** 2 - sum(doubts.map((d) => d ** 2)));
+    const isSum = statistic.kind === "sum", low = isSum && fraction(statistic.lower ?? 0) < 0 ? -Infinity : 0;
+    const law = parts.length === 1 ? (parts[0].law ??= lawOf(parts[0].draws)) : normalLaw();
+    const best = Math.max(isSum ? value : halfEven(value), low), step = isSum ? fraction(statistic.resolution) : 1;
+    let [lower, upper] = law.interval(value, error, low);
+    if (!isSum) {
+      const first = Math.ceil(lower - 1e-9), last = Math.floor(upper + 1e-9);
+      [lower, upper] = first > last ? Array(2).fill(halfEven(settled((lower + upper) / 2))) : [first, last];
+    }
+    if (error > 1e-3 * step && upper - lower < 0.5 * step) [lower, upper] = [Math.max(lower - step, low), upper + step];
+    [lower, upper] = around(best, lower, upper, 2 * law.twoSided * error + step);
+    return { value: best, unrounded: value, lower, upper, standard_error: error, editions: parts.map((p) => p.edition) };
+  }
+
+  function sumOf(files, statistic, where, first, last) {
+    const parts = covering(files, first, last, (file, begin, stop) => partOf(file, statistic, where, begin, stop));
+    const used = files.filter((file) => parts.some((p) => p.edition === file.edition));
+    const meaning = (file) => { const s = file.release.statistics.find((one) => one.id === statistic); return JSON.stringify([s.kind, s.column, s.lower, s.upper]); };
+    if (new Set(used.map(meaning)).size > 1) refuse("meaning");
+    const declared = files[0].release.statistics.find((one) => one.id === statistic), found = totalOf(parts, declared);
+    const count = files[0].release.statistics.find((one) => one.kind === "count");
+    if (declared.kind !== "persons" || !count) return found;
+    let rows;
+    try { rows = sumOf(used, count.id, where, first, last); } catch (error) { if (error instanceof NotDerivable) return found; throw error; }
+    const value = Math.min(Math.max(found.value, Math.min(rows.value, 1)), rows.value);
+    const lower = Math.min(found.lower, rows.lower), upper = Math.min(found.upper, rows.upper);
+    return { ...found, value, lower: Math.min(lower, value), upper: Math.max(upper, value) };
+  }
+
+  function peopleOf(file, derived, where) {
+    const has = (d) => file.lists[d.name]?.header.includes(derived.population), home = file.dimensions.find(has);
+    const split = file.dimensions.filter((d) => d !== home && d.kind !== "date" && (where[d.name] || has(d)) && d.levels[0].codes.length > 1);
+    if (!home || split.length > 1) return NaN;
+    const list = file.lists[home.name], number = (row, column) => Number(list.rows[row]?.[list.header.indexOf(column)] || 0);
+    const chosen = leaves(home, where[home.name]);
+    if (!split.length) return sum(chosen.map((value, row) => value && number(row, derived.population)));
+    const [other] = split, groups = leaves(other, where[other.name]);
+    let people = 0;
+    for (const [at, code] of other.levels[0].codes.entries()) {
+      const column = `${derived.population}_${code}`;
+      if (!list.header.includes(column)) { if (code !== other.unknown) return NaN; continue; }
+      if (groups[at]) people += sum(chosen.map((value, row) => value && number(row, column)));
+    }
+    return people;
+  }
+
+  function meanOf(files, derived, where, first, last) {
+    const top = sumOf(files, derived.of, where, first, last), bottom = sumOf(files, derived.over, where, first, last);
+    const column = files[0].release.statistics.find((one) => one.id === derived.of);
+    const low = column.lower === null ? 0 : fraction(column.lower), high = column.upper === null ? Infinity : fraction(column.upper);
+    const z = 1.959963984540054, [s, t] = [top.standard_error ** 2, bottom.standard_error ** 2];
+    if (bottom.unrounded <= 0) refuse("too_few");
+    const a = bottom.unrounded ** 2 - z ** 2 * t, b = top.unrounded * bottom.unrounded, c = top.unrounded ** 2 - z ** 2 * s;
+    const root = Math.sqrt(Math.max(b ** 2 - a * c, 0)), ratio = top.unrounded / bottom.unrounded;
+    const ends = a > 0 ? [(b - root) / a, (b + root) / a] : [low, high], value = clip(ratio, low, high);
+    const [lower, upper] = around(value, clip(ends[0], low, high), clip(ends[1], low, high), Infinity);
+    const error = Math.sqrt(Math.max((s + ratio ** 2 * t) / bottom.unrounded ** 2, 0));
+    return { value, unrounded: ratio, lower, upper, standard_error: error, editions: top.editions };
+  }
+
+  // The best estimate of a statistic over any cells and days; start and end as YYYY-MM-DD.
+  function answer(files, statistic, where, start, end) {
+    const declares = (file) => [...file.release.statistics, ...file.release.derived].some((one) => one.id === statistic);
+    const asked = files.filter(declares), first = day(start), last = day(end);
+    if (!asked.length) refuse("no_statistic");
+    if (last < first) refuse("backwards");
+    for (const name of Object.keys(where)) { // codes that were replaced between editions: only Python follows them
+      const lists = asked.filter((f) => day(f.period[0]) <= last && day(f.period[1]) >= first);
+      const codes = lists.map((f) => JSON.stringify(f.dimensions.find((d) => d.name === name)?.levels[0].codes));
+      if (lists.some((f) => f.lists[name]?.replaced) && new Set(codes).size > 1) refuse("boundaries");
+    }
+    const derived = asked[0].release.derived.find((one) => one.id === statistic);
+    if (!derived) return sumOf(asked, statistic, where, first, last);
+    if (derived.kind === "mean") return meanOf(asked, derived, where, first, last);
+    if (derived.kind !== "rate") refuse("no_sum");
+    const count = sumOf(asked, derived.of, where, first, last), people = peopleOf(asked[0], derived, where);
+    if (!(people > 0)) refuse("no_people");
+    const scale = derived.per / people, times = (name) => count[name] * scale;
+    return { value: times("value"), unrounded: times("unrounded"), lower: times("lower"), upper: times("upper"), standard_error: times("standard_error"), editions: count.editions };
+  }
+
+  return { answer, NotDerivable };
+})();

@@ -1,0 +1,155 @@
+"""Sums that readers make in their own browser are those that Python makes, and the page that shows them is for everyone."""
+
+from __future__ import annotations
+
+import functools
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import dp_stats
+from dp_stats.errors import NotDerivableError
+from dp_stats.estimate.answer import answer
+from dp_stats.settings import shipped
+from tests.browser.test_site_browser import CHROMIUM, TAGS, Quiet, opened
+from tests.combined_examples import CASES, WEEKS, measured, question, write_release
+from tests.conftest import make_clinic
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")]
+
+QUESTIONS = 40
+FIELDS = ("value", "unrounded", "lower", "upper", "standard_error")
+ASK = """([statistic, where, start, end]) => {
+  try { return dpStats.answer(files, statistic, where, start, end); }
+  catch (error) { if (error instanceof dpStats.NotDerivable) return null; throw error; }
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        yield started
+        started.close()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_browser_works_out_what_python_does(browser: Any, case: str, tmp_path: Path) -> None:
+    stored = [measured(case, week)[0] for week in WEEKS]
+    write_release(tmp_path, stored)
+    files = [json.loads((tmp_path / "test" / week / "r1" / "combine.json").read_text()) for week in WEEKS]
+    page = browser.new_page()
+    page.add_script_tag(
+        content=(shipped("reports") / "assets" / "combine.js").read_text() + "window.dpStats = dpStats;"
+    )
+    page.evaluate("given => { window.files = given }", files)
+    rng, told = np.random.default_rng(5), 0
+    for _ in range(QUESTIONS):
+        one = question(rng, case)
+        asked = [one["statistic"], one["where"], str(one["start"]), str(one["end"])]
+        found = page.evaluate(ASK, asked)
+        try:
+            own = answer(stored, one["statistic"], where=one["where"], start=one["start"], end=one["end"])
+        except NotDerivableError:
+            assert found is None, one
+            continue
+        told += 1
+        assert [found[name] for name in FIELDS] == pytest.approx([getattr(own, name) for name in FIELDS], rel=1e-8), one
+        assert found["editions"] == list(own.editions)
+    page.close()
+    assert told > QUESTIONS / 3
+
+
+@pytest.fixture(scope="module")
+def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    from dp_stats.pipeline import run_edition
+
+    folder = tmp_path_factory.mktemp("clinic")
+    make_clinic(folder / "catalogue")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DP_STATS_HOME", str(folder / "home"))
+        patch.setenv("DP_STATS_CATALOGUE", str(folder / "catalogue"))
+        for week in ("2024-W02", "2024-W03"):
+            run_edition(f"visits/{week}")
+    yield folder / "home" / "public"
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def address(public: Path) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(public)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    thread.join()
+
+
+LINK = "visits/combine.html?statistic=visits&from=2024-01-08&to=2024-01-21&in.clinic=north&in.clinic=B"
+
+
+def test_a_link_to_a_result_shows_what_python_says(browser: Any, address: str, public: Path) -> None:
+    own = dp_stats.combine(
+        public / "visits", "visits", where={"clinic": ("north", "B")}, start="2024-01-08", end="2024-01-21"
+    )
+    asked: list[str] = []
+    with opened(browser, f"{address}/{LINK}") as page:
+        page.on("request", lambda request: asked.append(request.url))
+        page.locator("#result").wait_for()
+        assert (page.locator("#value").inner_text().split() or [""])[0] == f"{own.value:,.0f}"
+        assert page.locator("#interval").inner_text() == f"{own.lower:,.0f} to {own.upper:,.0f}"
+        assert page.locator("#permalink").get_attribute("href") == page.url
+        assert f"{own.value:,.0f}" in page.locator("#citation").inner_text()
+        assert page.locator("#result tbody tr").count() == 2
+        assert page.locator("svg.combined circle").count() == 2
+    assert [url for url in asked if not url.startswith((address, "blob:"))] == []
+
+
+def test_the_keyboard_alone_works_it_out(browser: Any, address: str) -> None:
+    with opened(browser, f"{address}/visits/combine.html", width=360) as page:
+        page.locator("#ask").wait_for()
+        page.locator("#statistic").focus()
+        for _ in range(40):
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement.type === 'checkbox'"):
+                break
+        page.keyboard.press("Space")
+        page.keyboard.press("Enter")
+        page.locator("#result").wait_for()
+        assert "in.clinic=" in page.url
+        assert (page.locator("#said").text_content() or "").strip().endswith(").")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1280, "dark")])
+def test_axe_finds_nothing_wrong_with_a_result(browser: Any, address: str, width: int, scheme: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    with opened(browser, f"{address}/{LINK}", width=width, color_scheme=scheme) as page:
+        page.locator("#result").wait_for()
+        found = Axe().run(page, options={"runOnly": TAGS, "preload": False}).response["violations"]
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert [(v["id"], v["nodes"][0]["html"][:200]) for v in found] == []
+
+
+def test_what_cannot_be_told_is_said_in_words(browser: Any, address: str) -> None:
+    cut = "visits/combine.html?statistic=visits&from=2024-02-20&to=2024-02-21"
+    with opened(browser, f"{address}/{cut}") as page:
+        page.wait_for_function("document.getElementById('said').textContent.includes('covers')")
+        assert page.locator("#result").is_hidden()
+
+
+def test_without_scripts_the_page_says_where_the_same_is(browser: Any, address: str) -> None:
+    with opened(browser, f"{address}/visits/combine.html", java_script_enabled=False) as page:
+        assert "combine.json" in page.locator("main").inner_text()
+        assert page.locator("#ask").is_hidden()

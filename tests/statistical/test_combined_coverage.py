@@ -1,0 +1,96 @@
+"""Sums that readers make of any cells and days: their 95 % intervals hold the truth 95 % of the time.
+
+Over 500 random selections, each for several draws of the noise. False alarms: the share of all is spared five standard errors
+between selections, a chance under 1e-6. The check must catch an interval that adds up those of the parts as if their errors had
+nothing to do with each other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dp_stats.estimate.answer import Measured, answer, fit_of
+from tests.combined_examples import AREAS, BANDS, WEEKS, measured, published
+
+SELECTIONS = 500
+DRAWS = 6
+MEAN = 12.0
+FIRST = date(2024, 3, 4)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Some areas and either bands of whole weeks or any days."""
+
+    areas: tuple[int, ...]
+    bands: tuple[int, ...]
+    first: int
+    last: int
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        where = {"area": tuple(f"A{i}" for i in self.areas)}
+        if len(self.bands) < BANDS:
+            where["band"] = tuple(f"B{i}" for i in self.bands)
+        return {"where": where, "start": FIRST + timedelta(self.first), "end": FIRST + timedelta(self.last)}
+
+    def truth(self, counts: np.ndarray) -> int:
+        """From counts by area, day of three weeks, and band."""
+        return int(counts[np.ix_(self.areas, range(self.first, self.last + 1), self.bands)].sum())
+
+
+def selections(rng: np.random.Generator) -> list[Selection]:
+    found = []
+    for _ in range(SELECTIONS):
+        areas = tuple(sorted(rng.choice(AREAS, int(rng.integers(1, AREAS + 1)), replace=False).tolist()))
+        if rng.random() < 0.5:
+            bands = tuple(sorted(rng.choice(BANDS, int(rng.integers(1, BANDS)), replace=False).tolist()))
+            weeks = sorted(rng.choice(3, 2).tolist())
+            found.append(Selection(areas, bands, 7 * weeks[0], 7 * weeks[1] + 6))
+        else:
+            days = sorted(rng.integers(0, 21, 2).tolist())
+            found.append(Selection(areas, tuple(range(BANDS)), *days))
+    return found
+
+
+def draws(case: str) -> tuple[list[list[Measured]], np.ndarray]:
+    """Editions of several draws as they are published, and the true counts by area, day of three weeks, and band."""
+    made = [[measured(case, week, seed=seed, mean=MEAN) for week in WEEKS] for seed in range(DRAWS)]
+    counts = np.concatenate([truth for _, truth in made[0]], axis=1)
+    return [[published(one) for one, _ in editions] for editions in made], counts
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["plain", "gaussian"])
+def test_intervals_of_any_sum_hold_the_truth(case: str) -> None:
+    found, counts = draws(case)
+    shares, parts = [], []
+    for chosen in selections(np.random.default_rng(11)):
+        truth = chosen.truth(counts)
+        answers = [answer(editions, "count", **chosen.asked) for editions in found]
+        shares.append(np.mean([a.lower <= truth <= a.upper for a in answers]))
+        parts.append([_as_if_independent(e, chosen, a.unrounded, truth) for e, a in zip(found, answers, strict=True)])
+    spare = 5 * np.std(shares) / np.sqrt(SELECTIONS)
+    assert 0.95 - spare - 0.005 < np.mean(shares) < 0.95 + spare + 0.015  # whole numbers cover a little more
+    assert not 0.93 < np.mean(parts) < 0.97, "adding up the parts' own variances must not pass"
+
+
+def _as_if_independent(editions: list[Measured], chosen: Selection, centre: float, truth: int) -> bool:
+    """Whether an interval from the sum of the variances of single cells holds the truth."""
+    variance = 0.0
+    for number, edition in enumerate(editions):
+        days = [d - 7 * number for d in range(chosen.first, chosen.last + 1) if 0 <= d - 7 * number < 7]
+        if not days:
+            continue
+        fit = fit_of(edition)["count"].fit
+        whole_week = len(chosen.bands) < BANDS
+        levels = {"area": "area", "date": "week", "band": "band"} if whole_week else {"area": "area", "date": "day"}
+        cells = fit.variance(levels)
+        picked = cells[list(chosen.areas)][:, [0] if whole_week else days]
+        variance += float((picked[:, :, list(chosen.bands)] if whole_week else picked).sum())
+    return abs(centre - truth) <= 1.96 * np.sqrt(variance)
