@@ -43,6 +43,17 @@ def benefit(release: ReleaseFacts, texts: Texts) -> str:
     return release.public_benefit or release.purpose or texts("claim.unknown")
 
 
+PRACTICE = ("status", "revisions", "pre_release_access", "source_quality", "timeliness", "comparability")
+"""What a code of practice has producers say, in the order in which it is shown."""
+
+
+def practice(release: ReleaseFacts, texts: Texts) -> list[tuple[str, str]]:
+    """What is declared of it, as (label, text), and whom to ask; nothing is said in place of what is not declared."""
+    told = [(texts(f"practice.{name}"), str(getattr(release.practice, name)).strip()) for name in PRACTICE]
+    known = [(label, text) for label, text in told if text]
+    return [*known, (texts("practice.contact"), release.contact)] if known and release.contact else known
+
+
 def legal_basis(dataset: DatasetFacts, texts: Texts) -> str:
     """Under which law the records are held and published, as declared."""
     return dataset.legal_basis or texts("claim.unknown")

@@ -129,7 +129,7 @@ def describe(
     plan, why = estimates.plan, _revision(revision, reason, release, period)
     published = published or datetime.now(UTC).replace(microsecond=0)
     return Edition(
-        release=_release(release),
+        release=_release(release, texts),
         dataset=DatasetFacts(
             id=dataset.id,
             title=dataset.title,
@@ -205,10 +205,15 @@ def library_versions() -> dict[str, str]:
     return found
 
 
-def _release(release: Release) -> ReleaseFacts:
+def _release(release: Release, words: Texts) -> ReleaseFacts:
     texts = release.texts.model_dump()
+    texts.setdefault("practice", {})  # a model leaves out what says nothing
     for name in ("summary", "theme"):
         texts[name] = texts[name].strip() or release.title
+    texts["known_issues"] = tuple(
+        issue if isinstance(issue, str) else words("practice.dated", day=words.day(issue.since), text=issue.text)
+        for issue in release.texts.known_issues
+    )
     return ReleaseFacts(
         id=release.id,
         formerly=release.formerly,

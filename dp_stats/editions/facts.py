@@ -64,6 +64,17 @@ class PersonFacts(Facts):
     email: str | None = Field(None, description="Address for readers.")
 
 
+class PracticeFacts(Facts):
+    """What the producer says of the statistics, as a code of practice asks for it; empty where nothing is declared."""
+
+    status: str = Field("", description="Standing under the law or a code.")
+    revisions: str = Field("", description="When and why figures are revised.")
+    pre_release_access: str = Field("", description="Who sees figures before they are published.")
+    source_quality: str = Field("", description="How good the records are.")
+    timeliness: str = Field("", description="How long after the period figures appear.")
+    comparability: str = Field("", description="What figures may be compared with.")
+
+
 class ReleaseFacts(Facts):
     """The declared release that the edition belongs to."""
 
@@ -75,7 +86,12 @@ class ReleaseFacts(Facts):
     summary: str = Field(description="What is published, in a paragraph.")
     public_benefit: str = Field("", description="What it is good for.")
     known_issues: tuple[str, ...] = Field((), description="What readers must know about the data.")
-    theme: str = Field("Health", description="Theme of the catalogue and the API.")
+    practice: PracticeFacts = Field(
+        PracticeFacts(),
+        description="Status, policies and quality as declared; absent where nothing is.",
+        exclude_if=lambda practice: practice == PracticeFacts(),
+    )
+    theme: str = Field("", description="Theme of the catalogue and the API; empty: none.")
     subtheme: str = Field("", description="Sub-theme.")
     keywords: tuple[str, ...] = Field((), description="Words to find it by.")
     contact: str = Field("", description="Whom to ask.")

@@ -54,6 +54,7 @@ def review_catalogue(settings: Settings) -> Review:
     warnings += shared_sources(catalogue)
     warnings += ended_series(catalogue, settings)
     warnings += names_without_font(catalogue)
+    warnings += unsaid_practice(catalogue)
     return Review(reviews, budgets, tuple(warnings))
 
 
@@ -71,6 +72,21 @@ def review_suites(settings: Settings, catalogue: Catalogue, reviews: Iterable[Re
             review_suite(dataset, catalogue=catalogue, period=periods[name], settings=settings)
         else:
             find_suite(dataset.expectations, settings=settings)
+
+
+def unsaid_practice(catalogue: Catalogue) -> list[str]:
+    """Public releases that do not say what a code of practice for statistics asks for."""
+    found = []
+    for release in catalogue.releases.values():
+        if release.audience != "public":
+            continue
+        said = {"contact": release.texts.contact, **release.texts.practice.model_dump()}
+        missing = [name if name == "contact" else f"practice.{name}" for name, text in said.items() if not text.strip()]
+        if missing:
+            found.append(
+                f"{release.id}: readers are not told {', '.join(missing)}. Say it in 'texts', or leave it if it does not apply."
+            )
+    return found
 
 
 def names_without_font(catalogue: Catalogue) -> list[str]:

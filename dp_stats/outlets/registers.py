@@ -78,7 +78,6 @@ def _dataset(edition: Edition, base_url: str, texts: Texts) -> dict[str, Any]:
             "dcat:endDate": _typed(edition.period.end.isoformat(), "date"),
         },
         "dcat:keyword": [_text(word, texts) for word in keywords(edition, texts)],
-        "dcat:theme": {"@type": "skos:Concept", "skos:prefLabel": _text(edition.release.theme, texts)},
         "dcat:landingPage": {"@id": f"{home}index.html"},
         "dcat:version": str(edition.revision.number),
         **({"adms:versionNotes": _text(edition.revision.reason, texts)} if edition.revision.kind != "first" else {}),
@@ -103,6 +102,8 @@ def _dataset(edition: Edition, base_url: str, texts: Texts) -> dict[str, Any]:
         ],
         **_licence(edition),
     }
+    if edition.release.theme != edition.release.title:  # which stands for a theme where none is declared
+        described["dcat:theme"] = {"@type": "skos:Concept", "skos:prefLabel": _text(edition.release.theme, texts)}
     if edition.release.period_kind in _FREQUENCY and edition.release.schedule:
         described["dct:accrualPeriodicity"] = {"@id": _FREQUENCY[edition.release.period_kind]}
     if edition.release.contact:

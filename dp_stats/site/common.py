@@ -31,9 +31,9 @@ def page_of(view: ReleaseView, revision: Revision) -> str:
 
 
 def theme(view: ReleaseView) -> str:
-    """Theme and sub-theme, above a title."""
+    """Theme and sub-theme, above a title, as far as they are declared."""
     release = view.latest.edition.release
-    return " · ".join(part for part in (release.theme, release.subtheme) if part)
+    return " · ".join(part for part in (release.theme, release.subtheme) if part and part != release.title)
 
 
 def cards(site: Site, view: ReleaseView, story: Outline, revision: Revision) -> list[Card]:

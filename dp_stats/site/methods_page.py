@@ -23,6 +23,8 @@ def methods_page(site: Site, view: ReleaseView, story: Outline, panel: Panel | N
     sections += [("expected", "expected")] if edition.quality.expected else []
     listed = [(id, texts(f"private.{key}")) for id, key in sections]
     listed.append(("method", texts("methodology.title")))
+    practice = claims.practice(edition.release, texts)
+    listed += [("practice", texts("practice.title"))] if practice else []
     issues = list(edition.release.known_issues) + [_named(view, note) for note in edition.quality.notes]
     if issues:
         listed.append(("issues", texts("release.known")))
@@ -47,6 +49,7 @@ def methods_page(site: Site, view: ReleaseView, story: Outline, panel: Panel | N
         measured=_measured(site, edition.guarantee),
         expected=_expected(site, view) if edition.quality.expected else None,
         body=trusted(texts.page("method")),
+        practice=practice,
         issues=issues,
     )
 

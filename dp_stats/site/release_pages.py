@@ -90,6 +90,7 @@ def release_page(
             (texts("release.published"), texts.day(edition.published.date())),
             (texts("release.next"), next_due or texts("release.no_next")),
             (texts("release.publisher"), release.publisher or edition.dataset.custodians[0].name),
+            *([(texts("practice.status"), release.practice.status)] if release.practice.status else []),
         ],
         notices=notes,
         sections=listed,

@@ -169,8 +169,13 @@ def data_page(site: Site) -> None:
 
 def plain_pages(site: Site) -> None:
     """Pages of text: how it works, accessibility, and the page that is shown where there is none."""
-    for name in ("methodology", "accessibility"):
-        text_page(site, name, f"{name}.html", template="text.html", body=trusted(site.texts.page(name)), link=None)
+    contacts = dict.fromkeys(
+        v.latest.edition.release.contact for v in site.releases if v.latest.edition.release.contact
+    )
+    told = site.texts("accessibility.contacts", contacts=", ".join(contacts)) if contacts else ""
+    for name, values in (("methodology", {}), ("accessibility", {"contacts": told})):
+        body = trusted(site.texts.page(name, **values))
+        text_page(site, name, f"{name}.html", template="text.html", body=body, link=None)
     base = site.base_url.partition("://")[2].partition("/")[2]
     root = f"/{base}/" if base else "/"
     site.render(

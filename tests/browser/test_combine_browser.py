@@ -145,7 +145,7 @@ def test_axe_finds_nothing_wrong_with_a_result(browser: Any, address: str, width
 def test_what_cannot_be_told_is_said_in_words(browser: Any, address: str) -> None:
     cut = "visits/combine.html?statistic=visits&from=2024-02-20&to=2024-02-21"
     with opened(browser, f"{address}/{cut}") as page:
-        page.wait_for_function("document.getElementById('said').textContent.includes('covers')")
+        page.get_by_text("No edition of these days has it.").wait_for()
         assert page.locator("#result").is_hidden()
 
 
