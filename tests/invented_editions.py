@@ -157,6 +157,7 @@ class Account:
     )
     charges: tuple[str, ...] = ("series-1@2021",)
     approvals: tuple[Decision, ...] = (Decision(),)
+    approval_asked: bool = True
     log: None = None
 
 

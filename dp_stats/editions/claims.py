@@ -15,8 +15,11 @@ from dp_stats.texts.words import Texts
 
 def approvals(editions: Iterable[Edition], texts: Texts) -> str:
     """Who decided what, and when, as the ledger has it for these editions: each decision once, in order of time."""
-    decided = sorted(dict.fromkeys(a for e in editions for a in e.approvals), key=lambda a: a.when)
-    return " ".join(dict.fromkeys(_decision(a, texts) for a in decided)) or texts("claim.no_approval")
+    known = list(editions)
+    decided = sorted(dict.fromkeys(a for e in known for a in e.approvals), key=lambda a: a.when)
+    if decided:
+        return " ".join(dict.fromkeys(_decision(a, texts) for a in decided))
+    return texts("claim.not_asked" if all(e.approval_asked is False for e in known) else "claim.no_approval")
 
 
 def _decision(approval: ApprovalFacts, texts: Texts) -> str:

@@ -96,6 +96,8 @@ class Account(Protocol):
     @property
     def approvals(self) -> Sequence[Approval]: ...
     @property
+    def approval_asked(self) -> bool: ...
+    @property
     def log(self) -> LogHead | None: ...
 
 
@@ -170,6 +172,7 @@ def describe(
         )
         if account
         else (),
+        approval_asked=account.approval_asked if account else None,
         provenance=_provenance(plan, dataset, release, commit),
     )
 

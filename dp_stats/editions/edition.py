@@ -109,6 +109,11 @@ class Edition(Facts):
     approvals: tuple[ApprovalFacts, ...] = Field(
         (), description="Who decided what, when and why; empty where no approval was asked."
     )
+    approval_asked: bool | None = Field(
+        None,
+        description="Whether the plan needed somebody's approval by the dataset's declaration; absent where that is not known.",
+        exclude_if=lambda asked: asked is None,
+    )
     provenance: ProvenanceFacts = Field(description="Hashes and versions from which it can be made again.")
 
     @property

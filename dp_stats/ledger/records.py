@@ -253,6 +253,11 @@ class Account:
     approvals: tuple[Approval, ...]
     log: LogHead | None = None
 
+    @property
+    def approval_asked(self) -> bool:
+        """Whether its plan needed somebody's approval."""
+        return bool(self.reservation.approvers)
+
 
 @dataclass(frozen=True)
 class Quote:

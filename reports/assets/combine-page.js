@@ -81,11 +81,11 @@
   function link(question) {
     const parts = new URLSearchParams({ statistic: question.statistic, from: question.start, to: question.end });
     for (const [name, codes] of Object.entries(question.where)) for (const code of codes) parts.append(`in.${name}`, code);
-    return `${location.origin}${location.pathname}?${parts}`;
+    return `${location.origin}${location.pathname}#${parts}`; // what stands behind # is not sent to any server
   }
 
   function fill() {
-    const parts = new URLSearchParams(location.search);
+    const parts = new URLSearchParams(location.hash.slice(1));
     if (parts.get("statistic")) field("statistic").value = parts.get("statistic");
     if (parts.get("from")) field("start").value = parts.get("from");
     if (parts.get("to")) field("end").value = parts.get("to");
@@ -231,6 +231,7 @@
     form.hidden = false;
     note.textContent = "";
     form.addEventListener("submit", (event) => { event.preventDefault(); work(); });
+    addEventListener("hashchange", () => location.reload());
     if (fill()) await work();
   }
   begin();

@@ -96,7 +96,7 @@ def address(public: Path) -> Iterator[str]:
     thread.join()
 
 
-LINK = "visits/combine.html?statistic=visits&from=2024-01-08&to=2024-01-21&in.clinic=north&in.clinic=B"
+LINK = "visits/combine.html#statistic=visits&from=2024-01-08&to=2024-01-21&in.clinic=north&in.clinic=B"
 
 
 def test_a_link_to_a_result_shows_what_python_says(browser: Any, address: str, public: Path) -> None:
@@ -143,7 +143,7 @@ def test_axe_finds_nothing_wrong_with_a_result(browser: Any, address: str, width
 
 
 def test_what_cannot_be_told_is_said_in_words(browser: Any, address: str) -> None:
-    cut = "visits/combine.html?statistic=visits&from=2024-02-20&to=2024-02-21"
+    cut = "visits/combine.html#statistic=visits&from=2024-02-20&to=2024-02-21"
     with opened(browser, f"{address}/{cut}") as page:
         page.get_by_text("No edition of these days has it.").wait_for()
         assert page.locator("#result").is_hidden()

@@ -65,6 +65,7 @@ RESTS_ON = {
     "register.spent_text": "budget.spent",
     "claim.decided.approved": "approvals.decision",
     "claim.decided.refused": "approvals.decision",
+    "claim.not_asked": "approval_asked",
     "claim.asked.scheduled": "release.schedule",
     "claim.asked.declared": "release.requested_by",
     "claim.opt_outs.applied": "dataset.opt_outs_applied",
@@ -100,8 +101,9 @@ ASSERTED: dict[str, Callable[[Edition], bool]] = {
     r"\brefused\b": lambda e: any(a.decision == "refused" for a in e.approvals),
     r"\blapse\b": lambda e: any(a.decision == "expired" for a in e.approvals),
     r"No decision of a person": lambda e: not e.approvals,
+    r"asks for no approval|nobody was asked": lambda e: not e.approvals and e.approval_asked is False,
     r"standing approval|covered by": lambda e: False,
-    r"official statistic|accredited": lambda e: False,
+    r"official statistic|accredited": lambda e: "official statistic" in e.release.practice.status.lower(),
     r"opt-outs were removed|opted out (?:were|are) removed before": lambda e: e.dataset.opt_outs_applied,
     r"No list of opt-outs|law provides for none|No opt-out": lambda e: not e.dataset.opt_outs_applied,
     r"on a schedule|scheduled by": lambda e: e.release.requested_by is None and bool(e.release.schedule),
@@ -202,6 +204,7 @@ def recorded(draw: st.DrawFn) -> Edition:
     return BASE.model_copy(
         update={
             "approvals": decided,
+            "approval_asked": draw(st.sampled_from([None, False, True])),
             "release": BASE.release.model_copy(update=release),
             "dataset": BASE.dataset.model_copy(update=dataset),
         }
@@ -238,7 +241,8 @@ def test_pages_and_records_say_what_the_records_hold_and_nothing_else(edition: E
     assert unsupported(said, edition) == []
     for decision in edition.approvals:
         assert decision.approver in said
-    expected = ["No decision of a person"] if not edition.approvals else []
+    unasked = "asks for no approval" if edition.approval_asked is False else "No decision of a person"
+    expected = [] if edition.approvals else [unasked]
     expected += [edition.release.requested_by or ("on a schedule" if edition.release.schedule else "when it is ready")]
     expected += ["opt-outs were removed" if edition.dataset.opt_outs_applied else "No list of opt-outs"]
     expected += [edition.dataset.legal_basis or "not recorded"]

@@ -81,3 +81,11 @@ def test_a_release_without_these_fields_is_sealed_as_before() -> None:
 
     assert "practice" not in ReleaseTexts(summary="s").model_dump()
     assert ReleaseTexts(summary="s", practice=Practice(status="x")).model_dump()["practice"]["status"] == "x"
+
+
+def test_no_approval_needed_is_told_from_none_recorded(sample: Any, tmp_path: Path) -> None:
+    edition = sample.edition().model_copy(update={"approvals": ()})
+    asked, free, unknown = (edition.model_copy(update={"approval_asked": known}) for known in (True, False, None))
+    assert "asks for no approval" in claims.approvals([free], TEXTS)
+    for one in (asked, unknown):
+        assert "No decision" in claims.approvals([free, one], TEXTS)
