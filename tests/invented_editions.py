@@ -73,6 +73,7 @@ texts:
   summary: How many people had a positive test, by area, day and age.
   public_benefit: Shows how infection spreads.
   known_issues: [Tests at weekends are reported late.]
+  theme: Health
   subtheme: Infectious disease
   keywords: [infection]
   publisher: Example Health Agency

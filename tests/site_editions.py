@@ -233,6 +233,7 @@ def covid_edition(
             summary="How many people tested positive for COVID-19, by local authority, day and age, every week.",
             public_benefit="Lets councils, schools and residents see how infections change near them.",
             known_issues=("Tests are dated by specimen; the last days of a week may grow.",),
+            theme="Health",
             subtheme="Infectious disease",
             keywords=("COVID-19", "cases", "local authorities"),
             contact="statistics@example.org",

@@ -64,7 +64,7 @@ def _basic(edition: Edition, texts: Texts) -> dict[str, Any]:
         "intended_use": claims.benefit(edition.release, texts),
         "data_product_type": "Summary statistics",
         "data_product_region": edition.dataset.region,
-        "data_product_sector": edition.release.theme,
+        "data_product_sector": edition.release.theme or edition.release.title,
         "publication_date": edition.published.date().isoformat(),
         "period_start": edition.period.start.isoformat(),
         "period_end": edition.period.end.isoformat(),

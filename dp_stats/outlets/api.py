@@ -91,7 +91,8 @@ def _release_leaves(
 def topic_of(edition: Edition) -> tuple[str, str, str]:
     """Theme, sub-theme and topic of a release: the first values of its paths."""
     release = edition.release
-    return slug(release.theme), slug(release.subtheme or release.theme), release.id
+    theme = release.theme or release.title
+    return slug(theme), slug(release.subtheme or theme), release.id
 
 
 def slug(text: str) -> str:

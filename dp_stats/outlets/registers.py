@@ -102,7 +102,7 @@ def _dataset(edition: Edition, base_url: str, texts: Texts) -> dict[str, Any]:
         ],
         **_licence(edition),
     }
-    if edition.release.theme != edition.release.title:  # which stands for a theme where none is declared
+    if edition.release.theme not in ("", edition.release.title):  # which stands for a theme where none is declared
         described["dcat:theme"] = {"@type": "skos:Concept", "skos:prefLabel": _text(edition.release.theme, texts)}
     if edition.release.period_kind in _FREQUENCY and edition.release.schedule:
         described["dct:accrualPeriodicity"] = {"@id": _FREQUENCY[edition.release.period_kind]}
