@@ -190,6 +190,7 @@
       const start = edition.start > question.start ? edition.start : question.start, end = edition.end < question.end ? edition.end : question.end;
       const row = { name: edition.title, label: edition.start, start, end };
       if (start !== edition.start || end !== edition.end) row.name = said(words.days, { start, end });
+      await new Promise((done) => { setTimeout(done, 0); }); // the page stays usable
       try { row.answer = dpStats.answer([file], question.statistic, question.where, start, end); } catch (error) { row.why = errorText(error); }
       rows.push(row);
     }

@@ -346,7 +346,18 @@ const dpStats = (() => {
     });
   }
 
-  function partOf(file, statistic, where, begin, stop) {
+  const parts = new WeakMap(); // what was worked out stays, as a sum of editions and each edition's own ask the same
+  function partOf(file, ...asked) {
+    if (!parts.has(file)) parts.set(file, new Map());
+    const kept = parts.get(file), key = JSON.stringify(asked);
+    if (!kept.has(key)) {
+      if (kept.size > 20) kept.clear();
+      kept.set(key, workedOut(file, ...asked));
+    }
+    return kept.get(key);
+  }
+
+  function workedOut(file, statistic, where, begin, stop) {
     const declared = file.release.statistics.find((one) => one.id === statistic), rows = conditions(file, where, begin, stop);
     const about = { edition: file.edition, begin, stop };
     if (declared.kind === "persons") {
