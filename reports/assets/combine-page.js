@@ -97,7 +97,7 @@
   }
 
   const digits = (answer, counts) => (counts ? 0 : Math.min(Math.max(Math.ceil(1 - Math.log10(answer.standard_error || 1)), 0), 6));
-  const number = (value, places) => (Number.isFinite(value) ? new Intl.NumberFormat(language, { minimumFractionDigits: places, maximumFractionDigits: places }).format(value) : "");
+  const number = (value, places) => (Number.isFinite(value) ? new Intl.NumberFormat(language, { minimumFractionDigits: places, maximumFractionDigits: places, signDisplay: "negative" }).format(value) : "");
   const period = (edition) => edition.title;
   const errorText = (error) => {
     if (!(error instanceof dpStats.NotDerivable)) return words.failed;

@@ -411,7 +411,7 @@ const dpStats = (() => {
     const best = Math.max(isSum ? value : halfEven(value), low), step = isSum ? fraction(statistic.resolution) : 1;
     let [lower, upper] = law.interval(value, error, low);
     if (!isSum) {
-      const first = Math.ceil(lower - 1e-9), last = Math.floor(upper + 1e-9);
+      const first = Math.ceil(lower - 1e-9) + 0, last = Math.floor(upper + 1e-9) + 0; // no zero below zero
       [lower, upper] = first > last ? Array(2).fill(halfEven(settled((lower + upper) / 2))) : [first, last];
     }
     if (error > 1e-3 * step && upper - lower < 0.5 * step) [lower, upper] = [Math.max(lower - step, low), upper + step];

@@ -112,6 +112,7 @@ def test_a_link_to_a_result_shows_what_python_says(browser: Any, address: str, p
         assert page.locator("#permalink").get_attribute("href") == page.url
         assert f"{own.value:,.0f}" in page.locator("#citation").inner_text()
         assert page.locator("#result tbody tr").count() == 2
+        assert not [t for t in page.locator("#result td").all_inner_texts() if t.startswith(("-0 ", "−0 "))]
         assert page.locator("svg.combined circle").count() == 2
     assert [url for url in asked if not url.startswith((address, "blob:"))] == []
 
