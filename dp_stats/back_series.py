@@ -21,8 +21,9 @@ from dp_stats.charts.merged_areas import FILE
 from dp_stats.editions.edition import DimensionFacts, Edition, TableFacts
 from dp_stats.editions.moments import moments_of
 from dp_stats.errors import DpStatsError, NotDerivableError
-from dp_stats.estimate.answer import Answer, Measured, codes_of
+from dp_stats.estimate.answer import Answer, codes_of
 from dp_stats.estimate.answer_each import answer_groups
+from dp_stats.estimate.measured_edition import Measured
 from dp_stats.ledger import Ledger
 from dp_stats.outlets.index import Published
 from dp_stats.requests.answers import measured_editions

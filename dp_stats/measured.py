@@ -16,7 +16,7 @@ from dp_stats.errors import LedgerError
 from dp_stats.run import Run, late_tables
 
 if TYPE_CHECKING:
-    from dp_stats.estimate.answer import Measured
+    from dp_stats.estimate.measured_edition import Measured
     from dp_stats.estimate.model import EditionEstimates
     from dp_stats.ledger import Ledger
 
@@ -69,7 +69,7 @@ def measured(ledger: Ledger, source: SourceFacts) -> Measured:
     Raises:
         LedgerError: they are not in the ledger.
     """
-    from dp_stats.estimate.answer import Measured
+    from dp_stats.estimate.measured_edition import Measured
     from dp_stats.plan.noisy import NoisyMeasurements
 
     stored, reservation = (

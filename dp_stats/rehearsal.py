@@ -140,8 +140,8 @@ def _try_out(edition: Rehearsed) -> None:
     from dp_stats.editions.describe import describe
     from dp_stats.estimate import estimate
     from dp_stats.estimate.across import across
-    from dp_stats.estimate.answer import Measured
     from dp_stats.estimate.late import LateTables
+    from dp_stats.estimate.measured_edition import Measured
     from dp_stats.estimate.open_measurements import document
     from dp_stats.outlets.index import refresh_index
     from dp_stats.site import Rough, build

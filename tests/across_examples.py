@@ -15,8 +15,8 @@ from dp_stats.catalogue.across_windows import source_of, windows
 from dp_stats.catalogue.models import Late, Release
 from dp_stats.catalogue.periods import next_period, parse_period
 from dp_stats.estimate.across import across
-from dp_stats.estimate.answer import Measured
 from dp_stats.estimate.late import LateTables
+from dp_stats.estimate.measured_edition import Measured
 from dp_stats.estimate.model import Across
 from dp_stats.plan.make import make_sealed
 from dp_stats.plan.sealed import SealedPlan

@@ -14,9 +14,9 @@ import numpy as np
 from dp_stats.catalogue.models import Late
 from dp_stats.catalogue.periods import next_period, parse_period
 from dp_stats.estimate import open_measurements
-from dp_stats.estimate.answer import Measured
 from dp_stats.estimate.fitted import fitted
 from dp_stats.estimate.late import LateTables
+from dp_stats.estimate.measured_edition import Measured
 from dp_stats.estimate.tables import fit_all
 from dp_stats.plan.make import make_sealed
 from tests.estimate_examples import DeclaredEdition, declare_edition

@@ -13,7 +13,8 @@ from dp_stats.client.places import document, folder_of, is_address
 from dp_stats.errors import NotDerivableError, PublishedError
 
 if TYPE_CHECKING:
-    from dp_stats.estimate.answer import Answer, Measured
+    from dp_stats.estimate.answer import Answer
+    from dp_stats.estimate.measured_edition import Measured
 
 AT_ONCE = 8
 """Files that are asked for at the same time."""

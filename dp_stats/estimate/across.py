@@ -23,9 +23,10 @@ from dp_stats.catalogue.models import Release, Statistic
 from dp_stats.catalogue.periods import Period, parse_period
 from dp_stats.catalogue.populations import population_of
 from dp_stats.errors import NotDerivableError
-from dp_stats.estimate.answer import Measured, codes_of, quantity_of
+from dp_stats.estimate.answer import codes_of, quantity_of
 from dp_stats.estimate.cells_asked import leaves
 from dp_stats.estimate.compared import Compared, Spans, estimate_of
+from dp_stats.estimate.measured_edition import Measured
 from dp_stats.estimate.model import Across, AcrossReason, Estimate, Missing
 from dp_stats.estimate.noise_law import Draws, NoiseLaw, law_of, normal_law
 from dp_stats.estimate.windows import signed_sums

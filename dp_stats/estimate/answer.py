@@ -9,51 +9,22 @@ from functools import lru_cache
 
 import numpy as np
 
-from dp_stats.catalogue.grid import Grid
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Derived, Release
-from dp_stats.catalogue.periods import Period
 from dp_stats.catalogue.populations import population_of
 from dp_stats.errors import NotDerivableError
 from dp_stats.estimate.answer_breaks import Break, breaks_of
-from dp_stats.estimate.boundaries import ListedDimension, codes_in
+from dp_stats.estimate.boundaries import codes_in
 from dp_stats.estimate.cells_asked import Floats, conditions, leaves, on_fit, refuse
 from dp_stats.estimate.covering import cover
 from dp_stats.estimate.intervals import around, normal_quantile, ratio_interval
-from dp_stats.estimate.late import LateTables
+from dp_stats.estimate.measured_edition import Measured
 from dp_stats.estimate.parts import Part, Total, total
 from dp_stats.estimate.persons import Persons
 from dp_stats.estimate.quantity import Quantity
 from dp_stats.estimate.tables import fit_all
 from dp_stats.estimate.windows import variance_of_sums
 from dp_stats.plan.algebra import Query
-from dp_stats.plan.model import Plan
-from dp_stats.plan.noisy import NoisyMeasurements
-
-
-@dataclass(frozen=True, eq=False)
-class Measured:
-    """One edition whose noisy measurements are stored, with its own declaration: its days, cells, statistics and lists.
-
-    ``catalogue`` holds the edition's code lists, where populations are found, for rates; ``late`` what later editions
-    have measured of the period's late rows.
-    """
-
-    plan: Plan
-    period: Period
-    grid: Grid
-    release: Release
-    noisy: NoisyMeasurements
-    catalogue: Catalogue | None = None
-    late: tuple[LateTables, ...] = ()
-
-    def listed(self, dimension: str) -> ListedDimension:
-        """A dimension with the code list that its cells come from."""
-        declared = {d.name: d.column for d in self.release.dimensions}
-        codes = None
-        if self.catalogue is not None and dimension in declared:
-            codes = self.catalogue.code_list_of(self.release, dimension)
-        return ListedDimension(self.period.start, self.grid[dimension], codes)
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from dp_stats import written
 from dp_stats.errors import NotDerivableError
 from dp_stats.estimate.boundaries import ListedDimension, codes_in
-
-if TYPE_CHECKING:
-    from dp_stats.estimate.answer import Measured
+from dp_stats.estimate.measured_edition import Measured
 
 
 @dataclass(frozen=True)

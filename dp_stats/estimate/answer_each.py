@@ -9,20 +9,11 @@ from itertools import product
 
 import numpy as np
 
-from dp_stats.estimate.answer import (
-    Answer,
-    Measured,
-    answer,
-    answers_of,
-    codes_of,
-    quantity_of,
-    same_meaning,
-    used,
-    within,
-)
+from dp_stats.estimate.answer import Answer, answer, answers_of, codes_of, quantity_of, same_meaning, used, within
 from dp_stats.estimate.answer_breaks import breaks_of
 from dp_stats.estimate.cells_asked import Floats, conditions, leaves, on_fit, refuse
 from dp_stats.estimate.covering import cover
+from dp_stats.estimate.measured_edition import Measured
 from dp_stats.estimate.parts import Part, total
 from dp_stats.estimate.windows import variance_of_sums
 

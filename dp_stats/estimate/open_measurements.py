@@ -25,8 +25,8 @@ from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Release
 from dp_stats.catalogue.periods import Period, parse_period
 from dp_stats.errors import PublishedError
-from dp_stats.estimate.answer import Measured
 from dp_stats.estimate.late import LateTables
+from dp_stats.estimate.measured_edition import Measured
 from dp_stats.plan.model import Measurement, Plan
 from dp_stats.plan.noisy import NoisyMeasurements
 

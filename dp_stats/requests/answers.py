@@ -9,7 +9,8 @@ from datetime import date
 from dp_stats.catalogue import Catalogue, parse_period, read_catalogue
 from dp_stats.editions.description import made_of
 from dp_stats.errors import CatalogueError, NotDerivableError
-from dp_stats.estimate.answer import Answer, Measured, answer
+from dp_stats.estimate.answer import Answer, answer
+from dp_stats.estimate.measured_edition import Measured
 from dp_stats.ledger import Ledger, Reservation
 from dp_stats.plan.noisy import NoisyMeasurements
 from dp_stats.run import late_tables

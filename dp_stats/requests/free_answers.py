@@ -14,9 +14,10 @@ from dp_stats.catalogue import Catalogue, Release, parse_period
 from dp_stats.catalogue.due import period_at
 from dp_stats.editions.facts import BREAK
 from dp_stats.errors import NotDerivableError
-from dp_stats.estimate.answer import Answer, Measured
+from dp_stats.estimate.answer import Answer
 from dp_stats.estimate.answer_breaks import Break
 from dp_stats.estimate.answer_each import answer_each
+from dp_stats.estimate.measured_edition import Measured
 from dp_stats.files import plain_text
 from dp_stats.ledger import Ledger, Reservation
 from dp_stats.plan.expected import NORMAL_95

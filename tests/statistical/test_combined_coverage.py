@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dp_stats.estimate.answer import Measured, answer, fit_of
+from dp_stats.estimate.answer import answer, fit_of
+from dp_stats.estimate.measured_edition import Measured
 from tests.combined_examples import AREAS, BANDS, WEEKS, measured, published
 
 SELECTIONS = 250

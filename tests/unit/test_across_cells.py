@@ -10,8 +10,9 @@ import pytest
 
 from dp_stats.catalogue.grid import Dimension, Level
 from dp_stats.estimate.across import across
-from dp_stats.estimate.answer import Measured, answer
+from dp_stats.estimate.answer import answer
 from dp_stats.estimate.answer_each import answer_each
+from dp_stats.estimate.measured_edition import Measured
 from tests.across_examples import BY_WEEK, Series, arrivals, declare_series, tables_across
 
 TABLES: tuple[dict[str, Any], ...] = (

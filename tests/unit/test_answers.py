@@ -10,7 +10,8 @@ import pytest
 
 from dp_stats.catalogue.periods import parse_period
 from dp_stats.errors import NotDerivableError
-from dp_stats.estimate.answer import Measured, answer
+from dp_stats.estimate.answer import answer
+from dp_stats.estimate.measured_edition import Measured
 from tests.estimate_examples import DeclaredEdition, declare_edition
 
 WEEKS = ("2024-W10", "2024-W11", "2024-W12", "2024-W13")
