@@ -18,12 +18,12 @@ from dp_stats.catalogue import read_catalogue
 from dp_stats.catalogue.due import day_at, periods_before
 from dp_stats.catalogue.load import is_due
 from dp_stats.errors import NotDueError
-from dp_stats.run import Run, ledger_if_any, open_reserved, open_run, prepare_home, user_name
+from dp_stats.run import Kind, Run, ledger_if_any, open_reserved, open_run, prepare_home, user_name
 from dp_stats.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from dp_stats.editions.publication import Check, PublishedEdition
-    from dp_stats.proposing import Kind, Proposal
+    from dp_stats.proposing import Proposal
     from dp_stats.publishing import Rebuilt
 
 Step = dict[str, Any]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 from dp_stats.editions import reasons
 from dp_stats.editions.description import MadeOf
@@ -26,15 +26,12 @@ from dp_stats.measured import estimates_of
 from dp_stats.publishing import publish as publish_run
 from dp_stats.publishing import published_as, software
 from dp_stats.revising import add_late, close, late_of
-from dp_stats.run import Run, ledger_if_any, open_made, open_run
+from dp_stats.run import KINDS, Kind, Run, ledger_if_any, open_made, open_run
 from dp_stats.texts.words import Texts
 
 if TYPE_CHECKING:
     from dp_stats.ledger import Ledger, Quote
     from dp_stats.settings import Settings
-
-Kind = Literal["format", "late", "method", "correction"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _TOLD = ("release", "dataset", "period", "quality", "dimensions", "statistics", "tables")
 """Facts of an edition that names and texts decide; the others tell what was charged, with what and when."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 from dp_stats import files
 from dp_stats.catalogue import Catalogue, Dataset, Grid, Period, Release, read_catalogue
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from dp_stats.ledger import Ledger, Reservation, Witnesses
     from dp_stats.plan.model import Plan
     from dp_stats.plan.sealed import SealedPlan
+
+Kind = Literal["format", "late", "method", "correction"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+"""Kinds of revisions that a person can ask for; ``dp_stats.proposing`` says what each is."""
 
 
 @dataclass(frozen=True)

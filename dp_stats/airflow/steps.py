@@ -18,7 +18,7 @@ from dp_stats.errors import DpStatsError
 from dp_stats.files import storage_error
 
 if TYPE_CHECKING:
-    from dp_stats.proposing import Kind
+    from dp_stats.run import Kind
 
 T = TypeVar("T")
 

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from dp_stats.plan.late_expected import Choice, choices
 from dp_stats.written import number, share
 
 if TYPE_CHECKING:
+    from dp_stats.plan.late_expected import Choice
     from dp_stats.run import Run
 
 
 def print_late(out: Console, run: Run) -> None:
     """How the error of a typical value falls with late editions; nothing where no late rows or no sizes are declared."""
+    from dp_stats.plan.late_expected import choices
+
     late, plan = run.release.late, run.plan
     counted = {s.id for s in run.release.statistics if s.kind == "count"}
     known = [e for e in plan.expected if e.statistic in counted and e.prior_mean]

@@ -14,9 +14,7 @@ from rich.table import Table
 
 from dp_stats import written
 from dp_stats.errors import CatalogueError
-from dp_stats.plan.accounting import epsilon_at
 from dp_stats.run import ledger_if_any
-from dp_stats.texts.warnings import full
 from dp_stats.texts.words import Texts
 from dp_stats.written import count, number, share
 
@@ -70,6 +68,8 @@ def review_table(review: Review) -> Table:
 
 def print_budgets(out: Console, review: Review) -> None:
     """What a year leaves of each dataset's budget, in shares of it, and what a pure ε weighs there."""
+    from dp_stats.plan.accounting import epsilon_at
+
     table = Table(title="Each budget after a year of all releases")
     for heading in ("dataset", "per", "budget", "scheduled", "made by hand", "left"):
         table.add_column(heading, justify="left" if heading in ("dataset", "per", "budget") else "right")
@@ -110,6 +110,8 @@ def print_standing(out: Console, run: Run) -> None:
 
 def print_plan(out: Console, run: Run) -> None:
     """The plan as a person reads it: cost, what is measured, and how accurate each table will be."""
+    from dp_stats.texts.warnings import full
+
     plan = run.plan
     out.print(f"[bold]{run.release.title}[/], {run.period.text} ({plan.edition})")
     pure = f"pure ε = {written.epsilon(plan.pure_epsilon)}; " if plan.pure_epsilon else ""
@@ -165,6 +167,8 @@ def print_plan(out: Console, run: Run) -> None:
 
 def print_plan_warnings(out: Console, review: Review, settings: Settings) -> None:
     """What the plan of each release warns of."""
+    from dp_stats.texts.warnings import full
+
     texts = Texts.of(settings)
     for item in review.releases:
         for warning in item.plan.warnings:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from dp_stats import written
 from dp_stats.cli.common import app, err, fails_clearly, out, settings
-from dp_stats.proposing import Kind
+from dp_stats.run import Kind
 from dp_stats.written import count, share
 
 if TYPE_CHECKING:
