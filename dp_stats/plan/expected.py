@@ -4,7 +4,7 @@ shrinkage and the correction of the contribution bound will roughly do to them."
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -40,11 +40,17 @@ class Accuracy:
     own: Mapping[tuple[str, Key], float]
     truncated_rows: Measurement | None = None
     truncated_persons: Measurement | None = None
+    _known: dict[tuple[object, ...], Floats] = field(default_factory=dict, repr=False)
 
     def variance(self, target: Target) -> Floats:
-        """Variance of each value of a linear target, in real units squared."""
+        """Variance of each value of a linear target, in real units squared; read-only, as it is computed once."""
         if target.statistic in self.structures:
-            return self.structures[target.statistic].query_variance(target.queries)
+            asked = [(name, q if isinstance(q, str) else (q.shape, q.tobytes())) for name, q in target.queries.items()]
+            key = (target.statistic, *asked)
+            if key not in self._known:
+                self._known[key] = self.structures[target.statistic].query_variance(target.queries)
+                self._known[key].setflags(write=False)
+            return self._known[key]
         shape = self.grid.shape(dict(zip(target.queries, target.levels, strict=True)))
         return np.full(shape, self.own[(target.statistic, target.levels)])
 
