@@ -54,6 +54,11 @@ class Panel:
         """First day of each moment."""
         return tuple(m.start for m in self.moments)
 
+    @cached_property
+    def whole(self) -> NDArray[np.bool_]:
+        """Whether each moment is a whole period of its kind."""
+        return np.array([not m.partial for m in self.moments])
+
     def metric(self, statistic: str) -> int:
         """Where a metric stands on the first axis."""
         return self.table.statistics.index(statistic)
@@ -71,7 +76,7 @@ class Panel:
             self.areas.codes[area],
             self.dates,
             self.labels,
-            np.array([not m.partial for m in self.moments]),
+            self.whole,
             self.value[at],
             self.lower[at],
             self.upper[at],
