@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
+PORT ?= 8080
 BIN := $(VENV)/bin
 # Bytecode makes Airflow and Great Expectations start three times faster: never switch it off here.
 unexport PYTHONDONTWRITEBYTECODE
@@ -36,7 +37,7 @@ serve: install ## show the published site on this machine
 	dp-stats site serve
 
 ui: install ## start Airflow with the same DAGs on this machine and print the login
-	python -m deploy.local.ui
+	python -m deploy.local.ui --port $(PORT)
 
 check: install-dev ## lint, types, import contracts and unit tests, in about two minutes
 	ruff check . && ruff format --check .

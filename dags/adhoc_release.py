@@ -1,5 +1,5 @@
-"""The DAG by which analysts ask for figures and custodians decide."""
+"""The DAGs by which analysts ask for figures and custodians decide, one per dataset."""
 
-from dp_stats.airflow import adhoc_release
+from dp_stats.airflow import adhoc_releases  # Airflow looks for the word DAG
 
-dag = adhoc_release()
+globals().update(adhoc_releases())

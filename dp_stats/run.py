@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from dp_stats import files
 from dp_stats.catalogue import Catalogue, Dataset, Grid, Period, Release, read_catalogue
+from dp_stats.catalogue.asked import read_asked
 from dp_stats.catalogue.due import periods_before
-from dp_stats.catalogue.load import read_model
 from dp_stats.catalogue.periods import blocks_of
 from dp_stats.errors import CatalogueError, LedgerError, NoLedgerError, StorageError
 from dp_stats.settings import Settings, load_settings
@@ -142,7 +142,8 @@ def open_ledger(settings: Settings) -> Ledger:
 
 
 def prepare_home(settings: Settings) -> None:
-    """The state folder, made if it is missing; what waits in it for publication is for its owner alone, whatever the umask.
+    """The state folder, made if it is missing; what waits for publication in it, what is not for the public, and what people asked
+    for is for its owner alone, whatever the umask.
 
     Raises:
         StorageError: it cannot be made or written, or everybody may write there and so put another secure store in place.
@@ -154,8 +155,9 @@ def prepare_home(settings: Settings) -> None:
                 f"Everybody may write in the state folder {settings.home}, and so put other rows, rules or a ledger in place. "
                 f"Find out who used it, then run: chmod o-w {settings.home}"
             )
-        settings.work.mkdir(mode=0o700, exist_ok=True)
-        settings.work.chmod(0o700)
+        for private in (settings.work, settings.restricted, settings.requests):
+            private.mkdir(mode=0o700, exist_ok=True)
+            private.chmod(0o700)
     except OSError as error:
         raise files.storage_error(error) or error from None
 
@@ -286,7 +288,11 @@ def ledger_if_any(settings: Settings) -> Ledger | None:
 
 
 def load_catalogue_with(name: str, settings: Settings) -> Catalogue:
-    """The declared catalogue, with the ad hoc release called ``name`` if an analyst asked for one."""
+    """The declared catalogue, with the ad hoc release called ``name`` if an analyst asked for one.
+
+    Raises:
+        CatalogueError: it is not what was asked under this name.
+    """
     catalogue = read_catalogue(settings.catalogue)
     request = settings.requests / f"{name}.yaml"
-    return catalogue.with_release(read_model(request, Release)) if request.is_file() else catalogue
+    return catalogue.with_release(read_asked(request)) if request.is_file() else catalogue

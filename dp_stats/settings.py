@@ -126,6 +126,16 @@ class Settings(BaseSettings):
         said="`[]`, nobody",
         secret=True,
     )
+    letters: Annotated[tuple[Notifier, ...], NoDecode, BeforeValidator(_from_json)] = _field(
+        (),
+        "how custodians and analysts are told that a request waits or is answered: JSON as for the notifiers, with `{to}` "
+        "where a person's address goes",
+        said="`[]`, nobody is told",
+        secret=True,
+    )
+    addresses: str = _field(
+        "", "the address of a user that no dataset declares, such as `{user}@agency.example`", said="none"
+    )
     simple_passwords: bool = _field(
         False, "on one machine, for trying out: each user's password is the user's name", said="`false`"
     )

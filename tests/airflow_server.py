@@ -15,16 +15,16 @@ from typing import Any, TypeAlias
 import httpx
 import pytest
 from conftest import Clinic, make_clinic
+from mailbox_server import Mailbox
 
 from deploy.local.environment import local_environment, passwords
 from deploy.local.processes import LocalAirflow
 from dp_stats.ledger import Ledger
 from dp_stats.settings import load_settings
 
-ADHOC = "/api/v2/dags/adhoc_release/dagRuns"
+ADHOC = "/api/v2/dags/ask-visits/dagRuns"
 QUESTION = {
-    "dataset": "visits",
-    "by": ["visits/clinic/district"],
+    "by": ["clinic/district"],
     "period": "2024-01-08--2024-01-20",
     "epsilon": 1,
     "purpose": "To plan how many nurses are needed.",
@@ -44,6 +44,7 @@ class Server:
     clinic: Clinic
     passwords: dict[str, str]
     clients: dict[str, httpx.Client] = field(default_factory=dict)
+    mailbox: Mailbox | None = None
 
     @property
     def url(self) -> str:
@@ -100,11 +101,9 @@ class Server:
 
     def approval(self, run: str) -> str:
         """The path of the waiting approval; waits until it is ready to be answered."""
-        states = self.wait("adhoc_release", run, lambda s: s.get("approve") in ("awaiting_input", "failed", "skipped"))
+        states = self.wait("ask-visits", run, lambda s: s.get("approve") in ("awaiting_input", "failed", "skipped"))
         if states["approve"] == "awaiting_input":
-            self.wait_for_log(
-                "scheduler", f"TaskInstance Finished: dag_id=adhoc_release, task_id=approve, run_id={run},"
-            )
+            self.wait_for_log("scheduler", f"TaskInstance Finished: dag_id=ask-visits, task_id=approve, run_id={run},")
         return f"{ADHOC}/{run}/taskInstances/approve/0/hitlDetails"
 
     def wait_for_log(self, process: str, words: str, seconds: float = 60) -> None:

@@ -29,11 +29,11 @@ def refuse_broken() -> None:
     scheduled.refuse_broken()
 
 
-def adhoc_release() -> DAG:
-    """The DAG by which analysts ask for figures and custodians decide."""
+def adhoc_releases() -> dict[str, DAG]:
+    """For each dataset the DAG by which analysts ask for figures and custodians decide, by DAG id."""
     from dp_stats.airflow import adhoc
 
-    return adhoc.adhoc_release()
+    return adhoc.adhoc_releases()
 
 
 def maintenance() -> DAG:
@@ -43,4 +43,11 @@ def maintenance() -> DAG:
     return nightly.maintenance()
 
 
-__all__ = ["adhoc_release", "maintenance", "refuse_broken", "scheduled_releases"]
+def watch() -> DAG:
+    """The DAG that tells at once of what is broken."""
+    from dp_stats.airflow import watching
+
+    return watching.watch()
+
+
+__all__ = ["adhoc_releases", "maintenance", "refuse_broken", "scheduled_releases", "watch"]

@@ -12,15 +12,16 @@ from functools import partial
 from typing import Any, TypeVar
 
 from airflow.providers.standard.exceptions import HITLRejectException, HITLTimeoutError
-from airflow.sdk import DAG, get_current_context, task
+from airflow.sdk import DAG, get_current_context, get_parsing_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from dp_stats.airflow.alerts import step_failed
-from dp_stats.airflow.approval import CustodianApproval, form_of, request_of, request_stopped
+from dp_stats.airflow.approval import CustodianApproval, form_of, only_tries, request_of, request_stopped
 from dp_stats.airflow.form import form
-from dp_stats.airflow.notes import tell_answered
+from dp_stats.airflow.names import asking_dag
+from dp_stats.airflow.notes import tell_answered, tell_tried
 from dp_stats.airflow.steps import RETRIES, AirflowRun, guarded, pipeline_steps, requester, run_name
-from dp_stats.catalogue import read_catalogue
+from dp_stats.catalogue import Catalogue, Dataset, read_catalogue
 from dp_stats.errors import ApprovalError, BudgetError, CatalogueError, NotDerivableError, NotDueError
 from dp_stats.settings import load_settings
 
@@ -29,6 +30,9 @@ ANSWERS = (
     *(HITLRejectException, HITLTimeoutError),
 )
 """How a run ends that answers its analyst (a typing error, a refusal, nobody who decided in time): no alert."""
+
+MOST_OPEN = 100_000
+"""Requests of one dataset that may be open at once: they wait for people, and a waiting one may not keep others out."""
 
 T = TypeVar("T")
 
@@ -49,31 +53,58 @@ def run_of(context: Mapping[str, Any]) -> AirflowRun:
 alerted = step_failed(lambda context: run_of(context).edition, expected=ANSWERS)
 
 
-def adhoc_release() -> DAG:
-    """The DAG by which analysts ask and custodians decide."""
+def adhoc_releases() -> dict[str, DAG]:
+    """For each dataset the DAG by which analysts ask and custodians decide, by its id."""
+    return read_forms(get_parsing_context().dag_id)[0]
+
+
+def read_forms(only: str | None = None) -> tuple[dict[str, DAG], list[str]]:
+    """The asking DAGs by id, and what is wrong with those that cannot be made; ``only``: the id of the one that is wanted."""
+    catalogue = read_catalogue(load_settings().catalogue)
+    made: dict[str, DAG] = {}
+    refused: list[str] = []
+    for dataset in catalogue.datasets.values():
+        name = asking_dag(dataset.id)
+        if only not in (None, name):
+            continue
+        try:
+            made[name] = adhoc_release(catalogue, dataset)
+        except Exception as error:  # one dataset that Airflow refuses may not take away the others
+            refused.append(f"datasets/{dataset.id}.yaml: Airflow cannot make its form. {type(error).__name__}: {error}")
+    return made, refused
+
+
+def adhoc_release(catalogue: Catalogue, dataset: Dataset) -> DAG:
+    """The DAG by which analysts ask for figures of one dataset."""
     settings = load_settings()
     with DAG(
-        dag_id="adhoc_release",
-        dag_display_name="Ask for figures (ad hoc release)",
+        dag_id=asking_dag(dataset.id),
+        dag_display_name=f"Ask for figures: {dataset.title}",
         description="A form for analysts; custodians see what it costs and decide.",
         doc_md=__doc__,
         schedule=None,
         start_date=datetime(2020, 1, 1),  # noqa: DTZ001  Airflow reads it as UTC
         catchup=False,
         is_paused_upon_creation=False,
-        max_active_runs=16,
-        tags=["ad hoc"],
-        params=form(read_catalogue(settings.catalogue)),
+        max_active_runs=MOST_OPEN,
+        tags=["ad hoc", f"dataset:{dataset.id}"],
+        params=form(catalogue, dataset),
         default_args={"owner": "analysts", "on_failure_callback": alerted, **RETRIES},
     ) as dag:
 
         @task(show_return_value_in_logs=False)
         def ask() -> dict[str, Any]:
-            """Check the form and say what happens next: a free answer, an approval, or straight on."""
+            """Check the form; only quote, or answer for free at once, or say who decides."""
             from dp_stats import requests
 
             run = get_current_context()
+            if only_tries(run):
+                tell_tried(run, or_tell(lambda: requests.try_out(form_of(run), requested_by=requester(run))))
+                raise AirflowSkipException("Only tried. Nobody was asked, nothing was filed or spent.")
             made = or_tell(lambda: requests.ask(form_of(run), requested_by=requester(run), run=run_name(run)))
+            if made.path == "free":
+                or_tell(lambda: requests.answer(made.id))
+                tell_answered(run, made.id)
             return {"request": made.id, "edition": made.edition, "path": made.path}
 
         @task(show_return_value_in_logs=False)
@@ -91,20 +122,9 @@ def adhoc_release() -> DAG:
             """Go on only if the ledger holds every custodian's approval of exactly this plan."""
             from dp_stats import requests
 
-            if not or_tell(lambda: requests.authorise(request_of(get_current_context()))):
-                raise AirflowSkipException("Not approved, or answered from what is published. Nothing was spent.")
-
-        @task(show_return_value_in_logs=False)
-        def answer_for_free() -> dict[str, Any]:
-            """Give the published tables that answer the request."""
-            from dp_stats import requests
-
-            name = or_tell(lambda: request_of(get_current_context()))
-            if or_tell(lambda: requests.request(name)).path != "free":
-                raise AirflowSkipException("No published table answers it.")
-            or_tell(lambda: requests.answer(name))
-            tell_answered(get_current_context(), name)
-            return {"request": name, "download": f"/budget/requests/{name}"}
+            context = get_current_context()
+            if only_tries(context) or not or_tell(lambda: requests.authorise(request_of(context))):
+                raise AirflowSkipException("Not approved, only tried, or answered for free. Nothing was spent.")
 
         @task(show_return_value_in_logs=False)
         def hand_over() -> dict[str, Any]:
@@ -123,7 +143,7 @@ def adhoc_release() -> DAG:
             retries=0,
             map_index_template="{{ task.custodian }}",
         ).expand_kwargs(named)
-        asked >> [named, answer_for_free()]
+        asked >> named
         steps = pipeline_steps(run_of, stopped=request_stopped)
         approve >> go >> steps.first
         steps.last >> hand_over() >> steps.clean_up.as_teardown(setups=go)

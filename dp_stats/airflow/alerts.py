@@ -11,44 +11,18 @@ from the data.
 
 from __future__ import annotations
 
-import inspect
 import json
 import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow.sdk.bases.notifier import BaseNotifier
-from airflow.sdk.module_loading import import_string
-
+from dp_stats.airflow.notifying import notify
 from dp_stats.airflow.steps import StepFailedError, run_name
-from dp_stats.errors import DpStatsError, SettingsError
+from dp_stats.errors import DpStatsError
 from dp_stats.settings import load_settings
 
 log = logging.getLogger(__name__)
-
-TEXT_ARGUMENTS = {"subject": "subject", "title": "subject", "html_content": "text", "message": "text", "text": "text"}
-
-
-def notifiers(subject: str, text: str) -> list[BaseNotifier]:
-    """The configured notifiers, each with this subject and text wherever it takes one.
-
-    Raises:
-        SettingsError: a notifier cannot be imported, or not made with its arguments.
-    """
-    try:
-        made = []
-        for one in load_settings().notifiers:
-            notifier = import_string(one.path)
-            taken = inspect.signature(notifier).parameters
-            words = {"subject": subject, "text": text}
-            texts = {name: words[word] for name, word in TEXT_ARGUMENTS.items() if name in taken}
-            made.append(notifier(**{**texts, **one.arguments}))
-        return made
-    except (ValueError, KeyError, TypeError, ImportError) as error:
-        raise SettingsError(
-            f"DP_STATS_NOTIFIERS: {one.path} cannot be made with these arguments. Give its import path and what it takes."
-        ) from error
 
 
 def alert(subject: str, text: str, context: Mapping[str, Any] | None = None) -> None:
@@ -59,12 +33,7 @@ def alert(subject: str, text: str, context: Mapping[str, Any] | None = None) -> 
     line = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "subject": subject, "text": text}
     with file.open("a", encoding="utf-8") as stream:
         stream.write(json.dumps(line, ensure_ascii=False) + "\n")
-    for notifier in notifiers(subject, text):
-        try:
-            # Without the DAG: the one that a callback is given cannot render templates, and no letter would go out.
-            notifier({name: value for name, value in (context or {}).items() if name != "dag"})
-        except Exception as error:
-            log.error("%s failed with %s", type(notifier).__name__, type(error).__name__)
+    notify(load_settings().notifiers, subject, text, context)
 
 
 def step_failed(

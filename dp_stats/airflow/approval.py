@@ -10,16 +10,23 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param
 from airflow.sdk.definitions.param import ParamsDict
 
+from dp_stats.airflow.letters import link, write_to
+from dp_stats.airflow.names import dataset_of
 from dp_stats.airflow.notes import MINE, tell_ended, tell_stopped, write_note
 from dp_stats.airflow.steps import guarded, requester
 
+if TYPE_CHECKING:
+    from dp_stats.requests.preflight import Card
+
 SHORTEST_REASON = 5
+TRY = "try_it"
 APPROVE, REFUSE = "Approve", "Refuse"
 REASON = {
     "reason": Param(
@@ -65,17 +72,27 @@ class CustodianApproval(HITLOperator):
             name = request_of(context)
             made = requests.card(name)
             requests.may_decide(made, self.custodian)
-            self.subject = f"{self.custodian}: may this be published? {made.release.title}"
+            self.subject = (
+                f"{self.custodian}: {made.release.requested_by} asks for {made.release.title}. May it be published?"
+            )
             seen = show(
                 made, card_markdown(made, Texts.of(load_settings())), approver=self.custodian, place=place(context)
             )
             self.body = seen.text
             self.assigned_users = [{"id": self.custodian, "name": self.custodian}]
             write_note(context, f"{card_note(made)}\n\n{MINE}")
+            self._tell(context, made)
 
         guarded(prepare, stopped=partial(request_stopped, context))
         self.params = ParamsDict(REASON)
         return super().execute(context)
+
+    def _tell(self, context: Any, made: Card) -> None:
+        """Write to the custodian that a request waits for her."""
+        run, index = context["dag_run"], context["task_instance"].map_index
+        where = f"/dags/{run.dag_id}/runs/{quote(run.run_id, safe='')}/tasks/approve/mapped/{index}/required_actions"
+        text = f"{made.release.requested_by} asks for: {made.release.title}. What for: {made.release.purpose} {link(where)}"
+        write_to(self.custodian, "A request waits for your decision", text, known=made.dataset.custodians)
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> dict[str, str]:
         """Record what the custodian answered, or that there was no answer."""
@@ -113,7 +130,29 @@ def place(context: Mapping[str, Any]) -> str:
 
 
 def form_of(context: Mapping[str, Any]) -> dict[str, Any]:
-    """What was asked: the form's defaults with what the run was given, unknown keys included so that they are refused."""
+    """What was asked: the form's defaults with what the run was given, unknown keys included so that they are refused.
+
+    Raises:
+        CatalogueError: it names another dataset than the DAG's.
+    """
+    from dp_stats.errors import CatalogueError
+
+    form = _filled_in(context)
+    form.pop(TRY, None)
+    dataset = dataset_of(context["dag_run"].dag_id)
+    if form.setdefault("dataset", dataset) != dataset:
+        raise CatalogueError(
+            f"dataset: this is the form for '{dataset}'. Leave 'dataset' out, or use the other one's form."
+        )
+    return form
+
+
+def only_tries(context: Mapping[str, Any]) -> bool:
+    """Whether the form only asks what it would cost."""
+    return _filled_in(context).get(TRY) is True
+
+
+def _filled_in(context: Mapping[str, Any]) -> dict[str, Any]:
     return {**dict(context["params"]), **(context["dag_run"].conf or {})}
 
 

@@ -5,33 +5,21 @@ Reads the ledger and published files only. Every route asks for Airflow's own lo
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from airflow.api_fastapi.app import get_auth_manager
-from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from airflow.api_fastapi.core_api.security import GetUserDep, get_user
 from fastapi import Depends, FastAPI, HTTPException
-from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
-from jinja2 import Environment, PackageLoader
+from fastapi.responses import FileResponse, HTMLResponse
 
 from dp_stats import written
 from dp_stats.airflow import budget_view
-from dp_stats.catalogue import read_catalogue
+from dp_stats.airflow.requests_page import router
+from dp_stats.airflow.web import FOLDER, custodians, is_staff, page
 from dp_stats.editions.edition import Edition
-from dp_stats.errors import CatalogueError
-from dp_stats.requests.kept import load_request
-from dp_stats.requests.standing import requests_of
+from dp_stats.operations import faults
 from dp_stats.settings import load_settings
 
-PAGES = resources.files("dp_stats.airflow") / "pages"
-HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'self'",
-}
-MOST_SHOWN = 100
-"""Requests of one person on her page."""
 DESCRIPTIONS = {
     ".csv": "Table, for any program",
     ".parquet": "Table, with types",
@@ -42,13 +30,8 @@ DESCRIPTIONS = {
     ".html": "Page",
 }
 
-templates = Environment(loader=PackageLoader("dp_stats.airflow", "pages"), autoescape=True)
 app = FastAPI(title="Privacy budget", docs_url=None, redoc_url=None, openapi_url=None)
-
-
-def page(name: str, **facts: Any) -> HTMLResponse:
-    """Fill in one of ``pages/``."""
-    return HTMLResponse(templates.get_template(name).render(**facts), headers=HEADERS)
+app.include_router(router)
 
 
 @app.get("/", dependencies=[Depends(get_user)])
@@ -59,7 +42,7 @@ def budget(dag: str | None = None) -> HTMLResponse:
     return page(
         "budget.html",
         datasets=budget_view.datasets(ids.get(dag or "")),
-        broken=list(catalogue.broken.values()) if dag is None else [],
+        broken=_broken() if dag is None else [],
         dag=dag if dag in ids else None,
     )
 
@@ -85,7 +68,13 @@ def summary() -> list[dict[str, Any]]:
 @app.get("/card.js", dependencies=[Depends(get_user)])
 def card() -> FileResponse:
     """The card on Airflow's home page."""
-    return FileResponse(str(PAGES / "card.js"), media_type="text/javascript", headers={"Cache-Control": "no-cache"})
+    return FileResponse(str(FOLDER / "card.js"), media_type="text/javascript", headers={"Cache-Control": "no-cache"})
+
+
+@app.get("/frame.js", dependencies=[Depends(get_user)])
+def frame() -> FileResponse:
+    """What lets links to Airflow's pages work in the frame in which Airflow shows ours."""
+    return FileResponse(str(FOLDER / "frame.js"), media_type="text/javascript", headers={"Cache-Control": "no-cache"})
 
 
 @app.get("/editions/{release}/{period}/{revision}/")
@@ -102,7 +91,9 @@ def edition(release: str, period: str, revision: str, user: GetUserDep) -> HTMLR
         if file.is_file()
     ]
     runs = _runs(f"{release}/{period}")
-    return page("edition.html", edition=facts, files=files, runs=runs)
+    own = load_settings().requests / release / "answer.csv"
+    mine = f"../../../../requests/{release}/answer.csv" if facts.release.requested_by and own.is_file() else ""
+    return page("edition.html", edition=facts, files=files, runs=runs, mine=mine)
 
 
 @app.get("/editions/{release}/{period}/{revision}/{file}")
@@ -114,51 +105,11 @@ def edition_file(release: str, period: str, revision: str, file: str, user: GetU
     return FileResponse(folder / file, filename=f"{release}_{period}_{file}", headers={"Cache-Control": "no-store"})
 
 
-@app.get("/requests/")
-def my_requests(user: GetUserDep) -> HTMLResponse:
-    """How everything stands that this user has asked for."""
-    settings = load_settings()
-    found = requests_of(user.get_name(), ledger=budget_view.open_ledger(settings), settings=settings)
-    rows = [
-        {
-            "id": one.asked.id,
-            "title": one.asked.title,
-            "purpose": one.asked.purpose,
-            "when": written.moment(one.asked.when),
-            "state": one.state,
-            "waits_for": ", ".join(one.waits_for),
-            "by": one.by,
-            "why": one.why,
-            "run_link": budget_view.run_link(one.asked.run),
-        }
-        for one in found[:MOST_SHOWN]
-    ]
-    return page("requests.html", requests=rows, user=user.get_name(), older=len(found[MOST_SHOWN:]))
-
-
-@app.get("/requests/{name}")
-def request_answer(name: str, user: GetUserDep) -> Any:
-    """The answer to an ad hoc request: its edition, or the figures that were given for free."""
-    settings = load_settings()
-    try:
-        release, _ = load_request(name, settings)
-    except CatalogueError:
-        raise HTTPException(404, "There is no such request.") from None
-    if (
-        not _staff(user)
-        and release.requested_by != user.get_name()
-        and user.get_name() not in _custodians(release.dataset)
-    ):
-        raise HTTPException(403, "Only the person who asked, custodians and engineers can see this.")
-    free = settings.requests / name / "answer.csv"
-    if free.is_file():
-        return FileResponse(free, filename=f"{name}.csv", headers={"Cache-Control": "no-store"})
-    from dp_stats.requests.asked_release import period_of_request
-
-    path = f"{name}/{period_of_request(release)}/r1"
-    if budget_view.edition_folder(settings, path) is None:
-        raise HTTPException(404, "It has not been answered yet.")
-    return RedirectResponse(f"../editions/{path}/")
+def _broken() -> list[str]:
+    """What is broken: declarations and requests as they are now, and what Airflow refused when it was last looked."""
+    refused = [one for one in faults.kept_faults() if one.subject == faults.REFUSED]
+    found = [*faults.faults(), *refused]
+    return list(dict.fromkeys(f"{one.subject}. {one.text}" for one in found))
 
 
 def _edition(path: str, user: Any) -> tuple[Path, Edition]:
@@ -166,22 +117,10 @@ def _edition(path: str, user: Any) -> tuple[Path, Edition]:
         raise HTTPException(404, "There is no such edition.")
     facts = Edition.load(folder)
     release = facts.release
-    allowed = release.audience == "public" or _staff(user) or release.requested_by == user.get_name()
-    if not allowed and user.get_name() not in _custodians(facts.dataset.id):
+    own = release.audience == "public" or release.requested_by == user.get_name()
+    if not own and user.get_name() not in custodians(facts.dataset.id) and not is_staff(user, facts.dataset.id):
         raise HTTPException(403, "This edition is for the person who asked for it and the custodians only.")
     return folder, facts
-
-
-def _custodians(dataset: str) -> set[str]:
-    declared = read_catalogue(load_settings().catalogue).datasets.get(dataset)
-    return {person.user or person.name for person in declared.custodians} if declared else set()
-
-
-def _staff(user: Any) -> bool:
-    """Engineers: whoever may clear tasks of the ad hoc DAG."""
-    return get_auth_manager().is_authorized_dag(
-        method="PUT", access_entity=DagAccessEntity.TASK_INSTANCE, details=DagDetails(id="adhoc_release"), user=user
-    )
 
 
 def _runs(edition_id: str) -> list[dict[str, str]]:

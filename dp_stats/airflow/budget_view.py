@@ -174,6 +174,11 @@ def _charge(charge: Charge, settings: Settings) -> ChargeRow:
     )
 
 
+def moment_of(text: str) -> datetime:
+    """A moment that was kept as ISO text."""
+    return datetime.fromisoformat(text)
+
+
 def run_link(run: str) -> str:
     """Where Airflow shows a run that the ledger knows as ``dag/run``."""
     dag, slash, run_id = run.partition("/")

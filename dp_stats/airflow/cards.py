@@ -12,6 +12,7 @@ from dp_stats.written import count, number, share
 
 if TYPE_CHECKING:
     from dp_stats.requests.preflight import Card
+    from dp_stats.requests.tried import KeptQuote
     from dp_stats.texts.words import Texts
 
 MOST_BREAKS = 3
@@ -19,8 +20,10 @@ MOST_BREAKS = 3
 
 
 def escape(text: str) -> str:
-    """An analyst's words as plain text: no Markdown or HTML of theirs may shape what a custodian sees."""
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~&])", r"\\\1", " ".join(text.split()))
+    """An analyst's words as plain text: no Markdown, HTML or address of theirs, nor a mark that turns the direction of
+    writing, may shape what a custodian sees."""
+    seen = "".join(sign for sign in " ".join(text.split()) if sign.isprintable())
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", seen)
 
 
 def card_markdown(card: Card, texts: Texts) -> str:
@@ -36,7 +39,7 @@ def card_markdown(card: Card, texts: Texts) -> str:
         parts.append("**Nothing.** This was measured before; it would be published from the stored measurements.")
     else:
         parts.append(_cost(card))
-    parts.append(_budget(card))
+    parts += [_budget(card), _left(card)]
     if card.only:
         chosen = sum(len(codes) for codes in card.only.values())
         parts.append(
@@ -61,7 +64,7 @@ def card_markdown(card: Card, texts: Texts) -> str:
         f"An approval counts for this plan (`{plan.hash[:12]}`), this cost and this purpose alone, and only while after it "
         f"at least {_floors(card)}. Others may be charged meanwhile down to there.",
     ]
-    return "\n\n".join(parts)
+    return "\n\n".join(part for part in parts if part)
 
 
 def _cost(card: Card) -> str:
@@ -89,6 +92,59 @@ def _budget(card: Card) -> str:
             f"**{share(b.share_cost)}** | **{share(b.share_after)}** (ε {written.epsilon(b.after)}) |"
         )
     return "\n".join(lines)
+
+
+LIMITS = {
+    "cap": "all together",
+    "category": "all ad hoc requests together",
+    "analyst": "who asks",
+}
+
+
+def _left(card: Card) -> str:
+    """What may still be charged before this request: by who asks, by all requests, and at all."""
+    from dp_stats.requests.tried import left_of
+
+    found = [
+        f"{LIMITS[left['of']]} {share(left['share'])} of the budget of {left['block']} (ε {written.epsilon(left['epsilon'])})"
+        for left in left_of(card.quote)
+        if left["of"] != "cap"
+    ]
+    return f"Before this request may still be spent by {'; by '.join(found)}." if found else ""
+
+
+def quote_note(quote: KeptQuote) -> str:
+    """A quote in a few lines, for the note of a run."""
+    asked = next((p for p in quote["points"] if p["asked"]), None)
+    lines = [f"**Only tried:** {escape(quote['title'])}. Nothing was filed or spent."]
+    if asked is not None:
+        margin = "" if asked["margin"] is None else f", typical 95 % margin ±{number(asked['margin'])}"
+        lines.append(f"Costs ε {written.epsilon(asked['epsilon'])}, {share(asked['share'])} of the budget{margin}.")
+    others = [p for p in quote["points"] if not p["asked"] and p["margin"] is not None]
+    if others:
+        lines.append(
+            "Others: "
+            + "; ".join(
+                f"ε {written.epsilon(p['epsilon'])} ±{number(p['margin'] or 0)} ({share(p['share'])})" for p in others
+            )
+            + "."
+        )
+    if quote["free_margin"] is not None:
+        lines.append(f"Free already, from {escape(quote['free_from'])}: ±{number(quote['free_margin'])}.")
+    if quote["refusals"]:
+        lines.append(f"**Does not fit.** {fits(quote)}")
+    return "\n\n".join(line for line in lines if line)
+
+
+def fits(quote: KeptQuote) -> str:
+    """What would fit where what was asked for does not; for who asked, to fill in."""
+    epsilon, margin = quote["fitting_epsilon"], quote["fitting_margin"]
+    if epsilon is None:
+        return "Nothing is left in this block that could be asked for."
+    if quote["asked_margin"] is not None and margin is not None:
+        return f"An accuracy of ±{number(margin)} would fit (ε {written.epsilon(epsilon)})."
+    bought = "" if margin is None else f", with a margin of ±{number(margin)}"
+    return f"A privacy loss of ε = {written.epsilon(epsilon)} would fit{bought}."
 
 
 def _floors(card: Card) -> str:

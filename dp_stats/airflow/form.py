@@ -1,42 +1,59 @@
-"""The form for an ad hoc release, made from the catalogue: what can be asked is what is declared."""
+"""The form by which figures of one dataset are asked for, made from the catalogue: what can be asked is what is declared.
+
+Limits stand under ``allOf``, which Airflow's server holds values against; a ``maximum`` of the field itself would make its
+page change what was typed without a word.
+"""
 
 from __future__ import annotations
 
 from airflow.sdk import Param
 
-from dp_stats.catalogue import Catalogue
-from dp_stats.requests.questions import LARGEST_REQUESTED_EPSILON, STATISTICS, levels_of
+from dp_stats.catalogue import Catalogue, Dataset
+from dp_stats.catalogue.models import SMALLEST_EPSILON
+from dp_stats.requests.questions import LARGEST_REQUESTED_EPSILON, STATISTICS, levels_of, populated
+from dp_stats.written import declared, share
 
-COUNTED = {"count": "Number of records", "persons": "Number of different people", "sum": "Sum of a number column"}
+COUNTED = {
+    "count": "Number of records",
+    "persons": "Number of different people",
+    "sum": "Sum of a number column",
+    "mean": "Mean of a number column",
+    "rate": "Records per so many people who live there",
+}
 
 
-def form(catalogue: Catalogue) -> dict[str, Param]:
+def form(catalogue: Catalogue, dataset: Dataset) -> dict[str, Param]:
     """Fields, in the order they are shown. The first task checks the values again, whoever sends them."""
-    numbers = sorted(
-        {name for d in catalogue.datasets.values() for name, column in d.columns.items() if column.type == "number"}
-    )
-    return {**_figures(catalogue, sums=bool(numbers)), **_accuracy(), **_use(), **_advanced(), **_sums(numbers)}
+    numbers = sorted(name for name, column in dataset.columns.items() if column.type == "number")
+    return {**_figures(catalogue, dataset, numbers), **_accuracy(dataset), **_use(), **_advanced(), **_sums(numbers)}
 
 
-def _figures(catalogue: Catalogue, *, sums: bool) -> dict[str, Param]:
-    """Which figures: records, statistic, levels, places and time."""
-    datasets = catalogue.datasets
-    several = len(datasets) > 1
-    breakdowns = {
-        f"{d.id}/{column}/{level}": (f"{d.title}: " if several else "") + f"{column.replace('_', ' ')} – {level}"
-        for d in datasets.values()
-        for column, levels in levels_of(catalogue, d).items()
-        for level in levels
-    }
-    statistics = [name for name in STATISTICS if sums or name != "sum"]
+def breakdowns(catalogue: Catalogue, dataset: Dataset) -> dict[str, str]:
+    """``column/level`` → what readers call it, by the titles that the dataset's releases declare."""
+    like = [r for r in catalogue.releases.values() if r.dataset == dataset.id and not r.adhoc]
+    specs = [spec for release in like for spec in release.dimensions]
+    found = {}
+    for column, levels in levels_of(catalogue, dataset).items():
+        own = [spec for spec in specs if spec.column == column]
+        title = next((spec.title for spec in own if spec.title), "") or column.replace("_", " ").capitalize()
+        names = {level: name for spec in reversed(own) for level, name in spec.level_titles.items()}
+        for level in levels:
+            found[f"{column}/{level}"] = f"{title}: {names.get(level, level.replace('-', ' '))}"
+    return found
+
+
+def _figures(catalogue: Catalogue, dataset: Dataset, numbers: list[str]) -> dict[str, Param]:
+    """Which figures: statistic, levels, places and time; and whether only to try."""
+    by = breakdowns(catalogue, dataset)
+    known = {"sum": bool(numbers), "mean": bool(numbers), "rate": bool(populated(catalogue, dataset.id))}
+    statistics = [name for name in STATISTICS if known.get(name, True)]
     return {
-        "dataset": Param(
-            next(iter(datasets), None),
-            type="string",
-            enum=list(datasets),
-            values_display={d.id: d.title for d in datasets.values()},
-            title="Records",
-            description="Which records the figures are made from.",
+        "try_it": Param(
+            False,
+            type="boolean",
+            title="Try it: only say what it costs",
+            description="Nobody is asked, nothing is filed or spent. The run's note and My requests show the cost, how accurate "
+            "other losses would be, what is free already, and what you may still spend.",
         ),
         "statistic": Param(
             "count",
@@ -48,9 +65,9 @@ def _figures(catalogue: Catalogue, *, sums: bool) -> dict[str, Param]:
         "by": Param(
             [],
             type="array",
-            items={"type": "string", "enum": list(breakdowns)},
-            examples=list(breakdowns),
-            values_display=breakdowns,
+            items={"type": "string", "enum": list(by)},
+            examples=list(by),
+            values_display=by,
             uniqueItems=True,
             title="Broken down by",
             description="One level of each kind at most. Empty: one total.",
@@ -74,26 +91,39 @@ def _figures(catalogue: Catalogue, *, sums: bool) -> dict[str, Param]:
     }
 
 
-def _accuracy() -> dict[str, Param]:
+def _accuracy(dataset: Dataset) -> dict[str, Param]:
     """How accurate, or at which cost."""
     return {
         "margin": Param(
             None,
             type=["null", "number"],
-            exclusiveMinimum=0,
+            allOf=[{"exclusiveMinimum": 0}],
             title="Accuracy you need (±)",
             description_md="Fill in this one **or** the privacy loss. 10 means: a typical value is within ±10 of the truth "
-            "in 95 of 100 cases. The privacy loss it needs is worked out.",
+            "in 95 of 100 cases. What costs the budget least and gives it is worked out.",
         ),
         "epsilon": Param(
             None,
             type=["null", "number"],
-            exclusiveMinimum=0,
-            maximum=LARGEST_REQUESTED_EPSILON,
+            allOf=[{"minimum": float(SMALLEST_EPSILON), "maximum": LARGEST_REQUESTED_EPSILON}],
             title="Privacy loss (ε)",
-            description="What you want to spend. Smaller protects better and is less accurate.",
+            description="What you want to spend, at most "
+            f"{declared(LARGEST_REQUESTED_EPSILON)}. Smaller protects better and is less accurate. {_shares(dataset)}",
         ),
     }
+
+
+def _shares(dataset: Dataset) -> str:
+    """What one analyst and all requests may use, as it is declared."""
+    budget = dataset.budget
+    each = {"lifetime": "the budget"}.get(dataset.privacy_unit.per, f"each {dataset.privacy_unit.per}'s budget")
+    parts = [
+        f"{whom} may use {share(part, decimals=0)} of {each}"
+        for whom, part in (("one analyst", budget.per_analyst), ("all requests together", budget.adhoc))
+        if part is not None
+    ]
+    said = f"{', '.join(parts)}. " if parts else ""
+    return f"{said[:1].upper()}{said[1:]}My requests shows what is left for you."
 
 
 def _use() -> dict[str, Param]:
@@ -135,21 +165,24 @@ def _advanced() -> dict[str, Param]:
         "rows": Param(
             None,
             type=["null", "integer"],
-            minimum=1,
-            maximum=1000,
+            allOf=[{"minimum": 1, "maximum": 1000}],
             title="Records of one person that count",
-            description="Empty: as the dataset's releases have it. Fewer means less noise; what is truncated is measured.",
+            description="From 1 to 1000; empty: as the dataset's releases have it. Fewer means less noise; what is truncated is "
+            "measured.",
             section="Advanced",
         ),
     }
 
 
 def _sums(numbers: list[str]) -> dict[str, Param]:
-    """What a sum adds up, where a dataset has numbers."""
+    """What a sum or mean is of, where a dataset has numbers."""
     if not numbers:
         return {}
+    section = "Sums and means"
     return {
-        "column": Param(None, type=["null", "string"], enum=[None, *numbers], title="Column to add up", section="Sums"),
-        "lower": Param(None, type=["null", "number"], title="Smallest number that counts", section="Sums"),
-        "upper": Param(None, type=["null", "number"], title="Largest number that counts", section="Sums"),
+        "column": Param(
+            None, type=["null", "string"], enum=[None, *numbers], title="Column of numbers", section=section
+        ),
+        "lower": Param(None, type=["null", "number"], title="Smallest number that counts", section=section),
+        "upper": Param(None, type=["null", "number"], title="Largest number that counts", section=section),
     }

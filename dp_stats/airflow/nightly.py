@@ -54,15 +54,10 @@ def maintenance() -> DAG:
 
         @task(trigger_rule="all_done", show_return_value_in_logs=False)
         def warn() -> dict[str, Any]:
-            """Bring abandoned corrections to an end; warn of broken declarations, budgets that run out and late editions."""
+            """Bring abandoned corrections to an end; warn of budgets that run out and editions that are late."""
             from dp_stats.operations import upkeep
 
-            watched = (
-                upkeep.unfinished_corrections,
-                upkeep.broken_declarations,
-                upkeep.budget_alerts,
-                upkeep.late_editions,
-            )
+            watched = (upkeep.unfinished_corrections, upkeep.budget_alerts, upkeep.late_editions)
             found = [one for watch in watched for one in guarded(watch)]
             for one in found:
                 alert(one.subject, one.text)

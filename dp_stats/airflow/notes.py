@@ -8,24 +8,43 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import httpx
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException
 
+from dp_stats.airflow.letters import link, write_to
+from dp_stats.airflow.steps import requester, run_name
+from dp_stats.settings import load_settings
+
+if TYPE_CHECKING:
+    from dp_stats.requests.trying import Tried
+
 log = logging.getLogger(__name__)
 
 CONNECTION = "dp_stats_recorder"
 LONGEST = 1000
-MINE = "[My requests](/plugin/my-requests)"
+PAGE = "/plugin/my-requests"
+MINE = f"[My requests]({PAGE})"
 """Where whoever asked sees how everything stands."""
 
 
 def tell_answered(context: Mapping[str, Any], name: str) -> None:
-    """Say in the note of a request's run where the answer is."""
+    """Say in the note of a request's run, and in a letter, where the answer is."""
     write_note(context, f"**Answered.** [Figures and files](/budget/requests/{name}). {MINE}")
+    _letter(context, "Your figures are there", f"Your request is answered: {link(f'/budget/requests/{name}')}")
+
+
+def tell_tried(context: Mapping[str, Any], tried: Tried) -> None:
+    """Say in the note of a run what a question would cost, and keep the whole quote for who tried it."""
+    from dp_stats.airflow.cards import quote_note
+    from dp_stats.requests.tried import keep_tried, kept_quote
+
+    quote = kept_quote(tried, run=run_name(context))
+    keep_tried(quote, user=requester(context), settings=load_settings())
+    write_note(context, f"{quote_note(quote)}\n\n{MINE}")
 
 
 def tell_stopped(context: Mapping[str, Any], words: str, *, name: str = "") -> None:
@@ -36,9 +55,9 @@ def tell_stopped(context: Mapping[str, Any], words: str, *, name: str = "") -> N
     """
     from dp_stats.airflow.cards import escape
     from dp_stats.requests.standing import keep_stopped
-    from dp_stats.settings import load_settings
 
     write_note(context, f"**Stopped.** {escape(words)[:800]}\n\n{MINE}")
+    _letter(context, "Your request was stopped", f"{words}\n{link(PAGE)}")
     if name:
         keep_stopped(name, words, settings=load_settings())
 
@@ -50,29 +69,48 @@ def tell_ended(context: Mapping[str, Any], *, approver: str, decision: str, reas
     said = f"**Refused** by {escape(approver)}: {escape(reason)[:700]}"
     late = f"**Ended**: {escape(approver)} has not answered in time."
     write_note(context, f"{said if decision == 'refused' else late} Nothing was spent. {MINE}")
+    short = f"{approver} has {'refused it: ' + reason if decision == 'refused' else 'not answered in time.'}"
+    _letter(context, "Your request has ended", f"{short} Nothing was spent. {link(PAGE)}")
+
+
+def _letter(context: Mapping[str, Any], subject: str, text: str) -> None:
+    """Tell who asked, unless it was only tried, whose answer she waits for."""
+    run = context["dag_run"]
+    asked = {**dict(context["params"]), **(run.conf or {})}
+    if not asked.get("try_it"):
+        write_to(requester(context), subject, text)
 
 
 def write_note(context: Mapping[str, Any], text: str) -> bool:
     """Set the note of this run; a note that cannot be written stops nothing."""
+    run = context["dag_run"]
+    return change_run(run.dag_id, run.run_id, {"note": text[:LONGEST]})
+
+
+def change_run(dag: str, run: str, change: Mapping[str, str]) -> bool:
+    """Change note or state of a run as the recorder; what cannot be changed stops nothing.
+
+    Returns:
+        Whether it was changed.
+    """
     try:
         account = BaseHook.get_connection(CONNECTION)
     except (AirflowException, ImportError):
-        log.info("There is no connection %s, so the run gets no note.", CONNECTION)
+        log.info("There is no connection %s, so the run stays as it is.", CONNECTION)
         return False
-    run = context["dag_run"]
     base = f"{account.schema or 'http'}://{account.host}:{account.port}"
     try:
         with httpx.Client(base_url=base, timeout=10) as client:
             login = client.post("/auth/token", json={"username": account.login, "password": account.password})
             login.raise_for_status()
             done = client.patch(
-                f"/api/v2/dags/{run.dag_id}/dagRuns/{quote(run.run_id, safe='')}",
-                params={"update_mask": "note"},
-                json={"note": text[:LONGEST]},
+                f"/api/v2/dags/{dag}/dagRuns/{quote(run, safe='')}",
+                params={"update_mask": list(change)},
+                json=dict(change),
                 headers={"Authorization": f"Bearer {login.json()['access_token']}"},
             )
             done.raise_for_status()
     except httpx.HTTPError as error:
-        log.warning("The run's note could not be written (%s).", type(error).__name__)
+        log.warning("The run could not be changed (%s).", type(error).__name__)
         return False
     return True

@@ -13,7 +13,8 @@ SLOTS = 2
 @hookimpl
 def on_starting(component: Any) -> None:
     """Add the pools that are missing when a scheduler starts; sizes that somebody changed stay."""
-    if "scheduler" in sys.argv:  # the component does not say yet what it is
+    # The component does not say yet what it is, but a task that the scheduler has forked does; that may not reach the database.
+    if "scheduler" in sys.argv and type(component).__name__ != "TaskRunnerMarker":
         add_pools()
 
 

@@ -13,9 +13,10 @@ from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessE
 from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 
-ADHOC = "adhoc_release"
+from dp_stats.airflow.names import is_asking
+
 RECORDER = "recorder"
-"""The account with which a task writes the note of its own ad hoc run; it may do nothing else."""
+"""The account with which notes of runs are written and withdrawn requests ended; it may do nothing else."""
 
 READABLE = {
     "viewer": {None, *DagAccessEntity}
@@ -46,6 +47,6 @@ class LocalAuthManager(SimpleAuthManager):
             return access_entity in READABLE[role]
         dag = details.id if details else None
         if user.username == RECORDER:
-            return (method, access_entity, dag) == ("PUT", DagAccessEntity.RUN, ADHOC)
+            return (method, access_entity) == ("PUT", DagAccessEntity.RUN) and dag is not None and is_asking(dag)
         # With no DAG named, Airflow asks whether the user may do this to any DAG at all (what the menu shows).
-        return (method, access_entity) in WRITABLE[role] and dag in (ADHOC, None)
+        return (method, access_entity) in WRITABLE[role] and (dag is None or is_asking(dag))

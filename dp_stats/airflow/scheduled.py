@@ -10,11 +10,11 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from airflow.sdk import DAG, Asset, Param, get_current_context
+from airflow.sdk import DAG, Asset, Param, get_current_context, get_parsing_context
 from airflow.sdk.exceptions import AirflowSkipException
 from airflow.timetables.assets import AssetOrTimeSchedule
 
-from dp_stats import pipeline
+from dp_stats import pipeline, written
 from dp_stats.airflow.alerts import step_failed
 from dp_stats.airflow.notes import write_note
 from dp_stats.airflow.revisions import CORRECTION, EDITION, kinds, note_of
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 def scheduled_releases() -> dict[str, DAG]:
     """One DAG for each release of the catalogue that has a schedule, by its id: what a DAG file adds to its globals."""
-    return read_declarations()[0]
+    return read_declarations(get_parsing_context().dag_id)[0]
 
 
 def refuse_broken() -> None:
@@ -44,13 +44,19 @@ def refuse_broken() -> None:
         raise CatalogueError("These are left out until they are mended; all others go on.\n" + "\n".join(broken))
 
 
-def read_declarations() -> tuple[dict[str, DAG], list[str]]:
-    """The DAGs of all that is sound, by id, and what is wrong with the rest."""
+def refused_releases() -> list[str]:
+    """What is wrong with releases that can be read, but of which Airflow cannot make a DAG."""
+    broken = read_catalogue(load_settings().catalogue).broken
+    return [why for why in read_declarations()[1] if why not in broken.values()]
+
+
+def read_declarations(only: str | None = None) -> tuple[dict[str, DAG], list[str]]:
+    """The DAGs of all that is sound, by id, and what is wrong with the rest; ``only``: the id of the one that is wanted."""
     catalogue = read_catalogue(load_settings().catalogue)
     broken = list(catalogue.broken.values())
     made: dict[str, DAG] = {}
     for release in catalogue.releases.values():
-        if not release.schedule:
+        if not release.schedule or only not in (None, dag_id_of(release)):
             continue
         try:
             dag = scheduled_release(catalogue, release)
@@ -60,6 +66,11 @@ def read_declarations() -> tuple[dict[str, DAG], list[str]]:
                 f"releases/{release.id}.yaml: Airflow cannot make a DAG of it. {type(error).__name__}: {error}"
             )
     return made, broken
+
+
+def dag_id_of(release: Release) -> str:
+    """The id of a release's DAG."""
+    return release.id.replace("-", "_")
 
 
 def scheduled_release(catalogue: Catalogue, release: Release) -> DAG:
@@ -94,7 +105,7 @@ def scheduled_release(catalogue: Catalogue, release: Release) -> DAG:
     edition = Asset(name=release.id, uri=f"dp-stats://editions/{release.id}", group="editions")
     every = timetable_of(release)
     with DAG(
-        dag_id=release.id.replace("-", "_"),
+        dag_id=dag_id_of(release),
         dag_display_name=release.title,
         description=release.texts.summary.strip(),
         doc_md=describe(release, dataset),
@@ -167,6 +178,16 @@ def asked_by_hand(release: Release) -> dict[str, Param]:
     }
 
 
+def _when(release: Release) -> str:
+    """The schedule in the words that the catalogue has it in."""
+    spared = f"; on public holidays of {release.holidays} it waits for the next working day" if release.holidays else ""
+    return (
+        f"Schedule: `{release.schedule}` on the clocks of {release.timezone}{spared}. Unpaused, it makes every edition since "
+        f"{written.day(release.start)} that has not been made, one after the other; a run of one period that is started by hand "
+        "does not need it unpaused."
+    )
+
+
 def describe(release: Release, dataset: Dataset) -> str:
     """What the DAG's page says."""
     tables = "\n".join(f"- {table.title}" for table in release.tables)
@@ -174,6 +195,6 @@ def describe(release: Release, dataset: Dataset) -> str:
     return (
         f"# {release.title}\n\n{release.texts.summary}\n\n{tables}\n\n"
         f"One edition per {release.period}, published {release.settle_days} days after the period's end. "
-        f"Made from *{dataset.title}*, held by {custodians}.\n\n"
+        f"Made from *{dataset.title}*, held by {custodians}.\n\n{_when(release)}\n\n"
         "Clearing or repeating any task is safe: an edition is paid for once and its noise is drawn once."
     )

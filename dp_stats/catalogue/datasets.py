@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from fractions import Fraction
 from typing import Literal
 
@@ -143,6 +144,20 @@ class Dataset(Model):
         "counted again as a late one.",
         examples=["record"],
         exclude_if=lambda column: column is None,
+    )
+    first_day: date | None = Field(
+        None,
+        description="First day of which there are records; requests for days before it are refused. By default the first that "
+        "a release publishes.",
+        examples=["2019-04-01"],
+        exclude_if=lambda day: day is None,
+    )
+    last_day: date | None = Field(
+        None,
+        description="Last day of which there will ever be records, where the source is closed. By default the last that a "
+        "release publishes, if all have one.",
+        examples=["2023-03-31"],
+        exclude_if=lambda day: day is None,
     )
     opt_outs: OptOuts | None = Field(description="The opt-out list; null only where the law provides for none.")
     expectations: str = Field(

@@ -11,7 +11,7 @@ from dp_stats.catalogue.models import Budget, Dataset
 from dp_stats.errors import BudgetError
 from dp_stats.ledger import amounts, schema
 from dp_stats.ledger.amounts import shown, total
-from dp_stats.ledger.records import BlockBudget, Category
+from dp_stats.ledger.records import BlockBudget, Category, Limit
 
 
 def block_budgets(
@@ -51,41 +51,46 @@ def who(name: str) -> str:
     return name.strip().casefold()
 
 
+def limits(state: BlockBudget, *, budget: Budget, category: Category, requested_by: str) -> tuple[Limit, ...]:
+    """Every limit on what ``requested_by`` may charge to a block, the cap first."""
+    found = [Limit("cap", state.cap, state.spent + state.reserved)]
+    share = budget.scheduled if category == "scheduled" else budget.adhoc
+    if share is not None:
+        used = state.by_category.get(category, Fraction(0))
+        found.append(Limit("category", amounts.share_of(state.cap, share), used))
+    if category == "adhoc" and budget.per_analyst is not None:
+        used = state.by_analyst.get(who(requested_by), Fraction(0))
+        found.append(Limit("analyst", amounts.share_of(state.cap, budget.per_analyst), used))
+    return tuple(found)
+
+
 def refusals(
     budgets: Mapping[str, BlockBudget], *, rho: Fraction, budget: Budget, category: Category, requested_by: str
 ) -> tuple[str, ...]:
-    """One line per block and cap that another ``rho`` would break; empty if every one holds."""
+    """One line per block and limit that another ``rho`` would break; empty if every one holds."""
     lines: list[str] = []
     for block, state in budgets.items():
-        limits = [("its cap", state.cap, state.spent, state.reserved)]
-        share = budget.scheduled if category == "scheduled" else budget.adhoc
-        name = "scheduled releases" if category == "scheduled" else "ad hoc releases"
-        if share is not None:
-            used = state.by_category.get(category, Fraction(0))
-            limits.append((f"the share of {name}", amounts.share_of(state.cap, share), used, Fraction(0)))
-        if category == "adhoc" and budget.per_analyst is not None:
-            used = state.by_analyst.get(who(requested_by), Fraction(0))
-            limits.append(
-                (
-                    f"the share of {requested_by.strip()}",
-                    amounts.share_of(state.cap, budget.per_analyst),
-                    used,
-                    Fraction(0),
-                )
+        for limit in limits(state, budget=budget, category=category, requested_by=requested_by):
+            if rho <= limit.left:
+                continue
+            held = (
+                f"spent {shown(state.spent, state.delta)}, reserved {shown(state.reserved, state.delta)}"
+                if limit.of == "cap"
+                else f"spent and reserved {shown(limit.used, state.delta)}"
             )
-        for limit, most, spent, reserved in limits:
-            if spent + reserved + rho > most:
-                held = (
-                    f"spent {shown(spent, state.delta)}, reserved {shown(reserved, state.delta)}"
-                    if limit == "its cap"
-                    else f"spent and reserved {shown(spent, state.delta)}"
-                )
-                left = max(Fraction(0), most - spent - reserved)
-                lines.append(
-                    f"block {block}, {limit} of {shown(most, state.delta)}: requested {shown(rho, state.delta)}, "
-                    f"{held}, remaining {shown(left, state.delta)}."
-                )
+            lines.append(
+                f"block {block}, {_name(limit, category, requested_by)} of {shown(limit.most, state.delta)}: requested "
+                f"{shown(rho, state.delta)}, {held}, remaining {shown(limit.left, state.delta)}."
+            )
     return tuple(lines)
+
+
+def _name(limit: Limit, category: Category, requested_by: str) -> str:
+    if limit.of == "cap":
+        return "its cap"
+    if limit.of == "analyst":
+        return f"the share of {requested_by.strip()}"
+    return "the share of scheduled releases" if category == "scheduled" else "the share of ad hoc releases"
 
 
 def require(lines: tuple[str, ...], *, dataset: Dataset, edition: str, revision: int) -> None:

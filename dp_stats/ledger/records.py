@@ -237,6 +237,25 @@ class BlockBudget:
 
 
 @dataclass(frozen=True)
+class Limit:
+    """One of the limits on what may be charged to a block, in ρ.
+
+    Attributes:
+        of: what it limits: all that is charged (``cap``), all of one ``category``, or all that one ``analyst`` asked for.
+        most: how much that may be. used: how much of it is spent and reserved.
+    """
+
+    of: Literal["cap", "category", "analyst"]
+    most: Fraction
+    used: Fraction
+
+    @property
+    def left(self) -> Fraction:
+        """What may still be charged."""
+        return max(Fraction(0), self.most - self.used)
+
+
+@dataclass(frozen=True)
 class Account:
     """What the ledger says about one edition.
 
@@ -266,6 +285,7 @@ class Quote:
     ``refusals`` says per block why not; empty if it would be allowed. ``free``: nothing new is charged.
     ``again``: blocks that another series of the release has paid for, and that this plan's new series charges again.
     ``approvers``: who must approve it; nobody while the analyst's unapproved requests stay below the allowance.
+    ``limits``: every limit on each block, the cap first.
     """
 
     rho: Fraction
@@ -276,6 +296,12 @@ class Quote:
     measured: bool
     again: tuple[str, ...] = ()
     approvers: tuple[str, ...] = ()
+    limits: Mapping[str, tuple[Limit, ...]] = field(default_factory=dict)
+
+    @property
+    def room(self) -> Fraction:
+        """The most that may be charged to every one of the blocks now."""
+        return min(limit.left for limits in self.limits.values() for limit in limits)
 
     @property
     def free(self) -> bool:

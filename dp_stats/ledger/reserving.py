@@ -253,6 +253,10 @@ def quoted(
         approvers=needed if charged else (),
         measured=standing is not None and standing.plan_hash == plan.hash and standing.state == "stored",
         again=_paid_by_another_series(connection, plan, charged, formerly) if revision == 1 else (),
+        limits={
+            block: budget.limits(state, budget=dataset.budget, category=category, requested_by=requested_by)
+            for block, state in before.items()
+        },
     )
 
 

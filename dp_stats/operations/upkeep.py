@@ -145,12 +145,6 @@ def purge_staging(*, settings: Settings | None = None) -> int:
     return len(purge_expired(settings.secure, after=STAGING_KEPT)) + len(remove_abandoned(settings.secure))
 
 
-def broken_declarations(*, settings: Settings | None = None) -> list[Alert]:
-    """Files of the catalogue that are broken: their releases wait, all others go on."""
-    broken = read_catalogue((settings or load_settings()).catalogue).broken
-    return [Alert(f"{file} is broken", f"It is left out until it is mended. {why}") for file, why in broken.items()]
-
-
 class _Watched(NamedTuple):
     """What alerts are found in."""
 

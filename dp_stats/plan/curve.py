@@ -5,10 +5,11 @@ Everything here follows from the catalogue alone: nothing is read, spent or draw
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import floor
+from functools import cache
+from math import floor, sqrt
 
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import LARGEST_DECLARED_EPSILON, Budget, PrivacyLoss, Release
@@ -33,6 +34,8 @@ DAYS: dict[PeriodKind, float] = {
 """How long a period is on average."""
 PLACES = 10_000
 """A wanted accuracy is answered with an ε of four decimals."""
+NEAR = 0.99
+"""A request's margin is met closely enough at this part of it: looking further would take longer than it saves budget."""
 
 
 @dataclass(frozen=True)
@@ -118,28 +121,80 @@ def cost_of(
         raise CatalogueError(f"release '{release.id}' plans no '{table}.{statistic}'. It has {names}.")
     if margin <= 0:
         raise CatalogueError("A margin of error is above zero. Write for example area-week.cases=10.")
+    steps = _fewest(
+        lambda steps: _point(catalogue, release, period, Fraction(steps, PLACES)).margins[place],
+        margin,
+        most=LARGEST_DECLARED_EPSILON * PLACES,
+    )
+    if steps is None:
+        raise CatalogueError(
+            f"No ε up to {LARGEST_DECLARED_EPSILON} gives {table}.{statistic} a margin of ±{declared(margin)}. Ask for "
+            "a wider one."
+        )
+    return _point(catalogue, release, period, Fraction(steps, PLACES))
 
-    def margin_at(steps: int) -> float:
-        return _point(catalogue, release, period, Fraction(steps, PLACES)).margins[place]
 
-    most = LARGEST_DECLARED_EPSILON * PLACES
-    high = PLACES
+def least_loss(
+    catalogue: Catalogue, release: Release, period: Period, *, table: str, statistic: str, margin: float, most: Fraction
+) -> PrivacyLoss | None:
+    """The privacy loss that costs the budget least at which a statistic's typical margin is at most ``margin``.
+
+    The budget counts ρ, of which Gaussian noise mostly takes less than Laplace noise of the same variance (half, where both
+    are small), so that both are tried.
+
+    Args:
+        most: the largest pure ε that may be spent, and the largest ρ.
+
+    Returns:
+        A pure ε (to four decimals) or a ρ (that of an ε of four decimals, ε²/2); None where neither is enough.
+    """
+    found: list[tuple[Fraction, PrivacyLoss]] = []
+    for form, limit in ((_pure, most), (_concentrated, Fraction(floor(sqrt(2 * most) * PLACES), PLACES))):
+
+        def plan_at(steps: int, form: Callable[[Fraction], PrivacyLoss] = form) -> Plan:
+            asked = release.model_copy(update={"privacy_loss": form(Fraction(steps, PLACES))})
+            return make_plan(catalogue, asked, period)
+
+        def margin_at(steps: int, plan_at: Callable[[int], Plan] = plan_at) -> float:
+            return next(e.margin_95 for e in plan_at(steps).expected if (e.table, e.statistic) == (table, statistic))
+
+        steps = _fewest(margin_at, margin, most=floor(limit * PLACES), near=NEAR)
+        if steps is not None:
+            found.append((plan_at(steps).rho, form(Fraction(steps, PLACES))))
+    return min(found, key=lambda one: one[0])[1] if found else None
+
+
+def _pure(epsilon: Fraction) -> PrivacyLoss:
+    return PrivacyLoss(epsilon=epsilon, delta=None, rho=None)
+
+
+def _concentrated(epsilon: Fraction) -> PrivacyLoss:
+    return PrivacyLoss(rho=epsilon**2 / 2, epsilon=None, delta=None)
+
+
+def _fewest(margin_at: Callable[[int], float], margin: float, *, most: int, near: float = 1.0) -> int | None:
+    """The smallest number of steps, to a thousandth of it, whose margin is at most ``margin``; None: not even ``most``.
+
+    Args:
+        near: a margin of at least this part of ``margin`` is as good as the smallest number of steps.
+    """
+    margin_at = cache(margin_at)
+    high = min(PLACES, most)
     for _ in range(3):  # a margin is nearly inverse to ε, so this is soon close
         high = min(max(round(high * margin_at(high) / margin), 1), most)
     while margin_at(high) > margin:
         if high >= most:
-            raise CatalogueError(
-                f"No ε up to {LARGEST_DECLARED_EPSILON} gives {table}.{statistic} a margin of ±{declared(margin)}. Ask for "
-                "a wider one."
-            )
+            return None
         high = min(high + max(1, high // 100), most)
+    if margin_at(high) >= near * margin:
+        return high
     low = high - max(1, high // 50)
     while low > 0 and margin_at(low) <= margin:
         low, high = low // 2, low
-    while high - low > max(1, high // 1000):
+    while high - low > max(1, high // 1000) and margin_at(high) < near * margin:
         middle = (low + high) // 2
         low, high = (low, middle) if margin_at(middle) <= margin else (middle, high)
-    return _point(catalogue, release, period, Fraction(high, PLACES))
+    return high
 
 
 def lasting(plan: Plan, release: Release, budget: Budget) -> Lasting:

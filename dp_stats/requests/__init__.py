@@ -21,7 +21,9 @@ if TYPE_CHECKING:
         hand_over,
         name_of,
         request,
+        withdraw,
     )
+    from dp_stats.requests.trying import try_out
 
 __all__ = [
     "Request",
@@ -34,6 +36,8 @@ __all__ = [
     "may_decide",
     "name_of",
     "request",
+    "try_out",
+    "withdraw",
 ]
 
 
@@ -41,4 +45,4 @@ def __getattr__(name: str) -> Any:
     """Import the planner and the ledger only when a decision is called: Airflow reads the form at every parse."""
     if name not in __all__:
         raise AttributeError(f"module 'dp_stats.requests' has no attribute '{name}'")
-    return getattr(import_module("dp_stats.requests.decisions"), name)
+    return getattr(import_module(f"dp_stats.requests.{'trying' if name == 'try_out' else 'decisions'}"), name)

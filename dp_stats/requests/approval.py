@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Literal
 
@@ -20,7 +21,7 @@ def path_of(card: Card, question: Question) -> Way:
     A free answer is enough if it is as accurate as what was asked for, or as what paying would give.
     """
     if card.free is not None and question.free != "never":
-        paid = max(e.margin_95 for e in card.plan.expected)
+        paid = max((e.margin_95 for e in card.plan.expected), default=math.inf)
         if question.free == "always" or card.free.margin <= (question.margin or paid):
             return "free"
     return "approval" if card.approvers else "allowed"

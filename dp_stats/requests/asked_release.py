@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Literal
 
 from pydantic import ValidationError
 
@@ -12,6 +13,7 @@ from dp_stats.catalogue.calendar import ISO, TIME_LEVELS, Calendar
 from dp_stats.catalogue.due import period_at
 from dp_stats.catalogue.models import (
     Contribution,
+    Derived,
     DimensionSpec,
     PrivacyLoss,
     ReleaseTexts,
@@ -29,9 +31,9 @@ _DAYS = {"day": 1, "week": 7, "month": 30, "quarter": 91, "year": 365, "financia
 
 
 def make_release(
-    question: Question, catalogue: Catalogue, *, requested_by: str, epsilon: Fraction, texts: Texts
+    question: Question, catalogue: Catalogue, *, requested_by: str, loss: PrivacyLoss, texts: Texts
 ) -> Release:
-    """The release that answers a question at a privacy loss of ``epsilon``, titled in the words of ``texts``.
+    """The release that answers a question at a privacy ``loss``, titled in the words of ``texts``.
 
     Raises:
         CatalogueError: the question does not fit the dataset.
@@ -65,7 +67,8 @@ def make_release(
         "calendar": _calendar(period, like),
         "settle_days": max((r.settle_days for r in like), default=0),
         "dimensions": dimensions,
-        "statistics": (_statistic(question, like, period, texts),),
+        "statistics": _statistics(question, like, period, texts),
+        "derived": _derived(question, like, texts),
         "tables": (
             Table(
                 id=TABLE,
@@ -75,7 +78,7 @@ def make_release(
             ),
         ),
         "contribution": _contribution(question, like),
-        "privacy_loss": PrivacyLoss(epsilon=epsilon, delta=None, rho=None),
+        "privacy_loss": loss,
         "series": False,
         "audience": question.audience,
         "requested_by": requested_by,
@@ -126,26 +129,50 @@ def _title(question: Question, dataset: Dataset, by: Sequence[tuple[str, str]], 
     )
 
 
-def _statistic(question: Question, like: list[Release], period: Period, texts: Texts) -> Statistic:
-    declared = [
-        (s, r) for r in like for s in r.statistics if s.kind == question.statistic and s.column == question.column
-    ]
+def _statistics(question: Question, like: list[Release], period: Period, texts: Texts) -> tuple[Statistic, ...]:
+    """What is measured: the statistic itself, or what a mean or a rate is computed from."""
+    kinds: dict[str, tuple[Literal["count", "persons", "sum"], ...]] = {"mean": ("sum", "count"), "rate": ("count",)}
+    measured = kinds.get(question.statistic) or (question.statistic,)
+    return tuple(_statistic(kind, question, like, period, texts) for kind in measured)  # type: ignore[arg-type]
+
+
+def _statistic(
+    kind: Literal["count", "persons", "sum"], question: Question, like: list[Release], period: Period, texts: Texts
+) -> Statistic:
+    total = kind == "sum"
+    column = question.column if total else None
+    declared = [(s, r) for r in like for s in r.statistics if (s.kind, s.column) == (kind, column)]
     expected = None
     if declared and declared[0][0].expected_total:
         days = _DAYS.get(declared[0][1].period)
         expected = declared[0][0].expected_total * len(period.days) / days if days else None
-    total = question.statistic == "sum"
     return Statistic(
-        id=question.statistic,
-        kind=question.statistic,
-        title=declared[0][0].title if declared else texts(f"request.statistic.{question.statistic}"),
+        id=kind,
+        kind=kind,
+        title=declared[0][0].title if declared else texts(f"request.statistic.{kind}"),
         unit=declared[0][0].unit if declared else "",
-        column=question.column if total else None,
+        column=column,
         lower=Fraction(str(question.lower)) if total and question.lower is not None else None,
         upper=Fraction(str(question.upper)) if total and question.upper is not None else None,
         resolution=declared[0][0].resolution if declared else Fraction(1),
         expected_total=expected,
     )
+
+
+def _derived(question: Question, like: list[Release], texts: Texts) -> tuple[Derived, ...]:
+    """A mean or a rate, as the dataset's releases declare one if they do."""
+    title = texts(f"request.statistic.{question.statistic}")
+    if question.statistic == "mean":
+        return (Derived(id="mean", kind="mean", of="sum", over="count", title=title),)
+    if question.statistic == "rate":
+        known = (d for r in like for d in r.derived if d.kind == "rate")
+        counts = {s.id for r in like for s in r.statistics if s.kind == "count"}
+        own = next((d for d in known if d.of in counts), None)
+        if own is not None:
+            return (own.model_copy(update={"id": "rate", "of": "count"}),)
+        unit = texts("request.per_people", count=texts.number(100_000))
+        return (Derived(id="rate", kind="rate", of="count", title=title, unit=unit),)
+    return ()
 
 
 def _contribution(question: Question, like: list[Release]) -> Contribution:

@@ -13,23 +13,22 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dp_stats.catalogue import Catalogue, read_catalogue
-from dp_stats.catalogue.due import day_at
-from dp_stats.catalogue.load import is_due
-from dp_stats.errors import ApprovalError, BudgetError, NotDueError, PublishedError
+from dp_stats.errors import ApprovalError, BudgetError, PublishedError
 from dp_stats.files import replace_file
+from dp_stats.ledger.budget import who
 from dp_stats.ledger.cards import ShownCard, objections
 from dp_stats.requests.approval import Way, is_approved, may_decide, path_of
-from dp_stats.requests.asked_release import TABLE, make_release, period_of_request
+from dp_stats.requests.asked_release import TABLE, period_of_request
 from dp_stats.requests.free_answers import free_table
 from dp_stats.requests.kept import load_request, save_request
-from dp_stats.requests.preflight import Card, epsilon_for, make_card
+from dp_stats.requests.preflight import Card, make_card
+from dp_stats.requests.preparing import prepare
 from dp_stats.requests.questions import chosen, read_question, request_id
 from dp_stats.requests.selection import only_chosen
 from dp_stats.requests.showing import REVISION
-from dp_stats.requests.standing import keep_asked
-from dp_stats.run import open_ledger, open_run
+from dp_stats.requests.standing import asked_as, is_withdrawn, keep_asked, keep_withdrawn, standing
+from dp_stats.run import ledger_if_any, open_ledger, open_run
 from dp_stats.settings import Settings, load_settings
-from dp_stats.texts.words import Texts
 
 APPROVAL_HOLDS = timedelta(days=30)
 
@@ -69,17 +68,8 @@ def ask(form: Mapping[str, Any], *, requested_by: str, run: str = "", settings: 
         ApprovalError: who asks would have to approve it.
     """
     settings = settings or load_settings()
-    catalogue = _catalogue(settings)
-    question = read_question(form, catalogue)
-    texts = Texts.of(settings)
-    epsilon = epsilon_for(question, catalogue, requested_by=requested_by, texts=texts)
-    release = make_release(question, catalogue, requested_by=requested_by, epsilon=epsilon, texts=texts)
-    label = period_of_request(release)
-    period = catalogue.with_release(release).period(release, label)
-    if not is_due(release, period, day_at(release, datetime.now(UTC))):
-        raise NotDueError(
-            f"period: {period.text} has not ended and settled yet. Ask after {release.settle_days} more days."
-        )
+    prepared = prepare(form, requested_by=requested_by, settings=settings)
+    question, release = prepared.question, prepared.release
     save_request(release, question, settings)
     made = card(release.id, settings=settings)
     way = path_of(made, question)
@@ -124,6 +114,7 @@ def decide(
     """
     settings = settings or load_settings()
     made = card(name, settings=settings)
+    _require_wanted(made, settings)
     may_decide(made, approver)
     if decision == "approved":
         changed = objections(
@@ -136,6 +127,37 @@ def decide(
             )
     expires = datetime.now(UTC) + APPROVAL_HOLDS if decision == "approved" else None
     open_ledger(settings).approve(shown.plan, approver, decision, reason, expires, shown)
+
+
+def withdraw(name: str, *, by: str, settings: Settings | None = None) -> str:
+    """Take a request back that waits for people: no answer to it counts any more, until the same is asked again.
+
+    Returns:
+        The run in which it was asked, ``dag/run``.
+
+    Raises:
+        ApprovalError: somebody else asked for it, or it does not wait any more.
+    """
+    settings = settings or load_settings()
+    asked = asked_as(name, settings=settings)
+    if asked is None or who(asked.requested_by) != who(by):
+        raise ApprovalError("Only who asked for figures can withdraw the request.")
+    if standing(asked, ledger=ledger_if_any(settings), settings=settings).state != "waiting":
+        raise ApprovalError("This request does not wait for anybody any more, so that it cannot be withdrawn.")
+    keep_withdrawn(name, settings=settings)
+    return asked.run
+
+
+def _require_wanted(made: Card, settings: Settings) -> None:
+    """Refuse to go on with a request that was taken back.
+
+    Raises:
+        ApprovalError: it was.
+    """
+    if is_withdrawn(made.release.id, settings=settings):
+        raise ApprovalError(
+            f"{made.release.requested_by} has withdrawn the request {made.edition}. There is nothing to decide; nothing was spent."
+        )
 
 
 def authorise(name: str, *, settings: Settings | None = None) -> bool:
@@ -151,6 +173,7 @@ def authorise(name: str, *, settings: Settings | None = None) -> bool:
     settings = settings or load_settings()
     _, question = load_request(name, settings)
     made = card(name, settings=settings)
+    _require_wanted(made, settings)
     if path_of(made, question) == "free":
         return False
     ledger, release = open_ledger(settings), made.release

@@ -79,6 +79,8 @@ def free_answer(
         only: column → codes; a column that is left out is answered for all its codes.
     """
     best: FreeAnswer | None = None
+    if asked.derived:
+        return None  # a mean or a rate is measured, not added up from cells
     for source in _sources(asked, catalogue, ledger):
         try:
             figures = _figures(asked, source, catalogue, only or {})

@@ -13,6 +13,7 @@ from fractions import Fraction
 import numpy as np
 
 from dp_stats.catalogue import Catalogue, Dataset, Grid, Release, parse_period
+from dp_stats.catalogue.models import PrivacyLoss
 from dp_stats.catalogue.populations import shares_of_leaves
 from dp_stats.errors import CatalogueError
 from dp_stats.ledger import Ledger
@@ -20,7 +21,7 @@ from dp_stats.ledger.amounts import epsilon as epsilon_of
 from dp_stats.ledger.amounts import share_of
 from dp_stats.ledger.records import BlockBudget, Quote
 from dp_stats.plan import ExpectedError, Plan, make_plan
-from dp_stats.plan.curve import cost_of
+from dp_stats.plan.curve import least_loss
 from dp_stats.plan.expected import NORMAL_95
 from dp_stats.requests.asked_release import TABLE, make_release, period_of_request
 from dp_stats.requests.free_answers import FreeAnswer, free_answer
@@ -170,29 +171,50 @@ def part_of(rho: Fraction, cap: Fraction) -> float:
     return float(rho / cap) if cap else 0.0
 
 
-def epsilon_for(question: Question, catalogue: Catalogue, *, requested_by: str, texts: Texts) -> Fraction:
-    """The privacy loss asked for, or the smallest at which a typical value's 95 % margin is no more than asked.
+def loss_for(question: Question, catalogue: Catalogue, *, requested_by: str, texts: Texts) -> PrivacyLoss:
+    """The privacy loss asked for, or that which costs the budget least at which a typical value's 95 % margin is no more
+    than asked.
 
     Raises:
-        CatalogueError: no allowed privacy loss gives that accuracy.
+        CatalogueError: no allowed privacy loss gives that accuracy, or nobody can tell which one does.
     """
     if question.epsilon is not None:
-        return Fraction(str(question.epsilon))
+        return pure(question.epsilon)
     assert question.margin is not None
     period = parse_period(question.period)
     release = make_release(
-        question, catalogue, requested_by=requested_by, epsilon=Fraction(str(LARGEST_REQUESTED_EPSILON)), texts=texts
+        question, catalogue, requested_by=requested_by, loss=pure(LARGEST_REQUESTED_EPSILON), texts=texts
     )
     known = catalogue.with_release(release)
-    best = min(e.margin_95 for e in make_plan(known, release, period).expected)
-    if best > question.margin:
+    best = next(
+        (e.margin_95 for e in make_plan(known, release, period).expected if e.statistic == question.statistic), None
+    )
+    if best is None:
+        raise CatalogueError(
+            f"margin: nobody has declared how large the values are ('expected_total'), so the margin of a {question.statistic} "
+            "cannot be foreseen. Fill in the privacy loss instead."
+        )
+    found = least_loss(
+        known,
+        release,
+        period,
+        table=TABLE,
+        statistic=question.statistic,
+        margin=question.margin,
+        most=Fraction(str(LARGEST_REQUESTED_EPSILON)),
+    )
+    if found is None:
         raise CatalogueError(
             f"margin: ±{declared(question.margin)} cannot be reached; the largest privacy loss that may be asked for, ε = "
             f"{declared(LARGEST_REQUESTED_EPSILON)}, gives ±{number(best)}. Ask for a coarser breakdown, a longer "
             "period or a larger margin."
         )
-    found = cost_of(known, release, period, table=TABLE, statistic=question.statistic, margin=question.margin)
-    return min(found.epsilon, Fraction(str(LARGEST_REQUESTED_EPSILON)))
+    return found
+
+
+def pure(epsilon: float) -> PrivacyLoss:
+    """A privacy loss of ε alone, as somebody wrote it."""
+    return PrivacyLoss(epsilon=Fraction(str(epsilon)), delta=None, rho=None)
 
 
 def unreliable_share(plan: Plan, catalogue: Catalogue, release: Release, grid: Grid) -> float | None:
@@ -215,6 +237,8 @@ def unreliable_share(plan: Plan, catalogue: Catalogue, release: Release, grid: G
 def _guessed_sizes(expected: ExpectedError, catalogue: Catalogue, release: Release, grid: Grid) -> np.ndarray:
     table = next(t for t in release.tables if t.id == expected.table)
     assert expected.prior_mean is not None
+    if any(d.id == expected.statistic for d in release.derived):
+        return np.full(expected.cells, expected.prior_mean)  # means and rates do not add up to a total
     sizes = np.full(1, expected.prior_mean * expected.cells)
     for dimension in grid.dimensions:
         level = dimension.level(grid.complete(table.levels)[dimension.name])

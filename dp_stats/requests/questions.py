@@ -6,15 +6,13 @@ release, plan, approval and measurements, and costs nothing.
 
 from __future__ import annotations
 
-import json
-from base64 import b32encode
 from collections.abc import Mapping
-from hashlib import sha256
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from dp_stats.catalogue import Catalogue, Dataset, parse_period
+from dp_stats.catalogue.asked import asked_name
 from dp_stats.catalogue.load import cause_of
 from dp_stats.catalogue.models import (
     SMALLEST_EPSILON,
@@ -23,7 +21,10 @@ from dp_stats.errors import CatalogueError
 from dp_stats.files import is_printable
 from dp_stats.requests.selection import chosen_codes
 
-STATISTICS = ("count", "persons", "sum")
+Counted = Literal["count", "persons", "sum", "mean", "rate"]
+STATISTICS: tuple[Counted, ...] = get_args(Counted)
+OF_A_COLUMN = ("sum", "mean")
+"""Statistics of a column of numbers, between bounds."""
 LARGEST_REQUESTED_EPSILON = 20.0
 SHORTEST_PURPOSE = 15
 LARGEST_NUMBER = 1e12
@@ -37,7 +38,7 @@ class Question(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     dataset: str
-    statistic: Literal["count", "persons", "sum"] = "count"
+    statistic: Counted = "count"
     column: str | None = None
     lower: float | None = Field(None, ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)
     upper: float | None = Field(None, ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)
@@ -80,6 +81,18 @@ class Question(BaseModel):
             raise ValueError("fill in either the privacy loss ε or the accuracy you need, and leave the other empty")
         return self
 
+    @model_validator(mode="after")
+    def _numbers(self) -> Question:
+        """A sum or mean says of which numbers; nothing else does, as it would be left out without a word."""
+        given = [name for name in ("column", "lower", "upper") if getattr(self, name) is not None]
+        if self.statistic in OF_A_COLUMN and len(given) < 3:
+            raise ValueError(
+                f"a {self.statistic} needs the column of numbers, and the smallest and the largest number that count"
+            )
+        if self.statistic not in OF_A_COLUMN and given:
+            raise ValueError(f"a {self.statistic} is of no column: leave {', '.join(given)} empty")
+        return self
+
 
 def read_question(form: Mapping[str, Any], catalogue: Catalogue) -> Question:
     """Check a form's values; empty fields count as left out.
@@ -99,6 +112,13 @@ def read_question(form: Mapping[str, Any], catalogue: Catalogue) -> Question:
             )
         raise CatalogueError(f"dataset: there is no '{question.dataset}'. There are: {', '.join(catalogue.datasets)}.")
     chosen(question, catalogue)
+    if question.statistic == "rate" and breakdowns(question, catalogue).keys().isdisjoint(
+        populated(catalogue, question.dataset)
+    ):
+        raise CatalogueError(
+            "statistic: a rate is per so many people who live there, so it needs a breakdown by areas whose list has a column "
+            "'population'. Choose one, or ask for the number of records."
+        )
     if parse_period(question.period).kind == "4-week":
         raise CatalogueError(f"period: write the days of {question.period} as a range, 2021-01-01--2021-01-28.")
     return question
@@ -143,6 +163,16 @@ def levels_of(catalogue: Catalogue, dataset: Dataset) -> dict[str, tuple[str, ..
     return found
 
 
+def populated(catalogue: Catalogue, dataset: str) -> tuple[str, ...]:
+    """The columns of a dataset whose code lists say how many people live where."""
+    columns = catalogue.datasets[dataset].columns
+    return tuple(
+        name
+        for name, column in columns.items()
+        if column.codes and "population" in catalogue.codes[column.codes].header
+    )
+
+
 def breakdowns(question: Question, catalogue: Catalogue) -> dict[str, str]:
     """Column → level, as asked.
 
@@ -174,13 +204,5 @@ def chosen(question: Question, catalogue: Catalogue) -> dict[str, frozenset[str]
 
 
 def request_id(question: Question, *, requested_by: str) -> str:
-    """The id of the release that answers a question of this analyst: 130 bits of all that the form says.
-
-    Purpose, audience and what is handed over are part of it, so that a request approved for one purpose cannot
-    stand for another.
-    """
-    asked = question.model_dump(mode="json")
-    asked["by"] = sorted("/".join(entry.split("/")[-2:]) for entry in question.by)
-    asked["only"] = sorted(question.only)
-    text = json.dumps({**asked, "requested_by": requested_by}, sort_keys=True, separators=(",", ":"))
-    return f"adhoc-{b32encode(sha256(text.encode()).digest()).decode().lower()[:26]}"
+    """The id of the release that answers a question of this analyst; see ``asked_name``."""
+    return asked_name(question.model_dump(mode="json"), requested_by=requested_by)

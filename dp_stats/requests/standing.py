@@ -20,7 +20,8 @@ from dp_stats.requests.approval import Way
 from dp_stats.requests.preflight import Card
 from dp_stats.settings import Settings
 
-State = Literal["waiting", "going", "published", "free", "refused", "expired", "stopped"]
+STOPPED, WITHDRAWN = "stopped.json", "withdrawn.json"
+State = Literal["waiting", "going", "published", "free", "refused", "expired", "stopped", "withdrawn"]
 
 
 @dataclass(frozen=True)
@@ -74,14 +75,30 @@ def keep_asked(card: Card, way: Way, *, run: str, settings: Settings) -> None:
         at=datetime.now(UTC).isoformat(),
     )
     folder = settings.requests / release.id
-    (folder / "stopped.json").unlink(missing_ok=True)
+    for ended in (STOPPED, WITHDRAWN):
+        (folder / ended).unlink(missing_ok=True)
     replace_file(folder / "asked.json", json.dumps(asdict(asked), ensure_ascii=False).encode())
 
 
 def keep_stopped(name: str, words: str, *, settings: Settings) -> None:
     """Note why the run of a request went no further, in the words of the error that stopped it."""
     if (settings.requests / name / "asked.json").is_file():
-        replace_file(settings.requests / name / "stopped.json", json.dumps({"why": words}, ensure_ascii=False).encode())
+        replace_file(settings.requests / name / STOPPED, json.dumps({"why": words}, ensure_ascii=False).encode())
+
+
+def keep_withdrawn(name: str, *, settings: Settings) -> None:
+    """Note that who asked wants no answer any more, until the same is asked again."""
+    replace_file(settings.requests / name / WITHDRAWN, json.dumps({"at": datetime.now(UTC).isoformat()}).encode())
+
+
+def is_withdrawn(name: str, *, settings: Settings) -> bool:
+    """Whether who asked has taken a request back."""
+    return (settings.requests / name / WITHDRAWN).is_file()
+
+
+def asked_as(name: str, *, settings: Settings) -> Asked | None:
+    """What was asked under this id; None if nothing was, or its file cannot be read."""
+    return next((asked for asked in _all_asked(settings) if asked.id == name), None)
 
 
 def requests_of(user: str, *, ledger: Ledger | None, settings: Settings) -> list[Standing]:
@@ -102,7 +119,9 @@ def standing(asked: Asked, *, ledger: Ledger | None, settings: Settings) -> Stan
         made = latest.get(who(approver))
         if made is not None and made.decision != "approved" and _since(made, asked):
             return Standing(asked, made.decision, by=made.approver, why=made.reason)
-    stopped = _content(folder / "stopped.json")
+    if is_withdrawn(asked.id, settings=settings):
+        return Standing(asked, "withdrawn")
+    stopped = _content(folder / STOPPED)
     if stopped:
         return Standing(asked, "stopped", why=str(stopped.get("why", "")))
     open_ = tuple(a for a in asked.approvers if who(a) not in latest or not _since(latest[who(a)], asked))

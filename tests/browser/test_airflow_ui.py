@@ -60,7 +60,7 @@ def picture(page: Page, name: str, height: int = 1000) -> None:
 
 
 def open_form(page: Page, server: Server) -> Locator:
-    page.goto(f"{server.url}/dags/adhoc_release")
+    page.goto(f"{server.url}/dags/ask-visits")
     page.get_by_role("button", name="Trigger").first.click()
     form = page.get_by_role("dialog").filter(has_text="Trigger Dag")
     expect(form.get_by_text("Broken down by")).to_be_visible()
@@ -100,7 +100,7 @@ def test_from_the_form_to_the_download(server: Server, chromium: Browser) -> Non
     run = trigger(analyst, form)
 
     server.approval(run)
-    required = f"{server.url}/dags/adhoc_release/runs/{run.replace('+', '%2B')}/tasks/approve/mapped/0/required_actions"
+    required = f"{server.url}/dags/ask-visits/runs/{run.replace('+', '%2B')}/tasks/approve/mapped/0/required_actions"
     analyst.goto(required)
     expect(analyst.get_by_text("What it costs")).to_be_visible()
     analyst.locator("textarea, input[name=element_reason]").last.fill("I need it.")
@@ -118,8 +118,8 @@ def test_from_the_form_to_the_download(server: Server, chromium: Browser) -> Non
     custodian.locator("textarea, input[name=element_reason]").last.fill("Useful, and cheap.")
     picture(custodian, "approval", height=1160)
     custodian.get_by_role("button", name="Approve").click()
-    assert server.finish("adhoc_release", run) == "success"
-    custodian.goto(f"{server.url}/dags/adhoc_release/runs/{run.replace('+', '%2B')}")
+    assert server.finish("ask-visits", run) == "success"
+    custodian.goto(f"{server.url}/dags/ask-visits/runs/{run.replace('+', '%2B')}")
     expect(custodian.get_by_text("publish").first).to_be_visible()
     picture(custodian, "run")
 
@@ -147,6 +147,6 @@ def test_a_wrong_form_is_explained_in_the_log_of_its_first_task(server: Server, 
     form = open_form(analyst, server)
     fill_in(analyst, form, period="last week", epsilon="1", purpose="To plan how many nurses are needed.")
     run = trigger(analyst, form)
-    assert server.finish("adhoc_release", run) == "failed"
-    analyst.goto(f"{server.url}/dags/adhoc_release/runs/{run.replace('+', '%2B')}/tasks/ask")
+    assert server.finish("ask-visits", run) == "failed"
+    analyst.goto(f"{server.url}/dags/ask-visits/runs/{run.replace('+', '%2B')}/tasks/ask")
     expect(analyst.get_by_text(re.compile("'last week' is not a period")).first).to_be_visible()

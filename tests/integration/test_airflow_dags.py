@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import itertools
 import json
-import socketserver
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from mailbox_server import Mailbox, notifier, opened
 
 from deploy.local.environment import ROOT
 from dp_stats import errors
@@ -23,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 FORM = {
     "dataset": "visits",
-    "by": ["visits/clinic/district"],
+    "by": ["clinic/district"],
     "period": "2024-01-01--2024-01-10",
     "epsilon": 1,
     "purpose": "To plan how many nurses are needed.",
@@ -72,7 +71,7 @@ def test_a_dag_file_is_read_in_less_than_a_second(clinic: Any) -> None:
         "import os, sys, time\n"
         "from airflow.dag_processing.dagbag import BundleDagBag\n"
         "import airflow.sdk, airflow.timetables.assets, airflow.providers.standard.operators.hitl\n"
-        "for name in ('scheduled_releases', 'adhoc_release', 'maintenance'):\n"
+        "for name in ('scheduled_releases', 'adhoc_release', 'maintenance', 'watch'):\n"
         "    if os.fork():\n"  # as Airflow does: a child per file, with Airflow itself already imported
         "        os.wait()\n"
         "        continue\n"
@@ -85,7 +84,7 @@ def test_a_dag_file_is_read_in_less_than_a_second(clinic: Any) -> None:
         [sys.executable, "-c", script], cwd=ROOT, env=clinic.environment, capture_output=True, text=True, check=True
     )
     read = [line.split()[1:] for line in done.stdout.splitlines() if line.startswith("read ")]
-    assert [name for name, _, _ in read] == ["scheduled_releases", "adhoc_release", "maintenance"]
+    assert [name for name, _, _ in read] == ["scheduled_releases", "adhoc_release", "maintenance", "watch"]
     for name, found, seconds in read:
         assert (int(found), float(seconds) < 1.0) == (1, True), (name, seconds)
 
@@ -93,7 +92,7 @@ def test_a_dag_file_is_read_in_less_than_a_second(clinic: Any) -> None:
 def test_reading_the_dags_imports_nothing_that_reads_rows_or_draws_noise(clinic: Any) -> None:
     script = (
         "import sys; sys.path[:0] = ['dags']\n"
-        "import scheduled_releases, adhoc_release, maintenance\n"
+        "import scheduled_releases, adhoc_release, maintenance, watch\n"
         "heavy = {'duckdb', 'ibis', 'opendp', 'great_expectations', 'matplotlib', 'scipy', 'dp_stats.secure.measure'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
@@ -170,7 +169,7 @@ def test_a_broken_declaration_is_an_import_error_of_its_own_and_takes_no_other_d
         text.replace("id: visits", "id: sales", 1).replace("title:", "tilte:", 1)
     )
     assert list(dags("scheduled_releases")) == ["visits"]
-    assert list(dags("adhoc_release")) == ["adhoc_release"]
+    assert list(dags("adhoc_release")) == ["ask-visits"]
     (said,) = read_dags("broken_declarations").import_errors.values()
     assert "sales.yaml" in said
     assert "tilte: is no field here" in said
@@ -277,46 +276,15 @@ def test_a_published_site_is_copied_to_any_place_that_fsspec_reaches(
     assert (tmp_path / "bucket/index.html").is_file()
 
 
-class Mailbox(socketserver.ThreadingTCPServer):
-    """A mail server on this machine that keeps what it is sent; as much of SMTP as a client needs."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        self.letters: list[str] = []
-        super().__init__(("127.0.0.1", 0), self.Talk)
-
-    class Talk(socketserver.StreamRequestHandler):
-        def handle(self) -> None:
-            self.wfile.write(b"220 ready\r\n")
-            while line := self.rfile.readline():
-                word = line[:4].upper()
-                if word == b"DATA":
-                    self.wfile.write(b"354 go on\r\n")
-                    letter = b"".join(iter(self.rfile.readline, b".\r\n"))
-                    self.server.letters.append(letter.decode())  # type: ignore[attr-defined]
-                self.wfile.write(b"221 bye\r\n" if word == b"QUIT" else b"250 ok\r\n")
-
-
 @pytest.fixture
 def mailbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailbox]:
     """Airflow's own SMTP notifier, configured as docs/how-to/production.md says, writes to this mailbox."""
-    with Mailbox() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        connection = {
-            "conn_type": "smtp",
-            "host": "127.0.0.1",
-            "port": server.server_address[1],
-            "extra": {"disable_ssl": True, "disable_tls": True, "from_email": "dp-stats@agency.example"},
-        }
-        monkeypatch.setenv("AIRFLOW_CONN_SMTP", json.dumps(connection))
-        notifier = {
-            "class": "airflow.providers.smtp.notifications.smtp.SmtpNotifier",
-            "arguments": {"to": "data-team@agency.example", "smtp_conn_id": "smtp"},
-        }
-        monkeypatch.setenv("DP_STATS_NOTIFIERS", json.dumps([notifier]))
-        yield server
-        server.shutdown()
+    with opened() as box:
+        monkeypatch.setenv("AIRFLOW_CONN_SMTP", box.connection)
+        monkeypatch.setenv("DP_STATS_NOTIFIERS", notifier("data-team@agency.example"))
+        monkeypatch.setenv("DP_STATS_LETTERS", notifier("{to}"))
+        monkeypatch.setenv("DP_STATS_ADDRESSES", "{user}@agency.example")
+        yield box
 
 
 def test_a_failed_gate_fails_the_run_tells_somebody_charges_nothing_and_leaves_no_rows(
@@ -430,7 +398,7 @@ def test_a_question_that_published_editions_answer_costs_nothing(clinic: Any) ->
     (dag,) = dags("adhoc_release").values()
     run = dag.test(run_conf={**FORM, "period": "2024-01-08--2024-01-21", "free": "always", "only": "upper\nunknown"})
     assert run.state == "success", states(run)
-    assert states(run)["answer_for_free"] == "success"
+    assert states(run)["ask"] == "success"
     assert states(run)["publish"] == "skipped"
     assert events(clinic) == before
     (table,) = clinic.settings.requests.glob("adhoc-*/answer.csv")
@@ -452,6 +420,54 @@ def test_upkeep_verifies_and_warns_and_an_altered_file_fails_it(clinic: Any) -> 
     run = dag.test()
     assert run.state == "failed"
     assert states(run)["verify_published"] == "failed"
+
+
+def test_who_asked_is_written_to_when_it_is_answered_and_when_it_is_stopped(clinic: Any, mailbox: Mailbox) -> None:
+    clinic.change("datasets/visits.yaml", budget={"epsilon": 10, "delta": "1e-6", "no_approval_below": 5})
+    (dag,) = dags("adhoc_release").values()
+    assert dag.test(run_conf=FORM).state == "success"
+    (letter,) = mailbox.letters
+    assert "To: dag_test@agency.example" in letter
+    assert "Your figures are there" in letter
+    assert "/budget/requests/adhoc-" in letter
+    assert dag.test(run_conf={**FORM, "period": "2024-02-31"}).state == "failed"
+    assert "Your request was stopped" in mailbox.letters[1]
+    assert "2024-02-31" in mailbox.letters[1]
+
+
+def test_trying_says_what_it_costs_and_asks_files_and_spends_nothing(clinic: Any, mailbox: Mailbox) -> None:
+    from dp_stats.requests.tried import tried_by
+
+    (dag,) = dags("adhoc_release").values()
+    run = dag.test(run_conf={**FORM, "try_it": True})
+    assert run.state == "success", states(run)
+    assert {states(run)[task] for task in ("ask", "authorise", "pull", "publish")} == {"skipped"}
+    (quote,) = tried_by("dag_test", settings=clinic.settings)
+    assert (len(quote["points"]), quote["way"], quote["run"]) == (5, "approval", f"ask-visits/{run.run_id}")
+    assert events(clinic) == ["created"]
+    assert not list(clinic.settings.requests.iterdir())
+    assert not mailbox.letters
+
+
+def test_what_is_broken_stops_only_itself_is_told_once_and_stands_on_the_budget_page(clinic: Any) -> None:
+    from dp_stats.airflow.budget_page import _broken
+
+    broken = "id: sales\ntilte: x\n"
+    (clinic.folder / "releases/sales.yaml").write_text(broken)
+    clinic.settings.requests.mkdir(parents=True)
+    (clinic.settings.requests / "adhoc-aaaa.yaml").write_text("{")
+    (watch,) = dags("watch").values()
+    for _ in range(2):
+        assert watch.test().state == "success"
+    told = [json.loads(line)["subject"] for line in (clinic.settings.home / "alerts.jsonl").read_text().splitlines()]
+    assert told == ["releases/sales.yaml is broken", "The request adhoc-aaaa cannot be read"]
+    assert [line.partition(". ")[0] for line in _broken()] == told
+    (clinic.folder / "releases/sales.yaml").unlink()
+    assert watch.test().state == "success"
+    (clinic.folder / "releases/sales.yaml").write_text(broken)
+    assert watch.test().state == "success"
+    assert len((clinic.settings.home / "alerts.jsonl").read_text().splitlines()) == 3, "what comes back is told again"
+    assert _broken()
 
 
 def test_a_question_that_is_mistyped_fails_its_run_and_alerts_nobody(clinic: Any) -> None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
+from urllib.parse import quote
 
 import psutil
 import psycopg2
 import pytest
 from airflow_server import ADHOC, QUESTION, Server, airflow_server
 from ledger_examples import postgres
+from mailbox_server import notifier, opened
 
 from dp_stats import pipeline, requests
 from dp_stats.requests.showing import facts_of
@@ -28,7 +31,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         folder = tmp_path_factory.mktemp("server")
         lineage = {"type": "file", "log_file_path": str(folder / "lineage.jsonl"), "append": True}
         extra = {**SOON, "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(lineage)}
-        with airflow_server(folder, database=metadata, ledger=database(), last=date(2024, 1, 14), **extra) as running:
+        extra |= {"DP_STATS_LETTERS": notifier("{to}"), "DP_STATS_ADDRESSES": "{user}@agency.example"}
+        with (
+            opened() as box,
+            airflow_server(
+                folder,
+                database=metadata,
+                ledger=database(),
+                last=date(2024, 1, 14),
+                AIRFLOW_CONN_SMTP=box.connection,
+                **extra,
+            ) as running,
+        ):
+            running.mailbox = box
             yield running
 
 
@@ -46,6 +61,13 @@ def charges(server: Server) -> list[tuple[str, str]]:
     return [(c.edition, c.state) for c in server.ledger().charges() if c.state != "void"]
 
 
+def letters(server: Server, *, to: str) -> list[str]:
+    """Letters to a user, without the breaks of long lines that mail puts in."""
+    assert server.mailbox is not None
+    unbroken = [letter.replace("=\r\n", "").replace("=3D", "=") for letter in server.mailbox.letters]
+    return [letter for letter in unbroken if f"To: {to}@agency.example" in letter]
+
+
 def count(server: Server, event: str, edition: str) -> int:
     return sum(e.event == event and e.payload.get("edition") == edition for e in server.ledger().entries())
 
@@ -59,16 +81,21 @@ def test_a_request_is_shown_approved_measured_and_downloaded_over_rest(server: S
         assert words in card["body"]
     assert [user["id"] for user in card["assigned_users"]] == ["custodian"]
     assert "95 % margins" in engineer.get(f"{ADHOC}/{run}").json()["note"]
+    (letter,) = letters(server, to="custodian")
+    assert "A request waits for your decision" in letter
+    assert f"/dags/ask-visits/runs/{quote(run, safe='')}/tasks/approve/mapped/0/required_actions" in letter
     assert charges(server) == []
     assert server.answer("custodian", run, "Approve").status_code == 200
-    assert server.finish("adhoc_release", run) == "success"
+    assert server.finish("ask-visits", run) == "success"
     (charge,) = server.ledger().charges()
-    assert (charge.state, charge.requested_by, charge.run) == ("spent", "analyst", f"adhoc_release/{run}")
+    assert (charge.state, charge.requested_by, charge.run) == ("spent", "analyst", f"ask-visits/{run}")
     (approval,) = server.ledger().approvals(charge.plan_hash)
     assert (approval.approver, approval.decision, approval.reason) == ("custodian", "approved", "It helps to plan.")
     note = engineer.get(f"{ADHOC}/{run}").json()["note"]
     assert "Answered" in note
     assert f"/budget/requests/{charge.release}" in note
+    (letter,) = letters(server, to="analyst")
+    assert f"/budget/requests/{charge.release}" in letter
     mine = server.client("analyst").get("/budget/requests/").text
     assert f'href="../requests/{charge.release}"' in mine
     assert charge.release not in server.client("custodian").get("/budget/requests/").text
@@ -86,15 +113,15 @@ def test_nobody_approves_her_own_request_or_in_anothers_name(server: Server) -> 
     assert server.answer("engineer", run, "Approve").status_code == 403
     done = server.client("engineer").patch(f"{ADHOC}/{run}/taskInstances/approve/0", json={"new_state": "success"})
     assert done.status_code == 200, "an engineer may force a task"
-    assert server.finish("adhoc_release", run) == "failed"
-    assert server.states("adhoc_release", run)["authorise"] == "failed"
+    assert server.finish("ask-visits", run) == "failed"
+    assert server.states("ask-visits", run)["authorise"] == "failed"
     assert charges(server) == before
 
 
 def test_a_custodian_cannot_decide_on_a_request_of_her_own(server: Server) -> None:
     run = server.ask("custodian", epsilon=0.25)
-    assert server.finish("adhoc_release", run) == "failed"
-    assert server.states("adhoc_release", run)["ask"] == "failed"
+    assert server.finish("ask-visits", run) == "failed"
+    assert server.states("ask-visits", run)["ask"] == "failed"
     assert "cannot approve it as well" in server.client("engineer").get(f"{ADHOC}/{run}").json()["note"]
     assert "cannot approve it as well" in server.client("custodian").get("/budget/requests/").text
 
@@ -103,12 +130,47 @@ def test_a_refusal_ends_cleanly_and_spends_nothing(server: Server) -> None:
     before = charges(server)
     run = server.ask(epsilon=0.75)
     assert server.answer("custodian", run, "Refuse", "Too detailed.").status_code == 200
-    assert server.finish("adhoc_release", run) == "success"
-    states = server.states("adhoc_release", run)
+    assert server.finish("ask-visits", run) == "success"
+    states = server.states("ask-visits", run)
     assert {states[task] for task in ("authorise", "pull", "reserve", "publish")} == {"skipped"}
     assert charges(server) == before
     assert "Too detailed" in server.client("engineer").get(f"{ADHOC}/{run}").json()["note"]
     assert "Too detailed." in server.client("analyst").get("/budget/requests/").text
+
+
+def test_a_request_is_withdrawn_by_who_asked_and_nobody_else_and_its_run_ends(server: Server) -> None:
+    before = charges(server)
+    run = server.ask(epsilon=0.95)
+    server.approval(run)
+    page = server.client("analyst").get("/budget/requests/").text
+    (path,) = re.findall(r'action="\.\./requests/(adhoc-[a-z2-7]+/withdraw)"', page)
+    assert server.client("custodian").post(f"/budget/requests/{path}").status_code == 409
+    other = server.client("analyst").post(f"/budget/requests/{path}", headers={"Sec-Fetch-Site": "cross-site"})
+    assert other.status_code == 403
+    assert server.client("analyst").post(f"/budget/requests/{path}").status_code == 303
+    assert server.finish("ask-visits", run) == "failed"
+    assert "Withdrawn" in server.client("engineer").get(f"{ADHOC}/{run}").json()["note"]
+    assert "<b>Withdrawn</b> by you" in server.client("analyst").get("/budget/requests/").text
+    assert charges(server) == before
+    assert not (server.clinic.settings.home / "alerts.jsonl").exists()
+
+
+def test_trying_shows_a_quote_in_note_and_page(server: Server) -> None:
+    run = server.ask(epsilon=15, try_it=True)
+    assert server.finish("ask-visits", run) == "success"
+    note = server.client("engineer").get(f"{ADHOC}/{run}").json()["note"]
+    assert "Only tried" in note
+    page = server.client("analyst").get("/budget/requests/").text
+    assert "Tried" in page
+    assert "as you asked" in page
+    assert "Tried" not in server.client("custodian").get("/budget/requests/").text.partition("Tried on")[1]
+
+
+@pytest.mark.parametrize("change", [{"epsilon": 99}, {"epsilon": 1e-300}, {"margin": -1, "epsilon": None}, {"rows": 0}])
+def test_what_is_out_of_bounds_is_refused_when_the_form_is_sent(server: Server, change: dict[str, object]) -> None:
+    answer = server.client("analyst").post(ADHOC, json={"logical_date": None, "conf": {**QUESTION, **change}})
+    assert answer.status_code == 400
+    assert next(iter(change)) in answer.text
 
 
 def test_a_card_that_no_longer_holds_is_refused_in_words_before_rows_are_read(server: Server) -> None:
@@ -116,8 +178,8 @@ def test_a_card_that_no_longer_holds_is_refused_in_words_before_rows_are_read(se
     server.approval(run)
     edition = charge_elsewhere(server, epsilon=1.2)
     assert server.answer("custodian", run, "Approve").status_code == 200
-    assert server.finish("adhoc_release", run) == "failed"
-    states = server.states("adhoc_release", run)
+    assert server.finish("ask-visits", run) == "failed"
+    states = server.states("ask-visits", run)
     assert (states["approve"], states["pull"]) == ("failed", "upstream_failed")
     note = server.client("engineer").get(f"{ADHOC}/{run}").json()["note"]
     assert "the card promised that at least" in note
@@ -129,7 +191,9 @@ def test_a_card_that_no_longer_holds_is_refused_in_words_before_rows_are_read(se
 
 def charge_elsewhere(server: Server, epsilon: float) -> str:
     """Set budget aside for another analyst's request that the custodian approved; returns its edition."""
-    made = requests.ask({**QUESTION, "epsilon": epsilon}, requested_by="another", settings=server.clinic.settings)
+    made = requests.ask(
+        {"dataset": "visits", **QUESTION, "epsilon": epsilon}, requested_by="another", settings=server.clinic.settings
+    )
     shown = facts_of(requests.card(made.id, settings=server.clinic.settings))
     decision: Any = {"approver": "custodian", "decision": "approved", "reason": "It helps."}
     requests.decide(made.id, **decision, shown=shown, settings=server.clinic.settings)
@@ -142,8 +206,8 @@ def test_no_answer_in_time_ends_cleanly_and_spends_nothing(server: Server) -> No
     run = server.ask(epsilon=0.65)
     server.approval(run)
     let_the_time_pass(server, run)
-    assert server.finish("adhoc_release", run) == "success"
-    states = server.states("adhoc_release", run)
+    assert server.finish("ask-visits", run) == "success"
+    states = server.states("ask-visits", run)
     assert states["approve"] == "success"
     assert {states[task] for task in ("authorise", "pull", "reserve", "publish")} == {"skipped"}
     assert charges(server) == before
@@ -177,7 +241,7 @@ def test_a_wrong_request_over_rest_says_what_to_write_instead(
     server: Server, change: dict[str, object], words: str
 ) -> None:
     run = server.ask(**change)
-    assert server.finish("adhoc_release", run) == "failed"
+    assert server.finish("ask-visits", run) == "failed"
     log = server.client("analyst").get(f"{ADHOC}/{run}/taskInstances/ask/logs/1", params={"full_content": True})
     assert words in log.text
 
@@ -190,9 +254,9 @@ def test_two_schedulers_and_the_same_request_twice_give_one_charge_one_draw_and_
     runs = [server.ask(epsilon=0.3) for _ in range(2)]
     for run in runs:
         assert server.answer("custodian", run, "Approve").status_code == 200
-    assert [server.finish("adhoc_release", run) for run in runs] == ["success", "success"]
+    assert [server.finish("ask-visits", run) for run in runs] == ["success", "success"]
     # The second to look may find it measured already, and then publishes the stored measurements again.
-    (edition,) = {c.edition for c in server.ledger().charges() if c.run.removeprefix("adhoc_release/") in runs}
+    (edition,) = {c.edition for c in server.ledger().charges() if c.run.removeprefix("ask-visits/") in runs}
     assert [count(server, event, edition) for event in ("reserved", "spent", "stored", "published")] == [1, 1, 1, 1]
     folders = [p.name for p in (server.clinic.settings.public_dir / edition).iterdir() if p.is_dir()]
     assert folders == ["r1"]
@@ -315,7 +379,7 @@ def test_lineage_names_runs_and_assets_and_holds_no_statistic(server: Server) ->
     text = (server.clinic.folder.parent / "lineage.jsonl").read_text()
     events = [json.loads(line) for line in text.splitlines()]
     jobs = {event["job"]["name"] for event in events}
-    assert {"visits.measure", "visits.publish", "adhoc_release.publish"} <= jobs
+    assert {"visits.measure", "visits.publish", "ask-visits.publish"} <= jobs
     assert "dp-stats://editions/visits" in text or '"editions/visits"' in text
     facets = {name for event in events for part in parts(event) for name in part.get("facets", {})}
     facets |= {name for event in events for part in parts(event) for name in part.get("outputFacets", {})}

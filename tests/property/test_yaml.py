@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from dp_stats.catalogue import load_catalogue, yaml
 from dp_stats.requests.asked_release import make_release
 from dp_stats.requests.kept import load_request, save_request
+from dp_stats.requests.preflight import pure
 from dp_stats.requests.questions import read_question
 from dp_stats.settings import shipped
 from dp_stats.texts.words import Texts
@@ -56,7 +56,7 @@ def test_a_request_of_an_analyst_of_any_name_reads_back_and_stops_nobody_else(cl
     question = read_question({**form, "purpose": "To plan how many nurses are needed."}, catalogue)
     clinic.settings.home.mkdir()
     release = make_release(
-        question, catalogue, requested_by=analyst, epsilon=Fraction(1), texts=Texts.load(shipped("reports"))
+        question, catalogue, requested_by=analyst, loss=pure(1), texts=Texts.load(shipped("reports"))
     )
     save_request(release, question, clinic.settings)
     assert load_request(release.id, clinic.settings) == (release, question)

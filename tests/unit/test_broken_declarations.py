@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from dp_stats.catalogue import load_catalogue, read_catalogue
 from dp_stats.cli.main import app
 from dp_stats.errors import CatalogueError
-from dp_stats.operations import upkeep
+from dp_stats.operations import faults, upkeep
 from dp_stats.pipeline import due_editions
 from dp_stats.requests.questions import read_question
 from dp_stats.run import open_run
@@ -127,7 +127,7 @@ def test_check_fails_with_every_message(two: Clinic) -> None:
 
 def test_upkeep_names_each_broken_file(two: Clinic) -> None:
     break_file(two.folder / "codes/shops.csv", "a misspelt field")
-    found = upkeep.broken_declarations(settings=two.settings)
+    found = faults.broken_declarations(settings=two.settings)
     assert [alert.subject for alert in found] == [
         "codes/shops.csv is broken",
         "datasets/sales.yaml is broken",

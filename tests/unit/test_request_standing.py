@@ -26,7 +26,7 @@ CUSTODIANS = [{"name": "The clinics", "user": "custodian"}, {"name": "The counci
 def asked(clinic: Any) -> str:
     clinic.change("datasets/visits.yaml", custodians=CUSTODIANS)
     clinic.settings.home.mkdir()
-    return requests.ask(FORM, requested_by="analyst", run="adhoc_release/manual__1").id
+    return requests.ask(FORM, requested_by="analyst", run="ask-visits/manual__1").id
 
 
 def stands(clinic: Any, user: str = "analyst") -> list[Standing]:
@@ -39,7 +39,7 @@ def decide(name: str, approver: str, decision: Literal["approved", "refused", "e
 
 def test_a_request_waits_for_each_custodian_who_has_not_decided_and_then_goes_on(clinic: Any, asked: str) -> None:
     (now,) = stands(clinic)
-    assert (now.state, now.waits_for, now.asked.run) == ("waiting", ("custodian", "council"), "adhoc_release/manual__1")
+    assert (now.state, now.waits_for, now.asked.run) == ("waiting", ("custodian", "council"), "ask-visits/manual__1")
     assert now.asked.purpose == FORM["purpose"]
     decide(asked, "custodian", "approved", "Useful.")
     assert [(s.state, s.waits_for) for s in stands(clinic)] == [("waiting", ("council",))]
@@ -55,9 +55,9 @@ def test_the_reason_of_a_refusal_is_shown_until_the_same_is_asked_again(clinic: 
     decide(asked, "council", decision, "Too detailed for 2024.")
     (ended,) = stands(clinic)
     assert (ended.state, ended.by, ended.why) == (decision, "council", "Too detailed for 2024.")
-    requests.ask(FORM, requested_by="analyst", run="adhoc_release/manual__2")
+    requests.ask(FORM, requested_by="analyst", run="ask-visits/manual__2")
     assert [(s.state, s.waits_for, s.asked.run) for s in stands(clinic)] == [
-        ("waiting", ("custodian", "council"), "adhoc_release/manual__2")
+        ("waiting", ("custodian", "council"), "ask-visits/manual__2")
     ]
 
 

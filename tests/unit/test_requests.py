@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from dp_stats.catalogue import load_catalogue
+from dp_stats.catalogue.models import PrivacyLoss
 from dp_stats.errors import CatalogueError
 from dp_stats.ledger.texts import line
 from dp_stats.requests.asked_release import make_release
 from dp_stats.requests.kept import load_request, save_request
-from dp_stats.requests.preflight import epsilon_for, make_card
+from dp_stats.requests.preflight import loss_for, make_card, pure
 from dp_stats.requests.questions import Question, chosen, read_question, request_id
 from dp_stats.requests.selection import only_chosen
 from dp_stats.settings import shipped
@@ -106,7 +107,13 @@ def test_the_same_question_of_the_same_analyst_is_the_same_release_and_nobody_el
 def test_a_request_is_kept_as_a_declaration_that_reads_back_the_same(clinic: Any) -> None:
     catalogue = load_catalogue(clinic.folder)
     question = read_question(FORM, catalogue)
-    release = make_release(question, catalogue, requested_by="ann", epsilon=Fraction(1, 3), texts=TEXTS)
+    release = make_release(
+        question,
+        catalogue,
+        requested_by="ann",
+        loss=PrivacyLoss(epsilon=Fraction(1, 3), delta=None, rho=None),
+        texts=TEXTS,
+    )
     save_request(release, question, clinic.settings)
     assert load_request(release.id, clinic.settings) == (release, question)
 
@@ -114,19 +121,17 @@ def test_a_request_is_kept_as_a_declaration_that_reads_back_the_same(clinic: Any
 def test_an_accuracy_is_turned_into_the_privacy_loss_it_needs(clinic: Any) -> None:
     catalogue = load_catalogue(clinic.folder)
     question = read_question({**FORM, "epsilon": None, "margin": 60}, catalogue)
-    epsilon = epsilon_for(question, catalogue, requested_by="ann", texts=TEXTS)
-    release = make_release(question, catalogue, requested_by="ann", epsilon=epsilon, texts=TEXTS)
+    loss = loss_for(question, catalogue, requested_by="ann", texts=TEXTS)
+    release = make_release(question, catalogue, requested_by="ann", loss=loss, texts=TEXTS)
     (expected,) = make_card(release, catalogue, clinic.settings).plan.expected
     assert 0.97 * 60 <= expected.margin_95 <= 60
     with pytest.raises(CatalogueError, match="Ask for a coarser breakdown"):
-        epsilon_for(question.model_copy(update={"margin": 0.01}), catalogue, requested_by="ann", texts=TEXTS)
+        loss_for(question.model_copy(update={"margin": 0.01}), catalogue, requested_by="ann", texts=TEXTS)
 
 
 def test_the_card_shows_cost_budget_accuracy_and_the_custodian_and_charges_nothing(clinic: Any) -> None:
     catalogue = load_catalogue(clinic.folder)
-    release = make_release(
-        read_question(FORM, catalogue), catalogue, requested_by="ann", epsilon=Fraction(1), texts=TEXTS
-    )
+    release = make_release(read_question(FORM, catalogue), catalogue, requested_by="ann", loss=pure(1), texts=TEXTS)
     card = make_card(release, catalogue, clinic.settings)
     (block,) = card.blocks
     assert (block.block, card.approvers, card.refusals, card.free) == ("2024", ("custodian",), (), None)
@@ -173,7 +178,7 @@ def test_the_card_says_the_share_of_the_budget_and_what_a_pure_loss_weighs(clini
 
     catalogue = load_catalogue(clinic.folder)
     question = read_question({**FORM, "only": "Upper"}, catalogue)
-    release = make_release(question, catalogue, requested_by="ann", epsilon=Fraction(1), texts=TEXTS)
+    release = make_release(question, catalogue, requested_by="ann", loss=pure(1), texts=TEXTS)
     card = make_card(release, catalogue, clinic.settings, only=chosen(question, catalogue))
     (block,) = card.blocks
     assert block.share_before == 1

@@ -1,0 +1,53 @@
+"""Our pages in Airflow: how they are filled in, with which headers, and who may see what."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import Any
+
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
+from fastapi import HTTPException, Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader
+
+from dp_stats.airflow.names import asking_dag
+from dp_stats.catalogue import read_catalogue
+from dp_stats.settings import load_settings
+
+FOLDER = resources.files("dp_stats.airflow") / "pages"
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; script-src 'self'; "
+    "form-action 'self'; frame-ancestors 'self'",
+}
+
+templates = Environment(loader=PackageLoader("dp_stats.airflow", "pages"), autoescape=True)
+
+
+def page(name: str, **facts: Any) -> HTMLResponse:
+    """Fill in one of ``pages/``."""
+    return HTMLResponse(templates.get_template(name).render(**facts), headers=HEADERS)
+
+
+def custodians(dataset: str) -> set[str]:
+    """The users who are custodians of a dataset."""
+    declared = read_catalogue(load_settings().catalogue).datasets.get(dataset)
+    return {person.user or person.name for person in declared.custodians} if declared else set()
+
+
+def is_staff(user: Any, dataset: str) -> bool:
+    """Engineers: whoever may clear tasks of the dataset's asking DAG."""
+    return get_auth_manager().is_authorized_dag(
+        method="PUT", access_entity=DagAccessEntity.TASK_INSTANCE, details=DagDetails(id=asking_dag(dataset)), user=user
+    )
+
+
+def require_own_page(request: Request) -> None:
+    """Refuse a form that another site has sent in the name of who is logged in.
+
+    Raises:
+        HTTPException: it comes from elsewhere.
+    """
+    if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+        raise HTTPException(403, "This can only be sent from the page itself.")
