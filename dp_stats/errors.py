@@ -4,11 +4,20 @@ A message says what happened, where (file, field, column) and what to do next. I
 value from the data.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
 
 class DpStatsError(Exception):
-    """A failure the user can act on; anything else that is raised is a bug (exit code 1)."""
+    """A failure the user can act on; anything else that is raised is a bug (exit code 1).
 
-    exit_code = 1
+    ``may_pass``: whether it may be gone when it is tried again, though nobody did anything.
+    """
+
+    exit_code: ClassVar[int] = 1
+    may_pass: ClassVar[bool] = False
 
 
 class CatalogueError(DpStatsError):
@@ -27,6 +36,7 @@ class SourceError(DpStatsError):
     """The source, or one of its rows or columns, cannot be read as declared."""
 
     exit_code = 4
+    may_pass = True
 
 
 class OptOutError(DpStatsError):
@@ -51,6 +61,7 @@ class LedgerError(DpStatsError):
     """The ledger cannot be read, written or trusted."""
 
     exit_code = 8
+    may_pass = True
 
 
 class NoLedgerError(LedgerError):
@@ -91,15 +102,26 @@ class BusyError(DpStatsError):
     """Another process has held what this one needs for too long."""
 
     exit_code = 15
+    may_pass = True
 
 
 class StorageError(DpStatsError):
     """A folder or a disk cannot be used: full, read-only, not this user's, or open to others."""
 
     exit_code = 16
+    may_pass = True
 
 
 class HistoryError(DpStatsError):
     """The public log, or an edition that it names, is not as it was published."""
 
     exit_code = 17
+
+
+def need_a_person() -> Iterator[type[DpStatsError]]:
+    """The kinds of failure that trying again cannot mend."""
+    found: list[type[DpStatsError]] = [DpStatsError]
+    for kind in found:
+        found += kind.__subclasses__()
+        if not kind.may_pass and kind is not DpStatsError:
+            yield kind

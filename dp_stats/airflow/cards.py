@@ -56,6 +56,8 @@ def card_markdown(card: Card, texts: Texts) -> str:
     parts += ["### How accurate it will be", _accuracy(card)]
     if card.free:
         parts += ["### Already published", _free(card)]
+    if card.history:
+        parts += ["### Decided before", _history(card)]
     if plan.warnings:
         parts.append("\n".join(f"- {escape(full(texts, warning))}" for warning in plan.warnings))
     parts += [
@@ -92,6 +94,23 @@ def _budget(card: Card) -> str:
             f"**{share(b.share_cost)}** | **{share(b.share_after)}** (ε {written.epsilon(b.after)}) |"
         )
     return "\n".join(lines)
+
+
+MOST_DECISIONS = 8
+"""Earlier decisions that a card shows."""
+
+
+def _history(card: Card) -> str:
+    """Decisions on what this person asked for, or on the same purpose, the newest first."""
+    lines = ["| When | Who decided | What | Reason | For |", "| --- | --- | --- | --- | --- |"]
+    for made, shown in card.history[:MOST_DECISIONS]:
+        same = "the same purpose" if shown.purpose == card.release.purpose else escape(shown.purpose[:120])
+        lines.append(
+            f"| {written.day(made.at)} | {escape(made.approver)} | {made.decision}: {escape(shown.requested_by)}, "
+            f"ρ {written.rho(shown.rho)} | {escape(made.reason)} | {same} |"
+        )
+    more = len(card.history) - MOST_DECISIONS
+    return "\n".join(lines) + (f"\n\nAnd {count(more)} more." if more > 0 else "")
 
 
 LIMITS = {

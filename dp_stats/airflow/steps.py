@@ -14,7 +14,7 @@ from airflow.sdk import Asset, ExceptionRetryPolicy, RetryAction, RetryRule, get
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from dp_stats import pipeline
-from dp_stats.errors import DpStatsError
+from dp_stats.errors import DpStatsError, need_a_person
 from dp_stats.files import storage_error
 
 if TYPE_CHECKING:
@@ -28,18 +28,7 @@ Stopped = Callable[[Mapping[str, Any], str], object]
 POOL = "dataset-{}"
 """Runs of one dataset queue here; what keeps them from paying twice is the ledger's transaction."""
 
-NEED_A_PERSON = (
-    "CatalogueError",
-    "SettingsError",
-    "OptOutError",
-    "QualityError",
-    "BudgetError",
-    "RegisterError",
-    "ApprovalError",
-    "NotDueError",
-    "NotDerivableError",
-    "PublishedError",
-)
+NEED_A_PERSON = tuple(kind.__name__ for kind in need_a_person())
 """Errors of dp_stats that no retry mends."""
 
 RETRIES = {

@@ -111,6 +111,20 @@ def decisions(connection: Connection, plan_hash: str) -> list[Approval]:
     return [approval_of(row) for row in connection.execute(query).mappings()]
 
 
+def history(connection: Connection, *, requested_by: str, purpose: str) -> list[tuple[Approval, ShownCard]]:
+    """Decisions on what this person asked for or on this purpose, each with its card, the newest first.
+
+    Decisions of versions that kept no card are left out.
+    """
+    query = select(schema.approvals).where(schema.approvals.c.card != "").order_by(schema.approvals.c.id.desc())
+    found = []
+    for row in connection.execute(query).mappings().all():
+        card = kept_card(connection, row["card"])
+        if who(card.requested_by) == who(requested_by) or who(card.purpose) == who(purpose):
+            found.append((approval_of(row), card))
+    return found
+
+
 def require(
     connection: Connection,
     *,

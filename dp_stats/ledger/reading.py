@@ -8,11 +8,23 @@ from typing import Literal
 
 from dp_stats.catalogue.models import Dataset
 from dp_stats.errors import LedgerError
-from dp_stats.ledger import amounts, budget, cards, describing, disclosing, late, permitting, reporting, verifying
+from dp_stats.ledger import (
+    amounts,
+    approving,
+    budget,
+    cards,
+    describing,
+    disclosing,
+    late,
+    permitting,
+    reporting,
+    verifying,
+)
 from dp_stats.ledger.chain import head_of
 from dp_stats.ledger.database import Database
 from dp_stats.ledger.records import (
     Account,
+    Approval,
     BlockBudget,
     Category,
     Charge,
@@ -71,6 +83,11 @@ class LedgerReader:
                 purpose=purpose,
                 now=self._clock(),
             )
+
+    def history(self, *, requested_by: str, purpose: str) -> list[tuple[Approval, cards.ShownCard]]:
+        """Decisions on what this person asked for or on this purpose, each with its card, the newest first."""
+        with self._database.read() as connection:
+            return approving.history(connection, requested_by=requested_by, purpose=purpose)
 
     def card(self, hash: str) -> cards.ShownCard:
         """What a custodian was shown, by the hash that a decision names (``Approval.card``).

@@ -15,7 +15,7 @@ from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import LARGEST_DECLARED_EPSILON, Budget, PrivacyLoss, Release
 from dp_stats.catalogue.periods import Period, PeriodKind
 from dp_stats.errors import CatalogueError
-from dp_stats.plan.accounting import DEFAULT_DELTA, rho_of
+from dp_stats.plan.accounting import DEFAULT_DELTA, pure_rho, rho_of
 from dp_stats.plan.make import make_plan
 from dp_stats.plan.mechanism import Mechanism
 from dp_stats.plan.model import Plan
@@ -143,13 +143,13 @@ def least_loss(
     are small), so that both are tried.
 
     Args:
-        most: the largest pure ε that may be spent, and the largest ρ.
+        most: the largest pure ε that may be spent; of ρ, as much as that costs.
 
     Returns:
         A pure ε (to four decimals) or a ρ (that of an ε of four decimals, ε²/2); None where neither is enough.
     """
     found: list[tuple[Fraction, PrivacyLoss]] = []
-    for form, limit in ((_pure, most), (_concentrated, Fraction(floor(sqrt(2 * most) * PLACES), PLACES))):
+    for form, limit in ((_pure, most), (_concentrated, Fraction(floor(sqrt(2 * pure_rho(most)) * PLACES), PLACES))):
 
         def plan_at(steps: int, form: Callable[[Fraction], PrivacyLoss] = form) -> Plan:
             asked = release.model_copy(update={"privacy_loss": form(Fraction(steps, PLACES))})

@@ -47,6 +47,9 @@ TOLD_APART = 2.0
 KNOWN_WELL = 20.0
 """and their kept rows, which truncated ones are divided by, are this many times the noise of a table."""
 
+HARDLY_NOISE = 1e-12
+"""A variance of noise is taken to be no less: under a huge privacy loss it is nothing, which has no logarithm."""
+
 STRATEGY_GAIN = 3.0
 """How much more accurate planned tables are than tables noised on their own, roughly, where there are many."""
 
@@ -235,7 +238,7 @@ def truncated_share(contribution: Contribution) -> float:
 
 def _deviation(cap: int, mechanism: Mechanism, budget: Fraction) -> float:
     scale = cap / float(budget) if mechanism == "discrete_laplace" else cap / (2 * float(budget)) ** 0.5
-    return math.sqrt(noise_variance(scale, mechanism))
+    return math.sqrt(max(noise_variance(scale, mechanism), HARDLY_NOISE))
 
 
 def _sums_to(grid: Grid, fine: Key, coarse: Key) -> bool:

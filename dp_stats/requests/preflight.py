@@ -6,7 +6,7 @@ on the card's plan hash and on the budget it shows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -16,9 +16,10 @@ from dp_stats.catalogue import Catalogue, Dataset, Grid, Release, parse_period
 from dp_stats.catalogue.models import PrivacyLoss
 from dp_stats.catalogue.populations import shares_of_leaves
 from dp_stats.errors import CatalogueError
-from dp_stats.ledger import Ledger
+from dp_stats.ledger import Approval, Ledger
 from dp_stats.ledger.amounts import epsilon as epsilon_of
 from dp_stats.ledger.amounts import share_of
+from dp_stats.ledger.cards import ShownCard
 from dp_stats.ledger.records import BlockBudget, Quote
 from dp_stats.plan import ExpectedError, Plan, make_plan
 from dp_stats.plan.curve import least_loss
@@ -66,6 +67,7 @@ class Card:
         approvers: users who must approve (empty: below the dataset's allowance, or already paid).
         refusals: why the budget does not allow it; empty if it does.
         only: column → codes that are handed over, where not all are; all are measured and published.
+        history: decisions on what this person asked for before or on the same purpose, each with its card, the newest first.
     """
 
     release: Release
@@ -77,6 +79,7 @@ class Card:
     free: FreeAnswer | None
     approvers: tuple[str, ...]
     only: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    history: Sequence[tuple[Approval, ShownCard]] = ()
 
     @property
     def edition(self) -> str:
@@ -158,6 +161,7 @@ def make_card(
         free=free_answer(release, catalogue, ledger, only=only),
         approvers=quote.approvers,
         only=only or {},
+        history=ledger.history(requested_by=by, purpose=release.purpose) if quote.approvers else (),
     )
 
 

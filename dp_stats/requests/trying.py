@@ -19,6 +19,7 @@ from dp_stats.ledger.amounts import charge_of
 from dp_stats.ledger.amounts import epsilon as epsilon_of
 from dp_stats.ledger.records import Quote
 from dp_stats.plan import Plan, make_plan
+from dp_stats.plan.accounting import pure_rho
 from dp_stats.requests.approval import Way, path_of
 from dp_stats.requests.asked_release import period_of_request
 from dp_stats.requests.preflight import Card, make_card, part_of
@@ -128,7 +129,7 @@ def _point(quoting: _Quoting, factor: Fraction) -> Point | None:
     else:
         assert loss.rho is not None
         wanted = loss.rho * factor**2
-        if not SMALLEST_EPSILON**2 / 2 <= wanted <= largest:
+        if not SMALLEST_EPSILON**2 / 2 <= wanted <= pure_rho(largest):
             return None
         plan = quoting.plan(loss.model_copy(update={"rho": wanted}))
     quote = quoting.quote(plan)

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from airflow_server import Server, airflow_server
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from airflow_server import ADHOC, Server, airflow_server
+from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect, sync_playwright
 
 pytestmark = [
     pytest.mark.browser,
@@ -140,6 +140,49 @@ def test_from_the_form_to_the_download(server: Server, chromium: Browser) -> Non
     expect(analyst.get_by_text("ε").first).to_be_visible()
     expect(analyst.get_by_role("link", name="Details")).to_be_visible()
     picture(analyst, "home")
+
+
+def my_requests(page: Page, server: Server) -> FrameLocator:
+    page.goto(f"{server.url}/plugin/my-requests")
+    frame = page.frame_locator("iframe").first
+    expect(frame.get_by_role("heading", name="My requests")).to_be_visible()
+    return frame
+
+
+def test_what_is_asked_is_tried_first_and_a_request_that_waits_is_withdrawn(server: Server, chromium: Browser) -> None:
+    analyst = log_in(chromium, server, "analyst")
+    form = open_form(analyst, server)
+    expect(form.get_by_text("Try it: only say what it costs")).to_be_visible()
+    period, purpose = "2024-01-08--2024-01-20", "To plan how many nurses are needed."
+    fill_in(analyst, form, period=period, epsilon="25", purpose=purpose)
+    form.get_by_text("Try it: only say what it costs").locator(
+        "xpath=ancestor::*[.//input[@type='checkbox']][1]"
+    ).locator("label").last.click()
+    form.get_by_role("button", name="Trigger").click()
+    expect(analyst.get_by_text(re.compile("greater than the maximum of 20")).first).to_be_visible()
+    expect(form.locator("[name=element_epsilon]")).to_have_value("25")  # no number is changed in silence
+    form.locator("[name=element_epsilon]").fill("12")
+    run = trigger(analyst, form)
+    assert server.finish("ask-visits", run) == "success"
+    assert "Only tried" in server.client("engineer").get(f"{ADHOC}/{run}").json()["note"]
+    page = my_requests(analyst, server)
+    expect(page.get_by_text("You may still spend")).to_be_visible()
+    expect(page.get_by_text("as you asked")).to_be_visible()
+    picture(analyst, "tried", height=1250)
+
+    waiting = server.ask(epsilon=0.3)
+    server.approval(waiting)
+    page = my_requests(analyst, server)
+    expect(page.get_by_text("Waits for an answer")).to_be_visible()
+    picture(analyst, "my-requests", height=1250)
+    analyst.set_viewport_size({"width": 390, "height": 844})
+    narrow = my_requests(analyst, server)
+    expect(narrow.get_by_role("button", name="Withdraw this request")).to_be_visible()
+    narrow.get_by_role("button", name="Withdraw this request").click()
+    expect(narrow.get_by_text("Withdrawn by you")).to_be_visible()
+    assert server.finish("ask-visits", waiting) == "failed"
+    narrow.get_by_role("link", name="Run", exact=True).first.click()
+    analyst.wait_for_url(re.compile("/dags/ask-visits/runs/"))
 
 
 def test_a_wrong_form_is_explained_in_the_log_of_its_first_task(server: Server, chromium: Browser) -> None:

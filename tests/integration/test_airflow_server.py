@@ -7,6 +7,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from typing import Any
 from urllib.parse import quote
@@ -215,17 +216,87 @@ def test_no_answer_in_time_ends_cleanly_and_spends_nothing(server: Server) -> No
     assert len(expired) == 1
 
 
+@pytest.fixture
+def crowd(server: Server) -> Iterator[int]:
+    """Two hundred requests that wait for a custodian, and a declaration that is broken."""
+    run = server.ask(epsilon=0.55)
+    server.approval(run)
+    broken = server.clinic.folder / "releases/broken.yaml"
+    broken.write_text("id: broken\ntilte: x\n")
+    yield copied(server, run, 200)
+    broken.unlink()
+    with in_airflows_database(server) as cursor:
+        cursor.execute("DELETE FROM dag_run WHERE run_id LIKE 'waiting-%'")
+
+
+def test_two_hundred_waiting_requests_and_a_broken_file_leave_a_free_one_answered_in_a_minute(
+    server: Server, crowd: int
+) -> None:
+    engineer = server.client("engineer")
+    waiting = engineer.get(ADHOC, params={"state": "running", "limit": 1}).json()["total_entries"]
+    assert waiting > crowd
+    began = time.monotonic()
+    run = server.ask(free="always", epsilon=1, purpose="To see how many nurses were needed.")
+    while "Answered" not in (engineer.get(f"{ADHOC}/{run}").json()["note"] or ""):
+        assert time.monotonic() - began < 60
+        time.sleep(0.2)
+    assert "Answered at no cost" in server.client("analyst").get("/budget/requests/").text
+    assert "releases/broken.yaml is broken" in server.client("analyst").get("/budget/").text
+
+
+def copied(server: Server, run: str, times: int) -> int:
+    """Copy a run that waits, with its tasks and what is asked, in Airflow's database: as many as people have not answered yet."""
+    with in_airflows_database(server) as cursor:
+        rows = {name: columns_of(cursor, name) for name in ("dag_run", "task_instance", "hitl_detail")}
+        for name, own in (("dag_run", {"id"}), ("task_instance", {"id"})):
+            kept = [column for column in rows[name] if column not in {"run_id", *own}]
+            key, value = ("id, ", "gen_random_uuid(), ") if name == "task_instance" else ("", "")
+            cursor.execute(
+                f"INSERT INTO {name} ({key}run_id, {', '.join(kept)}) "
+                f"SELECT {value}'waiting-' || n, {', '.join(kept)} FROM {name}, generate_series(1, %s) n WHERE run_id = %s",
+                [times, run],
+            )
+        kept = [f"h.{column}" for column in rows["hitl_detail"] if column != "ti_id"]
+        names = ", ".join(column.removeprefix("h.") for column in kept)
+        cursor.execute(
+            f"INSERT INTO hitl_detail (ti_id, {names}) SELECT t.id, {', '.join(kept)} FROM hitl_detail h "
+            "JOIN task_instance o ON o.id = h.ti_id JOIN task_instance t ON t.task_id = o.task_id AND t.run_id LIKE 'waiting-%%' "
+            "WHERE o.run_id = %s",
+            [run],
+        )
+        return int(cursor.rowcount)
+
+
+def columns_of(cursor: Any, table: str) -> list[str]:
+    cursor.execute(
+        "SELECT column_name FROM information_schema.columns WHERE table_name = %s AND table_schema = 'public' "
+        "AND is_generated = 'NEVER'",
+        [table],
+    )
+    return [f'"{name}"' if name == "group" else name for (name,) in cursor.fetchall()]
+
+
+@contextmanager
+def in_airflows_database(server: Server) -> Iterator[Any]:
+    """A transaction on Airflow's own database."""
+    url = server.airflow.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "")
+    connection = psycopg2.connect(url)
+    try:
+        with connection, connection.cursor() as cursor:
+            yield cursor
+    finally:
+        connection.close()
+
+
 def let_the_time_pass(server: Server, run: str) -> None:
     """Move the deadline of a waiting approval into the past, in Airflow's database."""
-    url = server.airflow.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "")
-    with psycopg2.connect(url) as connection, connection.cursor() as cursor:
+    with in_airflows_database(server) as cursor:
         cursor.execute(
             "UPDATE task_instance SET trigger_timeout = now() - interval '1 minute' "
             "WHERE run_id = %s AND state = 'awaiting_input'",
             [run],
         )
         assert cursor.rowcount == 1
-    connection.close()
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,29 @@ def test_a_request_waits_for_each_custodian_who_has_not_decided_and_then_goes_on
     assert [s.asked.id for s in stands(clinic, " Analyst")] == [asked]
 
 
+def test_a_card_shows_what_was_decided_on_the_same_person_or_purpose_and_nothing_else(clinic: Any, asked: str) -> None:
+    from dp_stats.airflow.cards import card_markdown
+    from dp_stats.settings import load_settings
+    from dp_stats.texts.words import Texts
+
+    assert not requests.card(asked).history
+    decide(asked, "council", "refused", "Too detailed | for 2024.")
+    decide(asked, "custodian", "approved", "Useful.")
+    other, nobody = "To see how many beds are needed.", "To count the chairs of all clinics."
+    own = requests.ask({**FORM, "purpose": other}, requested_by="analyst").id
+    same = requests.ask(FORM, requested_by="another").id
+    neither = requests.ask({**FORM, "purpose": nobody}, requested_by="another").id
+    told = {
+        name: [(made.approver, made.decision) for made, _ in requests.card(name).history]
+        for name in (own, same, neither)
+    }
+    both = [("custodian", "approved"), ("council", "refused")]
+    assert told == {own: both, same: both, neither: []}
+    text = card_markdown(requests.card(own), Texts.of(load_settings()))
+    assert "Too detailed \\| for 2024\\." in text
+    assert "Decided before" in text
+
+
 @pytest.mark.parametrize("decision", ["refused", "expired"])
 def test_the_reason_of_a_refusal_is_shown_until_the_same_is_asked_again(clinic: Any, asked: str, decision: Any) -> None:
     decide(asked, "custodian", "approved", "Useful.")
