@@ -155,7 +155,7 @@ def prepare_home(settings: Settings) -> None:
                 f"Everybody may write in the state folder {settings.home}, and so put other rows, rules or a ledger in place. "
                 f"Find out who used it, then run: chmod o-w {settings.home}"
             )
-        for private in (settings.work, settings.restricted, settings.requests):
+        for private in (settings.work, settings.restricted, settings.requests, settings.withdrawn):
             private.mkdir(mode=0o700, exist_ok=True)
             private.chmod(0o700)
     except OSError as error:

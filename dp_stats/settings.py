@@ -168,6 +168,11 @@ class Settings(BaseSettings):
         return self.home / "requests"
 
     @property
+    def withdrawn(self) -> Path:
+        """Names of requests that who asked has taken back: all that a web server writes."""
+        return self.home / "withdrawn"
+
+    @property
     def restricted(self) -> Path:
         """Published editions that no public server shows."""
         return self.home / "restricted"

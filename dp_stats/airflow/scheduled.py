@@ -19,7 +19,17 @@ from dp_stats.airflow.alerts import step_failed
 from dp_stats.airflow.notes import write_note
 from dp_stats.airflow.revisions import CORRECTION, EDITION, kinds, note_of
 from dp_stats.airflow.schedule import edition_at, first_interval, last_interval
-from dp_stats.airflow.steps import POOL, RETRIES, AirflowRun, moment, pipeline_steps, requester, run_name, step
+from dp_stats.airflow.steps import (
+    POOL,
+    RETRIES,
+    AirflowRun,
+    moment,
+    pipeline_steps,
+    requester,
+    run_name,
+    step,
+    tell_assets,
+)
 from dp_stats.airflow.timetable import timetable_of
 from dp_stats.catalogue import Catalogue, Dataset, Release, read_catalogue
 from dp_stats.errors import CatalogueError
@@ -138,7 +148,9 @@ def scheduled_release(catalogue: Catalogue, release: Release) -> DAG:
             """Publish a revision that is made of stored measurements and costs nothing."""
             if run.only_say or run.kind == EDITION or run.kind == CORRECTION:
                 raise AirflowSkipException("There is no such revision to publish.")
-            return pipeline.revise(run.edition, kind=run.kind, reason=run.reason)
+            done = pipeline.revise(run.edition, kind=run.kind, reason=run.reason)
+            tell_assets([edition], done)
+            return done
 
         steps = pipeline_steps(run_of, inlets=[rows], outlets=[edition])
         due >> [steps.first, revise]

@@ -156,6 +156,13 @@ def step(
     return decorate
 
 
+def tell_assets(outlets: Sequence[Asset], done: Mapping[str, Any]) -> None:
+    """Let the events of assets say which edition was published, at which revision, and the checksum of all its files."""
+    events = get_current_context()["outlet_events"]
+    for asset in outlets:
+        events[asset].extra.update({name: done[name] for name in ("edition", "revision", "path", "sha256")})
+
+
 @dataclass(frozen=True)
 class PipelineSteps:
     """The tasks of the pipeline, chained: ``first`` pulls, ``last`` publishes, ``clean_up`` is for the caller to place."""
@@ -212,7 +219,9 @@ def pipeline_steps(
     @told(run_of, outlets=list(outlets))
     def publish(run: AirflowRun) -> dict[str, Any]:
         """Write the edition's folder, check it, move it into place and, if it is public, build the site."""
-        return pipeline.publish(run.edition, revision=run.revision)
+        done = pipeline.publish(run.edition, revision=run.revision)
+        tell_assets(outlets, done)
+        return done
 
     @told(run_of)
     def clean_up(run: AirflowRun) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def keep_faults(found: Sequence[Alert], *, settings: Settings | None = None) -> 
     """Remember what is broken now, and return what was not broken the last time."""
     settings = settings or load_settings()
     known = {(one.subject, one.text) for one in kept_faults(settings=settings)}
-    settings.work.mkdir(mode=0o700, parents=True, exist_ok=True)
+    settings.requests.mkdir(mode=0o700, parents=True, exist_ok=True)
     replace_file(_place(settings), json.dumps([[one.subject, one.text] for one in found], ensure_ascii=False).encode())
     return [one for one in found if (one.subject, one.text) not in known]
 
@@ -63,4 +63,4 @@ def kept_faults(*, settings: Settings | None = None) -> list[Alert]:
 
 
 def _place(settings: Settings) -> Path:
-    return settings.work / "faults.json"
+    return settings.requests / "faults.json"  # where the web server may read

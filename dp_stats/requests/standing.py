@@ -20,7 +20,7 @@ from dp_stats.requests.approval import Way
 from dp_stats.requests.preflight import Card
 from dp_stats.settings import Settings
 
-STOPPED, WITHDRAWN = "stopped.json", "withdrawn.json"
+STOPPED = "stopped.json"
 State = Literal["waiting", "going", "published", "free", "refused", "expired", "stopped", "withdrawn"]
 
 
@@ -75,8 +75,8 @@ def keep_asked(card: Card, way: Way, *, run: str, settings: Settings) -> None:
         at=datetime.now(UTC).isoformat(),
     )
     folder = settings.requests / release.id
-    for ended in (STOPPED, WITHDRAWN):
-        (folder / ended).unlink(missing_ok=True)
+    (folder / STOPPED).unlink(missing_ok=True)
+    (settings.withdrawn / release.id).unlink(missing_ok=True)
     replace_file(folder / "asked.json", json.dumps(asdict(asked), ensure_ascii=False).encode())
 
 
@@ -88,12 +88,13 @@ def keep_stopped(name: str, words: str, *, settings: Settings) -> None:
 
 def keep_withdrawn(name: str, *, settings: Settings) -> None:
     """Note that who asked wants no answer any more, until the same is asked again."""
-    replace_file(settings.requests / name / WITHDRAWN, json.dumps({"at": datetime.now(UTC).isoformat()}).encode())
+    settings.withdrawn.mkdir(mode=0o700, exist_ok=True)
+    replace_file(settings.withdrawn / name, datetime.now(UTC).isoformat().encode())
 
 
 def is_withdrawn(name: str, *, settings: Settings) -> bool:
     """Whether who asked has taken a request back."""
-    return (settings.requests / name / WITHDRAWN).is_file()
+    return (settings.withdrawn / name).is_file()
 
 
 def asked_as(name: str, *, settings: Settings) -> Asked | None:

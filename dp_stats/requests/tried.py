@@ -99,7 +99,7 @@ def kept_quote(tried: Tried, *, run: str) -> KeptQuote:
 
 def keep_tried(quote: KeptQuote, *, user: str, settings: Settings) -> None:
     """Keep a quote for who asked for it, and forget what is older than a month."""
-    folder = settings.work / "tried" / sha256(who(user).encode())[:32]
+    folder = settings.requests / "tried" / sha256(who(user).encode())[:32]
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     replace_file(folder / f"{sha256(quote['run'].encode())[:32]}.json", json.dumps(quote, ensure_ascii=False).encode())
     for path in folder.glob("*.json"):
@@ -110,7 +110,7 @@ def keep_tried(quote: KeptQuote, *, user: str, settings: Settings) -> None:
 def tried_by(user: str, *, settings: Settings) -> list[KeptQuote]:
     """What a user has tried, newest first; a file that cannot be read is left out."""
     found: list[Any] = []
-    for path in (settings.work / "tried" / sha256(who(user).encode())[:32]).glob("*.json"):
+    for path in (settings.requests / "tried" / sha256(who(user).encode())[:32]).glob("*.json"):
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -258,6 +259,20 @@ def test_a_run_publishes_the_edition_that_was_due_and_a_repeat_costs_and_changes
     assert not list((clinic.settings.secure / "staging").rglob("*.parquet"))
     (charge,) = ledger(clinic).charges()
     assert charge.run == f"visits/{first.run_id}"
+    told = asset_event("visits")
+    assert (told["edition"], told["revision"], told["path"]) == ("visits/2024-W02", 1, "visits/2024-W02/r1")
+    assert told["sha256"] == sha256(sums).hexdigest()
+
+
+def asset_event(name: str) -> dict[str, Any]:
+    """What the newest event of an asset tells whoever waits for it."""
+    from airflow.models.asset import AssetEvent, AssetModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        query = select(AssetEvent).join(AssetModel, AssetModel.id == AssetEvent.asset_id).where(AssetModel.name == name)
+        return dict(session.scalars(query.order_by(AssetEvent.id.desc())).first().extra)  # type: ignore[union-attr]
 
 
 def test_a_published_site_is_copied_to_any_place_that_fsspec_reaches(
@@ -440,7 +455,7 @@ def test_trying_says_what_it_costs_and_asks_files_and_spends_nothing(clinic: Any
     (quote,) = tried_by("dag_test", settings=clinic.settings)
     assert (len(quote["points"]), quote["way"], quote["run"]) == (5, "approval", f"ask-visits/{run.run_id}")
     assert events(clinic) == ["created"]
-    assert not list(clinic.settings.requests.iterdir())
+    assert [path.name for path in clinic.settings.requests.iterdir()] == ["tried"]
     assert not mailbox.letters
 
 

@@ -76,7 +76,8 @@ def test_in_helm_only_workers_mount_the_whole_state_and_write_the_ledger(values:
     assert (ledger("workers"), ledger("apiServer"), ledger("scheduler")) == (["writer-url"], ["reader-url"], [])
     assert [m.get("subPath") for m in values["workers"]["extraVolumeMounts"]] == [None]
     for mount in values["apiServer"]["extraVolumeMounts"]:
-        assert (mount["subPath"] in {"public", "restricted", "requests"}, mount["readOnly"]) == (True, True)
+        read = mount["subPath"] in {"public", "restricted", "requests"}
+        assert (read, mount["subPath"] == "withdrawn") == (mount.get("readOnly", False), not mount.get("readOnly", False))
     assert "extraVolumeMounts" not in values["scheduler"]
     assert values["config"]["core"]["xcom_backend"] == "dp_stats.airflow.xcom.SmallPlainXCom"
     assert not re.search(r"(?i)(password|secret|token)\s*:\s*[\"'][^\"']", (DEPLOY / "helm/values.yaml").read_text())

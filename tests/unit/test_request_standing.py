@@ -7,10 +7,13 @@ from typing import Any, Literal
 import pytest
 
 from dp_stats import pipeline, requests
-from dp_stats.errors import ApprovalError, BudgetError
+from dp_stats.catalogue import yaml
+from dp_stats.errors import ApprovalError, BudgetError, CatalogueError
 from dp_stats.ledger import Ledger
+from dp_stats.operations.faults import unreadable_requests
 from dp_stats.requests.showing import facts_of
 from dp_stats.requests.standing import Standing, keep_stopped, requests_of
+from dp_stats.run import open_run
 
 FORM = {
     "dataset": "visits",
@@ -94,6 +97,46 @@ def test_what_stopped_a_run_is_shown_in_its_words_until_the_same_is_asked_again(
     assert [s.state for s in stands(clinic)] == ["waiting"]
     keep_stopped("adhoc-unknown", "words", settings=clinic.settings)
     assert not (clinic.settings.requests / "adhoc-unknown").exists()
+
+
+def test_a_withdrawn_request_is_decided_by_nobody_until_it_is_asked_again(clinic: Any, asked: str) -> None:
+    with pytest.raises(ApprovalError, match="Only who asked"):
+        requests.withdraw(asked, by="council")
+    assert requests.withdraw(asked, by=" Analyst") == "ask-visits/manual__1"
+    assert [s.state for s in stands(clinic)] == ["withdrawn"]
+    with pytest.raises(ApprovalError, match="has withdrawn the request"):
+        decide(asked, "custodian", "approved", "Useful.")
+    with pytest.raises(ApprovalError, match="has withdrawn the request"):
+        requests.authorise(asked)
+    with pytest.raises(ApprovalError, match="does not wait for anybody"):
+        requests.withdraw(asked, by="analyst")
+    requests.ask(FORM, requested_by="analyst", run="ask-visits/manual__2")
+    decide(asked, "custodian", "approved", "Useful.")
+    decide(asked, "council", "approved", "Useful.")
+    with pytest.raises(ApprovalError, match="does not wait for anybody"):
+        requests.withdraw(asked, by="analyst")
+    assert requests.authorise(asked)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("purpose", "To sell the figures to insurers."), ("audience", "restricted"), ("requested_by", "eve")],
+)
+def test_no_step_takes_a_request_whose_declaration_was_changed_though_nobody_has_to_approve_it(
+    clinic: Any, field: str, value: str
+) -> None:
+    clinic.change("datasets/visits.yaml", budget={"epsilon": 10, "delta": "1e-6", "no_approval_below": 5})
+    clinic.settings.home.mkdir()
+    made = requests.ask(FORM, requested_by="analyst")
+    assert made.path == "allowed"
+    assert open_run(made.edition).release.purpose == FORM["purpose"]
+    path = clinic.settings.requests / f"{made.id}.yaml"
+    path.write_text(yaml.write({**yaml.parse(path.read_text()), field: value}))
+    with pytest.raises(CatalogueError, match=r"not (what was asked|the form that was filled in) under this id"):
+        open_run(made.edition)
+    assert [alert.subject for alert in unreadable_requests(settings=clinic.settings)] == [
+        f"The request {made.id} cannot be read"
+    ]
 
 
 @pytest.mark.slow

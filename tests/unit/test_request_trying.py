@@ -84,7 +84,7 @@ def test_a_quote_is_kept_for_who_tried_it_and_nobody_else(clinic: Any) -> None:
     keep_tried(quote, user="Ann", settings=clinic.settings)
     assert [one["title"] for one in tried_by("ann ", settings=clinic.settings)] == [quote["title"]]
     assert tried_by("bob", settings=clinic.settings) == []
-    (path,) = (clinic.settings.work / "tried").rglob("*.json")
+    (path,) = (clinic.settings.requests / "tried").rglob("*.json")
     path.write_text("{")
     assert tried_by("ann", settings=clinic.settings) == []
 
