@@ -77,7 +77,10 @@ def test_in_helm_only_workers_mount_the_whole_state_and_write_the_ledger(values:
     assert [m.get("subPath") for m in values["workers"]["extraVolumeMounts"]] == [None]
     for mount in values["apiServer"]["extraVolumeMounts"]:
         read = mount["subPath"] in {"public", "restricted", "requests"}
-        assert (read, mount["subPath"] == "withdrawn") == (mount.get("readOnly", False), not mount.get("readOnly", False))
+        assert (read, mount["subPath"] == "withdrawn") == (
+            mount.get("readOnly", False),
+            not mount.get("readOnly", False),
+        )
     assert "extraVolumeMounts" not in values["scheduler"]
     assert values["config"]["core"]["xcom_backend"] == "dp_stats.airflow.xcom.SmallPlainXCom"
     assert not re.search(r"(?i)(password|secret|token)\s*:\s*[\"'][^\"']", (DEPLOY / "helm/values.yaml").read_text())
