@@ -7,6 +7,8 @@ import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email import message_from_bytes
+from email.policy import default
 
 
 class Mailbox(socketserver.ThreadingTCPServer):
@@ -26,7 +28,7 @@ class Mailbox(socketserver.ThreadingTCPServer):
                 if word == b"DATA":
                     self.wfile.write(b"354 go on\r\n")
                     letter = b"".join(iter(self.rfile.readline, b".\r\n"))
-                    self.server.letters.append(letter.decode())  # type: ignore[attr-defined]
+                    self.server.letters.append(read(letter))  # type: ignore[attr-defined]
                 self.wfile.write(b"221 bye\r\n" if word == b"QUIT" else b"250 ok\r\n")
 
     @property
@@ -35,6 +37,13 @@ class Mailbox(socketserver.ThreadingTCPServer):
         extra = {"disable_ssl": True, "disable_tls": True, "from_email": "dp-stats@agency.example"}
         port = self.server_address[1]
         return json.dumps({"conn_type": "smtp", "host": "127.0.0.1", "port": port, "extra": extra})
+
+
+def read(letter: bytes) -> str:
+    """A letter as its reader sees it: to whom, about what, and every part of its text."""
+    message = message_from_bytes(letter, policy=default)
+    parts = [part.get_content() for part in message.walk() if part.get_content_maintype() == "text"]
+    return "\n".join([f"To: {message['To']}", f"Subject: {message['Subject']}", *parts])
 
 
 def notifier(to: str) -> str:
