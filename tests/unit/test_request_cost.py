@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from dp_stats.catalogue import Catalogue, Period, Release, load_catalogue, parse_period
 from dp_stats.catalogue.models import PrivacyLoss
+from dp_stats.errors import CatalogueError
 from dp_stats.plan import make, make_plan
 from dp_stats.plan.algebra import key_of
 from dp_stats.plan.truncation import PERSONS, SHARES, TruncationShare, choose_truncation, measures_truncation
@@ -84,7 +85,10 @@ def test_no_plan_gives_the_margin_for_much_less(
         statistics=[{"id": "visits", "kind": "count", **({"expected_total": total} if total else {})}],
     )
     form = {"by": by, "statistic": statistic, "margin": margin, "period": "2024-01"}
-    known, release, period = asked(load_catalogue(clinic.folder), form)
+    try:
+        known, release, period = asked(load_catalogue(clinic.folder), form)
+    except CatalogueError:
+        return  # so accurate is nothing that may be asked for
     charged, reached = plan_at(known, release, period, release.privacy_loss)
     assert reached <= margin
     assert charged <= MOST * least(known, release, period, margin, float(charged) / 2)
