@@ -7,7 +7,7 @@ limit was kept (see ``gates``). People who opted out are in no count.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -90,8 +90,9 @@ def take_in(
         rows: a table expression of them. delivered: rows of the whole source, where ``rows`` are not all.
     """
     inside = in_period_sql(dataset, period)
-    found = connection.execute(f"SELECT {', '.join(_counts(dataset, inside))} FROM {rows}").fetchone() or ()
-    counts = iter(found)
+    rules = _rules(dataset, inside)
+    alike = _alike(dataset, inside, rules.values(), rows)
+    counts = iter(connection.execute(f"SELECT {', '.join(_counts(dataset, rules))} FROM ({alike})").fetchone() or ())
     columns = {}
     for name, column in dataset.columns.items():
         by_read = [next(counts) for _ in Read]
@@ -105,7 +106,6 @@ def take_in(
             moments=by_read[Read.MOMENT],
             fractions=by_read[Read.FRACTION],
         )
-    rules = list(_rules(dataset, inside))
     lost = dict(zip(rules, (next(counts) for _ in rules), strict=True))
     day = quoted(dataset.date_column)
     dated = dict(connection.execute(f"SELECT {day}, count(*) FROM {rows} WHERE {inside} GROUP BY ALL").fetchall())
@@ -123,17 +123,22 @@ def take_in(
     )
 
 
-def _counts(dataset: Dataset, inside: str) -> list[str]:
-    """Aggregates: for each column one per ``Read``, then one per rule."""
-    counts = []
+def _alike(dataset: Dataset, inside: str, rules: Collection[str], rows: str) -> str:
+    """Rows that were read alike and fit the same rules, with how many there are: few, where the source has millions."""
+    fits = ", ".join(f"({rule}) AS _rule_{number}" for number, rule in enumerate(rules))
+    reads = ", ".join(read_column(index) for index in range(len(dataset.columns)))
+    return f"SELECT ({inside}) AS _inside, {fits}, {reads}, count(*) AS _rows FROM {rows} GROUP BY ALL"
+
+
+def _counts(dataset: Dataset, rules: Collection[str]) -> list[str]:
+    """Aggregates of ``_alike``: for each column one per ``Read``, then one per rule."""
+    wanted = []
     for index, name in enumerate(dataset.columns):
-        where = "true" if name == dataset.date_column else inside
-        counts += [f"count(*) FILTER ({where} AND {read_column(index)} = {how:d})" for how in Read]
-    before: list[str] = []
-    for rule in _rules(dataset, inside).values():
-        counts.append(f"count(*) FILTER ({' AND '.join([*(f'NOT ({r})' for r in before), f'({rule})'])})")
-        before.append(rule)
-    return counts
+        where = "true" if name == dataset.date_column else "_inside"
+        wanted += [f"{where} AND {read_column(index)} = {how:d}" for how in Read]
+    for number in range(len(rules)):
+        wanted.append(" AND ".join([*(f"NOT _rule_{before}" for before in range(number)), f"_rule_{number}"]))
+    return [f"coalesce(sum(_rows) FILTER ({which}), 0)::BIGINT" for which in wanted]
 
 
 def _rules(dataset: Dataset, inside: str) -> dict[str, str]:
