@@ -13,6 +13,7 @@ from datetime import date
 from functools import cached_property
 from pathlib import Path
 from textwrap import wrap
+from typing import Any
 
 import matplotlib
 
@@ -92,9 +93,16 @@ class Studio:
     @contextmanager
     def style(self) -> Iterator[None]:
         """afcharts' style with ours on top, in fonts that are installed."""
+        with matplotlib.rc_context(self._rules):
+            yield
+
+    @cached_property
+    def _rules(self) -> dict[str, Any]:
+        """What the style sets; its files are read once, and a chart asks for them in each of its forms."""
+        usual = matplotlib.rcParamsDefault
         with mstyle.context(["afcharts.afcharts", str(self.reports / STYLE)]):
             matplotlib.rcParams["font.family"] = fonts.families(tuple(matplotlib.rcParams["font.sans-serif"]))
-            yield
+            return {k: v for k, v in matplotlib.rcParams.items() if v != usual[k] and k != "backend"}
 
     def headline(self, series: Series, words: Words, *, zero: bool = True) -> Chart:
         """One series along time with its interval, its peak and its latest value labelled."""
