@@ -136,8 +136,9 @@ def replaced(target: Path, *, durable: bool = True, mode: int | None = None) -> 
         draft.replace(target)
         if durable:
             sync(target.parent)
-    finally:
+    except BaseException:
         draft.unlink(missing_ok=True)
+        raise
 
 
 def replace_file(path: Path, content: bytes, *, durable: bool = False) -> bool:
