@@ -12,7 +12,8 @@ from dp_stats.editions import claims, formats
 from dp_stats.editions.edition import Edition, Facts, utc
 from dp_stats.editions.metadata import keywords
 from dp_stats.editions.privacy_record import rounded_up
-from dp_stats.outlets import budgets
+from dp_stats.outlets import budgets, openapi
+from dp_stats.outlets.api import ROOT
 from dp_stats.outlets.budgets import BlockSpend, DatasetSpend
 from dp_stats.texts.words import Texts
 
@@ -53,10 +54,24 @@ def dcat(current: Sequence[Edition], *, base_url: str, texts: Texts) -> dict[str
         "dct:description": _text(texts("dcat.description"), texts),
         "foaf:homepage": {"@id": f"{base_url}/"},
         "dcat:dataset": [_dataset(edition, base_url, texts) for edition in current],
+        "dcat:service": _service(current, base_url, texts),
     }
     if newest is not None:
         catalog["dct:modified"] = _typed(utc(newest), "dateTime")
     return catalog
+
+
+def _service(current: Sequence[Edition], base_url: str, texts: Texts) -> dict[str, Any]:
+    """The API of plain files, which serves every dataset."""
+    return {
+        "@id": f"{base_url}/{ROOT}/#service",
+        "@type": "dcat:DataService",
+        "dct:title": _text(texts("openapi.title"), texts),
+        "dct:description": _text(texts("openapi.about"), texts),
+        "dcat:endpointURL": {"@id": f"{base_url}/{ROOT}/index.json"},
+        "dcat:endpointDescription": {"@id": f"{base_url}/{openapi.PATH}"},
+        "dcat:servesDataset": [{"@id": f"{base_url}/{edition.release.id}/#dataset"} for edition in current],
+    }
 
 
 def _dataset(edition: Edition, base_url: str, texts: Texts) -> dict[str, Any]:

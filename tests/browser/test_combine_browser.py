@@ -133,11 +133,12 @@ def test_the_keyboard_alone_works_it_out(browser: Any, address: str) -> None:
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1280, "dark")])
-def test_axe_finds_nothing_wrong_with_a_result(browser: Any, address: str, width: int, scheme: str) -> None:
+@pytest.mark.parametrize(("place", "there"), [(LINK, "#result"), ("data.html", "pre"), ("visits/index.html", "h1")])
+def test_axe_finds_nothing_wrong(browser: Any, address: str, place: str, there: str, width: int, scheme: str) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
-    with opened(browser, f"{address}/{LINK}", width=width, color_scheme=scheme) as page:
-        page.locator("#result").wait_for()
+    with opened(browser, f"{address}/{place}", width=width, color_scheme=scheme) as page:
+        page.locator(there).first.wait_for()
         found = Axe().run(page, options={"runOnly": TAGS, "preload": False}).response["violations"]
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert [(v["id"], v["nodes"][0]["html"][:200]) for v in found] == []

@@ -67,6 +67,16 @@ def test_the_catalogue_is_linked_data_with_a_dataset_per_release(public: Path) -
         assert int(graph.value(distribution, dcat.byteSize)) == (public / path).stat().st_size
 
 
+def test_the_catalogue_leads_to_the_api_and_its_description(public: Path) -> None:
+    graph = rdflib.Graph().parse(public / "catalog.jsonld", format="json-ld")
+    dcat = rdflib.Namespace("http://www.w3.org/ns/dcat#")
+    (service,) = graph.subjects(rdflib.RDF.type, dcat.DataService)
+    assert set(graph.objects(service, dcat.servesDataset)) == set(graph.subjects(rdflib.RDF.type, dcat.Dataset))
+    assert (None, dcat.service, service) in graph
+    for kind in (dcat.endpointURL, dcat.endpointDescription):
+        assert (public / str(graph.value(service, kind)).removeprefix(f"{BASE}/")).is_file()
+
+
 def test_titles_in_the_catalogue_are_cut_between_words() -> None:
     assert short_title("Short") == "Short"
     short = short_title("Confirmed cases of several notifiable infectious diseases by local authority and week")
