@@ -47,7 +47,8 @@ def _taken(step: Step, here: Settings) -> Iterator[str]:
     """Take one step, and say what is not as it must be."""
     if step.kind == "edition":
         taken = pipeline.run_edition(step.edition, new_series=step.yes, settings=here)
-        yield from taken.get("not_shown", ())
+        if taken.get("not_shown"):
+            yield f"not shown: {pipeline.refresh_site(here)}"
     elif step.kind == "retract":
         pipeline.retract(step.edition, reason="It was <wrong>.", settings=here)
     elif step.kind == "rebuild":
