@@ -195,12 +195,36 @@ LOSSES = (
     *({"epsilon": 1}, {"epsilon": "0.1"}, {"epsilon": 8, "delta": "1e-6"}, {"rho": "0.05"}),
     *({"epsilon": "1/10000"}, {"epsilon": 100}, {"rho": 50}, {"epsilon": 1, "delta": "1e-9"}),
 )
+PRACTICE = {
+    "status": "Official statistics [in development] <b>",
+    "revisions": "Once & for all.",
+    "pre_release_access": "Nobody.",
+    "source_quality": "Every clinic reports.\n\nMost do.",
+    "timeliness": "Ten days.",
+    "comparability": "",
+}
 TEXTS: tuple[Declaration, ...] = (
-    {"summary": "How many.", "publisher": "The agency", "keywords": ["visits", "#tag, with comma"], "contact": "a@b.example"},
+    {
+        "summary": "How many.",
+        "publisher": "The agency",
+        "keywords": ["visits", "#tag, with comma"],
+        "contact": "a@b.example",
+        "practice": PRACTICE,
+    },
     {"summary": "See [here](https://example.org/x).", "public_benefit": "Plan <staff> & beds."},
-    {"summary": "", "theme": "", "subtheme": ""},
-    {"summary": "Line one\nline two", "theme": "Ζωή", "subtheme": "a/b", "known_issues": ["<script>", "Late in January."]},
-)  # fmt: skip
+    {
+        "summary": "",
+        "theme": "",
+        "subtheme": "",
+        "known_issues": [{"since": date(2024, 1, 5), "text": "<i>Late</i> & few."}],
+    },
+    {
+        "summary": "Line one\nline two",
+        "theme": "Ζωή",
+        "subtheme": "a/b",
+        "known_issues": ["<script>", "Late in January.", {"since": date(2030, 1, 1), "text": "To come."}],
+    },
+)
 
 
 @st.composite

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
@@ -115,6 +115,11 @@ def datasets(draw: st.DrawFn, columns: Mapping[str, Written]) -> Declaration:
             "busy": 10,
         }
         dataset["intake"] |= {"days_without_rows": None, "trickle": 0, "judged_from": 1000, "unknown": 0.9}
+    if seldom(draw):
+        dataset |= {
+            "first_day": date(2023, 1, 1),
+            "last_day": draw(st.sampled_from((date(2024, 2, 10), date(2029, 12, 31)))),
+        }
     if seldom(draw):
         shares = {"scheduled": 0.7, "adhoc": "1/3", "per_analyst": 0.05, "no_approval_below": 0.001, "forecast_days": 9}
         dataset["budget"] = {"epsilon": 400, "delta": "1e-6", **shares}

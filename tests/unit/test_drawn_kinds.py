@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from pydantic import BaseModel, ValidationError
 
@@ -32,7 +33,7 @@ ELSEWHERE = {
     "Release.purpose": "an analyst's release comes from the form, not from the catalogue",
 }
 """What is not drawn → why not."""
-EXAMPLES = 200
+EXAMPLES = 300
 
 
 def declarable(model: type[BaseModel], known: set[type[BaseModel]]) -> Iterator[str]:
@@ -72,6 +73,7 @@ def declared(one: BaseModel) -> Iterator[str]:
                 yield f"{type(one).__name__}.{name}={part}"
 
 
+@pytest.mark.slow
 def test_everything_that_can_be_declared_is_drawn() -> None:
     drawn: set[str] = set()
     kinds = {"editions": 0, "stages": 0, "dated lists": 0}
