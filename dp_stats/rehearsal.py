@@ -38,7 +38,8 @@ WEAK = 3
 
 
 FEW = 3
-"""Where all is nothing, pages of areas differ by their names alone: so many of a kind are made; with values, all are."""
+"""Where all is nothing, pages of areas and rows of the spreadsheet differ by names alone: so many of a kind are made; with
+values, all are."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +158,7 @@ def _try_out(edition: Rehearsed) -> None:
         for revision, dummy in enumerate((nothing, mixed), start=1):
             plan = edition.plan.model_copy(update={"late": late if revision > 1 else ()})
             noisy = NoisyMeasurements(plan.hash, {m.id: dummy(m) for m in plan.tables})
+            most = None if dummy is mixed else FEW
             added = [LateTables(one.measurements, {m.id: dummy(m) for m in one.measurements}) for one in plan.late]
             with _step("estimates"):
                 estimates = estimate(plan, grid=grid, release=release, catalogue=catalogue, noisy=noisy, late=added)
@@ -183,6 +185,7 @@ def _try_out(edition: Rehearsed) -> None:
                     texts=texts,
                     check=edition.check,
                     illustrate=partial(edition_pictures, studio=Studio(settings.reports, texts, rough=True)),
+                    book_rows=most,
                 )
             if release.audience == "public":
                 with _step("lists, feeds and API"):
@@ -201,7 +204,7 @@ def _try_out(edition: Rehearsed) -> None:
                         base_url=settings.base_url,
                         language=settings.language,
                         isolate=False,
-                        rough=Rough(areas=None if dummy is mixed else FEW),
+                        rough=Rough(areas=most),
                     )
 
 

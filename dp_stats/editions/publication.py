@@ -52,6 +52,7 @@ def publish_edition(
     texts: Texts,
     check: Check | None = None,
     illustrate: Illustrate | None = None,
+    book_rows: int | None = None,
 ) -> PublishedEdition:
     """Write the files of an edition below ``public`` and switch ``latest``; an existing edition is never edited.
 
@@ -62,6 +63,7 @@ def publish_edition(
         texts: the language of the descriptions in its files.
         illustrate: draws the pictures of the folder from its tables: file name → content.
         check: run on every table before anything is visible, e.g. the suite of what is published; raises to refuse.
+        book_rows: how many rows of a table the spreadsheet holds, in a rehearsal (default: all).
 
     Raises:
         PublishedError: another edition with other content has this name, or the superseded revision is missing.
@@ -78,7 +80,7 @@ def publish_edition(
                     check(rows[table.id], **({} if table.across is None else {"lowest": -math.inf}))
             hidden = folder.with_name(f".{folder.name}.part")
             more = measurement_files(edition, estimates)
-            edition, sums = _make(hidden, edition, rows, texts, illustrate, more)
+            edition, sums = _make(hidden, edition, rows, texts, illustrate, more, book_rows)
             hidden.rename(folder)
             files.sync(folder.parent)
             found = PublishedEdition(edition, folder, sums, new=True)
@@ -187,6 +189,7 @@ def _make(
     texts: Texts,
     illustrate: Illustrate | None,
     more: Mapping[str, bytes],
+    book_rows: int | None = None,
 ) -> tuple[Edition, bytes]:
     """Write every file of an edition into a folder of its own, ``more`` among them; the completed facts, and the content of
     ``SHA256SUMS``."""
@@ -215,7 +218,7 @@ def _make(
         f"{t.id}.csv-metadata.json": formats.json_bytes(metadata.csvw(edition, t, texts)) for t in edition.tables
     }
     contents["readers-kit.md"] = readers_kit.readers_kit(edition, texts)
-    book = workbook.workbook_bytes(edition, rows, texts)
+    book = workbook.workbook_bytes(edition, rows, texts, most=book_rows)
     if book is not None:
         contents[workbook.FILE_NAME] = book
     contents[editions.FILE_NAME] = edition.to_json().encode()

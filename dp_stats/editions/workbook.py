@@ -62,15 +62,22 @@ def _headings(titles: list[str]) -> list[str]:
     return found
 
 
-def workbook_bytes(edition: Edition, tables: Mapping[str, pa.Table], texts: Texts) -> bytes | None:
-    """The edition's short tables as a spreadsheet, after the Analysis Function's guidance; None if all are long."""
+def workbook_bytes(
+    edition: Edition, tables: Mapping[str, pa.Table], texts: Texts, *, most: int | None = None
+) -> bytes | None:
+    """The edition's short tables as a spreadsheet, after the Analysis Function's guidance; None if all are long.
+
+    Args:
+        most: how many rows of each are written, where nobody keeps it (default: all).
+    """
     import gptables
 
     short = [t for t in edition.tables if len(tables[t.id]) <= MOST_ROWS]
     if not short:
         return None
     sheets = {
-        f"Table_{n}": _sheet(edition, table, tables[table.id], n, texts) for n, table in enumerate(short, start=1)
+        f"Table_{n}": _sheet(edition, table, tables[table.id][:most], n, texts)
+        for n, table in enumerate(short, start=1)
     }
     long = [t for t in edition.tables if t not in short]
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
