@@ -17,9 +17,9 @@ from dp_stats.catalogue.periods import is_part
 from dp_stats.catalogue.populations import population_of
 from dp_stats.errors import CatalogueError
 from dp_stats.estimate.intervals import around, normal_quantile, ratio_interval
+from dp_stats.estimate.laws import CellLaws, laws_of_cells
 from dp_stats.estimate.left_out import mean_interval, outweighs, rows_left_out, tells
 from dp_stats.estimate.model import Estimate
-from dp_stats.estimate.noise_law import NoiseLaw
 from dp_stats.estimate.persons import Persons
 from dp_stats.estimate.persons_beside_rows import interval_beside_rows
 from dp_stats.estimate.quantiles import quantile_with_interval
@@ -172,7 +172,7 @@ def _share(derived: Derived, of: Source, grid: Grid, levels: dict[str, str]) -> 
     # correction for truncated rows mostly cancels in a share and is left in both
     covariance = of.quantity.fit.covariance(levels, of_all)
     lower, upper, error = ratio_interval(
-        some.centre, every.centre, some.error**2, every.error**2, covariance, _reach(of.quantity.law(levels)),
+        some.centre, every.centre, some.error**2, every.error**2, covariance, _reach(laws_of_cells(of.quantity, levels)),
         low=0.0, high=1.0,
     )  # fmt: skip
     published, total = of.published(grid, levels), of.published(grid, of_all)
@@ -196,7 +196,7 @@ def _mean(derived: Derived, of: Source, over: Source, levels: dict[str, str]) ->
         top.variance(levels),
         bottom.variance(levels),
         0.0,
-        max(_reach(top.law(levels)), _reach(bottom.law(levels))),
+        np.maximum(*(_reach(laws_of_cells(source.quantity, levels)) for source in (of, over))),
         low=low,
         high=high,
     )
@@ -211,10 +211,10 @@ def _mean(derived: Derived, of: Source, over: Source, levels: dict[str, str]) ->
     return Estimate(derived.id, levels, value, unrounded, lower, upper, error, outweighed=outweighed)
 
 
-def _reach(law: NoiseLaw) -> float:
-    """Standard errors on each side of a ratio: no fewer than a normal law's, for with little noise the law of a count
+def _reach(laws: CellLaws) -> Floats:
+    """Standard errors on each side of each ratio: no fewer than a normal law's, for with little noise the law of a count
     is nearly all at no error, and a ratio has no smallest step to add."""
-    return max(law.two_sided, normal_quantile())
+    return np.maximum(laws.two_sided_reach(np.ones(())), normal_quantile())
 
 
 def _running(derived: Derived, of: Source, grid: Grid, levels: dict[str, str]) -> Estimate:
@@ -270,9 +270,10 @@ def _quantile(
     queries: dict[str, Query] = {**levels, across.name: balance}
     error = np.moveaxis(np.sqrt(fit.variance(queries)), axis, -1)
     unrounded = np.moveaxis(fit.value(queries), axis, -1)
+    reach = _reach(laws_of_cells(of.quantity, queries))
     whole = np.moveaxis(of.published(grid, {**levels, across.name: across.leaf.name}), axis, -1)[..., :bins]
     missing = rows_left_out(of.rows, {**levels, across.name: across.top.name})
-    args = whole, unrounded, error, np.asarray(edges), derived.q, _reach(of.quantity.law(queries))
+    args = whole, unrounded, error, np.asarray(edges), derived.q, np.moveaxis(reach, axis, -1)
     noise = quantile_with_interval(*args)
     found = quantile_with_interval(*args, np.moveaxis(np.asarray(missing), axis, -1)) if np.any(missing) else noise
     value, lower, upper = (np.expand_dims(side, axis) for side in found)

@@ -74,7 +74,7 @@ def ratio_interval(
     top_variance: Floats,
     bottom_variance: Floats,
     covariance: Floats | float,
-    quantile: float,
+    quantile: Floats | float,
     *,
     low: float,
     high: float,

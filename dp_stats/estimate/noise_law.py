@@ -110,36 +110,6 @@ class NoiseLaw:
         return truth, too_low, too_high
 
 
-@dataclass(frozen=True, eq=False)
-class LawsAlong:
-    """Laws that differ along one axis of a table, with the questions of ``NoiseLaw``.
-
-    Attributes:
-        which: for each position along ``axis``, its law. stretch: what errors are multiplied by there, at least 1.
-    """
-
-    laws: tuple[NoiseLaw, ...]
-    axis: int
-    which: NDArray[np.intp]
-    stretch: Floats
-
-    def two_sided_reach(self, error: Floats) -> Floats:
-        """As of ``NoiseLaw``."""
-        reach = np.array([law.two_sided for law in self.laws])[self.which] * self.stretch
-        return error * reach.reshape([-1 if i == self.axis else 1 for i in range(error.ndim)])
-
-    def interval(self, centre: Floats, error: Floats, *, low: float = -np.inf) -> tuple[Floats, Floats]:
-        """As of ``NoiseLaw``, each position by its own law."""
-        lower, upper = np.empty_like(centre), np.empty_like(centre)
-        ends = [np.moveaxis(side, self.axis, 0) for side in (lower, upper)]
-        values, errors = (np.moveaxis(a, self.axis, 0) for a in (centre, np.broadcast_to(error, centre.shape)))
-        stretched = errors * self.stretch.reshape(-1, *[1] * (centre.ndim - 1))
-        for number, law in enumerate(self.laws):
-            here = self.which == number
-            ends[0][here], ends[1][here] = law.interval(values[here], stretched[here], low=low)
-        return lower, upper
-
-
 def law_of(draws: Sequence[Draws]) -> NoiseLaw:
     """The law of the sum of all ``draws``, divided by its standard deviation."""
     total = sum(d.variance for d in draws)

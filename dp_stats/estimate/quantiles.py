@@ -14,7 +14,7 @@ def quantile_with_interval(
     error: Floats,
     edges: Floats,
     q: float,
-    reach: float,
+    reach: Floats | float,
     missing: Floats | float = 0.0,
 ) -> tuple[Floats, Floats, Floats]:
     """The ``q`` quantile of histograms along the last axis.
@@ -27,7 +27,7 @@ def quantile_with_interval(
     Args:
         counts: published, non-negative; shape ``(…, bins)``.
         balance, error: unbiased balance at each edge and its standard error; shape ``(…, bins + 1)``.
-        edges: of the bins, rising; reach: standard errors on each side.
+        edges: of the bins, rising; reach: standard errors on each side, one number or as ``error``.
         missing: the most rows of each histogram that may be in no bin; shape ``(…, 1)``.
 
     Returns:

@@ -9,14 +9,15 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from dp_stats.catalogue.grid import Dimension, Level, LevelNames, sum_groups
+from dp_stats.catalogue.grid import LevelNames
 from dp_stats.catalogue.models import Statistic
+from dp_stats.estimate.doubt import absolute_of, doubt_of_factors, sides_of, splits
 from dp_stats.estimate.late import added_noise
 from dp_stats.estimate.lattice import LevelIndex
 from dp_stats.estimate.leastsquares import LeastSquares
 from dp_stats.estimate.noise_law import NoiseLaw
 from dp_stats.estimate.truncation import Correction, Factors
-from dp_stats.plan.algebra import Query, weights
+from dp_stats.plan.algebra import Query
 
 Floats = NDArray[np.float64]
 
@@ -86,46 +87,41 @@ class Quantity:
 
     def variance(self, queries: Mapping[str, Query]) -> Floats:
         """Variance of ``value``: noise, and what is uncertain about the correction."""
+        noise, added, subtracted = self.signed_variance(queries)
+        return np.asarray(noise + added**2 + subtracted**2)
+
+    def signed_variance(self, queries: Mapping[str, Query]) -> tuple[Floats, Floats, Floats]:
+        """What is uncertain about ``value`` of queries whose weights may be negative.
+
+        What a coarse cell's factor is uncertain about counts once for all of a query that lies in the cell, with its sign.
+
+        Returns:
+            The variance of noise and chance; standard deviations of how cells differ in their share of late and truncated
+            rows, of what is added and of what is subtracted.
+        """
         variance, values = self.fit.variance(queries), self.fit.leaves
+        doubts = [np.zeros(()), np.zeros(())]
+        sides, absolute = sides_of(queries), absolute_of(queries)
         for factors in self.factors:
             corrected = values * self.spread_out(factors)
-            kept, after = (self.fit.value(queries, of=leaves) for leaves in (values, corrected))
-            factor = factors.factor
-            with np.errstate(divide="ignore", invalid="ignore"):
-                ratio = np.where(kept > 0, after / kept, float(factor.mean()))
-            ratio = np.clip(ratio, factor.min(), factor.max())
+            ratio = _ratio(factors, self.fit.value(absolute, of=values), self.fit.value(absolute, of=corrected))
             noise = added_noise(self.fit, factors, queries, ratio) if factors.adds else variance * ratio**2
-            doubt, chance = self.local_doubt(factors, queries, kept, ratio - 1.0)
-            variance = np.asarray(noise + self._factor_variance(factors, queries, values) + (doubt**2 + chance))
+            drawn = np.broadcast_to(np.asarray(factors.drawn), factors.factor.shape)
+            alone, common = doubt_of_factors(self.grid, factors, queries, values, factors.own_variance - drawn)
+            variance = np.asarray(noise + alone + common)
+            for number, side in enumerate(sides):
+                if side is not None:
+                    kept, after = self.fit.value(side, of=values), self.fit.value(side, of=corrected)
+                    doubt, chance = self.local_doubt(factors, side, kept, _ratio(factors, kept, after) - 1.0)
+                    differ = doubt_of_factors(self.grid, factors, side, values, drawn)[0] if drawn.any() else 0.0
+                    doubts[number] = np.sqrt(doubts[number] ** 2 + doubt**2 + differ)
+                    variance = variance + chance
             values = corrected
-        return variance
+        return variance, doubts[0], doubts[1]
 
     def law(self, queries: Mapping[str, Query]) -> NoiseLaw:
         """The law of the error of a typical cell, in its standard errors."""
         return self.fit.law(queries)
-
-    def _factor_variance(self, factors: Factors, queries: Mapping[str, Query], values: Floats) -> Floats:
-        """Σ over coarse cells of (rows of the query in the coarse cell)² × variance of its own factor, and, for the
-        factor of the whole on which coarse cells lean, (Σ rows × lean)² × its variance."""
-        own, lean, sums = factors.own_variance, factors.lean, []
-        for axis, dimension in enumerate(self.grid.dimensions):
-            query = queries.get(dimension.name, dimension.top.name)
-            coarse = dimension.level(factors.levels[dimension.name])
-            if isinstance(query, str):
-                level = dimension.level(query)
-                pairs, group = np.unique(np.stack([level.group, coarse.group]), axis=1, return_inverse=True)
-                values = sum_groups(values, group.reshape(-1), pairs.shape[1], axis)
-                own, lean = (np.take(one, pairs[1], axis=axis) for one in (own, lean))
-                sums.append((pairs[0].astype(np.intp), len(level.codes)))
-            else:
-                rows = weights(dimension, query)
-                values = np.moveaxis(np.tensordot(rows, values, axes=(1, axis)), 0, axis)
-                own, lean = (one.max(axis=axis, keepdims=True) for one in (own, lean))
-                sums.append((np.arange(len(rows)), len(rows)))
-        spread, shared = np.asarray(values**2 * own), np.asarray(values * lean)
-        for axis, (group, size) in enumerate(sums):
-            spread, shared = (sum_groups(one, group, size, axis) for one in (spread, shared))
-        return np.asarray(spread + shared**2 * factors.whole_variance)
 
     def local_doubt(
         self, factors: Factors, queries: Mapping[str, Query], kept: Floats, share: Floats
@@ -136,7 +132,7 @@ class Quantity:
         for dimension in self.grid.dimensions:
             query = queries.get(dimension.name, dimension.top.name)
             coarse = dimension.level(factors.levels[dimension.name])
-            finer |= _splits(query, dimension, coarse)
+            finer |= splits(query, dimension, coarse)
         if not finer:
             return np.zeros(()), np.zeros(())
         rows = np.abs(kept)
@@ -146,10 +142,8 @@ class Quantity:
         return doubt, factors.cluster * share * rows * self.row_size
 
 
-def _splits(query: Query, dimension: Dimension, coarse: Level) -> bool:
-    """Whether a query takes only some of the leaves of a group of a coarse level, or takes them unlike."""
-    if isinstance(query, str):
-        return len(dimension.level(query).codes) > len(coarse.codes)
-    rows = weights(dimension, query)
-    first = np.unique(coarse.group, return_index=True)[1]
-    return not np.array_equal(rows, rows[:, first][:, coarse.group])
+def _ratio(factors: Factors, kept: Floats, after: Floats) -> Floats:
+    factor = factors.factor
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(kept > 0, after / kept, float(factor.mean()))
+    return np.clip(ratio, factor.min(), factor.max())

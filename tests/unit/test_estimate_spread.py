@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dp_stats.estimate.laws import ALIKE, _nodes, laws_of_cells
 from dp_stats.estimate.parts import Part, total
-from dp_stats.estimate.spread import _nodes, spread_of_windows
+from dp_stats.estimate.spread import spread_of_windows
 from dp_stats.estimate.tables import fit_all
 from tests.estimate_examples import DeclaredEdition, declare_edition
 
@@ -88,18 +89,20 @@ def test_each_cumulative_sum_is_held_95_percent_of_the_time_by_its_own_law(loss:
         own = count.law({**queries, "date": window[[day]]})
         reach = (upper - lower)[0, day, 0] / 2 / spread.error[0, day, 0]
         outside[day] = 2 * float(np.interp(reach, own.points, own.beyond))
-        assert reach <= 1.35 * max(own.two_sided, 1.96), day
-    assert outside.max() <= (0.055 if np.median(spread.error) < 1 else 0.075)
+        step = 1 / spread.error[0, day, 0]  # what is published is at least that wide
+        assert reach <= max(1.35 * max(own.two_sided, 1.96), 1.01 * step), day
+    assert outside.max() <= (0.055 if np.median(spread.error) < 2 else 0.075)
     assert outside.mean() <= 0.055
 
 
 @given(
     errors=st.lists(st.one_of(st.floats(0.01, 50), st.just(float("nan"))), min_size=1, max_size=40),
     most=st.integers(2, 6),
+    alike=st.sampled_from([1.0, ALIKE]),
 )
-def test_a_window_takes_the_law_of_one_that_is_no_more_certain(errors: list[float], most: int) -> None:
+def test_a_window_takes_the_law_of_one_that_is_no_more_certain(errors: list[float], most: int, alike: float) -> None:
     error = np.array(errors)
-    nodes, which, stretch = _nodes(error, most)
+    nodes, which, stretch = _nodes(error, most, alike=alike)
     wanted = ~np.isnan(error)
     assert len(nodes) <= most
     assert wanted[nodes].all()
@@ -107,7 +110,7 @@ def test_a_window_takes_the_law_of_one_that_is_no_more_certain(errors: list[floa
     if wanted.any():
         np.testing.assert_allclose(error[nodes][which[wanted]], (error * stretch)[wanted], rtol=1e-6)
     if len(np.unique(np.round(error[wanted], 9))) <= most:
-        np.testing.assert_allclose(stretch, 1.0, rtol=1e-6)
+        assert (stretch <= alike * (1 + 1e-6)).all()
 
 
 def test_an_answer_is_never_a_point_while_noise_can_move_it() -> None:
@@ -138,3 +141,32 @@ def test_the_rate_of_distinct_persons_holds_those_who_may_be_missing_as_their_nu
     people = 1000.0 * np.arange(1, 10).reshape(-1, 1, 1)
     np.testing.assert_allclose(area["rate"].upper * people / 1000, area["people"].upper)
     assert (area["people"].upper - area["people"].value > (area["people"].value - area["people"].lower) + 20).all()
+
+
+@pytest.mark.parametrize("level", ["day", "week"])
+def test_regions_of_unlike_size_have_laws_of_their_own_where_there_is_little_noise(level: str) -> None:
+    """A region's error is none, one or two steps, and how often depends on how many areas it is the sum of: the law of one
+    does not hold for another, and its own does."""
+    made = declare_edition(
+        tables=({"id": "day", "levels": {"area": "area", "date": "day"}, "statistics": ["count"]},),
+        loss={"epsilon": 3},
+        areas=(1, 3, 9, 20),
+    )
+    count = fit_all(
+        made.plan,
+        grid=made.grid,
+        release=made.release,
+        noisy=made.draw({"count": np.full(made.grid.shape(), 50)}, np.random.default_rng(0)),
+    )["count"]
+    queries = {"area": "region", "date": level, "band": "all"}
+    error = np.sqrt(count.variance(queries))
+    outside, shared = [], []
+    for region in range(4):
+        row = (count.grid["area"].level("region").group == region)[None].astype(float)
+        own = count.law({**queries, "area": row})
+        for reach, found in ((laws_of_cells(count, queries).two_sided_reach(error), outside),
+                             (count.law(queries).two_sided * error, shared)):  # fmt: skip
+            steps = reach[region, 0, 0] / error[region, 0, 0]
+            found.append(2 * float(np.interp(steps, own.points, own.beyond)))
+    assert max(outside) <= 0.05 + 1e-6
+    assert max(shared) > 0.06, "one law for all is caught"
