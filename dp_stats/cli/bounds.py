@@ -38,9 +38,9 @@ def print_bounds(out: Console, run: Run) -> None:
         mark = "← recommended" if choice.rows == best.rows else ""
         shown.add_row(str(choice.rows), share(choice.truncated_share), *map(number, numbers), mark)
     out.print(shown)
-    smallest = bounds.best_bound(caps)
+    smallest = bounds.best_cap(best, caps)
     advice = f"Recommended: contribution.rows: {best.rows}"
-    if smallest and smallest.score < best.score - 0.01:
+    if smallest is not best:
         advice += f" with truncated_rows: {smallest.cap}, which makes errors {share(1 - exp(smallest.score - best.score))} smaller"
     out.print(f"{advice}. Total error is of noise and bias together in what is published; recommended by all tables.")
 

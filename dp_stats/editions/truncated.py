@@ -16,8 +16,10 @@ UNCORRECTED = ("persons", "mean", "quantile")
 """Kinds of statistics that are not corrected for truncated rows."""
 
 LEFT_OUT, CAP_REACHED, UNMEASURED = "left_out", "cap_reached", "unmeasured_truncation"
+UNDECLARED = "undeclared_repeats"
 """Kinds of notes: on how many rows are truncated and what that does to one statistic; and on all statistics, where some persons
-have more truncated rows than are counted of one, and where nothing tells how many rows are truncated."""
+have more truncated rows than are counted of one, where nothing tells how many rows are truncated, and where intervals rest on
+how many rows a person has at most, which nobody has declared."""
 
 
 def truncation_notes(
@@ -44,8 +46,14 @@ def truncation_notes(
         if kind in UNCORRECTED and name in published
     ]
     size = NoteFacts(kind=LEFT_OUT, text=_size(estimates.truncation, bound, texts))
-    cap = texts("note.cap_reached", cap=texts.number(estimates.truncation.cap), unit=dataset.privacy_unit.name)
-    beyond = (NoteFacts(kind=CAP_REACHED, text=cap),) if estimates.truncation.cap_reached else ()
+    beyond: tuple[NoteFacts, ...] = ()
+    unit = dataset.privacy_unit.name
+    if estimates.truncation.cap_reached:
+        cap = texts("note.cap_reached", cap=texts.number(estimates.truncation.cap), unit=unit)
+        beyond = (NoteFacts(kind=CAP_REACHED, text=cap),)
+    elif estimates.most_rows_assumed is not None:
+        most = texts("note.undeclared_repeats", rows=texts.number(estimates.most_rows_assumed), unit=unit)
+        beyond = (NoteFacts(kind=UNDECLARED, text=most),)
     return (*((size, *said) if said else ()), *beyond)
 
 
@@ -71,7 +79,7 @@ def said_beside(edition: Edition, statistics: Sequence[str], texts: Texts) -> st
             about.setdefault(note.text, []).append(edition.statistic(note.statistic).title)
     size = [note.text for note in notes if note.kind == LEFT_OUT and not note.statistic]
     each = [texts("note.about", what=", ".join(titles), text=text) for text, titles in about.items()]
-    beyond = [note.text for note in notes if note.kind == CAP_REACHED]
+    beyond = [note.text for note in notes if note.kind in (CAP_REACHED, UNDECLARED)]
     return " ".join((*(size if each else ()), *each, *beyond))
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dp_stats.catalogue.periods import Period
 from dp_stats.plan.model import Plan
-from dp_stats.plan.warnings import UnmeasuredTruncation
+from dp_stats.plan.warnings import UndeclaredRepeats, UnmeasuredTruncation
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -138,7 +138,13 @@ class EditionEstimates:
     @property
     def beyond_intervals(self) -> bool:
         """Whether every value may be off by more than its interval says, for rows that are truncated and not counted."""
-        return self.truncation_unmeasured or (self.truncation is not None and self.truncation.cap_reached)
+        reached = self.truncation is not None and self.truncation.cap_reached
+        return self.truncation_unmeasured or reached or self.most_rows_assumed is not None
+
+    @property
+    def most_rows_assumed(self) -> int | None:
+        """How many rows no person is taken to have more than, where nobody has declared how often people repeat; else None."""
+        return next((w.rows for w in self.plan.warnings if isinstance(w, UndeclaredRepeats)), None)
 
     @property
     def truncation_unmeasured(self) -> bool:

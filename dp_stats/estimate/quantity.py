@@ -135,7 +135,7 @@ class Quantity:
             finer |= splits(query, dimension, coarse)
         if not finer:
             return np.zeros(()), np.zeros(())
-        rows = np.abs(kept)
+        rows, share = np.abs(kept), share + factors.unsure
         doubt = factors.spread * share * rows
         if factors.adds:  # a share may be below nothing by its noise, what falls in a cell by chance may not
             share = np.maximum(share, 0.0)

@@ -20,7 +20,7 @@ from dp_stats.estimate.intervals import laplace_sum_quantile, normal_quantile
 from dp_stats.estimate.leastsquares import LeastSquares
 from dp_stats.estimate.model import TruncationEstimate
 from dp_stats.plan.model import Measurement, Plan
-from dp_stats.plan.truncation import Cluster, by_persons, whole_variance
+from dp_stats.plan.truncation import AS_A_RULE, AT_MOST, Cluster, by_persons, rows_beyond_cap, whole_variance
 
 Floats = NDArray[np.float64]
 
@@ -30,10 +30,6 @@ deviation, relative to the share), however alike the coarse cells are."""
 
 LEAST_GUESS = 0.005
 """A guess of a smaller share of truncated rows is taken to be this large."""
-
-AS_A_RULE, AT_MOST = 0.85, 0.95
-"""How near to the cap the mean number of truncated rows of a person who has any is taken to be, for the value and for the doubt
-about it. Nearer still, a little noise would make the rows beyond the cap anything."""
 
 UNKNOWN_SPREAD = 0.8
 """The same of areas where truncated rows were measured only coarser than areas, or in fewer than four coarse cells:
@@ -52,6 +48,8 @@ class Factors:
         adds: whether the factor is a ratio of rows added to the very rows that it multiplies: then the sum over a coarse
             cell is a sum, in which the noise of the rows is not multiplied.
         drawn: the part of ``own_variance`` that is no noise but how cells differ, as they are drawn to the whole.
+        unsure: standard deviation of the share of the whole. What finer cells differ by, and the chance of which cell a row
+            falls in, are as large as the share that may be, not as the one that noise happened to show.
     """
 
     levels: Mapping[str, str]
@@ -63,6 +61,7 @@ class Factors:
     cluster: float
     adds: bool = False
     drawn: Floats | float = 0.0
+    unsure: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +97,7 @@ class Correction:
             public.spread,
             self.cluster,
             drawn=self.lean * self.own_variance if public.factor.size > 1 else 0.0,
+            unsure=float(np.sqrt(self.whole_variance)),
         )
 
 
@@ -142,8 +142,12 @@ def correction(
     beyond = rows_beyond_cap(whole.cluster.mean, cap)
     at_most = rows_beyond_cap(whole.cluster.mean + whole.cluster.deviation, cap, nearest=AT_MOST)
     share = shares.share * (1 + beyond)
-    own_variance = shares.own_variance * (1 + beyond) ** 2
-    common = shares.whole_variance * (1 + beyond) ** 2 + (mean * max(beyond, at_most - beyond)) ** 2
+    # which cells the persons live in who have rows beyond the cap is chance: geometric numbers of mean m have a mean square of
+    # 2m - 1 times their mean
+    chance = beyond * shares.share * (2 * whole.cluster.mean * (1 + beyond) - 1) / np.maximum(kept, 1.0)
+    own_variance = shares.own_variance * (1 + beyond) ** 2 + (chance if truncated.size > 1 else 0.0)
+    may_be = mean + float(np.sqrt(shares.whole_variance))
+    common = shares.whole_variance * (1 + beyond) ** 2 + (may_be * max(beyond, at_most - beyond)) ** 2
     everything = total + max(float(kept.sum()), 0.0)
     seen = truncated.size >= 4 and mean > 0
     known = seen and all(levels[d.name] == d.leaf.name for d in count.grid.dimensions if _is_place(count.grid, d))
@@ -226,27 +230,6 @@ def _total_interval(measurement: Measurement, values: Floats) -> tuple[float, fl
     quantile = normal_quantile() if measurement.epsilon is None else laplace_sum_quantile(float(min(values.size, 101)))
     reach = quantile * float(np.sqrt(measurement.variance * values.size))
     return max(float(values.sum()) - reach, 0.0), max(float(values.sum()) + reach, 0.0)
-
-
-def rows_beyond_cap(cluster: float, cap: int, *, nearest: float = AS_A_RULE) -> float:
-    """Truncated rows that are not counted, as a share of those that are, where people have very many.
-
-    A person's truncated rows are counted up to ``cap``. Where their mean is near it, many have more: rows beyond are
-    put at what a geometric law with that mean would have. The doubt about them is taken to be as large as they are, or
-    as would be with a mean one standard deviation higher.
-    """
-    if cap <= 1 or cluster <= 1.0:
-        return 0.0
-    counted = min(cluster, nearest * cap)
-
-    def mean_up_to_cap(stop: float) -> float:
-        return (1 - (1 - stop) ** cap) / stop
-
-    low, high = 1e-4, 1.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if mean_up_to_cap(middle) > counted else (low, middle)
-    return max(1 / low / counted - 1.0, 0.0)
 
 
 @dataclass(frozen=True, eq=False)

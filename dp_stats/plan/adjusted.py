@@ -20,6 +20,7 @@ from dp_stats.plan.symmetry import Floats
 from dp_stats.plan.targets import Target, mean_share, statistic_of, targets
 from dp_stats.plan.truncation import (
     added_variance,
+    beyond_cap,
     cluster_guess,
     together,
     truncated_share,
@@ -105,7 +106,8 @@ def correction_variance(
     """What the correction for truncated rows adds to the variance of a value of mean size; noise alone where no size
     is guessed.
 
-    It is the noise of the coarse cell's factor, how much groups inside it may differ, and chance.
+    It is the noise of the coarse cell's factor, how much groups inside it may differ, chance, and what is not known of rows
+    beyond the cap on those of one person.
 
     Args:
         rows, persons: the measurements of what is truncated, if there are any.
@@ -116,12 +118,14 @@ def correction_variance(
     ends = [abs(float(end)) for end in (declared.lower, declared.upper) if end is not None]
     size = max(ends) if declared.kind == "sum" else 1.0
     part, cells = mean_share(grid, target.queries), prod(rows.shape)
-    cluster = cluster_guess(release.contribution, truncation_cap(release))
+    cap = truncation_cap(release)
+    cluster, beyond = cluster_guess(release.contribution, cap), beyond_cap(release.contribution, cap)
     share = truncated_share(release.contribution)
     mean = (target.prior_mean or 0.0) / size  # rows of the value, if each adds as much as it can
     truncated = share * mean / part
     known = persons.variance * prod(persons.shape) if persons is not None else np.inf
     whole = whole_variance(rows.variance * cells, known, cluster, truncated / cluster.mean)
     added = added_variance(part, cells, truncated, rows.variance, whole)
-    chance = together(release.contribution) * share * mean if cells * part < 1 - 1e-9 else 0.0
-    return (added + chance) * size**2
+    inside = cells * part < 1 - 1e-9
+    chance = together(release.contribution) * share * mean * (1.0 if inside else beyond)
+    return (added + chance + (beyond * share * mean) ** 2) * size**2

@@ -20,6 +20,10 @@ from dp_stats.plan.truncation import truncated_share, truncation_cap
 Place = tuple[str, str]
 
 
+NEARLY = log(1.05)
+"""Scores that differ by less are alike: a guess of how often people repeat is no better than that."""
+
+
 @dataclass(frozen=True)
 class BoundChoice:
     """One contribution bound, with one cap on a person's truncated rows that are counted.
@@ -77,6 +81,15 @@ def best_bound(choices: Sequence[BoundChoice]) -> BoundChoice | None:
     return min(scored, key=lambda c: (c.score, c.rows, c.cap)) if scored else None
 
 
+def best_cap(bound: BoundChoice, choices: Sequence[BoundChoice]) -> BoundChoice:
+    """The bound with its own cap, unless another makes errors a twentieth smaller: then the largest of the caps that are as
+    good to a twentieth. Declared repeats leave out what is rare, and a larger cap counts it."""
+    best = best_bound(choices)
+    if best is None or bound.score <= best.score + NEARLY:
+        return bound
+    return max((c for c in choices if c.error and c.score <= best.score + NEARLY), key=lambda c: c.cap)
+
+
 def _repeats(release: Release) -> Mapping[int, float]:
     repeats = release.contribution.repeats
     if not repeats:
@@ -98,8 +111,7 @@ def _choice(catalogue: Catalogue, release: Release, period: Period, rows: int, c
     counted = truncation_cap(release.model_copy(update={"contribution": corrected}))
     if release.contribution.measure_truncation:
         after, _ = _margins(catalogue, release, period, corrected)
-        beyond = _beyond_cap(corrected, counted)
-        error = {place: hypot(beyond * means[place], after[place] / NORMAL_95) for place in after}
+        error = {place: after[place] / NORMAL_95 for place in after}
     return BoundChoice(rows, counted, share, bias, margin, error)
 
 
@@ -113,11 +125,3 @@ def _margins(
     known = [e for e in plan.expected if e.prior_mean and e.statistic in additive]
     margins = {(e.table, e.statistic): e.margin_95 for e in known}
     return margins, {(e.table, e.statistic): e.prior_mean for e in known if e.prior_mean}
-
-
-def _beyond_cap(contribution: Contribution, cap: int) -> float:
-    """Rows beyond the bound that the cap leaves uncounted, as a share of all rows: a guess takes their place, with a doubt
-    as large as they are."""
-    repeats = contribution.repeats or {}
-    everything = sum(r * p for r, p in repeats.items())
-    return sum(max(r - contribution.rows - cap, 0) * p for r, p in repeats.items()) / everything if everything else 0.0

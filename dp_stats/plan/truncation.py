@@ -15,7 +15,7 @@ from dp_stats.plan.mechanism import Mechanism, noise_variance
 from dp_stats.plan.model import Measurement, Role
 from dp_stats.plan.spaces import chain
 from dp_stats.plan.targets import Target, mean_share, prior_totals, targets
-from dp_stats.plan.warnings import UnmeasuredTruncation
+from dp_stats.plan.warnings import UndeclaredRepeats, UnmeasuredTruncation
 
 GUESSED_SHARE = 0.05
 """Share of rows that is truncated where nobody has declared how often people repeat."""
@@ -49,6 +49,10 @@ KNOWN_WELL = 20.0
 
 HARDLY_NOISE = 1e-12
 """A variance of noise is taken to be no less: under a huge privacy loss it is nothing, which has no logarithm."""
+
+AS_A_RULE, AT_MOST = 0.85, 0.95
+"""How near to the cap the mean number of truncated rows of a person who has any is taken to be, for the value and for the doubt
+about it. Nearer still, a little noise would make the rows beyond the cap anything."""
 
 STRATEGY_GAIN = 3.0
 """How much more accurate planned tables are than tables noised on their own, roughly, where there are many."""
@@ -198,6 +202,38 @@ def whole_variance(rows: float, persons: float, cluster: Cluster, truncated: flo
     return 1 / (1 / rows + 1 / by_persons(persons, cluster, truncated))
 
 
+def rows_beyond_cap(cluster: float, cap: int, *, nearest: float = AS_A_RULE) -> float:
+    """Truncated rows that are not counted, as a share of those that are, where people have very many.
+
+    A person's truncated rows are counted up to ``cap``. Where their mean is near it, many have more: rows beyond are
+    put at what a geometric law with that mean would have. The doubt about them is taken to be as large as they are, or
+    as would be with a mean one standard deviation higher.
+    """
+    if cap <= 1 or cluster <= 1.0:
+        return 0.0
+    counted = min(cluster, nearest * cap)
+
+    def mean_up_to_cap(stop: float) -> float:
+        return (1 - (1 - stop) ** cap) / stop
+
+    low, high = 1e-4, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if mean_up_to_cap(middle) > counted else (low, middle)
+    return max(1 / low / counted - 1.0, 0.0)
+
+
+def beyond_cap(contribution: Contribution, cap: int) -> float:
+    """Rows beyond the cap as a share of all truncated rows: as declared, and no fewer than a geometric law of the declared mean
+    has, which takes their place in an estimate. Either may be wrong by as much."""
+    k = contribution.rows
+    beyond = {r - k: p for r, p in (contribution.repeats or {}).items() if r > k}
+    counted = sum(min(n, cap) * p for n, p in beyond.items())
+    declared = sum(max(n - cap, 0) * p for n, p in beyond.items()) / counted if counted > 0 else 0.0
+    found = max(declared, rows_beyond_cap(cluster_guess(contribution, cap).mean, cap))
+    return found / (1 + found)
+
+
 def inside_of(truncated: float, cells: int) -> float:
     """Variance of the truncated rows of coarse cells around their mean."""
     return (SPREAD * truncated / cells) ** 2
@@ -246,9 +282,16 @@ def _sums_to(grid: Grid, fine: Key, coarse: Key) -> bool:
     return all(refines(d.level(a).group, d.level(b).group) for d, a, b in levels)
 
 
-def truncation_warning(release: Release, measurements: tuple[Measurement, ...]) -> UnmeasuredTruncation | None:
-    """A warning where rows may be truncated without anyone knowing how many."""
+def truncation_warning(
+    release: Release, measurements: tuple[Measurement, ...]
+) -> UnmeasuredTruncation | UndeclaredRepeats | None:
+    """A warning where rows may be truncated without anyone knowing how many, or without anyone having said how many one person
+    may have: of those beyond the cap no measurement tells anything."""
     contribution = release.contribution
-    if contribution.why_nothing_is_truncated or any(m.role == "truncated_rows" for m in measurements):
+    if contribution.why_nothing_is_truncated:
         return None
-    return UnmeasuredTruncation(rows=contribution.rows)
+    if not any(m.role == "truncated_rows" for m in measurements):
+        return UnmeasuredTruncation(rows=contribution.rows)
+    if contribution.repeats or contribution.truncated_rows is not None:
+        return None
+    return UndeclaredRepeats(rows=contribution.rows + truncation_cap(release))

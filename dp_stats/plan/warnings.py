@@ -18,6 +18,14 @@ class UnmeasuredTruncation(_Warning):
     rows: int
 
 
+class UndeclaredRepeats(_Warning):
+    """Nobody has declared how often people repeat, so intervals take it that no person has more than ``rows`` rows: the bound,
+    and what is counted of one person's truncated ones."""
+
+    kind: Literal["undeclared_repeats"] = "undeclared_repeats"
+    rows: int
+
+
 class AboveCeiling(_Warning):
     """The expected 95 % margin of a statistic is wider than its table's declared ceiling."""
 
@@ -45,6 +53,6 @@ class UnknownSize(_Warning):
 
 
 PlanWarning = Annotated[
-    UnmeasuredTruncation | AboveCeiling | AboveMean | UnknownSize,
+    UnmeasuredTruncation | UndeclaredRepeats | AboveCeiling | AboveMean | UnknownSize,
     Field(discriminator="kind"),
 ]

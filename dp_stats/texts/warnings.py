@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dp_stats.plan.warnings import AboveCeiling, AboveMean, PlanWarning, UnmeasuredTruncation
+from dp_stats.plan.warnings import AboveCeiling, AboveMean, PlanWarning, UndeclaredRepeats, UnmeasuredTruncation
 from dp_stats.texts import numbers
 from dp_stats.texts.words import Texts
 
@@ -11,7 +11,7 @@ def sentence(texts: Texts, warning: PlanWarning) -> str:
     """The warning without the names of the table and the statistic that it is about."""
     key = f"plan.warnings.{warning.kind}"
     match warning:
-        case UnmeasuredTruncation(rows=rows):
+        case UnmeasuredTruncation(rows=rows) | UndeclaredRepeats(rows=rows):
             return texts(key, rows=numbers.number(rows))
         case AboveCeiling(margin_95=margin, ceiling=ceiling):
             return texts(key, margin=numbers.significant(margin), ceiling=numbers.significant(ceiling, digits=6))

@@ -84,6 +84,7 @@ RESTS_ON = {
     "calendar.none": "release.schedule",
     "note.nothing_truncated": "guarantee.why_nothing_is_truncated",
     "plan.warnings.unmeasured_truncation": "quality.notes",
+    "plan.warnings.undeclared_repeats": "quality.notes",
     "request.privacy": DEFINITION,
     "method.md: 1. **Declare.** What": SOFTWARE,
     "method.md: 4. **Bound.** Where ": SOFTWARE,

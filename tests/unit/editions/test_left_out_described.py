@@ -109,6 +109,18 @@ def test_where_people_have_more_rows_left_out_than_are_counted_every_number_is_m
     assert all("t" in mark.split() or mark in ("x", "z") for mark in marks) is reached
 
 
+def test_where_nobody_declared_how_often_people_repeat_every_number_is_marked_and_says_what_it_rests_on() -> None:
+    """Of rows beyond the cap no measurement tells anything: thirty more of one person give the same noisy numbers."""
+    facts, estimates = described({"rows": 3}, persons=30)
+    assert not estimates.truncation.cap_reached if estimates.truncation else False
+    assert "no person has more than 15 records" in said_beside(facts, ["count"], TEXTS)
+    marks = tidy(facts, estimates, facts.table("area"))["status"].to_pylist()
+    assert all("t" in mark.split() or mark in ("x", "z") for mark in marks)
+    declared, same = described({"rows": 3, "repeats": {"1": 0.9, "3": 0.09, "9": 0.01}}, persons=30)
+    assert not same.beyond_intervals
+    assert not said_beside(declared, ["count"], TEXTS)
+
+
 def test_where_nothing_is_truncated_nothing_is_said_or_marked() -> None:
     facts, estimates = described(SURE)
     assert not said_beside(facts, EVERYTHING, TEXTS)
