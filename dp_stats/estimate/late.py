@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 
 from dp_stats.catalogue.grid import Dimension, Grid
 from dp_stats.estimate.leastsquares import LeastSquares
-from dp_stats.estimate.truncation import LEAST_SPREAD, Factors
+from dp_stats.estimate.truncation import Factors
 from dp_stats.plan.algebra import Query, weights
 from dp_stats.plan.model import Measurement
+from dp_stats.plan.truncation import LEAST_SPREAD
 
 Floats = NDArray[np.float64]
 

@@ -20,20 +20,21 @@ from dp_stats.estimate.intervals import laplace_sum_quantile, normal_quantile
 from dp_stats.estimate.leastsquares import LeastSquares
 from dp_stats.estimate.model import TruncationEstimate
 from dp_stats.plan.model import Measurement, Plan
-from dp_stats.plan.truncation import AS_A_RULE, AT_MOST, Cluster, by_persons, rows_beyond_cap, whole_variance
+from dp_stats.plan.truncation import (
+    AS_A_RULE,
+    AT_MOST,
+    LEAST_SPREAD,
+    UNKNOWN_SPREAD,
+    Cluster,
+    by_persons,
+    rows_beyond_cap,
+    whole_variance,
+)
 
 Floats = NDArray[np.float64]
 
-LEAST_SPREAD = 0.3
-"""Groups inside a coarse cell are taken to differ at least this much in their share of truncated rows (a standard
-deviation, relative to the share), however alike the coarse cells are."""
-
 LEAST_GUESS = 0.005
 """A guess of a smaller share of truncated rows is taken to be this large."""
-
-UNKNOWN_SPREAD = 0.8
-"""The same of areas where truncated rows were measured only coarser than areas, or in fewer than four coarse cells:
-that cannot show how much areas differ."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,10 +16,11 @@ from dp_stats.catalogue.populations import likely_population
 from dp_stats.plan.adjusted import correction_variance
 from dp_stats.plan.algebra import Key, Structure, key_of
 from dp_stats.plan.model import ExpectedError, Measurement
-from dp_stats.plan.ratios import mean_deviation, quantile_deviation, share_deviation
+from dp_stats.plan.ratios import mean_deviation, mean_room, quantile_deviation, quantile_room, share_deviation
 from dp_stats.plan.settled import ALIKE, LIKELY, UNLIKE, World, published_variance
 from dp_stats.plan.symmetry import Floats
 from dp_stats.plan.targets import Target, derived_of, measured_for, prior_totals, statistic_of, target_of
+from dp_stats.plan.truncation import spread_inside, truncated_share
 
 NORMAL_95 = 1.959963984540054
 """Standard errors in half a 95 % interval of a normal value."""
@@ -145,7 +146,9 @@ def _spread(asked: _Asked, world: World) -> tuple[Floats, float | None] | None:
         statistic = statistic_of(release, target.statistic)
         bounds = (float(statistic.lower or 0), float(statistic.upper or 0))
         rows = over.prior_mean * world.size
-        return mean_deviation(given.variance(target), given.variance(over), ratio, rows, bounds), ratio
+        room = mean_room(ratio, _missing(asked, over, rows, world), rows, bounds)
+        deviation = mean_deviation(given.variance(target), given.variance(over), ratio, rows, bounds)
+        return _with_room(deviation, room, (bounds[1] - bounds[0]) / 2), ratio
     assert derived.across is not None
     across = grid[derived.across]
     typical = replace(target, prior_mean=mean * world.size)
@@ -156,7 +159,29 @@ def _spread(asked: _Asked, world: World) -> tuple[Floats, float | None] | None:
         return share_deviation(given.variance(target), whole, published, mean * world.size, groups), 100 / groups
     edges = edges_of(grid, release, asked.catalogue, across.name)
     assert derived.q is not None
-    return quantile_deviation(target, given.variance, across, edges, derived.q, mean * world.size), None
+    size = mean * world.size
+    of_all = replace(target, queries={**target.queries, across.name: across.top.name}, prior_mean=mean * len(across))
+    room = quantile_room(_missing(asked, of_all, size * len(across), world), edges, size)
+    deviation = quantile_deviation(target, given.variance, across, edges, derived.q, size)
+    return _with_room(deviation, room, (edges[-1] - edges[0]) / 2), None
+
+
+def _missing(asked: _Asked, count: Target, rows: float, world: World) -> float:
+    """The most of so many rows that intervals of what is not corrected have room for, as they are truncated: the share that is
+    expected and twice the error of its measurement. None in the best case, in which missing rows are like the kept ones."""
+    given, release = asked.given, asked.release
+    if given.truncated_rows is None or world is ALIKE or statistic_of(release, count.statistic).kind != "count":
+        return 0.0
+    typical = replace(count, prior_mean=rows)
+    share = truncated_share(release.contribution)
+    doubt = correction_variance(asked.grid, release, typical, given.truncated_rows, given.truncated_persons)
+    doubt += (spread_inside(asked.grid, given.truncated_rows.levels, count.queries) * share * rows) ** 2
+    return min(share * rows + 2 * float(np.sqrt(doubt)), rows)
+
+
+def _with_room(deviation: Floats, room: float, most: float) -> Floats:
+    """A deviation whose margin has room for missing rows on each side, where there are some; no more than can be."""
+    return np.maximum(np.minimum(deviation + room / NORMAL_95, most / NORMAL_95), deviation) if room else deviation
 
 
 def _of_rate(asked: _Asked, variance: Floats) -> tuple[Floats, float | None] | None:

@@ -42,6 +42,23 @@ def mean_deviation(top: Floats, bottom: Floats, mean: float, rows: float, bounds
     return _limited(np.sqrt(top + mean**2 * bottom) / rows, NOTHING_KNOWN * (bounds[1] - bounds[0]))
 
 
+def mean_room(mean: float, missing: float, rows: float, bounds: Sequence[float]) -> float:
+    """How much wider on each side the interval of a mean is for missing rows (``estimate.left_out.mean_interval``).
+
+    Args:
+        missing: rows that may be truncated of ``rows``, those and the kept ones.
+    """
+    share = min(missing / max(rows, 1.0), 1.0)
+    low, high = bounds
+    least, most = (mean - low, min(mean - low, high - mean)) if low >= 0 else (mean - low, high - mean)
+    return share * (least + most) / 2
+
+
+def quantile_room(missing: float, edges: Sequence[float], mean: float) -> float:
+    """The same of a quantile: all missing rows may lie below it, or above. ``mean``: rows in a bin."""
+    return min(missing / 2 / (DENSER * mean) * (edges[-1] - edges[0]) / (len(edges) - 1), (edges[-1] - edges[0]) / 2)
+
+
 def quantile_deviation(
     target: Target, variance_of: VarianceOf, across: Dimension, edges: Sequence[float], q: float, mean: float
 ) -> Floats:

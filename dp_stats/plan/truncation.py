@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
 
-from dp_stats.catalogue.grid import Grid
+from dp_stats.catalogue.grid import Grid, LevelNames
 from dp_stats.catalogue.models import Contribution, Release
 from dp_stats.catalogue.partitions import refines
-from dp_stats.plan.algebra import Key, key_of
+from dp_stats.plan.algebra import Key, Query, key_of
 from dp_stats.plan.mechanism import Mechanism, noise_variance
 from dp_stats.plan.model import Measurement, Role
 from dp_stats.plan.spaces import chain
@@ -23,6 +24,14 @@ GUESSED_SHARE = 0.05
 SPREAD = 0.8
 """How far areas are taken to differ in how often people repeat, where no measurement shows it: a standard deviation,
 relative to the share of truncated rows."""
+
+LEAST_SPREAD = 0.3
+"""Groups inside a coarse cell are taken to differ at least this much in their share of truncated rows (a standard
+deviation, relative to the share), however alike the coarse cells are."""
+
+UNKNOWN_SPREAD = 0.8
+"""The same of areas where truncated rows were measured only coarser than areas, or in fewer than four coarse cells:
+that cannot show how much areas differ."""
 
 SHARES = tuple(Fraction(n, 1000) for n in (5, 10, 20, 35, 50, 80, 120, 180, 250, 350, 450, 550, 650, 750, 850))
 """Shares of the budget that may go to truncated rows."""
@@ -237,6 +246,19 @@ def beyond_cap(contribution: Contribution, cap: int) -> float:
 def inside_of(truncated: float, cells: int) -> float:
     """Variance of the truncated rows of coarse cells around their mean."""
     return (SPREAD * truncated / cells) ** 2
+
+
+def spread_inside(grid: Grid, coarse: LevelNames, queries: Mapping[str, Query]) -> float:
+    """How far an interval takes a query's share of truncated rows to differ from that of the coarse cells where it was measured,
+    as a standard deviation, relative to the share; 0 where the query is a sum of such cells."""
+    finer = any(
+        not isinstance(query, str) or len(d.level(query).codes) > len(d.level(coarse[d.name]).codes)
+        for d in grid.dimensions
+        for query in (queries.get(d.name, d.top.name),)
+    )
+    place = max((d for d in grid.dimensions if d.kind == "code"), key=len, default=None)
+    seen = place is None or coarse[place.name] == place.leaf.name
+    return (LEAST_SPREAD if seen and grid.cells(coarse) >= 4 else UNKNOWN_SPREAD) if finer else 0.0
 
 
 def added_variance(part: float, cells: int, truncated: float, noise: float, whole: float) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dp_stats.estimate import EditionEstimates
-from dp_stats.estimate.truncation import LEAST_SPREAD, UNKNOWN_SPREAD
+from dp_stats.plan.truncation import LEAST_SPREAD, UNKNOWN_SPREAD
 from tests.estimate_examples import DeclaredEdition, declare_edition
 
 TABLES = (

@@ -13,6 +13,7 @@ from benchmarks.sampling import discrete_gaussian, discrete_laplace
 from dp_stats.catalogue.grid import Grid
 from dp_stats.catalogue.periods import parse_period
 from dp_stats.plan.curve import curve
+from dp_stats.plan.make import make_plan
 from dp_stats.plan.noisy import NoisyMeasurements
 from tests.estimate_examples import DeclaredEdition, declare_edition
 
@@ -146,3 +147,65 @@ def test_margins_hold_the_doubt_about_rows_that_the_bound_truncates() -> None:
     corrected = make(8, rows=2, repeats=REPEATS)
     pairs = zip(known.plan.expected, corrected.plan.expected, strict=True)
     assert all(less.margin_95 < more.margin_95 for less, more in pairs)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.1])
+def test_margins_of_means_and_quantiles_have_the_room_for_truncated_rows_that_intervals_have(share: float) -> None:
+    """What is published is as wide as was foreseen, where truncated rows are as many as was declared; and the error is no larger
+    where all of them lie on one side, nor smaller than the range where they are like the kept ones."""
+    truncated = {1: 1 - share, 3: share}
+    edition = declare_edition(
+        areas=(10, 10, 10),
+        bands=8,
+        tables=RATIOS,
+        statistics=(
+            {"id": "count", "kind": "count", "expected_total": 60_000},
+            {"id": "cost", "kind": "sum", "column": "cost", "lower": 0, "upper": 10, "expected_total": 240_000},
+        ),
+        derived=(
+            {"id": "share", "kind": "share", "of": "count", "across": "band"},
+            {"id": "mean", "kind": "mean", "of": "cost", "over": "count"},
+            {"id": "median", "kind": "quantile", "of": "count", "across": "band", "q": 0.5},
+        ),
+        loss={"epsilon": 4},
+        contribution={"rows": 1, "repeats": {str(n): p for n, p in truncated.items()}},
+    )
+    rng = np.random.default_rng(5)
+    shape = edition.grid.shape()
+    rate = np.broadcast_to(np.hanning(10)[1:-1], shape)
+    kept = rng.poisson(60_000 / (1 + 2 * share) * rate / rate.sum())
+    cost, lost = rng.binomial(10 * kept, 0.4), rng.binomial(kept, 2 * share)
+    below = np.zeros_like(lost)
+    below[..., 0] = lost.sum(axis=2)
+    exact = {"count": kept, "cost": cost, "truncated_persons": rng.binomial(lost, 0.5)}
+    levels = edition.grid.complete({"area": "region", "date": "week"})
+    expected = {e.statistic: e for e in edition.plan.expected if e.table == "region-week"}
+    for where, missing in {"like the kept ones": lost, "all below": below}.items():
+        drawn = {**exact, "truncated_rows": missing}
+        runs = [edition.estimate(edition.draw(drawn, rng)).tables["region-week"] for _ in range(8)]
+        half = float(np.median([(run["mean"].upper - run["mean"].lower) / 2 for run in runs]))
+        if where == "like the kept ones":
+            margin, (_, high) = expected["mean"].margin_95, expected["mean"].between
+            assert 0.8 * margin < half < 1.35 * margin
+            assert half < 1.25 * high
+        nothing = 0.4 * lost if where == "like the kept ones" else 0 * lost
+        of_all = {
+            "mean": _mean(edition.grid, levels, kept + missing, cost + 10 * nothing),
+            "median": _median(edition.grid, levels, kept + missing, cost),
+        }
+        for name, true in of_all.items():
+            error = 1.96 * np.sqrt(np.mean([(run[name].value - true) ** 2 for run in runs]))
+            low, high = expected[name].between or (expected[name].margin_95,) * 2
+            assert error < 1.25 * high, (name, where)
+            if where == "like the kept ones":
+                assert error > 0.8 * low, (name, where)
+    unmeasured = edition.release.model_copy(
+        update={"contribution": edition.release.contribution.model_copy(update={"measure_truncation": False})}
+    )
+    plain = {
+        e.statistic: e.margin_95
+        for e in make_plan(edition.catalogue, unmeasured, parse_period("2024-03-04--2024-03-31")).expected
+    }
+    if share == 0.1:
+        assert expected["mean"].margin_95 > 2 * plain["mean"], "no room for missing rows is caught"
+        assert expected["median"].margin_95 > 2 * plain["median"]
