@@ -35,6 +35,7 @@ def _factors(factors: Factors) -> dict[str, Any]:
         "drawn": flat(factors.drawn),
         "whole_variance": float(factors.whole_variance),
         "spread": float(factors.spread),
+        "unsure": float(factors.unsure),
         "cluster": float(factors.cluster),
         "adds": factors.adds,
     }

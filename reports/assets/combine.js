@@ -273,7 +273,7 @@ const dpStats = (() => {
         });
         let spread = 0;
         if (finer) {
-          let share = ratio - 1;
+          let share = ratio - 1 + (factors.unsure ?? 0);
           spread = factors.spread * share * Math.abs(kept);
           if (factors.adds) share = Math.max(share, 0);
           variance += factors.cluster * share * Math.abs(kept) * this.rowSize;
