@@ -80,8 +80,8 @@ def not_comparable(then: CodeList, now: CodeList, level: str, *, unknown: bool) 
         if not whole or not all(came[code] and held.issuperset(came[code]) for code in holds):
             found.append(group)
     from_outside = any(not old for old in came.values()) or any(not new for new in became.values())
-    if unknown and len({*after.values()}) == 1:
-        return ()  # it holds 'unknown', too, and so everything
+    if unknown and level != "code" and len({*after.values()}) == 1:
+        return ()  # it holds 'unknown', too, and so everything; among the codes themselves 'unknown' is a cell of its own
     return (*found, *([UNKNOWN] if unknown and from_outside else []))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from dp_stats.catalogue.codes import CodeList
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Release
 from dp_stats.catalogue.periods import parse_period
+from dp_stats.catalogue.validity import in_force, not_comparable
 from dp_stats.errors import CatalogueError
 from dp_stats.plan import make, sensitivity
 from dp_stats.plan.make import make_sealed
@@ -147,6 +149,24 @@ def test_the_first_edition_under_a_new_name_breaks_with_those_under_the_old_one(
         assert sealed(one, lists, "2024-W14").codes["areas"].breaks.get("code", ()) == broken, former
     later = release(BASIC, start=date(2024, 4, 8), formerly=("visits-by-clinic",))
     assert not sealed(later, lists, "2024-W15").codes["areas"].breaks
+
+
+@pytest.mark.parametrize("unknown", [False, True])
+def test_the_only_code_that_is_left_breaks_and_the_whole_does_not(unknown: bool) -> None:
+    """Beside it 'unknown' is a cell of its own, while the whole holds that, too."""
+    lines = [
+        {"code": code, "name": code, "region": "R", "valid_from": first, "valid_to": last, "replaced_by": by}
+        for code, first, last, by in (
+            ("a", "", "2024-03-31", "c"),
+            ("b", "", "2024-03-31", "c"),
+            ("c", "2024-04-01", "", ""),
+        )
+    ]
+    listed = CodeList("areas", Path("areas.csv"), tuple(lines[0]), tuple(lines))
+    then, now = (in_force(listed, day) for day in (date(2024, 3, 31), date(2024, 4, 1)))
+    assert not_comparable(then, now, "code", unknown=unknown) == ("c",)
+    assert not_comparable(then, now, "region", unknown=unknown) == ()
+    assert not_comparable(then, now, "all", unknown=unknown) == ()
 
 
 def test_who_asks_chooses_among_the_codes_of_the_period_asked_for() -> None:
