@@ -1,7 +1,8 @@
 """Back-series: what earlier editions of a release say on the boundaries of its newest, where that is a sum of their cells.
 
 ``<release>/back-series.csv`` has a row for every value of a merged area before it merged, from stored measurements and at
-no cost, with the interval that the sum has. It lies beside the editions, whose files never change, and is made anew when
+no cost, with the interval that the sum has; ``back-series.parquet`` has the same rows with types. They lie beside the
+editions, whose files never change, and are made anew when
 the newest edition has other boundaries; else rows are added for editions that are new.
 """
 
@@ -16,8 +17,11 @@ from itertools import product
 from math import floor, log10
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from dp_stats import files
-from dp_stats.charts.merged_areas import FILE
+from dp_stats.charts.merged_areas import FILE, PARQUET
 from dp_stats.editions.edition import DimensionFacts, Edition, TableFacts
 from dp_stats.editions.moments import moments_of
 from dp_stats.errors import DpStatsError, NotDerivableError
@@ -49,6 +53,12 @@ COLUMNS = (
 )
 """``boundaries`` is the edition whose areas these are; ``edition`` and ``revision`` what the value is computed from."""
 
+_TYPES = {
+    **dict.fromkeys(("date", "period_end"), pa.date32()),
+    **dict.fromkeys(("value", "lower_95", "upper_95", "value_unbiased", "standard_error"), pa.float64()),
+    "revision": pa.int64(),
+}
+
 Row = dict[str, str]
 
 
@@ -67,10 +77,22 @@ def refresh_back_series(public: Path, ledger: Ledger) -> list[Path]:
             writer.writeheader()
             writer.writerows(rows)
             files.replace_file(place, text.getvalue().encode())
+            files.replace_file(folder / PARQUET, _as_parquet(rows))
             found.append(place)
-        elif place.is_file():
-            place.unlink()
+        else:
+            for name in (FILE, PARQUET):
+                (folder / name).unlink(missing_ok=True)
     return found
+
+
+def _as_parquet(rows: Sequence[Row]) -> bytes:
+    """The rows as Parquet: days and numbers as such."""
+    table = pa.table({name: [row[name] for row in rows] for name in COLUMNS})
+    for name, kind in _TYPES.items():
+        table = table.set_column(COLUMNS.index(name), name, table[name].cast(kind))
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd")
+    return sink.getvalue()
 
 
 def _rows(public: Path, current: Sequence[Edition], ledger: Ledger, place: Path) -> list[Row]:

@@ -6,11 +6,12 @@ whatever was published since.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
 from dp_stats.catalogue import parse_period
+from dp_stats.catalogue.across_windows import began
 from dp_stats.editions.edition import SourceFacts
 from dp_stats.errors import LedgerError
 from dp_stats.run import Run, late_tables
@@ -18,23 +19,25 @@ from dp_stats.run import Run, late_tables
 if TYPE_CHECKING:
     from dp_stats.estimate.measured_edition import Measured
     from dp_stats.estimate.model import EditionEstimates
-    from dp_stats.ledger import Ledger
+    from dp_stats.ledger import Ledger, Publication
 
 
 def sources_of(run: Run, ledger: Ledger) -> tuple[SourceFacts, ...]:
     """The earlier editions that an edition's tables across editions are made from, as they stand now, in order of time.
 
-    These are the published and not retracted ones with days that a window needs, with the late rows that published
-    editions, this one and those that it adds have measured of their periods.
+    These are the published and not retracted ones with days that a window needs, also under former names of the release, with
+    the late rows that published editions, this one and those that it adds have measured of their periods.
     """
     from dp_stats.estimate.across import days_needed
 
-    needed = days_needed(run.planned().release, run.period.end)
-    return tuple(_sources(run, ledger, needed[0])) if needed is not None else ()
+    release, names = run.planned().release, (run.release.id, *run.release.formerly)
+    published = [p for p in ledger.publications() if p.edition.rpartition("/")[0] in names]
+    starts = {parse_period(_label(p.edition)).start for p in published}
+    needed = days_needed(began(release, starts), run.period.end)
+    return tuple(_sources(run, ledger, published, needed[0])) if needed is not None else ()
 
 
-def _sources(run: Run, ledger: Ledger, first: date) -> Iterator[SourceFacts]:
-    published = [p for p in ledger.publications() if p.edition.rpartition("/")[0] == run.release.id]
+def _sources(run: Run, ledger: Ledger, published: Sequence[Publication], first: date) -> Iterator[SourceFacts]:
     known = {p.edition for p in published} | {run.edition, *run.adding}
     for name in sorted({p.edition for p in published}, key=lambda name: parse_period(_label(name)).start):
         period = parse_period(_label(name))

@@ -51,6 +51,11 @@ def share(part: float | Fraction, *, decimals: int = 1) -> str:
     return f"{100 * float(part):.{decimals}f} %"
 
 
+def left_of(block: str, part: float | Fraction) -> str:
+    """What a charge leaves of a block's budget: ``12.5 % of 2024``; or in words how much is not there."""
+    return f"{share(part)} of {block}" if part >= 0 else f"nothing of {block}, whose budget it passes by {share(-part)}"
+
+
 def declared_share(part: float) -> str:
     """A share as somebody declared it, in all its digits: ``0.5 %``."""
     return f"{declared(100 * part)} %"

@@ -11,7 +11,7 @@ from dp_stats.texts.warnings import full
 from dp_stats.written import count, number, share
 
 if TYPE_CHECKING:
-    from dp_stats.requests.preflight import Card
+    from dp_stats.requests.preflight import BlockLine, Card
     from dp_stats.requests.tried import KeptQuote
     from dp_stats.texts.words import Texts
 
@@ -91,7 +91,7 @@ def _budget(card: Card) -> str:
     for b in card.blocks:
         lines.append(
             f"| {b.block} | {written.epsilon(b.cap)} | {share(b.share_before)} (ε {written.epsilon(b.before)}) | "
-            f"**{share(b.share_cost)}** | **{share(b.share_after)}** (ε {written.epsilon(b.after)}) |"
+            f"**{share(b.share_cost)}** | {_after(b)} |"
         )
     return "\n".join(lines)
 
@@ -166,6 +166,12 @@ def fits(quote: KeptQuote) -> str:
     return f"A privacy loss of ε = {written.epsilon(epsilon)} would fit{bought}."
 
 
+def _after(block: BlockLine) -> str:
+    if block.share_after < 0:
+        return f"**none**: {share(-block.share_after)} is missing"
+    return f"**{share(block.share_after)}** (ε {written.epsilon(block.after)})"
+
+
 def _floors(card: Card) -> str:
     return " and ".join(f"**{share(b.share_floor)}** of the budget of {b.block} is left" for b in card.blocks)
 
@@ -207,7 +213,9 @@ def _free(card: Card) -> str:
 
 def card_note(card: Card) -> str:
     """The card in a few lines, for the note of the run."""
-    blocks = "; ".join(f"{b.block}: {share(b.share_before)} → {share(b.share_after)} left" for b in card.blocks)
+    blocks = "; ".join(
+        f"{b.block}: {share(b.share_before)} → {share(max(b.share_after, 0.0))} left" for b in card.blocks
+    )
     margins = "; ".join(f"{e.statistic} {_margin(e)}" for e in card.plan.expected)
     flagged = "" if card.unreliable is None else f" About {share(card.unreliable, decimals=0)} flagged as unreliable."
     cost = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 
 from dp_stats.catalogue.across import COMPARING, AcrossStatistic, AcrossTable
@@ -10,6 +11,16 @@ from dp_stats.catalogue.grid import Dimension, Grid
 from dp_stats.catalogue.models import Release
 from dp_stats.catalogue.periods import PartKind, Period, parse_period
 from dp_stats.errors import CatalogueError
+
+
+def began(release: Release, days: Iterable[date]) -> Release:
+    """A release as from the first day of its series: where it had other names before, the first of ``days`` published then.
+
+    Args:
+        days: first days of earlier editions.
+    """
+    first = min([release.start, *days]) if release.formerly else release.start
+    return release.model_copy(update={"start": first}) if first < release.start else release
 
 
 def source_of(release: Release, one: AcrossStatistic) -> str:
@@ -41,7 +52,8 @@ def check_levels_across(release: Release, grid: Grid, where: str) -> None:
                     f"that a {table.period} is made of. Add such a table, for example by day."
                 )
             if one.since is not None and not any(
-                one.since >= release.start and release.calendar.period_of(one.since, part).start == one.since
+                (one.since >= release.start or release.formerly)
+                and release.calendar.period_of(one.since, part).start == one.since
                 for part in fine
             ):
                 raise CatalogueError(

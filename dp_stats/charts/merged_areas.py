@@ -14,6 +14,8 @@ from dp_stats.editions.edition import Edition, LevelFacts, TableFacts
 from dp_stats.editions.facts import BREAK
 
 FILE = "back-series.csv"
+PARQUET = "back-series.parquet"
+"""The same rows with types."""
 
 Key = tuple[str, str, str, str, str]
 Arrays = dict[str, NDArray[Any]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import date
 
 from dp_stats.catalogue.across import COMPARING, AcrossStatistic
 from dp_stats.catalogue.across_windows import source_of
@@ -18,8 +19,10 @@ MOST_SAID = 3
 """Most periods that are named one by one."""
 
 
-def across_tables(release: Release, grid: Grid, estimates: EditionEstimates) -> Iterator[TableFacts]:
-    """The tables that reach over the borders of editions."""
+def across_tables(
+    release: Release, grid: Grid, estimates: EditionEstimates, *, open_from: date | None
+) -> Iterator[TableFacts]:
+    """The tables that reach over the borders of editions; late records may still be added to periods from ``open_from`` on."""
     for table in release.across:
         made = estimates.across.get(table.id)
         if made is None:
@@ -33,7 +36,9 @@ def across_tables(release: Release, grid: Grid, estimates: EditionEstimates) -> 
             title=table.title,
             levels=grid.complete(table.levels),
             statistics=tuple(one.id for one in table.statistics),
-            across=AcrossFacts(kind=table.period, periods=tuple(row.code for row in made.rows), missing=missing),
+            across=AcrossFacts(
+                kind=table.period, periods=tuple(row.code for row in made.rows), missing=missing, open_from=open_from
+            ),
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from dp_stats.catalogue.across import RowKind
@@ -29,6 +31,12 @@ class AcrossFacts(Facts):
     kind: RowKind = Field(description="What a row covers.")
     periods: tuple[str, ...] = Field(description="Label of each row's period, in order of time.")
     missing: tuple[MissingFacts, ...] = Field((), description="Values that cannot be told.")
+    open_from: date | None = Field(
+        None,
+        description="First day of the periods to which late records may still be added: rows that end on it or later are "
+        "provisional, and a change in them is early; absent where none are.",
+        exclude_if=lambda day: day is None,
+    )
 
 
 class SourceFacts(Facts):

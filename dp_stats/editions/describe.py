@@ -9,11 +9,12 @@ from fractions import Fraction
 from importlib.metadata import PackageNotFoundError, version
 from typing import Protocol
 
+from dp_stats.catalogue.across_windows import began
 from dp_stats.catalogue.due import open_since
 from dp_stats.catalogue.grid import Grid
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Dataset, Derived, Release, Statistic
-from dp_stats.catalogue.periods import Period
+from dp_stats.catalogue.periods import Period, parse_period
 from dp_stats.editions.across import across_notes, across_statistics, across_tables
 from dp_stats.editions.dimensions import dimension_facts, title_of
 from dp_stats.editions.edition import (
@@ -130,6 +131,8 @@ def describe(
     """
     plan, why = estimates.plan, _revision(revision, reason, release, period)
     published = published or datetime.now(UTC).replace(microsecond=0)
+    open_from = open_since(release, period) if why.status == "provisional" else None
+    begun = began(release, [parse_period(one.edition.rpartition("/")[2]).start for one in sources])
     return Edition(
         release=_release(release, texts),
         dataset=DatasetFacts(
@@ -161,8 +164,8 @@ def describe(
         dimensions=dimension_facts(catalogue, release, dataset, grid, texts),
         statistics=tuple(_statistic(s, release, dataset, texts) for s in release.statistics)
         + tuple(_derived(d, release, texts) for d in release.derived)
-        + tuple(across_statistics(release, texts)),
-        tables=(*_tables(release, grid), *across_tables(release, grid, estimates)),
+        + tuple(across_statistics(begun, texts)),
+        tables=(*_tables(release, grid), *across_tables(release, grid, estimates, open_from=open_from)),
         sources=tuple(sources),
         charges=tuple(account.charges) if account else (),
         log=LogFacts(size=account.log.size, root=account.log.root) if account and account.log else None,

@@ -14,6 +14,7 @@ from pydantic import Field
 from dp_stats.editions.across_facts import Facts, SourceFacts
 from dp_stats.editions.facts import (
     BREAK,
+    EARLY,
     LICENCES,
     MARKS,
     ApprovalFacts,
@@ -42,6 +43,7 @@ from dp_stats.errors import PublishedError
 
 __all__ = [
     "BREAK",
+    "EARLY",
     "FILE_NAME",
     "LICENCES",
     "MARKS",
@@ -134,7 +136,8 @@ class Edition(Facts):
     def marks(self) -> tuple[CellStatus, ...]:
         """The marks that its values may bear."""
         broken = any(level.breaks for d in self.dimensions for level in d.levels)
-        return (*MARKS, BREAK) if broken else MARKS
+        early = any(table.across is not None and table.across.open_from is not None for table in self.tables)
+        return (*MARKS, *([BREAK] if broken else []), *([EARLY] if early else []))
 
     @property
     def headline(self) -> TableFacts:

@@ -13,7 +13,7 @@ from dp_stats.editions.across_facts import AcrossFacts, Facts
 from dp_stats.plan.mechanism import Mechanism
 from dp_stats.plan.model import Exact, Role
 
-CellStatus = Literal["", "u", "low", "t", "p", "r", "x", "z", "b"]
+CellStatus = Literal["", "u", "low", "t", "p", "r", "x", "z", "b", "early"]
 
 ColumnType = Literal["string", "integer", "number", "date"]
 
@@ -22,6 +22,9 @@ MARKS: tuple[CellStatus, ...] = ("u", "low", "t", "p", "r", "x", "z")
 
 BREAK: CellStatus = "b"
 """The mark of a value that does not compare with the period before, as its area holds other places (SDMX's code of a break)."""
+
+EARLY: CellStatus = "early"
+"""The mark of a change whose later amount misses more late records than the one that it is set against."""
 
 LICENCES: dict[str, tuple[str, str]] = {
     "OGL-UK-3.0": (

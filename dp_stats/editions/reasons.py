@@ -7,6 +7,9 @@ from dp_stats.editions.edition import RevisionFacts, RevisionKind, RevisionStatu
 from dp_stats.estimate import estimator
 from dp_stats.texts.words import Texts
 
+SAY_THEIR_KIND = ("first", "late")
+"""Kinds of revision whose reasons say by themselves which they are."""
+
 
 def correction(number: int, reason: str, *, before: MadeOf | None, texts: Texts) -> RevisionFacts:
     """A revision that was measured anew; ``before`` is the last one published, if there is one."""

@@ -16,8 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from dp_stats.catalogue.across import COMPARING
+from dp_stats.catalogue.periods import parse_period
 from dp_stats.editions.edition import (
     BREAK,
+    EARLY,
     ColumnFacts,
     DimensionFacts,
     Edition,
@@ -126,6 +129,11 @@ def tidy(edition: Edition, estimates: EditionEstimates, table: TableFacts, *, pr
     marks = np.concatenate([part["status"] for part in parts])
     own = np.zeros(cells, dtype=bool) if table.across is not None else _broken(levels, index, cells)
     broken = np.tile(own, metrics) & (marks != _MISSING) & (marks != _NOT_APPLICABLE)
+    later = np.tile(_open_rows(table, levels, index), metrics)
+    if table.across is not None and table.across.open_from is not None:
+        marks = np.where(~later & (marks < _MISSING), marks - _PROVISIONAL, marks).astype(np.int32)
+    comparing = np.repeat([edition.statistic(s).kind in _COMPARING for s in table.statistics], cells)
+    early = later & comparing & (marks < _MISSING)
     data["status"] = _repeat(_MARKS, marks)
     for column in ("value_unbiased", "standard_error"):
         data[column] = _floats(np.concatenate([part[column] for part in parts]))
@@ -136,7 +144,9 @@ def tidy(edition: Edition, estimates: EditionEstimates, table: TableFacts, *, pr
 
     rows = pa.table({name: data[name] for name in column_names(edition)})
     rows = rows if previous is None else _mark_revised(rows, previous, marks)
-    return _mark_broken(rows, broken) if broken.any() else rows
+    for mark, which in ((BREAK, broken), (EARLY, early)):
+        rows = _marked(rows, which, mark) if which.any() else rows
+    return rows
 
 
 def _estimate(estimates: EditionEstimates, table: TableFacts, statistic: str, shape: tuple[int, ...]) -> Estimate:
@@ -203,6 +213,9 @@ _PROVISIONAL, _TRUNCATED, _REVISED = 3, 6, 12
 """What each mark adds to the place in ``_MARKS``."""
 _MISSING, _NOT_APPLICABLE = 24, 25
 
+
+_COMPARING = tuple(f"across-{kind}" for kind in COMPARING)
+"""Kinds that set one window against an earlier one."""
 
 _CHANGES = ("across-difference", "across-growth", "across-doubling-time")
 """Kinds that may be about zero: how large their error is beside them says nothing about reliability."""
@@ -315,10 +328,21 @@ def _broken(
     return found
 
 
-def _mark_broken(rows: Rows, broken: NDArray[np.bool_]) -> Rows:
-    """Put ``b`` behind the status of every row that does not compare with the period before."""
+def _open_rows(
+    table: TableFacts, levels: Sequence[tuple[DimensionFacts, LevelFacts]], index: Sequence[NDArray[np.int32]]
+) -> NDArray[np.bool_]:
+    """Which cells of a table across editions end in a period to which late records may still be added."""
+    if table.across is None or table.across.open_from is None:
+        return np.zeros(len(index[0]) if index else 1, dtype=bool)
+    time = next((i for i, (dimension, _) in enumerate(levels) if dimension.role == "date"), -1)
+    since = table.across.open_from
+    return np.array([parse_period(code).end >= since for code in table.across.periods])[index[time]]
+
+
+def _marked(rows: Rows, which: NDArray[np.bool_], own: str) -> Rows:
+    """Put a mark behind the status of some rows."""
     plain = rows["status"].to_pylist()
-    marked = [f"{mark} {BREAK}".strip() if own else mark for mark, own in zip(plain, broken.tolist(), strict=True)]
+    marked = [f"{mark} {own}".strip() if here else mark for mark, here in zip(plain, which.tolist(), strict=True)]
     return rows.set_column(rows.column_names.index("status"), "status", pa.array(marked, pa.string()))
 
 

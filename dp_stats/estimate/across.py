@@ -8,7 +8,7 @@ of which a day is not covered has no value, and the reason is kept: nothing is t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cached_property
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dp_stats.catalogue.across import AcrossStatistic, AcrossTable
-from dp_stats.catalogue.across_windows import rows_of, source_of, windows
+from dp_stats.catalogue.across_windows import began, rows_of, source_of, windows
 from dp_stats.catalogue.due import period_at
 from dp_stats.catalogue.grid import Dimension
 from dp_stats.catalogue.models import Release, Statistic
@@ -54,6 +54,8 @@ def across(own: Measured, editions: Sequence[Measured]) -> dict[str, Across]:
         own: the edition. editions: those before it, one of each period, with what later ones measured of its late rows.
     """
     by_period = {e.period.label: e for e in (*editions, own)}
+    begun = began(own.release, [e.period.start for e in editions])
+    own = own if begun is own.release else replace(own, release=begun)
     return {table.id: _Table(table, own, by_period).made() for table in own.release.across}
 
 
@@ -165,8 +167,9 @@ class _Table:
         for first, last in spans:
             day = first
             while day <= last:
-                period = period_at(self.release, day)
-                if period.label not in self.editions:
+                there = next((e.period for e in self.editions.values() if e.period.start <= day <= e.period.end), None)
+                period = there or period_at(self.release, day)
+                if there is None:
                     absent[period.label] = None
                 day = period.end + timedelta(days=1)
         return ("edition", tuple(sorted(absent))) if absent else None

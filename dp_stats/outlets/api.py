@@ -4,6 +4,9 @@
 and an ``index.json`` that lists what is below each step. A leaf holds the newest values of one table for one area
 and metric, column by column; how far back it goes is bounded, and it says where the rest is. All areas of one period are
 in ``slices``.
+
+A release that was renamed goes on with the editions under its former names, whose own leaves stay and say where they go on.
+Values of merged areas before they merged stand beside the others, as ``back_series``.
 """
 
 from __future__ import annotations
@@ -21,6 +24,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dp_stats import files
+from dp_stats.charts.merged_areas import Key as BackKey
+from dp_stats.charts.merged_areas import read_back_series
 from dp_stats.editions import formats
 from dp_stats.editions.edition import Edition, TableFacts, utc
 from dp_stats.editions.isolated import said
@@ -32,9 +37,12 @@ MOST_ROWS = 400
 
 ROOT = "api"
 _STEPS = ("themes", "sub_themes", "topics", "geography_types", "geographies", "metrics", "tables")
+TOPIC = _STEPS.index("topics")
 DAYS = ("date", "period", "period_start", "period_end", "period_type")
 VALUES = ("value", "lower_95", "upper_95", "status", "value_unbiased")
 NOWHERE = "all"
+
+Before = dict[tuple[str, str, str], list[dict[str, str]]]
 
 
 def write_api(
@@ -58,10 +66,15 @@ def write_api(
     tree: dict[str, Any] = {}
     written = 0
     left_out: dict[str, str] = {}
-    for id, editions in releases.items():
+    goes_on_of: dict[str, dict[str, Any]] = {}
+    renamed = {name: id for id, editions in releases.items() for name in editions[-1].release.formerly}
+    for id, own in releases.items():
         try:
             paths = []
-            for path, titles, leaf in _release_leaves(public, editions, base_url):
+            earlier = [e for name in own[-1].release.formerly for e in releases.get(name, ())]
+            editions = sorted((*earlier, *own), key=lambda e: e.period.end)
+            goes_on = _goes_on(releases[renamed[id]][-1], base_url) if id in renamed else {}
+            for path, titles, leaf in _release_leaves(public, editions, base_url, goes_on):
                 written += put(public / path_of(path[:-1]) / f"{path[-1]}.json", leaf)
                 paths.append((path, titles))
         except Exception as error:
@@ -69,21 +82,31 @@ def write_api(
                 raise
             left_out[id] = said(error)
             continue
+        goes_on_of[id] = goes_on
         for path, titles in paths:
             node = tree
-            for part, title in zip(path, titles, strict=True):
-                node = node.setdefault(part, {"title": title, "below": {}})["below"]
+            for step, (part, title) in enumerate(zip(path, titles, strict=True)):
+                about = goes_on_of.get(id, {}) if step == TOPIC else {}
+                node = node.setdefault(part, {"title": title, "below": {}, "about": about})["below"]
     return written + _write_index(public, tree, (), base_url, put), left_out
 
 
+def _goes_on(newest: Edition, base_url: str) -> dict[str, Any]:
+    """Where the tree of a release goes on that has another name now."""
+    link = f"{base_url}/{path_of(topic_of(newest))}/index.json"
+    return {"renamed": {"release": newest.release.id, "link": link}}
+
+
 def _release_leaves(
-    public: Path, editions: Sequence[Edition], base_url: str
+    public: Path, editions: Sequence[Edition], base_url: str, goes_on: Mapping[str, Any]
 ) -> Iterator[tuple[tuple[str, ...], tuple[str, ...], bytes]]:
     """Of every leaf of a release its path, the titles along it, and its content."""
     newest = editions[-1]
-    topic = topic_of(newest)
+    topic, before = topic_of(newest), _by_leaf(read_back_series(public / newest.release.id, newest))
     for table in newest.tables:
-        for (area_type, code, name, metric), leaf in _leaves(public, editions, table, base_url).items():
+        for (area_type, code, name, metric), leaf in _leaves(
+            public, editions, table, base_url, goes_on, before
+        ).items():
             path = (*topic, area_type, files.segment(code), metric, table.id)
             yield path, tuple(_title(step, newest, name, table, metric) for step in range(len(path))), leaf
 
@@ -123,14 +146,19 @@ def _title(step: int, edition: Edition, area: str, table: TableFacts, metric: st
 
 
 def _leaves(
-    public: Path, editions: Sequence[Edition], table: TableFacts, base_url: str
+    public: Path,
+    editions: Sequence[Edition],
+    table: TableFacts,
+    base_url: str,
+    goes_on: Mapping[str, Any],
+    before: Before,
 ) -> dict[tuple[str, str, str, str], bytes]:
     """(type of area, code, name, metric) → content of the leaf of one table."""
     newest = editions[-1]
     area = newest.geography
     series = max(1, table.rows // _count(newest, table))
     most = max(1, MOST_ROWS // series) if table.across is None else 1  # whose rows reach back by themselves
-    kept = [e for e in editions if any(t.id == table.id for t in e.tables)][-most:]
+    kept = [e for e in editions if _has(e, table, newest)][-most:]
     strata = [f"{s.column}_code" for s in newest.strata if len(s.level(table.levels[s.name]).codes) > 1]
     names = ["metric", *(["geography_code"] if area else []), *strata, "date", *VALUES]
     parts = [with_days(pq.read_table(public / e.path / f"{table.id}.parquet", columns=names), e, table) for e in kept]
@@ -158,6 +186,7 @@ def _leaves(
         "history": f"{base_url}/{newest.release.id}/history/{table.id}.csv",
         "licence": newest.release.licence,
         **_revised(kept),
+        **goes_on,
     }
     leaves: dict[tuple[str, str, str, str], bytes] = {}
     for m, metric in enumerate(table.statistics):
@@ -174,11 +203,41 @@ def _leaves(
                 "geography": label,
                 **head,
                 "count": int(end - start),
+                **_back_series(before.get((table.id, metric, code), ())),
             }
             data = ", ".join(f'"{name}": [{",".join(values[start:end])}]' for name, values in texts.items())
             text = json.dumps(about, ensure_ascii=False, indent=1)[:-2] + f',\n "data": {{{data}}}\n}}\n'
             leaves[(area_type, code, label, metric)] = text.encode()
     return leaves
+
+
+def _has(edition: Edition, table: TableFacts, newest: Edition) -> bool:
+    """Whether an edition has a table with the same columns of areas and groups."""
+    there = next((t for t in edition.tables if t.id == table.id), None)
+    if there is None or (edition.geography is None) != (newest.geography is None):
+        return False
+    columns = [
+        [s.column for s in e.strata if len(s.level(t.levels[s.name]).codes) > 1]
+        for e, t in ((edition, there), (newest, table))
+    ]
+    return columns[0] == columns[1]
+
+
+def _by_leaf(rows: Mapping[BackKey, dict[str, str]]) -> Before:
+    """The rows of a back-series by the leaf that they belong to: table, metric and area."""
+    found: Before = {}
+    for (table, metric, code, _, _), row in rows.items():
+        found.setdefault((table, metric, code), []).append(row)
+    return found
+
+
+def _back_series(rows: Sequence[Mapping[str, str]]) -> dict[str, dict[str, list[Any]]]:
+    """What earlier editions say on the newest one's boundaries, column by column; nothing where there is none."""
+    if not rows:
+        return {}
+    texts = {name: [row[name] for row in rows] for name in ("strata", "date", "period", "period_end", "edition")}
+    values = ("value", "lower_95", "upper_95", "value_unbiased")
+    return {"back_series": {**texts, **{name: [float(row[name]) for row in rows] for name in values}}}
 
 
 def _revised(kept: Sequence[Edition]) -> dict[str, Any]:
@@ -239,8 +298,15 @@ def json_values(column: pa.ChunkedArray) -> list[str]:
     return found
 
 
-def _write_index(public: Path, tree: dict[str, Any], path: tuple[str, ...], base_url: str, put: files.Put) -> int:
-    """``index.json`` of a node and of all below it."""
+def _write_index(
+    public: Path,
+    tree: dict[str, Any],
+    path: tuple[str, ...],
+    base_url: str,
+    put: files.Put,
+    about: Mapping[str, Any] | None = None,
+) -> int:
+    """``index.json`` of a node and of all below it; ``about`` is told of the node itself."""
     step = _STEPS[len(path)]
     folder = path_of(path)
     last = len(path) == len(_STEPS) - 1
@@ -252,8 +318,8 @@ def _write_index(public: Path, tree: dict[str, Any], path: tuple[str, ...], base
         }
         for name, node in sorted(tree.items())
     ]
-    written = int(put(public / folder / "index.json", formats.json_bytes({step: listed})))
+    written = int(put(public / folder / "index.json", formats.json_bytes({step: listed, **(about or {})})))
     if not last:
         for name, node in tree.items():
-            written += _write_index(public, node["below"], (*path, name), base_url, put)
+            written += _write_index(public, node["below"], (*path, name), base_url, put, node["about"])
     return written

@@ -13,6 +13,7 @@ from dp_stats.catalogue.due import due_at
 from dp_stats.catalogue.periods import Period, next_period, parse_period
 from dp_stats.catalogue.schedule import Schedule, zone_of
 from dp_stats.editions.edition import Edition, Facts, Instant, utc
+from dp_stats.editions.reasons import SAY_THEIR_KIND
 from dp_stats.editions.revisions import Correction
 from dp_stats.texts.words import Texts
 
@@ -92,7 +93,9 @@ def feed(
         name, text = texts("feed.new", edition=edition.title), edition.release.summary
         if correction is not None:
             name = texts("feed.revised", edition=edition.title)
-            text = texts("edition.why", kind=texts(f"corrections.kinds.{correction.kind}"), note=correction.reason)
+            text = correction.reason
+            if correction.kind not in SAY_THEIR_KIND:
+                text = texts("edition.why", kind=texts(f"corrections.kinds.{correction.kind}"), note=text)
             if correction.cells_affected is not None:
                 text = texts("feed.changed", reason=text, count=texts.number(correction.cells_affected))
         entries.append((edition.published, f"{edition.path}#published", name, text, edition.path))

@@ -60,6 +60,7 @@ def _of_the_whole(
     texts, metric = site.texts, story.metric
     cards: list[Card] = []
     sentences: list[str] = []
+    told = False
     whole = _pair(view, story.total, before, after)
     if whole is None or len(whole[0].dates) != len(whole[1].dates):
         return cards, sentences
@@ -71,8 +72,9 @@ def _of_the_whole(
             continue
         decimals = max(parts.decimals_of(panel, statistic.id) for panel in whole)
         what = subject(texts, statistic, whole[1].areas.names[0])
+        told |= statistic is metric and change.direction == "early"  # the sentence says so, once for all cards
         if len(whole[1].dates) == 1:
-            cards.append(parts.change_card(texts, what, change, decimals=decimals))
+            cards.append(parts.change_card(texts, what, change, decimals=decimals, say_early=not told))
         if statistic is metric:
             labels = {"before": whole[0].labels[-1], "after": whole[1].labels[-1]}
             sentences.append(findings.of_change(texts, change, what=what, decimals=decimals, **labels))

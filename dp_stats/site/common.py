@@ -7,6 +7,7 @@ from dp_stats.charts.reading import ReleaseView, Revision
 from dp_stats.charts.wording import lower_first, subject, unit_text
 from dp_stats.editions.edition import Edition
 from dp_stats.editions.provisional import provisional_said
+from dp_stats.editions.reasons import SAY_THEIR_KIND
 from dp_stats.editions.truncated import said_beside
 from dp_stats.files import segment
 from dp_stats.site import parts
@@ -81,7 +82,7 @@ def left_out(site: Site, story: Outline, edition: Edition) -> str:
 def why(texts: Texts, revision: Revision) -> str:
     """Of which kind a revision is, and its reason; of a retracted one why it was; nothing of a first."""
     facts = revision.edition.revision
-    if revision.status == "retracted" or facts.kind == "first" or not revision.note:
+    if revision.status == "retracted" or facts.kind in SAY_THEIR_KIND or not revision.note:
         return revision.note
     return texts("edition.why", kind=texts(f"corrections.kinds.{facts.kind}"), note=revision.note)
 

@@ -9,6 +9,7 @@ from dp_stats.charts.tilemap import Layout
 from dp_stats.charts.wording import bars_words, lower_first
 from dp_stats.editions.edition import Edition
 from dp_stats.site import changes, downloads, linked, maps
+from dp_stats.site.boundaries import boundary_changes
 from dp_stats.site.common import cards, left_out, notices, page_of, regions_table, why
 from dp_stats.site.frame import Cell, Row, Rows, Site, trusted
 from dp_stats.texts.words import Texts
@@ -59,6 +60,7 @@ def edition_page(site: Site, view: ReleaseView, story: Outline, tiles: Layout | 
             *_method(texts, edition),
         ],
         notices=notices(site, view, revision, prefix="../"),
+        boundaries=boundary_changes(texts, view, edition),
         cards=cards(site, view, story, revision),
         left_out=left_out(site, story, edition),
         map=maps.tile_map(site, local, story, tiles, areas="../areas/index.html") if local and tiles else None,

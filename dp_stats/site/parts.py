@@ -51,12 +51,16 @@ def figure_card(texts: Texts, label: str, figure: Figure, *, decimals: int, unit
     )
 
 
-def change_card(texts: Texts, label: str, change: Change, *, decimals: int) -> Card:
-    """A card that says whether a figure rose, fell, or cannot be told from the earlier one."""
+def change_card(texts: Texts, label: str, change: Change, *, decimals: int, say_early: bool = True) -> Card:
+    """A card that says whether a figure rose, fell, or cannot be told from the earlier one.
+
+    Args:
+        say_early: whether it says of a provisional figure that it is expected to rise; False where that is said beside it.
+    """
     sign = "+" if change.difference > 0 else ""
     note = ""
     if change.direction == "early":
-        note = texts("release.early")
+        note = texts("release.early") if say_early else ""
     elif change.direction != "unclear" and not math.isnan(change.per_cent):
         size = numbers.rounded(change.per_cent)
         note = f"{sign}{texts.number(change.difference, decimals=decimals)} ({sign}{texts.percent(size / 100)})"

@@ -6,7 +6,7 @@ from typing import Any
 
 from dp_stats.charts import release_charts
 from dp_stats.charts.drawing import Studio
-from dp_stats.charts.merged_areas import FILE
+from dp_stats.charts.merged_areas import FILE, PARQUET
 from dp_stats.charts.outline import Outline, paged_areas
 from dp_stats.charts.panels import Panel
 from dp_stats.charts.reading import ReleaseView
@@ -172,7 +172,10 @@ def _about(site: Site, view: ReleaseView) -> list[tuple[str, str, str]]:
     return [
         (texts("release.editions"), texts.plural("count.editions", len(view.current)), "editions.html"),
         *(
-            [(texts("release.back_series"), texts("release.back_series_text"), FILE)]
+            [
+                (texts("release.back_series"), texts("release.back_series_text"), FILE),
+                (texts("release.back_series"), texts("release.back_series_parquet"), PARQUET),
+            ]
             if (site.public / view.id / FILE).is_file()
             else []
         ),

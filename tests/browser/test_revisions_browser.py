@@ -79,7 +79,7 @@ def test_provisional_revised_and_final_figures_look_so(page: Any, public: Path) 
     assert "final with the edition of 29 January to 4 February 2024" in notices(page)
     page.goto(f"file://{public / SECOND}/index.html")
     assert "expected to rise" in notices(page)
-    assert "This is revision 2. Late records added" in notices(page)
+    assert "This is revision 2. Records that arrived late were added" in notices(page)
     page.goto(f"file://{public / FIRST}/r3.html")
     assert "superseded" in notices(page)
     assert "expected to rise" not in notices(page)
@@ -90,7 +90,7 @@ def test_provisional_revised_and_final_figures_look_so(page: Any, public: Path) 
 
 def test_each_kind_is_told_with_its_reason_and_earlier_revisions_stay(page: Any, public: Path) -> None:
     told = {
-        3: "Late records added",
+        3: "Records that arrived late were added",
         4: "Names, texts or layout: A name was misspelt.",
         5: "New method of estimating: A better estimator. Values are now estimated by version 2 of the method",
         6: "Measured again: A clinic sent its visits twice.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from datetime import date, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dp_stats import pipeline, publishing
+from dp_stats.catalogue import yaml
 from dp_stats.editions.edition import Edition
 from dp_stats.editions.verify import verify_public
 from dp_stats.ledger import Ledger
@@ -92,12 +94,78 @@ def test_each_edition_shows_the_newest_periods_with_intervals(settings: Settings
     found = rows_of(settings, f"{WEEKS[3]}/r1", "clinic-weeks", "two-weeks")
     assert [row["period"] for row in found if row["clinic_code"] == "north"] == list(WEEKS[1:])
     assert all(row["lower_95"] <= row["value"] <= row["upper_95"] for row in found)
-    assert {row["status"] for row in found} <= {"p", "p u", "p low"}
     first = Edition.load(settings.public_dir / "visits" / WEEKS[0] / "r1")
     assert [m.reason for m in first.table("months").across.missing] == ["ended"]
     assert rows_of(settings, f"{WEEKS[0]}/r1", "months", "month")[0]["status"] == "x"
     years = [m for m in first.table("clinic-weeks").across.missing if m.statistic == "last-year"]
     assert [m.reason for m in years] == ["before"]
+
+
+def test_rows_that_may_get_late_records_are_provisional_and_their_changes_early(settings: Settings) -> None:
+    path = f"{WEEKS[3]}/r1"
+    edition = Edition.load(settings.public_dir / "visits" / path)
+    facts = edition.table("clinic-weeks").across
+    assert facts is not None
+    assert facts.open_from == date(2024, 1, 15), "the next edition adds to the newest and to the one before"
+    assert edition.marks[-1] == "early"
+    for metric in ("two-weeks", "so-far", "change", "ratio", "growth", "doubling"):
+        for row in rows_of(settings, path, "clinic-weeks", metric):
+            marks, is_open = row["status"].split(), row["period"] in WEEKS[2:]
+            if "x" not in marks:
+                assert ("p" in marks) == is_open, (metric, row["period"])
+                assert ("early" in marks) == (is_open and metric not in ("two-weeks", "so-far")), (metric, row)
+    said = (settings.public_dir / "visits" / path / "datapackage.json").read_text()
+    assert "early: " in said
+    closed = Edition.load(settings.public_dir / "visits" / WEEKS[0] / "r3")
+    assert "early" not in closed.marks
+    (leaf,) = (settings.public_dir / "api").rglob("metrics/change/clinic-weeks.json")
+    assert any("early" in status for status in json.loads(leaf.read_text())["data"]["status"])
+
+
+def test_they_go_on_over_a_new_name(settings: Settings) -> None:
+    was = settings.catalogue / "releases" / "visits.yaml"
+    across: list[dict[str, Any]] = [
+        ACROSS[0],
+        {
+            "id": "since-second-week",
+            "title": "Visits since the second week",
+            "period": "week",
+            "statistics": [{"id": "since", "kind": "cumulative", "of": "visits", "since": date(2024, 1, 8)}],
+        },
+    ]
+    renamed = {"id": "calls", "formerly": ["visits"], "start": date(2024, 1, 29), "across": across}
+    was.with_name("calls.yaml").write_text(yaml.write({**yaml.parse(was.read_text()), **renamed}))
+    was.unlink()
+    deliver(settings.catalogue, date(2024, 2, 8))
+    pipeline.run_edition("calls/2024-W05")
+    there = Edition.load(settings.public_dir / "calls" / "2024-W05" / "r1")
+    assert [one.edition for one in there.sources] == [f"visits/{week}" for week in WEEKS]
+    assert there.sources[1].adds == ("visits/2024-W03", "visits/2024-W04")
+    facts = there.table("clinic-weeks").across
+    assert facts is not None
+    assert facts.periods == ("2024-W03", "2024-W04", "2024-W05")
+    assert {m.statistic for m in facts.missing} <= {"last-year", "doubling", "growth", "ratio"}
+    assert "1 January 2024" in there.statistic("so-far").description
+    rows = pq.read_table(settings.public_dir / there.path / "clinic-weeks.parquet").to_pylist()
+    for first, metric in ((date(2024, 1, 1), "so-far"), (date(2024, 1, 22), "two-weeks")):
+        (row,) = [r for r in rows if (r["metric"], r["clinic_code"], r["period"]) == (metric, "east", "2024-W05")]
+        found = answer_question(
+            "calls", "visits", where={"clinic": ["east"]}, start=first, end=date(2024, 2, 4), settings=settings
+        )
+        assert row["value"] == found.value
+    (row,) = [
+        r
+        for r in pq.read_table(settings.public_dir / there.path / "since-second-week.parquet").to_pylist()
+        if r["period"] == "2024-W05"
+    ]
+    found = answer_question(
+        "calls", "visits", where={}, start=date(2024, 1, 8), end=date(2024, 2, 4), settings=settings
+    )
+    assert row["value"] == found.value
+    before = {p: p.read_bytes() for p in (settings.public_dir / "calls").rglob("r*/*") if p.is_file()}
+    shutil.rmtree(settings.public_dir / there.path)
+    assert "refused" not in {one.state for one in publishing.rebuild(settings)}
+    assert before == {p: p.read_bytes() for p in (settings.public_dir / "calls").rglob("r*/*") if p.is_file()}
 
 
 def test_they_say_what_an_answer_says(settings: Settings) -> None:

@@ -248,12 +248,33 @@ def test_a_merged_area_has_a_back_series_with_the_interval_of_the_sum(
             asked.upper,
         )
     assert {(r["edition"], r["revision"]) for r in rows} == {("visits/2024-W01", "1")}
+    typed = pq.read_table(place.with_suffix(".parquet"))
+    assert [{k: str(v) for k, v in row.items() if k in ("geography_code", "date")} for row in typed.to_pylist()] == [
+        {k: row[k] for k in ("geography_code", "date")} for row in rows
+    ]
+    assert [float(r["value"]) for r in rows] == typed["value"].to_pylist()
+    (leaf,) = (settings.public_dir / "api").rglob("union/metrics/visits/clinic-day.json")
+    told = json.loads(leaf.read_text())["back_series"]
+    assert told["date"] == [day.isoformat() for day in days]
+    assert told["value"] == [float(found["clinic-day", "union", day.isoformat()]["value"]) for day in days]
+    (other,) = (settings.public_dir / "api").rglob("south/metrics/visits/clinic-day.json")
+    assert "back_series" not in json.loads(other.read_text())
     written = place.read_bytes()
     assert refresh_back_series(settings.public_dir, Ledger.open(settings.ledger_url, read_only=True)) == [place]
     assert place.read_bytes() == written
     place.unlink()
     pipeline.refresh_site(settings)
     assert place.read_bytes() == written
+
+
+def test_the_page_of_an_edition_lists_what_changed_with_it(settings: Settings) -> None:
+    before, changed, after = ((settings.public_dir / "visits" / week / "index.html").read_text() for week in WEEKS)
+    assert "<li>North and East takes the place of North and East.</li>" in changed
+    assert "<li>Island is new.</li>" in changed
+    assert "<li>Sea holds other places than before.</li>" in changed
+    assert "<li>Upper " not in changed
+    assert "Boundaries that changed" not in before
+    assert "Boundaries that changed" not in after
 
 
 def test_charts_go_on_over_a_merger(settings: Settings, delivered: dict[tuple[str, date], int]) -> None:
@@ -314,6 +335,17 @@ def test_a_renamed_release_goes_on_in_its_charge_and_its_pages_lead_to_it(
     front = (settings.public_dir / "index.html").read_text()
     assert "clinic-visits/index.html" in front
     assert '"visits/index.html' not in front
+    topics = next((settings.public_dir / "api").rglob("topics/visits")).parent
+    index = json.loads((topics / "visits" / "index.json").read_text())
+    assert index["renamed"]["release"] == "clinic-visits"
+    assert index["renamed"]["link"].endswith("topics/clinic-visits/index.json")
+    (old,) = (topics / "visits").rglob("south/metrics/visits/clinic-week.json")
+    assert json.loads(old.read_text())["renamed"] == index["renamed"]
+    (new,) = (topics / "clinic-visits").rglob("south/metrics/visits/clinic-week.json")
+    leaf = json.loads(new.read_text())
+    assert leaf["editions"] == [f"visits/{week}/r1" for week in WEEKS] + ["clinic-visits/2024-W04/r1"]
+    assert leaf["data"]["period"] == [*WEEKS, "2024-W04"]
+    assert "renamed" not in leaf
     found = answer_question(
         "clinic-visits",
         "visits",
