@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -77,6 +78,9 @@ def refresh_index(
             public, series, base_url=base_url, texts=texts, isolate=isolate, put=put
         )
         left_out |= failed
+        for one in known.values():
+            if one.editions and not one.current:  # all retracted: nothing of it may go on being read as current
+                shutil.rmtree(public / api.path_of(api.topic_of(one.editions[-1])), ignore_errors=True)
         for write in (api.write_api, slices.write_slices):
             count, failed = write(public, current, base_url=base_url, isolate=isolate, put=put)
             written, left_out = written + count, {**left_out, **failed}

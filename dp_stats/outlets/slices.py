@@ -1,7 +1,8 @@
 """The API the other way round: one table and metric of one period, for all areas at once.
 
 ``api/themes/…/topics/<release>/geography_types/<type>/metrics/<metric>/<table>/<period>.json``, and beside these files an
-``index.json`` of the periods, the newest first. A period's file is written once for each revision of it.
+``index.json`` of the periods, the newest first. A period's file is written once for each revision of it, and removed where
+its edition is retracted.
 """
 
 from __future__ import annotations
@@ -71,6 +72,10 @@ def _write(public: Path, editions: Sequence[Edition], table: TableFacts, base_ur
             if metric in e.table(table.id).statistics
         ]
         written += put(public / folder / "index.json", formats.json_bytes({"periods": listed}))
+        kept = {"index", *(one["name"] for one in listed)}
+        for path in (public / folder).glob("*.json"):
+            if path.stem not in kept:  # of an edition that was retracted
+                path.unlink()
     return written
 
 

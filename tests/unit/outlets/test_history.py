@@ -104,10 +104,14 @@ def test_a_retracted_edition_leaves_the_series_and_the_last_one_takes_it_along(p
     refresh(public)
     found = pq.read_table(public / "cases-by-area" / "history" / "area-day.parquet")
     assert set(found["edition"].to_pylist()) == {"cases-by-area/2021-W07", "cases-by-area/2021-W08"}
+    topic = public / "api/themes/health/sub_themes/infectious-disease/topics/cases-by-area"
+    slices = topic / "geography_types/ltla/metrics/cases/area-day"
+    assert {p.name for p in slices.iterdir()} == {"2021-W07.json", "2021-W08.json", "index.json"}
     for week in (7, 8):
         retract(public, f"cases-by-area/2021-W0{week}", revision=1, reason="Wrong opt-out list", when=when)
     refresh(public)
     assert not (public / "cases-by-area" / "history").exists()
+    assert not topic.exists(), "nothing retracted is left in the API"
 
 
 def test_an_altered_file_is_made_again(public: Path) -> None:
