@@ -24,8 +24,7 @@ def fitted(quantities: Mapping[str, Quantity]) -> dict[str, Any]:
 
 def _factors(factors: Factors) -> dict[str, Any]:
     def flat(values: NDArray[np.float64] | float) -> list[float]:
-        spread: list[float] = np.broadcast_to(values, factors.factor.shape).ravel().tolist()
-        return spread
+        return [_told(value) for value in np.broadcast_to(values, factors.factor.shape).ravel().tolist()]
 
     return {
         "levels": dict(factors.levels),
@@ -33,9 +32,14 @@ def _factors(factors: Factors) -> dict[str, Any]:
         "own_variance": flat(factors.own_variance),
         "lean": flat(factors.lean),
         "drawn": flat(factors.drawn),
-        "whole_variance": float(factors.whole_variance),
-        "spread": float(factors.spread),
-        "unsure": float(factors.unsure),
-        "cluster": float(factors.cluster),
+        "whole_variance": _told(factors.whole_variance),
+        "spread": _told(factors.spread),
+        "unsure": _told(factors.unsure),
+        "cluster": _told(factors.cluster),
         "adds": factors.adds,
     }
+
+
+def _told(value: float) -> float:
+    """Without the last digits, which another processor, or another number of threads, would compute otherwise."""
+    return float(f"{value:.10g}")
