@@ -66,6 +66,8 @@ MODULES: dict[str, list[str]] = {
     "ledger/disclosing": _unit("disclosing", "late"),
     "ledger/reserving": _unit("charging", "reserving", "approvals", "late"),
     "ledger/reservations": _unit("charging", "reserving", "late"),
+    "ledger/cards": _unit("cards"),
+    "ledger/permitting": _unit("permitting"),
     "ledger/measuring": _unit("measurements", "approvals"),
     "ledger/witnesses": _unit("witnesses", "late"),
     "ledger/sealing": _unit("sealing"),
