@@ -29,10 +29,10 @@ from dp_stats.catalogue.releases import (
     Derived,
     DimensionSpec,
     Release,
-    ReleaseTexts,
     Statistic,
     Table,
 )
+from dp_stats.catalogue.texts import ReleaseTexts
 
 __all__ = [
     "LARGEST_DECLARED_EPSILON",

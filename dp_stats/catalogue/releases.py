@@ -24,6 +24,7 @@ from dp_stats.catalogue.declared import (
 )
 from dp_stats.catalogue.periods import PeriodKind
 from dp_stats.catalogue.schedule import Schedule, holidays_of, is_once_a_day, zone_of
+from dp_stats.catalogue.texts import ReleaseTexts
 from dp_stats.written import declared
 
 
@@ -152,73 +153,6 @@ class Table(Model):
     prior_mean: float | None = Field(
         None, gt=0, description="Public guess of the mean value of a cell, for planning only.", examples=[46]
     )
-
-
-class KnownIssue(Model):
-    """What readers must know about the data since a day."""
-
-    since: date = Field(description="Day from which it is known.", examples=["2024-02-01"])
-    text: str = Field(description="What is wrong, in a sentence.", examples=["Clinic A reports late."])
-
-
-class Practice(Model):
-    """What a code of practice for statistics has a producer say; the public reads it on the page of the method.
-
-    Each is a sentence or two in the producer's own words. What is not declared is not said, and a review of the catalogue names it.
-    """
-
-    status: str = Field(
-        "",
-        description="Standing of the statistics under the law or a code, as it was given to them.",
-        examples=["Official statistics in development"],
-    )
-    revisions: str = Field(
-        "", description="When and why figures are revised.", examples=["Each week is revised once, four weeks later."]
-    )
-    pre_release_access: str = Field(
-        "", description="Who sees figures before they are published, and how long.", examples=["Nobody."]
-    )
-    source_quality: str = Field(
-        "",
-        description="How good the records are, and what is done about it.",
-        examples=["Every clinic reports; a tenth of postcodes are missing."],
-    )
-    timeliness: str = Field(
-        "",
-        description="How long after the period figures appear, and why.",
-        examples=["Ten days, as most records arrive within a week."],
-    )
-    comparability: str = Field(
-        "",
-        description="What figures may be compared with, and what not.",
-        examples=["Not with figures before 2020, when clinics were counted otherwise."],
-    )
-
-
-class ReleaseTexts(Model):
-    """What the public reads."""
-
-    summary: str = Field(
-        description="What is published, in a paragraph.", examples=["How many visits each clinic had."]
-    )
-    public_benefit: str = Field(
-        "", description="What it is good for; shown in the register of data uses.", examples=["Plan staff."]
-    )
-    known_issues: tuple[str | KnownIssue, ...] = Field(
-        (),
-        description="What readers must know about the data, one sentence each, or with the day since when: `{since, text}`.",
-        examples=[["Clinic A reported late in January 2024."]],
-    )
-    practice: Practice = Field(
-        default_factory=Practice,
-        description="Status, policies and quality, as a code of practice asks for them.",
-        exclude_if=lambda practice: practice == Practice(),
-    )
-    theme: str = Field("", description="Theme of the catalogue and the API; empty: none.", examples=["Health"])
-    subtheme: str = Field("", description="Sub-theme; empty: the theme's own.", examples=["Primary care"])
-    keywords: tuple[str, ...] = Field((), description="Words to find it by.", examples=[["visits", "clinics"]])
-    contact: str = Field("", description="Whom to ask.", examples=["statistics@agency.example"])
-    publisher: str = Field("", description="Who publishes; empty: the first custodian.", examples=["The agency"])
 
 
 class Release(Model):

@@ -11,7 +11,7 @@ import pytest
 from english import TEXTS
 from invented_editions import catalogue, costs, make_sample, sample
 
-from dp_stats.catalogue.releases import Practice
+from dp_stats.catalogue.texts import Practice
 from dp_stats.editions import claims
 from dp_stats.operations.review import unsaid_practice
 
@@ -77,7 +77,7 @@ def test_an_issue_may_have_a_day(sample: Any, tmp_path: Path) -> None:
 
 
 def test_a_release_without_these_fields_is_sealed_as_before() -> None:
-    from dp_stats.catalogue.releases import ReleaseTexts
+    from dp_stats.catalogue.texts import ReleaseTexts
 
     assert "practice" not in ReleaseTexts(summary="s").model_dump()
     assert ReleaseTexts(summary="s", practice=Practice(status="x")).model_dump()["practice"]["status"] == "x"
