@@ -27,6 +27,9 @@ from dp_stats.catalogue.schedule import Schedule, holidays_of, is_once_a_day, zo
 from dp_stats.catalogue.texts import ReleaseTexts
 from dp_stats.written import declared
 
+MOST_DECIMALS = 6
+"""Decimals that a published number has at most."""
+
 
 class DimensionSpec(Model):
     """One dimension of a release: a column and the nested levels to publish, finest first.
@@ -90,6 +93,16 @@ class Statistic(Model):
     @classmethod
     def _exact(cls, value: object) -> object:
         return exact(value)
+
+    @field_validator("resolution")
+    @classmethod
+    def _written_out(cls, value: Fraction) -> Fraction:
+        """Published sums are whole steps written out, and add up: thirds would not."""
+        if (value * 10**MOST_DECIMALS).denominator > 1:
+            raise ValueError(
+                f"must be a decimal of at most {MOST_DECIMALS} places, such as 0.01: sums are published in such steps"
+            )
+        return value
 
     @model_validator(mode="after")
     def _sum(self) -> Statistic:

@@ -58,9 +58,9 @@ def regions(studio: Studio, view: ReleaseView, story: Outline) -> dict[str, Char
     texts, edition, metric = studio.texts, view.latest.edition, story.metric
     made: dict[str, Chart] = {}
     what = texts("release.by_group", group=lower_first(panel.areas.title))
-    if len(panel.dates) > 1:
-        many = [panel.series(metric.id, i) for i in range(len(panel.areas.codes))]
-        many = [s for s in many if any(f.known for f in s.figures)]
+    many = [panel.series(metric.id, i) for i in range(len(panel.areas.codes))]
+    many = [s for s in many if any(f.known for f in s.figures)]
+    if len(panel.dates) > 1 and many:
         words = Words(
             title=f"{metric.title} {lower_first(what)}",
             subtitle=sentence(

@@ -95,7 +95,7 @@ def statistics(draw: st.DrawFn, number: bool, *, late: bool) -> list[Declaration
                         {"lower": 0, "upper": 1000, "resolution": 10},
                         {"lower": "0.5", "upper": "2.25", "resolution": "0.25", "unit": "pounds"},
                         {"lower": "-10", "upper": "-1"},
-                        {"lower": 0, "upper": 1, "resolution": "1/3"},
+                        {"lower": 0, "upper": 1, "resolution": "1/8"},
                     )
                 )
             )

@@ -61,6 +61,15 @@ def test_the_shipped_catalogue_is_sound() -> None:
         ),
         ("releases/covid-cases-by-area.yaml", {"privacy_loss": {"epsilon": 101}}, "nothing is protected"),
         ("releases/covid-cases-by-area.yaml", {"privacy_loss": {"rho": "1e-30"}}, "rho must be from 5e-09 to 5000"),
+        (
+            "releases/covid-cases-by-area.yaml",
+            {
+                "statistics": [
+                    {"id": "cases", "kind": "sum", "column": "age", "lower": 0, "upper": 1, "resolution": "1/3"}
+                ]
+            },
+            "statistics.0.resolution: must be a decimal of at most 6 places, such as 0.01",
+        ),
         ("releases/covid-cases-by-area.yaml", {"licence": ""}, "licence: write an identifier without spaces"),
         ("releases/covid-cases-by-area.yaml", {"licence": "ask us"}, "licence: write an identifier without spaces"),
         ("releases/covid-cases-by-area.yaml", {"period": "fortnight"}, "period: Input should be 'day', 'week'"),
