@@ -37,6 +37,8 @@ from dp_stats.plan.sealed import SealedPlan
 ROOT = Path(__file__).resolve().parent.parent
 WEEKS = ("2021-W05", "2021-W30")
 PERIODS, SETTLE = 4, 3
+MANY_VALUES = 300
+"""Values of a table over weeks and draws, from which on its coverage is known to about two in a hundred."""
 Integers = NDArray[np.int64]
 
 _ROWS = """
@@ -161,11 +163,15 @@ def main() -> None:
             progress=lambda _: None,
         )
         with duckdb.connect(str(path), read_only=True) as connection:
+            waited: list[list[dict[str, tuple[float, float, float]]]] = []
             for release, name in ((waiting, f"settle_days: {SETTLE}"), (adding, f"late: {{periods: {PERIODS}}}")):
                 own = replace(catalogue, releases={release.id: release}, _grids={})
                 trials = [Trial(own, release, week, connection) for week in WEEKS]
                 runs = [t.stages(release.settle_days + 1, rng) for t in trials for _ in range(options.draws)]
                 report(name, trials[0], runs)
+                if waited:
+                    judge(trials[0], waited, runs)
+                waited = runs
     print(f"{time.process_time() - started:.0f} s of CPU")
 
 
@@ -179,6 +185,24 @@ def report(name: str, trial: Trial, runs: list[list[dict[str, tuple[float, float
         for place, what in enumerate(("bias %", "RMSE", "coverage")):
             means = [float(np.mean([run[stage][table.id][place] for run in runs])) for stage in range(len(runs[0]))]
             print(f"{table.id if not place else '':20}{what:10}" + "".join(f"{mean:>12.3f}" for mean in means))
+
+
+def judge(
+    trial: Trial,
+    waited: list[list[dict[str, tuple[float, float, float]]]],
+    added: list[list[dict[str, tuple[float, float, float]]]],
+) -> None:
+    """Print what is asked of late reports: bias beside that of waiting, and how often intervals hold at every stage."""
+    first = trial.release.tables[0].id
+    left = float(np.mean([run[0][first][0] for run in waited]))
+    many = [t.id for t in trial.release.tables if trial.grid.cells(t.levels) * len(added) >= MANY_VALUES]
+    print(
+        f"\nbias as a share of what {SETTLE} days leave; coverage of tables of {MANY_VALUES} values or more, least to most"
+    )
+    for stage in range(len(added[0])):
+        bias = float(np.mean([run[stage][first][0] for run in added]))
+        held = [float(np.mean([run[stage][name][2] for run in added])) for name in many]
+        print(f"  +{stage} weeks: {bias / left:7.1%}   {min(held):.1%} to {max(held):.1%} ({len(held)} tables)")
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ class DeclaredEdition:
             name = m.statistic if m.role == "statistic" else m.role
             values[m.id] = self.grid.roll_up(exact[name], m.levels)
             if noise and m.epsilon is None:
-                values[m.id] = values[m.id] + np.rint(rng.normal(scale=m.scale * noise, size=m.shape)).astype(np.int64)
+                values[m.id] = values[m.id] + discrete_gaussian(rng, m.scale * noise, m.shape)
             elif noise:
                 stop = -np.expm1(-1 / (m.scale * noise))
                 values[m.id] = values[m.id] + rng.geometric(stop, m.shape) - rng.geometric(stop, m.shape)
@@ -59,6 +59,15 @@ class DeclaredEdition:
     def estimate(self, noisy: NoisyMeasurements) -> EditionEstimates:
         """Estimates from noisy measurements."""
         return estimate(self.plan, grid=self.grid, release=self.release, catalogue=self.catalogue, noisy=noisy)
+
+
+def discrete_gaussian(rng: np.random.Generator, scale: float, shape: Sequence[int]) -> NDArray[np.int64]:
+    """Whole numbers with probabilities in proportion to exp(−x²/2σ²); of wide noise, a rounded normal draw is no other."""
+    if scale > 5:
+        return np.rint(rng.normal(scale=scale, size=shape)).astype(np.int64)
+    steps = np.arange(-60, 61)
+    chance = np.exp(-(steps**2) / (2 * scale**2))
+    return np.asarray(rng.choice(steps, p=chance / chance.sum(), size=shape))
 
 
 def declare_edition(

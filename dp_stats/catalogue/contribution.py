@@ -54,6 +54,7 @@ class Late(Model):
         0.1,
         gt=0,
         lt=1,
-        description="Public guess of the share of a period's rows that arrive after its own edition, for planning only.",
+        description="Public guess of the share of a period's rows that arrive after its own edition: for planning, and where "
+        "noise hides how many do.",
         examples=[0.2],
     )

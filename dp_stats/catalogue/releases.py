@@ -356,12 +356,14 @@ class Release(Model):
             (self.period == "range", "a release of one range has no later edition that could count late rows"),
             (
                 any(s.kind == "persons" for s in self.statistics),
-                "is not possible yet beside a statistic of kind 'persons': a person may have been counted in the cell before. "
-                "Publish persons in a release of their own",
+                "is not possible beside a statistic of kind 'persons': a person of a late row may have been counted in its cell "
+                "before, which no edition remembers. Publish persons in a release of their own, with 'settle_days' long "
+                "enough for most of their rows to have arrived, or correct them by a revision of kind correction",
             ),
             (
                 self.contribution.one_per_cell,
-                "is not possible yet with 'contribution.one_per_cell': a row of the cell may have been counted before",
+                "is not possible with 'contribution.one_per_cell': a row of its person may have been counted in the cell before, "
+                "which no edition remembers. Leave out 'one_per_cell', or 'late' and set 'settle_days'",
             ),
             (
                 all(s.kind != "count" for s in self.statistics),

@@ -237,7 +237,7 @@ class _Table:
     def _draws(self, edition: Measured, statistic: str, dates: Dimension | None, rows: Floats) -> list[Draws]:
         quantity = quantity_of(edition, statistic)
         queries, _ = self._queries_in(edition)
-        return quantity.fit.noise_draws(signed_sums(quantity, edition.grid, queries, dates, rows).queries)
+        return quantity.noise_draws(signed_sums(quantity, edition.grid, queries, dates, rows).queries)
 
     def _queries_in(self, edition: Measured) -> tuple[dict[str, Query], NDArray[np.bool_]]:
         """The cells of the table as an edition counted them, and which of them it did not.

@@ -1,14 +1,9 @@
 """What late rows add to an edition, from the tables of them that later editions have measured (``plan.late``).
 
 Tables that are the same as the edition's own are added to these: least squares stay what they are, with the noise of as
-many draws as tables were added up. Or the number of late rows is known at one coarse level. A coarse cell with X rows that
-got L late ones has the factor 1 + L/X. Summed over a coarse cell this is X + L, so totals stay unbiased. Three things are
-uncertain besides the noise of X: that of L; how far finer cells differ from the factor of their coarse cell; and the chance
-of which cell a late row falls in. All are carried into the intervals.
-
-Where a cell has few rows its own share says little: it is drawn towards the share of the whole by s = w + t·(own − w),
-t = d²/(d² + noise), where d is how far cells differ. The noise of the sum over all cells is divided between what each cell
-has for itself, t·noise, and what all share, 1 − t of that of the whole: both together are the noise of the sum again.
+many draws as tables were added up. Or the number of late rows is known at one coarse level: then it is spread over finer
+cells (``late_rows``), by the share of late rows that is found here, and intervals carry what is uncertain: the noise of late
+rows and of those counted before, how far cells differ in their share, and the chance of which cell a late row falls in.
 """
 
 from __future__ import annotations
@@ -19,10 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dp_stats.catalogue.grid import Dimension, Grid
+from dp_stats.catalogue.grid import Grid
+from dp_stats.estimate.late_rows import LateRows
 from dp_stats.estimate.leastsquares import LeastSquares
-from dp_stats.estimate.truncation import Factors
-from dp_stats.plan.algebra import Query, weights
 from dp_stats.plan.model import Measurement
 from dp_stats.plan.truncation import LEAST_SPREAD
 
@@ -31,6 +25,9 @@ Floats = NDArray[np.float64]
 DAYS_DIFFER = 1.0
 """Days of a period are taken to differ at least so much in their share of late rows (a standard deviation, relative to the
 share of the whole): rows of its last days have had least time to arrive."""
+
+GUESS_OFF = 0.5
+"""How far the public guess of late rows per row counted before is taken to be off: a standard deviation."""
 
 DAYS_SPREAD = 0.4
 """Where days are told apart, finer cells of a day are taken to differ so much in their share of late rows (a standard
@@ -67,71 +64,87 @@ def coarse_levels(late: Sequence[LateTables]) -> Mapping[str, str] | None:
     return next((m.levels for one in late for m in one.measurements if m.role == "late_rows"), None)
 
 
-def late_factors(grid: Grid, late: Sequence[LateTables], count: LeastSquares) -> Factors | None:
-    """The factors of an edition; None if no later edition has measured late rows at a coarse level.
+def late_rows(grid: Grid, late: Sequence[LateTables], count: LeastSquares, *, guess: float) -> LateRows | None:
+    """Late rows of an edition in coarse cells; None if no later edition has measured them so.
 
     Args:
         late: of every later edition that is taken in. count: least squares of the rows counted before.
+        guess: public guess of the share of a period's rows that arrive late; it matters only where hardly any are known.
     """
     tables = [(m, one.values[m.id]) for one in late for m in one.measurements if m.role == "late_rows"]
     if not tables:
         return None
-    table = tables[0][0]
-    levels = grid.complete(table.levels)
-    found = np.sum([values.reshape(table.shape) for _, values in tables], axis=0).astype(np.float64)
-    variance = np.full(table.shape, sum(m.variance for m, _ in tables))
-    kept, kept_variance = count.value(levels), count.variance(levels)
+    shape, levels = tables[0][0].shape, grid.complete(tables[0][0].levels)
+    found = np.sum([values.reshape(shape) for _, values in tables], axis=0).astype(np.float64)
+    variance = np.full(shape, sum(m.variance for m, _ in tables))
     dated = any(d.kind == "date" and len(d.level(levels[d.name]).codes) > 1 for d in grid.dimensions)
-    least, spread = (DAYS_DIFFER, DAYS_SPREAD) if dated else (LEAST_SPREAD, LEAST_SPREAD)
-    share, own, shared, drawn = _shares(found, variance, kept, kept_variance, least)
-    return Factors(levels, 1.0 + share, own, np.ones_like(share), shared, spread, 1.0, adds=True, drawn=drawn)
+    whole: Mapping[str, str] = {}
+    known = Known(
+        found, variance, count.value(levels), count.variance(levels), float(count.variance(whole).reshape(()))
+    )
+    shares = known.shares(guess / (1 - guess), DAYS_DIFFER if dated else LEAST_SPREAD)
+    return LateRows(
+        levels=levels,
+        axis=max(range(len(shape)), key=lambda i: shape[i]),
+        late=known.late.reshape(-1),
+        late_variance=variance.reshape(-1),
+        kept=known.kept.reshape(-1),
+        kept_variance=known.kept_variance.reshape(-1),
+        share=shares.share,
+        follows=shares.follows,
+        between=shares.between,
+        lean=shares.lean,
+        whole_variance=shares.whole_variance,
+        spread=DAYS_SPREAD if dated else LEAST_SPREAD,
+        tables=[(m.scale, "discrete_gaussian" if m.epsilon is None else "discrete_laplace") for m, _ in tables],
+    )
 
 
-def _shares(
-    late: Floats, variance: Floats, kept: Floats, kept_variance: Floats, least: float
-) -> tuple[Floats, Floats, float, Floats]:
-    """Late rows per row counted before in each cell, its own variance, the variance that all cells share, and the part of
-    its own variance that is how cells differ."""
-    safe, rows = np.maximum(kept, 1.0), max(float(kept.sum()), 1.0)
-    whole, whole_variance = float(late.sum()) / rows, float(variance.sum()) / rows**2
-    own, noise = late / safe, (variance + whole**2 * np.maximum(kept_variance, 0.0)) / safe**2
-    weight = safe / safe.sum()
-    between = max(float((weight * ((own - whole) ** 2 - noise)).sum()), (least * whole) ** 2)
-    trust = between / (between + noise) if late.size > 1 else np.ones_like(noise)
-    share = whole + trust * (own - whole)
-    share = share + (float(late.sum()) - float((kept * share).sum())) / rows  # the whole is what was measured
-    alone = trust * variance / safe**2
-    return share, alone, (1 - float((weight * trust).sum())) * whole_variance, (1 - trust) * alone
+@dataclass(frozen=True, eq=False)
+class Shares:
+    """Late rows per row counted before (see ``LateRows``)."""
+
+    share: Floats
+    follows: Floats
+    between: float
+    lean: Floats
+    whole_variance: float
 
 
-def added_noise(fit: LeastSquares, factors: Factors, queries: Mapping[str, Query], ratio: Floats) -> Floats:
-    """What the noise of the rows counted before gives queries to which late rows were added.
+@dataclass(frozen=True, eq=False)
+class Known:
+    """Late rows and rows counted before in coarse cells, with the variances of their noise; ``whole_variance`` is that of all
+    rows counted before."""
 
-    In a query that covers a whole coarse cell, rows and late rows are added: its noise is not multiplied. In a small part
-    of one it is multiplied by the factor, day by day where days have factors of their own.
-    """
-    plain = fit.variance(queries)
-    covered, multiplied, by_day = np.ones(()), dict(queries), False
-    for axis, dimension in enumerate(fit.grid.dimensions):
-        query = queries.get(dimension.name, dimension.top.name)
-        coarse = dimension.level(factors.levels[dimension.name])
-        covered = np.multiply.outer(covered, _covered(dimension, query, coarse.group))
-        if dimension.kind == "date" and len(coarse.codes) > 1:
-            of_group = np.moveaxis(factors.factor, axis, 0).reshape(len(coarse.codes), -1)[:, 0]
-            multiplied[dimension.name] = weights(dimension, query) * of_group[coarse.group]
-            by_day = True
-    other = plain * ratio**2
-    if by_day:
-        own = fit.variance(multiplied)
-        other = np.where(np.isfinite(own), own, other)
-    return np.asarray(covered * plain + (1 - covered) * other)
+    late: Floats
+    late_variance: Floats
+    kept: Floats
+    kept_variance: Floats
+    whole_variance: float
 
+    def shares(self, guess: float, least: float) -> Shares:
+        """The share of the whole, drawn to the guess as far as noise hides it; that of each cell, drawn to that of the whole.
 
-def _covered(dimension: Dimension, query: Query, coarse: NDArray[np.intp]) -> Floats:
-    """How much of the coarse cells that each query touches it covers: 1 where it is a sum of coarse cells."""
-    asked = weights(dimension, query) != 0
-    groups = int(coarse.max()) + 1
-    member = np.zeros((len(coarse), groups))
-    member[np.arange(len(coarse)), coarse] = 1.0
-    touched = (asked.astype(np.float64) @ member) > 0
-    return np.asarray(asked.sum(axis=1) / np.maximum(touched @ member.sum(axis=0), 1.0))
+        Each is the mean of a share s with a prior, given L = s·X and noise: prior + b·X·(L − prior·X) / (b·X² + noise), with b
+        the variance of the prior. Where X is nothing but noise that is the prior; no number is divided by another one that
+        may be nothing. The variance between cells is found by moments in the same way, and is that of ``least`` times the
+        share at least.
+        """
+        late, rows = float(self.late.sum()), float(self.kept.sum())
+        noise = float(self.late_variance.sum()) + guess**2 * self.whole_variance
+        told = GUESS_OFF**2 * rows / (GUESS_OFF**2 * rows**2 + noise)
+        whole = guess + told * (late - guess * rows)
+        doubt = GUESS_OFF**2 * (1 - told * rows)
+        if self.late.size == 1:
+            one = np.ones(1)
+            return Shares(whole * one, told * one, GUESS_OFF**2, (1 - told * rows) * one, 0.0)
+        off = self.late - whole * self.kept
+        own_noise = self.late_variance + whole**2 * self.kept_variance
+        square, smallest = max(float((self.kept**2 - self.kept_variance).sum()), 0.0), (least * whole) ** 2
+        more = float((off**2 - own_noise).sum()) - smallest * square
+        told = GUESS_OFF**4 * square / (GUESS_OFF**4 * square**2 + 2 * float((own_noise**2).sum()))
+        between = smallest + max(told * more, 0.0)
+        follows = between * self.kept / (between * self.kept**2 + own_noise)
+        share = whole + follows * off
+        flat = (share, follows, 1 - follows * self.kept)
+        return Shares(flat[0].reshape(-1), flat[1].reshape(-1), between, flat[2].reshape(-1), doubt)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -94,20 +95,23 @@ class LeastSquares:
         """Covariance of ``value(first)`` with ``value(second)``; one-query dimensions are repeated."""
         return np.asarray(self.structure.covariance(first, second)) * (self.unit**2 * self.draws)
 
-    def law(self, queries: Mapping[str, Query]) -> NoiseLaw:
+    def law(self, queries: Mapping[str, Query], *, times: float = 1.0, more: Sequence[Draws] = ()) -> NoiseLaw:
         """The law of the error of a typical (the middle) cell of ``queries``, in its standard errors.
 
-        Windows of time that are a group of a level (a week's last 7-day sum) have that level's law.
+        Windows of time that are a group of a level (a week's last 7-day sum) have that level's law. Where something else was
+        added to values, ``more`` are its draws in that cell, and ``times`` is what the noise of the fit is multiplied by.
         """
+        added = [replace(d, weight=round(d.weight / times, 2)) for d in more]  # nearly equal laws count as one
         asked = (queries.get(d.name, d.top.name) for d in self.grid.dimensions)
         key = (
             self._shape,
+            *map(repr, added),
             *(q if isinstance(q, str) else hashlib.sha256(np.asarray(q).tobytes()).hexdigest() for q in asked),
         )
         if key not in _laws:
             if len(_laws) >= MOST_LAWS:
                 _laws.clear()
-            _laws[key] = law_of(self.noise_draws(queries))
+            _laws[key] = law_of([*self.noise_draws(queries), *added])
         return _laws[key]
 
     @cached_property
@@ -127,7 +131,7 @@ class LeastSquares:
 
     def noise_draws(self, queries: Mapping[str, Query]) -> list[Draws]:
         """The noise draws that the error of the middle cell is made of, equal ones together."""
-        cell = [_middle(d, queries.get(d.name, d.top.name)) for d in self.grid.dimensions]
+        cell = [middle_of(d, queries.get(d.name, d.top.name)) for d in self.grid.dimensions]
         found = []
         for m in self.measurements:
             names = self.lattice.names(self.lattice.key(m.levels))
@@ -144,7 +148,7 @@ class LeastSquares:
         return found
 
 
-def _middle(dimension: Dimension, query: Query) -> Floats:
+def middle_of(dimension: Dimension, query: Query) -> Floats:
     """The middle one of the queries along a dimension, as weights of its leaves."""
     if isinstance(query, str):
         level = dimension.level(query)

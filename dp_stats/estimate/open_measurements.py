@@ -5,8 +5,8 @@ holds the plan of what was measured, the public grid, what statistics mean, the 
 noisy numbers, those of late rows included; so what is read back from it answers as the stored measurements do, to the digit
 (``estimate.answer``). It holds nothing of how or where records are kept.
 
-``factors`` says what counts are multiplied by for late and truncated rows, and how far off that may be. It follows from
-the rest, and is there for readers who do not want to compute it.
+``late_rows`` says how late rows that are known coarsely are spread, ``factors`` what statistics are multiplied by for late and
+truncated rows, and how far off that may be. They follow from the rest, and are there for readers who do not want to compute them.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ _RELEASE = {
     "contribution",
     "privacy_loss",
     "series",
+    "late",
 }
 """What of a release's declaration decides what its numbers mean."""
 

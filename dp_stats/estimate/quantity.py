@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from dp_stats.catalogue.grid import LevelNames
 from dp_stats.catalogue.models import Statistic
 from dp_stats.estimate.doubt import absolute_of, doubt_of_factors, sides_of, splits
-from dp_stats.estimate.late import added_noise
+from dp_stats.estimate.late_rows import LateRows
 from dp_stats.estimate.lattice import LevelIndex
 from dp_stats.estimate.leastsquares import LeastSquares
-from dp_stats.estimate.noise_law import NoiseLaw
+from dp_stats.estimate.noise_law import Draws, NoiseLaw
 from dp_stats.estimate.truncation import Correction, Factors
 from dp_stats.plan.algebra import Query
 
@@ -39,13 +39,19 @@ class Quantity:
     """
 
     def __init__(
-        self, statistic: Statistic, fit: LeastSquares, correction: Correction | None = None, late: Factors | None = None
+        self,
+        statistic: Statistic,
+        fit: LeastSquares,
+        correction: Correction | None = None,
+        late: LateRows | None = None,
     ) -> None:
         self.statistic = statistic
         self.fit = fit
         self.grid = fit.grid
         self.correction = correction
-        self.factors = [*([late] if late else []), *([correction.factors] if correction else [])]
+        self.late = late if statistic.kind == "count" else None
+        others = [late.factors(fit)] if late is not None and self.late is None else []
+        self.factors = [*others, *([correction.factors] if correction else [])]
         self.shrunken: Mapping[LevelIndex, Posterior] = {}
 
     @property
@@ -62,10 +68,15 @@ class Quantity:
     @cached_property
     def leaves(self) -> Floats:
         """Corrected leaves of ``grid``."""
-        values = self.fit.leaves
+        values = self.counted
         for factors in self.factors:
             values = values * self.spread_out(factors)
         return values
+
+    @cached_property
+    def counted(self) -> Floats:
+        """Leaves as they were counted, late rows with them, before any factor."""
+        return self.fit.leaves if self.late is None else self.late.leaves(self.fit)
 
     def spread_out(self, factors: Factors) -> Floats:
         """The factor of every leaf."""
@@ -99,16 +110,19 @@ class Quantity:
             The variance of noise and chance; standard deviations of how cells differ in their share of late and truncated
             rows, of what is added and of what is subtracted.
         """
-        variance, values = self.fit.variance(queries), self.fit.leaves
+        variance, values = self.noise(queries), self.counted
         doubts = [np.zeros(()), np.zeros(())]
         sides, absolute = sides_of(queries), absolute_of(queries)
+        for number, side in enumerate(sides):
+            if side is not None and self.late is not None:
+                doubts[number], chance = self.late.doubt(self.fit, side)
+                variance = variance + chance
         for factors in self.factors:
             corrected = values * self.spread_out(factors)
             ratio = _ratio(factors, self.fit.value(absolute, of=values), self.fit.value(absolute, of=corrected))
-            noise = added_noise(self.fit, factors, queries, ratio) if factors.adds else variance * ratio**2
             drawn = np.broadcast_to(np.asarray(factors.drawn), factors.factor.shape)
             alone, common = doubt_of_factors(self.grid, factors, queries, values, factors.own_variance - drawn)
-            variance = np.asarray(noise + alone + common)
+            variance = np.asarray(variance * ratio**2 + alone + common)
             for number, side in enumerate(sides):
                 if side is not None:
                     kept, after = self.fit.value(side, of=values), self.fit.value(side, of=corrected)
@@ -119,9 +133,24 @@ class Quantity:
             values = corrected
         return variance, doubts[0], doubts[1]
 
+    def noise(self, queries: Mapping[str, Query]) -> Floats:
+        """Variance of the noise of what was counted, late rows with it."""
+        return self.fit.variance(queries) if self.late is None else self.late.noise(self.fit, queries)
+
     def law(self, queries: Mapping[str, Query]) -> NoiseLaw:
         """The law of the error of a typical cell, in its standard errors."""
-        return self.fit.law(queries)
+        if self.late is None:
+            return self.fit.law(queries)
+        times, more = self.late.draws(self.fit, queries)
+        return self.fit.law(queries, times=times, more=more)
+
+    def noise_draws(self, queries: Mapping[str, Query]) -> list[Draws]:
+        """The noise draws that the error of a typical cell is made of."""
+        own = self.fit.noise_draws(queries)
+        if self.late is None:
+            return own
+        times, more = self.late.draws(self.fit, queries)
+        return [*(replace(d, weight=d.weight * times) for d in own), *more]
 
     def local_doubt(
         self, factors: Factors, queries: Mapping[str, Query], kept: Floats, share: Floats
@@ -136,10 +165,8 @@ class Quantity:
         if not finer:
             return np.zeros(()), np.zeros(())
         rows, share = np.abs(kept), share + factors.unsure
-        doubt = factors.spread * share * rows
-        if factors.adds:  # a share may be below nothing by its noise, what falls in a cell by chance may not
-            share = np.maximum(share, 0.0)
-        return doubt, factors.cluster * share * rows * self.row_size
+        chance = np.maximum(share, 0.0)  # a share may be below nothing by its noise, what falls in a cell may not
+        return factors.spread * share * rows, factors.cluster * chance * rows * self.row_size
 
 
 def _ratio(factors: Factors, kept: Floats, after: Floats) -> Floats:

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from dp_stats.catalogue.grid import Grid, LevelNames
 from dp_stats.catalogue.load import Catalogue
-from dp_stats.catalogue.models import Release, Statistic
+from dp_stats.catalogue.models import Late, Release, Statistic
 from dp_stats.estimate.consistent import make_consistent
 from dp_stats.estimate.derived import Source, derive, source_levels
 from dp_stats.estimate.fitted import fitted
-from dp_stats.estimate.late import LateTables, coarse_levels, late_factors, with_late
+from dp_stats.estimate.late import LateTables, coarse_levels, late_rows, with_late
 from dp_stats.estimate.lattice import LevelIndex
 from dp_stats.estimate.leastsquares import LeastSquares
 from dp_stats.estimate.model import EditionEstimates, Estimate
@@ -123,7 +123,8 @@ def fit_all(
         correct = correction(
             plan, grid, noisy.values, count, guess=truncated_share(release.contribution), cluster=cluster
         )
-    added = late_factors(grid, late, count) if count is not None else None
+    guess = (release.late or Late(periods=1)).share
+    added = late_rows(grid, late, count, guess=guess) if count is not None else None
     return {name: Quantity(statistic, fit, correct, added) for name, (statistic, fit) in fits.items()}
 
 

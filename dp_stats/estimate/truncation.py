@@ -46,8 +46,6 @@ class Factors:
         own_variance, lean, whole_variance: as in ``Correction``.
         spread: standard deviation of finer groups around their coarse cell, relative to factor − 1.
         cluster: mean number of added rows that fall in a cell together.
-        adds: whether the factor is a ratio of rows added to the very rows that it multiplies: then the sum over a coarse
-            cell is a sum, in which the noise of the rows is not multiplied.
         drawn: the part of ``own_variance`` that is no noise but how cells differ, as they are drawn to the whole.
         unsure: standard deviation of the share of the whole. What finer cells differ by, and the chance of which cell a row
             falls in, are as large as the share that may be, not as the one that noise happened to show.
@@ -60,7 +58,6 @@ class Factors:
     whole_variance: float
     spread: float
     cluster: float
-    adds: bool = False
     drawn: Floats | float = 0.0
     unsure: float = 0.0
 

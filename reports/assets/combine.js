@@ -163,7 +163,9 @@ const dpStats = (() => {
         index: this.index(m.levels), size: m.shape.reduce((a, b) => a * b, 1), precision: 1 / file.variances[m.id],
         variance: file.variances[m.id], scale: m.scale, laplace: m.epsilon !== null, values: values.get(m.id),
       }));
-      this.factors = file.factors.map((factors) => ({
+      const late = file.late_rows[statistic];
+      this.late = late && { ...late, index: this.index(late.levels), axes: this.axes.map((axis) => this.groups(axis, late.levels[axis.dimension.name])) };
+      this.factors = file.factors[statistic].map((factors) => ({
         ...factors, index: this.index(factors.levels),
         axes: this.axes.map((axis) => this.groups(axis, factors.levels[axis.dimension.name])),
       }));
@@ -246,18 +248,78 @@ const dpStats = (() => {
     get rowSize() {
       return this.statistic.kind === "sum" ? Math.max(...[this.statistic.lower, this.statistic.upper].filter((end) => end !== null).map((end) => Math.abs(fraction(end)))) : 1;
     }
+    // Late rows that are known in coarse cells: leaves with them, and of a sum its variance, doubt, chance and draws.
+    get counted() {
+      if (!this.late) return this.leaves;
+      if (this.together) return this.together;
+      const { late, kept, share, index } = this.late, size = new Float64Array(share.length);
+      for (const at of index) size[at] += 1;
+      return (this.together = this.leaves.map((value, i) => {
+        const at = index[i];
+        return value * (1 + share[at]) + (late[at] - share[at] * kept[at]) / size[at];
+      }));
+    }
+    spread(weights, rows, before, draws) {
+      const { index, kept, share, follows, lean, late, late_variance, axis, axes, between, whole_variance, spread, tables } = this.late;
+      const many = share.length, inside = new Float64Array(many), part = new Float64Array(many), size = new Float64Array(many), touched = new Uint8Array(many);
+      for (let i = 0; i < weights.length; i++) {
+        const at = index[i];
+        size[at] += 1;
+        if (weights[i]) { inside[at] += weights[i] * this.leaves[i]; part[at] += weights[i]; touched[at] = 1; }
+      }
+      let fromLate = 0, leaning = 0, off = 0, own = 0, left = 0, least = Infinity, smallest = Infinity;
+      const taken = new Float64Array(many);
+      for (let at = 0; at < many; at++) {
+        least = Math.min(least, lean[at] ** 2); smallest = Math.min(smallest, share[at] ** 2);
+        if (!touched[at]) continue;
+        part[at] /= size[at];
+        const unlike = inside[at] - part[at] * kept[at], weight = part[at] + follows[at] * unlike;
+        fromLate += weight ** 2 * late_variance[at];
+        taken[at] = weight * share[at];
+        leaning += lean[at] * unlike;
+        off += (lean[at] * unlike) ** 2;
+        own += share[at] * inside[at];
+        left += part[at] * (late[at] - share[at] * kept[at]);
+      }
+      const grown = weights.map((weight, i) => weight * (1 + share[index[i]]));
+      const linear = this.noise(grown.map((weight, i) => weight - taken[index[i]])).variance;
+      let fromRows = linear;
+      if (!Number.isFinite(linear)) { // it is not known how the sum's rows lie in coarse cells
+        let above = 0, below = 0;
+        for (let at = 0; at < many; at++) { const rows = Math.max(touched[at] ? inside[at] : 0, 0); above += rows * share[at]; below += rows; }
+        const mean = below > 0 ? above / below : sum(share) / many;
+        fromRows = before * (1 + mean) ** 2 + this.noise(weights.map((_, i) => taken[index[i]])).variance;
+      }
+      fromRows = Math.max(fromRows, 0);
+      const variance = fromRows + fromLate + Math.max(leaning ** 2 - least * before, 0) * whole_variance;
+      const finer = rows.some((row, along) => {
+        const first = new Map();
+        return row.some((value, at) => { const group = axes[along].of[at]; if (!first.has(group)) first.set(group, value); return first.get(group) !== value; });
+      });
+      const drawn = between * Math.max(off - least * before, 0);
+      const differ = finer ? Math.max(own ** 2 - smallest * before, 0) : 0;
+      const times = before > 0 ? Math.sqrt(fromRows / before) : 1;
+      const weight = halfEven(Math.sqrt(fromLate / (sum(late_variance) / many)) / times * 100) / 100;
+      return {
+        variance, doubt: Math.sqrt(spread ** 2 * differ + drawn), chance: finer ? Math.max(own + left, 0) : 0,
+        draws: [...draws, ...tables.map((table) => ({ ...table, weight }))],
+      };
+    }
     // Best value, variance, and within it the doubt that editions share, of a sum of cells (weights of 1 and 0 along each axis).
     part(rows) {
-      const weights = this.outer(rows), { variance: plain, draws } = this.noise(weights);
-      if (!Number.isFinite(plain)) return null;
-      let values = this.leaves, variance = plain, doubt = 0;
+      const weights = this.outer(rows), found = this.noise(weights);
+      if (!Number.isFinite(found.variance)) return null;
+      let values = this.counted, { variance, draws } = found, doubt = 0;
+      if (this.late) {
+        const spread = this.spread(weights, rows, variance, draws);
+        variance = spread.variance + spread.chance; doubt = spread.doubt; draws = spread.draws;
+      }
       const total = (of) => { let all = 0; for (let i = 0; i < weights.length; i++) all += weights[i] * of[i]; return all; };
       for (const factors of this.factors) {
         const corrected = values.map((value, i) => value * factors.factor[factors.index[i]]);
         const kept = total(values), after = total(corrected);
         const least = Math.min(...factors.factor), most = Math.max(...factors.factor);
         const ratio = clip(kept > 0 ? after / kept : sum(factors.factor) / factors.factor.length, least, most);
-        const noise = factors.adds ? this.addedNoise(factors, rows, plain, ratio) : variance * ratio ** 2;
         const inside = new Float64Array(factors.factor.length);
         for (let i = 0; i < weights.length; i++) inside[factors.index[i]] += weights[i] * values[i];
         let alone = 0, drawn = 0, common = 0;
@@ -266,38 +328,21 @@ const dpStats = (() => {
           drawn += value ** 2 * factors.drawn[at];
           common += value * factors.lean[at];
         });
-        variance = noise + alone + common ** 2 * factors.whole_variance;
+        variance = variance * ratio ** 2 + alone + common ** 2 * factors.whole_variance;
         const finer = rows.some((row, axis) => {
           const first = new Map();
           return row.some((value, at) => { const group = factors.axes[axis].of[at]; if (!first.has(group)) first.set(group, value); return first.get(group) !== value; });
         });
         let spread = 0;
         if (finer) {
-          let share = ratio - 1 + (factors.unsure ?? 0);
+          const share = ratio - 1 + (factors.unsure ?? 0);
           spread = factors.spread * share * Math.abs(kept);
-          if (factors.adds) share = Math.max(share, 0);
-          variance += factors.cluster * share * Math.abs(kept) * this.rowSize;
+          variance += factors.cluster * Math.max(share, 0) * Math.abs(kept) * this.rowSize;
         }
         doubt = Math.sqrt(doubt ** 2 + spread ** 2 + drawn);
         values = corrected;
       }
       return { value: total(values), variance: variance + doubt ** 2, doubt, draws };
-    }
-    addedNoise(factors, rows, plain, ratio) {
-      let covered = 1, byDay = false;
-      const multiplied = rows.map((row, axis) => {
-        const { of, size } = factors.axes[axis], sizes = new Float64Array(size), touched = new Set();
-        of.forEach((group) => { sizes[group] += 1; });
-        row.forEach((value, at) => { if (value) touched.add(of[at]); });
-        covered *= sum(row.map((value) => (value ? 1 : 0))) / Math.max(sum([...touched].map((group) => sizes[group])), 1);
-        if (this.axes[axis].dimension.kind !== "date" || size < 2) return row;
-        byDay = true;
-        const after = factors.axes.slice(axis + 1).reduce((all, other) => all * other.size, 1);
-        return row.map((value, at) => value * factors.factor[of[at] * after]);
-      });
-      const own = byDay ? this.noise(this.outer(multiplied)).variance : Infinity;
-      const other = Number.isFinite(own) ? own : plain * ratio ** 2;
-      return covered * plain + (1 - covered) * other;
     }
   }
 

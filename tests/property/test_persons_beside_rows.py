@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from dp_stats.catalogue.periods import parse_period
+from dp_stats.errors import NotDerivableError
 from dp_stats.estimate import EditionEstimates
+from dp_stats.estimate import answer as answering
 from dp_stats.estimate import derived as deriving
 from dp_stats.estimate import tables as estimating
+from dp_stats.estimate.answer import answer
+from dp_stats.estimate.measured_edition import Measured
+from dp_stats.plan.noisy import NoisyMeasurements
 from tests.estimate_examples import DeclaredEdition, declare_edition
 
 STATISTICS = ({"id": "count", "kind": "count", "expected_total": 300}, {"id": "people", "kind": "persons"})
@@ -79,21 +86,64 @@ def _largest_within(edition: DeclaredEdition, values: Any, at: Mapping[str, str]
     return found
 
 
-def estimated(edition: DeclaredEdition, seed: int) -> EditionEstimates:
-    """Estimates of few rows, some of persons with several."""
+def drawn(edition: DeclaredEdition, seed: int) -> NoisyMeasurements:
+    """Noisy numbers of few rows, some of persons with several."""
     rng = np.random.default_rng(seed)
     rows = rng.poisson(rng.gamma(0.5, 1.5, (9, 1, 1)), edition.grid.shape())
     people = rng.binomial(rows, rng.uniform(0.3, 1))
     few = rng.binomial(rows, 0.1)
-    return edition.estimate(
-        edition.draw({"count": rows, "people": people, "truncated_rows": few, "truncated_persons": few}, rng)
-    )
+    return edition.draw({"count": rows, "people": people, "truncated_rows": few, "truncated_persons": few}, rng)
+
+
+def estimated(edition: DeclaredEdition, seed: int) -> EditionEstimates:
+    """Their estimates."""
+    return edition.estimate(drawn(edition, seed))
 
 
 @settings(max_examples=25, deadline=None)
 @given(declared(), st.integers(0, 2**32 - 1))
 def test_persons_never_contradict_rows(edition: DeclaredEdition, seed: int) -> None:
     assert list(contradictions(edition, estimated(edition, seed))) == []
+
+
+def contradicting_answers(edition: DeclaredEdition, seed: int) -> Iterator[str]:
+    """Free answers about persons that contradict answers about rows of the same cell."""
+    period = parse_period("2024-03-04--2024-03-17")
+    stored = Measured(edition.plan, period, edition.grid, edition.release, drawn(edition, seed), edition.catalogue)
+    levels = {(t.levels.get("area"), t.levels.get("date")) for t in edition.release.tables if "people" in t.statistics}
+    for area, time in sorted(levels, key=str):
+        days = {"day": (period.start, period.start), "week": (period.start, period.start + timedelta(days=6))}
+        first, last = days.get(time or "", (period.start, period.end))
+        where = {"area": ("A0" if area == "area" else "R0",)} if area else {}
+        people = answer([stored], "people", where=where, start=first, end=last)
+        try:
+            rows = answer([stored], "count", where=where, start=first, end=last)
+        except NotDerivableError:
+            continue
+        if people.value > rows.value or people.lower > rows.lower or people.upper > max(rows.upper, people.value):
+            yield f"{where} {first} to {last}: more persons than rows"
+        if rows.value > 0 and people.value < 1:
+            yield f"{where} {first} to {last}: rows of nobody"
+        if not people.lower <= people.value <= people.upper:
+            yield f"{where}: an interval without its value"
+
+
+@settings(max_examples=15, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@given(declared(), st.integers(0, 2**32 - 1))
+def test_answers_about_persons_never_contradict_those_about_rows(edition: DeclaredEdition, seed: int) -> None:
+    assert list(contradicting_answers(edition, seed)) == []
+
+
+def test_the_check_sees_answers_about_persons_that_are_left_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answering, "_beside_rows", lambda persons, *given: persons)
+    edition = declare_edition(
+        statistics=STATISTICS,
+        tables=[table("one", "area", "day", ["count", "people"])],
+        loss={"epsilon": "0.2"},
+        bands=1,
+        period="2024-03-04--2024-03-17",
+    )
+    assert any(list(contradicting_answers(edition, seed)) for seed in range(20))
 
 
 @pytest.mark.parametrize("left_out", ["values", "intervals"])
