@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +73,8 @@ CASES: dict[str, dict[str, Any]] = {
 
 def measured(case: str, week: str, *, seed: int = 0, mean: float = 12.0) -> tuple[Measured, np.ndarray]:
     """One edition of a case with noise of a seed, and its true counts: areas × days × bands."""
-    options = dict(CASES[case])
-    late = options.pop("late", False)
-    made = declare_edition(period=week, kind="week", **options)
+    late = CASES[case].get("late", False)
+    made = _declared(case, week)
     number = WEEKS.index(week) + 1
     true = np.random.default_rng(100 + number)  # the same for every draw of noise
     counts = true.poisson(mean, made.grid.shape()) * (true.random(made.grid.shape()) < 0.8)
@@ -104,6 +104,12 @@ def measured(case: str, week: str, *, seed: int = 0, mean: float = 12.0) -> tupl
         (LateTables(tables, drawn.values),),
     )
     return one, counts + added
+
+
+@cache
+def _declared(case: str, week: str) -> DeclaredEdition:
+    options = {name: value for name, value in CASES[case].items() if name != "late"}
+    return declare_edition(period=week, kind="week", **options)
 
 
 def _late(made: DeclaredEdition, week: str) -> tuple[DeclaredEdition, Any]:
