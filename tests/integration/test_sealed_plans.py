@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection
 
 from dp_stats import pipeline, requests
-from dp_stats.errors import ApprovalError, DpStatsError, LedgerError, SourceError
+from dp_stats.errors import ApprovalError, CatalogueError, DpStatsError, LedgerError, SourceError
 from dp_stats.ledger import Ledger
 from dp_stats.ledger.database import Database
 from dp_stats.operations.review import review_catalogue
@@ -316,7 +316,7 @@ def test_what_was_approved_for_one_purpose_and_person_is_not_measured_for_anothe
     edition = requests.request(name).edition
     path = clinic.settings.requests / f"{name}.yaml"
     path.write_text(path.read_text().replace(old, new))
-    with pytest.raises(ApprovalError):
+    with pytest.raises(CatalogueError, match=f"'{name}' is not"):
         pipeline.reserve(edition)
     path.write_text(path.read_text().replace(new, old))
     pipeline.reserve(edition)
