@@ -39,7 +39,7 @@ class Selection:
             where["band"] = tuple(f"B{i}" for i in self.bands)
         return {"where": where, "start": FIRST + timedelta(self.first), "end": FIRST + timedelta(self.last)}
 
-    def truth(self, counts: np.ndarray) -> int:
+    def exact(self, counts: np.ndarray) -> int:
         """From counts by area, day of three weeks, and band."""
         return int(counts[np.ix_(self.areas, range(self.first, self.last + 1), self.bands)].sum())
 

@@ -50,10 +50,10 @@ def make(**options: Any) -> DeclaredEdition:
 
 
 def measured(
-    edition: DeclaredEdition, *, noise: float = 1.0, mean: float = 30.0
+    edition: DeclaredEdition, *, noise: float = 1.0, mean: float = 30.0, rows_per_person: int = 1
 ) -> tuple[np.ndarray, EditionEstimates]:
     counts = np.random.default_rng(5).poisson(mean, edition.grid.shape())
-    exact = {"count": counts, "cost": counts * 9, "people": counts}
+    exact = {"count": counts, "cost": counts * 9, "people": counts // rows_per_person}
     return counts, edition.estimate(edition.draw(exact, np.random.default_rng(6), noise=noise))
 
 
@@ -122,7 +122,7 @@ def test_nobody_lives_where_no_population_is_given() -> None:
 
 
 def test_persons_are_published_as_measured_with_their_rate() -> None:
-    _, estimates = measured(make())
+    _, estimates = measured(make(), rows_per_person=2)  # fewer than rows, above which persons are not published
     region = estimates.tables["region"]
     assert (region["people"].value == np.maximum(region["people"].unrounded, 0)).all()
     people = np.array([6000.0, 22000.0, 17000.0]).reshape(3, 1, 1)
