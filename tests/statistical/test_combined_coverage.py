@@ -73,7 +73,7 @@ def test_intervals_of_any_sum_hold_the_truth(case: str) -> None:
         editions, counts = drawn(case, draw)
         for number in range(SELECTIONS // DRAWS):
             one = chosen[draw * (SELECTIONS // DRAWS) + number]
-            truth, found = one.truth(counts), answer(editions, "count", **one.asked)
+            truth, found = one.exact(counts), answer(editions, "count", **one.asked)
             held[draw, number] = found.lower <= truth <= found.upper
             short[draw, number] = abs(found.unrounded - truth) < 0.7 * 1.96 * found.standard_error
             wider[draw, number] = _of_parts(editions, one) / found.standard_error
