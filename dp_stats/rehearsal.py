@@ -59,14 +59,13 @@ class Rehearsed:
         from dp_stats.site.builder import sources
 
         dataset = self.catalogue.dataset_of(self.release)
-        lists = sorted({c.codes for c in dataset.columns.values() if c.codes})
         grid = self.catalogue.grid(self.release, self.period)
         shape = [[d.name, [[level.name, len(level.codes)] for level in d.levels]] for d in grid.dimensions]
         content = json.dumps(
             [
                 self.release.model_dump(mode="json"),
                 dataset.model_dump(mode="json"),
-                [self.catalogue.codes[name].rows for name in lists],
+                [self.catalogue.codes[name].rows for name in dataset.code_lists],
                 shape,
             ],
             sort_keys=True,

@@ -27,7 +27,8 @@ class Column(Model):
 
     Types: ``person`` (the privacy unit's identifier), ``date``, ``code`` (of a public code list),
     ``band`` (a number put into the bands of a code list with ``lower`` and ``upper``), ``number``
-    (a decimal that sums and histograms are made of), ``record`` (a text that names a record, never published).
+    (a decimal that sums and histograms are made of), ``record`` (a text that names a record, never published),
+    ``text`` (any text, for steps to work on; only in one of several ``tables``).
 
     A date is written in one of the ``formats``: ``iso`` is all of ISO 8601 that names a day (``2024-06-30``,
     ``20240630``, ``2024-182``, ``2024-W26-7``, each also with a time, with fractions of a second, with ``Z`` or an
@@ -43,7 +44,7 @@ class Column(Model):
         description="Column in the source; matched without regard to case or spaces.",
         examples=["Date of visit"],
     )
-    type: Literal["person", "date", "code", "band", "number", "record"] = Field(
+    type: Literal["person", "date", "code", "band", "number", "record", "text"] = Field(
         description="How the values are read; see above.", examples=["date"]
     )
     formats: tuple[str, ...] = Field(

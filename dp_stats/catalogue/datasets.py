@@ -11,7 +11,12 @@ from pydantic import Field, field_validator, model_validator
 from dp_stats.catalogue.columns import Column
 from dp_stats.catalogue.declared import Model, Name, Person, PrivacyLoss, Slug, exact
 from dp_stats.catalogue.intake import Intake
+from dp_stats.catalogue.linked.flow import flow
+from dp_stats.catalogue.linked.kinds import NAMED, Shape, fits
+from dp_stats.catalogue.linked.steps import Step, Word
+from dp_stats.catalogue.linked.tables import LinkedTable
 from dp_stats.catalogue.periods import BlockKind
+from dp_stats.catalogue.sources import OptOuts, Source
 
 
 class Budget(PrivacyLoss):
@@ -52,56 +57,6 @@ class Budget(PrivacyLoss):
         return self
 
 
-class Source(Model):
-    """Where the rows come from. Paths may be relative to the catalogue folder or hold ``${DP_STATS_HOME}``."""
-
-    kind: Literal["csv", "parquet", "spreadsheet", "duckdb", "postgres", "database"] = Field(
-        description="What holds the rows; `database` is any that Ibis reads, by its URL.", examples=["csv"]
-    )
-    path: str | None = Field(
-        None,
-        description="File (csv, parquet, spreadsheet, duckdb); csv may be gzipped, or the only file of a zip. For "
-        "csv and parquet also a folder (with hive partitions) or a pattern such as `visits/2024-*.csv`; for all but duckdb "
-        "also an address that fsspec knows, such as `s3://…`.",
-        examples=["visits.csv", "deliveries/*.csv.gz", "${DP_STATS_HOME}/source/visits.parquet"],
-    )
-    table: str | None = Field(
-        None, description="Table, with schema if needed (duckdb, postgres, database).", examples=["public.visits"]
-    )
-    connection: str | None = Field(None, description="Airflow connection id (postgres).", examples=["warehouse"])
-    url_env: str | None = Field(
-        None,
-        description="Environment variable that holds the database URL (postgres, database).",
-        examples=["WAREHOUSE_URL"],
-    )
-    sheet: str | None = Field(
-        None, description="Sheet of a workbook (.xlsx, .xls, .ods); not needed where there is one.", examples=["Visits"]
-    )
-    delimiter: str = Field(",", description="What separates the fields of a csv.", examples=[";"])
-    encoding: str = Field("utf-8", description="How the text of a csv is encoded.", examples=["utf-8", "windows-1252"])
-
-    @model_validator(mode="after")
-    def _complete(self) -> Source:
-        if self.kind != "spreadsheet" and self.sheet is not None:
-            raise ValueError("only a spreadsheet has a 'sheet'")
-        if self.kind in ("csv", "parquet", "spreadsheet", "duckdb") and not self.path:
-            raise ValueError(f"a {self.kind} source needs 'path'")
-        if self.kind in ("duckdb", "postgres", "database") and not self.table:
-            raise ValueError(f"a {self.kind} source needs 'table'")
-        if self.kind == "database" and (not self.url_env or self.connection):
-            raise ValueError("a database source needs 'url_env', the variable that holds its URL")
-        if self.kind == "postgres" and bool(self.connection) == bool(self.url_env):
-            raise ValueError("a postgres source needs either 'connection' (Airflow) or 'url_env'")
-        return self
-
-
-class OptOuts(Model):
-    """People whose rows must never be used. A missing or unreadable list stops every run."""
-
-    source: Source = Field(description="Where the list is; the same kinds as for rows.")
-    column: str = Field(description="Column of the list that holds the person's identifier.", examples=["nhs_number"])
-
-
 class PrivacyUnit(Model):
     """What the guarantee protects: everything a person has in one block of time."""
 
@@ -132,9 +87,28 @@ class Dataset(Model):
         description="Why the custodian may hold and publish this; shown in the register of data uses.",
         examples=["Statistics Act 2001, section 5"],
     )
-    source: Source = Field(description="Where the rows are.")
+    source: Source | None = Field(
+        None, description="Where the rows are, if they are one table.", exclude_if=lambda source: source is None
+    )
+    tables: dict[Word, LinkedTable] = Field(
+        {},
+        description="Instead of `source`: several tables about the same people, of one or more custodians.",
+        exclude_if=lambda tables: not tables,
+    )
+    steps: tuple[Step, ...] = Field(
+        (),
+        description="How the rows that count are made from the tables, each step within one person's rows.",
+        exclude_if=lambda steps: not steps,
+    )
+    rows: Word | None = Field(
+        None,
+        description="The table whose rows count after all steps; where nothing is written, the one that the last step gives.",
+        examples=["bed_days"],
+        exclude_if=lambda rows: rows is None,
+    )
     columns: dict[Slug, Column] = Field(
-        description="Canonical name → how the column is read. What is not declared here is never copied."
+        description="Canonical name → how the column is read, from the source or from what the steps give. What is not "
+        "declared here is never copied."
     )
     date_column: Slug = Field(description="Canonical column that puts a row in a period and a block.", examples=["day"])
     privacy_unit: PrivacyUnit = Field(description="Whom the guarantee protects, and per what time.")
@@ -159,7 +133,10 @@ class Dataset(Model):
         examples=["2023-03-31"],
         exclude_if=lambda day: day is None,
     )
-    opt_outs: OptOuts | None = Field(description="The opt-out list; null only where the law provides for none.")
+    opt_outs: OptOuts | None = Field(
+        None,
+        description="The opt-out list; null only where the law provides for none. Each of several tables has its own.",
+    )
     expectations: str = Field(
         description="Great Expectations suite, a file in expectations/.", examples=["visits.json"]
     )
@@ -175,6 +152,42 @@ class Dataset(Model):
         "duckdb", description="What bounds and aggregates the snapshot.", examples=["duckdb"]
     )
 
+    @property
+    def counted(self) -> str:
+        """The name of the table whose rows count, where there are several."""
+        return self.rows or (self.steps[-1].gives if self.steps else next(iter(self.tables), ""))
+
+    @property
+    def opt_out_lists(self) -> tuple[OptOuts, ...]:
+        """Every opt-out list; whoever is on one of them has no row that counts."""
+        lists = (self.opt_outs, *(table.opt_outs for table in self.tables.values()))
+        return tuple(one for one in lists if one is not None)
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Every table that rows are read from."""
+        return (self.source,) if self.source is not None else tuple(table.source for table in self.tables.values())
+
+    @property
+    def code_lists(self) -> tuple[str, ...]:
+        """The public lists by which any table is read, and the rows that count, by name."""
+        columns = [self.columns, *(table.columns for table in self.tables.values())]
+        return tuple(sorted({c.codes for declared in columns for c in declared.values() if c.codes}))
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Dataset:
+        if (self.source is None) == (not self.tables):
+            raise ValueError("write either 'source' (one table) or 'tables' (several about the same people)")
+        if self.source is not None and (self.steps or self.rows):
+            raise ValueError("'steps' and 'rows' are for several 'tables'; declare the one as such to use them")
+        if self.source is not None and "opt_outs" not in self.model_fields_set:
+            raise ValueError("opt_outs: declare the opt-out list; null only where the law provides for none")
+        if len(self.tables) > 1 and not self.steps and self.rows is None:
+            raise ValueError("rows: say which of the tables has the rows that count, or declare 'steps'")
+        if self.tables and self.opt_outs is not None:
+            raise ValueError("opt_outs: each table has its own list; move this one there")
+        return self
+
     @model_validator(mode="after")
     def _columns(self) -> Dataset:
         for field, column, kind in (
@@ -187,3 +200,58 @@ class Dataset(Model):
             if self.columns[column].type != kind:
                 raise ValueError(f"{field}: column '{column}' must have type {kind}")
         return self
+
+    @model_validator(mode="after")
+    def _linked(self) -> Dataset:
+        if not self.tables:
+            if found := [name for name, column in self.columns.items() if column.type == "text"]:
+                raise ValueError(
+                    f"columns.{found[0]}: the type 'text' is for steps; only one of several 'tables' has it"
+                )
+            return self
+        if self.record_id is not None:
+            raise ValueError("record_id: what steps make is no record of a source; late rows are told by their content")
+        if self.intake.manifest is not None:
+            raise ValueError("intake.manifest: each table has its own; move this one there")
+        self._same_people()
+        shapes = flow({name: table.shape for name, table in self.tables.items()}, self.steps)[-1]
+        if self.counted not in shapes:
+            raise ValueError(f"rows: there is no table '{self.counted}' after the steps; there are {', '.join(shapes)}")
+        self._readable(shapes[self.counted])
+        return self
+
+    def _same_people(self) -> None:
+        custodians = [custodian.name for custodian in self.custodians]
+        identifiers = {name: table.columns[table.person].identifier for name, table in self.tables.items()}
+        for name, table in self.tables.items():
+            if table.custodian not in custodians:
+                raise ValueError(
+                    f"tables.{name}.custodian: '{table.custodian}' is not among 'custodians'; they are {', '.join(custodians)}"
+                )
+        unit = self.columns[self.privacy_unit.column].identifier
+        first, written = next(iter(identifiers.items()))
+        for name, identifier in identifiers.items():
+            if identifier != written:
+                raise ValueError(
+                    f"tables.{name}: its persons are written otherwise than those of '{first}'; one person must have one "
+                    "spelling in all tables, so declare the same 'identifier'"
+                )
+        if unit != written:
+            raise ValueError(f"columns.{self.privacy_unit.column}.identifier: declare the same as in the tables")
+
+    def _readable(self, shape: Shape) -> None:
+        for name, column in self.columns.items():
+            if column.source not in shape.columns:
+                raise ValueError(
+                    f"columns.{name}.from: table '{self.counted}' has no column '{column.source}' after the steps; it has "
+                    f"{', '.join(shape.columns)}"
+                )
+            kind = shape.columns[column.source]
+            if not fits(kind, column):
+                raise ValueError(
+                    f"columns.{name}: '{column.source}' is {NAMED[kind]} after the steps, from which no {column.type} is read"
+                )
+            if column.formats or column.timezone or column.source_timezone:
+                raise ValueError(
+                    f"columns.{name}: how a date is written is declared where it is read, in the table's columns"
+                )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 from dp_stats.catalogue.codes import CodeList, load_code_list
 from dp_stats.catalogue.load import Catalogue, DependsOnBroken, check_release, read_model
-from dp_stats.catalogue.models import Dataset, Release
+from dp_stats.catalogue.models import Column, Dataset, Release
 from dp_stats.catalogue.validity import check_validity
 from dp_stats.errors import CatalogueError
 
@@ -113,19 +113,26 @@ def _check_former_names(path: Path, release: Release, known: dict[str, Release])
 
 def _checked_dataset(path: Path, catalogue: Catalogue) -> Dataset:
     dataset = _declared(path, Dataset, dict(catalogue.datasets))
-    for name, column in dataset.columns.items():
+    _check_lists(dataset.columns, catalogue, where=f"{path}: columns")
+    for name, table in dataset.tables.items():
+        _check_lists(table.columns, catalogue, where=f"{path}: tables.{name}.columns")
+    return dataset
+
+
+def _check_lists(columns: Mapping[str, Column], catalogue: Catalogue, *, where: str) -> None:
+    """Whether the code lists that columns name are there, and have what is declared of them."""
+    for name, column in columns.items():
         if column.codes is None:
             continue
-        where, file = f"{path}: columns.{name}", f"codes/{column.codes}.csv"
+        place, file = f"{where}.{name}", f"codes/{column.codes}.csv"
         if catalogue.broken_file("codes", column.codes):
-            raise DependsOnBroken(f"{where}.codes: {file} is broken. Mend it first.", file=file)
+            raise DependsOnBroken(f"{place}.codes: {file} is broken. Mend it first.", file=file)
         if column.codes not in catalogue.codes:
             known = ", ".join(sorted(catalogue.codes)) or "none"
-            raise CatalogueError(f"{where}.codes: there is no {file}. There are: {known}.")
+            raise CatalogueError(f"{place}.codes: there is no {file}. There are: {known}.")
         codes = catalogue.codes[column.codes]
         if column.type == "band" and not codes.bands:
-            raise CatalogueError(f"{where}: {file} needs columns 'lower' and 'upper'.")
+            raise CatalogueError(f"{place}: {file} needs columns 'lower' and 'upper'.")
         for value, code in column.values.items():
             if code not in codes.codes and not (column.unknown and code == "unknown"):
-                raise CatalogueError(f"{where}.values: '{value}' maps to '{code}', which is not in {file}.")
-    return dataset
+                raise CatalogueError(f"{place}.values: '{value}' maps to '{code}', which is not in {file}.")

@@ -10,8 +10,8 @@ from dp_stats.catalogue.calendar import WEEKDAYS, Weekday
 from dp_stats.catalogue.declared import Model
 
 
-class Intake(Model):
-    """When a delivery is taken for faulty, so that a scheduled edition stops before it costs anything.
+class Delivery(Model):
+    """When the delivery of a table is taken for faulty, so that a scheduled edition stops before it costs anything.
 
     That an edition stops tells something about the rows, exactly and at no charge. So the limits are coarse, made for
     faults of delivery that thousands of rows show, and far from what one person changes: keep them so. No limit holds
@@ -38,6 +38,24 @@ class Intake(Model):
     judged_from: int = Field(
         20, ge=1, description="Rows from which on shares are judged; in fewer, one person is a share.", examples=[100]
     )
+    shrink: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Least share of the rows of the last delivery that was taken; fewer look cut off. 0 turns it off.",
+        examples=[0.9],
+    )
+    manifest: str | None = Field(
+        None,
+        description='A JSON file that is delivered with the rows and says how many there are: `{"rows": 1200}`. Fewer '
+        "rows stop the edition. Paths are read as those of a source.",
+        examples=["${DP_STATS_HOME}/source/visits.json"],
+    )
+
+
+class Intake(Delivery):
+    """The limits of a delivery, and of what is dated in a period."""
+
     empty_period: bool = Field(
         False, description="Whether a period may have no row that counts; true for what is rare.", examples=[True]
     )
@@ -67,19 +85,6 @@ class Intake(Model):
     )
     closed_days: tuple[date, ...] = Field(
         (), description="Holidays and other days on which nothing is recorded.", examples=[["2024-12-25"]]
-    )
-    shrink: float = Field(
-        0.5,
-        ge=0,
-        le=1,
-        description="Least share of the rows of the last delivery that was taken; fewer look cut off. 0 turns it off.",
-        examples=[0.9],
-    )
-    manifest: str | None = Field(
-        None,
-        description='A JSON file that is delivered with the rows and says how many there are: `{"rows": 1200}`. Fewer '
-        "rows stop the edition. Paths are read as those of a source.",
-        examples=["${DP_STATS_HOME}/source/visits.json"],
     )
 
     def open_days(self, days: tuple[date, ...]) -> tuple[date, ...]:

@@ -131,8 +131,7 @@ class Catalogue:
 
     def lists_of(self, release: Release) -> list[CodeList]:
         """The code lists by which the rows of a release are read."""
-        columns = self.dataset_of(release).columns.values()
-        return [self.codes[column.codes] for column in columns if column.codes]
+        return [self.codes[name] for name in self.dataset_of(release).code_lists]
 
     def code_list_of(self, release: Release, dimension: str) -> CodeList | None:
         """The code list behind a dimension of a release, or None for dates and bins."""

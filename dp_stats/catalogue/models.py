@@ -6,13 +6,7 @@ These models are also the JSON Schema that editors complete and check YAML files
 from dp_stats.catalogue.across import AcrossStatistic, AcrossTable
 from dp_stats.catalogue.columns import Column
 from dp_stats.catalogue.contribution import Contribution, Late
-from dp_stats.catalogue.datasets import (
-    Budget,
-    Dataset,
-    OptOuts,
-    PrivacyUnit,
-    Source,
-)
+from dp_stats.catalogue.datasets import Budget, Dataset, PrivacyUnit
 from dp_stats.catalogue.declared import (
     LARGEST_DECLARED_EPSILON,
     SMALLEST_EPSILON,
@@ -24,7 +18,8 @@ from dp_stats.catalogue.declared import (
     Slug,
 )
 from dp_stats.catalogue.identifiers import Identifier
-from dp_stats.catalogue.intake import Intake
+from dp_stats.catalogue.intake import Delivery, Intake
+from dp_stats.catalogue.linked.tables import LinkedTable
 from dp_stats.catalogue.releases import (
     Derived,
     DimensionSpec,
@@ -32,6 +27,7 @@ from dp_stats.catalogue.releases import (
     Statistic,
     Table,
 )
+from dp_stats.catalogue.sources import OptOuts, Source
 from dp_stats.catalogue.texts import ReleaseTexts
 
 __all__ = [
@@ -44,11 +40,13 @@ __all__ = [
     "Column",
     "Contribution",
     "Dataset",
+    "Delivery",
     "Derived",
     "DimensionSpec",
     "Identifier",
     "Intake",
     "Late",
+    "LinkedTable",
     "Model",
     "Name",
     "OptOuts",

@@ -102,6 +102,7 @@ def dummy(
     dataset: Annotated[str, typer.Argument(help="A dataset declared in the catalogue.", autocompletion=datasets)],
     target: Annotated[Path, typer.Option("--out", help="File to write: .csv or .parquet.", dir_okay=False)],
     rows: Annotated[int, typer.Option(min=1, help="How many rows.")] = 1000,
+    table: Annotated[str, typer.Option(help="Which of the dataset's tables, where it has several.")] = "",
     start: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day; by default a year before today.")
     ] = None,
@@ -115,7 +116,7 @@ def dummy(
 
     catalogue = load_catalogue(settings().catalogue)
     first = start.date() if start else datetime.now(UTC).date() - timedelta(days=days)
-    make_dummy(catalogue, dataset, target, rows=rows, start=first, days=days)
+    make_dummy(catalogue, dataset, target, rows=rows, start=first, days=days, table=table)
     out.print(f"Wrote {count(rows)} invented rows to {target}", soft_wrap=True)
 
 

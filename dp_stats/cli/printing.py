@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,22 +23,19 @@ if TYPE_CHECKING:
     from dp_stats.operations.review import Review
     from dp_stats.plan.curve import Lasting, Point
     from dp_stats.run import Run
-    from dp_stats.secure.intake import IntakeReport
+    from dp_stats.secure.intake import ColumnIntake, IntakeReport
     from dp_stats.settings import Settings
     from dp_stats.transparency.verifying import Checked
 
 
 def print_intake(out: Console, report: IntakeReport) -> None:
     """How each column was read, and what took rows out."""
-    read = Table(title="How each column was read (rows of the period; the date: all rows)")
-    for heading in ("column", "rows", "as declared", "empty", "unknown", "unreadable", "what most of these are"):
-        read.add_column(heading, justify="left" if heading in ("column", "what most of these are") else "right")
-    for name, column in report.columns.items():
-        counts = (column.rows, column.as_declared, column.empty, column.unknown, column.unreadable)
-        hints = [f"{count(column.moments)} moments without 'timezone'"] if column.moments else []
-        hints += [f"{count(column.fractions)} whole numbers with '.0' without 'digits'"] if column.fractions else []
-        read.add_row(name, *(count(number) for number in counts), "; ".join(hints))
-    out.print(read)
+    for name, table in report.tables.items():
+        title = (
+            f"Table {name}: {count(table.delivered)} rows, of which {count(table.nobody)} name nobody and were left out"
+        )
+        out.print(_columns_read(title, table.columns))
+    out.print(_columns_read("How each column was read (rows of the period; the date: all rows)", report.columns))
     lost = Table(title=f"What became of {count(report.read)} rows (of {count(report.delivered)} in the source)")
     lost.add_column("rule")
     lost.add_column("rows", justify="right")
@@ -48,6 +45,18 @@ def print_intake(out: Console, report: IntakeReport) -> None:
     out.print(lost)
     if report.empty_days:
         out.print(f"Open days without a row, or with hardly any: {', '.join(report.empty_days)}")
+
+
+def _columns_read(title: str, columns: Mapping[str, ColumnIntake]) -> Table:
+    read = Table(title=title)
+    for heading in ("column", "rows", "as declared", "empty", "unknown", "unreadable", "what most of these are"):
+        read.add_column(heading, justify="left" if heading in ("column", "what most of these are") else "right")
+    for name, column in columns.items():
+        counts = (column.rows, column.as_declared, column.empty, column.unknown, column.unreadable)
+        hints = [f"{count(column.moments)} moments without 'timezone'"] if column.moments else []
+        hints += [f"{count(column.fractions)} whole numbers with '.0' without 'digits'"] if column.fractions else []
+        read.add_row(name, *(count(number) for number in counts), "; ".join(hints))
+    return read
 
 
 def review_table(review: Review) -> Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ from dp_stats.catalogue import Catalogue
 from dp_stats.catalogue.codes import CodeList
 from dp_stats.catalogue.columns import EXCEL, EXCEL_1904, ISO
 from dp_stats.catalogue.identifiers import Identifier
-from dp_stats.catalogue.models import Column
+from dp_stats.catalogue.models import Column, Dataset
 from dp_stats.errors import CatalogueError
 
 PERSONS = 0.8
@@ -29,14 +29,17 @@ OUTSIDE = 0.02
 OLDEST = 100.0
 
 
-def make_dummy(catalogue: Catalogue, dataset: str, target: Path, *, rows: int, start: date, days: int) -> None:
+def make_dummy(
+    catalogue: Catalogue, dataset: str, target: Path, *, rows: int, start: date, days: int, table: str = ""
+) -> None:
     """Write ``rows`` invented rows of a dataset's columns, dated in ``days`` days from ``start``.
 
     Args:
-        target: a file that is not there yet, .csv or .parquet.
+        target: a file that is not there yet, .csv or .parquet. table: which of the dataset's tables, where it has several;
+            those of one dataset are about the same invented people.
 
     Raises:
-        CatalogueError: there is no such dataset or the file is there; an identifier's pattern cannot be invented.
+        CatalogueError: there is no such dataset or table, or the file is there; an identifier's pattern cannot be invented.
     """
     if dataset not in catalogue.datasets:
         raise CatalogueError(f"There is no dataset '{dataset}'. There are: {', '.join(catalogue.datasets) or 'none'}.")
@@ -47,14 +50,23 @@ def make_dummy(catalogue: Catalogue, dataset: str, target: Path, *, rows: int, s
     rng = np.random.default_rng()
     catalogue = catalogue.on(start + timedelta(days=max(days, 1) - 1))
     columns: dict[str, list[str]] = {}
-    for name, column in catalogue.datasets[dataset].columns.items():
+    for name, column in _declared(catalogue.datasets[dataset], table).items():
         codes = catalogue.codes[column.codes] if column.codes else None
         columns[column.source] = _filled(rng, name, column, codes, rows=rows, start=start, days=days)
-    table = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
+    made = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
     if target.suffix == ".csv":
-        pc.write_csv(table, target)
+        pc.write_csv(made, target)
     else:
-        pq.write_table(table, target)
+        pq.write_table(made, target)
+
+
+def _declared(dataset: Dataset, table: str) -> Mapping[str, Column]:
+    if table not in (dataset.tables or ("",)):
+        known = ", ".join(dataset.tables) or "one table without a name"
+        raise CatalogueError(
+            f"Dataset '{dataset.id}' has {known}. Write --table with one of its names, if it has several."
+        )
+    return dataset.tables[table].columns if table else dataset.columns
 
 
 def _filled(
@@ -69,6 +81,8 @@ def _filled(
             return [f"{value:.2f}".replace(".", column.decimal) for value in rng.gamma(2.0, 10.0, rows)]
         case "record":
             return [f"R{number:08d}" for number in range(rows)]
+        case "text":
+            return _with_gaps(rng, [f"text {number}" for number in rng.integers(0, 10, rows)])
         case "band":
             assert codes is not None
             return _with_gaps(rng, _in_bands(rng, codes, rows))

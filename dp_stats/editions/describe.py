@@ -142,7 +142,7 @@ def describe(
             custodians=tuple(PersonFacts(name=c.name, email=c.email) for c in dataset.custodians),
             region=dataset.region,
             legal_basis=dataset.legal_basis,
-            opt_outs_applied=dataset.opt_outs is not None,
+            opt_outs_applied=bool(dataset.opt_out_lists),
         ),
         period=_period(period, release, texts),
         revision=why,

@@ -65,9 +65,12 @@ def review_suites(settings: Settings, catalogue: Catalogue, reviews: Iterable[Re
         CatalogueError: a suite is missing. QualityError: it is empty or wrong, or names an unknown column.
     """
     from dp_stats.secure.check import review_suite
+    from dp_stats.secure.linked import try_steps
 
     periods = {r.dataset.id: year_of_periods(r.release)[0] for r in reviews}
     for name, dataset in catalogue.datasets.items():
+        if name in periods and dataset.tables:
+            try_steps(dataset, period=periods[name], settings=settings)
         if name in periods:
             review_suite(dataset, catalogue=catalogue, period=periods[name], settings=settings)
         else:
@@ -156,8 +159,10 @@ def shared_sources(catalogue: Catalogue) -> list[str]:
     """Datasets that read the same table: their budgets do not know of each other."""
     places: dict[tuple[object, ...], list[str]] = {}
     for name, dataset in catalogue.datasets.items():
-        source = dataset.source
-        places.setdefault((source.kind, source.path, source.table, source.connection, source.url_env), []).append(name)
+        for source in dict.fromkeys(dataset.sources):
+            places.setdefault((source.kind, source.path, source.table, source.connection, source.url_env), []).append(
+                name
+            )
     return [
         f"Datasets {' and '.join(names)} read the same table, so the people in it have as many budgets. Declare one dataset."
         for names in places.values()

@@ -46,14 +46,17 @@ ITEM_TEXTS = {
 }
 ACROSS_TEXTS = {"title", "unit"}
 UNIT_TEXTS = {"name"}
+TABLE_TEXTS = {"custodian", "expectations", "intake"}
 
 Json = dict[str, Any]
 
 
 def reading(dataset: Dataset) -> Json:
-    """How rows are read: source, columns with their mappings and value maps, opt-outs, date, privacy unit."""
+    """How rows are read: sources, columns with their mappings and value maps, steps, opt-outs, date, privacy unit."""
     content = dataset.model_dump(mode="json", by_alias=True, exclude=DATASET_TEXTS)
     content["privacy_unit"] = _without(content["privacy_unit"], UNIT_TEXTS)
+    if "tables" in content:
+        content["tables"] = {name: _without(table, TABLE_TEXTS) for name, table in content["tables"].items()}
     return content
 
 
@@ -75,11 +78,12 @@ def declared(release: Release) -> Json:
 def deciding_columns(name: str, codes: CodeList, dataset: Dataset, release: Release) -> tuple[str, ...]:
     """Columns of a code list that decide cells, bands and rates: the codes, their groups, ends of bands, populations."""
     using = {column for column, spec in dataset.columns.items() if spec.codes == name}
+    read = [c for columns in (dataset.columns, *(t.columns for t in dataset.tables.values())) for c in columns.values()]
     wanted = {"code"}
     for spec in release.dimensions:
         if spec.column in using:
             wanted |= set(spec.levels[1:])
-    if any(dataset.columns[column].type == "band" for column in using):
+    if any(column.type == "band" and column.codes == name for column in read):
         wanted |= {"lower", "upper"}
     people = tuple(d.population for d in release.derived if d.kind == "rate")
     wanted |= {head for head in codes.header if any(head == p or head.startswith(f"{p}_") for p in people)}
@@ -110,11 +114,22 @@ def code_list(name: str, content: Json) -> CodeList:
 
 
 def dataset_told(sealed: Json, tellers: Sequence[Dataset]) -> Dataset:
-    """The sealed reading of a dataset with the texts of the first teller."""
-    texts = tellers[0].model_dump(mode="json", by_alias=True)
+    """The sealed reading of a dataset with the texts of the first teller; its tables with those of the first that has them all.
+
+    Whose a table is and who is answerable for the dataset belong together, so both are told by one teller.
+    """
+    dumps = [teller.model_dump(mode="json", by_alias=True) for teller in tellers]
+    tables = sealed.get("tables", {})
+    texts = next((t for t in dumps if set(tables) <= set(t.get("tables", {}))), dumps[-1])
     told = {name: texts[name] for name in DATASET_TEXTS}
     unit = {name: texts["privacy_unit"][name] for name in UNIT_TEXTS}
-    return Dataset.model_validate({**told, **sealed, "privacy_unit": {**unit, **sealed["privacy_unit"]}})
+    content: Json = {**told, **sealed, "privacy_unit": {**unit, **sealed["privacy_unit"]}}
+    if tables:
+        content["tables"] = {
+            name: {**{text: texts["tables"][name][text] for text in TABLE_TEXTS}, **table}
+            for name, table in tables.items()
+        }
+    return Dataset.model_validate(content)
 
 
 def release_told(sealed: Json, tellers: Sequence[Release]) -> Release:

@@ -102,7 +102,9 @@ class SealedPlan:
             for name, part in document["codes"].items()
         }
         told_dataset = (
-            declaration.dataset_told(_read(self.parts, document["reading"]), [dataset]) if dataset else self.dataset
+            declaration.dataset_told(_read(self.parts, document["reading"]), [dataset, self.dataset])
+            if dataset
+            else self.dataset
         )
         told_release = self.release
         if release is not None:
@@ -112,8 +114,8 @@ class SealedPlan:
 
 
 def reading_hash(dataset: Dataset, codes: Mapping[str, CodeList]) -> str:
-    """Hash of everything that decides how a row of ``dataset`` is read: columns, value maps, opt-outs, codes and bands."""
-    used = sorted({c.codes for c in dataset.columns.values() if c.codes} & set(codes))
+    """Hash of everything that decides how a row of ``dataset`` is read: columns, value maps, steps, opt-outs, codes and bands."""
+    used = [name for name in dataset.code_lists if name in codes]
     read = {
         name: declaration.list_content(codes[name], [h for h in ("code", "lower", "upper") if h in codes[name].header])
         for name in used
@@ -141,7 +143,7 @@ def seal(
         return name
 
     planned = _json(plan)
-    used = {c.codes: codes[c.codes] for c in dataset.columns.values() if c.codes and c.codes in codes}
+    used = {name: codes[name] for name in dataset.code_lists if name in codes}
     reading = reading_hash(dataset, used)
     hash_ = part(
         {

@@ -42,11 +42,17 @@ def read_column(index: int) -> str:
 
 
 def canonical_sql(
-    connection: duckdb.DuckDBPyConnection, dataset: Dataset, table: SourceTable, codes: Mapping[str, CodeList]
+    connection: duckdb.DuckDBPyConnection,
+    declared: Mapping[str, Column],
+    table: SourceTable,
+    codes: Mapping[str, CodeList],
+    *,
+    field: str = "columns",
 ) -> str:
-    """A SELECT of the dataset's canonical columns over an opened source, and for each a ``read_column``.
+    """A SELECT of the declared canonical columns over an opened source, and for each a ``read_column``.
 
-    Types: person and codes VARCHAR, date DATE, number DECIMAL(18,6), ``Read`` as UTINYINT.
+    Types: person, codes and texts VARCHAR, date DATE, number DECIMAL(18,6), ``Read`` as UTINYINT. ``field`` is where they
+    are declared.
 
     Raises:
         SourceError: a column has a type that cannot be read as declared.
@@ -55,12 +61,12 @@ def canonical_sql(
     layers: tuple[dict[str, str], ...] = ({}, {}, {}, {})
     joins: list[str] = []
     hints: dict[int, str] = {}
-    for index, ((name, column), kind) in enumerate(zip(dataset.columns.items(), table.types, strict=True)):
+    for index, ((name, column), kind) in enumerate(zip(declared.items(), table.types, strict=True)):
         place = f"{table.place}: column '{column.source.strip()}'"
         if re.search(r"\[|STRUCT|MAP|UNION|BLOB", kind):
             raise SourceError(f"{place} has type {kind.split('(')[0]}; it must be text, a number or a date.")
         texts, parts, days, values = layers
-        value, text, where = f"c{index}", f"_text_{index}", f"columns.{name}"
+        value, text, where = f"c{index}", f"_text_{index}", f"{field}.{name}"
         result = f"_value_{index}"
         texts[text] = trimmed(value)
         if column.type == "person":
@@ -72,7 +78,7 @@ def canonical_sql(
             hints[index] = f"WHEN {written.moment} THEN {Read.MOMENT:d}"
         elif column.type == "number":
             values[result] = number_sql(value, text, kind, column)
-        elif column.type == "record":
+        elif column.type in ("record", "text"):
             values[result] = f"nullif({text}, '')"
         else:
             assert column.codes is not None
@@ -89,7 +95,7 @@ def canonical_sql(
     for number, layer in enumerate(layers):
         added = ", ".join([f"layer_{number}.*", *(f"{expression} AS {name}" for name, expression in layer.items())])
         rows = f"(SELECT {added} FROM {rows} AS layer_{number} {' '.join(joins) if layer is layers[-1] else ''})"
-    columns = list(enumerate(dataset.columns.items()))
+    columns = list(enumerate(declared.items()))
     chosen = [f"{_canonical(index, column)} AS {quoted(name)}" for index, (name, column) in columns]
     reads = [f"{_read(index, column, hints.get(index, ''))} AS {read_column(index)}" for index, (_, column) in columns]
     return f"SELECT {', '.join([*chosen, *reads])} FROM {rows} AS source"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from dp_stats.catalogue.load import Catalogue
-from dp_stats.catalogue.models import UNKNOWN, Dataset
+from dp_stats.catalogue.models import UNKNOWN, Column, Dataset
 from dp_stats.catalogue.periods import Period
 from dp_stats.quality import ROWS, QualityReport, check, find_suite, review
+from dp_stats.quality.suites import Failure
+from dp_stats.secure.linked import table_file
 from dp_stats.secure.pull import FACTS
 from dp_stats.settings import Settings
 
@@ -15,7 +19,7 @@ from dp_stats.settings import Settings
 def check_snapshot(
     dataset: Dataset, *, catalogue: Catalogue, period: Period, folder: Path, settings: Settings
 ) -> QualityReport:
-    """Run the dataset's suite on what ``pull`` staged in ``folder``.
+    """Run the dataset's suite on what ``pull`` staged in ``folder``; of several tables first that of each, on all its rows.
 
     The table ``rows`` holds all rows dated in the period with unreadable values null (``intake.parquet``);
     ``source`` has one row of facts about the whole source (``source.parquet``): ``rows_in_period``,
@@ -24,9 +28,18 @@ def check_snapshot(
     Raises:
         QualityError: a gate failed, or the suite itself is wrong.
     """
-    tables = {ROWS: folder / "intake.parquet", "source": folder / "source.parquet"}
-    suite = find_suite(dataset.expectations, settings=settings)
-    return check(tables, suite=suite, parameters=suite_parameters(dataset, catalogue, period)).enforce()
+    warnings: list[Failure] = []
+    for suite, tables, columns in (
+        *(
+            (table.expectations, {ROWS: folder / table_file(name)}, table.columns)
+            for name, table in dataset.tables.items()
+        ),
+        (dataset.expectations, {ROWS: folder / "intake.parquet", "source": folder / "source.parquet"}, dataset.columns),
+    ):
+        found = find_suite(suite, settings=settings)
+        report = check(tables, suite=found, parameters=suite_parameters(columns, catalogue, period)).enforce()
+        warnings += report.warnings
+    return replace(report, warnings=tuple(warnings))
 
 
 def review_suite(dataset: Dataset, *, catalogue: Catalogue, period: Period, settings: Settings) -> None:
@@ -35,12 +48,16 @@ def review_suite(dataset: Dataset, *, catalogue: Catalogue, period: Period, sett
     Raises:
         CatalogueError: there is no such suite. QualityError: it is empty or wrong, or names a column that there will not be.
     """
+    for table in dataset.tables.values():
+        suite = find_suite(table.expectations, settings=settings)
+        parameters = suite_parameters(table.columns, catalogue, period)
+        review(suite, columns={ROWS: tuple(table.columns)}, parameters=parameters)
     suite = find_suite(dataset.expectations, settings=settings)
     columns = {ROWS: tuple(dataset.columns), "source": FACTS}
-    review(suite, columns=columns, parameters=suite_parameters(dataset, catalogue, period))
+    review(suite, columns=columns, parameters=suite_parameters(dataset.columns, catalogue, period))
 
 
-def suite_parameters(dataset: Dataset, catalogue: Catalogue, period: Period) -> dict[str, object]:
+def suite_parameters(columns: Mapping[str, Column], catalogue: Catalogue, period: Period) -> dict[str, object]:
     """What a suite may refer to: the codes of each code or band column by its name, and the period.
 
     ``columns`` is the list of all canonical columns; ``period_start`` and ``period_end`` are ISO dates and
@@ -48,12 +65,12 @@ def suite_parameters(dataset: Dataset, catalogue: Catalogue, period: Period) -> 
     """
     catalogue = catalogue.on(period.end)
     parameters: dict[str, object] = {
-        "columns": list(dataset.columns),
+        "columns": list(columns),
         "period_start": period.start.isoformat(),
         "period_end": period.end.isoformat(),
         "period_days": len(period.days),
     }
-    for name, column in dataset.columns.items():
+    for name, column in columns.items():
         if column.codes is not None:
             parameters[name] = [*catalogue.codes[column.codes].codes, *([UNKNOWN] if column.unknown else [])]
     return parameters

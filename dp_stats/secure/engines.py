@@ -83,10 +83,17 @@ def open_snapshot(
     Yields:
         The Ibis backend and the table of canonical rows.
     """
+    with open_engine(engine, settings=settings) as backend:
+        yield backend, backend.read_parquet(str(snapshot))
+
+
+@contextmanager
+def open_engine(engine: EngineName, *, settings: Settings) -> Iterator[ibis.BaseBackend]:
+    """Open an engine; whatever it spills stays in the secure folder and is deleted after."""
     with spill_folder(settings.secure) as spill:
         backend, ours = _open_spark(spill) if engine == "spark" else (_open_duckdb(spill), True)
         try:
-            yield backend, backend.read_parquet(str(snapshot))
+            yield backend
         finally:
             _close(backend, ours=ours)
 

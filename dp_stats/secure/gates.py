@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from dp_stats.catalogue.models import Dataset, Intake
+from dp_stats.catalogue.models import Dataset, Delivery, LinkedTable
 from dp_stats.errors import QualityError, SourceError
 from dp_stats.secure.intake import FILE, ColumnIntake, IntakeReport, read_report
 from dp_stats.secure.source_files import written_path
@@ -26,7 +26,12 @@ def check_intake(dataset: Dataset, *, edition: str, folder: Path, settings: Sett
         QualityError: naming each limit that was not kept. SourceError: there is no report, or no manifest.
     """
     report = read_report(folder / FILE)
-    faults = [*faults_of(report, dataset), *_delivery(report, dataset, settings)]
+    faults = [
+        *faults_of(report, dataset),
+        *_delivery(report.delivered, dataset.intake, _last(dataset, settings), settings),
+    ]
+    for name, table in dataset.tables.items():
+        faults += [f"tables.{name}: {fault}" for fault in _table(name, table, report, dataset, settings)]
     if faults:
         listed = "\n".join(f"  {fault}" for fault in faults)
         raise QualityError(
@@ -38,8 +43,10 @@ def check_intake(dataset: Dataset, *, edition: str, folder: Path, settings: Sett
 
 def accept(dataset: Dataset, *, folder: Path, settings: Settings) -> None:
     """Keep how many rows a delivery had that was taken, for the next one to be compared with."""
-    rows = read_report(folder / FILE).delivered
-    write_private(settings.secure, _last(dataset, settings), json.dumps({"rows": rows}).encode())
+    report = read_report(folder / FILE)
+    delivered = {"": report.delivered, **{name: table.delivered for name, table in report.tables.items()}}
+    for name, rows in delivered.items():
+        write_private(settings.secure, _last(dataset, settings, name), json.dumps({"rows": rows}).encode())
 
 
 def faults_of(report: IntakeReport, dataset: Dataset) -> Iterator[str]:
@@ -59,7 +66,18 @@ def faults_of(report: IntakeReport, dataset: Dataset) -> Iterator[str]:
         )
 
 
-def _column(name: str, column: ColumnIntake, limits: Intake) -> Iterator[str]:
+def _table(name: str, table: LinkedTable, report: IntakeReport, dataset: Dataset, settings: Settings) -> Iterator[str]:
+    """The limits that one of several tables does not keep."""
+    found = report.tables.get(name)
+    if found is None:
+        raise SourceError("The intake report was made of other tables. Run the pull step again.")
+    if found.delivered >= table.intake.judged_from:
+        for column, read in found.columns.items():
+            yield from _column(column, read, table.intake)
+    yield from _delivery(found.delivered, table.intake, _last(dataset, settings, name), settings)
+
+
+def _column(name: str, column: ColumnIntake, limits: Delivery) -> Iterator[str]:
     filled = column.rows - column.empty
     if filled == 0:
         return
@@ -85,15 +103,13 @@ def _hint(column: ColumnIntake) -> str:
     return ""
 
 
-def _delivery(report: IntakeReport, dataset: Dataset, settings: Settings) -> Iterator[str]:
+def _delivery(delivered: int, limits: Delivery, last: Path, settings: Settings) -> Iterator[str]:
     """Whether there are as many rows as were promised, and about as many as last time."""
-    limits = dataset.intake
-    if limits.manifest is not None and report.delivered < _promised(limits.manifest, settings):
+    if limits.manifest is not None and delivered < _promised(limits.manifest, settings):
         yield "there are fewer rows than the manifest says (intake.manifest)"
-    last = _last(dataset, settings)
     if limits.shrink and last.is_file():
         before = int(json.loads(last.read_bytes())["rows"])
-        if before >= limits.judged_from and report.delivered < limits.shrink * before:
+        if before >= limits.judged_from and delivered < limits.shrink * before:
             yield f"there are fewer than {declared_share(limits.shrink)} of the rows of the last delivery (intake.shrink)"
 
 
@@ -110,5 +126,5 @@ def _promised(manifest: str, settings: Settings) -> int:
     )
 
 
-def _last(dataset: Dataset, settings: Settings) -> Path:
-    return settings.secure / "deliveries" / f"{dataset.id}.json"
+def _last(dataset: Dataset, settings: Settings, table: str = "") -> Path:
+    return settings.secure / "deliveries" / f"{dataset.id}{'.' if table else ''}{table}.json"

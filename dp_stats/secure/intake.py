@@ -7,14 +7,14 @@ limit was kept (see ``gates``). People who opted out are in no count.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from dp_stats.catalogue.models import Dataset
+from dp_stats.catalogue.models import Column, Dataset, LinkedTable
 from dp_stats.catalogue.periods import Period
 from dp_stats.errors import SourceError
 from dp_stats.secure.canonical import Read, in_period_sql, read_column
@@ -44,8 +44,26 @@ class ColumnIntake:
 
 
 @dataclass(frozen=True)
+class TableIntake:
+    """How the rows of one of several tables were read: all of them, since what dates a row is made by steps.
+
+    Attributes:
+        delivered: its rows. nobody: those that name no person validly, and go.
+    """
+
+    delivered: int
+    nobody: int
+    columns: Mapping[str, ColumnIntake]
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Any]) -> TableIntake:
+        """As it was kept."""
+        return cls(kept["delivered"], kept["nobody"], {name: ColumnIntake(**c) for name, c in kept["columns"].items()})
+
+
+@dataclass(frozen=True)
 class IntakeReport:
-    """What became of a delivery's rows in one edition.
+    """What became of a delivery's rows in one edition; of several tables, of the rows that the steps made.
 
     Attributes:
         delivered: rows of the whole source. read: those that were looked at.
@@ -54,6 +72,7 @@ class IntakeReport:
         counted: rows that may be measured. empty_days: open days of the period without a row, or with
             no more than trickle in (``intake.trickle``).
         open_days: how many days of the period are open.
+        tables: how each of several tables was read.
     """
 
     delivered: int
@@ -63,6 +82,7 @@ class IntakeReport:
     counted: int
     empty_days: tuple[str, ...]
     open_days: int
+    tables: Mapping[str, TableIntake] = field(default_factory=dict)
 
     @property
     def in_period(self) -> int:
@@ -78,7 +98,8 @@ class IntakeReport:
         """The report as it was kept."""
         kept: dict[str, Any] = json.loads(content)
         columns = {name: ColumnIntake(**column) for name, column in kept["columns"].items()}
-        return cls(**{**kept, "columns": columns, "empty_days": tuple(kept["empty_days"])})
+        tables = {name: TableIntake.of(table) for name, table in kept.get("tables", {}).items()}
+        return cls(**{**kept, "columns": columns, "empty_days": tuple(kept["empty_days"]), "tables": tables})
 
 
 def take_in(
@@ -93,19 +114,7 @@ def take_in(
     rules = _rules(dataset, inside)
     alike = _alike(dataset, inside, rules.values(), rows)
     counts = iter(connection.execute(f"SELECT {', '.join(_counts(dataset, rules))} FROM ({alike})").fetchone() or ())
-    columns = {}
-    for name, column in dataset.columns.items():
-        by_read = [next(counts) for _ in Read]
-        unlisted = by_read[Read.UNKNOWN if column.unknown else Read.UNREADABLE] + by_read[Read.FRACTION]
-        columns[name] = ColumnIntake(
-            rows=sum(by_read),
-            as_declared=by_read[Read.AS_DECLARED],
-            empty=by_read[Read.EMPTY],
-            unknown=unlisted if column.unknown else 0,
-            unreadable=(0 if column.unknown else unlisted) + by_read[Read.MOMENT],
-            moments=by_read[Read.MOMENT],
-            fractions=by_read[Read.FRACTION],
-        )
+    columns = _columns(dataset.columns, counts)
     lost = dict(zip(rules, (next(counts) for _ in rules), strict=True))
     day = quoted(dataset.date_column)
     dated = dict(connection.execute(f"SELECT {day}, count(*) FROM {rows} WHERE {inside} GROUP BY ALL").fetchall())
@@ -139,6 +148,33 @@ def _counts(dataset: Dataset, rules: Collection[str]) -> list[str]:
     for number in range(len(rules)):
         wanted.append(" AND ".join([*(f"NOT _rule_{before}" for before in range(number)), f"_rule_{number}"]))
     return [f"coalesce(sum(_rows) FILTER ({which}), 0)::BIGINT" for which in wanted]
+
+
+def take_in_table(connection: duckdb.DuckDBPyConnection, rows: str, table: LinkedTable) -> TableIntake:
+    """Count how the canonical rows of one of several tables were read; those who opted out are not among them."""
+    nobody = f"count(*) FILTER ({quoted(table.person)} IS NULL)"
+    reads = [f"count(*) FILTER ({read_column(index)} = {how:d})" for index in range(len(table.columns)) for how in Read]
+    wanted = ["count(*)", nobody, *reads]
+    counts = iter(connection.execute(f"SELECT {', '.join(wanted)} FROM {rows}").fetchone() or ())
+    return TableIntake(next(counts), next(counts), _columns(table.columns, counts))
+
+
+def _columns(declared: Mapping[str, Column], counts: Iterator[int]) -> dict[str, ColumnIntake]:
+    """How each column was read, from one count per ``Read`` and column."""
+    columns = {}
+    for name, column in declared.items():
+        by_read = [next(counts) for _ in Read]
+        unlisted = by_read[Read.UNKNOWN if column.unknown else Read.UNREADABLE] + by_read[Read.FRACTION]
+        columns[name] = ColumnIntake(
+            rows=sum(by_read),
+            as_declared=by_read[Read.AS_DECLARED],
+            empty=by_read[Read.EMPTY],
+            unknown=unlisted if column.unknown else 0,
+            unreadable=(0 if column.unknown else unlisted) + by_read[Read.MOMENT],
+            moments=by_read[Read.MOMENT],
+            fractions=by_read[Read.FRACTION],
+        )
+    return columns
 
 
 def _rules(dataset: Dataset, inside: str) -> dict[str, str]:

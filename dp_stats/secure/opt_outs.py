@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from dp_stats.catalogue.models import Dataset
+from dp_stats.catalogue.models import Dataset, Identifier, OptOuts
 from dp_stats.errors import DpStatsError, OptOutError, SourceError
 from dp_stats.secure.database import quoted, run, trimmed
 from dp_stats.secure.identifiers import loose_key, person_sql
@@ -42,9 +42,48 @@ def without_opted_out(
     """
     if dataset.opt_outs is None:
         return rows
-    declared = dataset.opt_outs
     unit = dataset.privacy_unit.column
     written = dataset.columns[unit].identifier
+    load_list(
+        connection,
+        dataset.opt_outs,
+        written,
+        named="opted_out",
+        rule=f"columns.{unit}.identifier of dataset '{dataset.id}'",
+        scratch=scratch,
+        settings=settings,
+    )
+    return left_in(rows, unit, written, listed="opted_out")
+
+
+def left_in(rows: str, person: str, written: Identifier | None, *, listed: str) -> str:
+    """The rows without those of whoever is listed.
+
+    Args:
+        rows: a SELECT with the column ``person``. listed: a table expression of what ``load_list`` loaded.
+    """
+    key = loose_key if written is None else str
+    return f"SELECT * FROM ({rows}) AS everyone ANTI JOIN {listed} AS listed ON listed.person = {key(f'everyone.{quoted(person)}')}"
+
+
+def load_list(
+    connection: duckdb.DuckDBPyConnection,
+    declared: OptOuts,
+    written: Identifier | None,
+    *,
+    named: str,
+    rule: str,
+    scratch: Path,
+    settings: Settings,
+) -> None:
+    """Load an opt-out list into the temporary table ``named``: column ``person``, and ``absent``, which is false.
+
+    Args:
+        written: how identifiers are written; rule: where that is declared. scratch: a private folder.
+
+    Raises:
+        OptOutError: the list cannot be trusted to be whole, or has an entry that is no valid identifier.
+    """
     opened: SourceTable | None = None
     identifier = reason = ""
     try:
@@ -62,7 +101,7 @@ def without_opted_out(
     key = loose_key if written is None else str
     run(
         connection,
-        f"CREATE TEMP TABLE opted_out AS SELECT DISTINCT {key(identifier)} AS person, "
+        f"CREATE TEMP TABLE {named} AS SELECT DISTINCT {key(identifier)} AS person, "
         f"coalesce({trimmed('c0')}, '') = '' AS absent FROM ({opened.sql})",
         explain=explain,
     )
@@ -70,18 +109,16 @@ def without_opted_out(
         raise OptOutError(
             f"Opt-out list: {place} changed while it was read. Run again when its delivery has ended. {STOPPED}"
         )
-    wrong = connection.execute("SELECT bool_and(absent) FROM opted_out WHERE person IS NULL").fetchone()
+    wrong = connection.execute(f"SELECT bool_and(absent) FROM {named} WHERE person IS NULL").fetchone()
     if wrong and wrong[0]:
         raise OptOutError(
             f"Opt-out list: {place} has a line without '{declared.column}'. Fill it in or remove the line. {STOPPED}"
         )
     if wrong and wrong[0] is not None:
-        rule = (
+        must = (
             "a number written with an exponent has lost its digits" if written is None else f"it must be {written.rule}"
         )
         raise OptOutError(
-            f"Opt-out list: {place}: column '{declared.column}' has an entry that is no valid identifier: {rule} "
-            f"(columns.{unit}.identifier of dataset '{dataset.id}'). Correct the list at its source. {STOPPED}"
+            f"Opt-out list: {place}: column '{declared.column}' has an entry that is no valid identifier: {must} "
+            f"({rule}). Correct the list at its source. {STOPPED}"
         )
-    person = key(f"everyone.{quoted(unit)}")
-    return f"SELECT * FROM ({rows}) AS everyone ANTI JOIN opted_out ON opted_out.person = {person}"

@@ -1,10 +1,11 @@
 """Pull the declared columns of a source into a private Parquet snapshot, without the people who opted out.
 
-Four files lie in the edition's folder afterwards:
+These files lie in the edition's folder afterwards:
 
 - ``snapshot.parquet``: the canonical rows that count in this edition; the only one that is measured.
 - ``intake.parquet``: all rows dated in the period, unreadable values null, for the quality checks.
 - ``source.parquet``: one row of facts about the source as a whole, for the quality checks.
+- ``table-NAME.parquet``: of a dataset with several tables, the canonical rows of each, for the quality checks.
 - ``report.json``: the intake report, how each column was read and what took rows out.
 
 The snapshot lies there under the digest of its bytes, too: by it the measuring step knows that it was pulled whole.
@@ -13,7 +14,7 @@ The snapshot lies there under the digest of its bytes, too: by it the measuring 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,7 +30,8 @@ from dp_stats.files import replaced
 from dp_stats.plan.sealed import reading_hash
 from dp_stats.secure.canonical import canonical_sql, counts_sql, in_period_sql
 from dp_stats.secure.database import literal, open_database, quoted, run
-from dp_stats.secure.intake import FILE, parquet, take_in
+from dp_stats.secure.intake import FILE, TableIntake, parquet, take_in
+from dp_stats.secure.linked import open_linked, table_file
 from dp_stats.secure.opt_outs import without_opted_out
 from dp_stats.secure.snapshots import keep
 from dp_stats.secure.source_table import DateFilter, Opening, SourceTable
@@ -107,11 +109,9 @@ def pull(
         work = Path(own)
         with open_database(work) as connection:
             progress("opening the source")
-            wanted = tuple(column.source for column in dataset.columns.values())
             span = replace(period, start=min(p.start for p in (period, *earlier)))
-            date_filter = DateFilter(list(dataset.columns).index(dataset.date_column), span)
-            table = open_source(Opening(connection, dataset.source, wanted, work, settings, date_filter))
-            rows = canonical_sql(connection, dataset, table, catalogue.codes)
+            table, tables = _opened(connection, dataset, catalogue, period, span=span, work=work, settings=settings)
+            rows = canonical_sql(connection, dataset.columns, table, catalogue.codes)
             kept = without_opted_out(connection, rows, dataset, scratch=work, settings=settings)
             progress("reading the rows")
             _write(connection, kept, work / "rows.parquet", table)
@@ -121,7 +121,7 @@ def pull(
             table.require_unchanged()
             progress("keeping the rows of the period")
             staged = parquet(work / "rows.parquet")
-            report = take_in(connection, staged, dataset, period, delivered=delivered)
+            report = replace(take_in(connection, staged, dataset, period, delivered=delivered), tables=tables)
             _write(connection, _facts_sql(staged, dataset, period, table.rows), work / "source.parquet", table)
             columns = ", ".join(quoted(name) for name in dataset.columns)
             inside = f"SELECT {columns} FROM {staged} WHERE {in_period_sql(dataset, period)}"
@@ -131,11 +131,29 @@ def pull(
                 counting = f"SELECT * FROM {parquet(work / 'intake.parquet')} WHERE {counts_sql(dataset, period)}"
             mapping = reading_hash(dataset, catalogue.codes)
             _write(connection, counting, work / "snapshot.parquet", table, mapping=mapping)
-        for name in ("intake.parquet", "source.parquet"):
+        for name in ("intake.parquet", "source.parquet", *(table_file(name) for name in tables)):
             (work / name).replace(folder / name)
         write_private(settings.secure, folder / FILE, report.to_bytes())
         snapshot = folder / "snapshot.parquet"
         return Snapshot(snapshot, keep(work / snapshot.name, snapshot, secure=settings.secure))
+
+
+def _opened(
+    connection: duckdb.DuckDBPyConnection,
+    dataset: Dataset,
+    catalogue: Catalogue,
+    period: Period,
+    *,
+    span: Period,
+    work: Path,
+    settings: Settings,
+) -> tuple[SourceTable, Mapping[str, TableIntake]]:
+    """The source, or what the steps make of several; and how each of these was read."""
+    if dataset.source is None:
+        return open_linked(connection, dataset, catalogue=catalogue, period=period, work=work, settings=settings)
+    wanted = tuple(column.source for column in dataset.columns.values())
+    date_filter = DateFilter(list(dataset.columns).index(dataset.date_column), span)
+    return open_source(Opening(connection, dataset.source, wanted, work, settings, date_filter)), {}
 
 
 def mapping_of(snapshot: Path) -> str:

@@ -202,7 +202,7 @@ def test_the_suite_of_the_example_passes_on_good_rows_and_finds_each_fault(visit
         visits.source("\n".join(["person,day,area,age", *rows]) + "\n")
         visits.pull()
         catalogue = load_catalogue(visits.settings.catalogue)
-        parameters = suite_parameters(catalogue.datasets["visits"], catalogue, parse_period(visits.period))
+        parameters = suite_parameters(catalogue.datasets["visits"].columns, catalogue, parse_period(visits.period))
         tables = {"rows": visits.staging / "intake.parquet", "source": visits.staging / "source.parquet"}
         report = check(tables, suite=suite, parameters=parameters)
         return [failure.position for failure in report.failed_gates] or [

