@@ -295,10 +295,10 @@ def test_laplace_loses_no_more_than_epsilon_and_the_audit_comes_near_it(
 
 @pytest.mark.slow
 def test_all_tables_of_an_edition_together_lose_no_more_than_epsilon(observe: Any) -> None:
-    """Rows that count, rows that are truncated and persons who are truncated: one person is in all three tables."""
+    """Rows that count, rows that are truncated and persons who are truncated: one person is in every table."""
     one, two = pair(observe, measure_truncation=True)
-    assert len(one.plans[0].measurements) == 3
-    assert 0.5 <= audited(one, two) <= 1.0
+    assert {m.role for m in one.plans[0].measurements} == {"statistic", "truncated_rows", "truncated_persons"}
+    assert 0.45 <= audited(one, two) <= 1.0
 
 
 @pytest.mark.slow
