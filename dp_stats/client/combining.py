@@ -39,7 +39,8 @@ def combine(
     Args:
         source: address or path of the page or folder of a release. statistic: a measured one, or a rate or mean of it.
         where: dimension → codes at any of its levels; dimensions left out are summed over.
-        start, end: first and last day, as dates or in ISO 8601 (default: of all editions).
+        start: first day, as a date or in ISO 8601 (default: of all editions).
+        end: last day, likewise.
 
     Returns:
         ``value``, ``lower`` and ``upper``; the unbiased ``unrounded`` with its ``standard_error``; and the ``editions`` used.

@@ -38,7 +38,7 @@ def run(*arguments: str, code: int = 0) -> str:
 
 def test_every_command_is_in_the_manual_and_nothing_else_is() -> None:
     documented = re.findall(
-        r"^\| `([a-z ]+[a-z])", (DOCS / "reference" / "command-line.md").read_text(), flags=re.MULTILINE
+        r"^\| `([a-z]+(?:[ -][a-z]+)*)", (DOCS / "reference" / "command-line.md").read_text(), flags=re.MULTILINE
     )
     assert sorted(documented) == sorted(commands())
 

@@ -86,7 +86,7 @@ class Join(_Step):
     columns: dict[Word, Word] = Field(
         min_length=1,
         description="New column → column of `with`; a list where they keep their names.",
-        examples=[["born", "area"], {"home_area": "area"}],
+        examples=[{"born": "born", "home_area": "area"}],
     )
     on: dict[Word, Word] = Field(
         {},
