@@ -14,7 +14,7 @@ from ledger_examples import Clock, dataset, deaths, elsewhere, measured, new_led
 
 from dp_stats.errors import ApprovalError, BudgetError, LedgerError
 from dp_stats.ledger import Ledger, Reservation, reservations, reserving
-from dp_stats.ledger.records import BlockBudget, Quote
+from dp_stats.ledger.records import BlockBudget, Limit, Quote
 from dp_stats.plan.model import Plan
 
 RHO = Fraction("0.005")
@@ -108,7 +108,8 @@ def test_a_quote_is_whole_before_and_after_each_step(tmp_path: Path) -> None:
     before = (state_of("2021", reserved=RHO), state_of("2022"))
     quote = ledger.quote(border, dataset=rich)
     left = {"2021": Fraction("0.995"), "2022": Fraction("0.995")}
-    assert quote == Quote(RHO, ("2022",), before, left, (), False)
+    used = {state.block: (Limit("cap", state.cap, state.reserved),) for state in before}
+    assert quote == Quote(RHO, ("2022",), before, left, (), False, limits=used)
     assert not quote.free
     assert ledger.quote(border, dataset=rich, category="adhoc", requested_by="analyst").approvers == (
         "custodian", "council",

@@ -86,8 +86,8 @@ def test_a_revision_of_late_rows_says_what_it_was_made_of_and_keeps_its_number(t
     with pytest.raises(LedgerError) as error:
         reserve(ledger, weekly(1), dataset=RICH, revision=2, reason="a correction")
     assert str(error.value) == (
-        "weekly/2021-W01 (revision 2) is published already: late rows were added to an earlier revision. A correction needs "
-        "the next number that is free, such as 3."
+        "weekly/2021-W01 (revision 2) is published already, made of the measurements of an earlier revision. A correction "
+        "needs the next number that is free, such as 3."
     )
     assert reserve(ledger, weekly(2), dataset=RICH, revision=2, reason="early").revision == 2
     assert reserve(ledger, weekly(1), dataset=RICH, revision=3, reason="a correction").revision == 3
