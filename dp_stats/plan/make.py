@@ -207,8 +207,10 @@ def measure(
         others: grids that later editions are declared to have, whose sensitivities are charged for if they are larger.
     """
     chosen, mechanism = _measured(release, dataset, grid, others)
-    if not _follows(chosen, grid, release):
-        chosen, mechanism = _measured(release, dataset, grid, others, finest=True)
+    for finest in (False, True):
+        if _follows(chosen, grid, release):
+            break
+        chosen, mechanism = _measured(release, dataset, grid, others, every_share=True, finest=finest)
     return chosen, mechanism
 
 
@@ -226,7 +228,13 @@ def _follows(measured: tuple[Measurement, ...], canonical: Grid, release: Releas
 
 
 def _measured(
-    release: Release, dataset: Dataset, grid: Grid, others: Sequence[Grid], *, finest: bool = False
+    release: Release,
+    dataset: Dataset,
+    grid: Grid,
+    others: Sequence[Grid],
+    *,
+    every_share: bool = False,
+    finest: bool = False,
 ) -> tuple[tuple[Measurement, ...], Mechanism]:
     """The best measurements; with ``finest`` days (or the leaves of time) are told apart in all that rolls."""
     joint = _joint(release, dataset)
@@ -236,7 +244,7 @@ def _measured(
     for mechanism, total in totals_of(release.privacy_loss).items():
         truncation = choose_truncation(grid, release, mechanism, total)
         left = total * (1 - sum((c.share for c in truncation), Fraction(0)))
-        strategy = choose(grid, release, moved, spaces, found, mechanism=mechanism, total=left)
+        strategy = choose(grid, release, moved, spaces, found, mechanism=mechanism, total=left, every_share=every_share)
         measured = [
             _measurement(release, grid, place, "statistic", moved[place], mechanism, share * left)
             for place, share in strategy.shares.items()

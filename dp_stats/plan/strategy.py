@@ -52,12 +52,14 @@ def choose(
     *,
     mechanism: Mechanism,
     total: Fraction,
+    every_share: bool = False,
 ) -> Strategy:
     """The best strategy with one mechanism.
 
     Args:
         sensitivities: of every place that may be measured (see ``candidates``).
         total: ε (Laplace) or ρ (Gaussian) for the published statistics.
+        every_share: whether shares too small to matter are measured, too, as something published needs one.
     """
     problem = build(grid, release, sensitivities, spaces, found)
     shares, _ = optimise(problem, mechanism, float(total))
@@ -65,16 +67,14 @@ def choose(
     assert errors is not None, "an optimum has finite errors"
     mse = errors[0]
     mean = float(problem.weight @ np.log(mse + problem.floors) / problem.weight.sum())
-    large = np.where(shares * ROUND >= 1, shares, 0.0)
-    needed = shares if problem.published(large, mechanism, float(total)) is None else large
-    return Strategy(mechanism, _round(problem.places, needed), tuple(np.sqrt(mse).tolist()), float(np.exp(mean / 2)))
+    rounded = _round(problem.places, shares if every_share else np.where(shares * ROUND >= 1, shares, 0.0))
+    return Strategy(mechanism, rounded, tuple(np.sqrt(mse).tolist()), float(np.exp(mean / 2)))
 
 
 def _round(places: Sequence[Place], shares: Floats) -> dict[Place, Fraction]:
     """Shares as round fractions that add up to one, so that plans made on any machine are equal.
 
-    What has any share keeps one; shares too small to matter are left out before, where all that is published follows
-    from the others.
+    What has any share keeps one.
     """
     kept = {p: Fraction(max(int(s * ROUND), 1), ROUND) for p, s in zip(places, shares, strict=True) if s > 0}
     largest = max(kept, key=lambda p: kept[p])
