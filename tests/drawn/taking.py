@@ -59,7 +59,7 @@ def _taken(step: Step, here: Settings) -> Iterator[str]:
         yield from _differing(before, _bytes(here, "*/*/r*/SHA256SUMS"))
     elif step.kind == "anew":
         before = _bytes(here, "**/*")
-        if before:
+        if (here.public_dir / "index.html").exists():
             pipeline.refresh_site(here, incremental=False)
             yield from _differing(before, _bytes(here, "**/*"))
     elif step.kind == "told":
@@ -71,9 +71,13 @@ def _taken(step: Step, here: Settings) -> Iterator[str]:
 
 
 def _bytes(here: Settings, pattern: str) -> dict[str, bytes]:
-    """The published files that a pattern names, by their paths."""
+    """The published files that a pattern names, by their paths; what writers lock is none."""
     found = (path for public in (here.public_dir, here.restricted) for path in public.glob(pattern))
-    return {path.relative_to(here.home).as_posix(): path.read_bytes() for path in found if path.is_file()}
+    return {
+        path.relative_to(here.home).as_posix(): path.read_bytes()
+        for path in found
+        if path.is_file() and path.name != ".lock"
+    }
 
 
 def _differing(before: dict[str, bytes], after: dict[str, bytes]) -> Iterator[str]:
