@@ -99,6 +99,10 @@ def state_of(block: str, *, cap: str = "1", reserved: Fraction = Fraction(0)) ->
     )
 
 
+def caps(states: Sequence[BlockBudget]) -> dict[str, tuple[Limit, ...]]:
+    return {state.block: (Limit("cap", state.cap, state.reserved),) for state in states}
+
+
 def test_a_quote_is_whole_before_and_after_each_step(tmp_path: Path) -> None:
     ledger = new_ledger(tmp_path)
     rich = dataset(rho="1", no_approval_below="0.005")
@@ -108,8 +112,7 @@ def test_a_quote_is_whole_before_and_after_each_step(tmp_path: Path) -> None:
     before = (state_of("2021", reserved=RHO), state_of("2022"))
     quote = ledger.quote(border, dataset=rich)
     left = {"2021": Fraction("0.995"), "2022": Fraction("0.995")}
-    used = {state.block: (Limit("cap", state.cap, state.reserved),) for state in before}
-    assert quote == Quote(RHO, ("2022",), before, left, (), False, limits=used)
+    assert quote == Quote(RHO, ("2022",), before, left, (), False, limits=caps(before))
     assert not quote.free
     assert ledger.quote(border, dataset=rich, category="adhoc", requested_by="analyst").approvers == (
         "custodian", "council",
@@ -119,7 +122,7 @@ def test_a_quote_is_whole_before_and_after_each_step(tmp_path: Path) -> None:
     made = reserve(ledger, border, dataset=rich)
     after = (state_of("2021", reserved=RHO), state_of("2022", reserved=RHO))
     known = ledger.quote(border, dataset=rich, category="adhoc", requested_by="analyst")
-    assert known == Quote(RHO, (), after, left, (), False)
+    assert known == Quote(RHO, (), after, left, (), False, limits=caps(after))
     assert known.free
     assert not ledger.quote(plan("2021-W53", series="a", variant="another"), dataset=rich).measured
     assert ledger.register_entry(made, expected=0, digest="one")
