@@ -176,6 +176,20 @@ def make_clinic(folder: Path) -> Path:
     return folder
 
 
+def publish_clinic(root: Path, *editions: str) -> Path:
+    """Write that clinic in a folder's ``catalogue`` and publish editions of it to its ``home``; returns the folder."""
+    from dp_stats import pipeline
+
+    (root / "home").mkdir()
+    make_clinic(root / "catalogue")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DP_STATS_HOME", str(root / "home"))
+        patch.setenv("DP_STATS_CATALOGUE", str(root / "catalogue"))
+        for edition in editions:
+            pipeline.run_edition(edition)
+    return root
+
+
 def copied(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """The settings of a test's own copy of a folder with a ``home`` and a ``catalogue``."""
     shutil.copytree(original, tmp_path / "copy")

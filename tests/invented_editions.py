@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -20,6 +20,7 @@ from dp_stats.editions.describe import describe
 from dp_stats.editions.edition import Edition, RevisionFacts
 from dp_stats.editions.publication import PublishedEdition, publish_edition
 from dp_stats.estimate.model import EditionEstimates, Estimate, TruncationEstimate
+from dp_stats.outlets.index import refresh_index
 from dp_stats.plan.model import ExpectedError, Measurement, Plan
 from dp_stats.texts.words import Texts
 
@@ -293,3 +294,13 @@ def invent_plan(release: Release, period: Period, tables: dict[str, dict[str, Es
         series_hash="b" * 64,
         hash="a" * 64,
     )
+
+
+def publish_weeks_and_costs(make_sample: Callable[..., Sample], public: Path, weeks: Sequence[int], base: str) -> Path:
+    """Publish weeks of 2021 of one release and the year of another, with all that lists them; returns the folder."""
+    for week in weeks:
+        published = datetime(2021, 2, 11 + week, 9, 30, tzinfo=UTC)
+        make_sample(period=f"2021-W{week:02d}", seed=week).publish(public, published=published)
+    make_sample("costs-by-sex", "2021").publish(public, published=datetime(2021, 2, 1, 9, 30, tzinfo=UTC))
+    refresh_index(public, base_url=base, texts=TEXTS)
+    return public

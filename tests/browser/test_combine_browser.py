@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import shutil
-import threading
 from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +15,11 @@ import dp_stats
 from dp_stats.errors import NotDerivableError
 from dp_stats.estimate.answer import answer
 from dp_stats.settings import shipped
-from tests.browser.test_site_browser import CHROMIUM, TAGS, Quiet, opened
+from tests.browser.test_site_browser import opened
+from tests.chromium import CHROMIUM, TAGS
 from tests.combined_examples import CASES, WEEKS, measured, question, write_release
-from tests.conftest import make_clinic
+from tests.conftest import publish_clinic
+from tests.serving import served
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")]
 
@@ -30,18 +29,6 @@ ASK = """([statistic, where, start, end]) => {
   try { return dpStats.answer(files, statistic, where, start, end); }
   catch (error) { if (error instanceof dpStats.NotDerivable) return null; throw error; }
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
-        yield started
-        started.close()
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -73,27 +60,15 @@ def test_the_browser_works_out_what_python_does(browser: Any, case: str, tmp_pat
 
 @pytest.fixture(scope="module")
 def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    from dp_stats.pipeline import run_edition
-
-    folder = tmp_path_factory.mktemp("clinic")
-    make_clinic(folder / "catalogue")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DP_STATS_HOME", str(folder / "home"))
-        patch.setenv("DP_STATS_CATALOGUE", str(folder / "catalogue"))
-        for week in ("2024-W02", "2024-W03"):
-            run_edition(f"visits/{week}")
+    folder = publish_clinic(tmp_path_factory.mktemp("clinic"), "visits/2024-W02", "visits/2024-W03")
     yield folder / "home" / "public"
     shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
 def address(public: Path) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(public)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    thread.join()
+    with served(public) as found:
+        yield found
 
 
 LINK = "visits/combine.html#statistic=visits&from=2024-01-08&to=2024-01-21&in.clinic=north&in.clinic=B"
@@ -107,10 +82,10 @@ def test_a_link_to_a_result_shows_what_python_says(browser: Any, address: str, p
     with opened(browser, f"{address}/{LINK}") as page:
         page.on("request", lambda request: asked.append(request.url))
         page.locator("#result").wait_for()
-        assert (page.locator("#value").inner_text().split() or [""])[0] == f"{own.value:,.0f}"
-        assert page.locator("#interval").inner_text() == f"{own.lower:,.0f} to {own.upper:,.0f}"
+        assert (page.locator("#value").inner_text().split() or [""])[0] == f"{round(own.value):,}"
+        assert page.locator("#interval").inner_text() == f"{round(own.lower):,} to {round(own.upper):,}"
         assert page.locator("#permalink").get_attribute("href") == page.url
-        assert f"{own.value:,.0f}" in page.locator("#citation").inner_text()
+        assert f"{round(own.value):,}" in page.locator("#citation").inner_text()
         assert page.locator("#result tbody tr").count() == 2
         assert not [t for t in page.locator("#result td").all_inner_texts() if t.startswith(("-0 ", "−0 "))]
         assert page.locator("svg.combined circle").count() == 2

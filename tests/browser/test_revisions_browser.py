@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -14,14 +12,14 @@ import pytest
 import dp_stats.estimate
 from dp_stats import pipeline
 from dp_stats.estimate import estimator
+from tests.chromium import CHROMIUM, TAGS
 from tests.conftest import make_clinic
 from tests.integration.test_late_revisions import WEEKS, deliver, edit
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")]
 
+NEXT = estimator.VERSION + 1
 FIRST, SECOND, LAST = (f"visits/{week}" for week in WEEKS[:3])
-TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 @pytest.fixture(scope="module")
@@ -49,23 +47,16 @@ def public(tmp_path_factory: pytest.TempPathFactory) -> Path:
             return replace(found, tables=tables)
 
         patch.setattr(dp_stats.estimate, "estimate", two_more)
-        patch.setattr(estimator, "VERSION", 2)
+        patch.setattr(estimator, "VERSION", NEXT)
         pipeline.revise(FIRST, kind="method", reason="A better estimator.")
         pipeline.revise(FIRST, kind="correction", reason="A clinic sent its visits twice.")
     return root / "home" / "public"
 
 
 @pytest.fixture(scope="module")
-def page(public: Path) -> Iterator[Any]:
+def page(browser: Any) -> Any:
     """A page of a browser."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
-        yield browser.new_page()
-        browser.close()
+    return browser.new_page()
 
 
 def notices(page: Any) -> str:
@@ -92,7 +83,7 @@ def test_each_kind_is_told_with_its_reason_and_earlier_revisions_stay(page: Any,
     told = {
         3: "Records that arrived late were added",
         4: "Names, texts or layout: A name was misspelt.",
-        5: "New method of estimating: A better estimator. Values are now estimated by version 2 of the method",
+        5: f"New method of estimating: A better estimator. Values are now estimated by version {NEXT} of the method",
         6: "Measured again: A clinic sent its visits twice.",
     }
     page.goto(f"file://{public / FIRST}/index.html")
@@ -102,7 +93,7 @@ def test_each_kind_is_told_with_its_reason_and_earlier_revisions_stay(page: Any,
     assert all(said in lines[number - 1] for number, said in told.items())
     page.get_by_role("link", name="Revision 5").click()
     assert page.url.endswith("/r5.html")
-    assert "Version 2" in page.locator("main").inner_text()
+    assert f"Version {NEXT}" in page.locator("main").inner_text()
     page.goto(f"file://{public}/corrections.html")
     log = page.locator("tbody tr").all_inner_texts()
     assert all(any(said in line or said.partition(":")[0] in line for line in log) for said in told.values())

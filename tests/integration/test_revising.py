@@ -22,7 +22,7 @@ from dp_stats.estimate import estimator
 from dp_stats.estimate.model import EditionEstimates
 from dp_stats.ledger import Ledger
 from dp_stats.transparency.verifying import verify
-from tests.conftest import Clinic, make_clinic
+from tests.conftest import Clinic, publish_clinic
 from tests.killing import dying_in
 from tests.warm_python import python
 
@@ -35,14 +35,7 @@ TWICE = "A clinic sent its visits twice."
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A week that is published; each test works on a copy."""
-    root = tmp_path_factory.mktemp("revising")
-    (root / "home").mkdir()
-    make_clinic(root / "catalogue")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DP_STATS_HOME", str(root / "home"))
-        patch.setenv("DP_STATS_CATALOGUE", str(root / "catalogue"))
-        pipeline.run_edition(EDITION)
-    return root
+    return publish_clinic(tmp_path_factory.mktemp("revising"), EDITION)
 
 
 @pytest.fixture

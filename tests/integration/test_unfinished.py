@@ -19,7 +19,7 @@ from dp_stats.ledger import Ledger
 from dp_stats.operations import upkeep
 from dp_stats.secure import measure
 from dp_stats.unfinished import give_back
-from tests.conftest import Clinic, make_clinic
+from tests.conftest import Clinic, publish_clinic
 
 EDITION = "visits/2024-W02"
 TWICE = "A clinic sent its visits twice."
@@ -44,14 +44,7 @@ class StoppedError(BaseException):
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A week that is published; each test works on a copy."""
-    root = tmp_path_factory.mktemp("unfinished")
-    (root / "home").mkdir()
-    make_clinic(root / "catalogue")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DP_STATS_HOME", str(root / "home"))
-        patch.setenv("DP_STATS_CATALOGUE", str(root / "catalogue"))
-        pipeline.run_edition(EDITION)
-    return root
+    return publish_clinic(tmp_path_factory.mktemp("unfinished"), EDITION)
 
 
 @pytest.fixture

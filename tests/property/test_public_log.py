@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import json
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -35,6 +32,7 @@ from dp_stats.transparency.history import History
 from dp_stats.transparency.kept import Kept
 from dp_stats.transparency.leaves import HEADS, LOG, LostLeaf
 from dp_stats.transparency.verifying import verify
+from tests.serving import served
 
 __all__ = ["catalogue", "do_not_wait_for_the_disk", "make_sample", "sample"]
 
@@ -111,22 +109,6 @@ def test_every_state_that_was_ever_published_is_the_beginning_of_the_next(base: 
         kept.append(Kept.read(str(verify(str(site.public)).head)))
         for one in kept:
             assert verify(str(site.public), kept=one).since == one.head
-
-
-@contextmanager
-def served(public: Path) -> Iterator[str]:
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(public))) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 def test_what_cannot_be_reached_is_no_fault_of_the_history(tmp_path: Path) -> None:

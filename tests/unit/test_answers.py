@@ -12,37 +12,17 @@ from dp_stats.catalogue.periods import parse_period
 from dp_stats.errors import NotDerivableError
 from dp_stats.estimate.answer import answer
 from dp_stats.estimate.measured_edition import Measured
+from tests.combined_examples import PLAIN, TABLES
 from tests.estimate_examples import DeclaredEdition, declare_edition
 
 WEEKS = ("2024-W10", "2024-W11", "2024-W12", "2024-W13")
-TABLES: tuple[dict[str, Any], ...] = (
-    {"id": "area-day", "levels": {"area": "area", "date": "day"}, "statistics": ["count", "rate"]},
-    {
-        "id": "area-week-band",
-        "levels": {"area": "area", "date": "week", "band": "band"},
-        "statistics": ["count", "cost", "mean-cost"],
-    },
-    {"id": "region", "levels": {"area": "region"}, "statistics": ["people"]},
-)
-OPTIONS: dict[str, Any] = {
-    "tables": TABLES,
-    "statistics": (
-        {"id": "count", "kind": "count", "expected_total": 5000},
-        {"id": "cost", "kind": "sum", "column": "cost", "lower": 0, "upper": 10, "resolution": 1},
-        {"id": "people", "kind": "persons"},
-    ),
-    "derived": (
-        {"id": "rate", "kind": "rate", "of": "count", "per": 1000},
-        {"id": "mean-cost", "kind": "mean", "of": "cost", "over": "count"},
-    ),
-}
 
 
 def edition(
     period: str, *, noise: float = 1.0, seed: int = 0, **options: Any
 ) -> tuple[DeclaredEdition, np.ndarray, Measured]:
     kind = "week" if "W" in period else "range"
-    made = declare_edition(period=period, kind=kind, **{**OPTIONS, **options})
+    made = declare_edition(period=period, kind=kind, **{**PLAIN, **options})
     counts = np.random.default_rng(seed).poisson(20, made.grid.shape())
     exact = {"count": counts, "cost": counts * 4, "people": counts}
     return (
@@ -133,9 +113,7 @@ def test_distinct_persons_are_no_more_than_the_rows_of_their_cell_as_in_publishe
 
 
 def test_distinct_persons_stand_alone_where_no_rows_are_published_beside_them() -> None:
-    _, counts, stored = edition(
-        "2024-W10", noise=0, tables=TABLES[2:], statistics=OPTIONS["statistics"][2:], derived=()
-    )
+    _, counts, stored = edition("2024-W10", noise=0, tables=TABLES[2:], statistics=PLAIN["statistics"][2:], derived=())
     assert answer([stored], "people", where={"area": ("R2",)}).value == counts[7:].sum()
 
 
@@ -147,7 +125,7 @@ def test_what_no_table_shows_was_not_measured() -> None:
     assert answer([stored], "people", where={"area": ("R2",)}).value == counts[7:].sum()
     unseen = {"id": "unseen", "kind": "count"}
     for seed in range(5):
-        _, _, noisy = edition("2024-W10", noise=6, seed=seed, statistics=(unseen, *OPTIONS["statistics"]))
+        _, _, noisy = edition("2024-W10", noise=6, seed=seed, statistics=(unseen, *PLAIN["statistics"]))
         rows, people = (answer([noisy], name, where={"area": ("R2",)}) for name in ("count", "people"))
         assert people.value <= rows.value
 

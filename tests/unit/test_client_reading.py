@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import functools
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from english import TEXTS
-from invented_editions import catalogue, make_sample
+from invented_editions import catalogue, make_sample, publish_weeks_and_costs
 
 import dp_stats
 from dp_stats.errors import PublishedError
-from dp_stats.outlets.index import refresh_index
+from tests.serving import served
 
 __all__ = ["catalogue", "make_sample"]
 
@@ -29,28 +24,15 @@ LEAF = "api/themes/health/sub_themes/infectious-disease/topics/cases-by-area/geo
 
 @pytest.fixture(scope="module")
 def public(make_sample: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("made")
-    for week in (7, 8):
-        published = datetime(2021, 2, 11 + week, 9, 30, tzinfo=UTC)
-        make_sample(period=f"2021-W{week:02d}", seed=week).publish(folder, published=published)
-    make_sample("costs-by-sex", "2021").publish(folder, published=datetime(2021, 2, 1, 9, 30, tzinfo=UTC))
-    refresh_index(folder, base_url="https://statistics.example.org", texts=TEXTS)
-    return folder
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+    return publish_weeks_and_costs(
+        make_sample, tmp_path_factory.mktemp("made"), (7, 8), "https://statistics.example.org"
+    )
 
 
 @pytest.fixture(scope="module")
 def address(public: Path) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(public)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    thread.join()
+    with served(public) as found:
+        yield found
 
 
 def test_columns_have_their_types_and_an_interval(public: Path) -> None:

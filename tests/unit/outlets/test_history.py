@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from english import TEXTS
 from frictionless import Package
+from invented_editions import publish_weeks_and_costs
 
 from dp_stats.editions import retract
 from dp_stats.editions.formats import csv_bytes
@@ -28,13 +29,7 @@ BASE = "https://statistics.example.org"
 
 @pytest.fixture(scope="module")
 def made(make_sample: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("made")
-    for week in (7, 8, 9):
-        published = datetime(2021, 2, 11 + week, 9, 30, tzinfo=UTC)
-        make_sample(period=f"2021-W{week:02d}", seed=week).publish(folder, published=published)
-    make_sample("costs-by-sex", "2021").publish(folder, published=datetime(2021, 2, 1, 9, 30, tzinfo=UTC))
-    refresh_index(folder, base_url=BASE, texts=TEXTS)
-    return folder
+    return publish_weeks_and_costs(make_sample, tmp_path_factory.mktemp("made"), (7, 8, 9), BASE)
 
 
 @pytest.fixture
