@@ -30,7 +30,7 @@ def form(catalogue: Catalogue, dataset: Dataset) -> dict[str, Param]:
 
 def breakdowns(catalogue: Catalogue, dataset: Dataset) -> dict[str, str]:
     """``column/level`` → what readers call it, by the titles that the dataset's releases declare."""
-    like = [r for r in catalogue.releases.values() if r.dataset == dataset.id and not r.adhoc]
+    like = catalogue.declared_of(dataset)
     specs = [spec for release in like for spec in release.dimensions]
     found = {}
     for column, levels in levels_of(catalogue, dataset).items():

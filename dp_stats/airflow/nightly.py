@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import DAG, task
 
-from dp_stats.airflow.alerts import alert, step_failed
-from dp_stats.airflow.steps import RETRIES, guarded
+from dp_stats.airflow.alerts import alert
+from dp_stats.airflow.steps import guarded
+from dp_stats.airflow.upkeep_dag import upkeep_dag
 
 
 def maintenance() -> DAG:
     """The DAG of nightly upkeep."""
-    with DAG(
-        dag_id="maintenance",
-        dag_display_name="Nightly upkeep",
+    with upkeep_dag(
+        "maintenance",
+        title="Nightly upkeep",
         description="Verifies ledger and published files, purges old rows, rebuilds the site, warns.",
-        doc_md=__doc__,
+        manual=__doc__,
         schedule="30 3 * * *",
-        start_date=datetime(2025, 1, 1, tzinfo=UTC),
-        catchup=False,
-        max_active_runs=1,
-        is_paused_upon_creation=False,
-        tags=["upkeep"],
-        default_args={
-            "owner": "engineers",
-            "on_failure_callback": step_failed(lambda _: "Nightly upkeep"),
-            **RETRIES,
-        },
     ) as dag:
 
         @task(show_return_value_in_logs=False)

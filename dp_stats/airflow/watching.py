@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import DAG, task
 
-from dp_stats.airflow.alerts import alert, step_failed
-from dp_stats.airflow.steps import RETRIES, guarded
+from dp_stats.airflow.alerts import alert
+from dp_stats.airflow.steps import guarded
+from dp_stats.airflow.upkeep_dag import upkeep_dag
 
 
 def watch() -> DAG:
     """The DAG that looks for what is broken."""
-    with DAG(
-        dag_id="watch",
-        dag_display_name="Watch for what is broken",
+    with upkeep_dag(
+        "watch",
+        title="Watch for what is broken",
         description="Tells at once of declarations that are broken and requests that cannot be read; all others go on.",
-        doc_md=__doc__,
+        manual=__doc__,
         schedule=timedelta(minutes=5),
-        start_date=datetime(2025, 1, 1, tzinfo=UTC),
-        catchup=False,
-        max_active_runs=1,
-        is_paused_upon_creation=False,
-        tags=["upkeep"],
-        default_args={
-            "owner": "engineers",
-            "on_failure_callback": step_failed(lambda _: "Watch for what is broken"),
-            **RETRIES,
-        },
     ) as dag:
 
         @task(show_return_value_in_logs=False)

@@ -77,6 +77,10 @@ class Catalogue:
         """The dataset a release is made from."""
         return self.datasets[release.dataset]
 
+    def declared_of(self, dataset: Dataset) -> list[Release]:
+        """The releases of a dataset that the folder declares; what was asked for is none of them."""
+        return [r for r in self.releases.values() if r.dataset == dataset.id and not r.adhoc]
+
     def with_release(self, release: Release) -> Catalogue:
         """This catalogue with one more release, checked as if it stood in the folder (for ad hoc requests)."""
         check_release(release, self, where=f"release '{release.id}'")

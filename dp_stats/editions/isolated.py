@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -26,6 +27,17 @@ def without_failing(names: Collection[str], make: Callable[[Collection[str]], T]
         if not failed:
             raise
         return make([name for name in names if name not in failed]), failed
+
+
+@contextmanager
+def noted(failed: dict[str, str], name: str, *, isolate: bool) -> Iterator[None]:
+    """Whatever fails within is noted in ``failed`` under ``name``, and others go on; not ``isolate``: it is raised."""
+    try:
+        yield
+    except Exception as error:
+        if not isolate:
+            raise
+        failed[name] = said(error)
 
 
 def said(error: Exception) -> str:

@@ -28,7 +28,7 @@ from dp_stats.charts.merged_areas import Key as BackKey
 from dp_stats.charts.merged_areas import read_back_series
 from dp_stats.editions import formats
 from dp_stats.editions.edition import Edition, TableFacts, utc
-from dp_stats.editions.isolated import said
+from dp_stats.editions.isolated import noted
 from dp_stats.editions.moments import moments_of
 from dp_stats.editions.tidy import moment_columns
 
@@ -69,7 +69,7 @@ def write_api(
     goes_on_of: dict[str, dict[str, Any]] = {}
     renamed = {name: id for id, editions in releases.items() for name in editions[-1].release.formerly}
     for id, own in releases.items():
-        try:
+        with noted(left_out, id, isolate=isolate):
             paths = []
             earlier = [e for name in own[-1].release.formerly for e in releases.get(name, ())]
             editions = sorted((*earlier, *own), key=lambda e: e.period.end)
@@ -77,10 +77,7 @@ def write_api(
             for path, titles, leaf in _release_leaves(public, editions, base_url, goes_on):
                 written += put(public / path_of(path[:-1]) / f"{path[-1]}.json", leaf)
                 paths.append((path, titles))
-        except Exception as error:
-            if not isolate:
-                raise
-            left_out[id] = said(error)
+        if id in left_out:
             continue
         goes_on_of[id] = goes_on
         for path, titles in paths:

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from dp_stats import files
 from dp_stats.editions import formats, metadata
 from dp_stats.editions.edition import Edition, FileFacts, TableFacts, utc
-from dp_stats.editions.isolated import said
+from dp_stats.editions.isolated import noted
 from dp_stats.texts.words import Texts
 
 FOLDER = "history"
@@ -53,12 +53,8 @@ def write_history(
         if not editions:
             shutil.rmtree(public / id / FOLDER, ignore_errors=True)
             continue
-        try:
+        with noted(failed, id, isolate=isolate):
             written += _release(public, id, editions, base_url, texts, put)
-        except Exception as error:
-            if not isolate:
-                raise
-            failed[id] = said(error)
     return written, failed
 
 

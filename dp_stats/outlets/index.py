@@ -12,7 +12,7 @@ from dp_stats import files
 from dp_stats.catalogue.models import Release
 from dp_stats.editions import formats
 from dp_stats.editions.edition import Edition, editions
-from dp_stats.editions.isolated import said, without_failing
+from dp_stats.editions.isolated import noted, without_failing
 from dp_stats.editions.latest import folder_lock
 from dp_stats.editions.revisions import Correction, corrections, newest_first, status_of
 from dp_stats.outlets import api, budgets, feeds, history, openapi, registers, slices
@@ -53,14 +53,10 @@ def refresh_index(
         left_out: dict[str, str] = {}
         known: dict[str, Published] = {}
         for id in sorted({folder.parent.parent.name for folder in editions(public)}):
-            try:
+            with noted(left_out, id, isolate=isolate):
                 published = Published.read(public, id)
                 if published.editions:
                     known[id] = published
-            except Exception as error:
-                if not isolate:
-                    raise
-                left_out[id] = said(error)
 
         def contents(ids: Collection[str]) -> dict[str, bytes]:
             """The files that speak of these releases."""

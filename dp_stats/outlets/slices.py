@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from dp_stats import files
 from dp_stats.editions import formats
 from dp_stats.editions.edition import Edition, TableFacts, utc
-from dp_stats.editions.isolated import said
+from dp_stats.editions.isolated import noted
 from dp_stats.outlets.api import DAYS, NOWHERE, VALUES, json_values, path_of, topic_of, with_days
 
 
@@ -35,12 +35,8 @@ def write_slices(
     written = 0
     left_out: dict[str, str] = {}
     for id, editions in releases.items():
-        try:
+        with noted(left_out, id, isolate=isolate):
             written += sum(_write(public, editions, table, base_url, put) for table in editions[-1].tables)
-        except Exception as error:
-            if not isolate:
-                raise
-            left_out[id] = said(error)
     return written, left_out
 
 

@@ -42,7 +42,7 @@ def make_release(
     period = parse_period(question.period)
     chosen = breakdowns(question, catalogue)
     known = levels_of(catalogue, dataset)
-    like = [r for r in catalogue.releases.values() if r.dataset == dataset.id and not r.adhoc]
+    like = catalogue.declared_of(dataset)
     titles = {spec.column: (spec.name, spec.title) for r in like for spec in r.dimensions}
     names = {column: titles.get(column, (column, ""))[0] for column in chosen}
     # Without a breakdown one number is asked for; the calendar is there to be summed over.

@@ -51,7 +51,7 @@ def prepare(form: Mapping[str, Any], *, requested_by: str, settings: Settings) -
 
 def _require_records(dataset: Dataset, catalogue: Catalogue, period: Period) -> None:
     """Refuse a period that is not wholly within the days that are declared, or wholly outside those that releases publish."""
-    like = [r for r in catalogue.releases.values() if r.dataset == dataset.id and not r.adhoc]
+    like = catalogue.declared_of(dataset)
     ends = [r.end for r in like if r.end is not None]
     first = dataset.first_day or min((r.start for r in like), default=None)
     last = dataset.last_day or (max(ends) if like and len(ends) == len(like) else None)

@@ -146,12 +146,10 @@ def levels_of(catalogue: Catalogue, dataset: Dataset) -> dict[str, tuple[str, ..
     Names of levels are those the dataset's declared releases use; other columns take those of their code list.
     """
     found: dict[str, tuple[str, ...]] = {}
-    for release in catalogue.releases.values():
-        if release.dataset == dataset.id and not release.adhoc:
-            for spec in release.dimensions:
-                if spec.levels:
-                    longest = max(found.get(spec.column, ()), spec.levels, key=len)
-                    found[spec.column] = tuple(level for level in longest if level != "all")
+    for spec in (spec for release in catalogue.declared_of(dataset) for spec in release.dimensions):
+        if spec.levels:
+            longest = max(found.get(spec.column, ()), spec.levels, key=len)
+            found[spec.column] = tuple(level for level in longest if level != "all")
     for name, column in dataset.columns.items():
         if name in found:
             continue

@@ -13,7 +13,7 @@ from dp_stats.charts.maps import layout_of
 from dp_stats.charts.merged_areas import FILE
 from dp_stats.charts.reading import ReleaseView, releases
 from dp_stats.editions import formats
-from dp_stats.editions.isolated import said, without_failing
+from dp_stats.editions.isolated import noted, said, without_failing
 from dp_stats.editions.latest import folder_lock
 from dp_stats.editions.revisions import STATUS
 from dp_stats.outlets.budgets import budget_json
@@ -113,14 +113,10 @@ def _isolated(
     since = max((v.latest.edition.published for v in site.releases if v.current), default=None)
     for view in sorted(site.releases, key=lambda view: bool(view.renamed)):  # their pages lead to those of others
         titles[view.id] = view.latest.edition.release.title
-        try:
+        with noted(not_shown, view.id, isolate=isolate):
             due = site_pages.planned(replace(site, releases=(view,)), since)
             next_due = site.texts.day(due[0].local.date()) if due else ""
             everything.append(_release(site, view, tools, next_due, rough, say))
-        except Exception as error:
-            if not isolate:
-                raise
-            not_shown[view.id] = said(error)
     feeds = [str((site.public / name).is_file()) for name in LISTS]
     views = {view.id: view for view in site.releases if view.id not in not_shown}
 
