@@ -41,7 +41,7 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Any:
         with database.cursor() as connection:  # temporary tables of its own
             connection.execute("SET TimeZone = 'UTC'")
             table = SourceTable(source, ("VARCHAR",) * len(dataset.columns), "values")
-            sql = canonical_sql(connection, dataset, table, {"codes": CODES})
+            sql = canonical_sql(connection, dataset.columns, table, {"codes": CODES})
             sql = sql.replace("SELECT ", "SELECT place, ", 1)
             found = connection.execute(f"SELECT value, _read_0 FROM ({sql}) ORDER BY place").fetchall()
         return [(value, Read(how)) for value, how in found]
