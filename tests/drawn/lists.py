@@ -152,7 +152,8 @@ def _fresh(draw: st.DrawFn, listed: Listed, new: Sequence[Line]) -> Line:
             "lower": str(10 * number),
             "upper": str(10 * number + 9),
         }
-    known = [c for c in (DIGITS if listed.digits else CODES) if c.casefold() not in taken and " " not in c]
+    odd = [c for c in (DIGITS if listed.digits else CODES) if c.casefold() not in taken and " " not in c]
+    known = odd or [c for c in (f"{number:05}" for number in range(601, 699)) if c not in taken]  # odd codes run out
     return {"code": draw(st.sampled_from(known)), "name": draw(st.sampled_from(NAMES))}
 
 
