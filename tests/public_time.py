@@ -57,7 +57,8 @@ def mark_faults(folder: Path, facts: Facts) -> Iterator[str]:
             marks = row["status"].split()
             if row["value"] == "":
                 continue
-            if ("p" in marks) != provisional:
+            since = (table.get("across") or {}).get("open_from")
+            if ("p" in marks) != (provisional and (since is None or row["period_end"] >= since)):
                 yield f"{where}: a value of a revision that is {facts['revision']['status']} is marked '{row['status']}'"
                 break
             own = table.get("across") is None and row["date"] == first and any(row[c] in codes for c, codes in broken)
