@@ -94,6 +94,15 @@ class World:
         for name, text in files.items():
             (self.folder / name).write_text(text)
 
+    def hold(self, rows: Iterable[Row], opted_out: Iterable[Row] = ()) -> None:
+        """Let the source hold these rows, and the opt-out list those people."""
+        with (self.folder / "visits.csv").open("w", newline="") as file:
+            csv.writer(file).writerow(["Patient", "Alias", "Day", "Clinic", "Cost"])
+            csv.writer(file).writerows([r.person, r.alias, r.day.isoformat(), r.clinic, r.cost] for r in rows)
+        with (self.folder / "opt-outs.csv").open("w", newline="") as file:
+            csv.writer(file).writerow(["Patient", "Alias"])
+            csv.writer(file).writerows([r.person, r.alias] for r in opted_out)
+
     def ledger(self) -> Ledger:
         return open_ledger(self.settings)
 
@@ -172,7 +181,7 @@ class Worlds:
         self.declared = declared or Declared()
         self.rows: list[Row] = []
         self.opted_out: list[Row] = []
-        self.pair = tuple(_fresh(folder / name) for name in ("all", "less"))
+        self.pair = tuple(fresh_world(folder / name) for name in ("all", "less"))
         self.at: World = self.pair[0]
         self.attempts: list[tuple[Attempt, Attempt]] = []
         self.released: dict[bytes, tuple[str, str, Drawn, Drawn]] = {}
@@ -237,12 +246,7 @@ class Worlds:
         self.opted_out = self.opted_out if opted_out is None else list(opted_out)
         for world in self.pair:
             shown = [row for row in self.rows if world is self.pair[0] or not self.declared.hides(row)]
-            with (world.folder / "visits.csv").open("w", newline="") as file:
-                csv.writer(file).writerow(["Patient", "Alias", "Day", "Clinic", "Cost"])
-                csv.writer(file).writerows([r.person, r.alias, r.day.isoformat(), r.clinic, r.cost] for r in shown)
-            with (world.folder / "opt-outs.csv").open("w", newline="") as file:
-                csv.writer(file).writerow(["Patient", "Alias"])
-                csv.writer(file).writerows([r.person, r.alias] for r in self.opted_out)
+            world.hold(shown, self.opted_out)
 
     # What is run
 
@@ -496,7 +500,7 @@ def _model_remembered(read_model: Callable[..., Any]) -> Callable[..., Any]:
     return read
 
 
-def _fresh(root: Path) -> World:
+def fresh_world(root: Path) -> World:
     """A world with a key and an empty ledger, the same in all worlds."""
     for name in ("datasets", "releases", "codes", "expectations"):
         (root / "catalogue" / name).mkdir(parents=True)
