@@ -181,7 +181,7 @@ class Worlds:
         self.declared = declared or Declared()
         self.rows: list[Row] = []
         self.opted_out: list[Row] = []
-        self.pair = tuple(fresh_world(folder / name) for name in ("all", "less"))
+        self.pair = tuple(a_fresh_one(folder / name) for name in ("all", "less"))
         self.at: World = self.pair[0]
         self.attempts: list[tuple[Attempt, Attempt]] = []
         self.released: dict[bytes, tuple[str, str, Drawn, Drawn]] = {}
@@ -500,7 +500,7 @@ def _model_remembered(read_model: Callable[..., Any]) -> Callable[..., Any]:
     return read
 
 
-def fresh_world(root: Path) -> World:
+def a_fresh_one(root: Path) -> World:
     """A world with a key and an empty ledger, the same in all worlds."""
     for name in ("datasets", "releases", "codes", "expectations"):
         (root / "catalogue" / name).mkdir(parents=True)

@@ -13,7 +13,7 @@ import pytest
 from edited_catalogue import OPTIONS, Declared, Row
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
-from two_worlds import fresh_world
+from two_worlds import a_fresh_one
 
 from dp_stats import pipeline
 from dp_stats.catalogue import load_catalogue
@@ -59,7 +59,7 @@ def test_what_an_edit_is_said_to_charge_is_charged(
     unrehearsed: None, edit: tuple[dict[str, Any], dict[str, Any]]
 ) -> None:
     with tempfile.TemporaryDirectory() as name:
-        world = fresh_world(Path(name))
+        world = a_fresh_one(Path(name))
         world.write(Declared(set=edit[0]).files())
         world.hold([Row(f"p{n}", DAY, "n", "3") for n in range(6)])
         first = {r: _charge(world, f"{r}/{BEFORE}") for r in ("weekly", "people")}
