@@ -246,7 +246,7 @@ def year(place: Path, weeks: int) -> list[str]:
     with quiet(log) as terminal:
         progress = Progress(terminal)
         progress.say("Starting Airflow …")
-        runner = Runner("visits", progress)
+        runner = Runner(progress, home)
         for number in range(1, weeks + 1):
             week = f"2024-W{number:02}"
             monday = parse_period(week).start
@@ -257,7 +257,7 @@ def year(place: Path, weeks: int) -> list[str]:
                 fault(clinics, monday)
                 start, before = log.stat().st_size, spent()
                 progress.say(f"  {week}, {fault.__name__.replace('_', ' ')}:", end="")
-                if runner.run(week) or published(home, week) is not None:
+                if runner.run(f"visits/{week}") or published(home, week) is not None:
                     wrong.append(f"{week}: published although {fault.__name__}")
                 if error not in log.read_text(errors="replace")[start:]:
                     wrong.append(f"{week}: no {error}")
@@ -266,7 +266,7 @@ def year(place: Path, weeks: int) -> list[str]:
                 progress.say("")
                 mend(clinics, monday)
             progress.say(f"  {week}:", end="")
-            if not runner.run(week) or published(home, week) is None:
+            if not runner.run(f"visits/{week}") or published(home, week) is None:
                 wrong.append(f"{week}: not published")
             first = first or spent()
             if spent() != first:

@@ -1,4 +1,4 @@
-"""Run the scheduled DAGs through real Airflow, in one process, for the editions named: what ``make demo`` does.
+"""Run scheduled DAGs through real Airflow, in one process, for the editions named: what ``make demo`` does.
 
 Each run goes through Airflow's own database, task runner and XCom, like a run under the scheduler, but
 without starting one: the first run takes Airflow some seconds to build its interfaces, later ones less.
@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TextIO
 
@@ -22,6 +22,26 @@ from deploy.local.environment import ROOT, local_environment
 from dp_stats.catalogue import load_catalogue, parse_period
 from dp_stats.catalogue.due import day_at
 from dp_stats.settings import load_settings
+
+RECORDS = (
+    (
+        "line-list.duckdb",
+        "data",
+        "a synthetic line list: invented people in the 381 real local authorities, one year of cases",
+    ),
+    (
+        "hospital-record.duckdb",
+        "hospital",
+        "a synthetic hospital record: invented stays in seven real hospital trusts, over seventeen months",
+    ),
+)
+"""File of an invented source, the command that makes it, and what it is."""
+
+EDITIONS = (
+    *(f"covid-cases-by-area/2021-W{week}" for week in (25, 26, 27)),
+    *(f"hospital-beds/{week}" for week in ("2021-W04", "2022-W04")),
+)
+"""What the demonstration publishes: the last week of beds against the same week the year before."""
 
 
 class Progress:
@@ -74,9 +94,9 @@ def quiet(log: Path) -> Iterator[TextIO]:
 
 
 class Runner:
-    """Airflow in this process with the DAG of one release; the environment must be that of ``local_environment``."""
+    """Airflow in this process with the DAGs of scheduled releases; the environment must be that of ``local_environment``."""
 
-    def __init__(self, release: str, progress: Progress, home: Path) -> None:
+    def __init__(self, progress: Progress, home: Path) -> None:
         from airflow.dag_processing.bundles.manager import DagBundlesManager
         from airflow.dag_processing.dagbag import BundleDagBag
         from airflow.sdk.listener import get_listener_manager
@@ -89,8 +109,8 @@ class Runner:
         )
         if bag.import_errors:
             raise SystemExit("\n".join(bag.import_errors.values()))
-        self._dag = bag.dags[release.replace("-", "_")]
-        for task in self._dag.tasks:
+        self._dags = bag.dags
+        for task in (task for dag in bag.dags.values() for task in dag.tasks):
             task.retries = 0  # nobody wants to watch a demonstration wait
         get_listener_manager().add_listener(progress.listener())
         # A million objects of Airflow stay for good, and little that a task makes is rubbish in circles: to look for it
@@ -98,27 +118,34 @@ class Runner:
         gc.freeze()
         gc.set_threshold(100_000, 20, 20)
         self._home = home
-        self._declared = load_catalogue(load_settings().catalogue).release(release)
+        self._catalogue = load_catalogue(load_settings().catalogue)
 
-    def run(self, period: str) -> bool:
-        """Make the edition of a period in an Airflow run of its own; whether it succeeded.
+    def run(self, edition: str) -> bool:
+        """Make an edition (``release/period``) in an Airflow run of its own; whether it succeeded.
 
-        The line list shows what had been reported by the evening before.
+        Invented sources show what was known by the evening before.
         """
         from dp_stats.airflow.schedule import run_date
-        from dp_stats.demo.line_list import FILE, report_until
 
-        when = run_date(self._declared, parse_period(period))
-        if (path := self._home / "source" / FILE).exists():
-            report_until(path, day_at(self._declared, when) - timedelta(days=1))
-        run = self._dag.test(logical_date=when)
+        release, period = edition.split("/")
+        declared = self._catalogue.release(release)
+        when = run_date(declared, parse_period(period))
+        _known_by(self._home / "source", day_at(declared, when) - timedelta(days=1))
+        run = self._dags[release.replace("-", "_")].test(logical_date=when)
         return bool(run.state == "success")
 
 
-def run_editions(
-    release: str, periods: Sequence[str], home: Path, *, data: subprocess.Popen[bytes] | None = None
-) -> list[str]:
-    """Make the editions of ``release`` for ``periods``, in order, as Airflow runs, up to the first that fails.
+def _known_by(source: Path, day: date) -> None:
+    """Let the invented sources that are there be as they stood at the end of a day."""
+    from dp_stats.demo import hospital, line_list
+
+    for file, as_it_stood in ((line_list.FILE, line_list.report_until), (hospital.FILE, hospital.recorded_until)):
+        if (source / file).exists():
+            as_it_stood(source / file, day)
+
+
+def run_editions(editions: Sequence[str], home: Path, *, data: Sequence[subprocess.Popen[bytes]] = ()) -> list[str]:
+    """Make editions (``release/period``) in order, as Airflow runs, up to the first that fails.
 
     The environment must already be that of :func:`deploy.local.environment.local_environment`. ``data``
     is waited for before the first run. Returns what failed (empty: all editions are published);
@@ -128,41 +155,43 @@ def run_editions(
         progress = Progress(terminal)
         started = time.monotonic()
         progress.say("Starting Airflow …", end="")
-        runner = Runner(release, progress, home)
+        runner = Runner(progress, home)
         progress.say(f" ready in {time.monotonic() - started:.0f} s. Its log is {home / 'airflow' / 'demo.log'}")
-        if data is not None and data.wait() != 0:
-            raise SystemExit("The synthetic line list could not be made; see the message above.")
-        for period in periods:
+        if any(made.wait() != 0 for made in data):
+            raise SystemExit("The synthetic records could not be made; see the message above.")
+        for edition in editions:
             began = time.monotonic()
-            progress.say(f"  {release}/{period}:", end="")
-            succeeded = runner.run(period)
+            progress.say(f"  {edition}:", end="")
+            succeeded = runner.run(edition)
             progress.say(f"  {time.monotonic() - began:.1f} s")
             if not succeeded:
                 break
         return progress.failed
 
 
-def make_data(home: Path) -> subprocess.Popen[bytes] | None:
-    """Start making the synthetic line list, unless it is there; it runs beside Airflow's start."""
-    if (home / "source" / "line-list.duckdb").exists():
-        return None
-    print(
-        "Making a synthetic line list: invented people in the 381 real local authorities, one year of cases.",
-        flush=True,
-    )
-    return subprocess.Popen([sys.executable, "-m", "dp_stats.cli.main", "demo", "data"], stdout=subprocess.DEVNULL)
+def make_data(home: Path) -> list[subprocess.Popen[bytes]]:
+    """Start making the synthetic records that are not there; they are made beside Airflow's start."""
+    made = []
+    for file, command, what in RECORDS:
+        if not (home / "source" / file).exists():
+            print(f"Making {what}.", flush=True)
+            made.append(
+                subprocess.Popen(  # noqa: S603  our own fixed commands
+                    [sys.executable, "-m", "dp_stats.cli.main", "demo", command], stdout=subprocess.DEVNULL
+                )
+            )
+    return made
 
 
 def main() -> None:
     """Make the data, run the editions, say where the site is or what failed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--release", default="covid-cases-by-area", help="id of a scheduled release")
-    parser.add_argument("--periods", nargs="+", default=["2021-W25", "2021-W26", "2021-W27"])
+    parser.add_argument("--editions", nargs="+", default=EDITIONS, help="release/period, in the order to make them in")
     parser.add_argument("--home", type=Path, default=load_settings().home, help="state folder")
     options = parser.parse_args()
     home = options.home.absolute()
     os.environ.update(local_environment(home))
-    failed = run_editions(options.release, options.periods, home, data=make_data(home))
+    failed = run_editions(options.editions, home, data=make_data(home))
     if failed:
         raise SystemExit("\n".join(["", "Not published:", *failed]))
     print(f"\nPublished. Open {home / 'public' / 'index.html'} or run: make serve")

@@ -38,7 +38,7 @@ class AcrossStatistic(Model):
     id: Slug = Field(description="Name in files and on the command line.", examples=["cases-4-weeks"])
     kind: AcrossKind = Field(description="How it is computed; see above.", examples=["total"])
     of: Slug = Field(
-        description="The count or sum that it is computed from, or a rate of one; not of distinct persons.",
+        description="The count or sum that it is computed from, or a rate or daily figure of one; not of distinct persons.",
         examples=["cases"],
     )
     periods: int = Field(
@@ -98,17 +98,22 @@ class AcrossTable(Model):
     statistics: tuple[AcrossStatistic, ...] = Field(min_length=1, description="What it shows.")
 
 
+DAYS_OF_ROW: Mapping[RowKind, int] = {"day": 1, "week": 7}
+"""Days of a row, where all have as many."""
+
+
 @dataclass(frozen=True)
 class Known:
     """What a release declares beside its tables across editions: ids of ``tables``, ``dimensions`` and ``derived`` statistics,
-    measured statistic → its ``kinds``, rate → the measured statistic that it is a rate of (``rates``), and sums that may be
-    negative (``signed``)."""
+    measured statistic → its ``kinds``, rate or daily figure → the measured statistic that it is one of (``rates``; ``daily``:
+    those per day), and sums that may be negative (``signed``)."""
 
     tables: set[str]
     dimensions: set[str]
     derived: set[str]
     kinds: Mapping[str, str]
     rates: Mapping[str, str]
+    daily: set[str]
     signed: set[str]
 
 
@@ -132,6 +137,7 @@ def check_across(across: Sequence[AcrossTable], known: Known) -> None:
             if one.id in known.derived | {*known.kinds} or seen.setdefault(one.id, one) != one:
                 raise ValueError(f"{where}.{one.id}: another statistic has this id")
             _check_source(one, known, f"{where}.{one.id}")
+            _check_daily(table, one, known, f"{where}.{one.id}")
         if len({one.id for one in table.statistics}) < len(table.statistics):
             raise ValueError(f"{where}: two statistics have the same id")
 
@@ -144,10 +150,24 @@ def _check_source(one: AcrossStatistic, known: Known, where: str) -> None:
     """
     measured = known.rates.get(one.of, one.of)
     if measured not in known.kinds:
-        raise ValueError(f"{where}.of: '{one.of}' is neither a measured statistic nor a rate of one")
+        raise ValueError(f"{where}.of: '{one.of}' is neither a measured statistic nor a rate or daily figure of one")
     if known.kinds[measured] == "persons":
         raise ValueError(
             f"{where}.of: distinct persons of several periods cannot be added or compared; use a count of rows"
         )
     if one.kind in DIVIDING and measured in known.signed:
         raise ValueError(f"{where}: a {one.kind} needs amounts that cannot be below zero")
+
+
+def _check_daily(table: AcrossTable, one: AcrossStatistic, known: Known, where: str) -> None:
+    """A figure per day is a mean: it has no total, and compares where all rows have as many days.
+
+    Raises:
+        ValueError: it has, or they do not.
+    """
+    if one.of not in known.daily:
+        return
+    if one.kind in ("total", "cumulative"):
+        raise ValueError(f"{where}: figures per day do not add up; write 'kind: mean', or take the sum itself")
+    if table.period not in DAYS_OF_ROW:
+        raise ValueError(f"{where}: figures per day are compared by day or week, which all have as many days")

@@ -24,8 +24,8 @@ def began(release: Release, days: Iterable[date]) -> Release:
 
 
 def source_of(release: Release, one: AcrossStatistic) -> str:
-    """The measured statistic that it is computed from: ``of``, or what that is a rate of."""
-    return next((d.of for d in release.derived if d.id == one.of and d.kind == "rate"), one.of)
+    """The measured statistic that it is computed from: ``of``, or what that is a rate or daily figure of."""
+    return next((d.of for d in release.derived if d.id == one.of and d.kind in ("rate", "daily")), one.of)
 
 
 def check_levels_across(release: Release, grid: Grid, where: str) -> None:

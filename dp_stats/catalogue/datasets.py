@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from dp_stats.catalogue.columns import Column
 from dp_stats.catalogue.declared import Model, Name, Person, PrivacyLoss, Slug, exact
 from dp_stats.catalogue.intake import Intake
-from dp_stats.catalogue.linked.flow import flow
+from dp_stats.catalogue.linked.flow import flow, why_no_record
 from dp_stats.catalogue.linked.kinds import NAMED, Shape, fits
 from dp_stats.catalogue.linked.steps import Step, Word
 from dp_stats.catalogue.linked.tables import LinkedTable
@@ -149,7 +149,7 @@ class Dataset(Model):
         description="The most that all releases together may spend of a person's privacy in one block."
     )
     engine: Literal["duckdb", "spark"] = Field(
-        "duckdb", description="What bounds and aggregates the snapshot.", examples=["duckdb"]
+        "duckdb", description="What carries out steps, and bounds and aggregates the snapshot.", examples=["duckdb"]
     )
 
     @property
@@ -209,12 +209,12 @@ class Dataset(Model):
                     f"columns.{found[0]}: the type 'text' is for steps; only one of several 'tables' has it"
                 )
             return self
-        if self.record_id is not None:
-            raise ValueError("record_id: what steps make is no record of a source; late rows are told by their content")
         if self.intake.manifest is not None:
             raise ValueError("intake.manifest: each table has its own; move this one there")
         self._same_people()
         shapes = flow({name: table.shape for name, table in self.tables.items()}, self.steps)[-1]
+        if self.record_id is not None and (why := why_no_record(self.steps, self.counted)):
+            raise ValueError(f"record_id: {why}; leave it out, and late rows are told by their content")
         if self.counted not in shapes:
             raise ValueError(f"rows: there is no table '{self.counted}' after the steps; there are {', '.join(shapes)}")
         self._readable(shapes[self.counted])

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from dp_stats.catalogue.calendar import ISO, Calendar
 from dp_stats.catalogue.partitions import parents
-from dp_stats.catalogue.periods import PartKind, Period
+from dp_stats.catalogue.periods import PartKind, Period, parse_period
 
 LevelNames: TypeAlias = Mapping[str, str]
 """One level of the grid: dimension name → level name."""
@@ -179,6 +179,13 @@ def date_dimension(
     # finest first whatever was declared: in a short period there may be fewer weeks than months
     built.sort(key=lambda level: -len(level.codes))
     return Dimension(name, column, "date", tuple(built))
+
+
+def days_of_cells(grid: Grid, time: str, level: str) -> NDArray[np.float64]:
+    """How many days each cell of a table by a level of time covers, in a shape that broadcasts to the table's."""
+    days = [len(parse_period(code).days) for code in grid[time].level(level).codes]
+    shape = [-1 if dimension.name == time else 1 for dimension in grid.dimensions]
+    return np.array(days, dtype=np.float64).reshape(shape)
 
 
 def bin_dimension(name: str, column: str, edges: tuple[float, ...]) -> Dimension:

@@ -18,6 +18,7 @@ from dp_stats.catalogue.calendar import TIME_LEVELS
 from dp_stats.catalogue.codes import CodeList
 from dp_stats.catalogue.due import due_day, period_at, periods_of
 from dp_stats.catalogue.grid import Dimension, Grid, bin_dimension, date_dimension
+from dp_stats.catalogue.linked.flow import reads_the_period
 from dp_stats.catalogue.models import Dataset, DimensionSpec, Release
 from dp_stats.catalogue.periods import PartKind, Period, parse_period
 from dp_stats.catalogue.validity import changes, epochs, in_force
@@ -265,6 +266,11 @@ def check_release(release: Release, catalogue: Catalogue, *, where: str) -> None
                 raise CatalogueError(
                     f"{where}: statistics.{statistic.id}.column: needs a column of type number of '{dataset.id}'."
                 )
+    if release.late is not None and reads_the_period(dataset.steps):
+        raise CatalogueError(
+            f"{where}: late: steps of '{dataset.id}' ask for period_start or period_end, so that a late row would be made "
+            "otherwise in the edition that counts it than in its own. Leave out 'late' and set 'settle_days', or write others."
+        )
     if release.period == "range" and release.end is None:
         raise CatalogueError(f"{where}: end: a release with period 'range' needs the last day.")
     try:

@@ -120,12 +120,13 @@ class Derived(Model):
 
     ``rate``: ``of`` per ``per`` of the public ``population`` column of the code list.
     ``mean``: ``of`` (a sum) divided by ``over`` (a count). ``share``: ``of`` as a percentage of its total over ``across``.
-    ``rolling``: the sum of ``of`` over the last ``days`` days. ``cumulative``: ``of`` since the start of the period.
+    ``daily``: ``of`` per day of the row's days, such as beds occupied of nights. ``rolling``: the sum of ``of`` over the
+    last ``days`` days. ``cumulative``: ``of`` since the start of the period.
     ``quantile``: the ``q`` quantile of the histogram dimension ``across``.
     """
 
     id: Slug = Field(description="Name in files and on the command line.", examples=["rate"])
-    kind: Literal["rate", "mean", "share", "rolling", "cumulative", "quantile"] = Field(
+    kind: Literal["rate", "daily", "mean", "share", "rolling", "cumulative", "quantile"] = Field(
         description="How it is computed; see above.", examples=["rate"]
     )
     of: Slug = Field(description="The measured statistic that it is computed from.", examples=["cases"])
@@ -333,7 +334,8 @@ class Release(Model):
             dimensions={d.name for d in self.dimensions},
             derived={d.id for d in self.derived},
             kinds={s.id: s.kind for s in self.statistics},
-            rates={d.id: d.of for d in self.derived if d.kind == "rate"},
+            rates={d.id: d.of for d in self.derived if d.kind in ("rate", "daily")},
+            daily={d.id for d in self.derived if d.kind == "daily"},
             signed={s.id for s in self.statistics if s.lower is not None and s.lower < 0},
         )
         check_across(self.across, known)

@@ -40,3 +40,25 @@ def demo_data(
     if until is not None:
         report_until(path, until.date())
         out.print(f"{path} shows what had been reported by {until.date()}.", soft_wrap=True)
+
+
+@demo_app.command("hospital", epilog="Example: dp-stats demo hospital --until 2022-01-30")
+@fails_clearly
+def demo_hospital(
+    until: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"], help="Show what had been recorded by this day alone, of a record that is there."
+        ),
+    ] = None,
+) -> None:
+    """Make a synthetic hospital record of seventeen months in seven real hospital trusts, where who is in a bed has no end yet."""
+    from dp_stats.demo.hospital import FILE, make_hospital_record, recorded_until
+
+    where = settings()
+    path = where.home / "source" / FILE
+    if until is None or not path.exists():
+        make_hospital_record(path.parent, where.catalogue / "codes" / "peninsula-areas.csv", progress=out.print)
+    if until is not None:
+        recorded_until(path, until.date())
+        out.print(f"{path} shows what had been recorded by {until.date()}.", soft_wrap=True)

@@ -9,6 +9,7 @@ from dp_stats.catalogue.across import COMPARING, AcrossStatistic
 from dp_stats.catalogue.across_windows import source_of
 from dp_stats.catalogue.grid import Grid
 from dp_stats.catalogue.models import Derived, Release, Statistic
+from dp_stats.catalogue.periods import parse_period
 from dp_stats.editions.across_facts import AcrossFacts, MissingFacts
 from dp_stats.editions.dimensions import title_of
 from dp_stats.editions.edition import Edition, NoteFacts, StatisticFacts, TableFacts
@@ -85,7 +86,8 @@ def across_notes(release: Release, editions: int, texts: Texts) -> Iterator[Note
 
 
 def missing_said(edition: Edition, table: TableFacts, texts: Texts) -> list[str]:
-    """Why values of a table are missing, in sentences: one for each reason with the periods it is the reason for."""
+    """Why values of a table are missing, in sentences: one for each reason with the periods it is the reason for, or one for
+    all of them where they are many."""
     if table.across is None:
         return []
     periods: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
@@ -95,17 +97,30 @@ def missing_said(edition: Edition, table: TableFacts, texts: Texts) -> list[str]
     about: dict[tuple[str, tuple[str, ...], tuple[str, ...]], list[str]] = {}
     for (statistic, reason, editions), rows in periods.items():
         about.setdefault((reason, editions, tuple(rows)), []).append(edition.statistic(statistic).title)
+    alike: dict[tuple[str, tuple[str, ...]], list[tuple[tuple[str, ...], tuple[str, ...]]]] = {}
+    for (reason, editions, listed), titles in about.items():
+        alike.setdefault((reason, tuple(titles)), []).append((editions, listed))
     return [
         texts(
             f"across.missing.{reason}",
             what=texts.listed(titles),
-            periods=_listed(rows, texts),
+            periods=_listed(listed, texts),
             editions=_listed([texts.period(label) for label in editions], texts),
         )
-        for (reason, editions, rows), titles in about.items()
+        for (reason, titles), found in alike.items()
+        for editions, listed in (found if len(found) <= MOST_SAID else [_together(found)])
     ]
 
 
+def _together(found: Sequence[tuple[tuple[str, ...], tuple[str, ...]]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """All editions that are the reason, in order of time, and all periods."""
+    editions = {label for labels, _ in found for label in labels}
+    in_order = sorted(editions, key=lambda label: parse_period(label).start)
+    return tuple(in_order), tuple(row for _, rows in found for row in rows)
+
+
 def _listed(said: Sequence[str], texts: Texts) -> str:
-    """A few periods, or the first and the last of many."""
-    return texts.listed(said) if len(said) <= MOST_SAID else texts("across.span", first=said[0], last=said[-1])
+    """A few periods, or how many they are, with the first and the last."""
+    if len(said) <= MOST_SAID:
+        return texts.listed(said)
+    return texts("across.span", count=texts.number(len(said)), first=said[0], last=said[-1])

@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from dp_stats.catalogue.across import AcrossStatistic, AcrossTable
+from dp_stats.catalogue.across import DAYS_OF_ROW, AcrossStatistic, AcrossTable
 from dp_stats.catalogue.across_windows import began, rows_of, source_of, windows
 from dp_stats.catalogue.due import period_at
 from dp_stats.catalogue.grid import Dimension
@@ -273,10 +273,13 @@ class _Table:
         return rows, absent
 
     def _scale(self, one: AcrossStatistic) -> Floats | float:
-        """What values are multiplied by: for a rate, people by how many, in the cells of the table; else 1."""
+        """What values are multiplied by: for a rate, people by how many, in the cells of the table; for a daily figure, one
+        by the days of the window, or of a row where a mean of rows is taken; else 1."""
         rate = next((d for d in self.release.derived if d.id == one.of), None)
         if rate is None:
             return 1.0
+        if rate.kind == "daily":
+            return 1 / (DAYS_OF_ROW[self.table.period] * (1 if one.kind == "mean" else one.periods))
         assert self.own.catalogue is not None
         people = population_of(self.own.grid, self.release, self.own.catalogue, self.levels, rate.population)
         dated = [i for i, d in enumerate(self.own.grid.dimensions) if d.kind == "date"]

@@ -1,4 +1,4 @@
-"""Rates, shares, means, rolling and cumulative sums and quantiles, from measured statistics at no cost."""
+"""Rates, daily figures, shares, means, rolling and cumulative sums and quantiles, from measured statistics at no cost."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dp_stats.catalogue.edges import edges_of
-from dp_stats.catalogue.grid import Dimension, Grid, LevelNames
+from dp_stats.catalogue.grid import Dimension, Grid, LevelNames, days_of_cells
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Derived, Release, Statistic
 from dp_stats.catalogue.periods import is_part
@@ -122,6 +122,11 @@ def derive(
     of = sources[derived.of]
     if derived.kind == "rate":
         return _rate(derived, of, grid, release, catalogue, complete)
+    if derived.kind == "daily":
+        time = _date_dimension(grid, derived)
+        scale = 1 / days_of_cells(grid, time, complete[time])
+        spread = spread_of_level(of.quantity, complete)
+        return _scaled(derived.id, of, complete, complete, of.published(grid, complete), scale, spread)
     if derived.kind == "share":
         return _share(derived, of, grid, complete)
     if derived.kind == "mean":
@@ -287,4 +292,4 @@ def _date_dimension(grid: Grid, derived: Derived) -> str:
     for dimension in grid.dimensions:
         if dimension.kind == "date":
             return dimension.name
-    raise CatalogueError(f"derived.{derived.id}: a {derived.kind} sum needs a date dimension in the release.")
+    raise CatalogueError(f"derived.{derived.id}: a {derived.kind} figure needs a date dimension in the release.")

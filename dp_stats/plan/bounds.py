@@ -121,7 +121,9 @@ def _margins(
     """Expected margins and means of counts, sums and what is a multiple or a sum of them, where a mean is guessed."""
     plan = make_plan(catalogue, release.model_copy(update={"contribution": contribution}), period)
     additive = {s.id for s in release.statistics if s.kind != "persons"}
-    additive |= {d.id for d in release.derived if d.kind in ("rate", "rolling", "cumulative") and d.of in additive}
+    additive |= {
+        d.id for d in release.derived if d.kind in ("rate", "daily", "rolling", "cumulative") and d.of in additive
+    }
     known = [e for e in plan.expected if e.prior_mean and e.statistic in additive]
     margins = {(e.table, e.statistic): e.margin_95 for e in known}
     return margins, {(e.table, e.statistic): e.prior_mean for e in known if e.prior_mean}

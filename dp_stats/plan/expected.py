@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from dp_stats.catalogue.edges import edges_of
-from dp_stats.catalogue.grid import Grid
+from dp_stats.catalogue.grid import Grid, days_of_cells
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Derived, Release, Table
 from dp_stats.catalogue.populations import likely_population
@@ -131,10 +131,12 @@ def _spread(asked: _Asked, world: World) -> tuple[Floats, float | None] | None:
     """Standard deviation of each value and the mean value."""
     derived, target, given, release, grid = asked.derived, asked.target, asked.given, asked.release, asked.grid
     mean = target.prior_mean
-    if derived is None or derived.kind in ("rolling", "cumulative", "rate"):
+    if derived is None or derived.kind in ("rolling", "cumulative", "rate", "daily"):
         variance = published_variance(grid, release, target, given.variance, world) + correction_variance(
             grid, release, target, given.truncated_rows, given.truncated_persons
         )
+        if derived is not None and derived.kind == "daily":
+            return _of_days(asked, variance)
         return _of_rate(asked, variance) if derived and derived.kind == "rate" else (np.sqrt(variance), mean)
     if mean is None:
         return None
@@ -182,6 +184,14 @@ def _missing(asked: _Asked, count: Target, rows: float, world: World) -> float:
 def _with_room(deviation: Floats, room: float, most: float) -> Floats:
     """A deviation whose margin has room for missing rows on each side, where there are some; no more than can be."""
     return np.maximum(np.minimum(deviation + room / NORMAL_95, most / NORMAL_95), deviation) if room else deviation
+
+
+def _of_days(asked: _Asked, variance: Floats) -> tuple[Floats, float | None]:
+    """Of a figure per day, from the variance of its sum."""
+    time = next(d.name for d in asked.grid.dimensions if d.kind == "date")
+    days = days_of_cells(asked.grid, time, asked.grid.complete(asked.table.levels)[time])
+    mean = asked.target.prior_mean
+    return np.sqrt(variance) / days, None if mean is None else mean / float(days.mean())
 
 
 def _of_rate(asked: _Asked, variance: Floats) -> tuple[Floats, float | None] | None:

@@ -52,7 +52,9 @@ def targets(grid: Grid, release: Release) -> list[Target]:
             derived = derived_of(release, name)
             for measured in measured_for(release, name):
                 target = target_of(grid, release, table, measured, derived, totals)
-                if name != table.statistics[0] or (derived and derived.kind in ("rate", "mean", "share", "quantile")):
+                if name != table.statistics[0] or (
+                    derived and derived.kind in ("rate", "daily", "mean", "share", "quantile")
+                ):
                     target = replace(target, ceiling=None)
                 mark = (measured, target.levels, (derived.kind, derived.days) if derived and target.windowed else None)
                 found[mark] = _stricter(found[mark], target) if mark in found else target

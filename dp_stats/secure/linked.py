@@ -1,7 +1,7 @@
 """Pull several tables about the same people, and make of them the rows that count.
 
-Each table is read as a dataset's single table is, without whoever opted out of any. Then the declared steps run on
-DuckDB, as all reading does, whatever engine bounds and aggregates later. What they give is read on as if it were a source.
+Each table is read as a dataset's single table is, without whoever opted out of any. Then the declared steps run on the
+dataset's engine. What they give is read on as if it were a source.
 """
 
 from __future__ import annotations
@@ -69,11 +69,12 @@ def open_linked(
     def explain(error: str, text: str) -> DpStatsError:
         return SourceError(f"{place} cannot be read ({error}). Free space in the state folder, and run it again.")
 
-    described = run(connection, f"DESCRIBE SELECT * FROM {parquet(target)}", explain=explain).fetchall()
+    made = parquet(target / "*.parquet" if target.is_dir() else target)
+    described = run(connection, f"DESCRIBE SELECT * FROM {made}", explain=explain).fetchall()
     kinds = {str(row[0]): str(row[1]) for row in described}
     wanted = [column.source for column in dataset.columns.values()]
     chosen = ", ".join(f"{quoted(name)} AS c{index}" for index, name in enumerate(wanted))
-    sql = f"SELECT {chosen} FROM {parquet(target)}"
+    sql = f"SELECT {chosen} FROM {made}"
     return SourceTable(
         sql, tuple(kinds[name] for name in wanted), place, tuple(wanted), changed=_any_changed(opened)
     ), reports
@@ -163,12 +164,16 @@ def _columns(table: LinkedTable) -> str:
 
 
 def _make(dataset: Dataset, target: Path, *, period: Period, work: Path, settings: Settings) -> None:
-    """Carry out the steps; what an engine says of a failure may quote values, so its kind alone is told."""
+    """Carry out the steps; what an engine says of a failure may quote values, so its kind alone is told.
+
+    DuckDB writes one file, Spark a folder of them.
+    """
     days = {"period_start": period.start, "period_end": period.end}
-    target.touch()
-    make_private(target)
+    if dataset.engine == "duckdb":
+        target.touch()
+        make_private(target)
     try:
-        with open_engine("duckdb", settings=settings) as backend:
+        with open_engine(dataset.engine, settings=settings) as backend:
             tables = {name: backend.read_parquet(str(work / table_file(name))) for name in dataset.tables}
             backend.to_parquet(apply_steps(backend, tables, dataset=dataset, public_days=days), str(target))
         return

@@ -111,7 +111,7 @@ def derived(
     ids = [s["id"] for s in measured]
     added = [s["id"] for s in measured if s["kind"] != "persons"]
     names = [d["name"] for d in dimensions] or ["nothing"]
-    along_time = ("rolling", "cumulative")
+    along_time = ("daily", "rolling", "cumulative")
     kinds = ["rate", "mean", "share", *along_time, "quantile"]
     anything = rarely(draw)
     binned = [d["name"] for d in dimensions if "edges" in d or d.get("banded")]

@@ -255,10 +255,10 @@ home = Path(sys.argv[1])
 from deploy.local.environment import local_environment
 os.environ.update(local_environment(home))
 from deploy.local.demo import run_editions
-print(run_editions("visits", ["2024-W02"], home))
+print(run_editions(["visits/2024-W02"], home))
 broken = Path(os.environ["DP_STATS_CATALOGUE"]) / "visits.csv"
 broken.write_text(broken.read_text() + 'canary-x,2024-01-16,"kanarie\\n')
-print(run_editions("visits", ["2024-W03"], home))
+print(run_editions(["visits/2024-W03"], home))
 """
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -18,6 +20,7 @@ from dp_stats.errors import CatalogueError, OptOutError, QualityError, SourceErr
 from dp_stats.operations.review import review_suites
 from dp_stats.secure import linked
 from dp_stats.secure.check import check_snapshot, review_suite
+from dp_stats.secure.engines import open_engine
 from dp_stats.secure.gates import accept, check_intake
 from dp_stats.secure.intake import read_report
 from dp_stats.secure.pull import Snapshot, mapping_of, pull
@@ -270,6 +273,56 @@ def test_steps_that_no_engine_can_carry_out_are_known_before_a_row_is_read(
     with pytest.raises(CatalogueError, match="cannot be carried out"):
         linked.try_steps(dataset, period=parse_period("2024-W01"), settings=stays.settings)
     review_suites(stays.settings, load_catalogue(stays.folder), [])
+
+
+def test_steps_run_on_the_engine_that_is_declared_and_spark_writes_a_folder(
+    stays: Linked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = rows(stays.pull())
+    opened = []
+
+    class Folders:
+        """DuckDB that writes as Spark does."""
+
+        def __init__(self, backend: Any) -> None:
+            self.backend = backend
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.backend, name)
+
+        def to_parquet(self, table: Any, target: str) -> None:
+            Path(target).mkdir()
+            self.backend.to_parquet(table, f"{target}/part-0.parquet")
+
+    @contextmanager
+    def engine(name: str, *, settings: Settings) -> Iterator[Any]:
+        opened.append(name)
+        with open_engine("duckdb", settings=settings) as backend:
+            yield Folders(backend)
+
+    monkeypatch.setattr(linked, "open_engine", engine)
+    stays.declared["engine"] = "spark"
+    assert rows(stays.pull()) == expected
+    assert opened == ["spark"]
+
+
+def test_late_rows_are_refused_beside_steps_that_ask_for_the_editions_days(stays: Linked) -> None:
+    stays.declared["steps"] = [*STEPS, {"step": "keep", "of": "days", "where": "day <= period_end"}]
+    stays.save()
+    release = declared_release(
+        "stays",
+        dataset="stays",
+        start="2024-01-01",
+        dimensions=[{"name": "trust", "column": "trust", "levels": ["trust"]}],
+        tables=[{"id": "trusts", "levels": {"trust": "trust"}}],
+        statistics=[{"id": "days", "kind": "count"}],
+        late={"periods": 2},
+    )
+    stays.write("releases/stays.yaml", yaml.write(release))
+    assert (
+        "steps of 'stays' ask for period_start or period_end"
+        in load_catalogue(stays.folder).broken["releases/stays.yaml"]
+    )
 
 
 def test_a_source_that_changes_while_another_is_read_stops_the_run(

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from english import TEXTS
 from pydantic import ValidationError
 
 from dp_stats.catalogue.across import AcrossStatistic
 from dp_stats.catalogue.across_windows import check_levels_across, rows_of, windows, year_before
 from dp_stats.catalogue.models import Release, Statistic
 from dp_stats.catalogue.periods import parse_period
+from dp_stats.editions.across import missing_said
+from dp_stats.editions.across_facts import MissingFacts
 from dp_stats.errors import CatalogueError
 from dp_stats.estimate.compared import Compared, Spans, estimate_of
 from dp_stats.estimate.noise_law import normal_law
@@ -167,3 +171,33 @@ def test_growth_and_doubling_time_follow_from_the_ratio_and_are_missing_where_un
     assert low[0] < 7 < high[0]
     assert low[1] < -7 < high[1] < 0
     assert np.isnan(doubling[2:]).all()
+
+
+def test_figures_per_day_are_means_and_compare_by_weeks() -> None:
+    daily = {"id": "a-day", "kind": "daily", "of": "count"}
+
+    def declared(across: dict[str, Any]) -> Release:
+        made = declare_series(weeks=1, tables=BY_DAY, loss={"epsilon": 1}).release.model_dump(by_alias=True)
+        return Release.model_validate({**made, "derived": [daily], "across": [across]})
+
+    of = {"id": "beds", "of": "a-day"}
+    with pytest.raises(ValidationError, match="figures per day do not add up"):
+        declared(table({**of, "kind": "total"}))
+    with pytest.raises(ValidationError, match="compared by day or week"):
+        declared(table({**of, "kind": "difference"}, period="month"))
+    assert declared(table({**of, "kind": "difference", "against": "year"})).across
+
+
+def test_many_reasons_of_one_kind_are_one_sentence() -> None:
+    def said(weeks: int) -> list[str]:
+        labels = [f"2024-W{number:02d}" for number in range(1, weeks + 1)]
+        missing = [
+            MissingFacts(statistic="beds", period=label, reason="edition", editions=(label,)) for label in labels
+        ]
+        across: Any = SimpleNamespace(across=SimpleNamespace(missing=missing, kind="week"))
+        edition: Any = SimpleNamespace(statistic=lambda name: SimpleNamespace(title="Beds"))
+        return missing_said(edition, across, TEXTS)
+
+    assert len(said(3)) == 3
+    (one,) = said(12)
+    assert "12 periods (the first 1 to 7 January 2024, the last 18 to 24 March 2024)" in one

@@ -16,6 +16,7 @@ DERIVED: tuple[dict[str, Any], ...] = (
     {"id": "share", "kind": "share", "of": "count", "across": "band"},
     {"id": "week-to-day", "kind": "rolling", "of": "count", "days": 7},
     {"id": "so-far", "kind": "cumulative", "of": "count"},
+    {"id": "a-day", "kind": "daily", "of": "count"},
     {"id": "median", "kind": "quantile", "of": "count", "across": "band", "q": 0.5},
     {"id": "mean-cost", "kind": "mean", "of": "cost", "over": "count"},
     {"id": "people-rate", "kind": "rate", "of": "people", "per": 1000},
@@ -39,7 +40,7 @@ TABLES: tuple[dict[str, Any], ...] = (
     {
         "id": "region-week",
         "levels": {"area": "region", "date": "week"},
-        "statistics": ["count", "rate", "median", "mean-cost", "so-far"],
+        "statistics": ["count", "rate", "median", "mean-cost", "so-far", "a-day"],
     },
     {"id": "region", "levels": {"area": "region"}, "statistics": ["people", "people-rate"]},
 )
@@ -92,6 +93,21 @@ def test_a_rolling_sum_over_a_part_of_a_week_has_no_value() -> None:
     weeks = found.value.reshape(-1)
     assert np.isnan(weeks[[0, -1]]).all()
     assert not np.isnan(weeks[1:-1]).any()
+
+
+def test_a_figure_per_day_is_the_sum_divided_by_the_days_that_there_are() -> None:
+    """The last week of 2024 has two days in its year."""
+    daily = {"id": "a-day", "kind": "daily", "of": "count"}
+    table = {"id": "weeks", "levels": {"date": "week"}, "statistics": ["count", "a-day"]}
+    edition = declare_edition(period="2024", kind="year", derived=(daily,), tables=(table,), levels_of_dates=("week",))
+    counts = np.random.default_rng(5).poisson(30, edition.grid.shape())
+    found = edition.estimate(edition.draw({"count": counts}, np.random.default_rng(6))).tables["weeks"]
+    days = np.array([7.0] * 52 + [2.0])
+    for name in ("value", "lower", "upper", "standard_error", "unrounded"):
+        whole, each = (getattr(found[statistic], name).reshape(-1) for statistic in ("count", "a-day"))
+        np.testing.assert_allclose(each, whole / days)
+    expected = {e.statistic: e for e in edition.plan.expected}
+    np.testing.assert_allclose(expected["a-day"].margin_95, expected["count"].margin_95 / 7)
 
 
 def test_the_last_cumulative_number_is_the_weeks_added_up() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from dp_stats.catalogue.linked.expressions import LONGEST, parse
+from dp_stats.catalogue.linked.flow import reads_the_period
 from dp_stats.catalogue.linked.functions import NotAllowedError
 from dp_stats.plan import declaration
 from dp_stats.plan.sealed import reading_hash
@@ -232,3 +233,52 @@ def test_a_sealed_dataset_is_told_with_its_tables_by_whoever_has_them() -> None:
     assert declaration.dataset_told(sealed, [whole]) == whole
     fewer = dataset([], tables={"stays": TABLES["stays"]}, title="Renamed")
     assert declaration.dataset_told(sealed, [fewer, whole]) == whole
+
+
+RECORD = {**TABLES["stays"]["columns"], "number": {"from": "Number", "type": "text"}}
+NUMBERED = {**TABLES, "stays": {**TABLES["stays"], "columns": RECORD}}
+READ = {
+    "patient": {**PERSON, "from": "patient"},
+    "day": {"from": "start", "type": "date"},
+    "number": {"from": "number", "type": "record"},
+}
+
+
+@pytest.mark.parametrize(
+    ("step", "makes"),
+    [
+        ({"step": "keep", "of": "stays", "where": "cost > 1"}, ""),
+        ({"step": "last", "of": "stays", "per": ["number"], "by": ["start"]}, ""),
+        ({"step": "join", "of": "stays", "with": "homes", "columns": ["area"]}, ""),
+        (
+            {"step": "join", "of": "stays", "with": "homes", "columns": ["area"], "most": {"of": 2, "with": 2}},
+            "number 1 (join) gives is not one row",
+        ),
+        (
+            {"step": "spread", "of": "stays", "from": "start", "until": "end", "day": "d", "most": 3},
+            "number 1 (spread)",
+        ),
+        (
+            {"step": "sessions", "of": "stays", "from": "start", "until": "end", "gap": 1, "first": ["number"]},
+            "number 1 (sessions)",
+        ),
+    ],
+)
+def test_a_record_is_named_for_good_where_each_row_that_counts_is_one(step: dict[str, Any], makes: str) -> None:
+    def declare() -> Any:
+        return dataset([step], tables=NUMBERED, columns=READ, record_id="number")
+
+    if not makes:
+        assert declare().record_id == "number"
+        return
+    with pytest.raises(ValidationError, match=re.escape(makes)):
+        declare()
+
+
+@pytest.mark.parametrize(
+    ("texts", "reads"), [(["coalesce(end, period_end)"], True), (["start", "cost + 1"], False), (["end"], False)]
+)
+def test_steps_that_ask_for_the_editions_days_are_known(texts: list[str], reads: bool) -> None:
+    columns = {f"d{number}": text for number, text in enumerate(texts)}
+    declared = dataset([{"step": "derive", "of": "stays", "columns": columns}])
+    assert reads_the_period(declared.steps) is reads

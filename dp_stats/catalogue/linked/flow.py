@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from functools import singledispatch
 
 from dp_stats.catalogue.linked.expressions import PUBLIC_DAYS, parse
@@ -168,3 +169,35 @@ def _not_person(made: Mapping[str, Kind], table: Shape, field: str) -> None:
 
 def _with(table: Shape, more: Mapping[str, Kind]) -> Shape:
     return Shape(table.person, {**table.columns, **more})
+
+
+def why_no_record(steps: Sequence[Step], counted: str) -> str:
+    """Why rows of the table ``counted`` are not one for each record of a source; nothing if they are.
+
+    Steps that keep or drop rows, or add columns of one row each, leave a record one row. The others make several of one, or
+    one of several.
+    """
+    name = counted
+    for number, step in reversed([*enumerate(steps, start=1)]):
+        if step.gives != name:
+            continue
+        if isinstance(step, (Spread, Sessions, Count)) or (isinstance(step, Join) and step.most is not None):
+            return f"what step number {number} ({step.step}) gives is not one row for each record of '{step.of}'"
+        name = step.of
+    return ""
+
+
+def reads_the_period(steps: Iterable[Step]) -> bool:
+    """Whether a step's expression asks for the days of the edition, so that one record may make other rows in another."""
+    texts = [text for step in steps for text in _expressions(step)]
+    return any(re.search(rf"\b(?:{'|'.join(PUBLIC_DAYS)})\b", text) for text in texts)
+
+
+def _expressions(step: Step) -> Iterable[str]:
+    match step:
+        case Keep():
+            return (step.where,)
+        case Derive():
+            return step.columns.values()
+        case _:
+            return ()
