@@ -19,7 +19,7 @@ from dp_stats.catalogue.codes import CodeList
 from dp_stats.catalogue.due import due_day, period_at, periods_of
 from dp_stats.catalogue.grid import Dimension, Grid, bin_dimension, date_dimension
 from dp_stats.catalogue.linked.flow import reads_the_period
-from dp_stats.catalogue.models import Dataset, DimensionSpec, Release
+from dp_stats.catalogue.models import Dataset, Derived, DimensionSpec, Release, Statistic
 from dp_stats.catalogue.periods import PartKind, Period, parse_period
 from dp_stats.catalogue.validity import changes, epochs, in_force
 from dp_stats.errors import CatalogueError
@@ -286,6 +286,8 @@ def check_release(release: Release, catalogue: Catalogue, *, where: str) -> None
                 raise CatalogueError(
                     f"{where}: derived.{derived.id}.{name}: there is no measured statistic '{needed}'."
                 )
+        if derived.kind == "daily":
+            _check_daily(derived, statistics[derived.of], grid, where)
         if derived.kind == "mean" and derived.over is None:
             raise CatalogueError(f"{where}: derived.{derived.id}: a mean needs 'over', the count it is divided by.")
         if derived.kind in ("share", "quantile") and derived.across not in {d.name for d in grid.dimensions}:
@@ -298,3 +300,17 @@ def check_release(release: Release, catalogue: Catalogue, *, where: str) -> None
                 raise CatalogueError(
                     f"{where}: tables.{table.id}.levels.{name}: there is no level '{level}'. It has {', '.join(known_levels)}."
                 )
+
+
+def _check_daily(derived: Derived, of: Statistic, grid: Grid, where: str) -> None:
+    """A figure per day is of a count or sum of dated rows.
+
+    Raises:
+        CatalogueError: it is not.
+    """
+    if of.kind == "persons":
+        raise CatalogueError(
+            f"{where}: derived.{derived.id}.of: distinct persons of several days do not add up; take a count or a sum."
+        )
+    if all(dimension.kind != "date" for dimension in grid.dimensions):
+        raise CatalogueError(f"{where}: derived.{derived.id}: a figure per day needs a dimension of dates.")
