@@ -126,6 +126,11 @@ class ReleaseView:
             self._panels[key] = self._build(table_id, (upto,) if upto else self.history)
         return self._panels[key]
 
+    def last_with(self, table_id: str) -> Edition | None:
+        """The newest current edition that has a table, under former names, too."""
+        having = (r.edition for r in reversed(self.history) if any(t.id == table_id for t in r.edition.tables))
+        return next(having, None)
+
     def _build(self, table_id: str, revisions: Sequence[Revision]) -> Panel | None:
         having = [r for r in revisions if any(t.id == table_id for t in r.edition.tables)]
         if not having:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from dp_stats.charts import hexagons
-from dp_stats.charts.outline import Outline, area_levels, paged_areas
+from dp_stats.charts.outline import Outline, area_levels
 from dp_stats.charts.panels import Panel, areas_of
 from dp_stats.charts.reading import ReleaseView
 from dp_stats.charts.series import Group
@@ -15,6 +15,7 @@ from dp_stats.charts.tilemap import Layout
 from dp_stats.editions.moments import shape_of
 from dp_stats.files import segment
 from dp_stats.site.area_page import Area, Links, area_page
+from dp_stats.site.common import areas_with_pages
 from dp_stats.site.frame import Site
 
 NEAR = 6
@@ -24,7 +25,7 @@ def area_pages(
     site: Site, view: ReleaseView, story: Outline, tiles: Layout | None, *, most: int | None = None
 ) -> Iterator[str]:
     """Write the page and the CSV of every area, or of the first ``most`` of a kind; yields each one's code when it is done."""
-    paged = paged_areas(view.latest.edition, story)
+    paged = areas_with_pages(view, story)
     every = hexagons.spots(tiles) if tiles else ""
     for depth, own in area_levels(view.latest.edition, story):
         panel = view.panel(own.areas.id) if own.areas else None
@@ -35,7 +36,7 @@ def area_pages(
         near = _near(panel, tiles if finest else None)
         larger = _larger(view, own, panel, depth)
         for index, code in enumerate(panel.areas.codes[:most]):
-            if paged[code] != depth:
+            if paged.get(code) != depth:
                 continue
             csv = downloads[index]
             site.writer.write(f"{view.id}/areas/{segment(code)}.csv", csv)

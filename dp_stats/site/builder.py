@@ -20,6 +20,7 @@ from dp_stats.outlets.budgets import budget_json
 from dp_stats.settings import shipped
 from dp_stats.site import budget_page, edition_pages, parts, record_pages, release_pages, site_pages, sitemap
 from dp_stats.site.area_pages import area_pages
+from dp_stats.site.common import areas_with_pages
 from dp_stats.site.frame import Site, environment
 from dp_stats.site.writer import Writer, digest
 from dp_stats.texts.words import Texts
@@ -192,12 +193,13 @@ def _release(
             site_pages.moved_pages(site, view, _pages(site, area_job))
     say(f"{view.id}: editions")
     order = [r.edition.path for r in view.current]
+    areas = digest(*sorted(areas_with_pages(view, story)))
     for revision in view.revisions:
         path = revision.edition.path
         at = order.index(path) if path in order else -1
         around = [order[i] for i in (at - 1, at + 1) if at >= 0 and 0 <= i < len(order)]
         same = [facts[r.edition.path] for r in view.revisions if r.edition.id == revision.edition.id]
-        key = digest(tools, facts[path], *same, *(f"{p}{facts[p]}" for p in around), story)
+        key = digest(tools, facts[path], *same, *(f"{p}{facts[p]}" for p in around), story, areas)
         if site.writer.due(path, key):
             edition_pages.edition_page(site, view, story, tiles, revision)
     return told

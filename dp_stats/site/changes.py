@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dp_stats.charts import findings
@@ -15,6 +15,7 @@ from dp_stats.charts.wording import subject
 from dp_stats.editions.edition import TableFacts
 from dp_stats.files import segment
 from dp_stats.site import parts
+from dp_stats.site.common import areas_with_pages
 from dp_stats.site.frame import Card, Cell, Row, Rows, Site
 from dp_stats.texts import numbers
 from dp_stats.texts.numbers import Change, Figure
@@ -104,15 +105,18 @@ def _of_areas(
         unclear=texts.number(len(moved) - len(rose) - len(fell)),
     )
     decimals = numbers.decimals_for(m[1].after for m in moved)
+    links = {code: f"{areas}{segment(code)}.html" for code in areas_with_pages(view, story)} if areas else {}
     tables = [
-        _movers(texts, texts(caption), found, decimals=decimals, areas=areas)
+        _movers(texts, texts(caption), found, decimals=decimals, links=links)
         for caption, found in (("release.biggest_rises", rose), ("release.biggest_falls", fell))
         if found
     ]
     return [said], tables
 
 
-def _movers(texts: Texts, caption: str, moved: list[tuple[Group, Change]], *, decimals: int, areas: str) -> Rows:
+def _movers(
+    texts: Texts, caption: str, moved: list[tuple[Group, Change]], *, decimals: int, links: Mapping[str, str]
+) -> Rows:
     """The clearest changes among ``moved``."""
     clearest = sorted(moved, key=lambda m: (-_clear(m[1]), m[0].code))[:MOST_MOVERS]
     head = [
@@ -127,7 +131,7 @@ def _movers(texts: Texts, caption: str, moved: list[tuple[Group, Change]], *, de
                 Cell(texts.number(change.before.value, decimals=decimals), n=True),
                 Cell(texts.number(change.after.value, decimals=decimals), n=True),
             ),
-            f"{areas}{segment(group.code)}.html" if areas else "",
+            links.get(group.code, ""),
         )
         for group, change in clearest
     ]

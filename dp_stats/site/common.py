@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dp_stats.charts.outline import Outline, paged_areas
+from dp_stats.charts.outline import Outline, area_levels, paged_areas
+from dp_stats.charts.panels import areas_of
 from dp_stats.charts.reading import ReleaseView, Revision
 from dp_stats.charts.wording import lower_first, subject, unit_text
 from dp_stats.editions.edition import Edition
@@ -117,6 +118,22 @@ def notices(site: Site, view: ReleaseView, revision: Revision, *, prefix: str) -
     return found
 
 
+def areas_with_pages(view: ReleaseView, story: Outline) -> dict[str, int]:
+    """Code of every area that has a page → its level: of those that the latest edition has, what is current has figures of.
+
+    None has where everything was retracted: its figures are no longer shown, and its editions keep their own pages.
+    """
+    paged = paged_areas(view.latest.edition, story)
+    tables = {depth: own.areas.id for depth, own in area_levels(view.latest.edition, story) if own.areas}
+    having = {depth: edition for depth, table in tables.items() if (edition := view.last_with(table))}
+    return {
+        code: depth
+        for depth, edition in having.items()
+        for code in areas_of(edition, edition.table(tables[depth])).codes
+        if paged.get(code) == depth
+    }
+
+
 def regions_table(site: Site, view: ReleaseView, story: Outline, revision: Revision, *, links: str) -> Rows | None:
     """The regions with the whole below them."""
     table = story.regions
@@ -129,7 +146,7 @@ def regions_table(site: Site, view: ReleaseView, story: Outline, revision: Revis
     if story.total and (whole := view.panel(story.total.id, upto=revision)) and len(whole.dates) == len(panel.dates):
         groups += whole.by_area(story.metric.id)
     texts = site.texts
-    paged = paged_areas(view.latest.edition, story) if links else {}
+    paged = areas_with_pages(view, story) if links else {}
     return parts.groups_table(
         texts,
         groups,

@@ -8,7 +8,7 @@ from dp_stats.charts.reading import ReleaseView
 from dp_stats.charts.wording import lower_first
 from dp_stats.files import segment
 from dp_stats.site import linked, parts
-from dp_stats.site.common import page_of, why
+from dp_stats.site.common import areas_with_pages, page_of, why
 from dp_stats.site.frame import Cell, Row, Rows, Site
 from dp_stats.texts import numbers
 from dp_stats.texts.numbers import Change
@@ -89,6 +89,7 @@ def areas_page(site: Site, view: ReleaseView, story: Outline, panel: Panel) -> N
     head += [Cell(texts("release.change_column"))] if before else []
     head += [Cell(place.levels[1].title)] if parents and place else []
     head += [Cell(texts("release.note"))]
+    links = {code: f"{segment(code)}.html" for code in areas_with_pages(view, story)}
     rows = []
     for i, g in enumerate(groups):
         cells = [
@@ -102,7 +103,7 @@ def areas_page(site: Site, view: ReleaseView, story: Outline, panel: Panel) -> N
             known = g.code in before and before[g.code].known and g.figure.known
             cells.append(Cell(texts(f"change.word.{Change(before[g.code], g.figure).direction}") if known else ""))
         cells += [Cell(parents.get(g.parent, ""))] if parents else []
-        rows.append(Row(g.name, (*cells, parts.note_cell(texts, g.figure, but=said)), f"{segment(g.code)}.html"))
+        rows.append(Row(g.name, (*cells, parts.note_cell(texts, g.figure, but=said)), links.get(g.code, "")))
     title = texts("areas.title", what=metric.title)
     lead = texts("areas.lead", period=panel.periods[-1], count=texts.number(len(groups)))
     caption = texts(

@@ -7,7 +7,7 @@ from typing import Any
 from dp_stats.charts import release_charts
 from dp_stats.charts.drawing import Studio
 from dp_stats.charts.merged_areas import FILE, PARQUET
-from dp_stats.charts.outline import Outline, paged_areas
+from dp_stats.charts.outline import Outline
 from dp_stats.charts.panels import Panel
 from dp_stats.charts.reading import ReleaseView
 from dp_stats.charts.tilemap import Layout
@@ -19,7 +19,7 @@ from dp_stats.files import segment
 from dp_stats.site import changes, downloads, linked, maps, parts, privacy_panel
 from dp_stats.site.across_section import across_section
 from dp_stats.site.combine_page import combine_page
-from dp_stats.site.common import cards, left_out, notices, page_of, regions_table, theme
+from dp_stats.site.common import areas_with_pages, cards, left_out, notices, page_of, regions_table, theme
 from dp_stats.site.drawings import save
 from dp_stats.site.frame import Notice, Rows, Site
 from dp_stats.site.list_pages import areas_page, editions_page
@@ -147,7 +147,7 @@ def _find(site: Site, view: ReleaseView, story: Outline, local: Panel | None) ->
     if local is None:
         return None
     count = site.texts.number(len(local.areas.codes))
-    place, paged = view.latest.edition.geography, paged_areas(view.latest.edition, story)
+    place, paged = view.latest.edition.geography, areas_with_pages(view, story)
     whole = place.levels[-1] if place and len(place.levels[-1].codes) == 1 else None
     nation = (
         {"href": f"areas/{segment(whole.codes[0])}.html", "name": whole.names[0]}

@@ -244,6 +244,27 @@ def test_where_every_edition_is_retracted_the_contents_lead_to_what_is_there(cop
     assert not list(link_faults(copy))
 
 
+def test_no_link_leads_to_the_page_of_an_area_that_only_a_retracted_edition_has(tmp_path: Path) -> None:
+    public = tmp_path / "public"
+    public.mkdir()
+    areas = [8, 12]  # the newer edition has areas that the older one has not
+    for week, limit in zip((36, 37), areas, strict=True):
+        edition = covid_edition(parse_period(f"2020-W{week}"), limit=limit)
+        write(edition, public, covid_numbers(edition))
+        refresh_status(public, RELEASE, f"2020-W{week}")
+    refresh_latest(public, RELEASE)
+    build(public, base_url=BASE)
+    before = len(list((public / RELEASE / "areas").glob("E*.html")))
+    left = []
+    for week in (37, 36):
+        when = datetime(2021, 1, 9, tzinfo=UTC)
+        retract(public, f"{RELEASE}/2020-W{week}", revision=1, reason="One laboratory was counted twice.", when=when)
+        build(public, base_url=BASE)
+        assert not list(link_faults(public))
+        left.append(len(list((public / RELEASE / "areas").glob("E*.html"))))
+    assert before > left[0] > left[1] == 0
+
+
 def test_every_page_names_its_own_address_and_the_sitemap_lists_each(site: Path) -> None:
     listed = ElementTree.parse(site / "sitemap.xml").iter("{http://www.sitemaps.org/schemas/sitemap/0.9}loc")
     every = {f"{BASE}/{p.relative_to(site).as_posix()}" for p in pages(site)} - {f"{BASE}/404.html"}

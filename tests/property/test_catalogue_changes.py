@@ -20,8 +20,6 @@ from dp_stats.catalogue import load_catalogue
 from dp_stats.errors import CatalogueError
 from dp_stats.operations.changes import ReleaseChange, changes
 
-pytestmark = pytest.mark.timeout(600)
-
 DAY = date(2025, 1, 8)
 BEFORE, AFTER = "2025-W02", "2025-W03"
 EDITED = sorted(OPTIONS)
