@@ -118,6 +118,12 @@ class HistoryError(DpStatsError):
     exit_code = 17
 
 
+class AgreementError(DpStatsError):
+    """The data-sharing agreement does not allow it: not this use, not any more, or not in this version."""
+
+    exit_code = 18
+
+
 def need_a_person() -> Iterator[type[DpStatsError]]:
     """The kinds of failure that trying again cannot mend."""
     found: list[type[DpStatsError]] = [DpStatsError]

@@ -43,6 +43,7 @@ def pull(edition: str, *, revision: int = 1, settings: Settings | None = None) -
 
     Raises:
         NotDueError: the period has not ended and settled yet.
+        AgreementError: the data-sharing agreement does not allow it, or not any more.
         SourceError, OptOutError: the source or the opt-out list cannot be read as declared.
     """
     from dp_stats.secure.pull import pull as pull_snapshot
@@ -55,6 +56,8 @@ def pull(edition: str, *, revision: int = 1, settings: Settings | None = None) -
         )
     if _stored(run) is not None:
         return {"edition": edition, "revision": revision}
+    if run.dataset.agreement is not None:
+        run.ledger().agreed(run.planned(), dataset=run.dataset, revision=revision)
     prepare_home(run.settings)
     folder = staging_folder(run.settings.secure, release=run.release.id, period=run.period.label, revision=revision)
     back = run.release.late.periods if run.release.late else 0
@@ -123,7 +126,8 @@ def reserve(
 
     Raises:
         CatalogueError: the edition could not be published as declared.
-        BudgetError: the budget does not allow it. ApprovalError: a needed approval is missing or expired.
+        BudgetError: the budget does not allow it. ApprovalError: a needed approval is missing or expired. AgreementError:
+            the data-sharing agreement does not allow it, or not any more.
     """
     from dp_stats.ledger import approvers_needed
 

@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from dp_stats.catalogue.grid import Grid
-from dp_stats.catalogue.models import Dataset, Release
+from dp_stats.catalogue.models import Agreement, Dataset, Release
 from dp_stats.catalogue.periods import parse_period
 from dp_stats.errors import ApprovalError, BudgetError, LedgerError, RegisterError
 from dp_stats.ledger import Head, Ledger, Reservation, Witnesses
@@ -35,8 +35,8 @@ processes = multiprocessing.get_context("forkserver")
 processes.set_forkserver_preload(["dp_stats.ledger", "dp_stats.plan.accounting"])
 
 
-def dataset(*, per: str = "year", **budget: Any) -> Dataset:
-    """A dataset with a budget of ρ 0.02 unless another one is given."""
+def dataset(*, per: str = "year", under: Agreement | None = None, **budget: Any) -> Dataset:
+    """A dataset with a budget of ρ 0.02 unless another one is given, ``under`` an agreement or none."""
     return Dataset.model_validate(
         declared_dataset(
             "cases",
@@ -44,7 +44,38 @@ def dataset(*, per: str = "year", **budget: Any) -> Dataset:
             custodians=[{"name": "Health service", "user": "custodian"}, {"name": "Council", "user": "council"}],
             privacy_unit={"column": "person", "per": per},
             budget=budget or {"rho": "0.02"},
+            **({"agreement": under.id} if under else {}),
         )
+    )
+
+
+def agreement(**fields: Any) -> Agreement:
+    """An agreement on the dataset of ``dataset``, from February to April 2021, with whatever ``fields`` say."""
+    return Agreement.model_validate(
+        {
+            "id": "sharing",
+            "version": 1,
+            "title": "Cases",
+            "datasets": ["cases"],
+            "parties": [{"name": "Health service", "role": "custodian", "signed": "2021-01-05"}],
+            "purposes": {"plan": "Plan beds", "other": "Something else"},
+            "tables": {
+                "rows": {
+                    "custodian": "Health service",
+                    "purposes": ["plan"],
+                    "legal_basis": "An act",
+                    "until": "2021-04-30",
+                }
+            },
+            "statistics": [{"kind": "count"}],
+            "by": {"date": ["week", "day"]},
+            "audiences": ["public"],
+            "budget": {"rho": "0.02"},
+            "starts": "2021-02-01",
+            "ends": "2021-04-30",
+            "review": "2021-03-31",
+            **fields,
+        }
     )
 
 
@@ -58,6 +89,7 @@ def plan(
     variant: str = "",
     per: str = "year",
     late: Sequence[str] = (),
+    under: Agreement | None = None,
 ) -> Plan:
     """A plan for one edition; ``series`` names the series it belongs to, ``variant`` makes it another plan.
 
@@ -101,16 +133,18 @@ def plan(
             "privacy_loss": {"rho": str(max(Fraction(rho), MILLION))},
             "purpose": variant,
             "texts": {"summary": "A test."},
+            **({"agreed_purpose": "plan"} if under else {}),
         }
     )
     sealed = seal(
         made,
         series=shared if series is not None else None,
-        dataset=dataset(per=per),
+        dataset=dataset(per=per, under=under),
         release=declared,
         period=parse_period("2021-W07"),
         codes={},
         grid=Grid(()),
+        agreement=under,
     )
     _sealed[sealed.hash] = sealed
     return sealed.plan

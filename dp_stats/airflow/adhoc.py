@@ -22,11 +22,11 @@ from dp_stats.airflow.names import asking_dag
 from dp_stats.airflow.notes import tell_answered, tell_tried
 from dp_stats.airflow.steps import RETRIES, AirflowRun, guarded, pipeline_steps, requester, run_name
 from dp_stats.catalogue import Catalogue, Dataset, read_catalogue
-from dp_stats.errors import ApprovalError, BudgetError, CatalogueError, NotDerivableError, NotDueError
+from dp_stats.errors import AgreementError, ApprovalError, BudgetError, CatalogueError, NotDerivableError, NotDueError
 from dp_stats.settings import load_settings
 
 ANSWERS = (
-    *(ApprovalError, BudgetError, CatalogueError, NotDerivableError, NotDueError),
+    *(AgreementError, ApprovalError, BudgetError, CatalogueError, NotDerivableError, NotDueError),
     *(HITLRejectException, HITLTimeoutError),
 )
 """How a run ends that answers its analyst (a typing error, a refusal, nobody who decided in time): no alert."""

@@ -10,7 +10,7 @@ from airflow.sdk import Param
 
 from dp_stats.catalogue import Catalogue, Dataset
 from dp_stats.catalogue.models import SMALLEST_EPSILON
-from dp_stats.requests.questions import LARGEST_REQUESTED_EPSILON, STATISTICS, levels_of, populated
+from dp_stats.requests.questions import LARGEST_REQUESTED_EPSILON, MEASURED, STATISTICS, levels_of, populated
 from dp_stats.written import declared, share
 
 COUNTED = {
@@ -25,19 +25,31 @@ COUNTED = {
 def form(catalogue: Catalogue, dataset: Dataset) -> dict[str, Param]:
     """Fields, in the order they are shown. The first task checks the values again, whoever sends them."""
     numbers = sorted(name for name, column in dataset.columns.items() if column.type == "number")
-    return {**_figures(catalogue, dataset, numbers), **_accuracy(dataset), **_use(), **_advanced(), **_sums(numbers)}
+    return {
+        **_figures(catalogue, dataset, numbers),
+        **_accuracy(dataset),
+        **_use(),
+        **_agreed(catalogue, dataset),
+        **_advanced(),
+        **_sums(numbers),
+    }
 
 
 def breakdowns(catalogue: Catalogue, dataset: Dataset) -> dict[str, str]:
     """``column/level`` → what readers call it, by the titles that the dataset's releases declare."""
     like = catalogue.declared_of(dataset)
     specs = [spec for release in like for spec in release.dimensions]
+    agreement = catalogue.agreement_of(dataset)
+    known = levels_of(catalogue, dataset)
+    codes = {column: levels[0] for column, levels in known.items() if dataset.columns[column].codes and levels}
     found = {}
-    for column, levels in levels_of(catalogue, dataset).items():
+    for column, levels in known.items():
         own = [spec for spec in specs if spec.column == column]
         title = next((spec.title for spec in own if spec.title), "") or column.replace("_", " ").capitalize()
         names = {level: name for spec in reversed(own) for level, name in spec.level_titles.items()}
         for level in levels:
+            if agreement is not None and not agreement.allows(column, "code" if level == codes.get(column) else level):
+                continue
             found[f"{column}/{level}"] = f"{title}: {names.get(level, level.replace('-', ' '))}"
     return found
 
@@ -46,7 +58,9 @@ def _figures(catalogue: Catalogue, dataset: Dataset, numbers: list[str]) -> dict
     """Which figures: statistic, levels, places and time; and whether only to try."""
     by = breakdowns(catalogue, dataset)
     known = {"sum": bool(numbers), "mean": bool(numbers), "rate": bool(populated(catalogue, dataset.id))}
-    statistics = [name for name in STATISTICS if known.get(name, True)]
+    agreement = catalogue.agreement_of(dataset)
+    agreed = {shared.kind for shared in agreement.statistics} if agreement else {"count", "persons", "sum"}
+    statistics = [n for n in STATISTICS if known.get(n, True) and agreed.issuperset(MEASURED.get(n, (n,)))]
     return {
         "try_it": Param(
             False,
@@ -56,7 +70,7 @@ def _figures(catalogue: Catalogue, dataset: Dataset, numbers: list[str]) -> dict
             "other losses would be, what is free already, and what you may still spend.",
         ),
         "statistic": Param(
-            "count",
+            statistics[0],
             type="string",
             enum=statistics,
             values_display={name: COUNTED[name] for name in statistics},
@@ -156,6 +170,23 @@ def _use() -> dict[str, Param]:
             title="Answer from what is published",
             description="Figures that follow from published editions come at once and cost no privacy.",
         ),
+    }
+
+
+def _agreed(catalogue: Catalogue, dataset: Dataset) -> dict[str, Param]:
+    """For which of the purposes that the data-sharing agreement lists, where there is one."""
+    agreement = catalogue.agreement_of(dataset)
+    if agreement is None:
+        return {}
+    return {
+        "agreed_purpose": Param(
+            agreement.agreed[0] if agreement.agreed else None,
+            type="string",
+            enum=list(agreement.agreed),
+            values_display={purpose: agreement.purposes[purpose] for purpose in agreement.agreed},
+            title="Agreed purpose",
+            description=f"What it serves, of what the parties of '{agreement.title}' have agreed on.",
+        )
     }
 
 

@@ -145,6 +145,12 @@ class Dataset(Model):
         description="Limits that a delivery must keep before anything is charged.",
         examples=[{"unreadable": 0.05}],
     )
+    agreement: Slug | None = Field(
+        None,
+        description="The data-sharing agreement under which it is used, a file in agreements/; nothing runs outside it.",
+        examples=["people-at-risk"],
+        exclude_if=lambda agreement: agreement is None,
+    )
     budget: Budget = Field(
         description="The most that all releases together may spend of a person's privacy in one block."
     )

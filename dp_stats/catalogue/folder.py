@@ -8,12 +8,12 @@ from typing import TypeVar
 
 from dp_stats.catalogue.codes import CodeList, load_code_list
 from dp_stats.catalogue.load import Catalogue, DependsOnBroken, check_release, read_model
-from dp_stats.catalogue.models import Column, Dataset, Release
+from dp_stats.catalogue.models import Agreement, Column, Dataset, Release
 from dp_stats.catalogue.validity import check_validity
 from dp_stats.errors import CatalogueError
 
 T = TypeVar("T")
-D = TypeVar("D", Dataset, Release)
+D = TypeVar("D", Agreement, Dataset, Release)
 
 
 def load_catalogue(folder: Path) -> Catalogue:
@@ -61,8 +61,12 @@ def read_catalogue(folder: Path) -> Catalogue:
     for path in sorted((folder / "codes").glob("*.csv")):
         if (listed := sound(path, _checked_codes)) is not None:
             codes[path.stem] = listed
+    agreements: dict[str, Agreement] = {}
+    for path in declarations(folder / "agreements"):
+        if (agreement := sound(path, lambda path: _declared(path, Agreement, agreements))) is not None:
+            agreements[agreement.id] = agreement
     datasets: dict[str, Dataset] = {}
-    catalogue = Catalogue(folder, datasets, {}, codes, broken, behind)
+    catalogue = Catalogue(folder, datasets, {}, codes, broken, behind, agreements)
     for path in declarations(folder / "datasets"):
         if (dataset := sound(path, lambda path: _checked_dataset(path, catalogue))) is not None:
             datasets[dataset.id] = dataset
@@ -70,7 +74,7 @@ def read_catalogue(folder: Path) -> Catalogue:
     for path in declarations(folder / "releases"):
         if (release := sound(path, lambda path: _checked_release(path, catalogue, releases))) is not None:
             releases[release.id] = release
-    return Catalogue(folder, datasets, releases, codes, broken, behind)
+    return Catalogue(folder, datasets, releases, codes, broken, behind, agreements)
 
 
 def declarations(folder: Path) -> list[Path]:
@@ -116,7 +120,21 @@ def _checked_dataset(path: Path, catalogue: Catalogue) -> Dataset:
     _check_lists(dataset.columns, catalogue, where=f"{path}: columns")
     for name, table in dataset.tables.items():
         _check_lists(table.columns, catalogue, where=f"{path}: tables.{name}.columns")
+    if dataset.agreement is not None:
+        _check_agreement(dataset, dataset.agreement, catalogue, where=f"{path}: agreement")
     return dataset
+
+
+def _check_agreement(dataset: Dataset, name: str, catalogue: Catalogue, *, where: str) -> None:
+    """Whether the agreement that a dataset names is there, and is about this dataset and its tables."""
+    file = f"agreements/{name}.yaml"
+    if catalogue.broken_file("agreements", name):
+        raise DependsOnBroken(f"{where}: {file} is broken. Mend it first.", file=file)
+    if name not in catalogue.agreements:
+        known = ", ".join(sorted(catalogue.agreements)) or "none"
+        raise CatalogueError(f"{where}: there is no {file}. There are: {known}.")
+    if against := list(catalogue.agreements[name].why_not_of(dataset)):
+        raise CatalogueError(f"{where}: {file} is about something else:\n  " + "\n  ".join(against))
 
 
 def _check_lists(columns: Mapping[str, Column], catalogue: Catalogue, *, where: str) -> None:

@@ -19,7 +19,7 @@ from dp_stats.catalogue.codes import CodeList
 from dp_stats.catalogue.due import due_day, period_at, periods_of
 from dp_stats.catalogue.grid import Dimension, Grid, bin_dimension, date_dimension
 from dp_stats.catalogue.linked.flow import reads_the_period
-from dp_stats.catalogue.models import Dataset, Derived, DimensionSpec, Release, Statistic
+from dp_stats.catalogue.models import Agreement, Dataset, Derived, DimensionSpec, Release, Statistic
 from dp_stats.catalogue.periods import PartKind, Period, parse_period
 from dp_stats.catalogue.validity import changes, epochs, in_force
 from dp_stats.errors import CatalogueError
@@ -37,7 +37,8 @@ class DependsOnBroken(CatalogueError):
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Everything sound that is declared in one folder: ``datasets/*.yaml``, ``releases/*.yaml``, ``codes/*.csv``.
+    """Everything sound that is declared in one folder: ``datasets/*.yaml``, ``agreements/*.yaml``, ``releases/*.yaml``,
+    ``codes/*.csv``.
 
     ``broken`` names each file that is wrong, or depends on one that is (``releases/visits.yaml``), and says why;
     ``behind`` names for the latter the broken file that it depends on.
@@ -49,6 +50,7 @@ class Catalogue:
     codes: Mapping[str, CodeList]
     broken: Mapping[str, str] = field(default_factory=dict)
     behind: Mapping[str, str] = field(default_factory=dict)
+    agreements: Mapping[str, Agreement] = field(default_factory=dict)
     _grids: dict[tuple[str, Period], Grid] = field(default_factory=dict, repr=False, compare=False)
 
     def release(self, name: str) -> Release:
@@ -78,6 +80,10 @@ class Catalogue:
         """The dataset a release is made from."""
         return self.datasets[release.dataset]
 
+    def agreement_of(self, dataset: Dataset) -> Agreement | None:
+        """The data-sharing agreement under which a dataset is used; None where it names none."""
+        return self.agreements[dataset.agreement] if dataset.agreement is not None else None
+
     def declared_of(self, dataset: Dataset) -> list[Release]:
         """The releases of a dataset that the folder declares; what was asked for is none of them."""
         return [r for r in self.releases.values() if r.dataset == dataset.id and not r.adhoc]
@@ -85,9 +91,7 @@ class Catalogue:
     def with_release(self, release: Release) -> Catalogue:
         """This catalogue with one more release, checked as if it stood in the folder (for ad hoc requests)."""
         check_release(release, self, where=f"release '{release.id}'")
-        return Catalogue(
-            self.folder, self.datasets, {**self.releases, release.id: release}, self.codes, self.broken, self.behind
-        )
+        return replace(self, releases={**self.releases, release.id: release}, _grids={})
 
     def period(self, release: Release, label: str) -> Period:
         """Read a period's label as one of this release; it is cut at the release's first and last day.
@@ -259,6 +263,9 @@ def check_release(release: Release, catalogue: Catalogue, *, where: str) -> None
         known = ", ".join(sorted(catalogue.datasets)) or "none"
         raise CatalogueError(f"{where}: dataset: there is no dataset '{release.dataset}'. There are: {known}.")
     dataset = catalogue.datasets[release.dataset]
+    agreement = catalogue.agreement_of(dataset)
+    if agreement is None and release.agreed_purpose is not None:
+        raise CatalogueError(f"{where}: agreed_purpose: '{dataset.id}' is under no agreement. Leave it out.")
     for statistic in release.statistics:
         if statistic.kind == "sum":
             column = dataset.columns.get(statistic.column or "")
@@ -300,6 +307,11 @@ def check_release(release: Release, catalogue: Catalogue, *, where: str) -> None
                 raise CatalogueError(
                     f"{where}: tables.{table.id}.levels.{name}: there is no level '{level}'. It has {', '.join(known_levels)}."
                 )
+    if agreement is not None and (against := list(agreement.why_not_for(release, dataset))):
+        raise CatalogueError(
+            f"{where}: the agreement '{agreement.id}' (version {agreement.version}) does not allow it:\n  "
+            + "\n  ".join(against)
+        )
 
 
 def _check_daily(derived: Derived, of: Statistic, grid: Grid, where: str) -> None:

@@ -4,6 +4,7 @@ These models are also the JSON Schema that editors complete and check YAML files
 """
 
 from dp_stats.catalogue.across import AcrossStatistic, AcrossTable
+from dp_stats.catalogue.agreements import Agreement, Party, SharedStatistic, SharedTable
 from dp_stats.catalogue.columns import Column
 from dp_stats.catalogue.contribution import Contribution, Late
 from dp_stats.catalogue.datasets import Budget, Dataset, PrivacyUnit
@@ -36,6 +37,7 @@ __all__ = [
     "UNKNOWN",
     "AcrossStatistic",
     "AcrossTable",
+    "Agreement",
     "Budget",
     "Column",
     "Contribution",
@@ -50,11 +52,14 @@ __all__ = [
     "Model",
     "Name",
     "OptOuts",
+    "Party",
     "Person",
     "PrivacyLoss",
     "PrivacyUnit",
     "Release",
     "ReleaseTexts",
+    "SharedStatistic",
+    "SharedTable",
     "Slug",
     "Source",
     "Statistic",

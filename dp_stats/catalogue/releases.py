@@ -252,6 +252,12 @@ class Release(Model):
         description="What an ad hoc release is for; the custodian decides on it and the public reads it.",
         examples=["Plan winter beds."],
     )
+    agreed_purpose: Slug | None = Field(
+        None,
+        description="For which purpose it is made, of those that the dataset's data-sharing agreement lists.",
+        examples=["winter-beds"],
+        exclude_if=lambda purpose: purpose is None,
+    )
     texts: ReleaseTexts = Field(description="What the public reads about it.")
 
     @field_validator("privacy_loss")

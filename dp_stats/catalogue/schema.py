@@ -7,14 +7,14 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from dp_stats.catalogue.models import Dataset, Release
+from dp_stats.catalogue.models import Agreement, Dataset, Release
 from dp_stats.files import replace_file
 
-MODELS: dict[str, type[BaseModel]] = {"dataset": Dataset, "release": Release}
+MODELS: dict[str, type[BaseModel]] = {"agreement": Agreement, "dataset": Dataset, "release": Release}
 
 
 def json_schema(name: str) -> str:
-    """The schema of ``dataset`` or ``release`` as indented JSON."""
+    """The schema of ``agreement``, ``dataset`` or ``release`` as indented JSON."""
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **MODELS[name].model_json_schema(by_alias=True),
@@ -23,7 +23,7 @@ def json_schema(name: str) -> str:
 
 
 def export_schemas(folder: Path) -> list[Path]:
-    """Write ``dataset.json`` and ``release.json``; returns their paths."""
+    """Write a file for each kind of declaration, such as ``dataset.json``; returns their paths."""
     written = []
     for name in MODELS:
         path = folder / f"{name}.json"

@@ -12,7 +12,7 @@ from fractions import Fraction
 from math import ceil, floor
 
 from dp_stats import written
-from dp_stats.catalogue.models import Budget
+from dp_stats.catalogue.models import Budget, PrivacyLoss
 from dp_stats.errors import LedgerError
 from dp_stats.plan import accounting
 
@@ -25,7 +25,7 @@ def charge_of(rho: Fraction) -> Fraction:
     return Fraction(ceil(rho * GRAIN), GRAIN)
 
 
-def cap_of(budget: Budget) -> Fraction:
+def cap_of(budget: PrivacyLoss) -> Fraction:
     """The budget's cap as ρ, rounded down to the grain.
 
     A budget in (ε, δ) is the largest ρ whose ε at that δ is no more (``plan.accounting.rho_of``).

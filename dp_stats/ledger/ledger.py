@@ -152,6 +152,7 @@ class Ledger(LedgerReader):
             BudgetError: a cap or share does not allow it; a smaller request may.
             ApprovalError: a required approver has not approved this plan with the budget as it is now, or it
                 starts a new series without a yes.
+            AgreementError: the data-sharing agreement does not allow it, or not any more.
             LedgerError: another plan was already measured for this edition, or the database failed.
         """
         with self._write() as writer:
@@ -289,6 +290,7 @@ class Ledger(LedgerReader):
 
         Raises:
             LedgerError: the reservation is void. ApprovalError: its approval has expired or was withdrawn.
+            AgreementError: its agreement has ended.
             RegisterError: it belongs to a series and has not registered, or another run registered other rows.
         """
         with self._write() as writer:

@@ -7,7 +7,7 @@ import hashlib
 from sqlalchemy import Connection, RowMapping, select
 
 from dp_stats.errors import LedgerError, RegisterError
-from dp_stats.ledger import schema
+from dp_stats.ledger import agreeing, schema
 from dp_stats.ledger.chain import Writer, moment
 from dp_stats.ledger.records import RegisterEntry, Reservation, StoredMeasurements
 from dp_stats.ledger.reservations import by_id, sharing
@@ -83,7 +83,7 @@ def spend(writer: Writer, reservation: Reservation, *, registered: int | None) -
     """Mark a reservation as spent; only then may noise be drawn. Spending again changes nothing.
 
     Raises:
-        LedgerError: it is void. ApprovalError: an approval has expired or was withdrawn.
+        LedgerError: it is void. ApprovalError: an approval has expired or was withdrawn. AgreementError: it has ended.
         RegisterError: a series without its register, or another run has registered other rows.
     """
     now = by_id(writer.connection, reservation.id)
@@ -94,6 +94,7 @@ def spend(writer: Writer, reservation: Reservation, *, registered: int | None) -
     _require_register(writer.connection, now, registered)
     if now.state == "reserved":
         require_approvals(writer.connection, now, now=writer.now)
+        agreeing.require_in_force(writer.connection, now, now=writer.now)
         writer.append(
             "spent",
             {

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from dp_stats.ledger import schema
 from dp_stats.ledger.records import Entry
@@ -54,8 +54,20 @@ def _reserved(connection: Connection, sequence: int, values: dict[str, Any], at:
                 state="reserved",
             )
         )
+    if (agreement := values.pop("agreement", None)) is not None:
+        _agreed(connection, sequence, agreement, at)
+        values["agreement"] = agreement["hash"]
     lists = {name: json.dumps(values.pop(name)) for name in ("blocks", "charged", "approvers")}
     connection.execute(insert(schema.reservations).values(id=sequence, state="reserved", at=at, **lists, **values))
+
+
+def _agreed(connection: Connection, sequence: int, agreement: dict[str, Any], at: str) -> None:
+    """Keep a version of an agreement with the first reservation that was made under it."""
+    c = schema.agreements.c
+    known = select(c.version).where(c.agreement == agreement["id"], c.version == agreement["version"])
+    if connection.execute(known).first() is None:
+        row = {"agreement": agreement["id"], "version": agreement["version"], "hash": agreement["hash"]}
+        connection.execute(insert(schema.agreements).values(reservation=sequence, at=at, **row))
 
 
 def _spent(connection: Connection, sequence: int, values: dict[str, Any], at: str) -> None:

@@ -9,6 +9,7 @@ from typing import Literal
 from dp_stats.catalogue.models import Dataset
 from dp_stats.errors import LedgerError
 from dp_stats.ledger import (
+    agreeing,
     amounts,
     approving,
     budget,
@@ -18,6 +19,7 @@ from dp_stats.ledger import (
     late,
     permitting,
     reporting,
+    reservations,
     verifying,
 )
 from dp_stats.ledger.chain import head_of
@@ -83,6 +85,19 @@ class LedgerReader:
                 purpose=purpose,
                 now=self._clock(),
             )
+
+    def agreed(self, sealed: SealedPlan, *, dataset: Dataset, revision: int = 1) -> None:
+        """Check that the data-sharing agreement allows a plan now, before any row is read; ``reserve`` asks again.
+
+        Raises:
+            AgreementError: as ``Ledger.reserve``.
+        """
+        with self._database.read() as connection:
+            existing = reservations.current(connection, sealed.plan.edition, revision)
+            if existing is not None and existing.plan_hash == sealed.hash:
+                agreeing.require_in_force(connection, existing, now=self._clock())
+            else:
+                agreeing.require(connection, sealed, dataset=dataset, now=self._clock())
 
     def history(self, *, requested_by: str, purpose: str) -> list[tuple[Approval, cards.ShownCard]]:
         """Decisions on what this person asked for or on this purpose, each with its card, the newest first."""

@@ -59,6 +59,7 @@ class Reservation:
         rho: cost per newly charged block, rounded up to the grain.
         approvers: who must have approved; checked again when it is spent.
         aside: the document of names and texts beside the sealed plan; empty if it was made before plans were sealed.
+        agreement: the hash of the data-sharing agreement under which it was made; empty where there was none.
         state: ``reserved`` → ``spent`` (before any draw) → ``stored``; or ``void``.
     """
 
@@ -82,6 +83,7 @@ class Reservation:
     state: State
     at: datetime
     aside: str = ""
+    agreement: str = ""
 
     @property
     def paid_before_reading(self) -> bool:

@@ -89,4 +89,5 @@ def reservation_of(row: RowMapping) -> Reservation:
         state=row["state"],
         at=moment(row["at"]),
         aside=row["aside"] or "",
+        agreement=row["agreement"] or "",
     )

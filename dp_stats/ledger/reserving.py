@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from fractions import Fraction
 from functools import partial
+from typing import Any
 
 from sqlalchemy import Connection, select
 
 from dp_stats import written
 from dp_stats.catalogue.models import Dataset
 from dp_stats.errors import ApprovalError, LedgerError
-from dp_stats.ledger import amounts, approving, budget, schema, sealing
+from dp_stats.ledger import agreeing, amounts, approving, budget, schema, sealing
 from dp_stats.ledger.chain import Writer
 from dp_stats.ledger.records import Category, Quote, Reservation
 from dp_stats.ledger.reservations import by_id, current, latest, of_release, sharing
@@ -51,7 +52,7 @@ def reserve(
     Raises:
         LedgerError: another plan was measured for this edition and revision, a correction has no reason, or
             plan and dataset do not belong together.
-        BudgetError, ApprovalError: it is not allowed; nothing was written.
+        BudgetError, ApprovalError, AgreementError: it is not allowed; nothing was written.
     """
     plan = sealed.plan
     check(plan, dataset=dataset, revision=revision, category=category)
@@ -62,7 +63,9 @@ def reserve(
     if existing and existing.plan_hash == plan.hash:
         if existing.state == "reserved":
             require_approvals(writer.connection, existing, now=writer.now, also=approvers)
+            agreeing.require_in_force(writer.connection, existing, now=writer.now)
         return existing
+    agreeing.require(writer.connection, sealed, dataset=dataset, now=writer.now)
     if existing and existing.state in ("spent", "stored"):
         raise LedgerError(_MEASURED.format(edition=plan.edition, revision=revision, next=revision + 1))
     if existing is None:
@@ -109,9 +112,16 @@ def reserve(
             "reason": reason,
             "run": line(run, "run", empty=True),
             "approvers": list(approvers),
+            **_agreement(sealed),
         },
     )
     return by_id(writer.connection, entry.sequence)
+
+
+def _agreement(sealed: SealedPlan) -> dict[str, Any]:
+    """The agreement that an entry is made under, where there is one."""
+    made = sealed.agreement
+    return {"agreement": {"id": made.id, "version": made.version, "hash": sealed.agreement_hash}} if made else {}
 
 
 def _require_free(connection: Connection, plan: Plan, revision: int, formerly: Sequence[str]) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-VERSIONS = ("0001", "0002", "0003", "0004")
+VERSIONS = ("0001", "0002", "0003", "0004", "0005")
 """Every schema version this code can read or upgrade, oldest first; the last one is the current."""
 
 metadata = MetaData()
@@ -78,6 +78,7 @@ reservations = Table(
     Column("state", String(16), CheckConstraint("state IN ('reserved', 'spent', 'stored', 'void')"), nullable=False),
     Column("at", String(32), nullable=False),
     Column("aside", String(64), nullable=True),
+    Column("agreement", String(64), nullable=True),
     Index(
         "ledger_one_reservation",
         "edition",
@@ -178,6 +179,17 @@ retractions = Table(
     Column("at", String(32), nullable=False),
 )
 
+agreements = Table(
+    "ledger_agreements",
+    metadata,
+    Column("agreement", String(64), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("hash", String(64), nullable=False),
+    Column("reservation", Integer, nullable=False),
+    Column("at", String(32), nullable=False),
+)
+"""Every version of an agreement under which something was reserved, and the first such reservation."""
+
 parts = Table(
     "ledger_parts",
     metadata,
@@ -197,5 +209,6 @@ projections = (
     publications,
     descriptions,
     retractions,
+    agreements,
 )
 """Tables that follow from the entries; rebuilt and compared by `verify`."""

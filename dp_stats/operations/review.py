@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 
 from dp_stats import written
 from dp_stats.catalogue import Catalogue, load_catalogue
 from dp_stats.errors import CatalogueError
+from dp_stats.operations.agreements import review_agreements
 from dp_stats.operations.year import ReleaseReview, YearOfBudget, review_release, year_of_budget, year_of_periods
 from dp_stats.plan import make_sealed
 from dp_stats.plan.series import differences, series_basis
@@ -39,6 +41,7 @@ def review_catalogue(settings: Settings) -> Review:
     Raises:
         CatalogueError: a declaration is wrong, or an expectations suite is missing. QualityError: a suite is empty or wrong.
         BudgetError: the scheduled releases of a dataset cost more than its budget in one block, or one edition does.
+        AgreementError: an agreement has ended, or a dataset's budget or a plan is not within it.
     """
     catalogue = load_catalogue(settings.catalogue)
     reviews = tuple(review_release(release, catalogue) for release in catalogue.releases.values())
@@ -51,6 +54,9 @@ def review_catalogue(settings: Settings) -> Review:
         for name in catalogue.datasets
         if not any(r.dataset.id == name for r in reviews)
     ]
+    under = [r.release for r in reviews if r.dataset.agreement is not None]
+    plans = [make_sealed(catalogue, release, year_of_periods(release)[0]) for release in under]
+    warnings += review_agreements(catalogue, plans, datetime.now(UTC).date())
     warnings += shared_sources(catalogue)
     warnings += ended_series(catalogue, settings)
     warnings += names_without_font(catalogue)

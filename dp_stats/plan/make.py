@@ -116,6 +116,7 @@ def make_sealed(
         period=period,
         codes=lists_sealed(declared, release, period),
         grid=grid,
+        agreement=catalogue.agreement_of(dataset),
     )
 
 

@@ -1,10 +1,10 @@
 """The sealed plan: everything that decides what an edition measures and what its numbers mean, under one hash.
 
 The plan's hash is the SHA-256 of a small document that names its parts by theirs: how rows are read, what is counted
-and published (with purpose, audience and requester), code lists, the grid's codes in order with their groups, the
-strategy of the series, and the plan with its calendar, scales, sensitivities and cost. What is shared (a code list by
-52 weekly editions) is one part. Names, texts and guesses lie *aside*, in a document of their own that the hash does
-not cover, so that a corrected name changes no approval and a vanished code keeps its name.
+and published (with purpose, audience and requester), the data-sharing agreement if there is one, code lists, the grid's
+codes in order with their groups, the strategy of the series, and the plan with its calendar, scales, sensitivities and
+cost. What is shared (a code list by 52 weekly editions) is one part. Names, texts and guesses lie *aside*, in a document
+of their own that the hash does not cover, so that a corrected name changes no approval and a vanished code keeps its name.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pydantic import BaseModel
 from dp_stats.catalogue.codes import CodeList
 from dp_stats.catalogue.grid import Dimension, Grid, Level
 from dp_stats.catalogue.load import Catalogue, build_grid
-from dp_stats.catalogue.models import Dataset, Release
+from dp_stats.catalogue.models import Agreement, Dataset, Release
 from dp_stats.catalogue.periods import Period
 from dp_stats.catalogue.validity import in_force
 from dp_stats.errors import CatalogueError, LedgerError
@@ -60,6 +60,7 @@ class SealedPlan:
             are now (``told_by``).
         parts: every part by its hash, the two documents included. aside: hash of the document of names and texts.
         reading: hash of everything that decides how rows are read; a snapshot carries it.
+        agreement: the data-sharing agreement under which it is measured; None where the dataset is under none.
     """
 
     plan: Plan
@@ -72,11 +73,17 @@ class SealedPlan:
     parts: Parts
     aside: str
     reading: str
+    agreement: Agreement | None = None
 
     @property
     def hash(self) -> str:
         """What approvals and the reservation are bound to."""
         return self.plan.hash
+
+    @property
+    def agreement_hash(self) -> str:
+        """The part that is the data-sharing agreement; empty where there is none."""
+        return str(json.loads(self.parts[self.hash]).get("agreement", ""))
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -86,6 +93,7 @@ class SealedPlan:
             {self.dataset.id: self.dataset},
             {self.release.id: self.release},
             self.codes,
+            agreements={self.agreement.id: self.agreement} if self.agreement else {},
             _grids={(self.release.id, self.period): self.grid},
         )
 
@@ -132,6 +140,7 @@ def seal(
     period: Period,
     codes: Mapping[str, CodeList],
     grid: Grid,
+    agreement: Agreement | None = None,
 ) -> SealedPlan:
     """Seal a plan with everything it was made from; its hash is set to that of the sealed document."""
     parts: dict[str, bytes] = {}
@@ -159,6 +168,7 @@ def seal(
             },
             "grid": [part(_written(d)) for d in grid.dimensions],
             "series": part(_json(series)) if series else None,
+            **({"agreement": part(_json(agreement))} if agreement else {}),
         }
     )
     aside = part(
@@ -171,7 +181,7 @@ def seal(
         }
     )
     sealed = plan.model_copy(update={"hash": hash_})
-    return SealedPlan(sealed, series, dataset, release, period, used, grid, parts, aside, reading)
+    return SealedPlan(sealed, series, dataset, release, period, used, grid, parts, aside, reading, agreement)
 
 
 def unseal(hash: str, aside: str, parts: Parts) -> SealedPlan:
@@ -201,18 +211,20 @@ def unseal(hash: str, aside: str, parts: Parts) -> SealedPlan:
         )
         plan = _plan_in_grid_order(plan, grid)
         series = Series.model_validate(_read(parts, document["series"])) if document["series"] else None
+        agreement = Agreement.model_validate(_read(parts, document["agreement"])) if "agreement" in document else None
     except (KeyError, TypeError, ValueError) as error:
         raise LedgerError(
             "A sealed plan cannot be read by this version of dp_stats. Upgrade dp_stats, or restore the ledger from its backup."
         ) from error
     named = _named(grid, release, dataset, codes, period)
-    return SealedPlan(plan, series, dataset, release, period, codes, named, parts, aside, document["reading_hash"])
+    reading = document["reading_hash"]
+    return SealedPlan(plan, series, dataset, release, period, codes, named, parts, aside, reading, agreement)
 
 
 def references(content: bytes) -> tuple[str, ...]:
     """The parts that a document names; one that is not of a sealed plan names them in ``parts``."""
     document = json.loads(content)
-    found = [document.get(name) for name in ("reading", "declared", "series", "dataset", "release")]
+    found = [document.get(name) for name in ("reading", "declared", "series", "agreement", "dataset", "release")]
     found += [*document.get("codes", {}).values(), *document.get("grid", []), *document.get("parts", [])]
     return tuple(name for name in found if name)
 

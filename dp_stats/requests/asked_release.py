@@ -21,7 +21,7 @@ from dp_stats.catalogue.models import (
     Table,
 )
 from dp_stats.errors import CatalogueError
-from dp_stats.requests.questions import Question, breakdowns, fault_in, levels_of, request_id
+from dp_stats.requests.questions import MEASURED, Question, breakdowns, fault_in, levels_of, request_id
 from dp_stats.texts.words import Texts
 
 TABLE = "answer"
@@ -83,6 +83,7 @@ def make_release(
         "audience": question.audience,
         "requested_by": requested_by,
         "purpose": question.purpose,
+        "agreed_purpose": question.agreed_purpose,
         "texts": ReleaseTexts(
             summary=texts("request.summary", title=title),
             public_benefit=question.purpose,
@@ -131,8 +132,7 @@ def _title(question: Question, dataset: Dataset, by: Sequence[tuple[str, str]], 
 
 def _statistics(question: Question, like: list[Release], period: Period, texts: Texts) -> tuple[Statistic, ...]:
     """What is measured: the statistic itself, or what a mean or a rate is computed from."""
-    kinds: dict[str, tuple[Literal["count", "persons", "sum"], ...]] = {"mean": ("sum", "count"), "rate": ("count",)}
-    measured = kinds.get(question.statistic) or (question.statistic,)
+    measured = MEASURED.get(question.statistic) or (question.statistic,)
     return tuple(_statistic(kind, question, like, period, texts) for kind in measured)  # type: ignore[arg-type]
 
 

@@ -22,7 +22,7 @@ from dp_stats.requests.asked_release import TABLE, period_of_request
 from dp_stats.requests.free_answers import free_table
 from dp_stats.requests.kept import load_request, save_request
 from dp_stats.requests.preflight import Card, make_card
-from dp_stats.requests.preparing import prepare
+from dp_stats.requests.preparing import prepare, require_agreement
 from dp_stats.requests.questions import chosen, read_question, request_id
 from dp_stats.requests.selection import only_chosen
 from dp_stats.requests.showing import REVISION
@@ -65,7 +65,7 @@ def ask(form: Mapping[str, Any], *, requested_by: str, run: str = "", settings: 
     Raises:
         CatalogueError: the form is wrong, or no privacy loss gives the accuracy asked for.
         NotDueError: the period has not ended and settled. BudgetError: the budget cannot pay for it.
-        ApprovalError: who asks would have to approve it.
+        ApprovalError: who asks would have to approve it. AgreementError: the data-sharing agreement is not in force.
     """
     settings = settings or load_settings()
     prepared = prepare(form, requested_by=requested_by, settings=settings)
@@ -169,6 +169,7 @@ def authorise(name: str, *, settings: Settings | None = None) -> bool:
     Raises:
         ApprovalError: nobody decided (for example because the task of the approval was marked as done by hand), or
             what was approved is not as it was shown any more. BudgetError: the budget cannot pay for it any more.
+            AgreementError: the data-sharing agreement is not in force any more.
     """
     settings = settings or load_settings()
     _, question = load_request(name, settings)
@@ -176,6 +177,7 @@ def authorise(name: str, *, settings: Settings | None = None) -> bool:
     _require_wanted(made, settings)
     if path_of(made, question) == "free":
         return False
+    require_agreement(made.dataset, _catalogue(settings))
     ledger, release = open_ledger(settings), made.release
     if not is_approved(made, ledger.approvals(made.plan.hash)):
         return False

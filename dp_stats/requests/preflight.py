@@ -15,13 +15,14 @@ import numpy as np
 from dp_stats.catalogue import Catalogue, Dataset, Grid, Release, parse_period
 from dp_stats.catalogue.models import PrivacyLoss
 from dp_stats.catalogue.populations import shares_of_leaves
-from dp_stats.errors import CatalogueError
+from dp_stats.errors import AgreementError, CatalogueError
 from dp_stats.ledger import Approval, Ledger
+from dp_stats.ledger.agreeing import why_not_measured
 from dp_stats.ledger.amounts import epsilon as epsilon_of
 from dp_stats.ledger.amounts import share_of
 from dp_stats.ledger.cards import ShownCard
 from dp_stats.ledger.records import BlockBudget, Quote
-from dp_stats.plan import ExpectedError, Plan, make_plan
+from dp_stats.plan import ExpectedError, Plan, make_plan, make_sealed
 from dp_stats.plan.curve import least_loss
 from dp_stats.plan.expected import NORMAL_95
 from dp_stats.requests.asked_release import TABLE, make_release, period_of_request
@@ -130,12 +131,21 @@ def make_card(
     only: Mapping[str, frozenset[str]] | None = None,
     ledger: Ledger | None = None,
 ) -> Card:
-    """The card of an ad hoc release as things stand now; writes nothing. ``only``: see ``Card``."""
+    """The card of an ad hoc release as things stand now; writes nothing. ``only``: see ``Card``.
+
+    Raises:
+        AgreementError: a table would be measured at a level that the data-sharing agreement does not allow.
+    """
     dataset = catalogue.datasets[release.dataset]
     known = catalogue.with_release(release)
     period = known.period(release, period_of_request(release))
     known = known.on(period.end)
-    plan = make_plan(known, release, period)
+    sealed = make_sealed(known, release, period)
+    plan = sealed.plan
+    if against := list(why_not_measured(sealed)):
+        raise AgreementError(
+            f"{plan.edition} may not be measured, by its agreement: {'; '.join(against)}. Ask for other levels."
+        )
     ledger = ledger or open_ledger(settings)
     by = release.requested_by or ""
     quote = ledger.quote(plan, dataset=dataset, category="adhoc", requested_by=by)

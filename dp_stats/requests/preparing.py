@@ -11,7 +11,7 @@ from dp_stats import written
 from dp_stats.catalogue import Catalogue, Dataset, Period, Release, read_catalogue
 from dp_stats.catalogue.due import day_at
 from dp_stats.catalogue.load import is_due
-from dp_stats.errors import CatalogueError, NotDueError
+from dp_stats.errors import AgreementError, CatalogueError, NotDueError
 from dp_stats.requests.asked_release import make_release, period_of_request
 from dp_stats.requests.preflight import loss_for
 from dp_stats.requests.questions import Question, read_question
@@ -33,10 +33,11 @@ def prepare(form: Mapping[str, Any], *, requested_by: str, settings: Settings) -
 
     Raises:
         CatalogueError: the form is wrong, there are no records of the period, or no privacy loss gives the accuracy
-            asked for. NotDueError: the period has not ended and settled.
+            asked for. NotDueError: the period has not ended and settled. AgreementError: the agreement is not in force.
     """
     catalogue = read_catalogue(settings.catalogue)
     question = read_question(form, catalogue)
+    require_agreement(catalogue.datasets[question.dataset], catalogue)
     texts = Texts.of(settings)
     loss = loss_for(question, catalogue, requested_by=requested_by, texts=texts)
     release = make_release(question, catalogue, requested_by=requested_by, loss=loss, texts=texts)
@@ -47,6 +48,20 @@ def prepare(form: Mapping[str, Any], *, requested_by: str, settings: Settings) -
         )
     _require_records(catalogue.datasets[release.dataset], catalogue, period)
     return Prepared(question, release, catalogue)
+
+
+def require_agreement(dataset: Dataset, catalogue: Catalogue) -> None:
+    """Refuse to ask anything of records whose data-sharing agreement is not in force today.
+
+    Raises:
+        AgreementError: it is not.
+    """
+    agreement = catalogue.agreement_of(dataset)
+    if agreement is not None and (why := list(agreement.why_not_on(datetime.now(UTC).date()))):
+        raise AgreementError(
+            f"Nothing may be asked of '{dataset.id}' today, by the agreement '{agreement.id}': {'; '.join(why)}. Nothing was "
+            "charged. Its custodians know whether there will be a new version."
+        )
 
 
 def _require_records(dataset: Dataset, catalogue: Catalogue, period: Period) -> None:

@@ -25,6 +25,8 @@ Counted = Literal["count", "persons", "sum", "mean", "rate"]
 STATISTICS: tuple[Counted, ...] = get_args(Counted)
 OF_A_COLUMN = ("sum", "mean")
 """Statistics of a column of numbers, between bounds."""
+MEASURED: Mapping[str, tuple[Literal["count", "persons", "sum"], ...]] = {"mean": ("sum", "count"), "rate": ("count",)}
+"""What is measured for a statistic that is computed from others."""
 LARGEST_REQUESTED_EPSILON = 20.0
 SHORTEST_PURPOSE = 15
 LARGEST_NUMBER = 1e12
@@ -50,6 +52,9 @@ class Question(BaseModel):
     purpose: str = Field(min_length=SHORTEST_PURPOSE, max_length=2000)
     audience: Literal["public", "restricted"] = "public"
     free: Literal["enough", "always", "never"] = "enough"
+    agreed_purpose: str | None = Field(
+        None, description="Which agreed purpose it is for.", exclude_if=lambda purpose: purpose is None
+    )
     only: tuple[str, ...] = Field((), description="Codes or names of the areas and bands that are handed over.")
 
     @field_validator("only", mode="before")

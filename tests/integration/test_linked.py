@@ -16,8 +16,9 @@ import pytest
 from dp_stats import pipeline
 from dp_stats.catalogue import load_catalogue, yaml
 from dp_stats.catalogue.periods import parse_period
-from dp_stats.errors import CatalogueError, OptOutError, QualityError, SourceError
+from dp_stats.errors import AgreementError, CatalogueError, LedgerError, OptOutError, QualityError, SourceError
 from dp_stats.operations.review import review_suites
+from dp_stats.run import open_ledger
 from dp_stats.secure import linked
 from dp_stats.secure.check import check_snapshot, review_suite
 from dp_stats.secure.engines import open_engine
@@ -337,7 +338,40 @@ def test_a_source_that_changes_while_another_is_read_stops_the_run(
         stays.pull()
 
 
-def test_an_edition_is_published_from_several_tables(stays: Linked) -> None:
+def agree(stays: Linked, **fields: Any) -> None:
+    """Put the dataset under an agreement that allows what the test's release publishes, but for what ``fields`` say."""
+    terms = {"purposes": ["beds"], "legal_basis": "An act", "until": date(2198, 12, 31)}
+    agreement = {
+        "id": "sharing",
+        "version": 1,
+        "title": "Stays",
+        "datasets": ["stays"],
+        "parties": [
+            {"name": name, "role": "custodian", "signed": date(2024, 1, 1)}
+            for name in ("The hospitals", "The register")
+        ],
+        "purposes": {"beds": "Plan beds"},
+        "tables": {
+            "episodes": {**terms, "custodian": "The hospitals"},
+            "people": {**terms, "custodian": "The register"},
+        },
+        "statistics": [{"kind": "count"}, {"kind": "sum", "columns": ["admitted"]}],
+        "by": {"trust": ["code"], "day": ["week"]},
+        "audiences": ["public"],
+        "budget": {"epsilon": 40, "delta": "1e-6"},
+        "starts": date(2024, 1, 1),
+        "review": date(2198, 1, 1),
+        "ends": date(2198, 12, 31),
+        **fields,
+    }
+    (stays.folder / "agreements").mkdir(exist_ok=True)
+    stays.write("agreements/sharing.yaml", yaml.write(agreement))
+    stays.declared["agreement"] = "sharing"
+    stays.save()
+
+
+def test_an_edition_is_published_from_several_tables_under_an_agreement_and_none_after_its_end(stays: Linked) -> None:
+    agree(stays)
     days = [date(2024, 1, 1) + timedelta(days=number) for number in range(28)]
     stays.write(
         "episodes.csv",
@@ -360,6 +394,7 @@ def test_an_edition_is_published_from_several_tables(stays: Linked) -> None:
         ],
         contribution={"rows": 3, "why_nothing_is_truncated": "Nobody stays longer."},
         privacy_loss={"epsilon": 4},
+        agreed_purpose="beds",
     )
     stays.write("releases/stays.yaml", yaml.write(release))
     for step in (
@@ -379,3 +414,21 @@ def test_an_edition_is_published_from_several_tables(stays: Linked) -> None:
     record = json.loads((published / "edition.json").read_text())
     assert record["dataset"]["opt_outs_applied"] is True
     assert [c["name"] for c in record["dataset"]["custodians"]] == ["The hospitals", "The register"]
+    nothing_after_the_end(stays)
+
+
+def nothing_after_the_end(stays: Linked) -> None:
+    ledger = open_ledger(stays.settings)
+    spent = [block.spent for block in ledger.blocks()]
+    assert ledger.reservation("stays/2024-W02").agreement  # type: ignore[union-attr]
+    pipeline.pull("stays/2024-W03", settings=stays.settings)
+    pipeline.check("stays/2024-W03", settings=stays.settings)
+    ended = {"version": 2, "ends": date(2026, 1, 1), "review": date(2025, 1, 1)}
+    agree(stays, **ended)
+    for step in (pipeline.reserve, pipeline.pull):
+        with pytest.raises(AgreementError, match="it ended on 2026-01-01"):
+            step("stays/2024-W03", settings=stays.settings)
+    with pytest.raises(LedgerError, match="Nothing is reserved"):
+        pipeline.measure("stays/2024-W03", settings=stays.settings)
+    assert [block.spent for block in ledger.blocks()] == spent
+    pipeline.publish("stays/2024-W02", settings=stays.settings)

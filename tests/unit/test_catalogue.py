@@ -198,7 +198,7 @@ def test_a_period_of_another_kind_or_outside_the_releases_dates_is_refused() -> 
         catalogue.period(release, "2020-W40")
 
 
-@pytest.mark.parametrize("name", ["dataset", "release"])
+@pytest.mark.parametrize("name", ["agreement", "dataset", "release"])
 def test_the_exported_schema_is_what_the_models_say(name: str) -> None:
     assert (SHIPPED / "schema" / f"{name}.json").read_text() == json_schema(name)
 

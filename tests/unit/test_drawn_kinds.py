@@ -32,6 +32,10 @@ ELSEWHERE = {
     "Release.requested_by": "an analyst's release comes from the form, not from the catalogue",
     "Release.purpose": "an analyst's release comes from the form, not from the catalogue",
     **dict.fromkeys(
+        ("Dataset.agreement", "Release.agreed_purpose"),
+        "tests/unit/test_agreements.py, tests/property/test_agreements.py",
+    ),
+    **dict.fromkeys(
         ("Dataset.tables", "Dataset.steps", "Dataset.rows", "Column.type=text"),
         "steps are drawn in tests/property/test_person_local.py, and published in tests/integration/test_linked.py",
     ),
