@@ -139,6 +139,7 @@ def reserve(
     reservation = ledger.reserve(
         sealed,
         dataset=opened.dataset,
+        holders=opened.holders,
         revision=revision,
         category=category,
         requested_by=opened.release.requested_by or requested_by or user_name(),
@@ -174,7 +175,7 @@ def measure(edition: str, *, revision: int = 1, settings: Settings | None = None
 
     run = open_reserved(edition, revision=revision, settings=settings)
     ledger, sealed = run.ledger(), run.planned()
-    reservation = ledger.resume(sealed, dataset=run.dataset, revision=revision)
+    reservation = ledger.resume(sealed, dataset=run.dataset, holders=run.holders, revision=revision)
     measure_snapshot(
         sealed,
         snapshot=run.staging / "snapshot.parquet",

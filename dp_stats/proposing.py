@@ -127,6 +127,7 @@ def propose(edition: str, *, kind: Kind, reason: str, settings: Settings) -> Pro
         quote = ledger.quote(
             run.plan,
             dataset=run.dataset,
+            holders=run.holders,
             revision=number,
             category="adhoc" if run.release.adhoc else "scheduled",
             requested_by=run.release.requested_by or "",

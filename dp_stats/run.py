@@ -5,9 +5,9 @@ from __future__ import annotations
 import getpass
 import os
 import stat
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -38,7 +38,7 @@ class Run:
 
     ``sealed`` is set where what is declared is the edition's own sealed plan rather than today's catalogue; ``base`` where
     it measures nothing itself: the revision whose stored measurements it is made of; ``adding`` where late rows are added:
-    the editions that measured these.
+    the editions that measured these. ``holders`` are the datasets whose budgets pay as well, as they are declared today.
     """
 
     settings: Settings
@@ -50,6 +50,7 @@ class Run:
     sealed: SealedPlan | None = None
     base: int | None = None
     adding: tuple[str, ...] = ()
+    holders: Mapping[str, Dataset] = field(default_factory=dict)
 
     @property
     def measured(self) -> int:
@@ -120,7 +121,8 @@ class Run:
         ledger = ledger_if_any(self.settings)
         if ledger is None or not self.plan.series or self.revision > 1:
             return ()
-        return ledger.quote(self.plan, dataset=self.dataset, formerly=self.release.formerly).again
+        formerly = self.release.formerly
+        return ledger.quote(self.plan, dataset=self.dataset, holders=self.holders, formerly=formerly).again
 
     def ledger(self) -> Ledger:
         """The ledger, opened and migrated."""
@@ -194,7 +196,8 @@ def open_run(edition: str, *, revision: int = 1, settings: Settings | None = Non
         return _open_sealed(standing, settings)
     catalogue = load_catalogue_with(name, settings)
     release = catalogue.release(name)
-    return Run(settings, catalogue, release, catalogue.dataset_of(release), catalogue.period(release, label), revision)
+    dataset, period = catalogue.dataset_of(release), catalogue.period(release, label)
+    return Run(settings, catalogue, release, dataset, period, revision, holders=catalogue.holders_of(dataset))
 
 
 def open_reserved(edition: str, *, revision: int = 1, settings: Settings | None = None) -> Run:
@@ -272,9 +275,12 @@ def _open_sealed(reservation: Reservation, settings: Settings) -> Run:
     from dp_stats.ledger import Ledger
 
     sealed = Ledger.open(settings.ledger_url, create=False).sealed(reservation)
+    holders: Mapping[str, Dataset] = {}
     with suppress(CatalogueError):
-        sealed = sealed.told_by(load_catalogue_with(reservation.release, settings))
-    return Run(settings, sealed.catalogue, sealed.release, sealed.dataset, sealed.period, reservation.revision, sealed)
+        today = load_catalogue_with(reservation.release, settings)
+        sealed, holders = sealed.told_by(today), today.holders_of(sealed.dataset)
+    made = (sealed.catalogue, sealed.release, sealed.dataset, sealed.period, reservation.revision, sealed)
+    return Run(settings, *made, holders=holders)
 
 
 def ledger_if_any(settings: Settings) -> Ledger | None:

@@ -9,7 +9,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,7 @@ from dp_stats.catalogue.models import Agreement, Dataset, Release
 from dp_stats.catalogue.periods import parse_period
 from dp_stats.errors import ApprovalError, BudgetError, LedgerError, RegisterError
 from dp_stats.ledger import Head, Ledger, Reservation, Witnesses
-from dp_stats.plan.model import LatePeriod, Plan
+from dp_stats.plan.model import Draw, LatePeriod, Plan
 from dp_stats.plan.sealed import SealedPlan, seal
 from dp_stats.plan.series import Series
 from tests.builders import declared_dataset
@@ -90,15 +90,18 @@ def plan(
     per: str = "year",
     late: Sequence[str] = (),
     under: Agreement | None = None,
+    of: str = "cases",
+    draws: Mapping[str, int] | None = None,
 ) -> Plan:
     """A plan for one edition; ``series`` names the series it belongs to, ``variant`` makes it another plan.
 
-    ``late`` are the earlier periods of which it measures late rows.
+    ``late`` are the earlier periods of which it measures late rows. ``of`` is its dataset; ``draws``: dataset that pays as
+    well → how many times as much.
     """
     shared = Series(basis={"series": series}, mechanism="discrete_gaussian", measurements=())
     made = Plan(
         release=release,
-        dataset="cases",
+        dataset=of,
         period=period,
         mechanism="discrete_gaussian",
         measurements=(),
@@ -117,13 +120,14 @@ def plan(
         late=tuple(
             LatePeriod(label=p, start=parse_period(p).start, end=parse_period(p).end, measurements=()) for p in late
         ),
+        draws=tuple(Draw(dataset=name, times=times) for name, times in (draws or {}).items()),
         hash="",
     )
     declared = Release.model_validate(
         {
             "id": release,
             "title": "Weekly cases",
-            "dataset": "cases",
+            "dataset": of,
             "period": "week",
             "start": "2021-01-04",
             "dimensions": [{"name": "date", "column": "date"}],
@@ -139,7 +143,7 @@ def plan(
     sealed = seal(
         made,
         series=shared if series is not None else None,
-        dataset=dataset(per=per, under=under),
+        dataset=dataset(per=per, under=under).model_copy(update={"id": of}),
         release=declared,
         period=parse_period("2021-W07"),
         codes={},
@@ -175,6 +179,16 @@ def reserve(ledger: Ledger, wanted: Plan, **options: Any) -> Reservation:
     """Reserve with the answers a test does not care about."""
     given = {"dataset": dataset(), "category": "scheduled", "requested_by": "scheduler", "reason": ""} | options
     return ledger.reserve(sealed(wanted), **given)
+
+
+def records(rho: str = "0.1") -> Dataset:
+    """The dataset that holds the records that linked ones use, with a budget for all days."""
+    return dataset(per="lifetime", rho=rho).model_copy(update={"id": "records"})
+
+
+def linked(name: str, rho: str = "0.02") -> Dataset:
+    """A dataset of linked tables."""
+    return dataset(rho=rho).model_copy(update={"id": name})
 
 
 def deaths(rho: str = "1") -> Dataset:

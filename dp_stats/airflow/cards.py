@@ -33,6 +33,7 @@ def card_markdown(card: Card, texts: Texts) -> str:
         f"## {escape(release.title)}",
         f"**{escape(release.requested_by or '')}** asks, for a **{release.audience}** audience:",
         f"> {escape(release.purpose)}",
+        _records(card),
         "### What it costs",
     ]
     if card.quote.free:
@@ -67,6 +68,31 @@ def card_markdown(card: Card, texts: Texts) -> str:
         f"at least {_floors(card)}. Others may be charged meanwhile down to there.",
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _records(card: Card) -> str:
+    """Whose records it uses, on what basis and until when, and who must approve; nothing where one body holds all."""
+    agreement, dataset = card.agreement, card.dataset
+    parts = []
+    if agreement is not None:
+        purpose = agreement.purposes[card.release.agreed_purpose or ""]
+        parts.append(
+            f"Under the agreement **{escape(agreement.title)}** (version {agreement.version}, until {agreement.last_day}), for: "
+            f"{escape(purpose)}."
+        )
+        lines = ["| Records | Held by | Legal basis | Until |", "| --- | --- | --- | --- |"]
+        lines += [
+            f"| {escape(name)} | {escape(table.custodian)} | {escape(table.legal_basis)} | {table.until} |"
+            for name, table in agreement.tables.items()
+        ]
+        parts.append("\n".join(lines))
+    elif dataset.tables:
+        lines = ["| Records | Held by |", "| --- | --- |"]
+        lines += [f"| {escape(name)} | {escape(table.custodian)} |" for name, table in dataset.tables.items()]
+        parts.append("\n".join(lines))
+    if len(card.approvers) > 1:
+        parts.append(f"**Every one of these must approve:** {', '.join(map(escape, card.approvers))}.")
+    return "\n\n".join(["### Whose records", *parts]) if parts else ""
 
 
 def _cost(card: Card) -> str:

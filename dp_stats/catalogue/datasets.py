@@ -164,6 +164,11 @@ class Dataset(Model):
         return self.rows or (self.steps[-1].gives if self.steps else next(iter(self.tables), ""))
 
     @property
+    def holders(self) -> tuple[str, ...]:
+        """The other datasets whose budgets pay for what is measured of this one, by id."""
+        return tuple(dict.fromkeys(t.budget_of for t in self.tables.values() if t.budget_of is not None))
+
+    @property
     def opt_out_lists(self) -> tuple[OptOuts, ...]:
         """Every opt-out list; whoever is on one of them has no row that counts."""
         lists = (self.opt_outs, *(table.opt_outs for table in self.tables.values()))
@@ -173,6 +178,12 @@ class Dataset(Model):
     def sources(self) -> tuple[Source, ...]:
         """Every table that rows are read from."""
         return (self.source,) if self.source is not None else tuple(table.source for table in self.tables.values())
+
+    @property
+    def own_sources(self) -> tuple[Source, ...]:
+        """Every table that rows are read from and whose records no other dataset's budget protects as well."""
+        own = tuple(table.source for table in self.tables.values() if table.budget_of is None)
+        return (self.source,) if self.source is not None else own
 
     @property
     def code_lists(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import TypeVar
 from dp_stats.catalogue.codes import CodeList, load_code_list
 from dp_stats.catalogue.load import Catalogue, DependsOnBroken, check_release, read_model
 from dp_stats.catalogue.models import Agreement, Column, Dataset, Release
+from dp_stats.catalogue.payers import check_payers
 from dp_stats.catalogue.validity import check_validity
 from dp_stats.errors import CatalogueError
 
@@ -70,6 +71,10 @@ def read_catalogue(folder: Path) -> Catalogue:
     for path in declarations(folder / "datasets"):
         if (dataset := sound(path, lambda path: _checked_dataset(path, catalogue))) is not None:
             datasets[dataset.id] = dataset
+    for _ in range(2):  # whoever names one that falls out falls out after it
+        for path in [path for path in declarations(folder / "datasets") if path.stem in datasets]:
+            if sound(path, lambda path: _checked_payers(path, datasets, broken)) is None:
+                del datasets[path.stem]
     releases: dict[str, Release] = {}
     for path in declarations(folder / "releases"):
         if (release := sound(path, lambda path: _checked_release(path, catalogue, releases))) is not None:
@@ -123,6 +128,11 @@ def _checked_dataset(path: Path, catalogue: Catalogue) -> Dataset:
     if dataset.agreement is not None:
         _check_agreement(dataset, dataset.agreement, catalogue, where=f"{path}: agreement")
     return dataset
+
+
+def _checked_payers(path: Path, datasets: Mapping[str, Dataset], broken: Mapping[str, str]) -> Dataset:
+    check_payers(datasets[path.stem], datasets, broken, where=str(path))
+    return datasets[path.stem]
 
 
 def _check_agreement(dataset: Dataset, name: str, catalogue: Catalogue, *, where: str) -> None:

@@ -84,6 +84,10 @@ class Catalogue:
         """The data-sharing agreement under which a dataset is used; None where it names none."""
         return self.agreements[dataset.agreement] if dataset.agreement is not None else None
 
+    def holders_of(self, dataset: Dataset) -> dict[str, Dataset]:
+        """The other datasets whose budgets pay for what is measured of one, by id."""
+        return {name: self.datasets[name] for name in dataset.holders if name in self.datasets}
+
     def declared_of(self, dataset: Dataset) -> list[Release]:
         """The releases of a dataset that the folder declares; what was asked for is none of them."""
         return [r for r in self.releases.values() if r.dataset == dataset.id and not r.adhoc]

@@ -103,7 +103,13 @@ def print_standing(out: Console, run: Run) -> None:
     if ledger is None:
         out.print("No ledger yet: this would be the first charge.")
         return
-    quote = ledger.quote(run.plan, dataset=run.dataset, revision=run.revision, formerly=run.release.formerly)
+    quote = ledger.quote(
+        run.plan,
+        dataset=run.dataset,
+        holders=run.holders,
+        revision=run.revision,
+        formerly=run.release.formerly,
+    )
     if quote.refusals:
         out.print("[red]Does not fit the budget:[/]")
         for line in quote.refusals:
@@ -115,6 +121,11 @@ def print_standing(out: Console, run: Run) -> None:
         out.print(
             f"[green]New charge[/] of ρ = {written.rho(quote.rho)} in {', '.join(quote.charged)}. It leaves {left}."
         )
+        for one in quote.drawn:
+            left = left_of(f"'{one.before.dataset}'", one.after / one.before.cap)
+            out.print(
+                f"Its records are those of '{one.before.dataset}', which pays ρ = {written.rho(one.rho)}. It leaves {left}."
+            )
 
 
 def print_plan(out: Console, run: Run) -> None:

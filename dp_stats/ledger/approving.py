@@ -30,6 +30,11 @@ def approvers_needed(
     """
     if category == "scheduled" or rho + unapproved < dataset.budget.no_approval_below:
         return ()
+    return custodians_of(dataset)
+
+
+def custodians_of(dataset: Dataset) -> tuple[str, ...]:
+    """All custodians, by user name where they have one, else by name."""
     return tuple(custodian.user or custodian.name for custodian in dataset.custodians)
 
 

@@ -26,7 +26,8 @@ class ShownCard:
     Attributes:
         plan: the hash of the plan. edition, revision: what would be measured.
         requested_by, purpose, audience: who asks, what for, and who may read it.
-        rho: cost per block. left: block → ρ that was left. floors: block → ρ that is left after it, at least.
+        rho: cost per block. left: block → ρ that was left. floors: block → ρ that is left after it, at least; the blocks of
+            other datasets that pay as well are named ``dataset: block``.
         text: the card's whole text.
     """
 
@@ -96,8 +97,11 @@ def objections(
     if card.rho != quote.rho:
         yield "another cost was shown"
     deltas = {state.block: state.delta for state in quote.before}
-    for block in quote.charged:
-        after = quote.remaining_after[block]
+    for one in quote.drawn if quote.charged else ():
+        deltas[one.name] = one.before.delta
+    left_after = {block: quote.remaining_after[block] for block in quote.charged}
+    left_after |= {one.name: one.after for one in quote.drawn if quote.charged}
+    for block, after in left_after.items():
         if block not in card.floors:
             yield f"block {block} was not shown"
         elif after < card.floors[block]:

@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import Any
 
 from dp_stats.ledger.chain import Writer
-from dp_stats.ledger.records import Account, Entry, Reservation
+from dp_stats.ledger.records import Account, Entry, Reservation, drawn_key
 from dp_stats.ledger.reporting import account, entries
 from dp_stats.transparency.history import History
 from dp_stats.transparency.leaves import ChargeLeaf, EditionLeaf, LostLeaf, Opening, commitment_of, opening_of
@@ -88,6 +88,7 @@ class _Telling:
         }
         self._secret: str
         self._charged: dict[Paid, _Amounts] = {}
+        self._with: dict[Paid, list[Paid]] = {}
         self._known: set[Paid] = set()
         self._waiting: list[Paid] = []
         self._numbers: dict[Paid, int] = {}
@@ -102,10 +103,22 @@ class _Telling:
 
     def _reserved(self, values: Any) -> None:
         amounts = _Amounts(Fraction(values["rho"]), Fraction(values["cap"]))
-        self._charged |= {one: amounts for one in _paid(values, "charged")}
+        own = _paid(values, "charged")
+        self._charged |= {one: amounts for one in own}
+        for draw in values.get("draws", ()):
+            for one in own:
+                also = (draw["dataset"], drawn_key(one[1], one[2]), draw["block"])
+                self._charged[also] = _Amounts(Fraction(draw["rho"]), Fraction(draw["cap"]))
+                if also not in self._with.setdefault(one, []):
+                    self._with[one].append(also)
 
     def _spent(self, values: Any) -> None:
-        new = [one for one in _paid(values, "blocks") if one not in self._known]
+        paid = _paid(values, "blocks")
+        new = [
+            one
+            for one in (*paid, *(also for own in paid for also in self._with.get(own, ())))
+            if one not in self._known
+        ]
         self._known.update(new)
         self._waiting += new
 

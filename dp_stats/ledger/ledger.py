@@ -16,7 +16,7 @@ from dp_stats.ledger.chain import Writer, head_of
 from dp_stats.ledger.database import LOCK_SECONDS, Database
 from dp_stats.ledger.failures import explained
 from dp_stats.ledger.opening import prepare
-from dp_stats.ledger.reading import LedgerReader
+from dp_stats.ledger.reading import NOBODY, LedgerReader
 from dp_stats.ledger.records import (
     Account,
     Approval,
@@ -25,14 +25,12 @@ from dp_stats.ledger.records import (
     Description,
     KnownSeries,
     Publication,
-    Quote,
     RegisterEntry,
     Reservation,
     Retracted,
     StoredMeasurements,
 )
 from dp_stats.ledger.witnesses import Testimony, Witnesses, id_of, refuse_loss
-from dp_stats.plan.model import Plan
 from dp_stats.plan.sealed import SealedPlan
 
 
@@ -99,38 +97,12 @@ class Ledger(LedgerReader):
 
     # Reserving
 
-    def quote(
-        self,
-        plan: Plan,
-        *,
-        dataset: Dataset,
-        revision: int = 1,
-        category: Category = "scheduled",
-        requested_by: str = "",
-        formerly: Sequence[str] = (),
-    ) -> Quote:
-        """What ``reserve`` would charge now, and what would forbid it; writes nothing.
-
-        ``formerly``: names that the plan's release had before.
-        ``{b.block: b.remaining for b in quote.before}`` is what an approval's ``shown`` holds.
-        """
-        reserving.check(plan, dataset=dataset, revision=revision, category=category)
-        with self._database.read() as connection:
-            return reserving.quoted(
-                connection,
-                plan,
-                dataset=dataset,
-                revision=revision,
-                category=category,
-                requested_by=requested_by,
-                formerly=formerly,
-            )
-
     def reserve(
         self,
         sealed: SealedPlan,
         *,
         dataset: Dataset,
+        holders: Mapping[str, Dataset] = NOBODY,
         revision: int = 1,
         category: Category,
         requested_by: str,
@@ -146,6 +118,7 @@ class Ledger(LedgerReader):
         A reservation of another plan that was not spent is void by this one.
 
         Args:
+            holders: the datasets that pay as well (``plan.draws``), by id.
             new_series: a yes to charging blocks again that another series of the release has paid for.
 
         Raises:
@@ -160,6 +133,7 @@ class Ledger(LedgerReader):
                 writer,
                 sealed,
                 dataset=dataset,
+                holders=holders,
                 revision=revision,
                 category=category,
                 requested_by=requested_by,
@@ -169,7 +143,14 @@ class Ledger(LedgerReader):
                 new_series=new_series,
             )
 
-    def resume(self, sealed: SealedPlan, *, dataset: Dataset, revision: int = 1) -> Reservation:
+    def resume(
+        self,
+        sealed: SealedPlan,
+        *,
+        dataset: Dataset,
+        holders: Mapping[str, Dataset] = NOBODY,
+        revision: int = 1,
+    ) -> Reservation:
         """The reservation to measure a sealed plan with; one that was given back is made again as it was.
 
         Raises:
@@ -177,7 +158,7 @@ class Ledger(LedgerReader):
             BudgetError, ApprovalError: it was given back and is not allowed any more.
         """
         with self._write() as writer:
-            return reserving.resume(writer, sealed, dataset=dataset, revision=revision)
+            return reserving.resume(writer, sealed, dataset=dataset, holders=holders, revision=revision)
 
     def reservation(self, edition: str, revision: int = 1) -> Reservation | None:
         """The reservation of an edition, unless it is void or there is none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -19,6 +20,7 @@ def permit(
     plan: Plan,
     *,
     dataset: Dataset,
+    holders: Mapping[str, Dataset],
     revision: int,
     category: Category,
     requested_by: str,
@@ -37,7 +39,15 @@ def permit(
         if existing.state == "reserved":
             require_approvals(connection, existing, now=now)
         return
-    quote = quoted(connection, plan, dataset=dataset, revision=revision, category=category, requested_by=requested_by)
+    quote = quoted(
+        connection,
+        plan,
+        dataset=dataset,
+        holders=holders,
+        revision=revision,
+        category=category,
+        requested_by=requested_by,
+    )
     approving.require(
         connection,
         plan_hash=plan.hash,

@@ -10,10 +10,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, and_, delete, insert, or_, select, update
 
 from dp_stats.ledger import schema
-from dp_stats.ledger.records import Entry
+from dp_stats.ledger.records import Entry, drawn_key
 
 
 def project(connection: Connection, entry: Entry, *, at: str, content: bytes | None = None) -> None:
@@ -30,35 +30,44 @@ def _created(connection: Connection, sequence: int, values: dict[str, Any], at: 
 
 
 def _reserved(connection: Connection, sequence: int, values: dict[str, Any], at: str) -> None:
-    dataset, cap, delta, kind = values["dataset"], values.pop("cap"), values.pop("delta"), values.pop("block_kind")
-    connection.execute(delete(schema.datasets).where(schema.datasets.c.dataset == dataset))
-    connection.execute(insert(schema.datasets).values(dataset=dataset, block_kind=kind, cap=cap, delta=delta))
+    own = {"cap": values.pop("cap"), "delta": values.pop("delta")}
+    _dataset(connection, values["dataset"], values.pop("block_kind"), own)
+    said = {"reservation": sequence, "category": values["category"], "requested_by": values["requested_by"]}
     for block in values["charged"]:
-        c = schema.charges.c
-        connection.execute(
-            delete(schema.charges).where(
-                c.dataset == dataset, c.key == values["key"], c.block == block, c.state == "void"
-            )
-        )
-        connection.execute(
-            insert(schema.charges).values(
-                dataset=dataset,
-                key=values["key"],
-                block=block,
-                reservation=sequence,
-                rho=values["rho"],
-                cap=cap,
-                delta=delta,
-                category=values["category"],
-                requested_by=values["requested_by"],
-                state="reserved",
-            )
-        )
+        paid = {"dataset": values["dataset"], "key": values["key"], "block": block, "rho": values["rho"]}
+        _charge(connection, {**paid, **own, **said})
+    for draw in values.pop("draws", ()):
+        _dataset(connection, draw["dataset"], draw["block"], draw)
+        for block in values["charged"]:
+            _charge(connection, {**draw, **said, "key": drawn_key(values["key"], block)})
     if (agreement := values.pop("agreement", None)) is not None:
         _agreed(connection, sequence, agreement, at)
         values["agreement"] = agreement["hash"]
     lists = {name: json.dumps(values.pop(name)) for name in ("blocks", "charged", "approvers")}
     connection.execute(insert(schema.reservations).values(id=sequence, state="reserved", at=at, **lists, **values))
+
+
+def _dataset(connection: Connection, dataset: str, kind: str, declared: dict[str, Any]) -> None:
+    """Keep the budget that a dataset was charged under last."""
+    row = {"dataset": dataset, "block_kind": kind, "cap": declared["cap"], "delta": declared["delta"]}
+    connection.execute(delete(schema.datasets).where(schema.datasets.c.dataset == dataset))
+    connection.execute(insert(schema.datasets).values(row))
+
+
+def _charge(connection: Connection, row: dict[str, Any]) -> None:
+    """A charge that was reserved; one of the same key that was given back goes."""
+    c = schema.charges.c
+    same = (c.dataset == row["dataset"], c.key == row["key"], c.block == row["block"], c.state == "void")
+    connection.execute(delete(schema.charges).where(*same))
+    connection.execute(insert(schema.charges).values(state="reserved", **row))
+
+
+def _become(connection: Connection, values: dict[str, Any], blocks: list[str], state: str) -> None:
+    """Change the state of what was charged for some blocks, to the dataset itself and to those that pay with it."""
+    c = schema.charges.c
+    own = and_(c.dataset == values["dataset"], c.key == values["key"], c.block.in_(blocks))
+    drawn = c.key.in_([drawn_key(values["key"], block) for block in blocks])
+    connection.execute(update(schema.charges).where(or_(own, drawn)).values(state=state))
 
 
 def _agreed(connection: Connection, sequence: int, agreement: dict[str, Any], at: str) -> None:
@@ -72,12 +81,7 @@ def _agreed(connection: Connection, sequence: int, agreement: dict[str, Any], at
 
 def _spent(connection: Connection, sequence: int, values: dict[str, Any], at: str) -> None:
     _state(connection, values["reservation"], "spent")
-    c = schema.charges.c
-    connection.execute(
-        update(schema.charges)
-        .where(c.dataset == values["dataset"], c.key == values["key"], c.block.in_(values["blocks"]))
-        .values(state="spent")
-    )
+    _become(connection, values, values["blocks"], "spent")
 
 
 def _registered(connection: Connection, sequence: int, values: dict[str, Any], at: str) -> None:
@@ -92,12 +96,7 @@ def _stored(connection: Connection, sequence: int, values: dict[str, Any], at: s
 
 def _void(connection: Connection, sequence: int, values: dict[str, Any], at: str) -> None:
     _state(connection, values["reservation"], "void")
-    c = schema.charges.c
-    connection.execute(
-        update(schema.charges)
-        .where(c.dataset == values["dataset"], c.key == values["key"], c.block.in_(values["released"]))
-        .values(state="void")
-    )
+    _become(connection, values, values["released"], "void")
     _replaced(connection, values["reservation"])
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Literal
 
 from dp_stats.catalogue.models import Dataset
@@ -20,6 +21,7 @@ from dp_stats.ledger import (
     permitting,
     reporting,
     reservations,
+    reserving,
     verifying,
 )
 from dp_stats.ledger.chain import head_of
@@ -34,6 +36,7 @@ from dp_stats.ledger.records import (
     Entry,
     Head,
     Publication,
+    Quote,
     Reservation,
     Retracted,
     Verified,
@@ -41,6 +44,9 @@ from dp_stats.ledger.records import (
 from dp_stats.ledger.witnesses import Witnesses, refuse_loss
 from dp_stats.plan.model import Plan
 from dp_stats.plan.sealed import SealedPlan
+
+NOBODY: Mapping[str, Dataset] = MappingProxyType({})
+"""No other dataset pays."""
 
 
 class LedgerReader:
@@ -66,8 +72,45 @@ class LedgerReader:
             )
         return list(found.values())
 
+    def quote(
+        self,
+        plan: Plan,
+        *,
+        dataset: Dataset,
+        holders: Mapping[str, Dataset] = NOBODY,
+        revision: int = 1,
+        category: Category = "scheduled",
+        requested_by: str = "",
+        formerly: Sequence[str] = (),
+    ) -> Quote:
+        """What ``Ledger.reserve`` would charge now, and what would forbid it.
+
+        ``formerly``: names that the plan's release had before. ``holders``: datasets that pay as well, by id.
+        ``{b.block: b.remaining for b in quote.before}`` is what an approval's ``shown`` holds.
+        """
+        reserving.check(plan, dataset=dataset, revision=revision, category=category)
+        with self._database.read() as connection:
+            return reserving.quoted(
+                connection,
+                plan,
+                dataset=dataset,
+                holders=holders,
+                revision=revision,
+                category=category,
+                requested_by=requested_by,
+                formerly=formerly,
+            )
+
     def permit(
-        self, plan: Plan, *, dataset: Dataset, revision: int = 1, category: Category, requested_by: str, purpose: str
+        self,
+        plan: Plan,
+        *,
+        dataset: Dataset,
+        holders: Mapping[str, Dataset] = NOBODY,
+        revision: int = 1,
+        category: Category,
+        requested_by: str,
+        purpose: str,
     ) -> None:
         """Check that a plan could be reserved now, before any row is read; ``reserve`` asks again.
 
@@ -79,6 +122,7 @@ class LedgerReader:
                 connection,
                 plan,
                 dataset=dataset,
+                holders=holders,
                 revision=revision,
                 category=category,
                 requested_by=requested_by,

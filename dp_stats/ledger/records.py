@@ -17,6 +17,11 @@ State = Literal["reserved", "spent", "stored", "void"]
 Decision = Literal["approved", "refused", "expired"]
 
 
+def drawn_key(key: str, block: str) -> str:
+    """The key of what another dataset pays for one block of a charge."""
+    return f"{key}@{block}"
+
+
 @dataclass(frozen=True)
 class Head:
     """The last entry's number and hash. Kept elsewhere, it proves later that nothing was cut off or rewritten."""
@@ -281,6 +286,31 @@ class Account:
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """What a reservation would cost another dataset, whose records it uses.
+
+    Attributes:
+        before: the budget that would pay. each: ρ per block that is newly charged. rho: ρ in all.
+        limits: every limit on it, the cap first.
+    """
+
+    before: BlockBudget
+    each: Fraction
+    rho: Fraction
+    limits: tuple[Limit, ...] = ()
+
+    @property
+    def after(self) -> Fraction:
+        """ρ that would be left; below zero where it is not enough."""
+        return self.before.remaining - self.rho
+
+    @property
+    def name(self) -> str:
+        """Dataset and block, as an approval names what it was shown."""
+        return f"{self.before.dataset}: {self.before.block}"
+
+
+@dataclass(frozen=True)
 class Quote:
     """What a reservation would cost now, and whether it would be allowed; nothing is written.
 
@@ -288,6 +318,7 @@ class Quote:
     ``again``: blocks that another series of the release has paid for, and that this plan's new series charges again.
     ``approvers``: who must approve it; nobody while the analyst's unapproved requests stay below the allowance.
     ``limits``: every limit on each block, the cap first.
+    ``drawn``: what other datasets would pay, whose records are used.
     """
 
     rho: Fraction
@@ -299,11 +330,14 @@ class Quote:
     again: tuple[str, ...] = ()
     approvers: tuple[str, ...] = ()
     limits: Mapping[str, tuple[Limit, ...]] = field(default_factory=dict)
+    drawn: tuple[Drawn, ...] = ()
 
     @property
     def room(self) -> Fraction:
         """The most that may be charged to every one of the blocks now."""
-        return min(limit.left for limits in self.limits.values() for limit in limits)
+        own = [limit.left for limits in self.limits.values() for limit in limits]
+        theirs = [limit.left * self.rho / one.rho for one in self.drawn if one.rho for limit in one.limits]
+        return min([*own, *theirs])
 
     @property
     def free(self) -> bool:

@@ -17,7 +17,7 @@ from dp_stats.ledger import schema
 from dp_stats.ledger.approving import decisions
 from dp_stats.ledger.budget import block_budgets
 from dp_stats.ledger.chain import canonical, entry_of, head_of, instant
-from dp_stats.ledger.records import Account, BlockBudget, Charge, Entry, Head, Reservation
+from dp_stats.ledger.records import Account, BlockBudget, Charge, Entry, Head, Reservation, drawn_key
 from dp_stats.ledger.reservations import current, reservation_of
 from dp_stats.transparency.leaves import Head as LogHead
 
@@ -38,12 +38,13 @@ def reservations(connection: Connection, dataset: str | None = None) -> list[Res
 
 def charges(connection: Connection, dataset: str | None = None) -> list[Charge]:
     """Every charge, oldest first, with the edition and run that made it and all editions that use it."""
-    made = {reservation.id: reservation for reservation in reservations(connection, dataset)}
+    made = {reservation.id: reservation for reservation in reservations(connection)}
     uses: dict[tuple[str, str, str], list[str]] = {}
     for reservation in made.values():
         if reservation.state != "void":
             for block in reservation.blocks:
                 uses.setdefault((reservation.dataset, reservation.key, block), []).append(reservation.edition)
+                uses.setdefault(_used("", drawn_key(reservation.key, block), ""), []).append(reservation.edition)
     c = schema.charges.c
     query = select(schema.charges).order_by(c.reservation, c.block)
     if dataset is not None:
@@ -70,10 +71,15 @@ def charges(connection: Connection, dataset: str | None = None) -> list[Charge]:
                 reason=first.reason,
                 run=first.run,
                 at=first.at,
-                editions=tuple(uses.get((row["dataset"], row["key"], row["block"]), ())),
+                editions=tuple(uses.get(_used(row["dataset"], row["key"], row["block"]), ())),
             )
         )
     return found
+
+
+def _used(dataset: str, key: str, block: str) -> tuple[str, str, str]:
+    """How a charge is looked up; what other datasets pay for one block has a key that says all."""
+    return ("", key, "") if key.partition("@")[1] else (dataset, key, block)
 
 
 def blocks(connection: Connection, dataset: str | None = None) -> list[BlockBudget]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from fractions import Fraction
 from functools import partial
@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 from dp_stats import written
 from dp_stats.catalogue.models import Dataset
 from dp_stats.errors import ApprovalError, LedgerError
-from dp_stats.ledger import agreeing, amounts, approving, budget, schema, sealing
+from dp_stats.ledger import agreeing, amounts, approving, budget, drawing, schema, sealing
 from dp_stats.ledger.chain import Writer
 from dp_stats.ledger.records import Category, Quote, Reservation
 from dp_stats.ledger.reservations import by_id, current, latest, of_release, sharing
@@ -39,6 +39,7 @@ def reserve(
     sealed: SealedPlan,
     *,
     dataset: Dataset,
+    holders: Mapping[str, Dataset],
     revision: int,
     category: Category,
     requested_by: str,
@@ -72,7 +73,9 @@ def reserve(
         _require_free(writer.connection, plan, revision, sealed.release.formerly)
     else:
         void(writer, existing, reason=f"replaced by another plan ({plan.hash[:12]})")
-    ask = partial(quoted, writer.connection, plan, dataset=dataset, revision=revision, category=category)
+    ask = partial(
+        quoted, writer.connection, plan, dataset=dataset, holders=holders, revision=revision, category=category
+    )
     quote = ask(requested_by=requested_by, formerly=sealed.release.formerly)
     _want_new_series(plan, quote, wanted=new_series)
     approvers = tuple(dict.fromkeys((*approvers, *quote.approvers)))
@@ -113,6 +116,7 @@ def reserve(
             "run": line(run, "run", empty=True),
             "approvers": list(approvers),
             **_agreement(sealed),
+            **drawing.payload(quote.drawn),
         },
     )
     return by_id(writer.connection, entry.sequence)
@@ -147,7 +151,9 @@ def _require_free(connection: Connection, plan: Plan, revision: int, formerly: S
             )
 
 
-def resume(writer: Writer, sealed: SealedPlan, *, dataset: Dataset, revision: int) -> Reservation:
+def resume(
+    writer: Writer, sealed: SealedPlan, *, dataset: Dataset, holders: Mapping[str, Dataset], revision: int
+) -> Reservation:
     """The reservation to measure with: as it stands, or made again as it was if it was given back.
 
     Raises:
@@ -167,6 +173,7 @@ def resume(writer: Writer, sealed: SealedPlan, *, dataset: Dataset, revision: in
         writer,
         sealed,
         dataset=dataset,
+        holders=holders,
         revision=revision,
         category=last.category,
         requested_by=last.requested_by,
@@ -217,12 +224,16 @@ def quoted(
     plan: Plan,
     *,
     dataset: Dataset,
+    holders: Mapping[str, Dataset],
     revision: int,
     category: Category,
     requested_by: str,
     formerly: Sequence[str] = (),
 ) -> Quote:
     """What reserving ``plan`` would cost now, and what would forbid it.
+
+    Args:
+        holders: the datasets that pay as well (``plan.draws``), by id.
 
     Raises:
         LedgerError: the dataset's blocks were of another kind so far, or the series was charged less.
@@ -245,6 +256,9 @@ def quoted(
         cap=amounts.cap_of(dataset.budget),
         delta=amounts.delta_of(dataset.budget),
     )
+    drawn = drawing.drawn_of(
+        connection, plan, charged=charged, rho=rho, holders=holders, category=category, requested_by=requested_by
+    )
     lines = budget.refusals(
         {block: before[block] for block in charged},
         rho=rho,
@@ -252,8 +266,11 @@ def quoted(
         category=category,
         requested_by=requested_by,
     )
+    lines = (*lines, *drawing.refusals(drawn, holders=holders, category=category, requested_by=requested_by))
     held = approving.unapproved(connection, dataset=dataset.id, blocks=charged, requested_by=requested_by)
     needed = approving.approvers_needed(dataset, rho=rho, category=category, unapproved=held)
+    if drawing.needs_approval(connection, drawn, holders=holders, category=category, requested_by=requested_by):
+        needed = approving.custodians_of(dataset)
     return Quote(
         rho=rho,
         charged=charged,
@@ -267,6 +284,7 @@ def quoted(
             block: budget.limits(state, budget=dataset.budget, category=category, requested_by=requested_by)
             for block, state in before.items()
         },
+        drawn=drawn,
     )
 
 

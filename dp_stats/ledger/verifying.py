@@ -14,7 +14,7 @@ from dp_stats.ledger import describing, schema, sealing
 from dp_stats.ledger.chain import START, entry_of, hash_of
 from dp_stats.ledger.measuring import is_whole
 from dp_stats.ledger.projection import project
-from dp_stats.ledger.records import Entry
+from dp_stats.ledger.records import Entry, drawn_key
 
 _MOST = 20
 """Problems listed before the rest is only counted."""
@@ -78,16 +78,23 @@ def _caps(entries: list[Entry]) -> Iterable[str]:
         values = entry.payload
         if entry.event == "reserved":
             rho, cap = Fraction(values["rho"]), Fraction(values["cap"])
-            for block in values["charged"]:
-                where = (values["dataset"], block)
-                totals[where] += rho
-                held[where][values["key"]] = rho
-                if totals[where] > cap:
-                    yield f"entry {entry.sequence} charges block {block} of '{values['dataset']}' above its cap"
+            paid = [(values["dataset"], block, values["key"], rho, cap) for block in values["charged"]]
+            for draw in values.get("draws", ()):
+                more = (Fraction(draw["rho"]), Fraction(draw["cap"]))
+                keys = [drawn_key(values["key"], block) for block in values["charged"]]
+                paid += [(draw["dataset"], draw["block"], key, *more) for key in keys]
+            for dataset, block, key, amount, most in paid:
+                where = (dataset, block)
+                totals[where] += amount
+                held[where][key] = amount
+                if totals[where] > most:
+                    yield f"entry {entry.sequence} charges block {block} of '{dataset}' above its cap"
         elif entry.event == "void":
-            for block in values["released"]:
-                where = (values["dataset"], block)
-                totals[where] -= held[where].pop(values["key"], Fraction(0))
+            gone = {(values["dataset"], block, values["key"]) for block in values["released"]}
+            drawn = {drawn_key(values["key"], block) for block in values["released"]}
+            gone |= {(*where, key) for where, known in held.items() for key in drawn & known.keys()}
+            for dataset, block, key in gone:
+                totals[dataset, block] -= held[dataset, block].pop(key, Fraction(0))
 
 
 def _sealed(connection: Connection, entries: list[Entry]) -> Iterable[str]:

@@ -165,7 +165,7 @@ def shared_sources(catalogue: Catalogue) -> list[str]:
     """Datasets that read the same table: their budgets do not know of each other."""
     places: dict[tuple[object, ...], list[str]] = {}
     for name, dataset in catalogue.datasets.items():
-        for source in dict.fromkeys(dataset.sources):
+        for source in dict.fromkeys(dataset.own_sources):
             places.setdefault((source.kind, source.path, source.table, source.connection, source.url_env), []).append(
                 name
             )

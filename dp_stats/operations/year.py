@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
@@ -11,7 +11,7 @@ from itertools import takewhile
 from dp_stats import written
 from dp_stats.catalogue import Catalogue, Dataset, Release
 from dp_stats.catalogue.due import periods_of
-from dp_stats.catalogue.periods import BlockKind, Period, block_of
+from dp_stats.catalogue.periods import BlockKind, Period, block_of, blocks_of
 from dp_stats.errors import BudgetError, CatalogueError
 from dp_stats.ledger.amounts import cap_of
 from dp_stats.plan import make_plan
@@ -24,13 +24,22 @@ DAYS_REVIEWED = 366
 
 @dataclass(frozen=True)
 class ReleaseReview:
-    """One release: its plan for the first period and what it costs in the dearest block of a year."""
+    """One release: its plan for the first period and what it costs in the dearest block of a year.
+
+    ``charges``: how often a year of it charges a block, all blocks together; other datasets pay for each (``plan.draws``).
+    """
 
     release: Release
     dataset: Dataset
     plan: Plan
     editions_per_block: int
     rho_per_block: Fraction
+    charges: int = 1
+
+    def drawn_from(self, dataset: Dataset) -> Fraction:
+        """ρ that a year of it costs another dataset, whose records it uses."""
+        times = sum(draw.times for draw in self.plan.draws if draw.dataset == dataset.id)
+        return self.plan.rho * times * self.charges
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,7 @@ def year_of_budget(dataset: Dataset, reviews: Iterable[ReleaseReview]) -> YearOf
     Raises:
         BudgetError: what is scheduled costs more than its part of the budget, or one edition more than all of it.
     """
+    reviews = tuple(reviews)
     own = [r for r in reviews if r.dataset.id == dataset.id]
     cap, per = cap_of(dataset.budget), dataset.privacy_unit.per
     share = cap * (dataset.budget.scheduled or Fraction(1))
@@ -69,11 +79,13 @@ def year_of_budget(dataset: Dataset, reviews: Iterable[ReleaseReview]) -> YearOf
     scheduled = [r for r in own if r.release.schedule]
     by_hand = [r for r in own if not r.release.schedule]
     total = sum((r.rho_per_block for r in scheduled), Fraction(0))
+    drawing = {r.release.id: r.drawn_from(dataset) for r in reviews if r.drawn_from(dataset)}
+    total += sum((rho for name, rho in drawing.items() if _scheduled(reviews, name)), Fraction(0))
     if total > share:
         raise BudgetError(
             f"Dataset '{dataset.id}': the scheduled releases of a year need ρ = {written.rho(total)} per {per} "
             f"(ε = {written.epsilon(epsilon_at(total, delta))} at δ = {written.delta(delta)}) of a budget of "
-            f"ρ = {written.rho(share)}. They cost: {_costs(scheduled)}. Lower their privacy_loss, publish less often, "
+            f"ρ = {written.rho(share)}. They cost: {_costs(scheduled, drawing)}. Lower their privacy_loss, publish less often, "
             "declare 'series: true', or raise the budget."
         )
     for one in own:
@@ -85,22 +97,29 @@ def year_of_budget(dataset: Dataset, reviews: Iterable[ReleaseReview]) -> YearOf
                 "raise the budget."
             )
     rest = sum((r.rho_per_block for r in by_hand), Fraction(0))
+    rest += sum((rho for name, rho in drawing.items() if not _scheduled(reviews, name)), Fraction(0))
     warnings = []
     if total + rest > cap:
         warnings.append(
             f"Dataset '{dataset.id}': not every edition of a year can be made. All of them need ρ = "
-            f"{written.rho(total + rest)} per {per} of a budget of ρ = {written.rho(cap)}; made by hand: {_costs(by_hand)}."
+            f"{written.rho(total + rest)} per {per} of a budget of ρ = {written.rho(cap)}; by hand: {_costs(by_hand, drawing)}."
         )
     pure = max(((r.plan.pure_epsilon, r.plan.rho) for r in own if r.plan.pure_epsilon), default=None)
     return YearOfBudget(dataset, cap, delta, total, rest, pure, tuple(warnings))
 
 
-def _costs(reviews: Iterable[ReleaseReview]) -> str:
-    return "; ".join(
+def _scheduled(reviews: Iterable[ReleaseReview], name: str) -> bool:
+    return any(r.release.id == name and r.release.schedule for r in reviews)
+
+
+def _costs(reviews: Iterable[ReleaseReview], drawing: Mapping[str, Fraction]) -> str:
+    """``drawing``: release of linked tables → what it costs in a year."""
+    own = [
         f"{r.release.id} {written.rho(r.rho_per_block)} "
         f"({r.editions_per_block} {'edition' if r.editions_per_block == 1 else 'editions'})"
         for r in reviews
-    )
+    ]
+    return "; ".join([*own, *(f"{name} {written.rho(rho)} (linked)" for name, rho in drawing.items())])
 
 
 def review_release(release: Release, catalogue: Catalogue) -> ReleaseReview:
@@ -112,7 +131,9 @@ def review_release(release: Release, catalogue: Catalogue) -> ReleaseReview:
     except CatalogueError as error:
         raise CatalogueError(f"{catalogue.folder / 'releases' / release.id}.yaml: {error}") from error
     editions = editions_per_block(periods, dataset.privacy_unit.per)
-    return ReleaseReview(release, dataset, plan, editions, plan.rho * (1 if plan.series else editions))
+    touched = [blocks_of(period, dataset.privacy_unit.per) for period in periods]
+    charges = len({b for blocks in touched for b in blocks}) if plan.series else sum(map(len, touched))
+    return ReleaseReview(release, dataset, plan, editions, plan.rho * (1 if plan.series else editions), charges)
 
 
 def year_of_periods(release: Release) -> list[Period]:

@@ -13,6 +13,7 @@ from dp_stats.catalogue.periods import BlockKind, Period, blocks_of
 from dp_stats.plan import accounting, sensitivity
 from dp_stats.plan.algebra import Key
 from dp_stats.plan.calendars import canonical_period, grids_of, own_level, require_one_strategy
+from dp_stats.plan.draws import draws_of
 from dp_stats.plan.expected import accuracy, expected_errors
 from dp_stats.plan.late import late_periods, late_tables
 from dp_stats.plan.late_cost import costs_no_more
@@ -86,6 +87,7 @@ def make_sealed(
     )
     shown = accounting.epsilon_at(rho, delta)
     expected = expected_errors(catalogue, grid, release, accuracy(grid, release, measurements))
+    blocks = _blocks(period, late, dataset.privacy_unit.per)
     plan = Plan(
         release=release.id,
         dataset=dataset.id,
@@ -96,7 +98,7 @@ def make_sealed(
         one_per_cell=release.contribution.one_per_cell,
         truncated_rows_cap=truncation_cap(release),
         block_kind=dataset.privacy_unit.per,
-        blocks=_blocks(period, late, dataset.privacy_unit.per),
+        blocks=blocks,
         series=release.series,
         rho=rho,
         pure_epsilon=pure,
@@ -107,6 +109,7 @@ def make_sealed(
         warnings=warnings(release, expected, measurements),
         hash="",
         late=late,
+        draws=draws_of(release, dataset, mechanism=series.mechanism, blocks=blocks),
     )
     return seal(
         plan,

@@ -74,6 +74,17 @@ class LatePeriod(Frozen):
     measurements: tuple[Measurement, ...]
 
 
+class Draw(Frozen):
+    """What a plan costs another dataset, whose records it uses.
+
+    Attributes:
+        dataset: whose budget pays as well. times: how many times the plan's ρ, for each block that the plan charges.
+    """
+
+    dataset: str
+    times: int
+
+
 class ExpectedError(Frozen):
     """What a published statistic's error will be, before any row is read.
 
@@ -135,6 +146,8 @@ class Plan(Frozen):
     hash: str
     late: tuple[LatePeriod, ...] = Field((), exclude_if=lambda late: not late)
     """Earlier periods of which late rows are measured, the nearest first; they cost nothing more (``plan.late``)."""
+    draws: tuple[Draw, ...] = Field((), exclude_if=lambda draws: not draws)
+    """What it costs other datasets, whose records it uses."""
 
     @property
     def tables(self) -> tuple[Measurement, ...]:

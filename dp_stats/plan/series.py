@@ -20,6 +20,7 @@ from pydantic import Field
 from dp_stats.catalogue.grid import Grid
 from dp_stats.catalogue.models import Column, Dataset, PrivacyLoss, Release
 from dp_stats.plan.algebra import Structure, key_of
+from dp_stats.plan.draws import paying
 from dp_stats.plan.mechanism import Mechanism
 from dp_stats.plan.model import Frozen, Measurement, digest
 from dp_stats.plan.targets import statistic_of, targets
@@ -90,6 +91,7 @@ def series_basis(release: Release, dataset: Dataset) -> dict[str, Any]:
         ),
         "privacy_loss": PrivacyLoss.model_dump(release.privacy_loss, mode="json", exclude_none=True),
         **({"calendar": calendar} if (calendar := _calendar(release, dataset)) else {}),
+        **({"pays": paying(release, dataset)} if dataset.holders else {}),
         **({"late": f"rows by {dataset.record_id or 'content'}"} if release.late else {}),
     }
 
@@ -119,6 +121,7 @@ def differences(one: dict[str, Any], other: dict[str, Any]) -> tuple[str, ...]:
         "statistics": "statistics or their bounds",
         "shared": "series",
         "late": "how late rows are told apart",
+        "pays": "which other datasets pay, and how much",
     }
     changed = [name for name in sorted({*one, *other}) if one.get(name) != other.get(name)]
     return tuple(names.get(name, name.replace("_", " ")) for name in changed)

@@ -184,6 +184,7 @@ def authorise(name: str, *, settings: Settings | None = None) -> bool:
     ledger.permit(
         made.plan,
         dataset=made.dataset,
+        holders=_catalogue(settings).holders_of(made.dataset),
         revision=REVISION,
         category="adhoc",
         requested_by=release.requested_by or "",

@@ -13,7 +13,7 @@ from fractions import Fraction
 import numpy as np
 
 from dp_stats.catalogue import Catalogue, Dataset, Grid, Release, parse_period
-from dp_stats.catalogue.models import PrivacyLoss
+from dp_stats.catalogue.models import Agreement, PrivacyLoss
 from dp_stats.catalogue.populations import shares_of_leaves
 from dp_stats.errors import AgreementError, CatalogueError
 from dp_stats.ledger import Approval, Ledger
@@ -44,6 +44,8 @@ UNRELIABLE = 0.2
 class BlockLine:
     """One block's budget: its cap, what is left now, and what would be left after, as ε at the dataset's δ.
 
+    ``block`` is named ``dataset: block`` where another dataset pays as well, whose records are used.
+
     ``share_…`` are shares of the cap in ρ, which add up: what is left now, what the request costs, what is left after;
     and ``share_floor``, what is left after it at least, whatever others are charged meanwhile.
     """
@@ -68,6 +70,7 @@ class Card:
         approvers: users who must approve (empty: below the dataset's allowance, or already paid).
         refusals: why the budget does not allow it; empty if it does.
         only: column → codes that are handed over, where not all are; all are measured and published.
+        agreement: the data-sharing agreement that it is sealed with; None where there is none.
         history: decisions on what this person asked for before or on the same purpose, each with its card, the newest first.
     """
 
@@ -81,6 +84,7 @@ class Card:
     approvers: tuple[str, ...]
     only: Mapping[str, frozenset[str]] = field(default_factory=dict)
     history: Sequence[tuple[Approval, ShownCard]] = ()
+    agreement: Agreement | None = None
 
     @property
     def edition(self) -> str:
@@ -89,13 +93,15 @@ class Card:
 
     @property
     def shown(self) -> Mapping[str, Fraction]:
-        """Remaining ρ of every block, exactly."""
-        return {state.block: state.remaining for state in self.quote.before}
+        """Remaining ρ of every block, exactly; also of other datasets that pay."""
+        own = {state.block: state.remaining for state in self.quote.before}
+        return own | {one.name: one.before.remaining for one in self.quote.drawn}
 
     @property
     def floors(self) -> Mapping[str, Fraction]:
-        """ρ of every block that an approval promises to be left after the request, exactly."""
-        return {s.block: floor_of(s, self.quote.remaining_after[s.block]) for s in self.quote.before}
+        """ρ of every block that an approval promises to be left after the request, exactly; also of other datasets that pay."""
+        own = {s.block: floor_of(s, self.quote.remaining_after[s.block]) for s in self.quote.before}
+        return own | {one.name: floor_of(one.before, one.after) for one in self.quote.drawn}
 
     @property
     def refusals(self) -> tuple[str, ...]:
@@ -147,31 +153,37 @@ def make_card(
             f"{plan.edition} may not be measured, by its agreement: {'; '.join(against)}. Ask for other levels."
         )
     ledger = ledger or open_ledger(settings)
-    by = release.requested_by or ""
-    quote = ledger.quote(plan, dataset=dataset, category="adhoc", requested_by=by)
+    by, holders = release.requested_by or "", catalogue.holders_of(dataset)
+    quote = ledger.quote(plan, dataset=dataset, holders=holders, category="adhoc", requested_by=by)
     return Card(
         release=release,
         dataset=dataset,
         plan=plan,
         quote=quote,
-        blocks=tuple(
-            BlockLine(
-                state.block,
-                cap=epsilon_of(state.cap, state.delta),
-                before=epsilon_of(state.remaining, state.delta),
-                after=epsilon_of(max(Fraction(0), quote.remaining_after[state.block]), state.delta),
-                share_before=part_of(state.remaining, state.cap),
-                share_cost=part_of(state.remaining - quote.remaining_after[state.block], state.cap),
-                share_after=part_of(max(Fraction(0), quote.remaining_after[state.block]), state.cap),
-                share_floor=part_of(floor_of(state, quote.remaining_after[state.block]), state.cap),
-            )
-            for state in quote.before
+        blocks=(
+            *(_line(state.block, state, quote.remaining_after[state.block]) for state in quote.before),
+            *(_line(one.name, one.before, one.after) for one in quote.drawn),
         ),
         unreliable=unreliable_share(plan, known, release, known.grid(release, period)),
         free=free_answer(release, catalogue, ledger, only=only),
         approvers=quote.approvers,
         only=only or {},
         history=ledger.history(requested_by=by, purpose=release.purpose) if quote.approvers else (),
+        agreement=sealed.agreement,
+    )
+
+
+def _line(name: str, state: BlockBudget, after: Fraction) -> BlockLine:
+    """A block as the card shows it, of which ``after`` would be left."""
+    return BlockLine(
+        name,
+        cap=epsilon_of(state.cap, state.delta),
+        before=epsilon_of(state.remaining, state.delta),
+        after=epsilon_of(max(Fraction(0), after), state.delta),
+        share_before=part_of(state.remaining, state.cap),
+        share_cost=part_of(state.remaining - after, state.cap),
+        share_after=part_of(max(Fraction(0), after), state.cap),
+        share_floor=part_of(floor_of(state, after), state.cap),
     )
 
 

@@ -113,7 +113,11 @@ class _Quoting:
 
     def quote(self, plan: Plan) -> Quote:
         return self.ledger.quote(
-            plan, dataset=self.dataset, category="adhoc", requested_by=self.release.requested_by or ""
+            plan,
+            dataset=self.dataset,
+            holders=self.catalogue.holders_of(self.dataset),
+            category="adhoc",
+            requested_by=self.release.requested_by or "",
         )
 
 

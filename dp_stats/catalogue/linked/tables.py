@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from dp_stats.catalogue.columns import Column
-from dp_stats.catalogue.declared import Model, Name
+from dp_stats.catalogue.declared import Model, Name, Slug
 from dp_stats.catalogue.intake import Delivery
 from dp_stats.catalogue.linked.expressions import PUBLIC_DAYS
 from dp_stats.catalogue.linked.kinds import Shape, shape_of
@@ -22,6 +22,13 @@ class LinkedTable(Model):
     source: Source = Field(description="Where its rows are.")
     custodian: Name = Field(
         description="Who holds it: the name of one of the dataset's custodians.", examples=["The hospitals"]
+    )
+    budget_of: Slug | None = Field(
+        None,
+        description="The dataset that holds the same records with a budget of its own, for all days: what is spent here is "
+        "charged to it, too. Needed where another dataset reads the same source.",
+        examples=["hospital-records"],
+        exclude_if=lambda holder: holder is None,
     )
     person: Word = Field(description="The column that says whose a row is.", examples=["patient"])
     columns: dict[Word, Column] = Field(

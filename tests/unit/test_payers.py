@@ -1,0 +1,131 @@
+"""Records that two datasets read have one budget, and a linked table says whose; what it costs is known beforehand."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dp_stats.catalogue import read_catalogue, yaml
+from dp_stats.errors import BudgetError
+from dp_stats.operations.review import shared_sources
+from dp_stats.operations.year import review_release, year_of_budget
+from tests.builders import declared_dataset, declared_release
+from tests.linked_examples import PERSON, TABLES, dataset
+
+Json = dict[str, Any]
+SOURCE = {"kind": "csv", "path": "stays.csv"}
+
+
+def holder(**fields: Any) -> Json:
+    person = {"from": "Person", "type": "person", "identifier": PERSON["identifier"]}
+    given = {"privacy_unit": {"column": "person", "per": "lifetime"}, "source": SOURCE, **fields}
+    return declared_dataset("records", {"person": person, "day": "date"}, **given)
+
+
+def linked(name: str, budget_of: str | None = "records", **fields: Any) -> Json:
+    stays = {**TABLES["stays"], "source": SOURCE, **({"budget_of": budget_of} if budget_of else {})}
+    given = {"privacy_unit": {"column": "patient", "per": "year"}, **fields}
+    homes = {**TABLES["homes"], "source": {"kind": "csv", "path": f"homes-{name}.csv"}}
+    made = dataset([], tables={"stays": stays, "homes": homes}, rows="stays", **given)
+    return {**made.model_dump(mode="json", by_alias=True), "id": name}
+
+
+def read(folder: Path, *datasets: Json, release: Json | None = None) -> Any:
+    for name in ("datasets", "releases", "codes"):
+        (folder / name).mkdir()
+    for one in datasets:
+        (folder / "datasets" / f"{one['id']}.yaml").write_text(yaml.write(one))
+    if release is not None:
+        (folder / "releases" / f"{release['id']}.yaml").write_text(yaml.write(release))
+    return read_catalogue(folder)
+
+
+def test_a_linked_table_may_name_who_holds_its_records(tmp_path: Path) -> None:
+    catalogue = read(tmp_path, holder(), linked("one"), linked("two"))
+    assert not catalogue.broken
+    assert {d.id: d.holders for d in catalogue.datasets.values()} == {
+        "records": (),
+        "one": ("records",),
+        "two": ("records",),
+    }
+    assert shared_sources(catalogue) == []
+
+
+ELSEWHERE = {"kind": "csv", "path": "elsewhere.csv"}
+OTHER_PERSON = {"from": "Number", "type": "person", "identifier": PERSON["identifier"]}
+UNSPELT = {"from": "Person", "type": "person"}
+PER_YEAR = {"column": "person", "per": "year"}
+
+
+@pytest.mark.parametrize(
+    ("datasets", "broken", "said"),
+    [
+        ([holder(), linked("one", None)], {"one"}, "'records' reads the same source. Write the dataset whose budget pays"),
+        ([linked("one", None), linked("two", None)], {"one", "two"}, "reads the same source"),
+        ([holder(privacy_unit=PER_YEAR), linked("one")], {"one"}, "has a budget per year. A record of one may decide"),
+        ([holder(source=ELSEWHERE), linked("one")], {"one"}, "'records' reads another source"),
+        ([linked("one", "nobody")], {"one"}, "there is no dataset 'nobody'"),
+        ([linked("one", "one")], {"one"}, "names its own dataset"),
+        ([holder(), linked("one"), linked("two", "one")], {"two"}, "'one' has a budget per year"),
+        (
+            [holder(), linked("one", privacy_unit={"column": "patient"}), linked("two", "one")],
+            {"two"},
+            "'one' does not hold these records itself",
+        ),
+        (
+            [declared_dataset("records", {"person": OTHER_PERSON, "day": "date"}, source=SOURCE,
+                              privacy_unit={"column": "person"}), linked("one")],
+            {"one"},
+            "reads persons from another column",
+        ),
+        (
+            [declared_dataset("records", {"person": UNSPELT, "day": "date"}, source=SOURCE,
+                              privacy_unit={"column": "person"}), linked("one")],
+            {"one"},
+            "spells them otherwise",
+        ),
+    ],
+)  # fmt: skip
+def test_records_under_budgets_that_do_not_know_of_each_other_are_refused(
+    tmp_path: Path, datasets: list[Json], broken: set[str], said: str
+) -> None:
+    catalogue = read(tmp_path, *datasets)
+    assert {Path(name).stem for name in catalogue.broken} == broken
+    assert said in "\n".join(catalogue.broken.values())
+
+
+def test_a_linked_dataset_holds_what_another_one_names_it_for(tmp_path: Path) -> None:
+    catalogue = read(tmp_path, linked("one", None, privacy_unit={"column": "patient"}), linked("two", "one"))
+    assert not catalogue.broken
+
+
+def test_whoever_names_a_broken_holder_is_broken_behind_it(tmp_path: Path) -> None:
+    catalogue = read(tmp_path, {**holder(), "columns": {}}, linked("one"))
+    assert catalogue.behind == {"datasets/one.yaml": "datasets/records.yaml"}
+
+
+RELEASE = declared_release(
+    "weekly",
+    dataset="one",
+    dimensions=[{"name": "date", "column": "day", "levels": ["day"]}],
+    tables=[{"id": "all", "levels": {}}],
+    statistics=[{"id": "n"}],
+    schedule="30 9 * * 4",
+)
+
+
+def test_a_year_of_the_holders_budget_counts_what_linked_releases_cost_it(tmp_path: Path) -> None:
+    small = holder(budget={"rho": "0.6"})
+    catalogue = read(tmp_path, small, linked("one", budget={"rho": "1"}), release=RELEASE)
+    assert not catalogue.broken
+    review = review_release(catalogue.release("weekly"), catalogue)
+    assert review.plan.rho == Fraction(1, 2)
+    assert [(draw.dataset, draw.times) for draw in review.plan.draws] == [("records", 2)]
+    assert review.drawn_from(catalogue.datasets["records"]) == 2, (
+        "two years that a year from 4 January touches, twice each"
+    )
+    with pytest.raises(BudgetError, match=r"They cost: weekly 2 \(linked\)"):
+        year_of_budget(catalogue.datasets["records"], [review])
