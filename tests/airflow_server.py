@@ -93,9 +93,10 @@ class Server:
             time.sleep(0.5)
         raise TimeoutError(f"{dag}, {run}: {self.states(dag, run)}")
 
-    def ask(self, user: str = "analyst", **changes: Any) -> str:
+    def ask(self, user: str = "analyst", *, dag: str = "ask-visits", **changes: Any) -> str:
         """Ask for figures over the REST API; returns the run."""
-        answer = self.client(user).post(ADHOC, json={"logical_date": None, "conf": {**QUESTION, **changes}})
+        conf = {**(QUESTION if dag == "ask-visits" else {}), **changes}
+        answer = self.client(user).post(f"/api/v2/dags/{dag}/dagRuns", json={"logical_date": None, "conf": conf})
         answer.raise_for_status()
         return str(answer.json()["dag_run_id"])
 
@@ -125,9 +126,18 @@ class Server:
 
 @contextmanager
 def airflow_server(
-    folder: Path, *, database: str | None = None, ledger: str | None = None, last: date | None = None, **extra: str
+    folder: Path,
+    *,
+    database: str | None = None,
+    ledger: str | None = None,
+    last: date | None = None,
+    also: Callable[[Path], None] = lambda catalogue: None,
+    **extra: str,
 ) -> Iterator[Server]:
-    """Start Airflow on a free port; stop it at the end. ``last``: the last day that the scheduled release publishes."""
+    """Start Airflow on a free port; stop it at the end.
+
+    ``last``: the last day that the scheduled release publishes. ``also`` adds to the catalogue before it starts.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -143,6 +153,7 @@ def airflow_server(
             patch.setenv(name, value)
         clinic = Clinic(folder / "catalogue", load_settings())
         clinic.change("releases/visits.yaml", end=last)
+        also(clinic.folder)
         environment = local_environment(home, port=port, database=database)
         with LocalAirflow(environment) as airflow:
             server = Server(airflow, clinic, passwords(home))

@@ -10,7 +10,14 @@ from dp_stats.settings import load_settings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
-USERS = {"admin": "admin", "engineer": "op", "analyst": "user", "custodian": "user", "viewer": "viewer"}
+USERS = {
+    "admin": "admin",
+    "engineer": "op",
+    "analyst": "user",
+    "custodian": "user",
+    "partner": "user",
+    "viewer": "viewer",
+}
 """User → role; see docs/how-to/airflow.md for what each may do."""
 
 RECORDER = "recorder"

@@ -239,6 +239,9 @@ class Dataset(Model):
 
     def _same_people(self) -> None:
         custodians = [custodian.name for custodian in self.custodians]
+        answering = [(custodian.user or custodian.name).strip().casefold() for custodian in self.custodians]
+        if len(set(answering)) < len(answering):
+            raise ValueError("custodians: two of them answer as the same user; each must approve for itself")
         identifiers = {name: table.columns[table.person].identifier for name, table in self.tables.items()}
         for name, table in self.tables.items():
             if table.custodian not in custodians:

@@ -36,9 +36,10 @@ def asked_for(release: ReleaseFacts, texts: Texts) -> str:
     return texts("claim.asked.scheduled" if release.schedule else "claim.asked.declared")
 
 
-def purpose(release: ReleaseFacts, texts: Texts) -> str:
-    """What it is for, as whoever asked for it said."""
-    return release.purpose or texts("claim.unknown")
+def purpose(release: ReleaseFacts, dataset: DatasetFacts, texts: Texts) -> str:
+    """What it is for: as whoever asked for it said, and as the parties of an agreement call it."""
+    agreed = dataset.agreement.purpose if dataset.agreement else ""
+    return " ".join(dict.fromkeys(said for said in (release.purpose, agreed) if said)) or texts("claim.unknown")
 
 
 def benefit(release: ReleaseFacts, texts: Texts) -> str:
@@ -58,15 +59,51 @@ def practice(release: ReleaseFacts, texts: Texts) -> list[tuple[str, str]]:
 
 
 def legal_basis(dataset: DatasetFacts, texts: Texts) -> str:
-    """Under which law the records are held and published, as declared."""
+    """Under which law the records are held and published, as declared, or each table is shared, as agreed."""
+    shared = [
+        texts("claim.basis_of", records=r.name, custodian=r.custodian, basis=r.legal_basis)
+        for r in dataset.records
+        if r.legal_basis
+    ]
+    if shared:
+        return "; ".join(shared)
     return dataset.legal_basis or texts("claim.unknown")
 
 
 def opt_outs(dataset: DatasetFacts, texts: Texts) -> str:
-    """Whether a list of people who opted out was applied, or what is declared in its place."""
+    """Whether a list of people who opted out was applied, or what is declared in its place; of several tables whose lists."""
+    lists = list(dict.fromkeys(r.custodian for r in dataset.records if r.opt_outs_applied))
+    if lists:
+        return texts("claim.opt_outs.lists", custodians=texts.listed(lists))
     return texts("claim.opt_outs.applied" if dataset.opt_outs_applied else "claim.opt_outs.none")
 
 
 def linked(dataset: DatasetFacts, texts: Texts) -> str:
-    """Datasets that were linked in, as recorded."""
+    """Datasets or tables that were linked, as recorded."""
+    if dataset.records:
+        return texts.listed(texts("claim.held_by", records=r.name, custodian=r.custodian) for r in dataset.records)
     return ", ".join(dataset.linked) or texts("claim.not_linked")
+
+
+def agreement(dataset: DatasetFacts, texts: Texts) -> str:
+    """The data-sharing agreement that it was made under; empty where there is none."""
+    made = dataset.agreement
+    if made is None:
+        return ""
+    return texts(
+        "claim.agreement",
+        title=made.title,
+        version=texts.number(made.version),
+        parties=texts.listed(party.name for party in made.parties),
+        ends=texts.day(made.ends),
+        review=texts.day(made.review),
+    )
+
+
+def draws(edition: Edition, texts: Texts) -> str:
+    """What other datasets paid for it, because it uses their records; empty where none did."""
+    delta = texts.delta(edition.guarantee.delta)
+    return " ".join(
+        texts("claim.draw", dataset=one.dataset, epsilon=texts.significant(one.epsilon), delta=delta)
+        for one in edition.draws
+    )

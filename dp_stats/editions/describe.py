@@ -20,13 +20,11 @@ from dp_stats.editions.dimensions import dimension_facts, title_of
 from dp_stats.editions.edition import (
     ApprovalFacts,
     BudgetFacts,
-    DatasetFacts,
     Edition,
     ExpectedFacts,
     LogFacts,
     NoteFacts,
     PeriodFacts,
-    PersonFacts,
     ProvenanceFacts,
     QualityFacts,
     ReleaseFacts,
@@ -40,6 +38,7 @@ from dp_stats.editions.edition import (
 )
 from dp_stats.editions.guarantee import guarantee_facts
 from dp_stats.editions.provisional import provisional_notes
+from dp_stats.editions.stewardship import dataset_facts, draw_facts
 from dp_stats.editions.truncated import UNMEASURED, truncation_notes
 from dp_stats.estimate import estimator
 from dp_stats.estimate.model import EditionEstimates, TruncationEstimate
@@ -135,15 +134,7 @@ def describe(
     begun = began(release, [parse_period(one.edition.rpartition("/")[2]).start for one in sources])
     return Edition(
         release=_release(release, texts),
-        dataset=DatasetFacts(
-            id=dataset.id,
-            title=dataset.title,
-            description=dataset.description,
-            custodians=tuple(PersonFacts(name=c.name, email=c.email) for c in dataset.custodians),
-            region=dataset.region,
-            legal_basis=dataset.legal_basis,
-            opt_outs_applied=bool(dataset.opt_out_lists),
-        ),
+        dataset=dataset_facts(dataset, release, catalogue.agreement_of(dataset)),
         period=_period(period, release, texts),
         revision=why,
         published=published,
@@ -168,6 +159,7 @@ def describe(
         tables=(*_tables(release, grid), *across_tables(release, grid, estimates, open_from=open_from)),
         sources=tuple(sources),
         charges=tuple(account.charges) if account else (),
+        draws=draw_facts(plan),
         log=LogFacts(size=account.log.size, root=account.log.root) if account and account.log else None,
         approvals=tuple(
             ApprovalFacts(approver=a.approver, decision=a.decision, reason=a.reason, when=utc(a.at))

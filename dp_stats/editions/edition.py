@@ -39,6 +39,7 @@ from dp_stats.editions.facts import (
 )
 from dp_stats.editions.origin import ProvenanceFacts, RevisionFacts, RevisionKind, RevisionStatus
 from dp_stats.editions.quality_facts import ExpectedFacts, NoteFacts, QualityFacts, TruncationFacts
+from dp_stats.editions.stewardship_facts import DrawFacts
 from dp_stats.errors import PublishedError
 
 __all__ = [
@@ -107,6 +108,11 @@ class Edition(Facts):
         exclude_if=lambda sources: not sources,
     )
     charges: tuple[str, ...] = Field((), description="Numbers of the ledger's entries that paid for it.")
+    draws: tuple[DrawFacts, ...] = Field(
+        (),
+        description="What other datasets paid, whose records it uses; absent where none.",
+        exclude_if=lambda draws: not draws,
+    )
     log: LogFacts | None = Field(None, description="Head of the public log; null where it is not for the public.")
     approvals: tuple[ApprovalFacts, ...] = Field(
         (), description="Who decided what, when and why; empty where no approval was asked."

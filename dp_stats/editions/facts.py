@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, Field, PlainSerializer
 from dp_stats.catalogue.periods import BlockKind, PeriodKind
 from dp_stats.catalogue.schedule import Schedule
 from dp_stats.editions.across_facts import AcrossFacts, Facts
+from dp_stats.editions.stewardship_facts import AgreementFacts, RecordsFacts
 from dp_stats.plan.mechanism import Mechanism
 from dp_stats.plan.model import Exact, Role
 
@@ -141,6 +142,14 @@ class DatasetFacts(Facts):
     legal_basis: str = Field("", description="Why the custodian may hold and publish this.")
     opt_outs_applied: bool = Field(True, description="Whether a list of people who opted out was honoured.")
     linked: tuple[str, ...] = Field((), description="Datasets of other custodians that were linked in.")
+    records: tuple[RecordsFacts, ...] = Field(
+        (), description="The tables, where there are several; absent where one.", exclude_if=lambda records: not records
+    )
+    agreement: AgreementFacts | None = Field(
+        None,
+        description="The data-sharing agreement; absent where there is none.",
+        exclude_if=lambda agreement: agreement is None,
+    )
 
 
 class PeriodFacts(Facts):

@@ -52,8 +52,23 @@ def privacy_record(edition: Edition, texts: Texts) -> dict[str, Any]:
                 }
                 for b in edition.budget
             ],
+            **_stewardship(edition),
         },
     }
+
+
+def _stewardship(edition: Edition) -> dict[str, Any]:
+    """Whose records were used under which agreement, and which other budgets paid; nothing where one body holds all."""
+    found: dict[str, Any] = {}
+    if edition.dataset.records:
+        found["records"] = [r.model_dump(mode="json", exclude_none=True) for r in edition.dataset.records]
+    if edition.dataset.agreement is not None:
+        found["agreement"] = edition.dataset.agreement.model_dump(mode="json")
+    if edition.draws:
+        found["also_charged"] = [
+            {"dataset": d.dataset, "rho": rounded_up(d.rho), "rho_exact": str(d.rho)} for d in edition.draws
+        ]
+    return found
 
 
 def _basic(edition: Edition, texts: Texts) -> dict[str, Any]:

@@ -182,6 +182,8 @@ class DataUse(Facts):
     charges_not_public: str
     as_of: str
     revisions: str
+    agreement: str
+    also_charged: str
 
 
 def data_use(published: Sequence[Edition], *, spend: DatasetSpend | None, base_url: str, texts: Texts) -> DataUse:
@@ -202,7 +204,7 @@ def data_use(published: Sequence[Edition], *, spend: DatasetSpend | None, base_u
         release=release.id,
         lay_summary=release.summary,
         public_benefit=release.public_benefit,
-        purpose=claims.purpose(release, texts),
+        purpose=claims.purpose(release, dataset, texts),
         requested_by=release.requested_by or "",
         legal_basis=claims.legal_basis(dataset, texts),
         datasets=dataset.title,
@@ -227,6 +229,8 @@ def data_use(published: Sequence[Edition], *, spend: DatasetSpend | None, base_u
         revisions="; ".join(
             f"{e.path} ({e.revision.kind}): {e.revision.reason}" for e in published if e.revision.kind != "first"
         ),
+        agreement=claims.agreement(dataset, texts),
+        also_charged=claims.draws(last, texts),
     )
 
 

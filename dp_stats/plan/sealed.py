@@ -49,6 +49,11 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def agreement_hash(agreement: Agreement) -> str:
+    """The name that an agreement has as a part of a sealed plan."""
+    return sha256(canonical(_json(agreement)))
+
+
 @dataclass(frozen=True, eq=False)
 class SealedPlan:
     """An edition's own declaration: its plan, and all that the plan was made from.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dp_stats.charts.reading import ReleaseView
 from dp_stats.editions import claims
+from dp_stats.editions.edition import Edition
 from dp_stats.editions.revisions import corrections, newest_first
 from dp_stats.outlets import budgets
 from dp_stats.outlets.feeds import Planned
@@ -83,6 +84,7 @@ def register_page(site: Site) -> None:
                     (texts("register.legal"), claims.legal_basis(dataset, texts), ""),
                     (texts("register.optouts"), claims.opt_outs(dataset, texts), ""),
                     (texts("register.linked"), claims.linked(dataset, texts), ""),
+                    *_agreed(e, texts),
                     (texts("register.access"), texts("register.access_text"), ""),
                     (texts("register.requested"), claims.asked_for(release, texts), ""),
                     (texts("register.approvals"), claims.approvals([r.edition for r in view.revisions], texts), ""),
@@ -96,6 +98,7 @@ def register_page(site: Site) -> None:
                         f"{view.id}/index.html",
                     ),
                     (texts("register.spent"), spent or texts("register.unknown"), "budget.html"),
+                    *([(texts("register.draws"), claims.draws(e, texts), "")] if e.draws else []),
                 ],
             }
         )
@@ -109,6 +112,16 @@ def register_page(site: Site) -> None:
         notes=[],
         data=("register.csv", "register.json"),
     )
+
+
+def _agreed(edition: Edition, texts: Texts) -> list[tuple[str, str, str]]:
+    """For what and under which agreement; nothing where there is none."""
+    if edition.dataset.agreement is None:
+        return []
+    return [
+        (texts("register.purpose"), claims.purpose(edition.release, edition.dataset, texts), ""),
+        (texts("register.agreement"), claims.agreement(edition.dataset, texts), ""),
+    ]
 
 
 def _spent(site: Site, view: ReleaseView) -> str:

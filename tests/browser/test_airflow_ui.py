@@ -5,6 +5,7 @@ With ``SCREENSHOTS=docs/images`` the pictures of the documentation are made agai
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import pytest
 from airflow_server import ADHOC, Server, airflow_server
+from linked_clinic import ASK, add_linked_visits
+from linked_clinic import QUESTION as LINKED_QUESTION
 from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect, sync_playwright
 
 pytestmark = [
@@ -27,7 +30,7 @@ CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with airflow_server(tmp_path_factory.mktemp("ui")) as running:
+    with airflow_server(tmp_path_factory.mktemp("ui"), also=add_linked_visits) as running:
         yield running
 
 
@@ -140,6 +143,49 @@ def test_from_the_form_to_the_download(server: Server, chromium: Browser) -> Non
     expect(analyst.get_by_text("ε").first).to_be_visible()
     expect(analyst.get_by_role("link", name="Details")).to_be_visible()
     picture(analyst, "home")
+
+
+def decide(page: Page, server: Server, run: str, number: int, choice: str) -> None:
+    """Answer a required action as the one it was put to, by clicking."""
+    server.wait_for_log("scheduler", f"task_id=approve, run_id={run}, map_index={number}, ")
+    where = f"{server.url}/dags/{ASK}/runs/{run.replace('+', '%2B')}/tasks/approve/mapped/{number}/required_actions"
+    page.goto(where)
+    expect(page.get_by_text("Every one of these must approve: custodian, partner.")).to_be_visible()
+    page.locator("textarea, input[name=element_reason]").last.fill("As we agreed.")
+    with page.expect_response(
+        lambda answer: "hitlDetails" in answer.url and answer.request.method == "PATCH"
+    ) as answered:
+        page.get_by_role("button", name=choice).click()
+    assert answered.value.ok
+
+
+def test_linked_records_are_measured_when_both_custodians_have_clicked(server: Server, chromium: Browser) -> None:
+    run = server.ask(dag=ASK, **LINKED_QUESTION)
+    custodian = log_in(chromium, server, "custodian")
+    decide(custodian, server, run, 0, "Approve")
+    expect(custodian.get_by_text("Council Act")).to_be_visible()
+    picture(custodian, "two-custodians", height=1500)
+    assert not [b for b in server.ledger().blocks() if b.dataset == "linked-visits"], "one of two is not enough"
+    decide(log_in(chromium, server, "partner"), server, run, 1, "Approve")
+    assert server.finish(ASK, run) == "success"
+    held = {b.dataset: b for b in server.ledger().blocks()}
+    assert held["linked-visits"].spent == held["clinic-records"].spent > 0, "their records are needed, so they pay once"
+    (made,) = server.ledger().reservations("linked-visits")
+    assert made.approvers == ("custodian", "partner")
+    published = server.clinic.settings.public_dir / made.edition / "r1"
+    dataset = json.loads((published / "edition.json").read_text())["dataset"]
+    assert (dataset["agreement"]["purpose"], dataset["agreement"]["sha256"]) == (
+        "Plan buses to the clinics",
+        made.agreement,
+    )
+    register = (server.clinic.settings.public_dir / "register.html").read_text()
+    for said in (
+        "Visits and homes, version 1",
+        "Council Act",
+        "removed from every table",
+        "the dataset clinic-records",
+    ):
+        assert said in register
 
 
 def my_requests(page: Page, server: Server) -> FrameLocator:

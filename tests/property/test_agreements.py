@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ledger_examples import Clock, agreement, dataset, new_ledger, plan, reserve, sealed
 
-from dp_stats.errors import AgreementError
+from dp_stats.errors import AgreementError, ApprovalError
 from dp_stats.ledger import Ledger
 from dp_stats.ledger.agreeing import why_not_measured
 
@@ -81,6 +81,43 @@ def test_a_plan_is_reserved_on_the_days_and_for_the_use_that_are_agreed_and_else
                 with pytest.raises(AgreementError, match="Nothing was charged"):
                     refused()
             assert (ledger.head(), held(ledger)) == (before, 0)
+
+
+DECISIONS = st.lists(
+    st.tuples(
+        st.sampled_from(["custodian", "council"]),
+        st.sampled_from(["approved", "approved", "refused"]),
+        st.integers(0, 25),
+    ),
+    max_size=6,
+)
+
+
+@FEW
+@given(decisions=DECISIONS, wait=st.integers(0, 25))
+def test_in_every_order_both_custodians_must_have_approved_last_and_the_agreement_must_hold(
+    decisions: list[tuple[str, Any, int]], wait: int
+) -> None:
+    under, clock = agreement(), Clock()
+    with ledger_at(clock) as ledger:
+        wanted, told = plan(under=under, variant="Plan beds"), dataset(under=under)
+        latest: dict[str, datetime | None] = {}
+        for approver, decision, days in decisions:
+            clock.forward(days=days)
+            until = clock.now + timedelta(days=30) if decision == "approved" else None
+            ledger.approve(wanted.hash, approver, decision, "because", until, {"2021": Fraction("0.02")})
+            latest[approver] = until
+        clock.forward(days=wait)
+        approved = len(latest) == 2 and all(until is not None and clock.now < until for until in latest.values())
+        in_force = clock.now.date() <= END
+        if approved and in_force:
+            made = reserve(ledger, wanted, dataset=told, category="adhoc", requested_by="analyst")
+            assert made.approvers == ("custodian", "council")
+        else:
+            with pytest.raises((AgreementError, ApprovalError)):
+                reserve(ledger, wanted, dataset=told, category="adhoc", requested_by="analyst")
+            assert held(ledger) == 0
+        ledger.verify()
 
 
 @FEW

@@ -66,8 +66,9 @@ def test_the_table_that_is_joined_is_needed_only_where_rows_without_a_match_go()
     for required, wanted in ((False, {"stays"}), (True, {"stays", "homes"})):
         declared = counted([{**JOINED[0], "required": required}])
         assert needed_tables(declared.tables, declared.steps, declared.counted) == wanted
-    other = counted([{"step": "count", "of": "homes", "as": "n", "most": 2}, {**JOINED[0], "to": "all"}])
-    assert needed_tables(other.tables, other.steps, "homes") == {"homes"}
+    many = {"step": "count", "of": "homes", "to": "number", "as": "n", "most": 2}
+    other = counted([many, JOINED[0]])
+    assert needed_tables(other.tables, other.steps, "number") == {"homes"}
     assert needed_tables(other.tables, other.steps, other.counted) == {"stays"}
 
 

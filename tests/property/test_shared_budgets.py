@@ -70,13 +70,13 @@ class World:
 
     def reserve(self, name: str, week: int, rho: str, shared: bool, blocks: tuple[str, ...]) -> None:
         series = f"{name} at {rho}" if shared else None
-        wanted = plan(f"2021-W{week:02d}", of=name, release=f"{name}-{rho}-{shared}", rho=rho, series=series,
+        wanted = plan(f"2021-W{week:02d}", of=name, release=f"{name}-{rho[2:]}-{shared}".lower(), rho=rho, series=series,
                       blocks=blocks, draws={"records": TIMES[name]})  # fmt: skip
         self._try(wanted, linked(name, str(CAP)), blocks, rho=rho, times=TIMES[name])
 
     def own(self, week: int, rho: str) -> None:
         wanted = plan(
-            f"2021-W{week:02d}", of="records", release=f"own-{rho}", rho=rho, blocks=("lifetime",), per="lifetime"
+            f"2021-W{week:02d}", of="records", release=f"own-{rho[2:]}", rho=rho, blocks=("lifetime",), per="lifetime"
         )
         self._try(wanted, HOLDERS["records"], ("lifetime",), rho=rho, times=0)
 

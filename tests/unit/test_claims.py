@@ -11,6 +11,7 @@ import html
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
+from datetime import date
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, get_args
@@ -26,6 +27,7 @@ from dp_stats.charts.reading import ReleaseView, Revision
 from dp_stats.editions.edition import ApprovalFacts, Edition
 from dp_stats.editions.privacy_record import privacy_record
 from dp_stats.editions.registry_record import registry_record
+from dp_stats.editions.stewardship_facts import AgreementFacts, DrawFacts, PartyFacts, RecordsFacts
 from dp_stats.outlets.registers import data_use, register_csv
 from dp_stats.site import methods_page, record_pages
 from dp_stats.site.frame import Site, environment
@@ -70,6 +72,9 @@ RESTS_ON = {
     "claim.asked.declared": "release.requested_by",
     "claim.opt_outs.applied": "dataset.opt_outs_applied",
     "claim.opt_outs.none": "dataset.opt_outs_applied",
+    "claim.opt_outs.lists": "dataset.records",
+    "claim.agreement": "dataset.agreement",
+    "register.purpose": LABEL,
     "budget.lead": "budget.cap",
     "budget.dataset_of": "dataset.custodians",
     "budget.caption": "budget.spent",
@@ -106,6 +111,9 @@ ASSERTED: dict[str, Callable[[Edition], bool]] = {
     r"standing approval|covered by": lambda e: False,
     r"official statistic|accredited": lambda e: "official statistic" in e.release.practice.status.lower(),
     r"opt-outs were removed|opted out (?:were|are) removed before": lambda e: e.dataset.opt_outs_applied,
+    r"were removed from every table": lambda e: any(r.opt_outs_applied for r in e.dataset.records),
+    r"measured under it after|agreed by": lambda e: e.dataset.agreement is not None,
+    r"also costs the budget": lambda e: bool(e.draws),
     r"No list of opt-outs|law provides for none|No opt-out": lambda e: not e.dataset.opt_outs_applied,
     r"on a schedule|scheduled by": lambda e: e.release.requested_by is None and bool(e.release.schedule),
     r"when it is ready": lambda e: e.release.requested_by is None and not e.release.schedule,
@@ -185,6 +193,16 @@ def _models(kind: Any) -> Iterator[Any]:
 
 BASE = covid_edition(parse_period("2021-W07"), limit=2)
 DECISIONS = ("approved", "refused", "expired")
+AGREEMENT = AgreementFacts(
+    id="sharing",
+    title="Shared stays",
+    version=2,
+    sha256="0" * 64,
+    purpose="Plan winter beds together",
+    parties=(PartyFacts(name="The hospitals", role="custodian", signed=date(2025, 1, 1)),),
+    ends=date(2027, 1, 11),
+    review=date(2026, 1, 11),
+)
 
 
 @st.composite
@@ -201,13 +219,25 @@ def recorded(draw: st.DrawFn) -> Edition:
         "purpose": draw(st.sampled_from(["", "Plan winter beds."])),
         "public_benefit": draw(st.sampled_from(["", "Helps to plan."])),
     }
-    dataset = {"opt_outs_applied": draw(st.booleans()), "legal_basis": draw(st.sampled_from(["", "Health Act"]))}
+    applied = draw(st.booleans())
+    dataset: dict[str, Any] = {"opt_outs_applied": applied, "legal_basis": draw(st.sampled_from(["", "Health Act"]))}
+    several = draw(st.booleans())
+    if several:
+        dataset["records"] = tuple(
+            RecordsFacts(name=name, custodian=f"Holder of {name}", opt_outs_applied=applied and name == "stays",
+                         legal_basis=draw(st.sampled_from(["", f"Act on {name}"])))
+            for name in ("stays", "homes")
+        )  # fmt: skip
+    if draw(st.booleans()):
+        dataset["agreement"] = AGREEMENT
+    draws = (DrawFacts(dataset="records", rho=Fraction(1, 2), epsilon=4.5),) if several and draw(st.booleans()) else ()
     return BASE.model_copy(
         update={
             "approvals": decided,
             "approval_asked": draw(st.sampled_from([None, False, True])),
             "release": BASE.release.model_copy(update=release),
             "dataset": BASE.dataset.model_copy(update=dataset),
+            "draws": draws,
         }
     )
 
@@ -245,9 +275,21 @@ def test_pages_and_records_say_what_the_records_hold_and_nothing_else(edition: E
     unasked = "asks for no approval" if edition.approval_asked is False else "No decision of a person"
     expected = [] if edition.approvals else [unasked]
     expected += [edition.release.requested_by or ("on a schedule" if edition.release.schedule else "when it is ready")]
-    expected += ["opt-outs were removed" if edition.dataset.opt_outs_applied else "No list of opt-outs"]
-    expected += [edition.dataset.legal_basis or "not recorded"]
+    expected += [_opt_outs(edition), *_bases(edition)]
+    expected += [AGREEMENT.title, AGREEMENT.purpose, "11 January 2026"] if edition.dataset.agreement else []
+    expected += ["the dataset records ε = 4.5"] if edition.draws else []
     assert [one for one in expected if one not in said] == []
+
+
+def _opt_outs(edition: Edition) -> str:
+    if any(records.opt_outs_applied for records in edition.dataset.records):
+        return "the declared list of Holder of stays were removed from every table"
+    return "opt-outs were removed" if edition.dataset.opt_outs_applied else "No list of opt-outs"
+
+
+def _bases(edition: Edition) -> list[str]:
+    shared = [f"{r.name} ({r.custodian}): {r.legal_basis}" for r in edition.dataset.records if r.legal_basis]
+    return shared or [edition.dataset.legal_basis or "not recorded"]
 
 
 BROKEN = [

@@ -18,6 +18,13 @@ from dp_stats.plan import declaration
 from dp_stats.plan.sealed import reading_hash
 from tests.linked_examples import EVERYTHING, PERSON, TABLES, counted, dataset
 
+
+def test_each_custodian_of_linked_tables_answers_as_a_user_of_its_own() -> None:
+    both = [{"name": "The hospitals", "user": "ann"}, {"name": "The practices", "user": " Ann"}]
+    with pytest.raises(ValidationError, match="two of them answer as the same user"):
+        dataset([], rows="stays", custodians=both)
+
+
 COLUMNS = {"start": "date", "end": "date", "ward": "text", "cost": "number", "stays": "whole", "old": "truth"}
 
 GIVES = {
