@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -72,9 +73,10 @@ def read_catalogue(folder: Path) -> Catalogue:
         if (dataset := sound(path, lambda path: _checked_dataset(path, catalogue))) is not None:
             datasets[dataset.id] = dataset
     for _ in range(2):  # whoever names one that falls out falls out after it
+        check = partial(_checked_payers, datasets=dict(datasets), broken=broken)
         for path in [path for path in declarations(folder / "datasets") if path.stem in datasets]:
-            if sound(path, lambda path: _checked_payers(path, datasets, broken)) is None:
-                del datasets[path.stem]
+            if sound(path, check) is None:
+                datasets.pop(path.stem, None)
     releases: dict[str, Release] = {}
     for path in declarations(folder / "releases"):
         if (release := sound(path, lambda path: _checked_release(path, catalogue, releases))) is not None:
@@ -125,6 +127,12 @@ def _checked_dataset(path: Path, catalogue: Catalogue) -> Dataset:
     _check_lists(dataset.columns, catalogue, where=f"{path}: columns")
     for name, table in dataset.tables.items():
         _check_lists(table.columns, catalogue, where=f"{path}: tables.{name}.columns")
+    custodians = dict.fromkeys(table.custodian for table in dataset.tables.values())
+    if len(custodians) > 1 and dataset.agreement is None:
+        raise CatalogueError(
+            f"{path}: agreement: its tables are held by {' and '.join(custodians)}; name the data-sharing agreement, a file in "
+            "agreements/, that they have signed."
+        )
     if dataset.agreement is not None:
         _check_agreement(dataset, dataset.agreement, catalogue, where=f"{path}: agreement")
     return dataset

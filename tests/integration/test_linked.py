@@ -150,7 +150,7 @@ def stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Linked:
     made.write("codes/trusts.csv", "code,name\nRA1,North\nRB1,South\n")
     made.write("codes/ages.csv", "code,name,lower,upper\n0-17,Child,0,17\n18+,Adult,18,\n")
     made.write("expectations/any.json", json.dumps({"name": "any", "expectations": [ROWS_AT_MOST]}))
-    made.save()
+    agree(made)
     return made
 
 
@@ -371,7 +371,6 @@ def agree(stays: Linked, **fields: Any) -> None:
 
 
 def test_an_edition_is_published_from_several_tables_under_an_agreement_and_none_after_its_end(stays: Linked) -> None:
-    agree(stays)
     days = [date(2024, 1, 1) + timedelta(days=number) for number in range(28)]
     stays.write(
         "episodes.csv",
@@ -432,3 +431,10 @@ def nothing_after_the_end(stays: Linked) -> None:
         pipeline.measure("stays/2024-W03", settings=stays.settings)
     assert [block.spent for block in ledger.blocks()] == spent
     pipeline.publish("stays/2024-W02", settings=stays.settings)
+
+
+def test_tables_of_several_custodians_need_an_agreement(stays: Linked) -> None:
+    del stays.declared["agreement"]
+    stays.save()
+    with pytest.raises(CatalogueError, match="held by The hospitals and The register; name the data-sharing agreement"):
+        load_catalogue(stays.folder)

@@ -69,7 +69,7 @@ def test_both_custodians_approve_and_the_public_reads_whose_records_were_used_on
     assert held["linked-visits"] == held["clinic-records"] > 0
     folder = linked.settings.public_dir / made.edition / "r1"
     edition = json.loads((folder / "edition.json").read_text())
-    assert [r["legal_basis"] for r in edition["dataset"]["records"]] == ["Clinics Act", "Council Act"]
+    assert [r["legal_basis"] for r in edition["dataset"]["records"]] == ["Council Act", "Clinics Act"]
     assert edition["dataset"]["agreement"]["purpose"] == "Plan buses to the clinics"
     assert {a["approver"] for a in edition["approvals"]} == {"custodian", "partner"}
     assert [d["dataset"] for d in edition["draws"]] == ["clinic-records"]
@@ -79,10 +79,10 @@ def test_both_custodians_approve_and_the_public_reads_whose_records_were_used_on
     assert record["administrative"]["also_charged"][0]["dataset"] == "clinic-records"
     register = (linked.settings.public_dir / "register.html").read_text()
     for said in (
-        "visits (The clinics): Clinics Act; homes (The council): Council Act",
+        "homes (The council): Council Act; visits (The clinics): Clinics Act",
         "Visits and homes, version 1, agreed by The clinics and The council.",
         "Plan buses to the clinics",
-        "the declared list of The clinics and The council were removed from every table",
+        "the declared list of The council and The clinics were removed from every table",
         "also costs the budget of the dataset clinic-records",
     ):
         assert said in register

@@ -74,6 +74,8 @@ RESTS_ON = {
     "claim.opt_outs.none": "dataset.opt_outs_applied",
     "claim.opt_outs.lists": "dataset.records",
     "claim.agreement": "dataset.agreement",
+    "claim.basis_of": "dataset.records",
+    "claim.held_by": "dataset.records",
     "register.purpose": LABEL,
     "budget.lead": "budget.cap",
     "budget.dataset_of": "dataset.custodians",

@@ -10,7 +10,7 @@ from dp_stats.catalogue import yaml
 from dp_stats.catalogue.columns import Column
 from dp_stats.catalogue.linked.functions import FUNCTIONS
 from dp_stats.catalogue.linked.steps import Step
-from dp_stats.catalogue.models import Dataset, Source
+from dp_stats.catalogue.models import Agreement, Dataset, Source
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "how-to"
 ONLY_FOR_STEPS = {"text"}
@@ -41,3 +41,10 @@ def test_the_linked_dataset_of_the_manual_is_sound_and_every_step_is_named() -> 
     assert dataset.counted == "days"
     page = (PAGES / "linked-tables.md").read_text(encoding="utf-8")
     assert all(f"`{name}`" in page for name in (*STEPS, *FUNCTIONS) if name not in ("add", "subtract"))
+
+
+def test_the_agreement_of_the_manual_is_sound_and_says_what_the_manual_says_of_it() -> None:
+    (declared,) = blocks_of("agreements.md")
+    agreement = Agreement.model_validate(declared)
+    assert agreement.agreed == ("prevention",)
+    assert str(agreement.last_day) == "2026-12-31"
