@@ -42,8 +42,7 @@ def pull(edition: str, *, revision: int = 1, settings: Settings | None = None) -
     """Take a snapshot of the declared columns into the secure store, without opted-out people.
 
     Raises:
-        NotDueError: the period has not ended and settled yet.
-        AgreementError: the data-sharing agreement does not allow it, or not any more.
+        NotDueError: the period has not ended and settled yet. AgreementError: its agreement does not allow it, or not any more.
         SourceError, OptOutError: the source or the opt-out list cannot be read as declared.
     """
     from dp_stats.secure.pull import pull as pull_snapshot
@@ -126,8 +125,7 @@ def reserve(
 
     Raises:
         CatalogueError: the edition could not be published as declared.
-        BudgetError: the budget does not allow it. ApprovalError: a needed approval is missing or expired. AgreementError:
-            the data-sharing agreement does not allow it, or not any more.
+        BudgetError, AgreementError: it is not allowed, or not any more. ApprovalError: an approval is missing or expired.
     """
     from dp_stats.ledger import approvers_needed
 

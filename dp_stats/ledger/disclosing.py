@@ -14,10 +14,18 @@ from fractions import Fraction
 from typing import Any
 
 from dp_stats.ledger.chain import Writer
-from dp_stats.ledger.records import Account, Entry, Reservation, drawn_key
+from dp_stats.ledger.records import Account, Entry, Reservation
 from dp_stats.ledger.reporting import account, entries
 from dp_stats.transparency.history import History
-from dp_stats.transparency.leaves import ChargeLeaf, EditionLeaf, LostLeaf, Opening, commitment_of, opening_of
+from dp_stats.transparency.leaves import (
+    ChargeLeaf,
+    EditionLeaf,
+    LostLeaf,
+    Opening,
+    commitment_of,
+    drawn_key,
+    opening_of,
+)
 
 Paid = tuple[str, str, str]
 """Dataset, key of the charge (see ``reserving.key_of``) and block."""
@@ -93,7 +101,7 @@ class _Telling:
         self._waiting: list[Paid] = []
         self._numbers: dict[Paid, int] = {}
         self._datasets: set[str] = set()
-        self._ready: dict[tuple[str, int], list[Paid]] = {}
+        self._ready: dict[tuple[str, int], tuple[list[Paid], list[Paid]]] = {}
 
     def _created(self, values: Any) -> None:
         self._secret = str(values["ledger"])
@@ -123,8 +131,10 @@ class _Telling:
         self._waiting += new
 
     def _disclosed(self, values: Any) -> None:
-        self._datasets.add(values["dataset"])
-        self._ready[values["edition"], values["revision"]] = _paid(values, "blocks")
+        own = _paid(values, "blocks")
+        drawn = [also for one in own for also in self._with.get(one, ())]
+        self._datasets.update((values["dataset"], *(also[0] for also in drawn)))
+        self._ready[values["edition"], values["revision"]] = (own, drawn)
         told = [(self._leaf(one), one) for one in self._waiting if one[0] in self._datasets]
         self._waiting = [one for one in self._waiting if one[0] not in self._datasets]
         for leaf, one in sorted(told, key=lambda pair: (pair[0].dataset, pair[0].block, pair[0].commitment)):
@@ -139,7 +149,8 @@ class _Telling:
             edition=values["edition"],
             revision=values["revision"],
             sha256=values["checksum"],
-            charges=tuple(Opening(leaf=self._numbers[one], opening=self._opening(one)) for one in paid),
+            charges=tuple(Opening(leaf=self._numbers[one], opening=self._opening(one)) for one in paid[0]),
+            draws=tuple(Opening(leaf=self._numbers[one], opening=self._opening(one)) for one in paid[1]),
         )
         self.lines.append(leaf.line)
         self.last = len(self.lines)

@@ -13,7 +13,8 @@ from typing import Any
 from sqlalchemy import Connection, and_, delete, insert, or_, select, update
 
 from dp_stats.ledger import schema
-from dp_stats.ledger.records import Entry, drawn_key
+from dp_stats.ledger.records import Entry
+from dp_stats.transparency.leaves import drawn_key
 
 
 def project(connection: Connection, entry: Entry, *, at: str, content: bytes | None = None) -> None:

@@ -17,11 +17,6 @@ State = Literal["reserved", "spent", "stored", "void"]
 Decision = Literal["approved", "refused", "expired"]
 
 
-def drawn_key(key: str, block: str) -> str:
-    """The key of what another dataset pays for one block of a charge."""
-    return f"{key}@{block}"
-
-
 @dataclass(frozen=True)
 class Head:
     """The last entry's number and hash. Kept elsewhere, it proves later that nothing was cut off or rewritten."""

@@ -17,9 +17,10 @@ from dp_stats.ledger import schema
 from dp_stats.ledger.approving import decisions
 from dp_stats.ledger.budget import block_budgets
 from dp_stats.ledger.chain import canonical, entry_of, head_of, instant
-from dp_stats.ledger.records import Account, BlockBudget, Charge, Entry, Head, Reservation, drawn_key
+from dp_stats.ledger.records import Account, BlockBudget, Charge, Entry, Head, Reservation
 from dp_stats.ledger.reservations import current, reservation_of
 from dp_stats.transparency.leaves import Head as LogHead
+from dp_stats.transparency.leaves import drawn_key
 
 
 def entries(connection: Connection) -> list[Entry]:

@@ -92,34 +92,36 @@ def reserve(
     )
     budget.require(quote.refusals, dataset=dataset, edition=plan.edition, revision=revision)
     sealing.keep(writer.connection, sealed.parts)
+    said = {"category": category, "requested_by": requested_by, "reason": reason, "run": line(run, "run", empty=True)}
     entry = writer.append(
         "reserved",
-        {
-            "aside": sealed.aside,
-            "dataset": dataset.id,
-            "release": plan.release,
-            "period": plan.period,
-            "edition": plan.edition,
-            "revision": revision,
-            "plan": plan.hash,
-            "key": key_of(plan, revision),
-            "series": plan.series,
-            "blocks": list(plan.blocks),
-            "charged": list(quote.charged),
-            "rho": str(quote.rho),
-            "cap": str(amounts.cap_of(dataset.budget)),
-            "delta": str(amounts.delta_of(dataset.budget)),
-            "block_kind": plan.block_kind,
-            "category": category,
-            "requested_by": requested_by,
-            "reason": reason,
-            "run": line(run, "run", empty=True),
-            "approvers": list(approvers),
-            **_agreement(sealed),
-            **drawing.payload(quote.drawn),
-        },
+        {**_charge(sealed, quote, dataset=dataset, revision=revision), **said, "approvers": list(approvers)},
     )
     return by_id(writer.connection, entry.sequence)
+
+
+def _charge(sealed: SealedPlan, quote: Quote, *, dataset: Dataset, revision: int) -> dict[str, Any]:
+    """What an entry says of what is charged, to whom, and under which agreement."""
+    plan = sealed.plan
+    return {
+        "aside": sealed.aside,
+        "dataset": dataset.id,
+        "release": plan.release,
+        "period": plan.period,
+        "edition": plan.edition,
+        "revision": revision,
+        "plan": plan.hash,
+        "key": key_of(plan, revision),
+        "series": plan.series,
+        "blocks": list(plan.blocks),
+        "charged": list(quote.charged),
+        "rho": str(quote.rho),
+        "cap": str(amounts.cap_of(dataset.budget)),
+        "delta": str(amounts.delta_of(dataset.budget)),
+        "block_kind": plan.block_kind,
+        **_agreement(sealed),
+        **drawing.payload(quote.drawn),
+    }
 
 
 def _agreement(sealed: SealedPlan) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from dp_stats.ledger import describing, schema, sealing
 from dp_stats.ledger.chain import START, entry_of, hash_of
 from dp_stats.ledger.measuring import is_whole
 from dp_stats.ledger.projection import project
-from dp_stats.ledger.records import Entry, drawn_key
+from dp_stats.ledger.records import Entry
+from dp_stats.transparency.leaves import drawn_key
 
 _MOST = 20
 """Problems listed before the rest is only counted."""

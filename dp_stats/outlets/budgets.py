@@ -97,7 +97,7 @@ def _spend(history: History, dataset: str, editions: Sequence[Edition]) -> Datas
     delta = last.delta or newest.guarantee.delta
     told = {block.block: block for edition in editions for block in edition.budget}
     known = _conversions(editions)
-    opened = {opening.leaf for leaf in history.editions.values() for opening in leaf.charges}
+    opened = {number for leaf in history.editions.values() for number in leaf.opened}
     charged: dict[str, list[tuple[int, ChargeLeaf]]] = {}
     for number, leaf in enumerate(history.leaves):
         if isinstance(leaf, ChargeLeaf) and leaf.dataset == dataset:

@@ -119,9 +119,11 @@ def replaces(there: Sequence[str], now: Sequence[str]) -> bool:
 
 
 def _check_openings(edition: EditionLeaf, before: Sequence[OneLeaf]) -> None:
-    """An edition's charges come before it, are of one dataset, and are one for each block."""
-    charges = [before[o.leaf] for o in edition.charges if o.leaf < len(before)]
-    found = [c for c in charges if isinstance(c, ChargeLeaf)]
+    """An edition's charges come before it, are of one dataset, and are one for each block; what others paid came before it, too."""
+    named = (*edition.charges, *edition.draws)
+    leaves = [before[o.leaf] for o in named if o.leaf < len(before)]
+    charges = [leaf for leaf in leaves if isinstance(leaf, ChargeLeaf)]
+    found = charges[: len(edition.charges)]
     one_each = len({c.block for c in found}) == len(found) and len({c.dataset for c in found}) == 1
-    if len(found) != len(edition.charges) or not one_each:
+    if len(charges) != len(named) or len(edition.opened) != len(named) or not one_each:
         raise HistoryError(f"{LOG}: {edition.path} does not name one earlier charge for each of its blocks.")

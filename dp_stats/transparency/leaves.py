@@ -100,11 +100,22 @@ class EditionLeaf(Leaf):
     revision: int = Field(ge=1, description="Number of the revision.")
     sha256: Digest = Field(description="SHA-256 of the edition's `SHA256SUMS`.")
     charges: tuple[Opening, ...] = Field(strict=False, description="Its charges, one for each block that it touches.")
+    draws: tuple[Opening, ...] = Field(
+        (),
+        strict=False,
+        description="What other datasets paid, whose records it uses: one for each of them and block; absent where none did.",
+        exclude_if=lambda draws: not draws,
+    )
 
     @property
     def path(self) -> str:
         """The revision's folder below the public folder."""
         return f"{self.edition}/r{self.revision}"
+
+    @property
+    def opened(self) -> set[int]:
+        """Numbers of the lines of every charge that it shows to be its own."""
+        return {opening.leaf for opening in (*self.charges, *self.draws)}
 
 
 class LostLeaf(Leaf):
@@ -151,6 +162,11 @@ def read_leaf(line: str, number: int) -> OneLeaf:
             f"{LOG}: line {number + 1} is no charge and no edition. Whoever publishes must restore the log."
         )
     return leaf
+
+
+def drawn_key(key: str, block: str) -> str:
+    """The key of what another dataset pays for one block of a charge."""
+    return f"{key}@{block}"
 
 
 def key_text(*, series_hash: str, plan_hash: str, series: bool, revision: int) -> str:

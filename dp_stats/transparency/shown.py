@@ -55,6 +55,13 @@ class ShownBudget(Shown):
     remaining: Exact
 
 
+class ShownDraw(Shown):
+    """What another dataset paid for each block."""
+
+    dataset: str
+    rho: Exact
+
+
 class ShownHashes(Shown):
     plan_hash: str
     series_hash: str
@@ -69,6 +76,7 @@ class ShownEdition(Shown):
     revision: ShownRevision
     guarantee: ShownGuarantee
     budget: tuple[ShownBudget, ...]
+    draws: tuple[ShownDraw, ...] = ()
     provenance: ShownHashes
     log: Head | None = Field(None)
 

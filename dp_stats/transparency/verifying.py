@@ -21,6 +21,7 @@ from dp_stats.transparency.leaves import (
     Head,
     PublishedHead,
     commitment_of,
+    drawn_key,
     proof_name,
 )
 from dp_stats.transparency.places import Place
@@ -69,7 +70,7 @@ def verify(address: str, *, kept: Kept | None = None) -> Checked:
         for number in history.editions:
             _check_edition(place, history, number)
         _check_listed(place, history)
-    opened = {opening.leaf for edition in history.editions.values() for opening in edition.charges}
+    opened = {leaf for edition in history.editions.values() for leaf in edition.opened}
     size = len(history.lines)
     spent = {block: history.spent(*block, size=size) for block in history.blocks()}
     unnamed: dict[Block, Fraction] = {}
@@ -201,6 +202,29 @@ def _check_charges(history: History, leaf: EditionLeaf, edition: ShownEdition, *
         raise HistoryError(
             f"{leaf.path} loses privacy in block {', '.join(edition.guarantee.blocks)}, but paid for others."
         )
+    _check_draws(history, leaf, edition, size=size)
+
+
+def _check_draws(history: History, leaf: EditionLeaf, edition: ShownEdition, *, size: int) -> None:
+    """What other datasets paid opens to its own charges, one for each dataset and block, and is no less than it shows."""
+    wanted = {(draw.dataset, block): draw.rho for draw in edition.draws for block in edition.guarantee.blocks}
+    for opening in leaf.draws:
+        charge = history.leaves[opening.leaf]
+        assert isinstance(charge, ChargeLeaf)  # checked when the log was read
+        found = [
+            (name, block)
+            for name, block in wanted
+            if name == charge.dataset
+            and charge.commitment == commitment_of(opening.opening, drawn_key(edition.key, block))
+        ]
+        if not found or charge.rho < wanted[found[0]] or opening.leaf >= size:
+            raise HistoryError(
+                f"{leaf.path}: what '{charge.dataset}' paid in line {opening.leaf + 1} of {LOG} was for something else, is less "
+                "than the edition shows, or came later."
+            )
+        del wanted[found[0]]
+    for name, _ in wanted:
+        raise HistoryError(f"{leaf.path} uses records of '{name}', which did not pay for them.")
 
 
 def _check_spend(history: History, edition: ShownEdition, *, size: int) -> None:

@@ -20,6 +20,7 @@ from dp_stats.operations.agreements import review_agreements
 from dp_stats.requests.showing import facts_of
 from dp_stats.run import open_ledger
 from dp_stats.texts.words import Texts
+from dp_stats.transparency.verifying import verify
 
 FORM: dict[str, Any] = {"dataset": "linked-visits", **QUESTION}
 
@@ -87,6 +88,9 @@ def test_both_custodians_approve_and_the_public_reads_whose_records_were_used_on
     ):
         assert said in register
     open_ledger(linked.settings).verify()
+    checked = verify(str(linked.settings.public_dir))
+    assert set(checked.spent) == {("linked-visits", "2024"), ("clinic-records", "lifetime")}
+    assert not checked.unnamed, "the edition shows that what the clinics' records paid was for it"
 
 
 def test_a_refusal_of_one_custodian_stops_it_with_nothing_spent(linked: Clinic) -> None:

@@ -15,7 +15,7 @@ from unittest.mock import patch
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ledger_examples import Clock, dataset, linked, new_ledger, plan, postgres, records, reserve, together
+from ledger_examples import Clock, dataset, linked, new_ledger, plan, postgres, publish, records, reserve, together
 
 from dp_stats.errors import ApprovalError, BudgetError, DpStatsError, LedgerError
 from dp_stats.ledger import Ledger, drawing
@@ -185,6 +185,10 @@ def test_what_a_linked_edition_spent_is_in_the_holders_public_log() -> None:
         for one in (made, theirs):
             ledger.spend(one)
             ledger.store(one, b"noisy")
+        ledger.disclose(made.edition)
+        publish(ledger, made.edition)
+        opened = next(iter(History.read(log_lines(ledger.entries())).editions.values()))
+        assert (len(opened.charges), len(opened.draws)) == (1, 1), "the edition opens what the holder paid for it"
         account = ledger.disclose(theirs.edition)
         assert account.blocks[0].spent == Fraction("0.03")
         history = History.read(log_lines(ledger.entries()))

@@ -20,7 +20,7 @@ from dp_stats.catalogue.models import Dataset, Release
 from dp_stats.catalogue.periods import parse_period
 from dp_stats.errors import LedgerError
 from dp_stats.plan import declaration
-from dp_stats.plan.model import ExpectedError, Measurement, Plan
+from dp_stats.plan.model import Draw, ExpectedError, Measurement, Plan
 from dp_stats.plan.sealed import SealedPlan, canonical, reading_hash, references, seal, unseal
 from dp_stats.plan.series import Series
 from dp_stats.plan.warnings import AboveMean, UnknownSize
@@ -159,7 +159,7 @@ def test_the_documents_hold_what_their_format_says() -> None:
         "format", "plan", "period", "reading", "reading_hash", "declared", "codes", "grid", "series",
     }  # fmt: skip
     assert (decides["format"], decides["period"]) == (1, ["2021-02-15", "2021-02-21", "2021-W07", "week"])
-    assert decides["plan"].keys() == set(Plan.model_fields) - {"hash", "expected", "warnings", "late"}
+    assert decides["plan"].keys() == set(Plan.model_fields) - {"hash", "expected", "warnings", "late", "draws"}
     assert parts[decides["reading"]] == declaration.reading(DATASET)
     assert parts[decides["declared"]] == declaration.declared(RELEASE)
     assert parts[decides["codes"]["areas"]]["header"] == ["code", "district", "population"]
@@ -209,13 +209,21 @@ def test_guesses_and_warnings_lie_aside(change: str) -> None:
     assert sealed(PLAN.model_copy(update=HARMLESS[change])).hash == sealed().hash
 
 
-@pytest.mark.parametrize("name", sorted(set(Plan.model_fields) - {"hash", "expected", "warnings", "late"}))
+@pytest.mark.parametrize("name", sorted(set(Plan.model_fields) - {"hash", "expected", "warnings", "late", "draws"}))
 def test_every_other_field_of_a_plan_changes_its_hash(name: str) -> None:
     value = getattr(PLAN, name)
     other = {
         str: "another", tuple: (), bool: not value, int: 77, float: 0.5, Fraction: Fraction(1, 7), type(None): Fraction(1)
     }[type(value)]  # fmt: skip
     assert sealed(PLAN.model_copy(update={name: other})).hash != sealed().hash
+
+
+def test_what_other_datasets_pay_is_hashed_where_any_does() -> None:
+    drawing = PLAN.model_copy(update={"draws": (Draw(dataset="records", times=2),)})
+    other = PLAN.model_copy(update={"draws": (Draw(dataset="records", times=4),)})
+    assert len({sealed(drawing).hash, sealed(other).hash, sealed().hash}) == 3
+    whole = sealed(drawing)
+    assert unseal(whole.hash, whole.aside, whole.parts).plan.draws == drawing.draws
 
 
 def test_a_sealed_plan_is_a_catalogue_of_its_own_edition_with_the_sealed_cells() -> None:
