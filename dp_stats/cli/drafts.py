@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dp_stats.cli.common import app, datasets, fails_clearly, out, settings
+from dp_stats.cli.common import ReleaseName, app, datasets, fails_clearly, out, settings
 from dp_stats.written import count
+
+if TYPE_CHECKING:
+    from dp_stats.catalogue import Catalogue
 
 KINDS = {
     **dict.fromkeys((".csv", ".gz", ".txt", ".tsv", ".zip"), "csv"),
@@ -118,6 +121,27 @@ def dummy(
     first = start.date() if start else datetime.now(UTC).date() - timedelta(days=days)
     make_dummy(catalogue, dataset, target, rows=rows, start=first, days=days, table=table)
     out.print(f"Wrote {count(rows)} invented rows to {target}", soft_wrap=True)
+
+
+@app.command(epilog="Example: dp-stats preview visits-by-clinic --out preview")
+@fails_clearly
+def preview(
+    release: ReleaseName,
+    target: Annotated[Path, typer.Option("--out", help="A new folder for it.", file_okay=False)],
+    period: Annotated[str, typer.Option("--period", "-p", help="By default the last one that has ended.")] = "",
+    rows: Annotated[int, typer.Option(min=1, help="How many invented rows, of each table.")] = 20_000,
+) -> None:
+    """Show an edition of invented rows in the site's own look: no row is read, and nothing of any budget is spent."""
+    from dp_stats.demo.dummy import make_dummy
+    from dp_stats.operations.preview import make_preview
+
+    def fill(catalogue: Catalogue, dataset: str, table: str, file: Path, start: date, days: int) -> None:
+        make_dummy(catalogue, dataset, file, rows=rows, start=start, days=days, table=table)
+
+    today = datetime.now(UTC).date()
+    made = make_preview(release, period=period, folder=target, fill=fill, today=today, settings=settings())
+    out.print(f"Published {made.edition} of {count(rows)} invented rows: {made.site / 'index.html'}", soft_wrap=True)
+    out.print(f"Show it with: dp-stats --home {made.home} site serve", soft_wrap=True)
 
 
 def _register(given: str) -> tuple[str, Path]:

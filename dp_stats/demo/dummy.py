@@ -28,6 +28,9 @@ OUTSIDE = 0.02
 
 OLDEST = 100.0
 
+LONGEST = 65
+"""Digits of the longest identifier that is tried, plus one: as many as a SHA-256 has in hexadecimal."""
+
 
 def make_dummy(
     catalogue: Catalogue, dataset: str, target: Path, *, rows: int, start: date, days: int, table: str = ""
@@ -125,8 +128,8 @@ def _spelt(number: int, identifier: Identifier | None, name: str) -> str:
         return f"dummy-{number}"
     rule = identifier.spelt_out
     written = _mod11(number) if rule.check == "mod11" else ""
-    shapes = (written,) if written else (f"{number:0{d}}" for d in range(1, 21))
-    lettered = (f"{letters}{number:0{d}}" for letters in ("P", "p", "AB", "ABC") for d in range(1, 12))
+    shapes = (written,) if written else (f"{number:0{d}}" for d in range(1, LONGEST))
+    lettered = (f"{letters}{number:0{d}}" for letters in ("P", "p", "AB", "ABC") for d in range(1, LONGEST))
     found: str | None = next((text for text in (*shapes, *lettered) if re.fullmatch(rule.pattern or "", text)), None)
     if found is None:
         raise CatalogueError(

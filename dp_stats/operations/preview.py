@@ -1,0 +1,123 @@
+"""A preview: an edition of invented rows, the whole way to its pages, in a state folder of its own.
+
+Declarations are those of the catalogue; sources, opt-out lists, suites and limits of intake are not, so that no row is read and
+nothing is asked of the machines that hold them. The ledger is the preview's own: nobody's budget is touched.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+from dp_stats.catalogue import Catalogue, Dataset, Release, load_catalogue, yaml
+from dp_stats.catalogue.due import periods_of
+from dp_stats.catalogue.periods import Period
+from dp_stats.errors import CatalogueError
+from dp_stats.pipeline import run_edition
+from dp_stats.settings import PREFIX, Settings, load_settings
+
+Fill = Callable[[Catalogue, str, str, Path, date, int], None]
+"""Writes invented rows of a dataset's table (no name for the only one) to a file, of so many days from a first one."""
+
+ANYTHING = {"unreadable": 1, "unknown": 1}
+"""Limits of a delivery that nothing oversteps: invented rows say nothing about deliveries."""
+
+KEPT = ("REPORTS", "LANGUAGE", "BASE_URL")
+"""Settings that decide how pages look; all others are the preview's own."""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A preview that was made: the folder of the site, its state folder, and the edition."""
+
+    site: Path
+    home: Path
+    edition: str
+
+
+def make_preview(release: str, *, period: str, folder: Path, fill: Fill, today: date, settings: Settings) -> Preview:
+    """Publish an edition of invented rows in a new folder.
+
+    Args:
+        period: label of the period; nothing for the last one that has ended by ``today``, or the first one.
+
+    Raises:
+        CatalogueError: there is no such release or period, or the folder is there already.
+    """
+    folder = folder.absolute()
+    if folder.exists():
+        raise CatalogueError(f"{folder} is there already. Choose a new folder, or remove it.")
+    catalogue = load_catalogue(settings.catalogue)
+    declared = catalogue.release(release)
+    chosen = catalogue.period(declared, period) if period else _last(declared, today)
+    dataset = catalogue.dataset_of(declared)
+    target = folder / "catalogue"
+    shutil.copytree(catalogue.folder / "codes", target / "codes")
+    for kind, name, content in (
+        ("releases", release, _told(declared)),
+        ("datasets", dataset.id, _invented(dataset, target)),
+    ):
+        (target / kind).mkdir()
+        (target / kind / f"{name}.yaml").write_text(yaml.write(content), encoding="utf-8")
+    _suites(target / "expectations", dataset)
+    for table in dataset.tables or ("",):
+        days = (chosen.end - chosen.start).days + 1
+        fill(catalogue, dataset.id, table, _rows(target, table), chosen.start, days)
+    home = folder / "home"
+    kept = {f"{PREFIX}{name}": os.environ.get(f"{PREFIX}{name}", "") for name in KEPT}
+    own = load_settings({**kept, f"{PREFIX}HOME": str(home), f"{PREFIX}CATALOGUE": str(target)})
+    edition = f"{release}/{chosen.label}"
+    run_edition(edition, settings=own)
+    return Preview(own.public_dir, home, edition)
+
+
+def _last(release: Release, today: date) -> Period:
+    """The last period that has ended, or the first one."""
+    ended = [*takewhile(lambda period: period.end < today, periods_of(release))]
+    return ended[-1] if ended else next(periods_of(release))
+
+
+def _told(release: Release) -> dict[str, Any]:
+    """The release as it is declared, which says on its pages that its rows are invented."""
+    content: dict[str, Any] = release.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    texts = content["texts"]
+    texts["known_issues"] = ["This is a preview. Every record is invented.", *texts.get("known_issues", ())]
+    return {**content, "title": f"Preview: {release.title}", "audience": "public"}
+
+
+def _invented(dataset: Dataset, folder: Path) -> dict[str, Any]:
+    """The dataset over invented rows, with empty opt-out lists, and no limit of its own on what is delivered."""
+    content: dict[str, Any] = dataset.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    content |= {"engine": "duckdb", "intake": {**ANYTHING, "empty_period": True, "days_without_rows": None}}
+    for table, part in [*content.get("tables", {}).items(), *([] if dataset.tables else [("", content)])]:
+        part["source"] = {"kind": "csv", "path": str(_rows(folder, table))}
+        if table:
+            part["intake"] = ANYTHING
+        if part.get("opt_outs"):
+            listed = folder / f"opt-outs{table and f'-{table}'}.csv"
+            with listed.open("w", encoding="utf-8", newline="") as file:
+                csv.writer(file).writerow([part["opt_outs"]["column"]])
+            part["opt_outs"]["source"] = {"kind": "csv", "path": str(listed)}
+    return content
+
+
+def _rows(folder: Path, table: str) -> Path:
+    return folder / f"rows{table and f'-{table}'}.csv"
+
+
+def _suites(folder: Path, dataset: Dataset) -> None:
+    """Suites that invented rows pass: what is expected of real ones is nothing that they can show."""
+    names: Iterable[str] = (dataset.expectations, *(table.expectations for table in dataset.tables.values()))
+    folder.mkdir()
+    for name in names:
+        rows = {"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 0}, "severity": "critical"}
+        suite = {"name": Path(name).stem, "expectations": [rows]}
+        (folder / name).write_text(json.dumps(suite), encoding="utf-8")
