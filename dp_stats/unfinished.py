@@ -25,6 +25,21 @@ def unfinished(ledger: Ledger, *, before: datetime) -> list[Reservation]:
     ]
 
 
+def last_begun(edition: str, ledger: Ledger) -> int:
+    """The revision of an edition that was begun last and is not published.
+
+    Raises:
+        PublishedError: there is none.
+    """
+    of_edition = [one for one in ledger.reservations() if one.edition == edition]
+    waiting = [o.revision for o in of_edition if o.state != "void" and ledger.publication(edition, o.revision) is None]
+    if waiting:
+        return max(waiting)
+    before = sorted({o.revision for o in of_edition if o.state == "void"})
+    given = f" Revision {before[-1]} was given back before." if before else ""
+    raise PublishedError(f"Nothing of {edition} was begun and is unfinished, so there is nothing to give back.{given}")
+
+
 def give_back(edition: str, ledger: Ledger, *, revision: int, reason: str) -> Reservation:
     """Give back the charge of a correction (or a request) of which no row was read; one that was given back stays so.
 

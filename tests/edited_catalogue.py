@@ -90,10 +90,12 @@ class Declared:
         return {
             **written,
             "datasets/visits.yaml": _written(self._dataset()),
-            "codes/clinics.csv": CODES[self["codes"]]
-            if CODES[self["codes"]].startswith(DATED)
-            else HEAD + CODES[self["codes"]],
+            "codes/clinics.csv": self._list(),
         }
+
+    def _list(self) -> str:
+        text = CODES.get(self["codes"], self["codes"])
+        return text if text.startswith(DATED) else HEAD + text
 
     def _dataset(self) -> dict[str, Any]:
         clinic = {"from": "Clinic", "type": "code", "codes": "clinics", "unknown": True}

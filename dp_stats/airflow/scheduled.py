@@ -18,7 +18,7 @@ from dp_stats import pipeline, written
 from dp_stats.airflow.alerts import step_failed
 from dp_stats.airflow.notes import write_note
 from dp_stats.airflow.revisions import CORRECTION, EDITION, kinds, note_of
-from dp_stats.airflow.schedule import edition_at, first_interval, last_interval
+from dp_stats.airflow.schedule import edition_at, first_interval
 from dp_stats.airflow.steps import (
     POOL,
     RETRIES,
@@ -121,7 +121,6 @@ def scheduled_release(catalogue: Catalogue, release: Release) -> DAG:
         doc_md=describe(release, dataset),
         schedule=AssetOrTimeSchedule(timetable=every, assets=rows),
         start_date=first_interval(release),
-        end_date=last_interval(release),
         catchup=True,
         max_active_runs=1,
         tags=["scheduled", f"dataset:{dataset.id}", f"per:{release.period}"],
@@ -195,8 +194,8 @@ def _when(release: Release) -> str:
     spared = f"; on public holidays of {release.holidays} it waits for the next working day" if release.holidays else ""
     return (
         f"Schedule: `{release.schedule}` on the clocks of {release.timezone}{spared}. Unpaused, it makes every edition since "
-        f"{written.day(release.start)} that has not been made, one after the other; a run of one period that is started by hand "
-        "does not need it unpaused."
+        f"{written.day(release.start)} that has not been made, one after the other. While it is paused no run begins, one that is "
+        f"started by hand neither; `dp-stats run {release.id} --period …` makes one period alone."
     )
 
 

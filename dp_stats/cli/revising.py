@@ -62,7 +62,9 @@ def revise(
 @fails_clearly
 def give_back(
     edition: Annotated[str, typer.Argument(help="release/period", metavar="EDITION")],
-    revision: Annotated[int | None, typer.Option(min=1, help="Number of the revision; the last if left out.")] = None,
+    revision: Annotated[
+        int | None, typer.Option(min=1, help="Number of the revision; the last unfinished one if left out.")
+    ] = None,
     reason: Annotated[
         str, typer.Option(help="Why; it stays in the ledger.")
     ] = "abandoned before anything was measured",
@@ -72,7 +74,7 @@ def give_back(
     from dp_stats.run import open_ledger
 
     ledger = open_ledger(settings())
-    number = revision or max(ledger.revisions(edition), default=1)
+    number = revision or unfinished.last_begun(edition, ledger)
     found = unfinished.give_back(edition, ledger, revision=number, reason=reason)
     blocks = ", ".join(found.charged) or "no block, as others of its series have paid for it"
     out.print(f"Given back {edition} r{number}: ρ = {written.rho(found.rho)} of {blocks}.", soft_wrap=True)

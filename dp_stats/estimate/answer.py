@@ -57,6 +57,7 @@ def answer(
     where: Mapping[str, Sequence[str]] | None = None,
     start: date | None = None,
     end: date | None = None,
+    derived: Derived | None = None,
 ) -> Answer:
     """The best estimate of a statistic over a set of cells.
 
@@ -67,19 +68,19 @@ def answer(
         where: dimension → codes, at any of its levels; a dimension left out is summed over.
         start: first day (default: that of the first edition).
         end: last day (default: that of the last edition).
+        derived: the statistic as later editions declare it, where these do not: it follows from what they have measured.
 
     Raises:
         NotDerivableError: saying why what has been measured does not tell.
     """
     conditions = {name: tuple(codes) for name, codes in (where or {}).items()}
-    asked = [e for e in editions if _declares(e.release, statistic)]
+    asked, derived = _asked(editions, statistic, derived)
     if not asked:
         refuse(f"no edition of a release with the statistic '{statistic}' has been measured")
     first = start or min(e.period.start for e in asked)
     last = end or max(e.period.end for e in asked)
     if last < first:
         refuse(f"the last day, {last}, is before the first, {first}")
-    derived = next((d for d in asked[0].release.derived if d.id == statistic), None)
     if derived is None:
         return _sum(asked, statistic, conditions, first, last)
     if derived.kind == "rate":
@@ -87,6 +88,16 @@ def answer(
     if derived.kind == "mean":
         return _mean(asked, derived, conditions, first, last)
     refuse(f"a {derived.kind} is no sum of cells; ask for '{derived.of}'")
+
+
+def _asked(editions: Sequence[Measured], statistic: str, lent: Derived | None) -> tuple[list[Measured], Derived | None]:
+    """The editions to ask, and the statistic if it is a derived one: then all that measure what it follows from."""
+    asked = [e for e in editions if _declares(e.release, statistic)]
+    derived = next((d for d in asked[0].release.derived if d.id == statistic), None) if asked else lent
+    if derived is None or derived.kind not in ("rate", "mean"):
+        return asked, derived
+    needed = {derived.of, derived.over} - {None}
+    return [e for e in editions if needed <= {s.id for s in e.release.statistics}], derived
 
 
 def _sum(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
 
-from dp_stats.catalogue import Catalogue, parse_period, read_catalogue
+from dp_stats.catalogue import Catalogue, Release, parse_period, read_catalogue
 from dp_stats.editions.description import made_of
 from dp_stats.errors import CatalogueError, NotDerivableError
 from dp_stats.estimate.answer import Answer, answer
@@ -28,14 +28,16 @@ def answer_question(
 ) -> Answer:
     """The best estimate of a statistic over a set of cells, from stored measurements alone.
 
-    Each edition is read as its own sealed plan declares it, whatever the catalogue says today.
+    Each edition is read as its own sealed plan declares it, whatever the catalogue says today. A rate or a mean that the
+    release's newest edition declares is told of all that measured what it follows from.
 
     Raises:
         CatalogueError: there is no such release. NotDerivableError: what has been measured does not tell.
     """
     ledger = Ledger.open(settings.ledger_url, read_only=True)
     everything = ledger.reservations()
-    names = _names(release, everything, ledger)
+    newest = _newest(release, everything, ledger)
+    names = {release, *(newest.formerly if newest else ())}
     made = [r for r in everything if r.release in names]
     if not made:
         read_catalogue(settings.catalogue).release(release)
@@ -45,13 +47,14 @@ def answer_question(
             f"Not derivable: no edition of '{release}' is published for these days with the plan it was measured by. "
             "A new release would have to measure it."
         )
-    return answer(editions, statistic, where=where, start=start, end=end)
+    derived = next((d for d in newest.derived if d.id == statistic), None) if newest else None
+    return answer(editions, statistic, where=where, start=start, end=end, derived=derived)
 
 
-def _names(release: str, reservations: Sequence[Reservation], ledger: Ledger) -> set[str]:
-    """A release's name and those that it had before, as its last edition says."""
+def _newest(release: str, reservations: Sequence[Reservation], ledger: Ledger) -> Release | None:
+    """A release as its last edition declares it."""
     own = [r for r in reservations if r.release == release and r.state == "stored" and r.aside]
-    return {release, *(ledger.sealed(own[-1]).release.formerly if own else ())}
+    return ledger.sealed(own[-1]).release if own else None
 
 
 def measured_editions(

@@ -1,4 +1,5 @@
-"""What people see in Airflow: an analyst fills in the form, a custodian reads the card and decides, both look at the budget.
+"""What people see in Airflow: an analyst fills in the form, a custodian reads the card and decides, both look at the budget;
+an engineer revises what is published.
 
 With ``SCREENSHOTS=docs/images`` the pictures of the documentation are made again.
 """
@@ -8,14 +9,24 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 from airflow_server import ADHOC, Server, airflow_server
 from linked_clinic import ASK, add_linked_visits
 from linked_clinic import QUESTION as LINKED_QUESTION
 from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect, sync_playwright
+
+import dp_stats.estimate
+from dp_stats import pipeline
+from dp_stats.editions.verify import verify_public
+from dp_stats.estimate import estimator
 
 pytestmark = [
     pytest.mark.browser,
@@ -240,3 +251,104 @@ def test_a_wrong_form_is_explained_in_the_log_of_its_first_task(server: Server, 
     assert server.finish("ask-visits", run) == "failed"
     analyst.goto(f"{server.url}/dags/ask-visits/runs/{run.replace('+', '%2B')}/tasks/ask")
     expect(analyst.get_by_text(re.compile("'last week' is not a period")).first).to_be_visible()
+
+
+EDITION, NEXT_EDITION = "visits/2024-W02", "visits/2024-W03"
+CATCH_UP = tuple(f"scheduled__2024-01-{day}T09:30:00+00:00" for day in (18, 25))
+REVISIONS = {
+    "method": ("A better estimator", "costs nothing", "Better.", "New method of estimating: Better."),
+    "late": ("Late records", "costs nothing", "", "No more late records"),
+    "format": ("Names, texts or layout", "costs nothing", "Misspelt.", "Names, texts or layout: Misspelt."),
+    "correction": ("The records were wrong", "a new charge of ε = 1", "Sent twice.", "Measured again: Sent twice."),
+}
+"""Kind → what the form calls it and says of its cost, the reason that is given, and what the public reads."""
+
+
+def two_editions(server: Server, patch: pytest.MonkeyPatch) -> None:
+    """Two weeks of a release that has ended, estimated by an older method; the second has added late rows to the first."""
+    first, last = date(2024, 1, 8), date(2024, 1, 21)
+    server.clinic.change("releases/visits.yaml", start=first, end=last, late={"periods": 1})
+    source = server.clinic.folder / "visits.csv"
+    whole = source.read_text()
+    original = dp_stats.estimate.estimate
+
+    def two_more(*args: Any, **kwargs: Any) -> Any:
+        found = original(*args, **kwargs)
+        tables = {t: {s: replace(e, value=e.value + 2) for s, e in of.items()} for t, of in found.tables.items()}
+        return replace(found, tables=tables)
+
+    patch.setattr(dp_stats.estimate, "estimate", two_more)
+    patch.setattr(estimator, "VERSION", estimator.VERSION - 1)
+    header, *rows = whole.splitlines(keepends=True)
+    source.write_text(header + "".join(row for number, row in enumerate(rows) if number % 9))
+    pipeline.run_edition(EDITION, settings=server.clinic.settings)
+    source.write_text(whole)
+    pipeline.run_edition(NEXT_EDITION, settings=server.clinic.settings)
+
+
+def revise(page: Page, server: Server, kind: str, *, only_say: bool = False) -> str:
+    """Start a revision from the release's form, whose run is unpaused with it; returns what the run's note says of it."""
+    name, cost, reason, _ = REVISIONS[kind]
+    page.goto(f"{server.url}/dags/visits")
+    page.get_by_role("button", name="Trigger").first.click()
+    form = page.get_by_role("dialog").filter(has_text="Trigger Dag")
+    form.locator("[name=element_period]").fill("2024-W02")
+    form.locator("[name=element_reason]").fill(reason)
+    form.get_by_role("combobox").first.click()
+    option = page.get_by_role("option").filter(has_text=name)
+    expect(option).to_contain_text(cost)
+    option.click()
+    expect(form.locator("[name=element_kind]")).to_have_value(kind)
+    if only_say:
+        form.locator("label[data-part=root]:has([name=element_only_say])").click()
+    run = trigger(page, form)
+    assert server.finish("visits", run) == "success"
+    return str(server.client("engineer").get(f"/api/v2/dags/visits/dagRuns/{run}").json()["note"])
+
+
+def test_each_kind_of_revision_is_made_from_the_form_and_says_its_cost_first(
+    server: Server, chromium: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        two_editions(server, patch)
+    engineer = log_in(chromium, server, "engineer")
+    reader = chromium.new_page()
+    settings = server.clinic.settings
+    folder, codes = settings.public_dir / EDITION, server.clinic.folder / "codes" / "clinics.csv"
+    charged = spent(server)
+    assert "New charge of ρ" in revise(engineer, server, "correction", only_say=True)
+    assert [caught_up(server, run) for run in CATCH_UP] == ["success"] * 2  # what is published costs nothing
+    assert (spent(server), len(server.ledger().revisions(EDITION))) == (charged, 2)
+    pipeline.retract(EDITION, revision=2, reason="Late rows were test rows.", settings=settings)
+    for number, (kind, (*_, told)) in enumerate(REVISIONS.items(), start=3):
+        if kind == "format":
+            codes.write_text(codes.read_text().replace("North", "Northern"))
+        before = {file: file.read_bytes() for file in folder.glob("r*/*")}
+        said = revise(engineer, server, kind)
+        assert ("New charge of ρ" if kind == "correction" else "It costs nothing") in said
+        assert (spent(server) > charged) == (kind == "correction")
+        assert all(file.read_bytes() == content for file, content in before.items())
+        reader.goto(f"file://{folder}/index.html")
+        notice = " ".join(reader.locator(".notice").all_inner_texts())
+        assert told in notice
+        lines = reader.locator("section[aria-labelledby=revisions] tbody tr").all_inner_texts()
+        assert len(lines) == number
+    assert "Northern" in reader.locator("main").inner_text()
+    reader.goto(f"file://{folder}/r3.html")
+    assert "superseded" in " ".join(reader.locator(".notice").all_inner_texts())
+    server.ledger().verify()
+    assert not verify_public(settings.public_dir)
+
+
+def caught_up(server: Server, run: str, seconds: float = 240) -> str:
+    """How a run ended that Airflow starts by itself."""
+    engineer, deadline = server.client("engineer"), time.monotonic() + seconds
+    while engineer.get(f"/api/v2/dags/visits/dagRuns/{run}").status_code != 200:
+        assert time.monotonic() < deadline, f"Airflow has not started {run}"
+        time.sleep(0.5)
+    return server.finish("visits", run)
+
+
+def spent(server: Server) -> Fraction:
+    """All that the ledger has charged."""
+    return sum((block.spent + block.reserved for block in server.ledger().blocks("visits")), start=Fraction(0))

@@ -18,6 +18,7 @@ from dp_stats.editions.edition import Edition
 from dp_stats.editions.verify import verify_public
 from dp_stats.ledger import Ledger
 from dp_stats.requests.answers import answer_question
+from dp_stats.run import open_run
 from dp_stats.settings import Settings, load_settings
 from tests.conftest import copied, make_clinic
 from tests.integration.test_late_revisions import deliver, edit
@@ -166,6 +167,33 @@ def test_they_go_on_over_a_new_name(settings: Settings) -> None:
     shutil.rmtree(settings.public_dir / there.path)
     assert "refused" not in {one.state for one in publishing.rebuild(settings)}
     assert before == {p: p.read_bytes() for p in (settings.public_dir / "calls").rglob("r*/*") if p.is_file()}
+
+
+def test_a_derived_statistic_that_is_added_alone_costs_nothing_and_is_told_of_the_editions_before(
+    settings: Settings,
+) -> None:
+    before = {p: p.read_bytes() for p in (settings.public_dir / "visits").rglob("r*/*") if p.is_file()}
+    added = {"id": "per-ten", "kind": "rate", "of": "visits", "per": 10, "title": "Visits by ten inhabitants"}
+    release = settings.catalogue / "releases" / "visits.yaml"
+    tables = yaml.parse(release.read_text())["tables"]
+    shown = [{**t, "statistics": [*t["statistics"], "per-ten"]} if t["id"] == "clinic-week" else t for t in tables]
+    edit(settings.catalogue, derived=[{"id": "rate", "kind": "rate", "of": "visits"}, added], tables=shown)
+    deliver(settings.catalogue, date(2024, 2, 8))
+    assert open_run("visits/2024-W05", settings=settings).charged_again() == ()
+    pipeline.run_edition("visits/2024-W05")
+    assert len(Ledger.open(settings.ledger_url, create=False).charges()) == 1
+    assert {r["clinic_code"] for r in rows_of(settings, "2024-W05/r1", "clinic-week", "per-ten")} >= {"east"}
+    assert all(p.read_bytes() == content for p, content in before.items()), "files of earlier editions stay"
+
+    def answered(statistic: str) -> Any:
+        first, last = date(2024, 1, 1), date(2024, 1, 14)
+        return answer_question(
+            "visits", statistic, where={"clinic": ["east"]}, start=first, end=last, settings=settings
+        )
+
+    visits, rate = answered("visits"), answered("per-ten")
+    assert rate.value == pytest.approx(visits.value * 10 / 3000, rel=0.01)
+    assert rate.lower <= rate.value <= rate.upper
 
 
 def test_they_say_what_an_answer_says(settings: Settings) -> None:

@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -243,6 +243,34 @@ def test_every_edition_has_a_run_of_its_own_whatever_holidays_and_clocks_do(
         made.setdefault(edition_at(catalogue, release, last.end), last.end)
     assert list(made)[:-1] == [one.label for one in expected]
     assert [made[one.label] for one in expected] == [run_date(release, one) for one in expected]
+
+
+@pytest.mark.parametrize("place", [None, "GB-ENG"])
+def test_an_ended_release_has_no_run_after_its_last_edition_and_is_still_revised_by_hand(
+    clinic: Any, place: str | None
+) -> None:
+    from airflow.serialization.decoders import decode_timetable
+    from airflow.serialization.encoders import encode_timetable
+    from airflow.timetables.base import TimeRestriction
+    from pendulum import instance
+
+    from dp_stats.airflow.schedule import first_interval, run_date
+    from dp_stats.airflow.timetable import timetable_of
+    from dp_stats.catalogue import load_catalogue
+
+    clinic.change("releases/visits.yaml", end=date(2024, 1, 28), holidays=place)
+    catalogue = load_catalogue(clinic.folder)
+    release = catalogue.release("visits")
+    kept = decode_timetable(encode_timetable(timetable_of(release)))
+    restriction = TimeRestriction(earliest=instance(first_interval(release)), latest=None, catchup=True)
+    ends, last = [], None
+    while (run := kept.next_dagrun_info(last_automated_data_interval=last, restriction=restriction)) is not None:
+        last = run.data_interval
+        ends.append(last.end)
+    assert ends == [run_date(release, catalogue.period(release, f"2024-W0{n}")) for n in (1, 2, 3, 4)]
+    (dag,) = dags("scheduled_releases").values()
+    assert dag.end_date is None, "Airflow would give a run by hand no tasks, and call it a success"
+    assert all(task.end_date is None for task in dag.tasks)
 
 
 def test_a_run_publishes_the_edition_that_was_due_and_a_repeat_costs_and_changes_nothing(clinic: Any) -> None:

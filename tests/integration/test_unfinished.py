@@ -155,4 +155,7 @@ def test_the_command_gives_back_the_last_one_and_says_what(published: Clinic) ->
     assert "2024" in said.output
     again = CliRunner().invoke(app, ["give-back", EDITION])
     assert again.exit_code != 0
-    assert "dp-stats retract" in " ".join(again.output.split())
+    told = " ".join(again.output.split())
+    assert f"Nothing of {EDITION} was begun and is unfinished" in told
+    assert "Revision 2 was given back before" in told
+    assert "retract" not in told

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from edited_catalogue import OPTIONS, TARGET, Declared, Row
+from edited_catalogue import CODES, DATED, OPTIONS, TARGET, Declared, Row
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -59,8 +59,21 @@ FEW_ROWS = st.sampled_from(
 )
 """In the suite: few, so that what was computed for one sequence serves others; the benchmark takes any."""
 
+
+@st.composite
+def any_list(draw: st.DrawFn) -> str:
+    """A list of any areas in any districts, of which some may merge on a day."""
+    areas = draw(st.lists(st.sampled_from("nsewxy"), min_size=1, unique=True))
+    day = draw(st.sampled_from([None, date(2025, 1, 1), date(2025, 1, 6)]))
+    merged = draw(st.lists(st.sampled_from(areas), unique=True)) if day else []
+    ends = {area: f",,{day - timedelta(days=1)},m" if day and area in merged else ",,," for area in areas}
+    lines = [f"{area},{area.upper()},{draw(st.sampled_from('ABC'))},D{ends[area]}" for area in areas]
+    return DATED + "".join(f"{line}\n" for line in [*lines, *([f"m,M,B,D,{day},,"] if merged else [])])
+
+
 ROWS = st.deferred(lambda: ANY_ROWS if Machine.wide else FEW_ROWS)
 EDITS = st.sampled_from([(name, option) for name, options in OPTIONS.items() for option in options])
+LISTS: st.SearchStrategy[str] = st.deferred(lambda: any_list() if Machine.wide else st.sampled_from(sorted(CODES)))
 EDITION, REVISION = st.sampled_from(EDITIONS), st.sampled_from([1, 1, 1, 2])
 PLACE = st.integers(0, MOST_ROWS)
 
@@ -142,6 +155,22 @@ class Machine(RuleBasedStateMachine):
     @rule(editions=st.permutations(WEEKS))
     def weeks_are_run_in_some_order(self, editions: list[str]) -> None:
         for week in editions[:2]:
+            self.w.run(f"weekly/{week}")
+
+    @rule(
+        weeks=st.permutations(WEEKS),
+        late=st.sampled_from(OPTIONS["late"][1:]),
+        lists=st.tuples(LISTS, LISTS),
+        rows=st.lists(ROWS, min_size=1, max_size=2),
+    )
+    def the_list_changes_while_rows_come_late(
+        self, weeks: list[str], late: Any, lists: tuple[str, str], rows: list[Row]
+    ) -> None:
+        self.w.declare(late=late, codes=lists[0])
+        self.w.run(f"weekly/{weeks[0]}")
+        self.w.declare(codes=lists[1])
+        self.w.source([*self.w.rows, *rows][-MOST_ROWS:])
+        for week in weeks[1:]:
             self.w.run(f"weekly/{week}")
 
     @rule(
@@ -326,6 +355,17 @@ def rows_that_come_late(w: Worlds) -> None:
     w.run("weekly/2025-W03")
 
 
+def rows_that_come_late_while_districts_merge(w: Worlds) -> None:
+    w.declare(late={"periods": 2, "share": 0.5}, rows=1, codes="merged from January")
+    w.source(OTHERS)
+    w.run("weekly/2024-W52")
+    w.run("weekly/2025-W01")
+    w.source(OTHERS + visits(days=(2,), clinic="s"))
+    w.run("weekly/2025-W02")
+    w.source(OTHERS + visits(days=(2, 7, 13)))
+    w.run("weekly/2025-W03")
+
+
 def a_restored_ledger(w: Worlds) -> None:
     w.source(OTHERS + visits(days=(2, 3)))
     w.steps("pull", "reserve", edition="weekly/2025-W01")
@@ -465,6 +505,11 @@ FAULTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], Callable[[Worlds],
     ),
     "a register that forgets": (forgetful_register, rows_in_every_week, "charged for"),
     "late rows are not registered": (late_rows_are_not_registered, rows_that_come_late, "charged"),
+    "late rows are not registered while areas merge": (
+        late_rows_are_not_registered,
+        rows_that_come_late_while_districts_merge,
+        "charged",
+    ),
     "late rows cost more": (late_rows_at_the_price_of_all_tables, rows_that_come_late, "charged"),
     "an old ledger goes on": (no_witnesses, a_restored_ledger, "charged for"),
     "a lost ledger is made anew": (a_new_ledger_whatever_lies_beside_it, a_lost_ledger, "charged for"),

@@ -1,8 +1,8 @@
 """With late rows added, 95 % intervals hold what had been reported 93 to 97 % of the time: provisional, revised and final.
 
 Each case is a space of editions: areas in regions of one to six, whose sizes and delays are drawn anew for each release, some
-nearly empty. Every published table is held at every stage, and small, middling and large cells by themselves; the unbiased
-value of what coarse cells of late rows add up to must be so.
+nearly empty. Every published table is held at every stage; the unbiased value of what coarse cells of late rows add up to must
+be so.
 
 False alarms: five standard errors between releases are spared. The check must catch intervals that leave the noise of late
 rows out. Where there are few coarse cells many more releases are held by themselves, and values that are multiplied by noisy
@@ -102,30 +102,18 @@ class Held:
     off: list[NDArray[np.float64]] = field(default_factory=list)
     true: list[NDArray[np.float64]] = field(default_factory=list)
 
-    def by_size(self) -> dict[str, NDArray[np.bool_]]:
-        """All cells, and a third of small, middling and large ones where there are so many; release by cell."""
-        true = np.array(self.true)
-        found = {"all": np.ones(true.shape, np.bool_)}
-        if true.shape[1] >= 10:
-            small, large = np.quantile(true, [1 / 3, 2 / 3])
-            found |= {"small": true <= small, "middling": (true > small) & (true <= large), "large": true > large}
-        return found
-
     def wrong(self, *, unbiased: bool) -> list[str]:
         """What is clearly outside 93 to 97 %; and, if it is to be so, no unbiased value."""
-        covered, off, bad = np.array(self.covered), np.array(self.off), []
-        for which, cells in self.by_size().items():
-            many = np.maximum(cells.sum(axis=1), 1)
-            shares = ((covered & cells).sum(axis=1) / many)[cells.any(axis=1)]
-            error = max(shares.std(ddof=1), float(np.sqrt(0.05 * 0.95 / many.mean()))) / np.sqrt(len(shares))
-            usual = float(np.median(np.array(self.width)))
-            far = which == "all" and usual > WHOLE_NUMBERS and float(np.median(np.array(self.true))) > usual / 4
-            most = 0.97 if far else 1.0  # intervals of few whole numbers, or cut at zero, hold more
-            if not 0.93 - 5 * error <= shares.mean() <= most + 5 * error:
-                bad.append(f"{which}: {shares.mean():.3f} ± {error:.4f}")
-            errors = ((off * cells).sum(axis=1) / many)[cells.any(axis=1)]
-            if unbiased and abs(errors.mean()) > 5 * errors.std(ddof=1) / np.sqrt(len(errors)):
-                bad.append(f"{which}: biased by {errors.mean():.2f}")
+        bad, shares = [], np.array(self.covered).mean(axis=1)
+        error = max(shares.std(ddof=1), float(np.sqrt(0.05 * 0.95 / len(self.covered[0])))) / np.sqrt(len(shares))
+        usual = float(np.median(np.array(self.width)))
+        far = usual > WHOLE_NUMBERS and float(np.median(np.array(self.true))) > usual / 4
+        most = 0.97 if far else 1.0  # intervals of few whole numbers, or cut at zero, hold more
+        if not 0.93 - 5 * error <= shares.mean() <= most + 5 * error:
+            bad.append(f"{shares.mean():.3f} ± {error:.4f}")
+        errors = np.array(self.off).mean(axis=1)
+        if unbiased and abs(errors.mean()) > 5 * errors.std(ddof=1) / np.sqrt(len(errors)):
+            bad.append(f"biased by {errors.mean():.2f}")
         return bad
 
 
