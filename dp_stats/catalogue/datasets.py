@@ -106,6 +106,13 @@ class Dataset(Model):
         examples=["bed_days"],
         exclude_if=lambda rows: rows is None,
     )
+    unlinked: Slug | None = Field(
+        None,
+        description="Canonical column of a number that is 1 in a row whose identifier no link table knows, else 0: every release "
+        "publishes its sum. Needed where a table has a `link`.",
+        examples=["unlinked"],
+        exclude_if=lambda column: column is None,
+    )
     columns: dict[Slug, Column] = Field(
         description="Canonical name → how the column is read, from the source or from what the steps give. What is not "
         "declared here is never copied."
@@ -229,6 +236,16 @@ class Dataset(Model):
         if self.intake.manifest is not None:
             raise ValueError("intake.manifest: each table has its own; move this one there")
         self._same_people()
+        if (self.unlinked is not None) != any(table.link for table in self.tables.values()):
+            raise ValueError(
+                "unlinked: name the column that tells rows that did not link, where a table has a 'link', and only there"
+            )
+        if self.unlinked is not None and (
+            self.unlinked not in self.columns or self.columns[self.unlinked].type != "number"
+        ):
+            raise ValueError(
+                f"unlinked: '{self.unlinked}' must be a column of type number, 1 where a row did not link, else 0"
+            )
         shapes = flow({name: table.shape for name, table in self.tables.items()}, self.steps)[-1]
         if self.record_id is not None and (why := why_no_record(self.steps, self.counted)):
             raise ValueError(f"record_id: {why}; leave it out, and late rows are told by their content")
@@ -242,7 +259,7 @@ class Dataset(Model):
         answering = [(custodian.user or custodian.name).strip().casefold() for custodian in self.custodians]
         if len(set(answering)) < len(answering):
             raise ValueError("custodians: two of them answer as the same user; each must approve for itself")
-        identifiers = {name: table.columns[table.person].identifier for name, table in self.tables.items()}
+        identifiers = {name: table.identifier for name, table in self.tables.items()}
         for name, table in self.tables.items():
             if table.custodian not in custodians:
                 raise ValueError(

@@ -277,6 +277,11 @@ def check_release(release: Release, catalogue: Catalogue, *, where: str) -> None
                 raise CatalogueError(
                     f"{where}: statistics.{statistic.id}.column: needs a column of type number of '{dataset.id}'."
                 )
+    if dataset.unlinked is not None and not _tells(release, dataset.unlinked):
+        raise CatalogueError(
+            f"{where}: statistics: publish the sum of '{dataset.unlinked}' (lower 0, upper 1) in a table, by area if there is "
+            f"one: rows of '{dataset.id}' that did not link are in no figure, and readers must know how many there are."
+        )
     if release.late is not None and reads_the_period(dataset.steps):
         raise CatalogueError(
             f"{where}: late: steps of '{dataset.id}' ask for period_start or period_end, so that a late row would be made "
@@ -330,3 +335,10 @@ def _check_daily(derived: Derived, of: Statistic, grid: Grid, where: str) -> Non
         )
     if all(dimension.kind != "date" for dimension in grid.dimensions):
         raise CatalogueError(f"{where}: derived.{derived.id}: a figure per day needs a dimension of dates.")
+
+
+def _tells(release: Release, column: str) -> bool:
+    """Whether a release publishes how many rows a column is 1 in."""
+    shown = {name for table in release.tables for name in table.statistics}
+    shown |= {derived.of for derived in release.derived if derived.id in shown}
+    return any(s.column == column and s.lower == 0 and s.upper == 1 and s.id in shown for s in release.statistics)

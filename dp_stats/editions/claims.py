@@ -80,9 +80,10 @@ def opt_outs(dataset: DatasetFacts, texts: Texts) -> str:
 
 def linked(dataset: DatasetFacts, texts: Texts) -> str:
     """Datasets or tables that were linked, as recorded."""
+    said = ", ".join(dataset.linked) or texts("claim.not_linked")
     if dataset.records:
-        return texts.listed(texts("claim.held_by", records=r.name, custodian=r.custodian) for r in dataset.records)
-    return ", ".join(dataset.linked) or texts("claim.not_linked")
+        said = texts.listed(texts("claim.held_by", records=r.name, custodian=r.custodian) for r in dataset.records)
+    return ". ".join(part.rstrip(".") for part in (said, *links(dataset, texts)))
 
 
 def agreement(dataset: DatasetFacts, texts: Texts) -> str:
@@ -107,3 +108,11 @@ def draws(edition: Edition, texts: Texts) -> str:
         texts("claim.draw", dataset=one.dataset, epsilon=texts.significant(one.epsilon), delta=delta)
         for one in edition.draws
     )
+
+
+def links(dataset: DatasetFacts, texts: Texts) -> list[str]:
+    """What is said of each link table: whose it is, its version, and its quality in its maker's words."""
+    return [
+        texts("claim.link", table=one.table, custodian=one.custodian, version=one.version, quality=one.quality)
+        for one in dataset.links
+    ]

@@ -131,6 +131,15 @@ class ReleaseFacts(Facts):
         return LICENCES.get(self.licence, ("", ""))[1]
 
 
+class LinkFacts(Facts):
+    """A link table by which identifiers of one custodian became those of the dataset."""
+
+    table: str = Field(description="The table whose identifiers it links.")
+    custodian: str = Field(description="Who provides it.")
+    version: str = Field(description="Its version.")
+    quality: str = Field(description="What its maker says of its quality.")
+
+
 class DatasetFacts(Facts):
     """The sensitive records that the statistics were made from, as the public may know them."""
 
@@ -149,6 +158,9 @@ class DatasetFacts(Facts):
         None,
         description="The data-sharing agreement; absent where there is none.",
         exclude_if=lambda agreement: agreement is None,
+    )
+    links: tuple[LinkFacts, ...] = Field(
+        (), description="Link tables by which records were put together.", exclude_if=lambda links: not links
     )
 
 

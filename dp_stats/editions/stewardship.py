@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dp_stats.catalogue.models import Agreement, Dataset, Release
-from dp_stats.editions.edition import DatasetFacts, PersonFacts
+from dp_stats.editions.edition import DatasetFacts, LinkFacts, PersonFacts
 from dp_stats.editions.stewardship_facts import AgreementFacts, DrawFacts, PartyFacts, RecordsFacts
 from dp_stats.plan.accounting import epsilon_at
 from dp_stats.plan.model import Plan
@@ -23,6 +23,13 @@ def dataset_facts(dataset: Dataset, release: Release, agreement: Agreement | Non
         opt_outs_applied=bool(dataset.opt_out_lists),
         records=_records(dataset, agreement),
         agreement=_agreement(agreement, release) if agreement else None,
+        links=tuple(
+            LinkFacts(
+                table=name, custodian=table.link.custodian, version=table.link.version, quality=table.link.quality
+            )
+            for name, table in dataset.tables.items()
+            if table.link is not None
+        ),
     )
 
 

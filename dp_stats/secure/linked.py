@@ -14,13 +14,14 @@ import ibis
 import ibis.expr.types as ir
 
 from dp_stats.catalogue.load import Catalogue
-from dp_stats.catalogue.models import Dataset, LinkedTable
+from dp_stats.catalogue.models import Column, Dataset, LinkedTable
 from dp_stats.catalogue.periods import Period
 from dp_stats.errors import CatalogueError, DpStatsError, SourceError
 from dp_stats.secure.canonical import canonical_sql
 from dp_stats.secure.database import literal, open_database, quoted, run
 from dp_stats.secure.engines import open_engine
 from dp_stats.secure.intake import TableIntake, parquet, take_in_table
+from dp_stats.secure.links import listed_persons, persons, read_links
 from dp_stats.secure.opt_outs import left_in, load_list
 from dp_stats.secure.source_table import Opening, SourceTable
 from dp_stats.secure.sources import open_source
@@ -56,11 +57,12 @@ def open_linked(
     """
     opened: dict[str, SourceTable] = {}
     reports: dict[str, TableIntake] = {}
-    listed = _opted_out(dataset, work, settings)
+    links = read_links(dataset, work, settings)
+    listed = _opted_out(dataset, links, work, settings)
     for name in dataset.tables:
         scratch = secure_folder(work / f"reading-{name}")
         with open_database(scratch) as own:
-            opened[name], reports[name] = _read(own, dataset, name, catalogue, listed, scratch, settings)
+            opened[name], reports[name] = _read(own, dataset, name, catalogue, links, listed, scratch, settings)
             opened[name].require_unchanged()
     target = work / "steps.parquet"
     _make(dataset, target, period=period, work=work, settings=settings)
@@ -78,6 +80,15 @@ def open_linked(
     return SourceTable(
         sql, tuple(kinds[name] for name in wanted), place, tuple(wanted), changed=_any_changed(opened)
     ), reports
+
+
+def read_as(dataset: Dataset) -> Mapping[str, Column]:
+    """How what the steps give is read on: persons are in their one spelling already, and those of rows that did not link are
+    written in no declared way."""
+    if not any(table.link for table in dataset.tables.values()):
+        return dataset.columns
+    unit = dataset.privacy_unit.column
+    return {**dataset.columns, unit: dataset.columns[unit].model_copy(update={"identifier": None})}
 
 
 def try_steps(dataset: Dataset, *, period: Period, settings: Settings) -> None:
@@ -111,8 +122,8 @@ def _any_changed(tables: Mapping[str, SourceTable]) -> Callable[[], bool]:
     return lambda: any(table.changed() for table in tables.values())
 
 
-def _opted_out(dataset: Dataset, work: Path, settings: Settings) -> tuple[Path, ...]:
-    """Every table's opt-out list, each read once, for all tables."""
+def _opted_out(dataset: Dataset, links: Mapping[str, Path], work: Path, settings: Settings) -> tuple[Path, ...]:
+    """Every table's opt-out list as persons of the dataset, each read once, for all tables."""
     files = []
     for name, table in dataset.tables.items():
         if table.opt_outs is None:
@@ -128,7 +139,11 @@ def _opted_out(dataset: Dataset, work: Path, settings: Settings) -> tuple[Path, 
                 scratch=scratch,
                 settings=settings,
             )
-            _write(own, "SELECT person FROM opted_out", target)
+            _write(
+                own,
+                listed_persons("opted_out", links[name]) if name in links else "SELECT person FROM opted_out",
+                target,
+            )
         files.append(target)
     return tuple(files)
 
@@ -138,6 +153,7 @@ def _read(
     dataset: Dataset,
     name: str,
     catalogue: Catalogue,
+    links: Mapping[str, Path],
     listed: tuple[Path, ...],
     scratch: Path,
     settings: Settings,
@@ -147,10 +163,12 @@ def _read(
     wanted = tuple(column.source for column in table.columns.values())
     opened = open_source(Opening(own, table.source, wanted, scratch, settings))
     rows = canonical_sql(own, table.columns, opened, catalogue.codes, field=f"tables.{name}.columns")
+    if name in links:
+        rows = persons(rows, table, links[name])
     if listed:
         files = ", ".join(literal(str(path)) for path in listed)
         everyone = f"(SELECT DISTINCT person FROM read_parquet([{files}]))"
-        rows = left_in(rows, table.person, table.columns[table.person].identifier, listed=everyone)
+        rows = left_in(rows, table.person, table.identifier, listed=everyone)
     target = scratch.parent / table_file(name)
     _write(own, rows, scratch / "rows.parquet", opened)
     report = take_in_table(own, parquet(scratch / "rows.parquet"), table)
@@ -160,7 +178,7 @@ def _read(
 
 
 def _columns(table: LinkedTable) -> str:
-    return ", ".join(quoted(name) for name in table.columns)
+    return ", ".join(quoted(name) for name in table.shape.columns)
 
 
 def _make(dataset: Dataset, target: Path, *, period: Period, work: Path, settings: Settings) -> None:

@@ -31,7 +31,7 @@ from dp_stats.plan.sealed import reading_hash
 from dp_stats.secure.canonical import canonical_sql, counts_sql, in_period_sql
 from dp_stats.secure.database import literal, open_database, quoted, run
 from dp_stats.secure.intake import FILE, TableIntake, parquet, take_in
-from dp_stats.secure.linked import open_linked, table_file
+from dp_stats.secure.linked import open_linked, read_as, table_file
 from dp_stats.secure.opt_outs import without_opted_out
 from dp_stats.secure.snapshots import keep
 from dp_stats.secure.source_table import DateFilter, Opening, SourceTable
@@ -111,7 +111,7 @@ def pull(
             progress("opening the source")
             span = replace(period, start=min(p.start for p in (period, *earlier)))
             table, tables = _opened(connection, dataset, catalogue, period, span=span, work=work, settings=settings)
-            rows = canonical_sql(connection, dataset.columns, table, catalogue.codes)
+            rows = canonical_sql(connection, read_as(dataset), table, catalogue.codes)
             kept = without_opted_out(connection, rows, dataset, scratch=work, settings=settings)
             progress("reading the rows")
             _write(connection, kept, work / "rows.parquet", table)

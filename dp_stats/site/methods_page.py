@@ -75,6 +75,7 @@ def guarantee(site: Site, edition: Edition) -> list[tuple[str, Any]]:
         (texts("register.approvals"), claims.approvals([edition], texts)),
         (texts("register.requested"), claims.asked_for(edition.release, texts)),
         (texts("register.optouts"), claims.opt_outs(edition.dataset, texts)),
+        *((texts("register.linked"), one) for one in claims.links(edition.dataset, texts)),
         *([(texts("register.agreement"), agreed)] if (agreed := claims.agreement(edition.dataset, texts)) else []),
         *([(texts("register.draws"), claims.draws(edition, texts))] if edition.draws else []),
         (texts("private.libraries"), ", ".join(f"{k} {v}" for k, v in g.libraries.items())),

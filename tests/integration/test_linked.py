@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -438,3 +439,119 @@ def test_tables_of_several_custodians_need_an_agreement(stays: Linked) -> None:
     stays.save()
     with pytest.raises(CatalogueError, match="held by The hospitals and The register; name the data-sharing agreement"):
         load_catalogue(stays.folder)
+
+
+LINK = {
+    "source": {"kind": "csv", "path": "links.csv"},
+    "own": "hospital number",
+    "person": "register number",
+    "identifier": PERSON["identifier"],
+    "custodian": "The linkage service",
+    "version": "2024-01",
+    "quality": "Of a reviewed sample 1 % of links are wrong.",
+}
+OWN = {"from": "PID", "type": "person", "identifier": {"case": "upper", "pattern": "H[0-9]+"}}
+LINKED_STEPS: list[dict[str, Any]] = [
+    *STEPS[:1],
+    {"step": "join", "of": "spells", "with": "people", "columns": ["born"]},
+    {"step": "derive", "of": "spells", "columns": {"age": "years_between(born, started)"}},
+    {"step": "derive", "of": "spells", "columns": {"admitted": "1", "unlinked": "case when linked then 0 else 1 end"}},
+]
+
+
+@pytest.fixture
+def own_numbers(stays: Linked) -> Linked:
+    """The hospitals write numbers of their own; a link table says whose they are. H3 and H31 are one person, H9 is nobody's."""
+    stays.write(
+        "episodes.csv", "PID,Start,End,Trust\n" + "".join(f"{h},2024-01-02,2024-01-04,RA1\n" for h in OWN_NUMBERS)
+    )
+    stays.write("links.csv", "hospital number,register number\n" + "".join(f"{h},{p}\n" for h, p in LINKS))
+    stays.write("hospitals-opt-outs.csv", "who\nH2\nh9\n")
+    episodes = stays.declared["tables"]["episodes"]
+    episodes["columns"]["patient"] = OWN
+    episodes["link"] = dict(LINK)
+    steps = [dict(step) for step in LINKED_STEPS]
+    steps[0]["first"] = ["linked"]
+    stays.declared |= {"steps": steps, "unlinked": "unlinked"}
+    stays.declared["columns"]["day"]["from"] = "started"
+    stays.declared["columns"]["unlinked"] = {"from": "unlinked", "type": "number"}
+    return stays
+
+
+OWN_NUMBERS = ("H1", "h2", "H3", "H31", "H4", "H8", "H9")
+LINKS = (("h1", "P1"), ("H2", "p-2"), ("H3", "P3"), ("H31", "P3"), ("H4", "P4"), ("H5", "P5"))
+
+
+def test_a_link_table_says_whose_rows_are_and_who_opted_out(own_numbers: Linked) -> None:
+    """P4 opted out with the register, H2 with the hospitals; H9 did, too, and is in no link table; H8 is not linked."""
+    snapshot = own_numbers.pull()
+    found = duckdb.sql(f"SELECT patient, age, CAST(unlinked AS INT) FROM '{snapshot.path}' ORDER BY ALL").fetchall()
+    assert found == [("P1", "18+", 0), ("P3", "18+", 0), ("unlinked H8", "unknown", 1)]
+    people = duckdb.sql(f"SELECT person FROM '{snapshot.path.with_name(linked.table_file('people'))}'").fetchall()
+    assert {row[0] for row in people} == {"P1", "P3"}
+
+
+def test_removing_a_person_with_their_links_removes_their_rows_alone(own_numbers: Linked) -> None:
+    before = Counter(rows(own_numbers.pull()))
+    own_numbers.write(
+        "links.csv", "hospital number,register number\n" + "".join(f"{h},{p}\n" for h, p in LINKS if p != "P3")
+    )
+    kept = [h for h in OWN_NUMBERS if h not in ("H3", "H31")]
+    own_numbers.write(
+        "episodes.csv", "PID,Start,End,Trust\n" + "".join(f"{h},2024-01-02,2024-01-04,RA1\n" for h in kept)
+    )
+    own_numbers.write("people.csv", "\n".join(line for line in PEOPLE.splitlines() if not line.startswith("P3")) + "\n")
+    after = Counter(rows(own_numbers.pull()))
+    assert {row[0] for row in before - after} == {"P3"}
+    assert not after - before
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("hospital number,register number\nH1,P1\nH1,P2\n", "gives one 'hospital number' to two persons"),
+        (
+            "hospital number,register number\nCANARY,P1\n",
+            "column 'hospital number' has an entry that is no valid identifier",
+        ),
+        (
+            "hospital number,register number\nH1,CANARY\n",
+            "column 'register number' has an entry that is no valid identifier",
+        ),
+        ("hospital number,register number\nH1,\n", "column 'register number' has an entry that is no valid identifier"),
+        ("hospital number\nH1\n", "has no column 'register number'"),
+        (None, "links.csv"),
+    ],
+)
+def test_a_link_table_that_cannot_be_trusted_stops_the_run(own_numbers: Linked, content: str | None, says: str) -> None:
+    if content is None:
+        (own_numbers.folder / "links.csv").unlink()
+    else:
+        own_numbers.write("links.csv", content)
+    with pytest.raises(SourceError, match=says) as told:
+        own_numbers.pull()
+    assert "CANARY" not in str(told.value)
+    assert not [*own_numbers.staging().rglob("*.parquet")]
+
+
+def test_a_release_of_linked_rows_says_how_many_did_not_link(own_numbers: Linked) -> None:
+    declared = declared_release(
+        "stays",
+        dataset="stays",
+        start="2024-01-01",
+        dimensions=[{"name": "trust", "column": "trust", "levels": ["trust"]}],
+        tables=[{"id": "trusts", "levels": {"trust": "trust"}, "statistics": ["stays"]}],
+        statistics=[{"id": "stays", "kind": "count"}],
+    )
+    own_numbers.save()
+    own_numbers.write("releases/stays.yaml", yaml.write(declared))
+    with pytest.raises(CatalogueError, match="publish the sum of 'unlinked'"):
+        load_catalogue(own_numbers.folder)
+    declared["statistics"].append({"id": "unlinked", "kind": "sum", "column": "unlinked", "lower": 0, "upper": 1})
+    declared["tables"][0]["statistics"].append("unlinked")
+    own_numbers.write("releases/stays.yaml", yaml.write(declared))
+    assert load_catalogue(own_numbers.folder).releases
+    own_numbers.declared.pop("unlinked")
+    own_numbers.save()
+    with pytest.raises(CatalogueError, match="unlinked: name the column"):
+        load_catalogue(own_numbers.folder)

@@ -6,9 +6,11 @@ from pydantic import Field, model_validator
 
 from dp_stats.catalogue.columns import Column
 from dp_stats.catalogue.declared import Model, Name, Slug
+from dp_stats.catalogue.identifiers import Identifier
 from dp_stats.catalogue.intake import Delivery
 from dp_stats.catalogue.linked.expressions import PUBLIC_DAYS
 from dp_stats.catalogue.linked.kinds import Shape, shape_of
+from dp_stats.catalogue.linked.links import LinkTable
 from dp_stats.catalogue.linked.steps import Word
 from dp_stats.catalogue.sources import OptOuts, Source
 
@@ -31,6 +33,11 @@ class LinkedTable(Model):
         exclude_if=lambda holder: holder is None,
     )
     person: Word = Field(description="The column that says whose a row is.", examples=["patient"])
+    link: LinkTable | None = Field(
+        None,
+        description="Where its identifiers are its custodian's own: the link table that says whose they are.",
+        exclude_if=lambda link: link is None,
+    )
     columns: dict[Word, Column] = Field(
         description="Name → how the column is read, as in a dataset. What is not declared here is never copied."
     )
@@ -50,7 +57,13 @@ class LinkedTable(Model):
     @property
     def shape(self) -> Shape:
         """What the steps see of it."""
-        return shape_of(self.person, self.columns)
+        shape = shape_of(self.person, self.columns)
+        return shape if self.link is None else Shape(shape.person, {**shape.columns, self.link.linked: "truth"})
+
+    @property
+    def identifier(self) -> Identifier | None:
+        """How its persons are written once they are linked."""
+        return self.columns[self.person].identifier if self.link is None else self.link.identifier
 
     @model_validator(mode="after")
     def _columns(self) -> LinkedTable:
@@ -61,6 +74,8 @@ class LinkedTable(Model):
             )
         if public := [name for name in self.columns if name in PUBLIC_DAYS]:
             raise ValueError(f"columns: '{public[0]}' is a day of the edition; choose another name")
+        if self.link is not None and self.link.linked in self.columns:
+            raise ValueError(f"link.linked: there is a column '{self.link.linked}' already; choose another name")
         if self.columns[self.person].identifier is None:
             raise ValueError(
                 f"columns.{self.person}.identifier: declare how a person is written; otherwise two spellings of one person "
