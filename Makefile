@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install install-dev demo serve ui test check docs lock clean mutants
+.PHONY: help install install-dev demo linked serve ui test check docs lock clean mutants
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,6 +32,9 @@ install-dev: $(VENV)/.installed-dev ## install what testing needs, too
 
 demo: install ## run the main job through real Airflow on synthetic data and publish the site
 	python -m deploy.local.demo
+
+linked: install ## the same with records of two custodians about the same people: people at risk of emergency admission
+	python -m deploy.local.demo --editions people-at-risk/2021
 
 serve: install ## show the published site on this machine
 	dp-stats site serve

@@ -28,14 +28,22 @@ RECORDS = (
         "line-list.duckdb",
         "data",
         "a synthetic line list: invented people in the 381 real local authorities, one year of cases",
+        ("covid-cases-by-area",),
     ),
     (
         "hospital-record.duckdb",
         "hospital",
         "a synthetic hospital record: invented stays in seven real hospital trusts, over seventeen months",
+        ("hospital-beds", "people-at-risk"),
+    ),
+    (
+        "practices.duckdb",
+        "practices",
+        "a synthetic register of practices about some of the same people, and a link table",
+        ("people-at-risk",),
     ),
 )
-"""File of an invented source, the command that makes it, and what it is."""
+"""File of an invented source, the command that makes it, what it is, and the releases that are made of it."""
 
 EDITIONS = (
     *(f"covid-cases-by-area/2021-W{week}" for week in (25, 26, 27)),
@@ -164,16 +172,19 @@ def run_editions(editions: Sequence[str], home: Path, *, data: Sequence[subproce
             progress.say(f"  {edition}:", end="")
             succeeded = runner.run(edition)
             progress.say(f"  {time.monotonic() - began:.1f} s")
-            if not succeeded:
+            if succeeded and not (home / "public" / edition).exists():
+                progress.failed.append(f"{edition}: its run ended, and nothing was published; read Airflow's log")
+            if progress.failed or not succeeded:
                 break
         return progress.failed
 
 
-def make_data(home: Path) -> list[subprocess.Popen[bytes]]:
-    """Start making the synthetic records that are not there; they are made beside Airflow's start."""
+def make_data(home: Path, editions: Sequence[str]) -> list[subprocess.Popen[bytes]]:
+    """Start making the synthetic records that editions need and that are not there; they are made beside Airflow's start."""
     made = []
-    for file, command, what in RECORDS:
-        if not (home / "source" / file).exists():
+    wanted = {edition.partition("/")[0] for edition in editions}
+    for file, command, what, releases in RECORDS:
+        if wanted & {*releases} and not (home / "source" / file).exists():
             print(f"Making {what}.", flush=True)
             made.append(
                 subprocess.Popen(  # noqa: S603  our own fixed commands
@@ -191,7 +202,7 @@ def main() -> None:
     options = parser.parse_args()
     home = options.home.absolute()
     os.environ.update(local_environment(home))
-    failed = run_editions(options.editions, home, data=make_data(home))
+    failed = run_editions(options.editions, home, data=make_data(home, options.editions))
     if failed:
         raise SystemExit("\n".join(["", "Not published:", *failed]))
     print(f"\nPublished. Open {home / 'public' / 'index.html'} or run: make serve")

@@ -62,3 +62,13 @@ def demo_hospital(
     if until is not None:
         recorded_until(path, until.date())
         out.print(f"{path} shows what had been recorded by {until.date()}.", soft_wrap=True)
+
+
+@demo_app.command("practices", epilog="Example: dp-stats demo practices")
+@fails_clearly
+def demo_practices() -> None:
+    """Make a synthetic register of practices about people of the hospital record, and a link table between the two."""
+    from dp_stats.demo.practices import make_practices
+
+    where = settings()
+    make_practices(where.home / "source", where.catalogue / "codes" / "peninsula-areas.csv", progress=out.print)

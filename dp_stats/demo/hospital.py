@@ -22,6 +22,7 @@ from dp_stats.catalogue.codes import CodeList, load_code_list
 
 FILE = "hospital-record.duckdb"
 FIRST_DAY, LAST_DAY = date(2020, 11, 1), date(2022, 3, 31)
+SEED = 2022
 STAYS = 480_000
 PEOPLE = 900_000
 DAY_CASES = 0.3
@@ -54,7 +55,7 @@ Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class _People:
+class People:
     """Invented people, by number: where they live, when they were born (days before the first day), their sex."""
 
     area: Ints
@@ -75,7 +76,7 @@ class _Stays:
 
 
 def make_hospital_record(
-    folder: Path, areas: Path, *, stays: int = STAYS, seed: int = 2022, progress: Progress = print
+    folder: Path, areas: Path, *, stays: int = STAYS, seed: int = SEED, progress: Progress = print
 ) -> Path:
     """Write ``hospital-record.duckdb`` (table ``finished``; ``episodes`` as ``recorded_until`` shows it: all) and
     ``hospital-opt-outs.csv``.
@@ -88,10 +89,9 @@ def make_hospital_record(
         The path of the DuckDB file.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    rng = np.random.default_rng(seed)
     places = load_code_list(areas)
+    rng, people = invent_people(places, seed)
     progress(f"Simulating about {stays:,} stays in {len(TRUSTS)} hospital trusts over seventeen months")
-    people = _invent_people(rng, places)
     made = _simulate_stays(rng, people, places, stays)
     progress("Adding episodes, transfers, missing ends and opt-outs")
     table = _as_episodes(rng, people, _with_transfers(rng, made), places)
@@ -102,7 +102,7 @@ def make_hospital_record(
         connection.execute(f"CREATE TABLE finished AS {_WRITTEN}")
         connection.execute("CREATE VIEW episodes AS SELECT * FROM finished")
         opted_out = rng.choice(PEOPLE, size=PEOPLE // 200, replace=False).tolist()
-        written = connection.execute(f"SELECT {_IDENTIFIER} FROM (SELECT unnest(?) AS person)", [opted_out]).fetchall()
+        written = connection.execute(f"SELECT {IDENTIFIER} FROM (SELECT unnest(?) AS person)", [opted_out]).fetchall()
     with (folder / "hospital-opt-outs.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["PSEUDO_HESID"])
@@ -125,10 +125,10 @@ def recorded_until(path: Path, day: date) -> None:
         )
 
 
-_IDENTIFIER = "upper(md5('invented ' || person))"
+IDENTIFIER = "upper(md5('invented ' || person))"
 _DAY = f"strftime(DATE '{FIRST_DAY}' + CAST({{0}} AS INTEGER), '%Y-%m-%d')"
 _WRITTEN = f"""
-SELECT {_IDENTIFIER} AS PSEUDO_HESID, lpad(CAST(500000000000 + row_number() OVER () AS VARCHAR), 12, '0') AS EPIKEY,
+SELECT {IDENTIFIER} AS PSEUDO_HESID, lpad(CAST(500000000000 + row_number() OVER () AS VARCHAR), 12, '0') AS EPIKEY,
     {_DAY.format("start")} AS EPISTART, CASE WHEN NOT lost THEN {_DAY.format('"end"')} END AS EPIEND, epiorder AS EPIORDER,
     {_DAY.format("admitted")} AS ADMIDATE, method AS ADMIMETH,
     CASE WHEN last AND NOT forgotten THEN {_DAY.format("left_on")} END AS DISDATE,
@@ -139,18 +139,19 @@ FROM made
 """The episodes as a hospital writes them: text, with the headings of Hospital Episode Statistics."""
 
 
-def _invent_people(rng: np.random.Generator, places: CodeList) -> _People:
-    """People who come to hospital: more of the old, in the places where they live."""
+def invent_people(places: CodeList, seed: int = SEED) -> tuple[np.random.Generator, People]:
+    """People who come to hospital: more of the old, in the places where they live; and what else is to be drawn from."""
+    rng = np.random.default_rng(seed)
     bands = [name for name in places.header if name.startswith("population_")]
     need = np.array([1.1, 0.45, 0.7, 0.8, 0.8, 1.1, 1.6, 2.5, 3.6, 3.8])
     weights = np.array([places.numbers(name) for name in bands]).T * need
     cell = rng.choice(weights.size, PEOPLE, p=(weights / weights.sum()).ravel())
     area, band = cell // len(bands), cell % len(bands)
     age = band * 3652 + rng.integers(0, 3652, PEOPLE)
-    return _People(area, np.minimum(age, 104 * 365), rng.integers(1, 3, PEOPLE))
+    return rng, People(area, np.minimum(age, 104 * 365), rng.integers(1, 3, PEOPLE))
 
 
-def _simulate_stays(rng: np.random.Generator, people: _People, places: CodeList, stays: int) -> _Stays:
+def _simulate_stays(rng: np.random.Generator, people: People, places: CodeList, stays: int) -> _Stays:
     """Stays of people, some of whom come often, in the trust nearest to them or another; more in winter."""
     person = np.asarray(PEOPLE * rng.random(stays) ** 1.7, dtype=np.int64)
     length = (LAST_DAY - FIRST_DAY).days + 1
@@ -195,7 +196,7 @@ def _with_transfers(rng: np.random.Generator, stays: _Stays) -> _Stays:
     return _Stays(*(np.concatenate([getattr(stays, name), getattr(more, name)]) for name in names))
 
 
-def _as_episodes(rng: np.random.Generator, people: _People, stays: _Stays, places: CodeList) -> pa.Table:
+def _as_episodes(rng: np.random.Generator, people: People, stays: _Stays, places: CodeList) -> pa.Table:
     """One row per episode, in no order, with what was written wrong or not at all."""
     rows = len(stays.start)
     nights = stays.end - stays.start

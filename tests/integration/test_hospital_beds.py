@@ -1,4 +1,4 @@
-"""The shipped example of hospital beds: what its steps make of an invented record is what a count by hand makes of it."""
+"""The shipped examples of hospital records: what their steps make of invented ones is what a count by hand makes of them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import duckdb
 import pytest
 
 from dp_stats.catalogue import load_catalogue
-from dp_stats.catalogue.periods import parse_period
+from dp_stats.catalogue.periods import Period, parse_period
 from dp_stats.demo.hospital import FILE, make_hospital_record, recorded_until
+from dp_stats.demo.practices import make_practices
 from dp_stats.secure.pull import Snapshot, pull
 from dp_stats.secure.staging import staging_folder
 from dp_stats.settings import load_settings
@@ -32,19 +33,22 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-@pytest.fixture
-def pulled(record: Path, monkeypatch: pytest.MonkeyPatch) -> Snapshot:
+def pull_shipped(record: Path, dataset: str, period: Period, monkeypatch: pytest.MonkeyPatch) -> Snapshot:
+    """The rows of a shipped dataset, from the invented sources beside the record."""
     settings = load_settings()
     source = settings.home / "source"
     source.mkdir(parents=True)
-    for file in (record, record.with_name("hospital-opt-outs.csv")):
+    for file in record.parent.iterdir():
         (source / file.name).symlink_to(file)
     monkeypatch.setenv("DP_STATS_HOME", str(settings.home))
     catalogue = load_catalogue(SHIPPED)
-    folder = staging_folder(settings.secure, release="hospital-beds", period=WEEK.label)
-    return pull(
-        catalogue.datasets["hospital-nights"], catalogue=catalogue, period=WEEK, folder=folder, settings=settings
-    )
+    folder = staging_folder(settings.secure, release=dataset, period=period.label)
+    return pull(catalogue.datasets[dataset], catalogue=catalogue, period=period, folder=folder, settings=settings)
+
+
+@pytest.fixture
+def pulled(record: Path, monkeypatch: pytest.MonkeyPatch) -> Snapshot:
+    return pull_shipped(record, "hospital-nights", WEEK, monkeypatch)
 
 
 def by_hand(record: Path) -> tuple[Counter[tuple[str, str, date]], Counter[tuple[str, str, date]]]:
@@ -95,3 +99,44 @@ def test_the_record_has_what_real_ones_have(record: Path) -> None:
     assert all(count > 5 for count in counts)
     assert max(latest_start, latest_end) <= SUNDAY.isoformat()
     assert record.name == FILE
+
+
+def test_people_at_risk_are_counted_by_their_own_emergencies(record: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both custodians' tables, linked: each registered person with a condition once, with the emergencies of 2021."""
+    practices = make_practices(
+        record.parent, SHIPPED / "codes" / "peninsula-areas.csv", registered=4000, progress=lambda said: None
+    )
+    snapshot = pull_shipped(record, "people-at-risk", parse_period("2021"), monkeypatch)
+    found = duckdb.sql(
+        f"SELECT person, conditions, admissions, CAST(unlinked AS INT) FROM '{snapshot.path}'"
+    ).fetchall()
+    listed = {
+        who for name in ("hospital", "practice") for who in record.with_name(f"{name}-opt-outs.csv").read_text().split()
+    }
+    with duckdb.connect(str(practices), read_only=True) as connection:
+        links = dict(connection.execute("SELECT number, PSEUDO_HESID FROM links").fetchall())
+        ill = Counter(number for (number,) in connection.execute("SELECT number FROM conditions").fetchall())
+    with duckdb.connect(str(record), read_only=True) as connection:
+        stays = connection.execute(
+            "SELECT PSEUDO_HESID, EPISTART::DATE, coalesce(EPIEND, EPISTART)::DATE, ADMIMETH FROM episodes ORDER BY 1, 2, 3"
+        ).fetchall()
+    emergencies: Counter[str] = Counter()
+    until: dict[str, date] = {}
+    for person, start, end, method in stays:
+        begins = person not in until or start > until[person]
+        until[person] = max(end, until.get(person, end))
+        emergencies[person] += begins and method.startswith("2") and start.year == 2021
+    expected = Counter()
+    for number, conditions in ill.items():
+        person = links.get(number)
+        if not {number, person} & listed:
+            several = min(emergencies[person] if person else 0, 3)
+            expected[
+                person or f"unlinked {number}",
+                "2+" if conditions > 1 else "1",
+                f"{several}+"[: 2 if several == 3 else 1],
+                int(person is None),
+            ] += 1
+    assert Counter(found) == expected
+    assert {row[2] for row in found} >= {"0", "1"}
+    assert {row[3] for row in found} == {0, 1}
