@@ -34,12 +34,12 @@ RECORDS = (
         "hospital-record.duckdb",
         "hospital",
         "a synthetic hospital record: invented stays in seven real hospital trusts, over seventeen months",
-        ("hospital-beds", "people-at-risk"),
+        ("hospital-beds",),
     ),
     (
         "practices.duckdb",
         "practices",
-        "a synthetic register of practices about some of the same people, and a link table",
+        "synthetic records of hospitals and of practices about the same people, and a link table",
         ("people-at-risk",),
     ),
 )

@@ -76,14 +76,14 @@ class _Stays:
 
 
 def make_hospital_record(
-    folder: Path, areas: Path, *, stays: int = STAYS, seed: int = SEED, progress: Progress = print
+    folder: Path, areas: Path, *, stays: int = STAYS, seed: int = SEED, file: str = FILE, progress: Progress = print
 ) -> Path:
-    """Write ``hospital-record.duckdb`` (table ``finished``; ``episodes`` as ``recorded_until`` shows it: all) and
-    ``hospital-opt-outs.csv``.
+    """Write a record such as ``hospital-record.duckdb`` (table ``finished``; ``episodes`` as ``recorded_until`` shows it: all) and
+    ``hospital-record-opt-outs.csv``.
 
     Args:
         folder: where to write; made if missing, and what an earlier call wrote is replaced.
-        areas: the code list of local authorities, with populations by age band. stays: about how many to make.
+        areas: the code list of local authorities, with populations by age band. stays: about how many to make. file: its name.
 
     Returns:
         The path of the DuckDB file.
@@ -95,7 +95,7 @@ def make_hospital_record(
     made = _simulate_stays(rng, people, places, stays)
     progress("Adding episodes, transfers, missing ends and opt-outs")
     table = _as_episodes(rng, people, _with_transfers(rng, made), places)
-    path = folder / FILE
+    path = folder / file
     path.unlink(missing_ok=True)
     with duckdb.connect(str(path)) as connection:
         connection.register("made", table)
@@ -103,7 +103,7 @@ def make_hospital_record(
         connection.execute("CREATE VIEW episodes AS SELECT * FROM finished")
         opted_out = rng.choice(PEOPLE, size=PEOPLE // 200, replace=False).tolist()
         written = connection.execute(f"SELECT {IDENTIFIER} FROM (SELECT unnest(?) AS person)", [opted_out]).fetchall()
-    with (folder / "hospital-opt-outs.csv").open("w", newline="", encoding="utf-8") as file:
+    with (path.with_name(f"{path.stem}-opt-outs.csv")).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["PSEUDO_HESID"])
         writer.writerows(sorted(written))

@@ -15,9 +15,12 @@ import numpy as np
 import pyarrow as pa
 
 from dp_stats.catalogue.codes import load_code_list
-from dp_stats.demo.hospital import FIRST_DAY, IDENTIFIER, invent_people
+from dp_stats.demo.hospital import FIRST_DAY, IDENTIFIER, invent_people, make_hospital_record
 
-FILE = "practices.duckdb"
+FILE, HOSPITALS = "practices.duckdb", "linked-hospitals.duckdb"
+STAYS = 160_000
+"""How many stays the hospitals' part of the linked record has."""
+
 REGISTERED = 120_000
 """How many people are registered: those who come to hospital most."""
 
@@ -29,9 +32,15 @@ _NUMBER = "'G' || lpad(CAST(person * 7919 % 9999991 AS VARCHAR), 7, '0') AS numb
 
 
 def make_practices(
-    folder: Path, areas: Path, *, registered: int = REGISTERED, progress: Callable[[str], None] = print
+    folder: Path,
+    areas: Path,
+    *,
+    registered: int = REGISTERED,
+    stays: int = STAYS,
+    progress: Callable[[str], None] = print,
 ) -> Path:
-    """Write ``practices.duckdb`` (tables ``people``, ``conditions`` and ``links``) and ``practice-opt-outs.csv``.
+    """Write ``practices.duckdb`` (tables ``people``, ``conditions`` and ``links``), ``practice-opt-outs.csv`` and, for the other
+    custodian, ``linked-hospitals.duckdb``, which is like ``hospital-record.duckdb`` and has a budget of its own.
 
     Args:
         folder: where to write; made if missing. areas: the code list that the hospital record was made with.
@@ -67,6 +76,7 @@ def make_practices(
             ),
         }
     )
+    make_hospital_record(folder, areas, stays=stays, file=HOSPITALS, progress=progress)
     path = folder / FILE
     path.unlink(missing_ok=True)
     with duckdb.connect(str(path)) as connection:

@@ -12,7 +12,7 @@ import pytest
 from dp_stats.catalogue import load_catalogue
 from dp_stats.catalogue.periods import Period, parse_period
 from dp_stats.demo.hospital import FILE, make_hospital_record, recorded_until
-from dp_stats.demo.practices import make_practices
+from dp_stats.demo.practices import HOSPITALS, make_practices
 from dp_stats.secure.pull import Snapshot, pull
 from dp_stats.secure.staging import staging_folder
 from dp_stats.settings import load_settings
@@ -57,7 +57,7 @@ def by_hand(record: Path) -> tuple[Counter[tuple[str, str, date]], Counter[tuple
         episodes = connection.execute(
             "SELECT PSEUDO_HESID, PROCODE3, EPISTART::DATE, EPIEND::DATE, DISDATE::DATE FROM episodes ORDER BY 1, 2, 3, 4"
         ).fetchall()
-    listed = set(record.with_name("hospital-opt-outs.csv").read_text().split())
+    listed = set(record.with_name("hospital-record-opt-outs.csv").read_text().split())
     nights: dict[tuple[str, str], set[date]] = {}
     begun: set[tuple[str, str, date]] = set()
     ended: dict[tuple[str, str], set[date]] = {}
@@ -101,17 +101,19 @@ def test_the_record_has_what_real_ones_have(record: Path) -> None:
     assert record.name == FILE
 
 
-def test_people_at_risk_are_counted_by_their_own_emergencies(record: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_people_at_risk_are_counted_by_their_own_emergencies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both custodians' tables, linked: each registered person with a condition once, with the emergencies of 2021."""
-    practices = make_practices(
-        record.parent, SHIPPED / "codes" / "peninsula-areas.csv", registered=4000, progress=lambda said: None
-    )
+    areas = SHIPPED / "codes" / "peninsula-areas.csv"
+    practices = make_practices(tmp_path / "linked", areas, registered=4000, stays=12_000, progress=lambda said: None)
+    record = practices.with_name(HOSPITALS)
     snapshot = pull_shipped(record, "people-at-risk", parse_period("2021"), monkeypatch)
     found = duckdb.sql(
         f"SELECT person, conditions, admissions, CAST(unlinked AS INT) FROM '{snapshot.path}'"
     ).fetchall()
     listed = {
-        who for name in ("hospital", "practice") for who in record.with_name(f"{name}-opt-outs.csv").read_text().split()
+        who
+        for name in ("linked-hospitals", "practice")
+        for who in record.with_name(f"{name}-opt-outs.csv").read_text().split()
     }
     with duckdb.connect(str(practices), read_only=True) as connection:
         links = dict(connection.execute("SELECT number, PSEUDO_HESID FROM links").fetchall())
