@@ -107,7 +107,7 @@ def make_hospital_record(
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["PSEUDO_HESID"])
         writer.writerows(sorted(written))
-    progress(f"Wrote {path} and {folder / 'hospital-opt-outs.csv'}")
+    progress(f"Wrote {path} and {path.with_name(f'{path.stem}-opt-outs.csv')}")
     return path
 
 

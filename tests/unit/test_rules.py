@@ -11,7 +11,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "docs" / "explanation" / "rules-and-tests.md"
 NOISE, ACCOUNTING = "secure/noise.py", "plan/accounting.py"
-INVENTED = ("demo/line_list.py", "demo/dummy.py", "demo/hospital.py")  # people and rows that are made up
+INVENTED = (
+    "demo/line_list.py",
+    "demo/dummy.py",
+    "demo/hospital.py",
+    "demo/practices.py",
+)  # people and rows that are made up
 
 
 @cache
