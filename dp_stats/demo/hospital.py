@@ -103,11 +103,12 @@ def make_hospital_record(
         connection.execute("CREATE VIEW episodes AS SELECT * FROM finished")
         opted_out = rng.choice(PEOPLE, size=PEOPLE // 200, replace=False).tolist()
         written = connection.execute(f"SELECT {IDENTIFIER} FROM (SELECT unnest(?) AS person)", [opted_out]).fetchall()
-    with (path.with_name(f"{path.stem}-opt-outs.csv")).open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
+    listed = path.with_name(f"{path.stem}-opt-outs.csv")
+    with listed.open("w", newline="", encoding="utf-8") as out:
+        writer = csv.writer(out, lineterminator="\n")
         writer.writerow(["PSEUDO_HESID"])
         writer.writerows(sorted(written))
-    progress(f"Wrote {path} and {path.with_name(f'{path.stem}-opt-outs.csv')}")
+    progress(f"Wrote {path} and {listed}")
     return path
 
 

@@ -539,11 +539,12 @@ def test_a_release_of_linked_rows_says_how_many_did_not_link(own_numbers: Linked
         "stays",
         dataset="stays",
         start="2024-01-01",
+        agreed_purpose="beds",
         dimensions=[{"name": "trust", "column": "trust", "levels": ["trust"]}],
         tables=[{"id": "trusts", "levels": {"trust": "trust"}, "statistics": ["stays"]}],
         statistics=[{"id": "stays", "kind": "count"}],
     )
-    own_numbers.save()
+    agree(own_numbers, statistics=[{"kind": "count"}, {"kind": "sum", "columns": ["unlinked"]}])
     own_numbers.write("releases/stays.yaml", yaml.write(declared))
     with pytest.raises(CatalogueError, match="publish the sum of 'unlinked'"):
         load_catalogue(own_numbers.folder)
