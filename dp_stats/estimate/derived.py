@@ -18,7 +18,7 @@ from dp_stats.catalogue.populations import population_of
 from dp_stats.errors import CatalogueError
 from dp_stats.estimate.intervals import around, normal_quantile, ratio_interval
 from dp_stats.estimate.laws import CellLaws, laws_of_cells
-from dp_stats.estimate.left_out import mean_interval, outweighs, rows_left_out, tells
+from dp_stats.estimate.left_out import mean_interval, nobody_left_out, outweighs, rows_left_out, tells
 from dp_stats.estimate.model import Estimate
 from dp_stats.estimate.persons import Persons
 from dp_stats.estimate.persons_beside_rows import interval_beside_rows
@@ -42,6 +42,7 @@ class Source:
         whole: levels (complete, as a tuple of names) → the published whole numbers, in the statistic's unit.
         truncated: of distinct persons, the count of rows whose correction tells how many may be missing.
         beside: of distinct persons, the count of rows that is published beside them.
+        everybody: of distinct persons, whether a row of everybody is kept.
     """
 
     statistic: Statistic
@@ -49,6 +50,7 @@ class Source:
     whole: Mapping[tuple[str, ...], Floats]
     truncated: Quantity | None = None
     beside: Source | None = None
+    everybody: bool = False
 
     @property
     def rows(self) -> Quantity | None:
@@ -61,7 +63,8 @@ class Source:
 
     def interval(self, value: Floats, spread: Spread, levels: LevelNames) -> tuple[Floats, Floats]:
         """The interval that is published with ``value``, of this statistic at ``levels``."""
-        missing = rows_left_out(self.truncated, levels)
+        all_there = self.everybody and nobody_left_out(self.quantity.grid, levels)
+        missing = 0.0 if all_there else rows_left_out(self.truncated, levels)
         found = spread.published(value, self.statistic, low=self.quantity.lowest, missing=missing)
         if self.beside is None:
             return found
@@ -82,6 +85,8 @@ class Source:
         """Of distinct persons, where those who may be missing outweigh the noise, or nothing tells how many may be."""
         if self.truncated is None:
             return None
+        if self.everybody and nobody_left_out(self.quantity.grid, levels):
+            return np.zeros(value.shape, dtype=np.bool_)
         if not tells(self.truncated, levels):
             return np.ones(value.shape, dtype=np.bool_)
         noise = spread.published(value, self.statistic, low=self.quantity.lowest)

@@ -46,12 +46,9 @@ def laplace_sum_quantile(draws: float) -> float:
     return float(optimize.brentq(lambda x: outside(x) - (1 - LEVEL), 1.8, 2.2, xtol=1e-4))
 
 
-def around(value: Floats, lower: Floats, upper: Floats, *, widest: Floats | float = np.inf) -> tuple[Floats, Floats]:
-    """The interval, widened where needed so that it holds the published ``value``, but to no more than ``widest``."""
-    low, high = np.fmin(lower, value), np.fmax(upper, value)
-    high = np.where(low < lower, np.fmax(np.fmin(high, low + widest), value), high)
-    low = np.where(upper < value, np.fmin(np.fmax(low, high - widest), value), low)
-    return low, high
+def around(value: Floats, lower: Floats, upper: Floats) -> tuple[Floats, Floats]:
+    """The interval, widened where needed so that it holds the published ``value``."""
+    return np.fmin(lower, value), np.fmax(upper, value)
 
 
 def whole_numbers(lower: Floats, upper: Floats) -> tuple[Floats, Floats]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dp_stats.catalogue.grid import LevelNames
+from dp_stats.catalogue.grid import Grid, LevelNames
 from dp_stats.estimate.quantity import Quantity
 
 Floats = NDArray[np.float64]
@@ -24,6 +24,12 @@ def rows_left_out(count: Quantity | None, levels: LevelNames) -> Floats | float:
     kept, corrected = count.fit.value(levels), count.value(levels)
     doubt = np.sqrt(np.maximum(count.variance(levels) - count.fit.variance(levels), 0.0))
     return np.asarray(np.maximum(corrected - kept, 0.0) + 2 * doubt)
+
+
+def nobody_left_out(grid: Grid, levels: LevelNames) -> bool:
+    """Whether every distinct person of a level is counted, however many rows are truncated, where the bound keeps a row of
+    everybody (``plan.sensitivity.everybody_counts``): in the one cell of everything."""
+    return all(levels.get(d.name, d.top.name) == d.top.name for d in grid.dimensions)
 
 
 def tells(count: Quantity, levels: LevelNames) -> bool:

@@ -48,7 +48,8 @@ class Spread:
         """The interval that is published with ``value``, whichever way one came to that number.
 
         Of a count it is made of the whole numbers inside the interval. It is never one point while noise can move the
-        value, and holds ``value``, but is never wider than the two-sided interval of least squares and one step.
+        value, and holds ``value``. Where settling has moved that outside, the other end stays: what was measured says as much
+        of the truth as before. Else it is never wider than the two-sided interval of least squares and one step.
 
         Args:
             value: published, in the unit of ``statistic``. low: the smallest possible. missing: how many may be missing
@@ -60,7 +61,7 @@ class Spread:
             lower, upper = whole_numbers(lower, upper)
         step = float(statistic.resolution) if statistic.kind == "sum" else 1.0
         lower, upper = never_a_point(lower, upper, np.where(self.error > 1e-3 * step, step, 0.0), low=low)
-        return around(value, lower, upper, widest=2 * self.law.two_sided_reach(self.error) + step + missing)
+        return around(value, lower, upper)
 
 
 def spread_of_level(quantity: Quantity | Persons, levels: LevelNames) -> Spread:

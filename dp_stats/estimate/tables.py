@@ -25,6 +25,7 @@ from dp_stats.estimate.spread import spread_of_level
 from dp_stats.estimate.truncation import Correction, correction, truncation_levels
 from dp_stats.plan.model import Plan
 from dp_stats.plan.noisy import NoisyMeasurements
+from dp_stats.plan.sensitivity import everybody_counts
 from dp_stats.plan.truncation import cluster_guess, truncated_share
 
 Floats = NDArray[np.float64]
@@ -64,7 +65,8 @@ def estimate(
             whole = persons.whole
             if rows is not None:
                 whole = {at: between_rows(number, grid, at, rows.whole) for at, number in whole.items()}
-            sources[statistic.id] = Source(statistic, persons, whole, corrected, rows)
+            everybody = everybody_counts(release, plan.block_kind)
+            sources[statistic.id] = Source(statistic, persons, whole, corrected, rows, everybody)
     derived = {d.id: d for d in release.derived}
     tables: dict[str, dict[str, Estimate]] = {}
     for table in release.tables:

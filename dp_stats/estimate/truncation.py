@@ -149,7 +149,9 @@ def correction(
     everything = total + max(float(kept.sum()), 0.0)
     seen = truncated.size >= 4 and mean > 0
     known = seen and all(levels[d.name] == d.leaf.name for d in count.grid.dimensions if _is_place(count.grid, d))
-    spread = max(LEAST_SPREAD if known else UNKNOWN_SPREAD, float(np.sqrt(shares.between)) / mean if seen else 0.0)
+    lump = (2 * whole.cluster.mean - 1) * (1 + beyond)
+    differ = _spread(truncated, variance, kept, kept_variance, common=mean, lump=lump) if seen else 0.0
+    spread = max(LEAST_SPREAD if known else UNKNOWN_SPREAD, differ)
     public = TruncationEstimate(
         levels=grid.complete(levels),
         truncated_rows=total,
@@ -165,7 +167,6 @@ def correction(
         cap=cap,
         cap_reached=whole.cluster.mean >= AS_A_RULE * cap > AS_A_RULE and whole.rows > 2 * np.sqrt(whole.variance),
     )
-    lump = (2 * whole.cluster.mean - 1) * (1 + beyond)
     return Correction(public, share, lump, own_variance, shares.lean, common)
 
 
@@ -228,6 +229,22 @@ def _total_interval(measurement: Measurement, values: Floats) -> tuple[float, fl
     quantile = normal_quantile() if measurement.epsilon is None else laplace_sum_quantile(float(min(values.size, 101)))
     reach = quantile * float(np.sqrt(measurement.variance * values.size))
     return max(float(values.sum()) - reach, 0.0), max(float(values.sum()) + reach, 0.0)
+
+
+def _spread(
+    truncated: Floats, variance: Floats, kept: Floats, kept_variance: Floats, *, common: float, lump: float
+) -> float:
+    """How far coarse cells differ in their share of truncated rows besides noise and chance, relative to the share: a standard
+    deviation, by moments. Chance counts apart where finer cells are doubted.
+
+    Args:
+        common: truncated rows per kept row of all. lump: truncated rows that fall in a cell together.
+    """
+    safe = np.maximum(kept, 1.0)
+    noise = (variance + common**2 * np.maximum(kept_variance, 0.0)) / safe**2
+    weight = safe / safe.sum()
+    between = float((weight * ((truncated / safe - common) ** 2 - noise - lump * common / safe)).sum())
+    return float(np.sqrt(max(between, 0.0))) / common
 
 
 @dataclass(frozen=True, eq=False)

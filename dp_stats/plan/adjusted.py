@@ -22,7 +22,9 @@ from dp_stats.plan.truncation import (
     added_variance,
     beyond_cap,
     cluster_guess,
+    spread_inside,
     together,
+    too_many,
     truncated_share,
     truncation_cap,
     whole_variance,
@@ -59,13 +61,20 @@ def gain_of_shrinkage(grid: Grid, release: Release, target: Target) -> Shrinkage
     return Shrinkage(target.prior_mean, float(statistic.upper or 1) if statistic.kind == "sum" else 1.0)
 
 
-def true_variances(found: Sequence[Shrinkage | None], spread: float = TRUE_SPREAD) -> Floats:
+def cell_sizes(log_spread: float = CELL_SPREAD) -> Floats:
+    """Plausible sizes of cells relative to their mean, log-normal, as likely as ``PROBABILITIES``."""
+    return np.asarray(np.exp(log_spread * NODES - log_spread**2 / 2))
+
+
+def true_variances(
+    found: Sequence[Shrinkage | None], spread: float = TRUE_SPREAD, *, log_spread: float = CELL_SPREAD
+) -> Floats:
     """Plausible variances of true cells around what their margins suggest, ``(targets, nodes)``; infinite: not shrunken.
 
     ``spread`` is how far cells lie from it, relative to their size. Cells differ in size: their means are taken to be
-    log-normal around the guess.
+    log-normal around the guess, with ``log_spread``.
     """
-    sizes = np.exp(CELL_SPREAD * NODES - CELL_SPREAD**2 / 2)
+    sizes = cell_sizes(log_spread)
     rows = [
         np.full(len(NODES), np.inf) if one is None else one.mean * sizes * one.row + (spread * one.mean * sizes) ** 2
         for one in found
@@ -117,15 +126,49 @@ def correction_variance(
         return 0.0
     ends = [abs(float(end)) for end in (declared.lower, declared.upper) if end is not None]
     size = max(ends) if declared.kind == "sum" else 1.0
+    known = _known(grid, release, target, rows, persons, size)
+    added = added_variance(known.part, known.cells, known.truncated, rows.variance, known.whole)
+    inside = known.cells * known.part < 1 - 1e-9
+    chance = together(release.contribution) * known.mean * (1.0 if inside else known.beyond)
+    return (added + chance + (known.beyond * known.mean) ** 2) * size**2
+
+
+def most_missing(grid: Grid, release: Release, target: Target, rows: Measurement, persons: Measurement | None) -> float:
+    """The most rows of a count of mean size that intervals of what is not corrected have room for (``estimate.left_out``): the
+    expected ones and twice the doubt that the estimate will have. That is larger than the expected error: of what finer cells
+    differ by, and of chance, as much as there may be truncated rows, one standard deviation above those that are found."""
+    known = _known(grid, release, target, rows, persons, 1.0)
+    spread = spread_inside(grid, rows.levels, target.queries)
+    noise = added_variance(known.part, known.cells, known.truncated, rows.variance, known.whole, spread=0.0)
+    found = known.mean * too_many(release.contribution, truncation_cap(release))
+    may_be = found + known.part * float(np.sqrt(known.whole))
+    chance = together(release.contribution) * may_be if spread else 0.0
+    doubt = noise + chance + (spread * may_be) ** 2 + (known.beyond * found) ** 2
+    return found + 2 * float(np.sqrt(doubt))
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What is guessed of the truncated rows of a value: its part of everything, the coarse cells, its rows of them, all of them,
+    the variance of their number, and the share of them beyond the cap."""
+
+    part: float
+    cells: int
+    mean: float
+    truncated: float
+    whole: float
+    beyond: float
+
+
+def _known(
+    grid: Grid, release: Release, target: Target, rows: Measurement, persons: Measurement | None, size: float
+) -> _Known:
     part, cells = mean_share(grid, target.queries), prod(rows.shape)
     cap = truncation_cap(release)
     cluster, beyond = cluster_guess(release.contribution, cap), beyond_cap(release.contribution, cap)
-    share = truncated_share(release.contribution)
-    mean = (target.prior_mean or 0.0) / size  # rows of the value, if each adds as much as it can
-    truncated = share * mean / part
-    known = persons.variance * prod(persons.shape) if persons is not None else np.inf
-    whole = whole_variance(rows.variance * cells, known, cluster, truncated / cluster.mean)
-    added = added_variance(part, cells, truncated, rows.variance, whole)
-    inside = cells * part < 1 - 1e-9
-    chance = together(release.contribution) * share * mean * (1.0 if inside else beyond)
-    return (added + chance + (beyond * share * mean) ** 2) * size**2
+    # rows of the value, if each adds as much as it can
+    mean = truncated_share(release.contribution) * (target.prior_mean or 0.0) / size
+    truncated = mean / part
+    counted = persons.variance * prod(persons.shape) if persons is not None else np.inf
+    whole = whole_variance(rows.variance * cells, counted, cluster, truncated / cluster.mean)
+    return _Known(part, cells, mean, truncated, whole, beyond)

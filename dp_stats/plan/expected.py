@@ -13,14 +13,14 @@ from dp_stats.catalogue.grid import Grid, days_of_cells
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Derived, Release, Table
 from dp_stats.catalogue.populations import likely_population
-from dp_stats.plan.adjusted import correction_variance
+from dp_stats.plan.adjusted import correction_variance, most_missing
 from dp_stats.plan.algebra import Key, Structure, key_of
 from dp_stats.plan.model import ExpectedError, Measurement
 from dp_stats.plan.ratios import mean_deviation, mean_room, quantile_deviation, quantile_room, share_deviation
-from dp_stats.plan.settled import ALIKE, LIKELY, UNLIKE, World, published_variance
+from dp_stats.plan.sensitivity import everybody_counts
+from dp_stats.plan.settled import ALIKE, LIKELY, UNEQUAL, UNLIKE, World, published_variance
 from dp_stats.plan.symmetry import Floats
-from dp_stats.plan.targets import Target, derived_of, measured_for, prior_totals, statistic_of, target_of
-from dp_stats.plan.truncation import spread_inside, truncated_share
+from dp_stats.plan.targets import Target, derived_of, mean_share, measured_for, prior_totals, statistic_of, target_of
 
 NORMAL_95 = 1.959963984540054
 """Standard errors in half a 95 % interval of a normal value."""
@@ -85,7 +85,7 @@ def expected_errors(catalogue: Catalogue, grid: Grid, release: Release, given: A
             derived = derived_of(release, name)
             target = target_of(grid, release, table, measured_for(release, name)[0], derived, totals)
             asked = _Asked(catalogue, grid, release, table, derived, target, given, totals)
-            worlds = [_spread(asked, world) for world in (LIKELY, ALIKE, UNLIKE)]
+            worlds = [_spread(asked, world) for world in (LIKELY, ALIKE, UNLIKE, UNEQUAL)]
             known = [world for world in worlds if world is not None]
             if known:
                 found.append(_summary(table.id, name, known))
@@ -135,9 +135,10 @@ def _spread(asked: _Asked, world: World) -> tuple[Floats, float | None] | None:
         variance = published_variance(grid, release, target, given.variance, world) + correction_variance(
             grid, release, target, given.truncated_rows, given.truncated_persons
         )
+        deviation = _with_room(np.sqrt(variance), _room_of_persons(asked, world), np.inf)
         if derived is not None and derived.kind == "daily":
-            return _of_days(asked, variance)
-        return _of_rate(asked, variance) if derived and derived.kind == "rate" else (np.sqrt(variance), mean)
+            return _of_days(asked, deviation)
+        return _of_rate(asked, deviation) if derived and derived.kind == "rate" else (deviation, mean)
     if mean is None:
         return None
     if derived.kind == "mean" and derived.over:
@@ -169,16 +170,34 @@ def _spread(asked: _Asked, world: World) -> tuple[Floats, float | None] | None:
 
 
 def _missing(asked: _Asked, count: Target, rows: float, world: World) -> float:
-    """The most of so many rows that intervals of what is not corrected have room for, as they are truncated: the share that is
-    expected and twice the error of its measurement. None in the best case, in which missing rows are like the kept ones."""
+    """The most of so many rows that intervals of what is not corrected have room for, as they are truncated. None in the best
+    case, in which missing rows are like the kept ones."""
     given, release = asked.given, asked.release
-    if given.truncated_rows is None or world is ALIKE or statistic_of(release, count.statistic).kind != "count":
+    if (
+        given.truncated_rows is None
+        or world in (ALIKE, UNEQUAL)
+        or statistic_of(release, count.statistic).kind != "count"
+    ):
         return 0.0
     typical = replace(count, prior_mean=rows)
-    share = truncated_share(release.contribution)
-    doubt = correction_variance(asked.grid, release, typical, given.truncated_rows, given.truncated_persons)
-    doubt += (spread_inside(asked.grid, given.truncated_rows.levels, count.queries) * share * rows) ** 2
-    return min(share * rows + 2 * float(np.sqrt(doubt)), rows)
+    return min(most_missing(asked.grid, release, typical, given.truncated_rows, given.truncated_persons), rows)
+
+
+def _room_of_persons(asked: _Asked, world: World) -> float:
+    """How much wider on each side the interval of distinct persons is for missing rows, as its upper end is that of all of them:
+    by half of them, or, where each is of somebody else, a value may be too low by as many. None of what is corrected, nor of the
+    one cell of everything, from which the bound leaves nobody out (``estimate.left_out.nobody_left_out``)."""
+    given, release, target = asked.given, asked.release, asked.target
+    if given.truncated_rows is None or statistic_of(release, target.statistic).kind != "persons":
+        return 0.0
+    count = replace(target, statistic=given.truncated_rows.statistic)
+    rows = asked.totals.get(count.statistic)
+    rows = target.prior_mean if rows is None else rows * mean_share(asked.grid, target.queries)
+    everybody = everybody_counts(release, asked.catalogue.datasets[release.dataset].privacy_unit.per)
+    top = all(name == d.top.name for name, d in zip(target.levels, asked.grid.dimensions, strict=True))
+    if rows is None or (everybody and top) or not np.isfinite(given.variance(count)).all():
+        return 0.0  # nobody knows how many rows a cell has
+    return _missing(asked, count, rows, world) * (1.0 if world is UNLIKE else 0.5)
 
 
 def _with_room(deviation: Floats, room: float, most: float) -> Floats:
@@ -186,16 +205,16 @@ def _with_room(deviation: Floats, room: float, most: float) -> Floats:
     return np.maximum(np.minimum(deviation + room / NORMAL_95, most / NORMAL_95), deviation) if room else deviation
 
 
-def _of_days(asked: _Asked, variance: Floats) -> tuple[Floats, float | None]:
-    """Of a figure per day, from the variance of its sum."""
+def _of_days(asked: _Asked, deviation: Floats) -> tuple[Floats, float | None]:
+    """Of a figure per day, from the standard deviation of its sum."""
     time = next(d.name for d in asked.grid.dimensions if d.kind == "date")
     days = days_of_cells(asked.grid, time, asked.grid.complete(asked.table.levels)[time])
     mean = asked.target.prior_mean
-    return np.sqrt(variance) / days, None if mean is None else mean / float(days.mean())
+    return deviation / days, None if mean is None else mean / float(days.mean())
 
 
-def _of_rate(asked: _Asked, variance: Floats) -> tuple[Floats, float | None] | None:
-    """Of a rate, from the variance of its count."""
+def _of_rate(asked: _Asked, deviation: Floats) -> tuple[Floats, float | None] | None:
+    """Of a rate, from the standard deviation of its count."""
     assert asked.derived is not None
     levels = asked.grid.complete(asked.table.levels)
     people = likely_population(asked.grid, asked.release, asked.catalogue, levels, asked.derived.population)
@@ -205,4 +224,4 @@ def _of_rate(asked: _Asked, variance: Floats) -> tuple[Floats, float | None] | N
         scale = asked.derived.per / people
     mean = asked.target.prior_mean
     typical = mean * asked.derived.per / float(people.mean()) if mean is not None else None
-    return np.sqrt(variance) * scale, typical
+    return deviation * scale, typical

@@ -112,6 +112,12 @@ def shared_blocks(release: Release, block: BlockKind) -> bool:
     return release.late is not None or not one_edition_per_block(release.period, block, release.calendar)
 
 
+def everybody_counts(release: Release, block: BlockKind) -> bool:
+    """Whether a row of everybody who has any in an edition is kept: the bound keeps one, unless the register leaves nothing of it
+    to who used it up in other editions. A range has no others."""
+    return release.period == "range" or not shared_blocks(release, block)
+
+
 def of(
     statistic: Statistic,
     role: Role,

@@ -14,7 +14,14 @@ import numpy as np
 
 from dp_stats.catalogue.grid import Grid
 from dp_stats.catalogue.models import Release
-from dp_stats.plan.adjusted import after_shrinkage, gain_of_shrinkage, true_variances
+from dp_stats.plan.adjusted import (
+    CELL_SPREAD,
+    PROBABILITIES,
+    after_shrinkage,
+    cell_sizes,
+    gain_of_shrinkage,
+    true_variances,
+)
 from dp_stats.plan.symmetry import Floats
 from dp_stats.plan.targets import Target, mean_share, statistic_of
 
@@ -30,7 +37,8 @@ class World:
             lean on one margin alone, which says nothing of how large each is.
         window: how much of what is gained for single cells a sum of them over a window keeps, as an exponent.
         above: how much further from zero than a typical cell those lie that noise cannot push below it.
-        size: that of a typical cell, relative to the mean.
+        size: that of a typical cell, relative to the mean. log_spread: how unlike cells are in size, none where it is left to
+            the other attributes.
     """
 
     spread: float
@@ -38,11 +46,14 @@ class World:
     window: float
     above: float
     size: float
+    log_spread: float | None = None
 
 
 LIKELY = World(spread=0.2, alone=1.0, window=0.3, above=1.0, size=1.0)
 ALIKE = World(spread=0.0, alone=0.3, window=0.6, above=0.5, size=1.8)
 UNLIKE = World(spread=1.0, alone=2.0, window=0.1, above=3.0, size=0.4)
+UNEQUAL = World(spread=0.0, alone=0.3, window=0.6, above=0.5, size=1.0, log_spread=2.0)
+"""A few large areas or groups have nearly all rows, and most cells hardly any."""
 
 
 def published_variance(
@@ -100,7 +111,9 @@ def _shrunken(
         return None
     variance = variance_of(target)
     margins = _margins(grid, target)
-    truth = true_variances([leaning], world.alone if len(margins) == 1 else world.spread)
+    truth = true_variances(
+        [leaning], world.alone if len(margins) == 1 else world.spread, log_spread=world.log_spread or CELL_SPREAD
+    )
     shrunken = after_shrinkage(variance.ravel(), truth)[0].reshape(variance.shape)
     doubt = 0.0
     for own in margins:
@@ -133,10 +146,19 @@ def _margins(grid: Grid, target: Target) -> list[Target]:
 
 def _above_zero(variance: Floats, mean: float, size: float, world: World) -> Floats:
     """Squared error of a value of that variance that is settled with its margins and cannot be negative."""
-    truth = world.above * (0.65 * np.sqrt(np.maximum(variance, 0.0)) * mean + 0.6 * mean**2) + size * mean
     finite = np.isfinite(variance)
     v = np.where(finite, variance, 1.0)
-    return np.where(finite, truth * v / np.maximum(truth + v, 1e-300), variance)
+    if world.log_spread is None:
+        error = _of_size(v, mean, size, world)
+    else:
+        sizes = mean * cell_sizes(world.log_spread)
+        error = sum(p * _of_size(v, float(one), size, world) for p, one in zip(PROBABILITIES, sizes, strict=True))
+    return np.where(finite, error, variance)
+
+
+def _of_size(variance: Floats, mean: float, size: float, world: World) -> Floats:
+    truth = world.above * (0.65 * np.sqrt(np.maximum(variance, 0.0)) * mean + 0.6 * mean**2) + size * mean
+    return np.asarray(truth * variance / np.maximum(truth + variance, 1e-300))
 
 
 def _rounding(variance: Floats, mean: float, size: float) -> Floats:

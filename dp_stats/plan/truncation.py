@@ -235,12 +235,23 @@ def rows_beyond_cap(cluster: float, cap: int, *, nearest: float = AS_A_RULE) -> 
 def beyond_cap(contribution: Contribution, cap: int) -> float:
     """Rows beyond the cap as a share of all truncated rows: as declared, and no fewer than a geometric law of the declared mean
     has, which takes their place in an estimate. Either may be wrong by as much."""
+    found = max(_declared_beyond(contribution, cap), rows_beyond_cap(cluster_guess(contribution, cap).mean, cap))
+    return found / (1 + found)
+
+
+def too_many(contribution: Contribution, cap: int) -> float:
+    """How many times more truncated rows an estimate finds than were declared, as it puts rows beyond the cap at what a
+    geometric law has, however few were declared."""
+    geometric = rows_beyond_cap(cluster_guess(contribution, cap).mean, cap)
+    return max((1 + geometric) / (1 + _declared_beyond(contribution, cap)), 1.0)
+
+
+def _declared_beyond(contribution: Contribution, cap: int) -> float:
+    """Rows beyond the cap per truncated row that is counted, as declared."""
     k = contribution.rows
     beyond = {r - k: p for r, p in (contribution.repeats or {}).items() if r > k}
     counted = sum(min(n, cap) * p for n, p in beyond.items())
-    declared = sum(max(n - cap, 0) * p for n, p in beyond.items()) / counted if counted > 0 else 0.0
-    found = max(declared, rows_beyond_cap(cluster_guess(contribution, cap).mean, cap))
-    return found / (1 + found)
+    return sum(max(n - cap, 0) * p for n, p in beyond.items()) / counted if counted > 0 else 0.0
 
 
 def inside_of(truncated: float, cells: int) -> float:
@@ -261,20 +272,23 @@ def spread_inside(grid: Grid, coarse: LevelNames, queries: Mapping[str, Query]) 
     return (LEAST_SPREAD if seen and grid.cells(coarse) >= 4 else UNKNOWN_SPREAD) if finer else 0.0
 
 
-def added_variance(part: float, cells: int, truncated: float, noise: float, whole: float) -> float:
+def added_variance(
+    part: float, cells: int, truncated: float, noise: float, whole: float, *, spread: float = SPREAD
+) -> float:
     """Variance that correcting adds to a value of mean size.
 
     Args:
         part: the value's share of everything. cells: of the coarse level. truncated: rows, of everything.
         noise: variance of a coarse cell's truncated rows; estimation draws coarse cells to the whole where it is large
             (empirical Bayes). whole: variance of all truncated rows, which cells then share.
+        spread: how far finer cells differ from their coarse cell, relative to the share of truncated rows.
     """
     inside = inside_of(truncated, cells)
     lean = noise / (inside + noise) if cells > 1 else 1.0
     drawn = lean * inside if cells > 1 else 0.0
     if cells * part >= 1:
         return drawn * cells * part + (lean * part) ** 2 * whole
-    differ = (SPREAD * truncated * part) ** 2 if cells * part < 0.999 else 0.0
+    differ = (spread * truncated * part) ** 2 if cells * part < 0.999 else 0.0
     return (drawn + lean**2 * whole / cells**2) * (cells * part) ** 2 + differ
 
 

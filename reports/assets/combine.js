@@ -441,12 +441,7 @@ const dpStats = (() => {
     return refuse("no_edition", { day: isoDay(Math.max(...best.keys())) });
   }
 
-  function around(value, lower, upper, widest) {
-    let low = Math.min(lower, value), high = Math.max(upper, value);
-    if (low < lower) high = Math.max(Math.min(high, low + widest), value);
-    if (upper < value) low = Math.min(Math.max(low, high - widest), value);
-    return [low, high];
-  }
+  const around = (value, lower, upper) => [Math.min(lower, value), Math.max(upper, value)];
 
   function totalOf(parts, statistic) {
     const value = sum(parts.map((p) => p.value)), doubts = parts.map((p) => p.doubt);
@@ -460,7 +455,7 @@ const dpStats = (() => {
       [lower, upper] = first > last ? Array(2).fill(halfEven(settled((lower + upper) / 2))) : [first, last];
     }
     if (error > 1e-3 * step && upper - lower < 0.5 * step) [lower, upper] = [Math.max(lower - step, low), upper + step];
-    [lower, upper] = around(best, lower, upper, 2 * law.twoSided * error + step);
+    [lower, upper] = around(best, lower, upper);
     return { value: best, unrounded: value, lower, upper, standard_error: error, editions: parts.map((p) => p.edition) };
   }
 
@@ -505,7 +500,7 @@ const dpStats = (() => {
     const a = bottom.unrounded ** 2 - z ** 2 * t, b = top.unrounded * bottom.unrounded, c = top.unrounded ** 2 - z ** 2 * s;
     const root = Math.sqrt(Math.max(b ** 2 - a * c, 0)), ratio = top.unrounded / bottom.unrounded;
     const ends = a > 0 ? [(b - root) / a, (b + root) / a] : [low, high], value = clip(ratio, low, high);
-    const [lower, upper] = around(value, clip(ends[0], low, high), clip(ends[1], low, high), Infinity);
+    const [lower, upper] = around(value, clip(ends[0], low, high), clip(ends[1], low, high));
     const error = Math.sqrt(Math.max((s + ratio ** 2 * t) / bottom.unrounded ** 2, 0));
     return { value, unrounded: ratio, lower, upper, standard_error: error, editions: top.editions };
   }

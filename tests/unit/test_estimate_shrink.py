@@ -59,7 +59,11 @@ def test_a_shrunken_value_has_a_smaller_error_and_an_interval_no_wider_than_that
     e = edition.estimate(edition.draw({"count": true_counts(edition, 20_000, rng)}, rng)).tables[table]["count"]
     assert e.unrounded_error is not None
     assert np.median(e.standard_error) < 0.8 * np.median(e.unrounded_error)
-    assert (e.upper - e.lower <= 2 * 2.13 * e.unrounded_error + 2).all()
+    wider = e.upper - e.lower > 2 * 2.13 * e.unrounded_error + 2
+    assert wider.mean() < 0.05
+    assert ((e.value == e.lower) | (e.value == e.upper))[wider].all(), (
+        "wider than noise where settling moved no value out"
+    )
 
 
 def test_what_cells_lean_on_leans_on_its_own_margins_in_turn() -> None:
@@ -134,3 +138,27 @@ def test_areas_that_differ_from_their_region_are_not_drawn_to_it_where_there_is_
     e = edition.estimate(edition.draw({"count": counts}, rng)).tables["area-week-band"]["count"]
     true = edition.grid.roll_up(counts, e.levels)
     assert np.mean((e.value - true) ** 2) <= 1.05 * np.mean((e.unrounded - true) ** 2)
+
+
+def test_intervals_hold_a_day_of_many_among_empty_cells_of_its_region() -> None:
+    """Its region's total of the day has more noise than it, which no empty cell takes where it is below nothing: the value of the
+    day takes it all and lies far outside what was measured. Drawn in to be no wider than noise, its interval held 7 in 10."""
+    edition = declare_edition(
+        areas=(2, 20, 26),
+        tables=(*TABLES, {"id": "region-day", "levels": {"area": "region", "date": "day"}, "statistics": ["count"]}),
+        statistics=({"id": "count", "kind": "count", "expected_total": 400},),
+        loss={"epsilon": 2},
+    )
+    rng = np.random.default_rng(3)
+    counts = rng.poisson(0.02, edition.grid.shape())
+    days = np.array([2, 9, 13, 17, 25])
+    counts[[4, 11, 25, 33, 44], days, 0] += 50
+    held, moved = [], []
+    for _ in range(16):
+        e = edition.estimate(edition.draw({"count": counts}, rng)).tables["area-day"]["count"]
+        many = edition.grid.roll_up(counts, e.levels)
+        here = many >= 50
+        held.append(((e.lower <= many) & (many <= e.upper))[here])
+        moved.append((e.value - many)[here])
+    assert np.mean(moved) < -1, "settling moves none of them: nothing is tested"
+    assert np.mean(held) > 0.9
