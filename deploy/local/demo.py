@@ -124,7 +124,7 @@ class Runner:
         # A million objects of Airflow stay for good, and little that a task makes is rubbish in circles: to look for it
         # as often as Python does by itself takes a tenth of the time.
         gc.freeze()
-        gc.set_threshold(100_000, 20, 20)
+        gc.set_threshold(1_000_000, 20, 20)
         self._home = home
         self._catalogue = load_catalogue(load_settings().catalogue)
 
