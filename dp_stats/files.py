@@ -50,6 +50,18 @@ def is_printable(text: str) -> bool:
     return all(character.isprintable() or character in "\n\t" for character in text)
 
 
+def require_printable(text: str) -> None:
+    """Refuse a text that is not printable.
+
+    Raises:
+        ValueError: what to do, without the text's name.
+    """
+    if not is_printable(text):
+        raise ValueError(
+            "holds signs that cannot be seen, such as marks that turn the direction of writing. Type it anew, without them"
+        )
+
+
 def segment(code: str) -> str:
     """A code as one segment of a path and of an address, the same for no other code.
 

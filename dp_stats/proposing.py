@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from dp_stats.editions import reasons
@@ -20,11 +19,11 @@ from dp_stats.editions.publication import Check, PublishedEdition, tables_of
 from dp_stats.editions.revisions import ends_changed, values_changed
 from dp_stats.errors import PublishedError
 from dp_stats.estimate import estimator
-from dp_stats.files import is_printable
+from dp_stats.files import require_printable
 from dp_stats.late_windows import is_open, open_from
 from dp_stats.measured import estimates_of
 from dp_stats.publishing import publish as publish_run
-from dp_stats.publishing import published_as, software
+from dp_stats.publishing import published_as, said_of, software
 from dp_stats.revising import add_late, close, late_of
 from dp_stats.run import KINDS, Kind, Run, ledger_if_any, open_made, open_run
 from dp_stats.texts.words import Texts
@@ -113,11 +112,10 @@ def propose(edition: str, *, kind: Kind, reason: str, settings: Settings) -> Pro
         return _late(edition, standing, ledger, settings)
     if not reason.strip():
         raise PublishedError(f"A revision of kind '{kind}' needs a reason, which the public reads. Give --reason.")
-    if not is_printable(reason):
-        raise PublishedError(
-            "The reason holds signs that cannot be seen, such as marks that turn the direction of writing. Type it anew, "
-            "without them: the public reads it."
-        )
+    try:
+        require_printable(reason)
+    except ValueError as unseen:
+        raise PublishedError(f"The reason {unseen}: the public reads it.") from None
     before, texts = published_as(ledger, edition, standing), Texts.of(settings)
     last = _last(edition, ledger)
     known = _known(edition, last, kind, reason, ledger, texts)
@@ -251,7 +249,8 @@ def _compared(proposal: Proposal, made: MadeOf, ledger: Ledger, texts: Texts) ->
     folder = run.published_in / edition / f"r{proposal.standing}"
     before = Edition.load(folder)
     estimates = estimates_of(run, before.sources)
-    after = _described(run, proposal.why, estimates, ledger, texts, before.sources)
+    account = ledger.account(run.edition, run.measured)
+    after = said_of(run, estimates, account, texts, proposal.why, before.sources)
     tables = tables_of(after, estimates, run.published_in)
     values = {id: (values_changed(folder / f"{id}.parquet", table), len(table)) for id, table in tables.items()}
     found = replace(
@@ -290,26 +289,6 @@ def _refuse(proposal: Proposal) -> None:
             f"Nothing would change in {edition}: its names, texts and layout are those of today. Edit the catalogue, the code "
             "lists or the reports first. What is counted, read and measured is changed by --kind correction alone."
         )
-
-
-def _described(
-    run: Run, why: RevisionFacts | None, estimates: Any, ledger: Ledger, texts: Texts, sources: tuple[SourceFacts, ...]
-) -> Edition:
-    from dp_stats.editions.describe import describe
-
-    return describe(
-        run.release,
-        dataset=run.dataset,
-        catalogue=run.catalogue,
-        period=run.period,
-        grid=run.grid,
-        estimates=estimates,
-        texts=texts,
-        account=ledger.account(run.edition, run.measured),
-        revision=why or run.revision,
-        published=datetime.now(UTC).replace(microsecond=0),
-        sources=sources,
-    )
 
 
 def _other_looks(run: Run, standing: int, ledger: Ledger, texts: Texts) -> bool:

@@ -255,7 +255,20 @@ def _describe(
         account = ledger.disclose(run.edition, run.revision, measured=run.measured)
     else:
         account = ledger.account(run.edition, run.measured)
-    edition = describing.describe(
+    edition = said_of(run, estimates, account, texts, why, sources)
+    return _keep(ledger, edition, looks, as_told=False, measured=run.measured)
+
+
+def said_of(
+    run: Run,
+    estimates: EditionEstimates,
+    account: describing.Account,
+    texts: Texts,
+    why: RevisionFacts | None,
+    sources: tuple[SourceFacts, ...],
+) -> Edition:
+    """What the files of a run say, were it published now; ``why``: of a revision, what it is and for which reason."""
+    return describing.describe(
         run.release,
         dataset=run.dataset,
         catalogue=run.catalogue,
@@ -267,7 +280,6 @@ def _describe(
         revision=why or run.revision,
         sources=sources,
     )
-    return _keep(ledger, edition, looks, as_told=False, measured=run.measured)
 
 
 def _before(run: Run, ledger: Ledger) -> MadeOf | None:

@@ -8,20 +8,18 @@ the OpenDP deployments registry, whose own record is ``privacy.json`` (see ``reg
 
 from __future__ import annotations
 
-import json
 import math
 from fractions import Fraction
-from functools import cache
-from importlib import resources
 from typing import Any
 
 from dp_stats.editions import claims
 from dp_stats.editions.edition import Edition, MeasuredFacts
-from dp_stats.errors import PublishedError
+from dp_stats.editions.record_form import RecordForm
 from dp_stats.texts.words import Texts
 
 FILE_NAME = "guarantee.json"
-SCHEMA = resources.files("dp_stats.editions") / "schemas" / "privacy.schema.json"
+FORM = RecordForm(FILE_NAME, "privacy.schema.json")
+"""Our JSON Schema of the record."""
 
 
 def privacy_record(edition: Edition, texts: Texts) -> dict[str, Any]:
@@ -200,26 +198,3 @@ def rounded_up(loss: Fraction) -> float:
 def for_programs(loss: Fraction) -> str:
     """The same as a text for programs: ``1``, ``0.4299``, ``1e-06``."""
     return f"{rounded_up(loss):.9g}"
-
-
-@cache
-def schema() -> dict[str, Any]:
-    """Our JSON Schema of the record."""
-    content: dict[str, Any] = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    return content
-
-
-def check_record(record: dict[str, Any]) -> None:
-    """Check a record against the schema.
-
-    Raises:
-        PublishedError: naming the field that is missing or wrong.
-    """
-    from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
-
-    fault = next(iter(Draft202012Validator(schema()).iter_errors(record)), None)
-    if fault is not None:
-        place = ".".join(str(part) for part in fault.absolute_path) or "(whole record)"
-        raise PublishedError(
-            f"{FILE_NAME}: {place} does not fit the schema ({fault.validator}). Complete the declarations."
-        )

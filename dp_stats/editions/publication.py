@@ -208,10 +208,10 @@ def _make(
         tables.append(table.model_copy(update={"files": kept}))
     edition = edition.model_copy(update={"tables": tuple(tables)})
     record = privacy_record.privacy_record(edition, texts)
-    privacy_record.check_record(record)
+    privacy_record.FORM.check(record)
     contents[privacy_record.FILE_NAME] = formats.json_bytes(record)
     registered = registry_record.registry_record(edition, texts)
-    registry_record.check_record(registered)
+    registry_record.FORM.check(registered)
     contents[registry_record.FILE_NAME] = formats.json_bytes(registered)
     contents[metadata.DATA_PACKAGE] = formats.json_bytes(metadata.data_package(edition, texts))
     contents |= {

@@ -6,21 +6,19 @@ record of the edition holds is left out.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from fractions import Fraction
-from functools import cache
-from importlib import resources
 from typing import Any
 
 from dp_stats.editions import claims
 from dp_stats.editions.edition import Edition, MeasuredFacts
 from dp_stats.editions.privacy_record import rounded_up
-from dp_stats.errors import PublishedError
+from dp_stats.editions.record_form import RecordForm
 from dp_stats.texts.words import Texts
 
 FILE_NAME = "privacy.json"
-SCHEMA = resources.files("dp_stats.editions") / "schemas" / "registry.schema.json"
+FORM = RecordForm(FILE_NAME, "registry.schema.json")
+"""The registry's JSON Schema, without its descriptions."""
 SECTORS = {"Health": "Healthcare", "Education": "Education", "Energy": "Energy", "Finance": "Finance"}
 """Theme of a release → sector, of those that the registry knows; of other themes none is said."""
 
@@ -121,26 +119,3 @@ def _mechanism(measured: MeasuredFacts, texts: Texts) -> str:
 def _points(sentences: Iterable[str]) -> str:
     """Sentences as a Markdown list."""
     return "\n".join(f"- {sentence}" for sentence in sentences)
-
-
-@cache
-def schema() -> dict[str, Any]:
-    """The registry's JSON Schema, without its descriptions."""
-    content: dict[str, Any] = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    return content
-
-
-def check_record(record: dict[str, Any]) -> None:
-    """Check a record against the registry's schema.
-
-    Raises:
-        PublishedError: naming the field that is missing or wrong.
-    """
-    from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[import-untyped]
-
-    fault = next(iter(Draft202012Validator(schema(), format_checker=FormatChecker()).iter_errors(record)), None)
-    if fault is not None:
-        place = ".".join(str(part) for part in fault.absolute_path) or "(whole record)"
-        raise PublishedError(
-            f"{FILE_NAME}: {place} does not fit the registry's schema ({fault.validator}). Complete the declarations."
-        )

@@ -15,7 +15,7 @@ the worst whole period is worse than all that are cut.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from functools import lru_cache
 
@@ -25,6 +25,7 @@ from dp_stats.catalogue.load import time_levels
 from dp_stats.catalogue.models import Release
 from dp_stats.catalogue.periods import PartKind, Period, PeriodKind, next_period
 from dp_stats.errors import CatalogueError
+from dp_stats.plan.model import Measurement
 
 CYCLE = date(2001, 1, 1), date(2028, 12, 31)
 """Whole weeks, months and years in which every calendar of a period of any kind begins."""
@@ -112,6 +113,20 @@ def grids_of(release: Release, grid: Grid) -> tuple[Grid, ...]:
 def own_level(canonical: Dimension, own: Dimension, name: str) -> str:
     """What a level of the canonical grid is called in an edition's own, where levels of one group may fall together."""
     return own.top.name if name not in {level.name for level in own.levels} or name == canonical.top.name else name
+
+
+def on_calendar(chosen: Iterable[Measurement], canonical: Grid, grid: Grid) -> tuple[Measurement, ...]:
+    """The same measurements on the calendar of one period; noise and sensitivities stay those of the series.
+
+    Two levels can be the same in a short period: the first, finer one is measured.
+    """
+    placed: dict[tuple[str, str, tuple[str, ...]], Measurement] = {}
+    for m in chosen:
+        levels = {d.name: own_level(canonical[d.name], d, m.levels[d.name]) for d in grid.dimensions}
+        mark = (m.role, m.statistic, tuple(levels.values()))
+        if mark not in placed:
+            placed[mark] = m.model_copy(update={"levels": levels, "shape": grid.shape(levels)})
+    return tuple(placed.values())
 
 
 @lru_cache(maxsize=64)

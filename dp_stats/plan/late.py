@@ -24,7 +24,7 @@ from dp_stats.catalogue.models import Release
 from dp_stats.catalogue.periods import Period
 from dp_stats.plan import sensitivity
 from dp_stats.plan.algebra import Key, key_of
-from dp_stats.plan.calendars import own_level
+from dp_stats.plan.calendars import on_calendar
 from dp_stats.plan.expected import Accuracy, accuracy
 from dp_stats.plan.late_cost import allowance
 from dp_stats.plan.mechanism import Mechanism, noise_variance
@@ -113,20 +113,12 @@ def late_periods(
         if before not in stored:
             continue
         there = grid_of(grid, release, before)
-        own = _on_period(tables, canonical, there, before)
+        own = tuple(
+            m.model_copy(update={"id": f"{m.id}~{before.label}"}) for m in on_calendar(tables, canonical, there)
+        )
         if _same_leaves(there, stored[before]) and all(_same_cells(there, stored[before], m.levels) for m in own):
             found.append(LatePeriod(label=before.label, start=before.start, end=before.end, measurements=own))
     return tuple(found)
-
-
-def _on_period(tables: Sequence[Measurement], canonical: Grid, grid: Grid, period: Period) -> tuple[Measurement, ...]:
-    """The tables on a period's own calendar; where two levels are the same in it, the first, finer one."""
-    placed: dict[tuple[str, Key], Measurement] = {}
-    for m in tables:
-        levels = {d.name: own_level(canonical[d.name], d, m.levels[d.name]) for d in grid.dimensions}
-        own = {"id": f"{m.id}~{period.label}", "levels": levels, "shape": grid.shape(levels)}
-        placed.setdefault((m.statistic, key_of(grid, levels)), m.model_copy(update=own))
-    return tuple(placed.values())
 
 
 def grid_of(grid: Grid, release: Release, period: Period) -> Grid:

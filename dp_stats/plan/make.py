@@ -12,7 +12,7 @@ from dp_stats.catalogue.models import Dataset, PrivacyLoss, Release
 from dp_stats.catalogue.periods import BlockKind, Period, blocks_of
 from dp_stats.plan import accounting, sensitivity
 from dp_stats.plan.algebra import Key
-from dp_stats.plan.calendars import canonical_period, grids_of, own_level, require_one_strategy
+from dp_stats.plan.calendars import canonical_period, grids_of, on_calendar, own_level, require_one_strategy
 from dp_stats.plan.draws import draws_of
 from dp_stats.plan.expected import accuracy, expected_errors
 from dp_stats.plan.late import late_periods, late_tables
@@ -73,7 +73,7 @@ def make_sealed(
     others = changed_grids(declared, release, canonical) if release.series else ()
     series = next(continued, None) or _chosen_for(basis, release, dataset, canonical, others)
     measured, canonical_late = on_lists(series.measurements, canonical), on_lists(series.late, canonical)
-    measurements = _on_edition(measured, canonical, grid)
+    measurements = on_calendar(measured, canonical, grid)
     late: tuple[LatePeriod, ...] = ()
     if series.late:
         earlier = {one.period: one.grid for one in (stored or {}).get(series.hash, ())}
@@ -228,7 +228,7 @@ def _follows(measured: tuple[Measurement, ...], canonical: Grid, release: Releas
     grids = grids_of(release, canonical) if rolling else (canonical,)
     if not published_from(measured, canonical, release):
         return False
-    return all(published_from(_on_edition(measured, canonical, grid), grid, release) for grid in grids[1:])
+    return all(published_from(on_calendar(measured, canonical, grid), grid, release) for grid in grids[1:])
 
 
 def _measured(
@@ -316,17 +316,6 @@ def _measurement(
         epsilon=noise.epsilon,
         unit=declared.resolution if declared.kind == "sum" and role == "statistic" else Fraction(1),
     )
-
-
-def _on_edition(chosen: tuple[Measurement, ...], canonical: Grid, grid: Grid) -> tuple[Measurement, ...]:
-    """The same measurements on an edition's own calendar; noise and sensitivities stay those of the series."""
-    measured: dict[tuple[str, str, Key], Measurement] = {}
-    for m in chosen:
-        levels = {d.name: own_level(canonical[d.name], d, m.levels[d.name]) for d in grid.dimensions}
-        mark = (m.role, m.statistic, tuple(levels.values()))
-        if mark not in measured:  # two levels can be the same in a short period; the first, finer one, is measured
-            measured[mark] = m.model_copy(update={"levels": levels, "shape": grid.shape(levels)})
-    return tuple(measured.values())
 
 
 def warnings(

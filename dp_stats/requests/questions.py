@@ -18,7 +18,7 @@ from dp_stats.catalogue.models import (
     SMALLEST_EPSILON,
 )
 from dp_stats.errors import CatalogueError
-from dp_stats.files import is_printable
+from dp_stats.files import require_printable
 from dp_stats.requests.selection import chosen_codes
 
 Counted = Literal["count", "persons", "sum", "mean", "rate"]
@@ -74,10 +74,7 @@ class Question(BaseModel):
     def _purpose(cls, value: str) -> str:
         if len(" ".join(value.split())) < SHORTEST_PURPOSE:
             raise ValueError(f"is too short. {SAY}")
-        if not is_printable(value):
-            raise ValueError(
-                "holds signs that cannot be seen, such as marks that turn the direction of writing. Type it anew, without them"
-            )
+        require_printable(value)
         return value
 
     @model_validator(mode="after")

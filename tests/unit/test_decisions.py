@@ -7,21 +7,13 @@ from fractions import Fraction
 from typing import Any, Literal
 
 import pytest
+from clinic_requests import CUSTODIANS, FORM
 
 from dp_stats import pipeline, requests
 from dp_stats.errors import ApprovalError, CatalogueError, PublishedError
 from dp_stats.ledger import Ledger
 from dp_stats.requests.showing import facts_of, show
 from dp_stats.requests.showing import shown as read_shown
-
-FORM = {
-    "dataset": "visits",
-    "by": ["visits/clinic/district"],
-    "period": "2024-01-01--2024-01-10",
-    "epsilon": 1,
-    "purpose": "To plan how many nurses are needed.",
-}
-CUSTODIANS = [{"name": "The clinics", "user": "custodian"}, {"name": "The council", "user": "council"}]
 
 
 @pytest.fixture

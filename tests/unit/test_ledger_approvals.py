@@ -4,25 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from fractions import Fraction
-from pathlib import Path
 
 import pytest
-from ledger_examples import Clock, dataset, new_ledger, plan, reserve
+from ledger_examples import Clock, dataset, plan, reserve
 
 from dp_stats.errors import ApprovalError, LedgerError
 from dp_stats.ledger import Ledger, Reservation, approvers_needed
 
 BOTH = ("custodian", "council")
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def ledger(tmp_path: Path, clock: Clock) -> Ledger:
-    return new_ledger(tmp_path, clock)
 
 
 def approve(

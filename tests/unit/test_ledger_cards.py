@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import pytest
-from ledger_examples import Clock, dataset, new_ledger, plan, reserve
+from ledger_examples import Clock, dataset, plan, reserve
 
 from dp_stats.errors import ApprovalError, LedgerError
 from dp_stats.ledger import Ledger, Reservation
@@ -19,11 +18,6 @@ from dp_stats.ledger.records import Quote
 
 BOTH = ("custodian", "council")
 WANTED = plan(variant="For research", blocks=("2020", "2021"))
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return new_ledger(tmp_path)
 
 
 def quote(ledger: Ledger) -> Quote:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from ledger_examples import Clock, dataset, deaths, elsewhere, measured, new_ledger, plan, publish, reserve
+from ledger_examples import dataset, deaths, elsewhere, measured, plan, publish, reserve
 
 from dp_stats.errors import LedgerError
 from dp_stats.ledger import Ledger
@@ -21,11 +21,6 @@ WEEKS = [f"2021-W0{n}" for n in range(1, 10)]
 
 def weekly(week: int, *, late: Sequence[str] = ()) -> Plan:
     return plan(f"2021-W0{week}", series="weekly", late=late)
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return new_ledger(tmp_path, Clock())
 
 
 def open_weeks(ledger: Ledger, *, dataset: str = "cases", periods: Sequence[str] = WEEKS) -> dict[str, list[str]]:

@@ -4,27 +4,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import pytest
-from ledger_examples import Clock, dataset, new_ledger, plan, reserve
+from ledger_examples import Clock, dataset, plan, reserve
 
 from dp_stats.errors import ApprovalError, BudgetError, LedgerError
 from dp_stats.ledger import Ledger
 from dp_stats.plan.model import Plan
 
 BOTH = ("custodian", "council")
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def ledger(tmp_path: Path, clock: Clock) -> Ledger:
-    return new_ledger(tmp_path, clock)
 
 
 def permit(ledger: Ledger, wanted: Plan, **changed: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import pytest
+from clinic_requests import CUSTODIANS, FORM
 
 from dp_stats import pipeline, requests
 from dp_stats.catalogue import yaml
@@ -14,15 +15,6 @@ from dp_stats.operations.faults import unreadable_requests
 from dp_stats.requests.showing import facts_of
 from dp_stats.requests.standing import Standing, keep_stopped, requests_of
 from dp_stats.run import open_run
-
-FORM = {
-    "dataset": "visits",
-    "by": ["visits/clinic/district"],
-    "period": "2024-01-01--2024-01-10",
-    "epsilon": 1,
-    "purpose": "To plan how many nurses are needed.",
-}
-CUSTODIANS = [{"name": "The clinics", "user": "custodian"}, {"name": "The council", "user": "council"}]
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from jsonschema import Draft202012Validator
 
 from dp_stats.editions import registry_record
 from dp_stats.editions.metadata import schema_org
-from dp_stats.editions.privacy_record import check_record, rounded_up, schema
+from dp_stats.editions.privacy_record import FORM, rounded_up
 from dp_stats.errors import PublishedError
 
 
@@ -82,8 +82,8 @@ def test_csv_on_the_web_metadata_reads_every_row_with_its_types(published: Path,
 
 def test_the_privacy_record_fits_its_schema_and_says_the_guarantee(published: Path) -> None:
     record = read(published / "guarantee.json")
-    Draft202012Validator.check_schema(schema())
-    check_record(record)
+    Draft202012Validator.check_schema(FORM.schema)
+    FORM.check(record)
     loss = record["deployment"]["privacy_loss"]
     assert loss["privacy_unit"] == "person-year"
     assert loss["privacy_parameters"] == {
@@ -106,15 +106,15 @@ def test_every_part_of_the_privacy_record_is_needed(published: Path) -> None:
             broken = copy.deepcopy(record)
             del broken["deployment"][part][field]
             with pytest.raises(PublishedError, match=part):
-                check_record(broken)
+                FORM.check(broken)
 
 
 def test_privacy_json_is_a_record_of_the_deployments_registry_and_says_the_same_as_the_exact_one(
     published: Path,
 ) -> None:
     record, exact = read(published / "privacy.json"), read(published / "guarantee.json")
-    Draft202012Validator.check_schema(registry_record.schema())
-    registry_record.check_record(record)
+    Draft202012Validator.check_schema(registry_record.FORM.schema)
+    registry_record.FORM.check(record)
     loss, known = record["deployment"]["privacy_loss"], exact["deployment"]["privacy_loss"]
     assert loss["privacy_parameters"] == {"epsilon": 1.0, "rho": 0.5}
     assert known["privacy_unit_details"] in loss["privacy_unit_details"]
@@ -143,7 +143,7 @@ def test_what_the_registry_would_refuse_is_refused(published: Path, place: tuple
         inner = inner[name]
     inner[place[-1]] = value
     with pytest.raises(PublishedError, match="registry"):
-        registry_record.check_record(record)
+        registry_record.FORM.check(record)
 
 
 @pytest.mark.parametrize(
