@@ -14,7 +14,7 @@ from linked_clinic import AGREEMENT, QUESTION, add_linked_visits
 from dp_stats import pipeline, requests
 from dp_stats.airflow.cards import card_markdown
 from dp_stats.catalogue import load_catalogue
-from dp_stats.editions.privacy_record import check_record
+from dp_stats.editions import privacy_record
 from dp_stats.errors import AgreementError, ApprovalError, CatalogueError, OptOutError
 from dp_stats.operations.agreements import review_agreements
 from dp_stats.requests.showing import facts_of
@@ -75,7 +75,7 @@ def test_both_custodians_approve_and_the_public_reads_whose_records_were_used_on
     assert {a["approver"] for a in edition["approvals"]} == {"custodian", "partner"}
     assert [d["dataset"] for d in edition["draws"]] == ["clinic-records"]
     record = json.loads((folder / "guarantee.json").read_text())
-    check_record(record)
+    privacy_record.FORM.check(record)
     assert record["administrative"]["agreement"]["sha256"] == edition["dataset"]["agreement"]["sha256"]
     assert record["administrative"]["also_charged"][0]["dataset"] == "clinic-records"
     register = (linked.settings.public_dir / "register.html").read_text()
