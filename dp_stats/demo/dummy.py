@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
+from string import ascii_lowercase, ascii_uppercase
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -27,6 +28,9 @@ OUTSIDE = 0.02
 """Share of fields that a real extract would not have filled in."""
 
 OLDEST = 100.0
+
+LETTERS = (*ascii_uppercase, *ascii_lowercase, "AB", "ABC")
+"""What may stand before the digits of an identifier."""
 
 LONGEST = 65
 """Digits of the longest identifier that is tried, plus one: as many as a SHA-256 has in hexadecimal."""
@@ -129,7 +133,7 @@ def _spelt(number: int, identifier: Identifier | None, name: str) -> str:
     rule = identifier.spelt_out
     written = _mod11(number) if rule.check == "mod11" else ""
     shapes = (written,) if written else (f"{number:0{d}}" for d in range(1, LONGEST))
-    lettered = (f"{letters}{number:0{d}}" for letters in ("P", "p", "AB", "ABC") for d in range(1, LONGEST))
+    lettered = (f"{letters}{number:0{d}}" for letters in LETTERS for d in range(1, LONGEST))
     found: str | None = next((text for text in (*shapes, *lettered) if re.fullmatch(rule.pattern or "", text)), None)
     if found is None:
         raise CatalogueError(

@@ -34,7 +34,7 @@ class ReleaseChange:
         effect: added or removed; ``texts``: what is measured and published stays, in other words; ``free``: measured as
             before and published otherwise, in the charge that was made; ``anew``: a new series, charged beside the one
             before it; ``each edition``: without a series, every edition is charged at the new price.
-        fields: what was edited, as it is written in YAML (``tables.week.statistics``); in its dataset, too.
+        fields: what was edited, as it is written in YAML (``tables.week.statistics``); in its dataset, agreement and lists, too.
         because: what ends the series, as a person calls it.
         formerly: its name before.
         before, after: ρ that a year of it costs in its dearest block; None where it was or is not there.
@@ -152,17 +152,23 @@ def _of_release(
     if not earlier:
         return ReleaseChange(release.id, after.dataset.id, "added", after=after.rho_per_block)
     before = reviews[0][earlier]
+    agreements = _agreed(catalogues[0], before), _agreed(catalogues[1], after)
     own = [lists[name] for name in sorted(after.dataset.code_lists) if name in lists]
     fields = (
         *_edited(_plain(before.release), _plain(release)),
         *(f"dataset.{field}" for field in _edited(_plain(before.dataset), _plain(after.dataset))),
+        *(f"agreement.{field}" for field in _edited(*agreements)),
         *(f"codes.{one.name}" for one in own),
     )
     if not fields:
         return None
     goes_on, because = _charge(before, after, catalogues, today)
     effect: Effect = "anew" if release.series else "each edition"
-    if _decides(before) == _decides(after) and not any(one.decides(catalogues[1], after) for one in own):
+    if (
+        agreements[0] == agreements[1]
+        and _decides(before) == _decides(after)
+        and not any(one.decides(catalogues[1], after) for one in own)
+    ):
         effect = "texts"
     elif goes_on:
         effect = "free"
@@ -184,6 +190,12 @@ def _charge(
         return True, ()
     old, new = (series_basis(one.release, one.dataset) for one in (before, after))
     return False, differences({**old, "release": new["release"]}, new) or ("tables that the series does not measure",)
+
+
+def _agreed(catalogue: Catalogue, review: ReleaseReview) -> dict[str, Any]:
+    """The agreement under which a release is made, as it is declared; nothing where there is none."""
+    agreement = catalogue.agreement_of(review.dataset)
+    return {} if agreement is None else _plain(agreement)
 
 
 def _decides(review: ReleaseReview) -> tuple[Any, Any]:

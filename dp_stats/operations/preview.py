@@ -67,6 +67,8 @@ def make_preview(release: str, *, period: str, folder: Path, fill: Fill, today: 
     ):
         (target / kind).mkdir()
         (target / kind / f"{name}.yaml").write_text(yaml.write(content), encoding="utf-8")
+    if dataset.agreement is not None:
+        shutil.copytree(catalogue.folder / "agreements", target / "agreements")
     _suites(target / "expectations", dataset)
     for table in dataset.tables or ("",):
         days = (chosen.end - chosen.start).days + 1
@@ -94,19 +96,26 @@ def _told(release: Release) -> dict[str, Any]:
 
 
 def _invented(dataset: Dataset, folder: Path) -> dict[str, Any]:
-    """The dataset over invented rows, with empty opt-out lists, and no limit of its own on what is delivered."""
+    """The dataset over invented rows, with empty opt-out lists and link tables, and no limit of its own on what is delivered."""
     content: dict[str, Any] = dataset.model_dump(mode="json", by_alias=True, exclude_unset=True)
     content |= {"engine": "duckdb", "intake": {**ANYTHING, "empty_period": True, "days_without_rows": None}}
     for table, part in [*content.get("tables", {}).items(), *([] if dataset.tables else [("", content)])]:
         part["source"] = {"kind": "csv", "path": str(_rows(folder, table))}
         if table:
             part["intake"] = ANYTHING
+            part.pop("budget_of", None)
         if part.get("opt_outs"):
-            listed = folder / f"opt-outs{table and f'-{table}'}.csv"
-            with listed.open("w", encoding="utf-8", newline="") as file:
-                csv.writer(file).writerow([part["opt_outs"]["column"]])
-            part["opt_outs"]["source"] = {"kind": "csv", "path": str(listed)}
+            part["opt_outs"]["source"] = _empty(folder / f"opt-outs-{table}.csv", part["opt_outs"]["column"])
+        if part.get("link"):
+            part["link"]["source"] = _empty(folder / f"links-{table}.csv", part["link"]["own"], part["link"]["person"])
     return content
+
+
+def _empty(file: Path, *header: str) -> dict[str, str]:
+    """A source that has these columns and no row."""
+    with file.open("w", encoding="utf-8", newline="") as opened:
+        csv.writer(opened).writerow(header)
+    return {"kind": "csv", "path": str(file)}
 
 
 def _rows(folder: Path, table: str) -> Path:
