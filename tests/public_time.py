@@ -92,12 +92,15 @@ def across_faults(folder: Path, facts: Facts) -> Iterator[str]:
             yield f"{where}: {len(days)} periods in the table, {len(over['periods'])} in edition.json"
         if any(a[1] + timedelta(days=1) != b[0] for a, b in itertools.pairwise(days)):
             yield f"{where}: its periods do not follow each other: {spans}"
-        missing = {(m["statistic"], m["period"]) for m in over.get("missing", ())}
+        none = {(m["statistic"], m["period"]) for m in over.get("missing", ()) if m["reason"] != "cells"}
+        some = {(m["statistic"], m["period"]) for m in over.get("missing", ()) if m["reason"] == "cells"}
+        if told := some - {(r["metric"], r["period"]) for r in rows if r["value"] == ""}:
+            yield f"{where}: every value of {sorted(told)} is there, and a reason why some are not"
         ended = {m["period"] for m in over.get("missing", ()) if m["reason"] == "ended"}
         for row in rows:
             if date.fromisoformat(row["period_end"]) > last and row["period"] not in ended:
                 yield f"{where}: {row['period']} has not ended with the edition, and that is not why it is missing"
-            if (row["metric"], row["period"]) in missing and row["value"] != "":
+            if (row["metric"], row["period"]) in none and row["value"] != "":
                 yield f"{where}: {row['metric']} of {row['period']} has a value, and a reason why it has none"
 
 

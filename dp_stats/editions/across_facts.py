@@ -17,7 +17,7 @@ class Facts(BaseModel):
 
 
 class MissingFacts(Facts):
-    """Values of one statistic and period that cannot be told, and why."""
+    """Values of one statistic and period that cannot be told, and why: all of them, or with ``cells`` some."""
 
     statistic: str = Field(description="Which statistic.")
     period: str = Field(description="Label of the row's period.")
