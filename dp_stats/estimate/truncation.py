@@ -44,7 +44,8 @@ class Factors:
     Attributes:
         levels: the coarse level, complete and in grid order. factor: of each of its cells.
         own_variance, lean, whole_variance: as in ``Correction``.
-        spread: standard deviation of finer groups around their coarse cell, relative to factor − 1.
+        spread: standard deviation of finer groups around their coarse cell, relative to the share that may be truncated:
+            what was measured and one ``unsure``. By a share that noise has brought near zero it would know no bounds.
         cluster: mean number of added rows that fall in a cell together.
         drawn: the part of ``own_variance`` that is no noise but how cells differ, as they are drawn to the whole.
         unsure: standard deviation of the share of the whole. What finer cells differ by, and the chance of which cell a row
@@ -150,8 +151,8 @@ def correction(
     seen = truncated.size >= 4 and mean > 0
     known = seen and all(levels[d.name] == d.leaf.name for d in count.grid.dimensions if _is_place(count.grid, d))
     lump = (2 * whole.cluster.mean - 1) * (1 + beyond)
-    differ = _spread(truncated, variance, kept, kept_variance, common=mean, lump=lump) if seen else 0.0
-    spread = max(LEAST_SPREAD if known else UNKNOWN_SPREAD, differ)
+    differ = _between(truncated, variance, kept, kept_variance, common=mean, lump=lump) if seen else 0.0
+    spread = max(LEAST_SPREAD if known else UNKNOWN_SPREAD, differ / may_be if seen else 0.0)
     public = TruncationEstimate(
         levels=grid.complete(levels),
         truncated_rows=total,
@@ -231,11 +232,11 @@ def _total_interval(measurement: Measurement, values: Floats) -> tuple[float, fl
     return max(float(values.sum()) - reach, 0.0), max(float(values.sum()) + reach, 0.0)
 
 
-def _spread(
+def _between(
     truncated: Floats, variance: Floats, kept: Floats, kept_variance: Floats, *, common: float, lump: float
 ) -> float:
-    """How far coarse cells differ in their share of truncated rows besides noise and chance, relative to the share: a standard
-    deviation, by moments. Chance counts apart where finer cells are doubted.
+    """How far coarse cells differ in their share of truncated rows besides noise and chance: a standard deviation, by moments.
+    Chance counts apart where finer cells are doubted.
 
     Args:
         common: truncated rows per kept row of all. lump: truncated rows that fall in a cell together.
@@ -244,7 +245,7 @@ def _spread(
     noise = (variance + common**2 * np.maximum(kept_variance, 0.0)) / safe**2
     weight = safe / safe.sum()
     between = float((weight * ((truncated / safe - common) ** 2 - noise - lump * common / safe)).sum())
-    return float(np.sqrt(max(between, 0.0))) / common
+    return float(np.sqrt(max(between, 0.0)))
 
 
 @dataclass(frozen=True, eq=False)
