@@ -235,8 +235,8 @@ def _total_interval(measurement: Measurement, values: Floats) -> tuple[float, fl
 def _between(
     truncated: Floats, variance: Floats, kept: Floats, kept_variance: Floats, *, common: float, lump: float
 ) -> float:
-    """How far coarse cells differ in their share of truncated rows besides noise and chance: a standard deviation, by moments.
-    Chance counts apart where finer cells are doubted.
+    """How far coarse cells differ in their share of truncated rows besides noise and chance: a standard deviation, by moments,
+    of what is beyond two standard deviations of the moment's own noise. Chance counts apart where finer cells are doubted.
 
     Args:
         common: truncated rows per kept row of all. lump: truncated rows that fall in a cell together.
@@ -245,7 +245,8 @@ def _between(
     noise = (variance + common**2 * np.maximum(kept_variance, 0.0)) / safe**2
     weight = safe / safe.sum()
     between = float((weight * ((truncated / safe - common) ** 2 - noise - lump * common / safe)).sum())
-    return float(np.sqrt(max(between, 0.0)))
+    unsure = float(np.sqrt(2 * ((weight * noise) ** 2).sum()))
+    return float(np.sqrt(max(between - 2 * unsure, 0.0)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -167,3 +167,18 @@ def test_what_coarse_cells_share_is_an_error_of_all_of_them_together() -> None:
         squared.append((count.value({}).item() - exact["count"].sum()) ** 2)
         variances.append(count.variance({}).item())
     assert np.mean(squared) < 0.85 * np.mean(variances)
+
+
+@pytest.mark.parametrize(("persons", "k"), [(40_000, 3), (4_000, 1)])
+def test_where_nothing_is_truncated_no_area_is_doubted_without_bounds(persons: int, k: int) -> None:
+    """Noise alone shows areas that differ by many times a share that is nothing."""
+    edition = declared(persons=persons, k=k)
+    widths = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        nothing = np.zeros(edition.grid.shape(), dtype=np.int64)
+        kept = rng.poisson(2 * persons / edition.grid.cells(), edition.grid.shape())
+        noisy = edition.draw({"count": kept, "truncated_rows": nothing, "truncated_persons": nothing}, rng)
+        cells = edition.estimate(noisy).tables["area-week"]["count"]
+        widths.append(float((cells.upper - cells.lower).max()))
+    assert max(widths) < 8 * np.median(widths)
