@@ -52,7 +52,7 @@ test: install-dev ## every test: also properties, statistics, real Airflow, Post
 	ruff check . && ruff format --check .
 	mypy
 	lint-imports --no-cache
-	pytest tests -n 3 --dist loadfile --no-loadscope-reorder  # on two cores: a third waits for a server most of the time
+	pytest tests -n 2 --dist loadfile --no-loadscope-reorder
 
 docs: install-dev ## build the documentation into build/docs; a broken link or an undescribed field stops it
 	NO_MKDOCS_2_WARNING=1 mkdocs build

@@ -92,7 +92,7 @@ def test_schemas_go_to_ones_own_catalogue_never_into_the_installed_package(
     assert "dp-stats schema clinic/schema" in run("schema", code=errors.CatalogueError.exit_code)
     assert list(example.iterdir()) == []
     run("schema", str(tmp_path / "mine"))
-    assert sorted(p.name for p in (tmp_path / "mine").iterdir()) == ["dataset.json", "release.json"]
+    assert sorted(p.name for p in (tmp_path / "mine").iterdir()) == ["agreement.json", "dataset.json", "release.json"]
 
 
 def test_every_class_of_failure_has_an_exit_code_of_its_own_in_the_guide() -> None:

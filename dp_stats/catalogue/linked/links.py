@@ -25,7 +25,9 @@ class LinkTable(Model):
         examples=[{"case": "upper", "pattern": "[0-9A-F]{32}"}],
     )
     linked: Word = Field(
-        "linked", description="A new column of the table: whether the link table knows the row's identifier."
+        "linked",
+        description="A new column of the table: whether the link table knows the row's identifier.",
+        examples=["linked"],
     )
     custodian: Name = Field(description="Who provides it.", examples=["The linkage service"])
     version: Name = Field(description="Its version; published.", examples=["2024-03"])
