@@ -224,7 +224,7 @@ def test_what_is_asked_is_tried_first_and_a_request_that_waits_is_withdrawn(serv
     assert server.finish("ask-visits", run) == "success"
     assert "Only tried" in server.client("engineer").get(f"{ADHOC}/{run}").json()["note"]
     page = my_requests(analyst, server)
-    expect(page.get_by_role("columnheader", name="You may still spend")).to_be_visible()
+    expect(page.get_by_role("columnheader", name="You may still spend").first).to_be_visible()
     expect(page.get_by_text("as you asked")).to_be_visible()
     picture(analyst, "tried", height=1250)
 
