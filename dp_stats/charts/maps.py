@@ -47,7 +47,7 @@ def layout_of(edition: Edition, table: TableFacts, *, kept: Path) -> Layout | No
     for path in sorted(kept.glob("*.csv")):
         drawn = Layout.load(path)
         if drawn.covers(codes):
-            return Layout({c: t for c, t in drawn.tiles.items() if c in set(codes)})
+            return drawn.of(codes)
     if place.longitude is None or place.latitude is None:
         return None
     parents = place.levels[0].parents or ("",) * len(place.levels[0].codes)

@@ -15,7 +15,7 @@ A layout depends on the code list alone, so it is computed once and kept as a sm
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -59,6 +59,13 @@ class Layout:
         """Width and height that hold every centre."""
         centres = self.centres.values()
         return max(x for x, _ in centres), max(y for _, y in centres)
+
+    def of(self, codes: Collection[str]) -> Layout:
+        """The tiles of some areas, moved into the corner; by an even number of rows, so that those in between stay there."""
+        own = {code: tile for code, tile in self.tiles.items() if code in set(codes)}
+        left = min((column for column, _ in own.values()), default=0)
+        top = min((row for _, row in own.values()), default=0) // 2 * 2
+        return Layout({code: (column - left, row - top) for code, (column, row) in own.items()})
 
     def save(self, path: Path) -> None:
         """Write ``code,column,row``."""

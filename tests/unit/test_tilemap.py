@@ -103,3 +103,15 @@ def test_classes_are_round_and_about_equally_full() -> None:
     counts = np.bincount(np.searchsorted(bounds, values, side="right"), minlength=len(bounds) + 1)
     assert counts.min() > 40
     assert classes([5.0] * 10) == []
+
+
+def test_a_few_areas_stand_in_the_corner_as_they_lie_to_each_other(areas: list[dict[str, str]], tiles: Layout) -> None:
+    for region in sorted({a["region"] for a in areas}):
+        codes = [a["code"] for a in areas if a["region"] == region]
+        few = tiles.of(codes)
+        assert few.tiles
+        assert set(few.tiles) == set(codes) & set(tiles.tiles)
+        assert min(x for x, _ in few.tiles.values()) == 0
+        assert min(y for _, y in few.tiles.values()) in (0, 1)
+        moved = {np.round(np.subtract(tiles.centre(c), few.centre(c)), 9).tobytes() for c in few.tiles}
+        assert len(moved) == 1
