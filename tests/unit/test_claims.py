@@ -76,6 +76,7 @@ RESTS_ON = {
     "claim.agreement": "dataset.agreement",
     "claim.basis_of": "dataset.records",
     "claim.held_by": "dataset.records",
+    "claim.link": "dataset.links",
     "register.purpose": LABEL,
     "budget.lead": "budget.cap",
     "budget.dataset_of": "dataset.custodians",
