@@ -230,7 +230,7 @@ def _scratch() -> tempfile.TemporaryDirectory[str]:
 
 
 SOUND = settings(
-    max_examples=150,  # benchmarks/state_machine.py runs as many as wanted, longer ones, and others each time
+    max_examples=110,  # benchmarks/state_machine.py runs as many as wanted, longer ones, and others each time
     derandomize=True,
     database=None,
     stateful_step_count=5,

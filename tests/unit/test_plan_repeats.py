@@ -46,7 +46,7 @@ def test_persons_within_the_noise_tell_nothing() -> None:
     assert repeats_seen(Seen(1, -5.0, 12.0, 30.0, 7.0)) == {}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     bound=st.integers(1, 12),
     kept=st.floats(1, 1e8),
