@@ -9,7 +9,10 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*([-_][a-z0-9]+)*$", max_length=64)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+LONGEST_NAME = 200
+"""Characters of the longest name or title."""
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME)]
 UNKNOWN = "unknown"
 SMALLEST_EPSILON = Fraction(1, 10_000)
 LARGEST_DECLARED_EPSILON = 100

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from dp_stats.catalogue import Catalogue, Dataset, Release, load_catalogue, yaml
+from dp_stats.catalogue.declared import LONGEST_NAME
 from dp_stats.catalogue.due import periods_of
 from dp_stats.catalogue.periods import Period
 from dp_stats.errors import CatalogueError
@@ -92,7 +93,7 @@ def _told(release: Release) -> dict[str, Any]:
     content: dict[str, Any] = release.model_dump(mode="json", by_alias=True, exclude_unset=True)
     texts = content["texts"]
     texts["known_issues"] = ["This is a preview. Every record is invented.", *texts.get("known_issues", ())]
-    return {**content, "title": f"Preview: {release.title}", "audience": "public"}
+    return {**content, "title": f"Preview: {release.title}"[:LONGEST_NAME], "audience": "public"}
 
 
 def _invented(dataset: Dataset, folder: Path) -> dict[str, Any]:

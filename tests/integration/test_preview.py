@@ -22,7 +22,7 @@ def preview(*arguments: str, code: int = 0) -> str:
 def test_a_preview_shows_pages_and_files_reads_no_row_and_spends_nothing(clinic: Clinic, tmp_path: Path) -> None:
     for file in ("visits.csv", "opt-outs.csv"):
         (clinic.folder / file).unlink()
-    clinic.change("releases/visits.yaml", audience="restricted")
+    clinic.change("releases/visits.yaml", audience="restricted", title="Visits by clinic" + " and day" * 23)
     folder = tmp_path / "preview"
     said = preview("visits", "--out", str(folder), "--rows", "2000", "--period", "2024-W02")
     public = folder / "home" / "public"
