@@ -17,6 +17,17 @@ def period_at(release: Release, day: date) -> Period:
     return release.calendar.period_of(day, release.period).within(release.start, release.end)
 
 
+def last_begun(release: Release, day: date) -> Period:
+    """The last period of the release that has begun by a day; its first one where none has."""
+    return period_at(release, max(release.start, min(day, release.end or day)))
+
+
+def last_ended(release: Release, day: date) -> Period:
+    """The last period of the release that has ended before a day; its first one where none has."""
+    begun = last_begun(release, day)
+    return begun if begun.end < day else next(iter(periods_before(release, begun, 1)), begun)
+
+
 def periods_of(release: Release) -> Iterator[Period]:
     """Every period of the release in order of time, cut at its first and last day; without end where it has none."""
     period = period_at(release, release.start)

@@ -10,13 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
-from itertools import takewhile
 from typing import Any, Literal
 
 from dp_stats.catalogue import Catalogue, Dataset, Release
 from dp_stats.catalogue.codes import CodeList
-from dp_stats.catalogue.due import has_next, periods_of
-from dp_stats.catalogue.periods import Period, next_period
+from dp_stats.catalogue.due import has_next, last_begun
+from dp_stats.catalogue.periods import next_period
 from dp_stats.catalogue.validity import VALIDITY
 from dp_stats.errors import BudgetError
 from dp_stats.operations.year import ReleaseReview, YearOfBudget, review_release, year_of_budget
@@ -182,8 +181,8 @@ def _charge(
     before: ReleaseReview, after: ReleaseReview, catalogues: tuple[Catalogue, Catalogue], today: date
 ) -> tuple[bool, tuple[str, ...]]:
     """Whether the edition after the edit goes on in the charge of the one before it; if not, what has ended the series."""
-    earlier = make_sealed(catalogues[0], before.release, _running(before.release, today)).series
-    period = _running(after.release, today)
+    earlier = make_sealed(catalogues[0], before.release, last_begun(before.release, today)).series
+    period = last_begun(after.release, today)
     following = next_period(period) if has_next(after.release, period) else period
     later = make_sealed(catalogues[1], after.release, following, known=[earlier] if earlier else []).series
     if earlier is not None and later is not None and later.hash == earlier.hash:
@@ -202,13 +201,6 @@ def _decides(review: ReleaseReview) -> tuple[Any, Any]:
     """What is read and what is published of it, apart from words; a release's own name is one."""
     told = declaration.declared(review.release)
     return declaration.reading(review.dataset), {k: v for k, v in told.items() if k not in ("id", "formerly")}
-
-
-def _running(release: Release, today: date) -> Period:
-    """The release's period that has begun last by ``today``; its first one where none has."""
-    first = next(periods_of(release))
-    begun = list(takewhile(lambda period: period.start <= today, periods_of(release)))
-    return begun[-1] if begun else first
 
 
 def _datasets(

@@ -13,14 +13,12 @@ import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from dp_stats.catalogue import Catalogue, Dataset, Release, load_catalogue, yaml
 from dp_stats.catalogue.declared import LONGEST_NAME
-from dp_stats.catalogue.due import periods_of
-from dp_stats.catalogue.periods import Period
+from dp_stats.catalogue.due import last_ended
 from dp_stats.errors import CatalogueError
 from dp_stats.pipeline import run_edition
 from dp_stats.settings import PREFIX, Settings, load_settings
@@ -58,7 +56,7 @@ def make_preview(release: str, *, period: str, folder: Path, fill: Fill, today: 
         raise CatalogueError(f"{folder} is there already. Choose a new folder, or remove it.")
     catalogue = load_catalogue(settings.catalogue)
     declared = catalogue.release(release)
-    chosen = catalogue.period(declared, period) if period else _last(declared, today)
+    chosen = catalogue.period(declared, period) if period else last_ended(declared, today)
     dataset = catalogue.dataset_of(declared)
     target = folder / "catalogue"
     shutil.copytree(catalogue.folder / "codes", target / "codes")
@@ -73,19 +71,13 @@ def make_preview(release: str, *, period: str, folder: Path, fill: Fill, today: 
     _suites(target / "expectations", dataset)
     for table in dataset.tables or ("",):
         days = (chosen.end - chosen.start).days + 1
-        fill(catalogue, dataset.id, table, _rows(target, table), chosen.start, days)
+        fill(catalogue, dataset.id, table, _file(target, "rows", table), chosen.start, days)
     home = folder / "home"
     kept = {f"{PREFIX}{name}": os.environ.get(f"{PREFIX}{name}", "") for name in KEPT}
     own = load_settings({**kept, f"{PREFIX}HOME": str(home), f"{PREFIX}CATALOGUE": str(target)})
     edition = f"{release}/{chosen.label}"
     run_edition(edition, settings=own)
     return Preview(own.public_dir, home, edition)
-
-
-def _last(release: Release, today: date) -> Period:
-    """The last period that has ended, or the first one."""
-    ended = [*takewhile(lambda period: period.end < today, periods_of(release))]
-    return ended[-1] if ended else next(periods_of(release))
 
 
 def _told(release: Release) -> dict[str, Any]:
@@ -101,14 +93,14 @@ def _invented(dataset: Dataset, folder: Path) -> dict[str, Any]:
     content: dict[str, Any] = dataset.model_dump(mode="json", by_alias=True, exclude_unset=True)
     content |= {"engine": "duckdb", "intake": {**ANYTHING, "empty_period": True, "days_without_rows": None}}
     for table, part in [*content.get("tables", {}).items(), *([] if dataset.tables else [("", content)])]:
-        part["source"] = {"kind": "csv", "path": str(_rows(folder, table))}
+        part["source"] = {"kind": "csv", "path": str(_file(folder, "rows", table))}
         if table:
             part["intake"] = ANYTHING
             part.pop("budget_of", None)
         if part.get("opt_outs"):
-            part["opt_outs"]["source"] = _empty(folder / f"opt-outs-{table}.csv", part["opt_outs"]["column"])
+            part["opt_outs"]["source"] = _empty(_file(folder, "opt-outs", table), part["opt_outs"]["column"])
         if part.get("link"):
-            part["link"]["source"] = _empty(folder / f"links-{table}.csv", part["link"]["own"], part["link"]["person"])
+            part["link"]["source"] = _empty(_file(folder, "links", table), part["link"]["own"], part["link"]["person"])
     return content
 
 
@@ -119,8 +111,9 @@ def _empty(file: Path, *header: str) -> dict[str, str]:
     return {"kind": "csv", "path": str(file)}
 
 
-def _rows(folder: Path, table: str) -> Path:
-    return folder / f"rows{table and f'-{table}'}.csv"
+def _file(folder: Path, kind: str, table: str) -> Path:
+    """A file of one of the tables, or of the only one, which has no name."""
+    return folder / f"{kind}{table and f'-{table}'}.csv"
 
 
 def _suites(folder: Path, dataset: Dataset) -> None:

@@ -9,7 +9,16 @@ from typing import Literal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dp_stats.catalogue.due import due_at, due_day, open_since, period_at, periods_before, periods_of
+from dp_stats.catalogue.due import (
+    due_at,
+    due_day,
+    last_begun,
+    last_ended,
+    open_since,
+    period_at,
+    periods_before,
+    periods_of,
+)
 from dp_stats.catalogue.load import is_due
 from dp_stats.catalogue.schedule import Schedule
 from tests.plan_examples import BASIC, release
@@ -34,6 +43,21 @@ def test_periods_cover_every_day_of_a_release_and_are_due_once_settled(
     assert is_due(one, found[0], first)
     assert not is_due(one, found[0], first - timedelta(days=1))
     assert due_at(found[0], schedule=Schedule(cron="@daily"), settle_days=settle).date() == first
+
+
+@given(
+    start=DAYS,
+    length=st.integers(0, 800),
+    after=st.integers(-400, 1200),
+    kind=st.sampled_from(["day", "week", "month", "range"]),
+)
+def test_the_last_period_that_has_begun_or_ended_is_the_last_of_all_that_have(
+    start: date, length: int, after: int, kind: Literal["day", "week", "month", "range"]
+) -> None:
+    one = release(BASIC, period=kind, start=start, end=start + timedelta(days=length))
+    day, every = start + timedelta(days=after), list(periods_of(one))
+    assert last_begun(one, day) == ([p for p in every if p.start <= day] or every)[-1 if day >= start else 0]
+    assert last_ended(one, day) == ([p for p in every if p.end < day] or every[:1])[-1]
 
 
 def test_a_release_without_end_has_periods_without_end_and_a_range_has_one() -> None:
