@@ -40,7 +40,6 @@ class ReleaseChange:
     """
 
     release: str
-    dataset: str
     effect: Effect
     fields: tuple[str, ...] = ()
     because: tuple[str, ...] = ()
@@ -54,10 +53,8 @@ class ReleaseChange:
         dearer = self.effect == "each edition" and (self.after or 0) > (self.before or 0)
         return self.effect in ("added", "anew") or dearer
 
-    @property
-    def in_its_year(self) -> Fraction:
-        """ρ that the block in which the edit is made pays in all for this release."""
-        before, after = self.before or Fraction(0), self.after or Fraction(0)
+    def in_its_year(self, before: Fraction, after: Fraction) -> Fraction:
+        """ρ that the block in which the edit is made pays in all, where a year cost ``before`` and costs ``after``."""
         if self.effect in ("texts", "free"):
             return before
         return max(before, after) if self.effect == "each edition" else before + after
@@ -69,7 +66,7 @@ class DatasetChange:
 
     Attributes:
         before, after: None where the dataset was or is not there, or nothing of it can be paid for; ``refused`` says why.
-        in_its_year: ρ of all its releases in the block of the edit, series that end and those that follow them.
+        in_its_year: ρ that all releases cost it in the block of the edit, series that end and those that follow them.
     """
 
     dataset: str
@@ -124,7 +121,7 @@ def changes(before: Catalogue, after: Catalogue, *, today: date) -> Changes:
         for name, release in after.releases.items()
     ]
     found += [
-        ReleaseChange(name, review.dataset.id, "removed", before=review.rho_per_block)
+        ReleaseChange(name, "removed", before=review.rho_per_block)
         for name, review in old.items()
         if name not in names.values()
     ]
@@ -149,7 +146,7 @@ def _of_release(
     """What becomes of a release that is there after the edit; None where nothing of it was edited."""
     after = reviews[1][release.id]
     if not earlier:
-        return ReleaseChange(release.id, after.dataset.id, "added", after=after.rho_per_block)
+        return ReleaseChange(release.id, "added", after=after.rho_per_block)
     before = reviews[0][earlier]
     agreements = _agreed(catalogues[0], before), _agreed(catalogues[1], after)
     own = [lists[name] for name in sorted(after.dataset.code_lists) if name in lists]
@@ -173,8 +170,9 @@ def _of_release(
         effect = "free"
     formerly = earlier if earlier != release.id else ""
     told = because if effect == "anew" else ()
-    dataset, costs = after.dataset.id, (before.rho_per_block, after.rho_per_block)
-    return ReleaseChange(release.id, dataset, effect, fields, told, formerly, *costs)
+    return ReleaseChange(
+        release.id, effect, fields, told, formerly, before=before.rho_per_block, after=after.rho_per_block
+    )
 
 
 def _charge(
@@ -208,19 +206,29 @@ def _datasets(
     reviews: tuple[Mapping[str, ReleaseReview], Mapping[str, ReleaseReview]],
     told: tuple[ReleaseChange, ...],
 ) -> Iterator[DatasetChange]:
-    changed = {one.release: one for one in told}
+    kept = [r for name, r in reviews[1].items() if name not in {one.release for one in told}]
     for name in dict.fromkeys((*catalogues[0].datasets, *catalogues[1].datasets)):
         old, new = (one.datasets.get(name) for one in catalogues)
+        either = new or catalogues[0].datasets[name]
         fields = tuple(_edited(_plain(old), _plain(new))) if old and new else ()
         before, _ = _year(old, reviews[0])
         after, refused = _year(new, reviews[1])
-        spent = sum((one.in_its_year for one in told if one.dataset == name), Fraction(0))
-        spent += sum(
-            (r.rho_per_block for r in reviews[1].values() if r.dataset.id == name and r.release.id not in changed),
-            Fraction(0),
-        )
-        if fields or old is None or new is None or refused or any(one.dataset == name for one in told):
+        costs = [_costs_to(either, one, reviews) for one in told]
+        spent = sum((one.in_its_year(*cost) for one, cost in zip(told, costs, strict=True)), Fraction(0))
+        spent += sum((r.cost_to(new) for r in kept), Fraction(0)) if new else 0
+        if fields or old is None or new is None or refused or any(map(any, costs)):
             yield DatasetChange(name, fields, before, after, spent, refused)
+
+
+def _costs_to(
+    dataset: Dataset,
+    one: ReleaseChange,
+    reviews: tuple[Mapping[str, ReleaseReview], Mapping[str, ReleaseReview]],
+) -> tuple[Fraction, Fraction]:
+    """What a year of a release cost a dataset before the edit, and costs it after."""
+    found = (reviews[0].get(one.formerly or one.release), reviews[1].get(one.release))
+    before, after = (review.cost_to(dataset) if review else Fraction(0) for review in found)
+    return before, after
 
 
 def _year(dataset: Dataset | None, reviews: Mapping[str, ReleaseReview]) -> tuple[YearOfBudget | None, str]:

@@ -54,8 +54,7 @@ def review_catalogue(settings: Settings) -> Review:
         for name in catalogue.datasets
         if not any(r.dataset.id == name for r in reviews)
     ]
-    under = [r.release for r in reviews if r.dataset.agreement is not None]
-    plans = [make_sealed(catalogue, release, year_of_periods(release)[0]) for release in under]
+    plans = [r.sealed for r in reviews if r.dataset.agreement is not None]
     warnings += review_agreements(catalogue, plans, datetime.now(UTC).date())
     warnings += shared_sources(catalogue)
     warnings += ended_series(catalogue, settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
@@ -14,9 +14,10 @@ from dp_stats.catalogue.due import periods_of
 from dp_stats.catalogue.periods import BlockKind, Period, block_of, blocks_of
 from dp_stats.errors import BudgetError, CatalogueError
 from dp_stats.ledger.amounts import cap_of
-from dp_stats.plan import make_plan
+from dp_stats.plan import make_sealed
 from dp_stats.plan.accounting import DEFAULT_DELTA, epsilon_at
 from dp_stats.plan.model import Plan
+from dp_stats.plan.sealed import SealedPlan
 
 DAYS_REVIEWED = 366
 """A year, and with a lifetime block the first year only: the years it lasts are shown."""
@@ -24,22 +25,31 @@ DAYS_REVIEWED = 366
 
 @dataclass(frozen=True)
 class ReleaseReview:
-    """One release: its plan for the first period and what it costs in the dearest block of a year.
+    """One release: its sealed plan for the first period and what it costs in the dearest block of a year.
 
     ``charges``: how often a year of it charges a block, all blocks together; other datasets pay for each (``plan.draws``).
     """
 
     release: Release
     dataset: Dataset
-    plan: Plan
+    sealed: SealedPlan
     editions_per_block: int
     rho_per_block: Fraction
     charges: int = 1
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of its first period."""
+        return self.sealed.plan
 
     def drawn_from(self, dataset: Dataset) -> Fraction:
         """ρ that a year of it costs another dataset, whose records it uses."""
         times = sum(draw.times for draw in self.plan.draws if draw.dataset == dataset.id)
         return self.plan.rho * times * self.charges
+
+    def cost_to(self, dataset: Dataset) -> Fraction:
+        """ρ that a year of it costs a dataset: its own, in the dearest block, or one whose records it uses."""
+        return self.rho_per_block if dataset.id == self.dataset.id else self.drawn_from(dataset)
 
 
 @dataclass(frozen=True)
@@ -71,21 +81,19 @@ def year_of_budget(dataset: Dataset, reviews: Iterable[ReleaseReview]) -> YearOf
     Raises:
         BudgetError: what is scheduled costs more than its part of the budget, or one edition more than all of it.
     """
-    reviews = tuple(reviews)
-    own = [r for r in reviews if r.dataset.id == dataset.id]
+    paying = [r for r in reviews if r.cost_to(dataset)]
+    own = [r for r in paying if r.dataset.id == dataset.id]
     cap, per = cap_of(dataset.budget), dataset.privacy_unit.per
     share = cap * (dataset.budget.scheduled or Fraction(1))
     delta = dataset.budget.delta or DEFAULT_DELTA
-    scheduled = [r for r in own if r.release.schedule]
-    by_hand = [r for r in own if not r.release.schedule]
-    total = sum((r.rho_per_block for r in scheduled), Fraction(0))
-    drawing = {r.release.id: r.drawn_from(dataset) for r in reviews if r.drawn_from(dataset)}
-    total += sum((rho for name, rho in drawing.items() if _scheduled(reviews, name)), Fraction(0))
+    scheduled = [r for r in paying if r.release.schedule]
+    by_hand = [r for r in paying if not r.release.schedule]
+    total = sum((r.cost_to(dataset) for r in scheduled), Fraction(0))
     if total > share:
         raise BudgetError(
             f"Dataset '{dataset.id}': the scheduled releases of a year need ρ = {written.rho(total)} per {per} "
             f"(ε = {written.epsilon(epsilon_at(total, delta))} at δ = {written.delta(delta)}) of a budget of "
-            f"ρ = {written.rho(share)}. They cost: {_costs(scheduled, drawing)}. Lower their privacy_loss, publish less often, "
+            f"ρ = {written.rho(share)}. They cost: {_costs(scheduled, dataset)}. Lower their privacy_loss, publish less often, "
             "declare 'series: true', or raise the budget."
         )
     for one in own:
@@ -96,30 +104,26 @@ def year_of_budget(dataset: Dataset, reviews: Iterable[ReleaseReview]) -> YearOf
                 f"the whole budget of dataset '{dataset.id}', ρ = {written.rho(cap)} per {per}. Lower its privacy_loss, or "
                 "raise the budget."
             )
-    rest = sum((r.rho_per_block for r in by_hand), Fraction(0))
-    rest += sum((rho for name, rho in drawing.items() if not _scheduled(reviews, name)), Fraction(0))
+    rest = sum((r.cost_to(dataset) for r in by_hand), Fraction(0))
     warnings = []
     if total + rest > cap:
         warnings.append(
             f"Dataset '{dataset.id}': not every edition of a year can be made. All of them need ρ = "
-            f"{written.rho(total + rest)} per {per} of a budget of ρ = {written.rho(cap)}; by hand: {_costs(by_hand, drawing)}."
+            f"{written.rho(total + rest)} per {per} of a budget of ρ = {written.rho(cap)}; by hand: {_costs(by_hand, dataset)}."
         )
     pure = max(((r.plan.pure_epsilon, r.plan.rho) for r in own if r.plan.pure_epsilon), default=None)
     return YearOfBudget(dataset, cap, delta, total, rest, pure, tuple(warnings))
 
 
-def _scheduled(reviews: Iterable[ReleaseReview], name: str) -> bool:
-    return any(r.release.id == name and r.release.schedule for r in reviews)
+def _costs(reviews: Iterable[ReleaseReview], dataset: Dataset) -> str:
+    """What each costs the dataset in a year, and by how many editions; of another dataset that it is linked."""
+    return "; ".join(f"{r.release.id} {written.rho(r.cost_to(dataset))} ({_how(r, dataset)})" for r in reviews)
 
 
-def _costs(reviews: Iterable[ReleaseReview], drawing: Mapping[str, Fraction]) -> str:
-    """``drawing``: release of linked tables → what it costs in a year."""
-    own = [
-        f"{r.release.id} {written.rho(r.rho_per_block)} "
-        f"({r.editions_per_block} {'edition' if r.editions_per_block == 1 else 'editions'})"
-        for r in reviews
-    ]
-    return "; ".join([*own, *(f"{name} {written.rho(rho)} (linked)" for name, rho in drawing.items())])
+def _how(review: ReleaseReview, dataset: Dataset) -> str:
+    if review.dataset.id != dataset.id:
+        return "linked"
+    return f"{review.editions_per_block} {'edition' if review.editions_per_block == 1 else 'editions'}"
 
 
 def review_release(release: Release, catalogue: Catalogue) -> ReleaseReview:
@@ -127,13 +131,14 @@ def review_release(release: Release, catalogue: Catalogue) -> ReleaseReview:
     dataset = catalogue.dataset_of(release)
     periods = year_of_periods(release)
     try:
-        plan = make_plan(catalogue, release, periods[0])
+        sealed = make_sealed(catalogue, release, periods[0])
     except CatalogueError as error:
         raise CatalogueError(f"{catalogue.folder / 'releases' / release.id}.yaml: {error}") from error
+    plan = sealed.plan
     editions = editions_per_block(periods, dataset.privacy_unit.per)
     touched = [blocks_of(period, dataset.privacy_unit.per) for period in periods]
     charges = len({b for blocks in touched for b in blocks}) if plan.series else sum(map(len, touched))
-    return ReleaseReview(release, dataset, plan, editions, plan.rho * (1 if plan.series else editions), charges)
+    return ReleaseReview(release, dataset, sealed, editions, plan.rho * (1 if plan.series else editions), charges)
 
 
 def year_of_periods(release: Release) -> list[Period]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from dp_stats.catalogue import read_catalogue, yaml
 from dp_stats.errors import BudgetError
+from dp_stats.operations.changes import changes
 from dp_stats.operations.review import shared_sources
 from dp_stats.operations.year import review_release, year_of_budget
 from tests.builders import declared_dataset, declared_release
@@ -129,3 +131,17 @@ def test_a_year_of_the_holders_budget_counts_what_linked_releases_cost_it(tmp_pa
     )
     with pytest.raises(BudgetError, match=r"They cost: weekly 2 \(linked\)"):
         year_of_budget(catalogue.datasets["records"], [review])
+
+
+def test_an_edit_of_a_linked_release_is_told_of_the_holder_too(tmp_path: Path) -> None:
+    rich, dearer = {"budget": {"rho": "20"}}, {**RELEASE, "series": True, "privacy_loss": {"epsilon": 2}}
+    (tmp_path / "before").mkdir()
+    (tmp_path / "after").mkdir()
+    before = read(tmp_path / "before", holder(**rich), linked("one", **rich), release={**RELEASE, "series": True})
+    after = read(tmp_path / "after", holder(**rich), linked("one", **rich), release=dearer)
+    found = changes(before, after, today=date(2024, 3, 1))
+    assert [(one.release, one.effect) for one in found.releases] == [("weekly", "anew")]
+    told = {one.dataset: one for one in found.datasets}
+    assert told["one"].in_its_year == Fraction(1, 2) + 2, "of a person's year, the old series and the new one"
+    costs = [review_release(c.release("weekly"), c).drawn_from(c.datasets["records"]) for c in (before, after)]
+    assert told["records"].in_its_year == sum(costs) > told["one"].in_its_year
