@@ -242,26 +242,26 @@ def _between(
         common: truncated rows per kept row of all. lump: truncated rows that fall in a cell together.
     """
     safe = np.maximum(kept, 1.0)
-    noise = (variance + common**2 * np.maximum(kept_variance, 0.0)) / safe**2
+    noise = _noise(variance, kept, kept_variance, common=common)
     weight = safe / safe.sum()
     between = float((weight * ((truncated / safe - common) ** 2 - noise - lump * common / safe)).sum())
     unsure = float(np.sqrt(2 * ((weight * noise) ** 2).sum()))
     return float(np.sqrt(max(between - 2 * unsure, 0.0)))
 
 
+def _noise(variance: Floats, kept: Floats, kept_variance: Floats, *, common: float) -> Floats:
+    """Variance of the truncated rows per kept row that each coarse cell shows, by noise alone; ``common``: of all cells."""
+    return np.asarray((variance + common**2 * np.maximum(kept_variance, 0.0)) / np.maximum(kept, 1.0) ** 2)
+
+
 @dataclass(frozen=True, eq=False)
 class _Shares:
-    """Truncated rows per kept row in each coarse cell, and what is uncertain about them (see ``Correction``).
-
-    Attributes:
-        between: variance between coarse cells.
-    """
+    """Truncated rows per kept row in each coarse cell, and what is uncertain about them (see ``Correction``)."""
 
     share: Floats
     own_variance: Floats
     lean: Floats
     whole_variance: float
-    between: float
 
 
 def _shares(
@@ -283,10 +283,10 @@ def _shares(
     doubt = max(prior**2, off**2 - 4 * noise_of_whole)
     common = max(prior + doubt / (doubt + noise_of_whole) * off, 0.0)
     own = truncated / safe
-    noise = (variance + common**2 * np.maximum(kept_variance, 0.0)) / safe**2
+    noise = _noise(variance, kept, kept_variance, common=common)
     if truncated.size == 1:
         of_kept = common**2 * np.maximum(kept_variance, 0.0) / safe**2
-        return _Shares(np.full(truncated.shape, common), of_kept, np.ones(truncated.shape), noise_of_whole, 0.0)
+        return _Shares(np.full(truncated.shape, common), of_kept, np.ones(truncated.shape), noise_of_whole)
     weight = safe / safe.sum()
     between = max(float((weight * ((own - common) ** 2 - noise)).sum()), 0.0)
     trust = between / (between + noise) if between > 0 else np.zeros_like(noise)
@@ -294,4 +294,4 @@ def _shares(
     # at no visible difference between cells, allow for the smallest that is taken to exist
     unseen = np.maximum(between, (LEAST_SPREAD * common) ** 2)
     left = unseen * noise / np.maximum(unseen + noise, 1e-300)
-    return _Shares(share, np.maximum(left, 0.0), 1 - trust, noise_of_whole, between)
+    return _Shares(share, np.maximum(left, 0.0), 1 - trust, noise_of_whole)
