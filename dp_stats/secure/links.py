@@ -27,16 +27,22 @@ UNLINKED = "unlinked "
 
 
 def read_links(dataset: Dataset, work: Path, settings: Settings) -> Mapping[str, Path]:
-    """Each link table as a file of ``own`` and ``person``, by the table that it is for.
+    """Each link table as a file of ``own`` and ``person``, by the table that it is for; read once for all that share it.
 
     Raises:
         SourceError: one cannot be read, has an entry that is no valid identifier, or gives one identifier to two persons.
     """
-    files = {}
+    files: dict[str, Path] = {}
     for name, table in dataset.tables.items():
         if table.link is not None:
-            files[name] = _read(name, table, work, settings)
+            alike = next((other for other in files if _reads_alike(dataset.tables[other], table)), None)
+            files[name] = _read(name, table, work, settings) if alike is None else files[alike]
     return files
+
+
+def _reads_alike(one: LinkedTable, other: LinkedTable) -> bool:
+    """Whether two tables are linked by the same entries: then these are read once, and are the same for both."""
+    return one.link == other.link and one.columns[one.person].identifier == other.columns[other.person].identifier
 
 
 def persons(rows: str, table: LinkedTable, links: Path) -> str:
