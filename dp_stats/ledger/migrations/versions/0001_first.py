@@ -8,6 +8,16 @@ down_revision = None
 
 
 def upgrade() -> None:
+    _chain()
+    _reservations()
+    _charges()
+    _measured()
+    for statement in _append_only(op.get_bind().dialect.name):
+        op.execute(statement)
+
+
+def _chain() -> None:
+    """The entries, and the last of them."""
     op.create_table(
         "ledger_entries",
         sa.Column("sequence", sa.Integer, primary_key=True, autoincrement=False),
@@ -29,6 +39,10 @@ def upgrade() -> None:
         sa.Column("sequence", sa.Integer, nullable=False),
         sa.Column("hash", sa.String(64), nullable=False),
     )
+
+
+def _reservations() -> None:
+    """Budgets, and what was reserved of them."""
     op.create_table(
         "ledger_datasets",
         sa.Column("dataset", sa.String(64), primary_key=True),
@@ -72,6 +86,10 @@ def upgrade() -> None:
         postgresql_where=sa.text("state <> 'void'"),
     )
     op.create_index("ledger_reservations_key", "ledger_reservations", ["dataset", "key"])
+
+
+def _charges() -> None:
+    """What was paid, and who contributed to a series that is paid for once."""
     op.create_table(
         "ledger_charges",
         sa.Column("dataset", sa.String(64), primary_key=True),
@@ -98,6 +116,10 @@ def upgrade() -> None:
         sa.Column("replaced", sa.Boolean, nullable=False),
         sa.Column("at", sa.String(32), nullable=False),
     )
+
+
+def _measured() -> None:
+    """What was measured, who allowed it, and what was published."""
     op.create_table(
         "ledger_measurements",
         sa.Column("edition", sa.String(200), primary_key=True),
@@ -127,8 +149,6 @@ def upgrade() -> None:
         sa.Column("checksum", sa.Text, nullable=False),
         sa.Column("at", sa.String(32), nullable=False),
     )
-    for statement in _append_only(op.get_bind().dialect.name):
-        op.execute(statement)
 
 
 def _append_only(dialect: str) -> tuple[str, ...]:
