@@ -130,7 +130,7 @@ def reserve(
     from dp_stats.ledger import approvers_needed
 
     opened = open_run(edition, revision=revision, settings=settings)
-    ledger, sealed = opened.ledger(), opened.planned()
+    ledger, sealed = opened.ledger(), opened.to_seal()
     if _stored(opened) is None:
         _rehearse(opened)
     category: Literal["scheduled", "adhoc"] = "adhoc" if opened.release.adhoc else "scheduled"

@@ -279,6 +279,7 @@ def said_of(
         account=account,
         revision=why or run.revision,
         sources=sources,
+        commit=run.sealed.commit if run.sealed is not None else "",
     )
 
 

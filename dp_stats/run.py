@@ -18,6 +18,7 @@ from dp_stats.catalogue import Catalogue, Dataset, Grid, Period, Release, read_c
 from dp_stats.catalogue.asked import read_asked
 from dp_stats.catalogue.due import periods_before
 from dp_stats.catalogue.periods import blocks_of
+from dp_stats.catalogue.version import version_of
 from dp_stats.errors import CatalogueError, LedgerError, NoLedgerError, StorageError
 from dp_stats.settings import Settings, load_settings
 
@@ -109,6 +110,11 @@ class Run:
             self.catalogue, self.release, self.period, known=[k.series for k in known], stored=self._open(ledger)
         )
 
+    def to_seal(self) -> SealedPlan:
+        """What a reservation seals: the plan, which says of which version its declarations are."""
+        planned = self.planned()
+        return planned if self.sealed is not None else planned.planned_at(declared_at(self.settings))
+
     def _open(self, ledger: Ledger | None) -> dict[str, list[SealedPlan]]:
         """Earlier editions that late rows may still be added to; a correction counts its own period anew and nothing else."""
         if ledger is None or self.release.late is None or self.revision > 1:
@@ -162,6 +168,11 @@ def prepare_home(settings: Settings) -> None:
             private.chmod(0o700)
     except OSError as error:
         raise files.storage_error(error) or error from None
+
+
+def declared_at(settings: Settings) -> str:
+    """The version of the declarations that plans are made from now: a commit, or what the deployment says; empty if neither."""
+    return settings.catalogue_version or version_of(settings.catalogue)
 
 
 def user_name() -> str:

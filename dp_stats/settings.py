@@ -81,6 +81,11 @@ class Settings(BaseSettings):
 
     home: Folder = _field(Path("home"), "state folder: ledger, secure store, site", said="`home` in the current folder")
     catalogue: Folder = _field(lambda: shipped("catalogue"), "declarations", said="the example that is installed")
+    catalogue_version: str = _field(
+        "",
+        "version of the declarations, which plans and privacy records name, where they do not lie in a Git repository: an image's",
+        said="the Git commit of the folder",
+    )
     expectations: Folder = _field(
         lambda: shipped("expectations"),
         "suites not found in the catalogue's own `expectations/`",

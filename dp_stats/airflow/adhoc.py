@@ -20,7 +20,8 @@ from dp_stats.airflow.approval import CustodianApproval, form_of, only_tries, re
 from dp_stats.airflow.form import form
 from dp_stats.airflow.names import asking_dag
 from dp_stats.airflow.notes import tell_answered, tell_tried
-from dp_stats.airflow.steps import RETRIES, AirflowRun, guarded, pipeline_steps, requester, run_name
+from dp_stats.airflow.one_step import AirflowRun
+from dp_stats.airflow.steps import RETRIES, guarded, pipeline_steps, requester, run_name
 from dp_stats.catalogue import Catalogue, Dataset, read_catalogue
 from dp_stats.errors import AgreementError, ApprovalError, BudgetError, CatalogueError, NotDerivableError, NotDueError
 from dp_stats.settings import load_settings

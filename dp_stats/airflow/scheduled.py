@@ -10,26 +10,17 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from airflow.sdk import DAG, Asset, Param, get_current_context, get_parsing_context
+from airflow.sdk import DAG, Param, get_current_context, get_parsing_context
 from airflow.sdk.exceptions import AirflowSkipException
 from airflow.timetables.assets import AssetOrTimeSchedule
 
 from dp_stats import pipeline, written
-from dp_stats.airflow.alerts import step_failed
 from dp_stats.airflow.notes import write_note
+from dp_stats.airflow.one_step import AirflowRun
+from dp_stats.airflow.release_runs import dag_id_of, defaults, edition_of, editions_of, rows_of
 from dp_stats.airflow.revisions import CORRECTION, EDITION, kinds, note_of
-from dp_stats.airflow.schedule import edition_at, first_interval
-from dp_stats.airflow.steps import (
-    POOL,
-    RETRIES,
-    AirflowRun,
-    moment,
-    pipeline_steps,
-    requester,
-    run_name,
-    step,
-    tell_assets,
-)
+from dp_stats.airflow.schedule import first_interval
+from dp_stats.airflow.steps import pipeline_steps, requester, run_name, step, tell_assets
 from dp_stats.airflow.timetable import timetable_of
 from dp_stats.catalogue import Catalogue, Dataset, Release, read_catalogue
 from dp_stats.errors import CatalogueError
@@ -78,25 +69,19 @@ def read_declarations(only: str | None = None) -> tuple[dict[str, DAG], list[str
     return made, broken
 
 
-def dag_id_of(release: Release) -> str:
-    """The id of a release's DAG."""
-    return release.id.replace("-", "_")
-
-
 def scheduled_release(catalogue: Catalogue, release: Release) -> DAG:
     """The DAG of one release."""
     dataset = catalogue.dataset_of(release)
 
-    def edition_of(context: Mapping[str, Any]) -> str:
+    def made(context: Mapping[str, Any]) -> str:
         """The edition a run is about: of the period asked for by hand, or the last that had settled when it was due."""
-        period = context["params"].get("period") or edition_at(catalogue, release, moment(context))
-        return f"{release.id}/{period}"
+        return edition_of(release.id, context, period=context["params"].get("period"))
 
     def run_of(context: Mapping[str, Any]) -> AirflowRun:
         """What a run makes: an edition, or a revision of one; a correction finds its number in the ledger."""
         asked = context["params"]
         kind: Any = asked.get("kind") or EDITION
-        edition, reason = edition_of(context), asked.get("reason") or ""
+        edition, reason = made(context), asked.get("reason") or ""
         revision = asked.get("revision") or 1
         if kind == CORRECTION and revision == 1:
             revision = pipeline.number_of_correction(edition, reason=reason)
@@ -111,8 +96,7 @@ def scheduled_release(catalogue: Catalogue, release: Release) -> DAG:
             only_say=bool(asked.get("only_say")),
         )
 
-    rows = Asset(name=f"{dataset.id}-rows", uri=f"dp-stats://datasets/{dataset.id}", group="datasets")
-    edition = Asset(name=release.id, uri=f"dp-stats://editions/{release.id}", group="editions")
+    rows, edition = rows_of(dataset), editions_of(release)
     every = timetable_of(release)
     with DAG(
         dag_id=dag_id_of(release),
@@ -127,9 +111,7 @@ def scheduled_release(catalogue: Catalogue, release: Release) -> DAG:
         params=asked_by_hand(release),
         default_args={
             "owner": dataset.custodians[0].name,
-            "pool": POOL.format(dataset.id),
-            "on_failure_callback": step_failed(edition_of),
-            **RETRIES,
+            **defaults(dataset, made),
         },
     ) as dag:
 

@@ -8,17 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, TypeVar
 
-from airflow.sdk import Asset, ExceptionRetryPolicy, RetryAction, RetryRule, get_current_context, task
-from airflow.sdk.exceptions import AirflowException, AirflowSkipException
+from airflow.sdk import Asset, ExceptionRetryPolicy, RetryAction, RetryRule, chain, get_current_context, task
+from airflow.sdk.exceptions import AirflowException
 
-from dp_stats import pipeline
+from dp_stats.airflow import one_step
+from dp_stats.airflow.one_step import AirflowRun
 from dp_stats.errors import DpStatsError, need_a_person
 from dp_stats.files import storage_error
-
-if TYPE_CHECKING:
-    from dp_stats.run import Kind
 
 T = TypeVar("T")
 
@@ -28,7 +26,7 @@ Stopped = Callable[[Mapping[str, Any], str], object]
 POOL = "dataset-{}"
 """Runs of one dataset queue here; what keeps them from paying twice is the ledger's transaction."""
 
-NEED_A_PERSON = tuple(kind.__name__ for kind in need_a_person())
+NEED_A_PERSON = tuple(need_a_person())
 """Errors of dp_stats that no retry mends."""
 
 RETRIES = {
@@ -40,7 +38,7 @@ RETRIES = {
     "retry_policy": ExceptionRetryPolicy(
         rules=[
             RetryRule(
-                exception=[f"dp_stats.errors.{name}" for name in NEED_A_PERSON],
+                exception=[f"{kind.__module__}.{kind.__qualname__}" for kind in NEED_A_PERSON],
                 action=RetryAction.FAIL,
                 reason="a person must act first",
             )
@@ -51,33 +49,6 @@ RETRIES = {
 
 class StepFailedError(Exception):
     """A step failed in a way dp_stats does not know; names the kind of error and the place, nothing else."""
-
-
-@dataclass(frozen=True)
-class AirflowRun:
-    """One Airflow run, as the pipeline sees it.
-
-    Attributes:
-        edition: ``release/period``. revision: 1, or the number of a correction.
-        reason: why a correction is made. requested_by: who started it.
-        link: where the run is found, kept with the charge.
-        new_series: a yes to charging blocks again where an edit has ended the series they were paid for.
-        kind: ``edition``, or that of a revision. only_say: whether to do no more than say what it costs.
-    """
-
-    edition: str
-    revision: int
-    reason: str
-    requested_by: str
-    link: str
-    new_series: bool = False
-    kind: Kind | Literal["edition"] = "edition"
-    only_say: bool = False
-
-    @property
-    def measures(self) -> bool:
-        """Whether records are read and measured."""
-        return self.kind in ("edition", "correction") and not self.only_say
 
 
 def run_name(context: Mapping[str, Any]) -> str:
@@ -127,7 +98,7 @@ def guarded(function: Callable[[], T], *, stopped: Callable[[str], object] | Non
             f"{type(error).__name__} at {place}. Its message is kept back because it may quote data; "
             "run the step with dp-stats on the secure side to see it."
         )
-    if stopped is not None and type(failure).__name__ in NEED_A_PERSON:
+    if stopped is not None and isinstance(failure, NEED_A_PERSON):
         stopped(str(failure))
     raise failure
 
@@ -179,54 +150,18 @@ def pipeline_steps(
     outlets: Sequence[Asset] = (),
     stopped: Stopped | None = None,
 ) -> PipelineSteps:
-    """The steps of an edition as tasks, alike for scheduled and ad hoc runs: pull → check → reserve → … → publish."""
-    told = partial(step, stopped=stopped)
+    """The steps of an edition as tasks, alike for scheduled and ad hoc runs and for one's own DAGs: pull → check → reserve → …
+    → publish."""
+    told = partial(step, run_of, stopped=stopped)
 
-    @told(run_of, inlets=list(inlets))
-    def pull(run: AirflowRun) -> dict[str, Any]:
-        """Copy the declared columns of the rows into the secure store, without people who opted out."""
-        if not run.measures:
-            raise AirflowSkipException("No records are read for this. Nothing was spent.")
-        return pipeline.pull(run.edition, revision=run.revision)
-
-    @told(run_of)
-    def check(run: AirflowRun) -> dict[str, Any]:
-        """Hold the rows against the dataset's expectations; a failed gate stops before any budget is used."""
-        return pipeline.check(run.edition, revision=run.revision)
-
-    @told(run_of)
-    def reserve(run: AirflowRun) -> dict[str, Any]:
-        """Set the privacy budget aside in the ledger, which looks for the approvals itself, or stop."""
-        return pipeline.reserve(
-            run.edition,
-            revision=run.revision,
-            reason=run.reason,
-            requested_by=run.requested_by,
-            run=run.link,
-            new_series=run.new_series,
-        )
-
-    @told(run_of)
-    def measure(run: AirflowRun) -> dict[str, Any]:
-        """Bound, aggregate, pay, add noise once, store. A repeat returns what is stored."""
-        return pipeline.measure(run.edition, revision=run.revision)
-
-    @told(run_of)
-    def estimate(run: AirflowRun) -> dict[str, Any]:
-        """Turn noisy measurements into consistent values with intervals; sees no rows."""
-        return pipeline.estimate(run.edition, revision=run.revision)
-
-    @told(run_of, outlets=list(outlets))
     def publish(run: AirflowRun) -> dict[str, Any]:
-        """Write the edition's folder, check it, move it into place and, if it is public, build the site."""
-        done = pipeline.publish(run.edition, revision=run.revision)
+        done = one_step.publish(run)
         tell_assets(outlets, done)
         return done
 
-    @told(run_of)
-    def clean_up(run: AirflowRun) -> dict[str, Any]:
-        """Delete the staged rows, whether the run succeeded or failed."""
-        return pipeline.clean_up(run.edition, revision=run.revision)
-
-    pull >> check >> reserve >> measure >> estimate >> publish
-    return PipelineSteps(first=pull, last=publish, clean_up=clean_up)
+    publish.__doc__ = one_step.publish.__doc__
+    pulled = told(inlets=list(inlets))(one_step.pull)
+    published = told(outlets=list(outlets))(publish)
+    between = [told()(each) for each in (one_step.check, one_step.reserve, one_step.measure, one_step.estimate)]
+    chain(pulled, *between, published)
+    return PipelineSteps(first=pulled, last=published, clean_up=told()(one_step.clean_up))

@@ -30,7 +30,7 @@ M = TypeVar("M", bound=BaseModel)
 class DependsOnBroken(CatalogueError):
     """A declaration may be sound, but ``file``, which it depends on, is broken."""
 
-    def __init__(self, message: str, *, file: str) -> None:
+    def __init__(self, message: str, *, file: str = "") -> None:
         super().__init__(message)
         self.file = file
 

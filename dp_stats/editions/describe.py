@@ -126,7 +126,7 @@ def describe(
         revision: its number, or everything about it; a number above one means that it was measured again.
         reason: why there is a revision. sources: earlier editions that tables across editions are made from.
         published: the moment of publication, with a time zone; now if left out.
-        commit: the version of the catalogue, e.g. a git commit.
+        commit: the version of the declarations that it was planned from; empty where that is not known.
     """
     plan, why = estimates.plan, _revision(revision, reason, release, period)
     published = published or datetime.now(UTC).replace(microsecond=0)

@@ -40,7 +40,11 @@ class ProvenanceFacts(Facts):
     plan_hash: str = Field(description="Hash of the plan, which is what was approved.")
     series_hash: str = Field(description="Hash of what the editions of a series share; null where it is none.")
     declaration_hash: str = Field("", description="SHA-256 of the dataset's and the release's declarations.")
-    commit: str = Field("", description="Commit of the declarations; empty where they are not in Git.")
+    commit: str = Field(
+        "",
+        description="Version of the declarations that its plan was made from: the Git commit, with `-dirty` after it where they "
+        "were edited since; empty where they are under no version control.",
+    )
     versions: dict[str, str] = Field({}, description="Library → version.")
     estimator: int = Field(
         1,

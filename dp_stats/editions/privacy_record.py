@@ -40,6 +40,7 @@ def privacy_record(edition: Edition, texts: Texts) -> dict[str, Any]:
             "tier": 3,
             "edition": edition.path,
             "plan_sha256": edition.provenance.plan_hash,
+            **({"declarations": edition.provenance.commit} if edition.provenance.commit else {}),
             "charges": list(edition.charges),
             "budget": [
                 {

@@ -90,6 +90,8 @@ def _implementation(edition: Edition, texts: Texts) -> dict[str, str]:
     guarantee = edition.guarantee
     libraries = ", ".join(f"{name} {version}" for name, version in guarantee.libraries.items())
     mechanisms = [_mechanism(m, texts) for m in guarantee.measured]
+    commit = edition.provenance.commit
+    declared = [texts("record.declarations", commit=f"`{commit}`")] if commit else []
     return {
         "preprocessing_and_hyperparameter_tuning": _points(
             [
@@ -99,7 +101,7 @@ def _implementation(edition: Edition, texts: Texts) -> dict[str, str]:
                 texts("record.tuning"),
             ]
         ),
-        "mechanisms": _points([*mechanisms, *guarantee.protections.values(), libraries]),
+        "mechanisms": _points([*mechanisms, *guarantee.protections.values(), libraries, *declared]),
         "justification": guarantee.justification,
     }
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-import shutil
-import subprocess
 import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from dp_stats.catalogue.version import git
 from dp_stats.errors import CatalogueError
 
 
@@ -23,7 +22,7 @@ def at_revision(folder: Path, revision: str) -> Iterator[Path]:
     """
     if revision.startswith("-"):
         raise CatalogueError(f"'{revision}' is no revision. Name a branch, a tag or a commit, such as origin/main.")
-    packed = _git(folder, "archive", "--format=tar", f"{_commit(folder, revision)}")
+    packed = git(folder, "archive", "--format=tar", f"{_commit(folder, revision)}")
     with tempfile.TemporaryDirectory(prefix="dp-stats-revision-") as name:
         with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
             archive.extractall(name, filter="data")
@@ -33,7 +32,7 @@ def at_revision(folder: Path, revision: str) -> Iterator[Path]:
 def _commit(folder: Path, revision: str) -> str:
     try:
         return (
-            _git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+            git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
             .decode()
             .strip()
         )
@@ -49,18 +48,6 @@ def _commit(folder: Path, revision: str) -> str:
 
 def _is_repository(folder: Path) -> bool:
     try:
-        return _git(folder, "rev-parse", "--is-inside-work-tree").strip() == b"true"
+        return git(folder, "rev-parse", "--is-inside-work-tree").strip() == b"true"
     except CatalogueError:
         return False
-
-
-def _git(folder: Path, *arguments: str) -> bytes:
-    """What a command of Git prints; run in ``folder``, ``git archive`` packs that folder and nothing beside it."""
-    program = shutil.which("git")
-    if program is None:
-        raise CatalogueError("Git is not installed, and a revision cannot be read without it. Install Git.")
-    try:
-        command = [program, "-C", str(folder), *arguments]
-        return subprocess.run(command, check=True, capture_output=True).stdout  # noqa: S603  no shell
-    except subprocess.CalledProcessError as error:
-        raise CatalogueError(f"git {arguments[0]} failed: {error.stderr.decode(errors='replace').strip()}") from error

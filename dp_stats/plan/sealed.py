@@ -90,6 +90,19 @@ class SealedPlan:
         """The part that is the data-sharing agreement; empty where there is none."""
         return str(json.loads(self.parts[self.hash]).get("agreement", ""))
 
+    @property
+    def commit(self) -> str:
+        """The version of the declarations that it was planned from; empty where they are under no version control."""
+        return str(json.loads(self.parts[self.aside]).get("commit", ""))
+
+    def planned_at(self, commit: str) -> SealedPlan:
+        """The same plan, which says of which version its declarations are. Its hash stays: two versions that declare the same
+        plan the same."""
+        told = {name: value for name, value in json.loads(self.parts[self.aside]).items() if name != "commit"}
+        written = canonical({**told, **({"commit": commit} if commit else {})})
+        parts = {name: part for name, part in self.parts.items() if name != self.aside}
+        return replace(self, parts={**parts, sha256(written): written}, aside=sha256(written))
+
     @cached_property
     def catalogue(self) -> Catalogue:
         """A catalogue that declares this edition as it was sealed, and nothing else."""

@@ -38,16 +38,14 @@ def airflow() -> None:
     initdb()
 
 
-def read_dags(file: str) -> Any:
+def read_dags(file: str, folder: Path = ROOT / "dags") -> Any:
     from airflow.dag_processing.dagbag import BundleDagBag
 
-    return BundleDagBag(
-        dag_folder=str(ROOT / "dags" / f"{file}.py"), bundle_path=ROOT / "dags", bundle_name="dags-folder"
-    )
+    return BundleDagBag(dag_folder=str(folder / f"{file}.py"), bundle_path=folder, bundle_name="dags-folder")
 
 
-def dags(file: str) -> dict[str, Any]:
-    bag = read_dags(file)
+def dags(file: str, folder: Path = ROOT / "dags") -> dict[str, Any]:
+    bag = read_dags(file, folder)
     assert not bag.import_errors, bag.import_errors
     for dag in bag.dags.values():
         for task in dag.tasks:
@@ -290,6 +288,90 @@ def test_a_run_publishes_the_edition_that_was_due_and_a_repeat_costs_and_changes
     told = asset_event("visits")
     assert (told["edition"], told["revision"], told["path"]) == ("visits/2024-W02", 1, "visits/2024-W02/r1")
     assert told["sha256"] == sha256(sums).hexdigest()
+
+
+EXAMPLE = ROOT / "dp_stats" / "airflow" / "example_dags" / "own_pipeline.py"
+
+
+@pytest.fixture
+def own_dags(clinic: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The example of DAGs of one's own, for the clinic's release, by their ids."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "mine.py").write_text(EXAMPLE.read_text().replace('"covid-cases-by-area"', '"visits"'))
+    bundle = {"classpath": "airflow.dag_processing.bundles.local.LocalDagBundle", "kwargs": {"path": str(folder)}}
+    monkeypatch.setenv(
+        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps([{"name": "dags-folder", **bundle}])
+    )
+    return dags("mine", folder)
+
+
+def test_one_s_own_dags_take_the_same_steps_and_hand_over_nothing_but_names_and_hashes(
+    clinic: Any, own_dags: dict[str, Any]
+) -> None:
+    found = own_dags
+    whole, halves, follows = (found[f"own_{name}"] for name in ("pipeline", "pipeline_in_two_tasks", "follow_up"))
+    scheduled = dags("scheduled_releases")["visits"]
+    for name in ("pull", "check", "reserve", "measure", "estimate", "publish"):
+        own, theirs = whole.task_dict[f"visits.{name}"], scheduled.task_dict[name]
+        assert {step.removeprefix("visits.") for step in own.downstream_task_ids} == theirs.downstream_task_ids
+        assert (own.pool, own.retry_delay, own.doc_md) == (theirs.pool, theirs.retry_delay, theirs.doc_md)
+    assert whole.task_dict["visits.clean_up"].is_teardown
+
+    first = halves.test(run_conf={"period": "2024-W01"})
+    assert first.state == "success", states(first)
+    told = asset_event("visits")
+    assert (told["edition"], told["revision"]) == ("visits/2024-W01", 1)
+    assert len(told["sha256"]) == 64
+    (cost,) = {block.spent for block in ledger(clinic).blocks()}
+    assert not list((clinic.settings.secure / "staging").rglob("*.parquet"))
+    before = events(clinic)
+    again = whole.test(run_conf={"period": "2024-W01"})
+    assert (again.state, asset_event("visits")) == ("success", told)
+    assert events(clinic) == before
+    assert {block.spent for block in ledger(clinic).blocks()} == {cost}
+    handed = [value for run in (first, again) for value in xcoms(run)]
+    assert {type(value) for value in handed} <= {str, int, list, bool, type(None)}
+    assert not any("visits.csv" in str(value) for value in handed)
+    assert follows.test().state == "success"
+
+
+def xcoms(run: Any) -> list[Any]:
+    """Every value that the tasks of a run have handed over."""
+    from airflow.models.xcom import XComModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        found = session.scalars(select(XComModel).where(XComModel.dag_id == run.dag_id, XComModel.run_id == run.run_id))
+        values = [XComModel.deserialize_value(one) for one in found]
+    return [each for value in values for each in (value.values() if isinstance(value, dict) else [value])]
+
+
+def test_a_failure_in_one_s_own_dag_is_told_with_its_edition_and_leaves_no_rows(
+    clinic: Any, own_dags: dict[str, Any]
+) -> None:
+    (clinic.folder / "visits.csv").write_text("Patient,Day\n")
+    assert own_dags["own_pipeline_in_two_tasks"].test(run_conf={"period": "2024-W02"}).state == "failed"
+    (line,) = (clinic.settings.home / "alerts.jsonl").read_text().splitlines()
+    assert json.loads(line)["subject"] == "visits/2024-W02: the step measure failed"
+    assert not list((clinic.settings.secure / "staging").rglob("*.parquet"))
+
+
+def test_the_provider_tells_airflow_of_its_operators_in_the_form_that_airflow_demands() -> None:
+    import airflow as installed
+    import jsonschema
+
+    from dp_stats import airflow as ours
+    from dp_stats.airflow.provider import get_provider_info
+
+    told = get_provider_info()
+    schema = json.loads((Path(next(iter(installed.__path__))) / "provider_info.schema.json").read_text())
+    jsonschema.validate(told, schema)
+    (module,) = told["operators"][0]["python-modules"]
+    named = __import__(module, fromlist=["x"])
+    for name in ("MeasureOperator", "PublishOperator", "ReleaseTaskGroup"):
+        assert getattr(ours, name) is getattr(named, name)
 
 
 def asset_event(name: str) -> dict[str, Any]:

@@ -16,6 +16,8 @@ import psutil
 import psycopg2
 import pytest
 from airflow_server import ADHOC, QUESTION, Server, airflow_server
+from bundle_repository import TITLE, Repository, make_repository
+from conftest import make_clinic
 from ledger_examples import postgres
 from mailbox_server import notifier, opened
 
@@ -32,6 +34,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         folder = tmp_path_factory.mktemp("server")
         lineage = {"type": "file", "log_file_path": str(folder / "lineage.jsonl"), "append": True}
         extra = {**SOON, "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(lineage)}
+        repository = make_repository(folder / "repository", make_clinic(folder / "first"))
+        repository.commit("As it was first.")
+        extra |= {
+            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": repository.bundles(),
+            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(folder / "bundles"),
+        }
         extra |= {"DP_STATS_LETTERS": notifier("{to}"), "DP_STATS_ADDRESSES": "{user}@agency.example"}
         with (
             opened() as box,
@@ -446,6 +454,37 @@ def test_new_rows_start_a_run_which_pays_nothing_for_what_is_published(server: S
     assert server.finish("visits", started()[0]) == "success"
     assert charges(server) == before
     assert count(server, "stored", "visits/2024-W02") == 1
+
+
+def test_a_run_keeps_the_commit_of_dags_and_declarations_that_it_was_made_with(server: Server) -> None:
+    engineer, home = server.client("engineer"), "/api/v2/dags/bundled"
+    repository = Repository(server.clinic.folder.parent / "repository")
+    old = repository.git("rev-parse", "HEAD").strip()
+
+    def version() -> str:
+        return str(engineer.get(home).json().get("bundle_version"))
+
+    def started(period: str) -> dict[str, Any]:
+        asked = {"logical_date": None, "conf": {"period": period}}
+        answer = engineer.post(f"{home}/dagRuns", json=asked)
+        return dict(answer.raise_for_status().json())
+
+    wait_for(lambda: version() == old)
+    run = started("2024-W01")
+    repository.change(TITLE, "Calls under another title")
+    new = repository.commit("Another title.")
+    wait_for(lambda: version() == new)
+    assert (run["bundle_version"], started("2024-W02")["bundle_version"]) == (old, new)
+    engineer.patch(home, params={"update_mask": "is_paused"}, json={"is_paused": False}).raise_for_status()
+    assert server.finish("bundled", run["dag_run_id"]) == "success"
+    folder = server.clinic.settings.public_dir / "bundled/2024-W01/r1"
+    told = json.loads((folder / "edition.json").read_text())
+    assert (told["provenance"]["commit"], told["release"]["title"]) == (old, TITLE)
+    assert json.loads((folder / "guarantee.json").read_text())["administrative"]["declarations"] == old
+    assert f"`{old}`" in (folder / "privacy.json").read_text()
+    reservation = server.ledger().latest("bundled/2024-W01")
+    assert reservation is not None
+    assert server.ledger().sealed(reservation).commit == old
 
 
 def test_lineage_names_runs_and_assets_and_holds_no_statistic(server: Server) -> None:

@@ -1,0 +1,1 @@
+"""Example DAGs, to copy: Airflow does not load them by itself."""

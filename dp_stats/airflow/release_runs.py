@@ -1,0 +1,63 @@
+"""What a run of a release is about, whichever DAG it is of: the edition, who started it, and the assets it reads and makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from airflow.sdk import Asset
+
+from dp_stats.airflow.alerts import step_failed
+from dp_stats.airflow.one_step import AirflowRun
+from dp_stats.airflow.schedule import edition_at
+from dp_stats.airflow.steps import POOL, RETRIES, moment, requester, run_name
+from dp_stats.catalogue import Catalogue, Dataset, Release, read_catalogue
+from dp_stats.settings import load_settings
+
+
+def dag_id_of(release: Release) -> str:
+    """The id of a release's DAG."""
+    return release.id.replace("-", "_")
+
+
+def rows_of(dataset: Dataset) -> Asset:
+    """The rows of a dataset, as whoever delivers them may say that they are there."""
+    return Asset(name=f"{dataset.id}-rows", uri=f"dp-stats://datasets/{dataset.id}", group="datasets")
+
+
+def editions_of(release: Release) -> Asset:
+    """The published editions of a release; its events say which."""
+    return Asset(name=release.id, uri=f"dp-stats://editions/{release.id}", group="editions")
+
+
+def declared(release: str) -> tuple[Catalogue, Release]:
+    """A release of the catalogue, with the catalogue.
+
+    Raises:
+        CatalogueError: there is none, or it is broken.
+    """
+    catalogue = read_catalogue(load_settings().catalogue)
+    return catalogue, catalogue.release(release)
+
+
+def edition_of(release: str, context: Mapping[str, Any], *, period: str | None) -> str:
+    """The edition that a run is about: of the period that is named, or the last that had settled when the run was due."""
+    if period:
+        return f"{release}/{period}"
+    return f"{release}/{edition_at(*declared(release), moment(context))}"
+
+
+def edition_run(release: str, context: Mapping[str, Any], *, period: str | None) -> AirflowRun:
+    """A run that makes the first revision of an edition."""
+    return AirflowRun(
+        edition=edition_of(release, context, period=period),
+        revision=1,
+        reason="",
+        requested_by=requester(context),
+        link=run_name(context),
+    )
+
+
+def defaults(dataset: Dataset, edition_of: Callable[[Mapping[str, Any]], str]) -> dict[str, Any]:
+    """What every task has that reads rows of a dataset: its pool, its retries, and whom a failure is told."""
+    return {"pool": POOL.format(dataset.id), "on_failure_callback": step_failed(edition_of), **RETRIES}
