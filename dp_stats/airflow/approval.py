@@ -109,7 +109,7 @@ class CustodianApproval(HITLOperator):
         if "error" in event:
             decision, reason = "expired", "no answer in time"
         else:
-            user = (event.get("responded_by_user") or {}).get("id")
+            user = (event.get("responded_by_user") or {}).get("name")  # an id is a number where FAB keeps the users
             if user != self.custodian:
                 raise ApprovalError(f"Only {self.custodian} can answer here. Ask again.")
             reason = str((event.get("params_input") or {}).get("reason") or "").strip()

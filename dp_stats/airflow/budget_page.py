@@ -14,6 +14,7 @@ from fastapi.responses import FileResponse, HTMLResponse
 
 from dp_stats import written
 from dp_stats.airflow import budget_view
+from dp_stats.airflow.names import scheduled_dag
 from dp_stats.airflow.requests_page import router
 from dp_stats.airflow.web import FOLDER, custodians, is_staff, page
 from dp_stats.editions.edition import Edition
@@ -38,7 +39,7 @@ app.include_router(router)
 def budget(dag: str | None = None) -> HTMLResponse:
     """The budget of every dataset, or of the one a DAG's release is made from."""
     catalogue = budget_view.catalogue()
-    ids = {release.id.replace("-", "_"): release.dataset for release in catalogue.releases.values()}
+    ids = {scheduled_dag(release.id): release.dataset for release in catalogue.releases.values()}
     return page(
         "budget.html",
         datasets=budget_view.datasets(ids.get(dag or "")),

@@ -19,3 +19,8 @@ def is_asking(dag: str) -> bool:
 def dataset_of(dag: str) -> str:
     """The dataset that an asking DAG is about."""
     return dag.removeprefix(ASKING)
+
+
+def scheduled_dag(release: str) -> str:
+    """The DAG of a scheduled release."""
+    return release.replace("-", "_")

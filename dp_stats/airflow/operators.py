@@ -12,6 +12,7 @@ from typing import Any
 from airflow.sdk import BaseOperator, TaskGroup
 
 from dp_stats.airflow import one_step
+from dp_stats.airflow.names import scheduled_dag
 from dp_stats.airflow.one_step import AirflowRun
 from dp_stats.airflow.release_runs import declared, defaults, edition_of, edition_run, editions_of, rows_of
 from dp_stats.airflow.steps import guarded, pipeline_steps, tell_assets
@@ -115,7 +116,7 @@ class ReleaseTaskGroup(TaskGroup):
             return edition_of(release, context, period=named(context))
 
         own = {**defaults(dataset, edition), **kwargs.pop("default_args", {})}
-        super().__init__(group_id=group_id or release.replace("-", "_"), default_args=own, **kwargs)
+        super().__init__(group_id=group_id or scheduled_dag(release), default_args=own, **kwargs)
         with self:
             steps = pipeline_steps(run_of, inlets=[rows_of(dataset)], outlets=[editions_of(found)])
             steps.last >> steps.clean_up.as_teardown()  # of no setup: rows that a failed pull left are deleted, too

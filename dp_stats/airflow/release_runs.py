@@ -15,11 +15,6 @@ from dp_stats.catalogue import Catalogue, Dataset, Release, read_catalogue
 from dp_stats.settings import load_settings
 
 
-def dag_id_of(release: Release) -> str:
-    """The id of a release's DAG."""
-    return release.id.replace("-", "_")
-
-
 def rows_of(dataset: Dataset) -> Asset:
     """The rows of a dataset, as whoever delivers them may say that they are there."""
     return Asset(name=f"{dataset.id}-rows", uri=f"dp-stats://datasets/{dataset.id}", group="datasets")

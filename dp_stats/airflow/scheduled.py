@@ -15,9 +15,10 @@ from airflow.sdk.exceptions import AirflowSkipException
 from airflow.timetables.assets import AssetOrTimeSchedule
 
 from dp_stats import pipeline, written
+from dp_stats.airflow.names import scheduled_dag
 from dp_stats.airflow.notes import write_note
 from dp_stats.airflow.one_step import AirflowRun
-from dp_stats.airflow.release_runs import dag_id_of, defaults, edition_of, editions_of, rows_of
+from dp_stats.airflow.release_runs import defaults, edition_of, editions_of, rows_of
 from dp_stats.airflow.revisions import CORRECTION, EDITION, kinds, note_of
 from dp_stats.airflow.schedule import first_interval
 from dp_stats.airflow.steps import pipeline_steps, requester, run_name, step, tell_assets
@@ -57,7 +58,7 @@ def read_declarations(only: str | None = None) -> tuple[dict[str, DAG], list[str
     broken = list(catalogue.broken.values())
     made: dict[str, DAG] = {}
     for release in catalogue.releases.values():
-        if not release.schedule or only not in (None, dag_id_of(release)):
+        if not release.schedule or only not in (None, scheduled_dag(release.id)):
             continue
         try:
             dag = scheduled_release(catalogue, release)
@@ -99,7 +100,7 @@ def scheduled_release(catalogue: Catalogue, release: Release) -> DAG:
     rows, edition = rows_of(dataset), editions_of(release)
     every = timetable_of(release)
     with DAG(
-        dag_id=dag_id_of(release),
+        dag_id=scheduled_dag(release.id),
         dag_display_name=release.title,
         description=release.texts.summary.strip(),
         doc_md=describe(release, dataset),
