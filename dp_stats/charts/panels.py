@@ -12,11 +12,12 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from dp_stats.charts.clear import among_each_other
 from dp_stats.charts.series import Floats, Group, Series
 from dp_stats.editions.edition import Edition, LevelFacts, TableFacts
 from dp_stats.editions.moments import Moment, shape_of
 from dp_stats.errors import PublishedError
-from dp_stats.texts.numbers import Figure
+from dp_stats.texts.numbers import Change, Figure
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Panel:
 
     Attributes:
         table: the table of the latest edition. areas, groups: what the last two axes are.
+        origin: of each moment, which edition it is from; empty where values of several editions are computed together.
         moments: the days of each; labels, periods: a moment as a sentence says it, and as a heading has it.
     """
 
@@ -48,6 +50,7 @@ class Panel:
     lower: Floats
     upper: Floats
     status: NDArray[np.object_]
+    origin: tuple[int, ...] = ()
 
     @cached_property
     def dates(self) -> tuple[date, ...]:
@@ -81,7 +84,14 @@ class Panel:
             self.lower[at],
             self.upper[at],
             tuple(self.status[at]),
+            self.origin,
+            self.moments[-1].kind == "day" and self.table.across is None,
         )
+
+    def latest_changes(self, statistic: str) -> dict[str, Change]:
+        """By code, how each area's last figure differs from the one before, told where that is clear among all areas."""
+        many = (self.series(statistic, i) for i in range(len(self.areas.codes)))
+        return among_each_other({one.code: change for one in many if (change := one.latest_change) is not None})
 
     def figure(self, statistic: str, *, moment: int = -1, area: int = 0, group: int = 0) -> Figure:
         """One value with its interval."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,18 @@ class ReleaseView:
         """The newest period's revision; of a release of which everything was retracted, the last one."""
         return self.current[-1] if self.current else self.revisions[-1]
 
+    def before(self, revision: Revision) -> Revision | None:
+        """The current edition that a current one is compared with: the one before, or of days the one a week before.
+
+        People are tested, born and paid otherwise on a Sunday than on a Monday; None where there is no such edition.
+        """
+        at = next((i for i, r in enumerate(self.current) if r.edition.path == revision.edition.path), 0)
+        period = revision.edition.period
+        if period.kind != "day":
+            return self.current[at - 1] if at else None
+        day = period.start - timedelta(days=7)
+        return next((r for r in self.current[:at] if r.edition.period.start == day), None)
+
     def values(self, revision: Revision, table: TableFacts) -> TableValues:
         """A table's values, read once."""
         key = (revision.edition.path, table.id)
@@ -143,12 +156,14 @@ class ReleaseView:
         labels: list[str] = []
         periods: list[str] = []
         parts: dict[str, list[NDArray[Any]]] = {"value": [], "lower": [], "upper": [], "status": []}
-        for revision in having:
+        origin: list[int] = []
+        for number, revision in enumerate(having):
             edition = revision.edition
             own = edition.table(table_id)
             values = self.values(revision, own)
             days = moments_of(edition, own)
             moments += days
+            origin += [number] * len(days) if own.across is None else []
             labels += [self.texts.when(m.label, kind=m.kind) for m in days]
             said = [self.texts.period(m.label, kind=m.kind) for m in days]
             periods += said if len(days) > 1 or own.across is not None else [edition.period.text]
@@ -180,6 +195,7 @@ class ReleaseView:
             whole["lower"],
             whole["upper"],
             whole["status"],
+            tuple(origin),
         )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dp_stats.editions.facts import BREAK
-from dp_stats.texts.numbers import Figure
+from dp_stats.texts.numbers import Change, Figure
 
 Floats = NDArray[np.float64]
 
@@ -30,6 +30,8 @@ class Series:
         value, lower, upper: estimates and their 95 % intervals; NaN where there is none, and ``upper`` infinite where
             nothing bounds a value.
         status: reliability marks, empty where reliable.
+        origin: of each moment, which edition it is from; noise of different ones is independent. Empty where that is not known.
+        by_day: whether moments are days, which compare with days of the same name only.
     """
 
     name: str
@@ -41,9 +43,16 @@ class Series:
     lower: Floats
     upper: Floats
     status: tuple[str, ...]
+    origin: tuple[int, ...] = ()
+    by_day: bool = False
 
     def __len__(self) -> int:
         return len(self.dates)
+
+    def change(self, first: int, last: int) -> Change:
+        """How the figures of two moments differ."""
+        independent = bool(self.origin) and self.origin[first] != self.origin[last]
+        return Change(self.figure(first), self.figure(last), independent)
 
     def figure(self, index: int) -> Figure:
         """One moment's value with its interval."""
@@ -87,6 +96,26 @@ class Series:
         since = self.breaks[-1] if len(self.breaks) else 0
         return np.flatnonzero(~np.isnan(self.value) & self.whole & (np.arange(len(self)) >= since))
 
+    @property
+    def alike(self) -> NDArray[np.intp]:
+        """Moments that compare with the last comparable one: all of ``comparable``, or of days those of the same name."""
+        found = self.comparable
+        if not self.by_day or not len(found):
+            return found
+        away = (self.days[found[-1]] - self.days[found]).astype(int)
+        return np.asarray(found[away % 7 == 0])
+
+    @property
+    def latest_change(self) -> Change | None:
+        """The last moment beside the one before, or of days beside that a week before; None where they do not compare."""
+        found, last = set(self.comparable.tolist()), len(self) - 1
+        step = 7 if self.by_day else 1
+        if not {last, last - step} <= found or (
+            self.by_day and (self.dates[last] - self.dates[last - step]).days != step
+        ):
+            return None
+        return self.change(last - step, last)
+
     def drawn_upper(self, end: float) -> Floats:
         """Upper limits as a drawing can show them: up to ``end`` where nothing bounds a value."""
         return np.where(np.isposinf(self.upper), end, self.upper)
@@ -110,6 +139,8 @@ class Series:
             self.lower[keep],
             self.upper[keep],
             self.status[keep],
+            self.origin[keep],
+            self.by_day,
         )
 
 

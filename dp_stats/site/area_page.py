@@ -44,6 +44,8 @@ class Area:
     story: Outline
     panel: Panel
     index: int
+    change: Change | None
+    """How its latest figure differs from the one before, told where that is clear among all areas."""
 
     @property
     def code(self) -> str:
@@ -69,13 +71,6 @@ class Area:
     def what(self) -> str:
         """What its sentences are about."""
         return subject(self.site.texts, self.story.metric, self.name)
-
-    @property
-    def change(self) -> Change | None:
-        """The latest moment beside the one before, where both are known and whole periods."""
-        if not {len(self.series) - 1, len(self.series) - 2} <= set(self.series.comparable.tolist()):
-            return None
-        return Change(self.series.figure(-2), self.series.figure(-1))
 
 
 def area_page(area: Area, *, size: int, larger: list[Group], links: Links) -> None:
@@ -147,8 +142,13 @@ def _lead(area: Area, finding: str) -> str:
     if change is None:
         return finding
     return findings.of_change(
-        area.site.texts, change, what=area.what, before=labels[-2], after=labels[-1], decimals=area.decimals
+        area.site.texts, change, what=area.what, before=labels[-_step(area)], after=labels[-1], decimals=area.decimals
     )
+
+
+def _step(area: Area) -> int:
+    """Where from the end the moment stands that the last one is compared with: the one before, or the same day a week before."""
+    return 8 if area.series.by_day else 2
 
 
 def _cards(area: Area) -> list[Card]:
@@ -161,7 +161,7 @@ def _cards(area: Area) -> list[Card]:
         decimals = max(1, numbers.decimals_for([figure]))
         cards.append(parts.figure_card(texts, rate.title, figure, decimals=decimals, unit=unit_text(rate)))
     if area.change is not None:
-        since = texts("area.since", period=panel.periods[-2])
+        since = texts("area.since", period=panel.periods[-_step(area)])
         cards.append(parts.change_card(texts, since, area.change, decimals=area.decimals))
     return cards
 

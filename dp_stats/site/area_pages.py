@@ -35,13 +35,16 @@ def area_pages(
         downloads = area_csv(view, panel)
         near = _near(panel, tiles if finest else None)
         larger = _larger(view, own, panel, depth)
+        moved = panel.latest_changes(own.metric.id)
         for index, code in enumerate(panel.areas.codes[:most]):
             if paged.get(code) != depth:
                 continue
             csv = downloads[index]
             site.writer.write(f"{view.id}/areas/{segment(code)}.csv", csv)
             links = Links(depth, paged, near[index], tiles if finest else None, every)
-            area_page(Area(site, view, own, panel, index), size=len(csv), larger=larger[index], links=links)
+            area_page(
+                Area(site, view, own, panel, index, moved.get(code)), size=len(csv), larger=larger[index], links=links
+            )
             yield code
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dp_stats.charts import findings
+from dp_stats.charts.clear import among_each_other
 from dp_stats.charts.outline import Outline
 from dp_stats.charts.panels import Panel, whole_at_the_end
 from dp_stats.charts.reading import ReleaseView, Revision
@@ -31,20 +32,22 @@ class Changes:
     cards: Sequence[Card]
     sentences: Sequence[str]
     tables: Sequence[Rows]
+    note: str = ""
 
 
 def changes(site: Site, view: ReleaseView, revision: Revision, story: Outline, *, areas: str = "") -> Changes:
     """Compare an edition with the one before it; ``areas`` is the address of the folder of area pages."""
     texts = site.texts
-    index = next((i for i, r in enumerate(view.current) if r.edition.path == revision.edition.path), 0)
-    if index == 0:
-        return Changes((), (texts("release.first_edition"),), ())
-    before, after = view.current[index - 1], view.current[index]
+    after = next((r for r in view.current if r.edition.path == revision.edition.path), view.latest)
+    before = view.before(after)
+    if before is None:
+        first = not view.current or after is view.current[0]
+        return Changes((), (texts("release.first_edition" if first else "release.no_week_before"),), ())
     if said := _parts(site, view, story, before, after):
         return Changes((), said, ())
     cards, sentences = _of_the_whole(site, view, story, before, after)
     said, tables = _of_areas(site, view, story, before, after, areas=areas)
-    return Changes(cards, [*sentences, *said], tables)
+    return Changes(cards, [*sentences, *said], tables, texts("release.movers") if tables else "")
 
 
 def _parts(site: Site, view: ReleaseView, story: Outline, before: Revision, after: Revision) -> list[str]:
@@ -68,7 +71,7 @@ def _of_the_whole(
     for statistic in (metric, story.rate):
         if statistic is None or any(statistic.id not in panel.table.statistics for panel in whole):
             continue
-        change = Change(whole[0].figure(statistic.id), whole[1].figure(statistic.id))
+        change = Change(whole[0].figure(statistic.id), whole[1].figure(statistic.id), independent=True)
         if not (change.before.known and change.after.known) or change.after.broken:
             continue
         decimals = max(parts.decimals_of(panel, statistic.id) for panel in whole)
@@ -90,11 +93,8 @@ def _of_areas(
     local = _pair(view, story.areas, before, after)
     if local is None or not len(local[0].dates) == len(local[1].dates) == 1:
         return [], []
-    moved = [
-        (group, Change(old.figure, group.figure))
-        for old, group in zip(_aligned(local[0], local[1], metric.id), local[1].by_area(metric.id), strict=True)
-        if old.figure.known and group.figure.known and not group.figure.broken
-    ]
+    changes = clear_changes(*local, metric.id)
+    moved = [(group, changes[group.code]) for group in local[1].by_area(metric.id) if group.code in changes]
     rose = [m for m in moved if m[1].direction == "rose"]
     fell = [m for m in moved if m[1].direction == "fell"]
     said = texts(
@@ -104,6 +104,8 @@ def _of_areas(
         fell=texts.number(len(fell)),
         unclear=texts.number(len(moved) - len(rose) - len(fell)),
     )
+    if early := sum(m[1].direction == "early" for m in moved):
+        said += " " + texts.plural("finding.early_many", early)
     decimals = numbers.decimals_for(m[1].after for m in moved)
     links = {code: f"{areas}{segment(code)}.html" for code in areas_with_pages(view, story)} if areas else {}
     tables = [
@@ -114,15 +116,23 @@ def _of_areas(
     return [said], tables
 
 
+def clear_changes(old: Panel, new: Panel, statistic: str) -> dict[str, Change]:
+    """By code, how each area's figure in one edition differs from that in another, told where it is clear among all areas."""
+    pairs = zip(_aligned(old, new, statistic), new.by_area(statistic), strict=True)
+    known = ((a, b) for a, b in pairs if a.figure.known and b.figure.known and not b.figure.broken)
+    return among_each_other({b.code: Change(a.figure, b.figure, independent=True) for a, b in known})
+
+
 def _movers(
     texts: Texts, caption: str, moved: list[tuple[Group, Change]], *, decimals: int, links: Mapping[str, str]
 ) -> Rows:
-    """The clearest changes among ``moved``."""
-    clearest = sorted(moved, key=lambda m: (-_clear(m[1]), m[0].code))[:MOST_MOVERS]
+    """The largest of clear changes ``moved``, by the ends of their intervals that are nearest to none."""
+    clearest = sorted(moved, key=lambda m: (-_least(m[1]), m[0].code))[:MOST_MOVERS]
     head = [
         Cell(texts("release.area")),
         Cell(texts("release.before"), n=True),
         Cell(texts("release.after"), n=True),
+        Cell(texts("release.by_at_least"), n=True),
     ]
     rows = [
         Row(
@@ -130,17 +140,20 @@ def _movers(
             (
                 Cell(texts.number(change.before.value, decimals=decimals), n=True),
                 Cell(texts.number(change.after.value, decimals=decimals), n=True),
+                Cell(texts("figure.short", value=words["change"], interval=words["interval"]), n=True),
             ),
             links.get(group.code, ""),
         )
         for group, change in clearest
+        for words in [parts.change_words(texts, change.within(change.reach), decimals=decimals)]
     ]
     return Rows(caption, head, rows)
 
 
-def _clear(change: Change) -> float:
-    """How clear a change is: its size in widths of the noise."""
-    return abs(change.difference) / max(math.hypot(change.before.margin, change.after.margin), 1e-9)
+def _least(change: Change) -> float:
+    """The least that a clear change may be, given that it was picked."""
+    found = change.within(change.reach)
+    return max(found.lower, -found.upper)
 
 
 def _pair(view: ReleaseView, table: TableFacts | None, before: Revision, after: Revision) -> tuple[Panel, Panel] | None:

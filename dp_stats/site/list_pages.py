@@ -8,10 +8,10 @@ from dp_stats.charts.reading import ReleaseView
 from dp_stats.charts.wording import lower_first
 from dp_stats.files import segment
 from dp_stats.site import linked, parts
+from dp_stats.site.changes import clear_changes
 from dp_stats.site.common import areas_with_pages, page_of, why
 from dp_stats.site.frame import Cell, Row, Rows, Site
 from dp_stats.texts import numbers
-from dp_stats.texts.numbers import Change
 
 
 def editions_page(site: Site, view: ReleaseView) -> None:
@@ -73,10 +73,10 @@ def areas_page(site: Site, view: ReleaseView, story: Outline, panel: Panel) -> N
     every_rate = panel.by_area(rate.id) if rate else ()
     rates = [every_rate[i] for i in order] if rate else []
     rate_decimals = numbers.decimals_for(g.figure for g in rates)
-    index = next((i for i, r in enumerate(view.current) if r is latest), 0)
-    old = view.panel(panel.table.id, upto=view.current[index - 1]) if index and story.areas else None
+    earlier = view.before(latest)
+    old = view.panel(panel.table.id, upto=earlier) if earlier and story.areas else None
     compared = old is not None and metric.id in old.table.statistics and whole_at_the_end(old, panel)
-    before = {g.code: g.figure for g in old.by_area(metric.id)} if old and compared else {}
+    moved = clear_changes(old, panel, metric.id) if old and compared else {}
     place = latest.edition.geography
     parents = (
         dict(zip(place.levels[1].codes, place.levels[1].names, strict=True)) if place and len(place.levels) > 2 else {}
@@ -86,7 +86,8 @@ def areas_page(site: Site, view: ReleaseView, story: Outline, panel: Panel) -> N
     if rate:
         of_rate = f"{rate.title}, {lower_first(texts('release.interval'))}"
         head += [Cell(f"{rate.title} {rate.unit}", n=True), Cell(of_rate, n=True)]
-    head += [Cell(texts("release.change_column"))] if before else []
+    since = "change_since_week" if latest.edition.period.kind == "day" else "change_column"
+    head += [Cell(texts(f"release.{since}"))] if moved else []
     head += [Cell(place.levels[1].title)] if parents and place else []
     head += [Cell(texts("release.note"))]
     links = {code: f"{segment(code)}.html" for code in areas_with_pages(view, story)}
@@ -99,9 +100,8 @@ def areas_page(site: Site, view: ReleaseView, story: Outline, panel: Panel) -> N
         if rate:
             cells.append(Cell(texts.number(rates[i].figure.value, decimals=rate_decimals), n=True))
             cells.append(Cell(texts.between(rates[i].figure, decimals=rate_decimals), n=True))
-        if before:
-            known = g.code in before and before[g.code].known and g.figure.known
-            cells.append(Cell(texts(f"change.word.{Change(before[g.code], g.figure).direction}") if known else ""))
+        if moved:
+            cells.append(Cell(texts(f"change.word.{moved[g.code].direction}") if g.code in moved else ""))
         cells += [Cell(parents.get(g.parent, ""))] if parents else []
         rows.append(Row(g.name, (*cells, parts.note_cell(texts, g.figure, but=said)), links.get(g.code, "")))
     title = texts("areas.title", what=metric.title)

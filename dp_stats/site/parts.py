@@ -52,21 +52,25 @@ def figure_card(texts: Texts, label: str, figure: Figure, *, decimals: int, unit
 
 
 def change_card(texts: Texts, label: str, change: Change, *, decimals: int, say_early: bool = True) -> Card:
-    """A card that says whether a figure rose, fell, or cannot be told from the earlier one.
+    """A card that says whether a figure rose, fell, or cannot be told from the earlier one, and by how much with its interval.
 
     Args:
         say_early: whether it says of a provisional figure that it is expected to rise; False where that is said beside it.
     """
-    sign = "+" if change.difference > 0 else ""
     note = ""
     if change.direction == "early":
         note = texts("release.early") if say_early else ""
-    elif change.direction != "unclear" and not math.isnan(change.per_cent):
-        size = numbers.rounded(change.per_cent)
-        note = f"{sign}{texts.number(change.difference, decimals=decimals)} ({sign}{texts.percent(size / 100)})"
-    elif change.direction == "unclear":
-        note = texts("release.overlap")
+    elif math.isfinite(change.figure.margin):
+        note = texts("release.by", **change_words(texts, change.figure, decimals=decimals))
+        note += f" {texts('release.among')}" if change.lost_among_many else ""
     return Card(label, texts(f"change.word.{change.direction}"), note=note, word=True)
+
+
+def change_words(texts: Texts, step: Figure, *, decimals: int) -> dict[str, str]:
+    """A difference with its sign, and its interval: ``change`` and ``interval``."""
+    sign = "+" if step.value > 0 else ""
+    change = f"{sign}{texts.number(step.value, decimals=decimals)}"
+    return {"change": change, "interval": texts.between(step, decimals=decimals)}
 
 
 def marks_line(texts: Texts, figures: Sequence[Figure]) -> str:

@@ -35,6 +35,11 @@ class Figure:
         return (self.upper - self.lower) / 2
 
     @property
+    def middle(self) -> float:
+        """The middle of the interval."""
+        return (self.lower + self.upper) / 2
+
+    @property
     def bounded(self) -> bool:
         """Whether there is an upper limit."""
         return self.upper < math.inf
@@ -128,30 +133,90 @@ Direction = Literal["rose", "fell", "unclear", "early"]
 
 @dataclass(frozen=True)
 class Change:
-    """How one figure differs from an earlier one; ``unclear`` where the two intervals overlap, and ``early`` where the
-    later one seems to be less but is provisional: late reports will raise it."""
+    """How one figure differs from an earlier one, or one group from another.
+
+    The interval of the difference follows from the two published ones: their arms towards each other add up as variances
+    where the errors are independent (Zou and Donner 2008, "MOVER"), else in full, which holds however they depend on each
+    other, as the difference of two measured totals, or of two days that share a weekly total, may. A published value need not
+    be the middle of its interval, as small ones lean on their neighbours: arms are taken from values and from middles, and
+    the wider result holds.
+
+    Attributes:
+        before, after: the figures with their 95 % intervals.
+        independent: whether noise was drawn for each by itself, as in two editions.
+        reach: how many times as far as 95 % intervals a claim must hold, as it is one of many (see ``charts.clear``).
+    """
 
     before: Figure
     after: Figure
-
-    @property
-    def direction(self) -> Direction:
-        """Which way it went, as far as the noise lets us say."""
-        if self.after.lower > self.before.upper:
-            return "rose"
-        if self.after.upper >= self.before.lower:
-            return "unclear"
-        return "early" if self.after.provisional else "fell"
+    independent: bool = False
+    reach: float = 1.0
 
     @property
     def difference(self) -> float:
         """Later minus earlier."""
         return self.after.value - self.before.value
 
+    def within(self, reach: float = 1.0) -> Figure:
+        """The difference with its 95 % interval, or one that reaches so many times as far."""
+        found = self.difference
+        ends = [(gap - reach * down, gap + reach * up) for gap, down, up in self._arms]
+        lower, upper = min(found, *(low for low, _ in ends)), max(found, *(high for _, high in ends))
+        given = (self.before.value, self.before.lower, self.after.value, self.after.lower)
+        if all(math.isfinite(end) and float(end).is_integer() for end in given):  # so is what they differ by
+            lower = math.ceil(lower - 1e-9) + 0.0 if math.isfinite(lower) else lower
+            upper = math.floor(upper + 1e-9) + 0.0 if math.isfinite(upper) else upper
+        return Figure(found, lower, upper)
+
     @property
-    def per_cent(self) -> float:
-        """The difference as a percentage of the earlier value; NaN where that is zero."""
-        return self.difference / self.before.value * 100 if self.before.value else math.nan
+    def _arms(self) -> list[tuple[float, float, float]]:
+        """The difference, and how far it reaches down and up: from the values, and from the middles of the intervals."""
+        together = math.hypot if self.independent else _added
+        before, after = self.before, self.after
+        pairs = ((before.value, after.value), (before.middle, after.middle))
+        return [
+            (b - a, together(b - after.lower, before.upper - a), together(after.upper - b, a - before.lower))
+            for a, b in pairs
+            if math.isfinite(a) and math.isfinite(b)
+        ]
+
+    @property
+    def figure(self) -> Figure:
+        """The difference with its 95 % interval."""
+        return self.within()
+
+    @property
+    def clearness(self) -> float:
+        """How many times as far its interval could reach and still not hold zero."""
+        rises = self.difference > 0
+        return min((beyond(gap if rises else -gap, down if rises else up) for gap, down, up in self._arms), default=0.0)
+
+    @property
+    def direction(self) -> Direction:
+        """Which way it went, as far as the noise lets us say; ``unclear`` where that is not known, and ``early`` where the later
+        figure seems to be less but is provisional: late reports will raise it."""
+        found = self.within(self.reach)
+        if found.lower > 0:
+            return "rose"
+        if not found.upper < 0:
+            return "unclear"
+        return "early" if self.after.provisional else "fell"
+
+    @property
+    def lost_among_many(self) -> bool:
+        """Whether it would be clear, were it the only one that was looked at."""
+        return self.direction == "unclear" and Change(self.before, self.after, self.independent).direction != "unclear"
+
+
+def beyond(distance: float, arm: float) -> float:
+    """How many arms a distance is; 0 where it is none."""
+    if not distance > 0 or math.isnan(arm):
+        return 0.0
+    return distance / arm if arm > 0 else math.inf
+
+
+def _added(*arms: float) -> float:
+    return sum(arms)
 
 
 def size_in_units(size: int) -> tuple[float, int, str]:

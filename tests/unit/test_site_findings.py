@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -27,12 +28,47 @@ def series(values: list[float], margin: float, *, cut: Sequence[int] = ()) -> Se
     return Series("Leeds", "E1", dates, labels, whole, value, value - margin, value + margin, ("",) * len(values))
 
 
-def test_a_clear_rise_is_said_with_both_intervals_and_the_peak() -> None:
+def test_a_clear_rise_is_said_with_all_intervals_and_the_peak() -> None:
     said = findings.of_series(TEXTS, series([100, 900, 500], 50), what="Cases in Leeds").replace("\xa0", " ")
     assert said == (
-        "Cases in Leeds rose from 100 (95 % interval 50 to 150) in the week of 4 January 2021 to 500 (95 % interval "
-        "450 to 550) in the week of 18 January 2021. The highest estimate was 900 (95 % interval 850 to 950) in the "
-        "week of 11 January 2021."
+        "Cases in Leeds rose from 100 (50 to 150) in the week of 4 January 2021 to 500 (450 to 550) in the week of 18 January "
+        "2021: by 400 (300 to 500). In brackets are 95 % intervals. It was highest in the week of 11 January 2021, at 831 or more "
+        "(estimate 900)."
+    )
+    apart = replace(series([100, 900, 500], 50), origin=(0, 1, 2))
+    assert "by 400 (330 to 470)" in findings.of_series(TEXTS, apart, what="Cases"), "editions have noise of their own"
+
+
+def test_a_peak_or_trough_is_said_only_where_it_stands_out() -> None:
+    level = [100.0, 101, 99, 102, 98, 100, 101, 99]
+    flat = findings.of_series(TEXTS, series(level, 50), what="Cases")
+    assert "highest" not in flat
+    assert "lowest" not in flat
+    two = findings.of_series(TEXTS, series([100, 100, 900, 905, 100, 100, 100, 100], 50), what="Cases")
+    assert "1 other cannot be told apart" in two
+    low = findings.of_series(TEXTS, series([900, 900, 100, 905], 50), what="Cases")
+    assert "It was lowest in the week of 18 January 2021, at 174 or less (estimate 100)." in low
+    rising = findings.of_series(TEXTS, series([100, 500, 900], 50), what="Cases")
+    assert "highest" not in rising, "a series that ends highest has no peak"
+
+
+def test_a_monday_is_never_compared_with_a_sunday() -> None:
+    week = [900.0, 500, 500, 500, 500, 200, 100]
+    days = tuple(date(2021, 1, 4) + timedelta(days=i) for i in range(14))
+    value = np.array(week * 2)
+    labels = tuple(TEXTS.when(str(day)) for day in days)
+    daily = Series(
+        "Leeds", "E1", days, labels, np.ones(14, dtype=bool), value, value - 9, value + 9, ("",) * 14, (), True
+    )
+    said = findings.of_series(TEXTS, daily, what="Cases")
+    assert "no clear change: 100 (91 to 109) on 10 January 2021 and 100 (91 to 109) on 17 January 2021" in said
+    assert TEXTS("finding.weekday") in said
+    assert daily.latest_change is not None
+    assert daily.latest_change.difference == 0
+    assert daily.last(7).latest_change is None, "no week before, no change"
+    assert "fell" not in findings.of_series(TEXTS, daily.last(7), what="Cases")
+    assert "fell" in findings.of_series(TEXTS, replace(daily, by_day=False), what="Cases"), (
+        "as it would without the rule"
     )
 
 
@@ -67,6 +103,19 @@ def test_the_highest_group_is_only_named_where_it_stands_out() -> None:
     apart = [Group("a", "Alpha", Figure(10, 5, 15)), Group("b", "Beta", Figure(90, 80, 99))]
     assert "no clear difference" in findings.of_groups(TEXTS, close, what="Cases", when="in 2021")
     assert "ranged from" in findings.of_groups(TEXTS, apart, what="Cases", when="in 2021")
+
+
+def test_of_many_groups_it_is_counted_which_stand_clear_of_the_middle() -> None:
+    groups = [Group(str(i), f"Place {i}", Figure(100, 80, 120)) for i in range(20)]
+    groups += [Group("h", "High", Figure(900, 880, 920)), Group("l", "Low", Figure(10, 0, 30))]
+    said = findings.of_groups(TEXTS, groups, what="Cases", when="in 2021").replace("\xa0", " ")
+    assert said == (
+        "Cases in 2021, of 22: 1 clearly above the middle one, 1 clearly below, 20 not to be told from it. "
+        "Estimates range from 10 (95 % interval 0 to 30) in Low to 900 (95 % interval 880 to 920) in High."
+    )
+    same = findings.of_groups(TEXTS, groups[:20], what="Cases", when="in 2021")
+    assert ": 0 clearly above" in same
+    assert "Place 7" not in same, "what cannot be told apart is not ranked"
 
 
 def test_small_multiples_are_counted() -> None:

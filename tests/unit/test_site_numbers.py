@@ -47,8 +47,18 @@ def test_a_change_is_only_said_where_the_intervals_are_apart() -> None:
     assert Change(Figure(10, 8, 12), Figure(14, 12, 16, "p")).direction == "unclear"
 
 
-def test_a_percentage_of_nothing_is_not_a_number() -> None:
-    assert math.isnan(Change(Figure(0, 0, 1), Figure(5, 4, 6)).per_cent)
+def test_a_change_has_the_interval_of_the_difference() -> None:
+    before, after = Figure(10, 8, 12), Figure(20, 17, 23)
+    assert Change(before, after).figure == Figure(10, 5, 15), "however the errors depend on each other, arms add up"
+    assert Change(before, after, independent=True).figure == Figure(10, 7, 13), (
+        "independent ones as variances, in whole numbers"
+    )
+    near = Change(Figure(10, 8, 12), Figure(14, 12, 16), independent=True)
+    assert near.direction == "rose"
+    assert near.clearness == pytest.approx(4 / math.hypot(2, 2))
+    among = Change(near.before, near.after, independent=True, reach=1.5)
+    assert (among.direction, among.lost_among_many) == ("unclear", True)
+    assert math.isinf(Change(Figure(3, 0, 8), Figure(50, 40, math.inf)).figure.upper)
 
 
 @pytest.mark.parametrize(
