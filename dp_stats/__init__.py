@@ -1,16 +1,17 @@
 """Open statistics from sensitive records, with a proven privacy guarantee.
 
-``dp_stats.read`` reads published statistics and ``dp_stats.combine`` adds them up (see ``dp_stats.client``); nothing is
+``dp_stats.read`` reads published statistics and ``dp_stats.combine`` adds them up,
+``dp_stats.difference`` compares them (see ``dp_stats.client``); nothing is
 imported before it is used.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dp_stats.client import combine, read
+    from dp_stats.client import combine, difference, read
 
 __version__ = "0.2.0"
-__all__ = ["__version__", "combine", "read"]
+__all__ = ["__version__", "combine", "difference", "read"]
 
 
 def __getattr__(name: str) -> Any:

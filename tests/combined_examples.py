@@ -166,6 +166,15 @@ def question(rng: np.random.Generator, case: str) -> dict[str, Any]:
     return {"statistic": str(rng.choice(names)), "where": where, "start": first, "end": last}
 
 
+def comparison(rng: np.random.Generator, case: str) -> dict[str, Any]:
+    """Two areas, regions or groups of areas that a reader may compare, apart or one within the other."""
+    one = question(rng, case)
+    where = {name: codes for name, codes in one.pop("where").items() if name != "area"}
+    codes = [*(f"A{i}" for i in range(AREAS)), "R0", "R1", "R2"]
+    first, second = (tuple(rng.choice(codes, int(rng.integers(1, 3)), replace=False).tolist()) for _ in range(2))
+    return {**one, "of": {**where, "area": first}, "less": {**where, "area": second}}
+
+
 Ask = Callable[..., Any]
 
 

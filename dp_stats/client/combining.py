@@ -50,15 +50,54 @@ def combine(
     """
     from dp_stats.estimate.answer import answer
 
-    first, last = (None if day is None else _day(day) for day in (start, end))
-    cells = {name: (codes,) if isinstance(codes, str) else tuple(codes) for name, codes in (where or {}).items()}
-    editions = measured_editions(fspath(source), start=first, end=last)
+    first, last = _days(start, end)
+    editions = _editions(source, first, last)
+    return answer(editions, statistic, where=_cells(where), start=first, end=last)
+
+
+def difference(
+    source: str | PathLike[str],
+    statistic: str,
+    *,
+    of: Mapping[str, Codes],
+    less: Mapping[str, Codes],
+    start: Day | None = None,
+    end: Day | None = None,
+) -> Answer:
+    """How much more of a statistic some cells have than others, with a 95 % interval of the difference itself.
+
+    It does not follow from the intervals of the two: what was measured of both at once is taken into account.
+
+    Args:
+        source, statistic, start, end: as in ``combine``.
+        of, less: dimension → codes of the two sides, which differ in one dimension.
+
+    Raises:
+        NotDerivableError: what was measured does not tell. PublishedError: the release cannot be read.
+    """
+    from dp_stats.estimate.difference import difference as found
+
+    first, last = _days(start, end)
+    editions = _editions(source, first, last)
+    return found(editions, statistic, of=_cells(of), less=_cells(less), start=first, end=last)
+
+
+def _days(start: Day | None, end: Day | None) -> tuple[date | None, date | None]:
+    return (None if start is None else _day(start), None if end is None else _day(end))
+
+
+def _cells(where: Mapping[str, Codes] | None) -> dict[str, tuple[str, ...]]:
+    return {name: (codes,) if isinstance(codes, str) else tuple(codes) for name, codes in (where or {}).items()}
+
+
+def _editions(source: str | PathLike[str], start: date | None, end: date | None) -> list[Measured]:
+    editions = measured_editions(fspath(source), start=start, end=end)
     if not editions:
         raise NotDerivableError(
             "Not derivable: no edition for these days is published with its measurements. Choose other days; "
             "history/index.json of the release lists its editions."
         )
-    return answer(editions, statistic, where=cells, start=first, end=last)
+    return editions
 
 
 def measured_editions(source: str, *, start: date | None = None, end: date | None = None) -> list[Measured]:

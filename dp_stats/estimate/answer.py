@@ -74,7 +74,7 @@ def answer(
         NotDerivableError: saying why what has been measured does not tell.
     """
     conditions = {name: tuple(codes) for name, codes in (where or {}).items()}
-    asked, derived = _asked(editions, statistic, derived)
+    asked, derived = asked_for(editions, statistic, derived)
     if not asked:
         refuse(f"no edition of a release with the statistic '{statistic}' has been measured")
     first = start or min(e.period.start for e in asked)
@@ -90,7 +90,9 @@ def answer(
     refuse(f"a {derived.kind} is no sum of cells; ask for '{derived.of}'")
 
 
-def _asked(editions: Sequence[Measured], statistic: str, lent: Derived | None) -> tuple[list[Measured], Derived | None]:
+def asked_for(
+    editions: Sequence[Measured], statistic: str, lent: Derived | None
+) -> tuple[list[Measured], Derived | None]:
     """The editions to ask, and the statistic if it is a derived one: then all that measure what it follows from."""
     asked = [e for e in editions if _declares(e.release, statistic)]
     derived = next((d for d in asked[0].release.derived if d.id == statistic), None) if asked else lent
@@ -201,15 +203,8 @@ def _rate(
     first: date,
     last: date,
 ) -> Answer:
-    last_lists = max(within(asked, first, last), key=lambda e: e.period.start, default=asked[0])
-    dated = any(
-        last_lists.listed(name).replaced for name in where if name in {d.name for d in last_lists.grid.dimensions}
-    )
-    teller = last_lists if dated else asked[0]
     count = _sum(asked, derived.of, where, first, last)
-    people = _people(teller, derived, where, teller.catalogue) if teller.catalogue is not None else float("nan")
-    if not people > 0:
-        refuse(f"no public population '{derived.population}' is known for these cells; ask for '{derived.of}'")
+    people = people_of(asked, derived, where, first, last)
     scale = derived.per / people
     return Answer(
         derived.id,
@@ -221,6 +216,25 @@ def _rate(
         count.editions,
         count.breaks,
     )
+
+
+def people_of(
+    asked: Sequence[Measured], derived: Derived, where: Mapping[str, Sequence[str]], first: date, last: date
+) -> float:
+    """The public population of cells, on the boundaries of the last edition where codes are in force for a time.
+
+    Raises:
+        NotDerivableError: none is known.
+    """
+    last_lists = max(within(asked, first, last), key=lambda e: e.period.start, default=asked[0])
+    dated = any(
+        last_lists.listed(name).replaced for name in where if name in {d.name for d in last_lists.grid.dimensions}
+    )
+    teller = last_lists if dated else asked[0]
+    people = _people(teller, derived, where, teller.catalogue) if teller.catalogue is not None else float("nan")
+    if not people > 0:
+        refuse(f"no public population '{derived.population}' is known for these cells; ask for '{derived.of}'")
+    return people
 
 
 def _people(edition: Measured, derived: Derived, where: Mapping[str, Sequence[str]], catalogue: Catalogue) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from urllib.parse import urlencode
 
 from dp_stats.charts import findings, hexagons, svg
 from dp_stats.charts.outline import Outline
@@ -26,13 +27,15 @@ MOST_MOMENTS = 120
 
 @dataclass(frozen=True)
 class Links:
-    """Where an area's page leads: its level, the areas that have pages (and their levels), those nearby, and the map."""
+    """Where an area's page leads: its level, the areas that have pages (and their levels), those nearby, the map,
+    and what areas are called in measurements, where readers can compare them."""
 
     depth: int
     paged: dict[str, int]
     near: list[tuple[str, str]]
     tiles: Layout | None
     every: str
+    by: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +124,7 @@ def area_page(area: Area, *, size: int, larger: list[Group], links: Links) -> No
         },
         days=_days(site, view, story, code),
         groups=_groups(site, view, story, code, name),
+        compare=f"../compare.html#{urlencode({'by': links.by, 'code': code})}" if links.by else "",
         compared=_compared(site, story, larger, panel, panel.periods[-1]),
         table=_table(area),
         all=texts("area.table", area=name),

@@ -15,6 +15,7 @@ from dp_stats.charts.tilemap import Layout
 from dp_stats.editions.moments import shape_of
 from dp_stats.files import segment
 from dp_stats.site.area_page import Area, Links, area_page
+from dp_stats.site.combine_page import own_figures
 from dp_stats.site.common import areas_with_pages
 from dp_stats.site.frame import Site
 
@@ -27,6 +28,8 @@ def area_pages(
     """Write the page and the CSV of every area, or of the first ``most`` of a kind; yields each one's code when it is done."""
     paged = areas_with_pages(view, story)
     every = hexagons.spots(tiles) if tiles else ""
+    place = view.latest.edition.geography
+    by = place.name if place and own_figures(site, view) else ""
     for depth, own in area_levels(view.latest.edition, story):
         panel = view.panel(own.areas.id) if own.areas else None
         if panel is None:
@@ -41,7 +44,7 @@ def area_pages(
                 continue
             csv = downloads[index]
             site.writer.write(f"{view.id}/areas/{segment(code)}.csv", csv)
-            links = Links(depth, paged, near[index], tiles if finest else None, every)
+            links = Links(depth, paged, near[index], tiles if finest else None, every, by)
             area_page(
                 Area(site, view, own, panel, index, moved.get(code)), size=len(csv), larger=larger[index], links=links
             )

@@ -20,6 +20,9 @@ from dp_stats.texts.words import Texts
 MISSING = "404.html"
 """The page that is shown where there is none; it has no address of its own."""
 
+EMBED = "embed.html"
+"""The small page of a release that other sites show in a frame; search engines are not led to it."""
+
 MENU = (
     ("home", "index.html"),
     ("methodology", "methodology.html"),

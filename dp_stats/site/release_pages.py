@@ -13,13 +13,13 @@ from dp_stats.charts.reading import ReleaseView
 from dp_stats.charts.tilemap import Layout
 from dp_stats.charts.wording import lower_first, unit_text
 from dp_stats.editions.edition import Edition, TableFacts
-from dp_stats.editions.measurements import COMBINE
 from dp_stats.editions.readers_kit import snippets
 from dp_stats.files import segment
 from dp_stats.site import changes, downloads, linked, maps, parts, privacy_panel
 from dp_stats.site.across_section import across_section
-from dp_stats.site.combine_page import combine_page
+from dp_stats.site.combine_page import combine_page, own_figures
 from dp_stats.site.common import areas_with_pages, cards, left_out, notices, page_of, regions_table, theme
+from dp_stats.site.compare_page import compare_pages
 from dp_stats.site.drawings import save
 from dp_stats.site.frame import Notice, Rows, Site
 from dp_stats.site.list_pages import areas_page, editions_page
@@ -61,6 +61,7 @@ def release_page(
     top_cards = cards(site, view, story, latest)
     region_name, group_name = _by(view, story.regions, texts, areas=True), _by(view, story.groups, texts, areas=False)
     history = downloads.history(site, view)
+    own = own_figures(site, view)
     region_rows = regions_table(site, view, story, latest, links="areas/")
     shown: dict[str, Any] = {
         "chart": chart,
@@ -103,7 +104,8 @@ def release_page(
         files=downloads.downloads(site, latest, prefix=f"{edition.period.label}/r{edition.revision.number}/"),
         period=f"{texts('edition.files')}: {edition.period.text}",
         history=history,
-        combine="combine.html" if history is not None and (latest.folder / COMBINE).is_file() else "",
+        combine="combine.html" if own else "",
+        compare="compare.html" if own else "",
         all_files=page_of(view, latest).removeprefix(f"{view.id}/"),
         code=_code(site, edition, story),
         citation=downloads.citation(site, latest, page_of(view, latest)),
@@ -111,8 +113,9 @@ def release_page(
         issues=release.known_issues,
         about=_about(site, view),
     )
-    if history is not None and (latest.folder / COMBINE).is_file():
+    if own:
         combine_page(site, view)
+        compare_pages(site, view, areas=local is not None)
     editions_page(site, view)
     methods_page(site, view, story, headline_panel)
     if local:

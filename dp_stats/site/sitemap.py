@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from dp_stats.site.frame import MISSING, Site
+from dp_stats.site.frame import EMBED, MISSING, Site
 from dp_stats.site.writer import digest
 
 MOST = 50_000
@@ -25,7 +25,7 @@ def sitemap(site: Site) -> None:
             file
             for job in site.writer.jobs.values()
             for file in job["files"]
-            if file.endswith(".html") and file != MISSING
+            if file.endswith(".html") and file != MISSING and not file.endswith(f"/{EMBED}")
         }
     )
     if not site.writer.due("sitemap", digest(site.base_url, *pages)):

@@ -259,91 +259,123 @@ const dpStats = (() => {
         return value * (1 + share[at]) + (late[at] - share[at] * kept[at]) / size[at];
       }));
     }
-    spread(weights, rows, before, draws) {
-      const { index, kept, share, follows, lean, late, late_variance, axis, axes, between, whole_variance, spread, tables } = this.late;
-      const many = share.length, inside = new Float64Array(many), part = new Float64Array(many), size = new Float64Array(many), touched = new Uint8Array(many);
+    // What weights hold of each coarse cell of late rows: rows beyond those of a like spread, and of its leaves.
+    held(weights) {
+      const { index, kept, share } = this.late, many = share.length;
+      const inside = new Float64Array(many), part = new Float64Array(many), size = new Float64Array(many), touched = new Uint8Array(many);
       for (let i = 0; i < weights.length; i++) {
         const at = index[i];
         size[at] += 1;
         if (weights[i]) { inside[at] += weights[i] * this.leaves[i]; part[at] += weights[i]; touched[at] = 1; }
       }
-      let fromLate = 0, leaning = 0, off = 0, own = 0, left = 0, least = Infinity, smallest = Infinity;
-      const taken = new Float64Array(many);
+      part.forEach((one, at) => { part[at] = one / size[at]; });
+      return { inside, part, touched, unlike: inside.map((one, at) => one - part[at] * kept[at]) };
+    }
+    // The noise of a sum with its late rows: variance and draws; of weights that may be negative.
+    lateNoise(weights, before, draws) {
+      const { index, share, follows, lean, late_variance, whole_variance, tables } = this.late, many = share.length;
+      const { inside, part, touched, unlike } = this.held(weights), taken = new Float64Array(many);
+      let fromLate = 0, leaning = 0, least = Infinity;
       for (let at = 0; at < many; at++) {
-        least = Math.min(least, lean[at] ** 2); smallest = Math.min(smallest, share[at] ** 2);
+        least = Math.min(least, lean[at] ** 2);
         if (!touched[at]) continue;
-        part[at] /= size[at];
-        const unlike = inside[at] - part[at] * kept[at], weight = part[at] + follows[at] * unlike;
+        const weight = part[at] + follows[at] * unlike[at];
         fromLate += weight ** 2 * late_variance[at];
         taken[at] = weight * share[at];
-        leaning += lean[at] * unlike;
-        off += (lean[at] * unlike) ** 2;
-        own += share[at] * inside[at];
-        left += part[at] * (late[at] - share[at] * kept[at]);
+        leaning += lean[at] * unlike[at];
       }
       const grown = weights.map((weight, i) => weight * (1 + share[index[i]]));
-      const linear = this.noise(grown.map((weight, i) => weight - taken[index[i]])).variance;
-      let fromRows = linear;
-      if (!Number.isFinite(linear)) { // it is not known how the sum's rows lie in coarse cells
+      let fromRows = this.noise(grown.map((weight, i) => weight - taken[index[i]])).variance;
+      if (!Number.isFinite(fromRows)) { // it is not known how the sum's rows lie in coarse cells
         let above = 0, below = 0;
         for (let at = 0; at < many; at++) { const rows = Math.max(touched[at] ? inside[at] : 0, 0); above += rows * share[at]; below += rows; }
         const mean = below > 0 ? above / below : sum(share) / many;
         fromRows = before * (1 + mean) ** 2 + this.noise(weights.map((_, i) => taken[index[i]])).variance;
       }
       fromRows = Math.max(fromRows, 0);
-      const variance = fromRows + fromLate + Math.max(leaning ** 2 - least * before, 0) * whole_variance;
-      const finer = rows.some((row, along) => {
-        const first = new Map();
-        return row.some((value, at) => { const group = axes[along].of[at]; if (!first.has(group)) first.set(group, value); return first.get(group) !== value; });
-      });
-      const drawn = between * Math.max(off - least * before, 0);
-      const differ = finer ? Math.max(own ** 2 - smallest * before, 0) : 0;
       const times = before > 0 ? Math.sqrt(fromRows / before) : 1;
       const weight = halfEven(Math.sqrt(fromLate / (sum(late_variance) / many)) / times * 100) / 100;
       return {
-        variance, doubt: Math.sqrt(spread ** 2 * differ + drawn), chance: finer ? Math.max(own + left, 0) : 0,
+        variance: fromRows + fromLate + Math.max(leaning ** 2 - least * before, 0) * whole_variance,
         draws: [...draws, ...tables.map((table) => ({ ...table, weight }))],
       };
     }
-    // Best value, variance, and within it the doubt that editions share, of a sum of cells (weights of 1 and 0 along each axis).
+    // How cells differ in their share of late rows: the doubt, and the chance of which cell a row falls in; of weights without signs.
+    lateDoubt(side) {
+      const { kept, share, lean, late, axes, between, spread } = this.late, { inside, part, touched, unlike } = this.held(side.weights);
+      let off = 0, own = 0, left = 0, least = Infinity, smallest = Infinity;
+      for (let at = 0; at < share.length; at++) {
+        least = Math.min(least, lean[at] ** 2); smallest = Math.min(smallest, share[at] ** 2);
+        if (!touched[at]) continue;
+        off += (lean[at] * unlike[at]) ** 2;
+        own += share[at] * inside[at];
+        left += part[at] * (late[at] - share[at] * kept[at]);
+      }
+      const before = side.before ?? this.noise(side.weights).variance, finer = side.rows.some((row, along) => splits(row, axes[along].of));
+      const drawn = between * Math.max(off - least * before, 0), differ = finer ? Math.max(own ** 2 - smallest * before, 0) : 0;
+      return { doubt: Math.sqrt(spread ** 2 * differ + drawn), chance: finer ? Math.max(own + left, 0) : 0 };
+    }
+    // What is added and what is subtracted: weights along each axis, and of cells, without signs.
+    sides(rows, weights, before) {
+      if (rows.every((row) => row.every((value) => value >= 0))) return [{ rows, weights, before }];
+      return [1, -1].map((sign) => {
+        const own = rows.map((row) => (row.some((value) => value < 0) ? row.map((value) => Math.max(sign * value, 0)) : row));
+        return { rows: own, weights: this.outer(own) };
+      });
+    }
+    // Best value, variance, and within it the doubts that editions share, of a sum of cells: weights along each axis, some negative in a
+    // difference. doubts are of what is added and of what is subtracted.
     part(rows) {
       const weights = this.outer(rows), found = this.noise(weights);
       if (!Number.isFinite(found.variance)) return null;
-      let values = this.counted, { variance, draws } = found, doubt = 0;
+      let values = this.counted, { variance, draws } = found;
+      const sides = this.sides(rows, weights, found.variance), doubts = [0, 0];
       if (this.late) {
-        const spread = this.spread(weights, rows, variance, draws);
-        variance = spread.variance + spread.chance; doubt = spread.doubt; draws = spread.draws;
+        ({ variance, draws } = this.lateNoise(weights, variance, draws));
+        sides.forEach((side, which) => {
+          const { doubt, chance } = this.lateDoubt(side);
+          variance += chance; doubts[which] = doubt;
+        });
       }
-      const total = (of) => { let all = 0; for (let i = 0; i < weights.length; i++) all += weights[i] * of[i]; return all; };
+      const total = (of, given = weights) => { let all = 0; for (let i = 0; i < given.length; i++) all += given[i] * of[i]; return all; };
+      const absolute = weights.map(Math.abs);
       for (const factors of this.factors) {
         const corrected = values.map((value, i) => value * factors.factor[factors.index[i]]);
-        const kept = total(values), after = total(corrected);
-        const least = Math.min(...factors.factor), most = Math.max(...factors.factor);
-        const ratio = clip(kept > 0 ? after / kept : sum(factors.factor) / factors.factor.length, least, most);
-        const inside = new Float64Array(factors.factor.length);
-        for (let i = 0; i < weights.length; i++) inside[factors.index[i]] += weights[i] * values[i];
-        let alone = 0, drawn = 0, common = 0;
-        inside.forEach((value, at) => {
+        const least = Math.min(...factors.factor), most = Math.max(...factors.factor), mean = sum(factors.factor) / factors.factor.length;
+        const ratioOf = (kept, after) => clip(kept > 0 ? after / kept : mean, least, most);
+        const ratio = ratioOf(total(values, absolute), total(corrected, absolute));
+        const insideOf = (given) => {
+          const inside = new Float64Array(factors.factor.length);
+          for (let i = 0; i < given.length; i++) inside[factors.index[i]] += given[i] * values[i];
+          return inside;
+        };
+        let alone = 0, common = 0;
+        insideOf(weights).forEach((value, at) => {
           alone += value ** 2 * (factors.own_variance[at] - factors.drawn[at]);
-          drawn += value ** 2 * factors.drawn[at];
           common += value * factors.lean[at];
         });
         variance = variance * ratio ** 2 + alone + common ** 2 * factors.whole_variance;
-        const finer = rows.some((row, axis) => {
-          const first = new Map();
-          return row.some((value, at) => { const group = factors.axes[axis].of[at]; if (!first.has(group)) first.set(group, value); return first.get(group) !== value; });
+        sides.forEach((side, which) => {
+          const kept = total(values, side.weights);
+          let spread = 0, drawn = 0;
+          insideOf(side.weights).forEach((value, at) => { drawn += value ** 2 * factors.drawn[at]; });
+          if (side.rows.some((row, axis) => splits(row, factors.axes[axis].of))) {
+            const share = ratioOf(kept, total(corrected, side.weights)) - 1 + (factors.unsure ?? 0);
+            spread = factors.spread * share * Math.abs(kept);
+            variance += factors.cluster * Math.max(share, 0) * Math.abs(kept) * this.rowSize;
+          }
+          doubts[which] = Math.sqrt(doubts[which] ** 2 + spread ** 2 + drawn);
         });
-        let spread = 0;
-        if (finer) {
-          const share = ratio - 1 + (factors.unsure ?? 0);
-          spread = factors.spread * share * Math.abs(kept);
-          variance += factors.cluster * Math.max(share, 0) * Math.abs(kept) * this.rowSize;
-        }
-        doubt = Math.sqrt(doubt ** 2 + spread ** 2 + drawn);
         values = corrected;
       }
-      return { value: total(values), variance: variance + doubt ** 2, doubt, draws };
+      return { value: total(values), variance: variance + doubts[0] ** 2 + doubts[1] ** 2, doubts, draws };
     }
+  }
+
+  // Whether weights take only some of the leaves of a coarse group, or take them unlike.
+  function splits(row, groups) {
+    const first = new Map();
+    return row.some((value, at) => { if (!first.has(groups[at])) first.set(groups[at], value); return first.get(groups[at]) !== value; });
   }
 
   const fits = new WeakMap();
@@ -413,7 +445,7 @@ const dpStats = (() => {
         });
         if (place.some((at) => at < 0)) continue;
         const at = place.reduce((flat, one, axis) => flat * m.shape[axis] + one, 0), variance = file.variances[m.id];
-        return { ...about, value: file.noisy[m.id][at], variance, doubt: 0, draws: [{ weight: 1, count: 1, scale: m.scale, variance, laplace: m.epsilon !== null }] };
+        return { ...about, value: file.noisy[m.id][at], variance, doubts: [0, 0], draws: [{ weight: 1, count: 1, scale: m.scale, variance, laplace: m.epsilon !== null }] };
       }
       refuse("persons");
     }
@@ -443,27 +475,38 @@ const dpStats = (() => {
 
   const around = (value, lower, upper) => [Math.min(lower, value), Math.max(upper, value)];
 
-  function totalOf(parts, statistic) {
-    const value = sum(parts.map((p) => p.value)), doubts = parts.map((p) => p.doubt);
-    const error = Math.sqrt(sum(parts.map((p) => p.variance)) + sum(doubts) ** 2 - sum(doubts.map((d) => d ** 2)));
-    const isSum = statistic.kind === "sum", low = isSum && fraction(statistic.lower ?? 0) < 0 ? -Infinity : 0;
-    const law = parts.length === 1 ? (parts[0].law ??= lawOf(parts[0].draws)) : normalLaw();
-    const best = Math.max(isSum ? value : halfEven(value), low), step = isSum ? fraction(statistic.resolution) : 1;
-    let [lower, upper] = law.interval(value, error, low);
+  function summed(parts) {
+    const shared = [0, 1].map((side) => parts.map((p) => p.doubts[side])).map((doubts) => sum(doubts) ** 2 - sum(doubts.map((d) => d ** 2)));
+    return { value: sum(parts.map((p) => p.value)), error: Math.sqrt(sum(parts.map((p) => p.variance)) + sum(shared)) };
+  }
+
+  const lawOfParts = (parts) => (parts.length === 1 ? (parts[0].law ??= lawOf(parts[0].draws)) : normalLaw());
+
+  // The interval that is published with a value: whole numbers of a count, never a point while noise can move it.
+  function published(best, statistic, [lower, upper], error, low) {
+    const isSum = statistic.kind === "sum", step = isSum ? fraction(statistic.resolution) : 1;
     if (!isSum) {
       const first = Math.ceil(lower - 1e-9) + 0, last = Math.floor(upper + 1e-9) + 0; // no zero below zero
       [lower, upper] = first > last ? Array(2).fill(halfEven(settled((lower + upper) / 2))) : [first, last];
     }
     if (error > 1e-3 * step && upper - lower < 0.5 * step) [lower, upper] = [Math.max(lower - step, low), upper + step];
-    [lower, upper] = around(best, lower, upper);
+    return around(best, lower, upper);
+  }
+
+  function totalOf(parts, statistic) {
+    const { value, error } = summed(parts), isSum = statistic.kind === "sum";
+    const low = isSum && fraction(statistic.lower ?? 0) < 0 ? -Infinity : 0, best = Math.max(isSum ? value : halfEven(value), low);
+    const [lower, upper] = published(best, statistic, lawOfParts(parts).interval(value, error, low), error, low);
     return { value: best, unrounded: value, lower, upper, standard_error: error, editions: parts.map((p) => p.edition) };
   }
+
+  const declares = (file, statistic) => [...file.release.statistics, ...file.release.derived].some((one) => one.id === statistic);
+  const meaning = (file, statistic) => { const s = file.release.statistics.find((one) => one.id === statistic); return JSON.stringify([s.kind, s.column, s.lower, s.upper]); };
 
   function sumOf(files, statistic, where, first, last) {
     const parts = covering(files, first, last, (file, begin, stop) => partOf(file, statistic, where, begin, stop));
     const used = files.filter((file) => parts.some((p) => p.edition === file.edition));
-    const meaning = (file) => { const s = file.release.statistics.find((one) => one.id === statistic); return JSON.stringify([s.kind, s.column, s.lower, s.upper]); };
-    if (new Set(used.map(meaning)).size > 1) refuse("meaning");
+    if (new Set(used.map((file) => meaning(file, statistic))).size > 1) refuse("meaning");
     const declared = files[0].release.statistics.find((one) => one.id === statistic), found = totalOf(parts, declared);
     const count = files[0].release.statistics.find((one) => one.kind === "count");
     if (declared.kind !== "persons" || !count) return found;
@@ -505,10 +548,44 @@ const dpStats = (() => {
     return { value, unrounded: ratio, lower, upper, standard_error: error, editions: top.editions };
   }
 
+  // How much more one group of cells has than another, which differ in one dimension (estimate/difference.py).
+  function difference(files, statistic, of, less, start, end) {
+    const [found, other] = [of, less].map((where) => answer(files, statistic, where, start, end));
+    const asked = files.filter((file) => declares(file, statistic)), first = day(start), last = day(end);
+    const derived = asked[0].release.derived.find((one) => one.id === statistic), counted = derived ? derived.of : statistic;
+    const declared = asked[0].release.statistics.find((one) => one.id === counted);
+    if (derived?.kind === "mean") return apart(found, other, (a, b) => a + b);
+    if (declared.kind === "persons") return apart(found, other, Math.hypot);
+    const times = derived ? [of, less].map((where) => derived.per / peopleOf(asked[0], derived, where)) : [1, 1];
+    const unit = Math.max(...times), scales = times.map((one) => one / unit);
+    const parts = covering(asked, first, last, (file, begin, stop) => {
+      const [one, two] = [of, less].map((where) => conditions(file, where, begin, stop));
+      const unlike = one.map((row, i) => row.some((value, at) => value !== two[i][at]));
+      if (unlike.filter(Boolean).length !== 1) refuse("one_dimension");
+      const rows = one.map((row, i) => (unlike[i] ? row.map((value, at) => scales[0] * value - scales[1] * two[i][at]) : row));
+      const fit = fitOf(file, counted), part = fit.part(onFit(fit, rows));
+      return part ? { edition: file.edition, begin, stop, ...part } : refuse("not_measured", { period: file.period[2] });
+    });
+    const used = asked.filter((file) => parts.some((p) => p.edition === file.edition));
+    if (new Set(used.map((file) => meaning(file, counted))).size > 1) refuse("meaning");
+    const { value, error } = summed(parts), best = found.value - other.value;
+    const interval = lawOfParts(parts).interval(value, error, -Infinity);
+    const [lower, upper] = derived ? around(best, interval[0] * unit, interval[1] * unit) : published(best, declared, interval, error, -Infinity);
+    return { value: best, unrounded: value * unit, lower, upper, standard_error: error * unit, editions: parts.map((p) => p.edition) };
+  }
+
+  function apart(one, two, together) { // by their arms towards each other
+    const value = one.value - two.value;
+    return {
+      ...one, value, unrounded: one.unrounded - two.unrounded,
+      lower: value - together(one.value - one.lower, two.upper - two.value), upper: value + together(one.upper - one.value, two.value - two.lower),
+      standard_error: together(one.standard_error, two.standard_error),
+    };
+  }
+
   // The best estimate of a statistic over any cells and days; start and end as YYYY-MM-DD.
   function answer(files, statistic, where, start, end) {
-    const declares = (file) => [...file.release.statistics, ...file.release.derived].some((one) => one.id === statistic);
-    const asked = files.filter(declares), first = day(start), last = day(end);
+    const asked = files.filter((file) => declares(file, statistic)), first = day(start), last = day(end);
     if (!asked.length) refuse("no_statistic");
     if (last < first) refuse("backwards");
     for (const name of Object.keys(where)) { // codes that were replaced between editions: only Python follows them
@@ -526,5 +603,5 @@ const dpStats = (() => {
     return { value: times("value"), unrounded: times("unrounded"), lower: times("lower"), upper: times("upper"), standard_error: times("standard_error"), editions: count.editions };
   }
 
-  return { answer, NotDerivable };
+  return { answer, difference, NotDerivable };
 })();

@@ -14,10 +14,11 @@ import pytest
 import dp_stats
 from dp_stats.errors import NotDerivableError
 from dp_stats.estimate.answer import answer
+from dp_stats.estimate.difference import difference
 from dp_stats.settings import shipped
 from tests.browser.test_site_browser import opened
 from tests.chromium import CHROMIUM, TAGS
-from tests.combined_examples import CASES, WEEKS, measured, question, write_release
+from tests.combined_examples import CASES, WEEKS, comparison, measured, question, write_release
 from tests.conftest import publish_clinic
 from tests.serving import served
 
@@ -27,6 +28,10 @@ QUESTIONS = 40
 FIELDS = ("value", "unrounded", "lower", "upper", "standard_error")
 ASK = """([statistic, where, start, end]) => {
   try { return dpStats.answer(files, statistic, where, start, end); }
+  catch (error) { if (error instanceof dpStats.NotDerivable) return null; throw error; }
+}"""
+COMPARE = """([statistic, of, less, start, end]) => {
+  try { return dpStats.difference(files, statistic, of, less, start, end); }
   catch (error) { if (error instanceof dpStats.NotDerivable) return null; throw error; }
 }"""
 
@@ -41,7 +46,7 @@ def test_the_browser_works_out_what_python_does(browser: Any, case: str, tmp_pat
         content=(shipped("reports") / "assets" / "combine.js").read_text() + "window.dpStats = dpStats;"
     )
     page.evaluate("given => { window.files = given }", files)
-    rng, told = np.random.default_rng(5), 0
+    rng, told, differed = np.random.default_rng(5), 0, 0
     for _ in range(QUESTIONS):
         one = question(rng, case)
         asked = [one["statistic"], one["where"], str(one["start"]), str(one["end"])]
@@ -50,12 +55,27 @@ def test_the_browser_works_out_what_python_does(browser: Any, case: str, tmp_pat
             own = answer(stored, one["statistic"], where=one["where"], start=one["start"], end=one["end"])
         except NotDerivableError:
             assert found is None, one
+        else:
+            told += 1
+            assert [found[name] for name in FIELDS] == pytest.approx(
+                [getattr(own, name) for name in FIELDS], rel=1e-8
+            ), one
+            assert found["editions"] == list(own.editions)
+        compared = comparison(rng, case)
+        sides = [compared["statistic"], compared["of"], compared["less"], str(compared["start"]), str(compared["end"])]
+        found = page.evaluate(COMPARE, sides)
+        try:
+            rest = {name: value for name, value in compared.items() if name != "statistic"}
+            own = difference(stored, compared["statistic"], **rest)
+        except NotDerivableError:
+            assert found is None, compared
             continue
-        told += 1
-        assert [found[name] for name in FIELDS] == pytest.approx([getattr(own, name) for name in FIELDS], rel=1e-8), one
-        assert found["editions"] == list(own.editions)
+        differed += 1
+        assert [found[name] for name in FIELDS] == pytest.approx([getattr(own, name) for name in FIELDS], rel=1e-8), (
+            compared
+        )
     page.close()
-    assert told > QUESTIONS / 3
+    assert min(told, differed) > QUESTIONS / 3
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +112,43 @@ def test_a_link_to_a_result_shows_what_python_says(browser: Any, address: str, p
     assert [url for url in asked if not url.startswith((address, "blob:"))] == []
 
 
+COMPARED = (
+    "visits/compare.html#statistic=visits&from=2024-01-08&to=2024-01-21&by=clinic&against=B&code=A&code=B&code=north"
+)
+
+
+def test_a_link_compares_as_python_does_and_gives_the_files(browser: Any, address: str, public: Path) -> None:
+    asked: list[str] = []
+    with opened(browser, f"{address}/{COMPARED}") as page:
+        page.on("request", lambda request: asked.append(request.url))
+        page.get_by_text("Chart as PNG").wait_for()
+        cells = page.locator("#result table").first.locator("tbody tr")
+        told = {row[0]: row[1:] for row in (one.inner_text().split("\t") for one in cells.all())}
+        names = page.locator("svg.compared .name").all_inner_texts()
+        assert len(told) == len(names) == 3
+        assert page.locator("#permalink").get_attribute("href") == page.url
+        assert "embed.html#statistic=visits" in page.locator("#embed").inner_text()
+        found = dp_stats.difference(
+            public / "visits", "visits", of={"clinic": "A"}, less={"clinic": "B"}, start="2024-01-08", end="2024-01-21"
+        )
+        (own,) = [row for row in told.values() if row[2] == f"{round(found.value):,}".replace("-", "\N{MINUS SIGN}")][
+            :1
+        ]
+        ends = [f"{round(end):,}".replace("-", "\N{MINUS SIGN}") for end in (found.lower, found.upper)]
+        assert own[3] == f"{ends[0]} to {ends[1]}"
+        kept = {}
+        for name in ("Data as CSV", "Chart as SVG", "Chart as PNG"):
+            with page.expect_download() as download:
+                page.get_by_text(name).click()
+            kept[name] = download.value.path().read_bytes()
+        rows = kept["Data as CSV"].decode().splitlines()
+        assert len(rows) == 1 + 3 * 3 + 2, "of each the whole, its two editions, and two differences"
+        assert kept["Chart as SVG"].startswith(b"<svg")
+        assert b"var(" not in kept["Chart as SVG"]
+        assert kept["Chart as PNG"].startswith(b"\x89PNG")
+    assert [url for url in asked if not url.startswith((address, "blob:", "data:"))] == []
+
+
 def test_the_keyboard_alone_works_it_out(browser: Any, address: str) -> None:
     with opened(browser, f"{address}/visits/combine.html", width=360) as page:
         page.locator("#ask").wait_for()
@@ -108,7 +165,16 @@ def test_the_keyboard_alone_works_it_out(browser: Any, address: str) -> None:
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1280, "dark")])
-@pytest.mark.parametrize(("place", "there"), [(LINK, "#result"), ("data.html", "pre"), ("visits/index.html", "h1")])
+@pytest.mark.parametrize(
+    ("place", "there"),
+    [
+        (LINK, "#result"),
+        (COMPARED, "#result"),
+        (COMPARED.replace("compare", "embed", 1), "svg.compared"),
+        ("data.html", "pre"),
+        ("visits/index.html", "h1"),
+    ],
+)
 def test_axe_finds_nothing_wrong(browser: Any, address: str, place: str, there: str, width: int, scheme: str) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
@@ -127,6 +193,9 @@ def test_what_cannot_be_told_is_said_in_words(browser: Any, address: str) -> Non
 
 
 def test_without_scripts_the_page_says_where_the_same_is(browser: Any, address: str) -> None:
+    with opened(browser, f"{address}/visits/compare.html", java_script_enabled=False) as page:
+        assert "dp_stats.difference" in page.locator("main").inner_text()
+        assert page.locator("noscript a").count() == 1
     with opened(browser, f"{address}/visits/combine.html", java_script_enabled=False) as page:
         assert "combine.json" in page.locator("main").inner_text()
         assert page.locator("#ask").is_hidden()

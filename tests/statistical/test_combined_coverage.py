@@ -1,24 +1,27 @@
 """Sums that readers make of any cells and days: their 95 % intervals hold the truth 95 % of the time.
 
-Over 500 random selections, ten for each draw of the noise. False alarms: the share of all is spared five standard errors between
-draws, a chance under 1e-6. The check must catch intervals three tenths too short.
+Over 500 random selections, ten for each draw of the noise; and those of differences of two, three for each draw. False
+alarms: the share of all is spared five standard errors between draws, a chance under 1e-6. The check must catch intervals three
+tenths too short.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 import pytest
 
-from dp_stats.estimate.answer import answer, fit_of
+from dp_stats.estimate.answer import Answer, answer, fit_of
+from dp_stats.estimate.difference import difference
 from dp_stats.estimate.measured_edition import Measured
 from tests.combined_examples import AREAS, BANDS, WEEKS, measured, published
 
 SELECTIONS = 500
 DRAWS = 50
+DIFFERENCES = 3
 MEAN = 12.0
 FIRST = date(2024, 3, 4)
 
@@ -68,6 +71,7 @@ def drawn(case: str, seed: int) -> tuple[list[Measured], np.ndarray]:
 @pytest.mark.parametrize("case", ["plain", "gaussian"])
 def test_intervals_of_any_sum_hold_the_truth(case: str) -> None:
     held, short, wider = (np.zeros((DRAWS, SELECTIONS // DRAWS)) for _ in range(3))
+    apart, alone = (np.zeros((DRAWS, DIFFERENCES)) for _ in range(2))
     chosen = selections(np.random.default_rng(11))
     for draw in range(DRAWS):
         editions, counts = drawn(case, draw)
@@ -77,11 +81,38 @@ def test_intervals_of_any_sum_hold_the_truth(case: str) -> None:
             held[draw, number] = found.lower <= truth <= found.upper
             short[draw, number] = abs(found.unrounded - truth) < 0.7 * 1.96 * found.standard_error
             wider[draw, number] = _of_parts(editions, one) / found.standard_error
+            if number < DIFFERENCES:
+                other = replace(one, areas=other_areas(one.areas, draw))
+                between = compared(editions, one, other)
+                apart[draw, number] = between.lower <= truth - other.exact(counts) <= between.upper
+                second = answer(editions, "count", **other.asked).standard_error
+                alone[draw, number] = np.hypot(found.standard_error, second) / between.standard_error
+    spare = 5 * apart.mean(axis=1).std() / np.sqrt(DRAWS)
+    assert spare < 0.12
+    assert 0.95 - spare < apart.mean() < 0.95 + spare + 0.015, "of differences, too"
+    assert np.quantile(alone, 0.9) / np.quantile(alone, 0.1) > 1.05, (
+        "the two sides alone do not tell how far off their difference is"
+    )
     spare = 5 * held.mean(axis=1).std() / np.sqrt(DRAWS)
     assert spare < 0.06
     assert 0.95 - spare < held.mean() < 0.95 + spare + 0.015  # intervals of whole numbers cover a little more
     assert short.mean() < 0.95 - spare, "intervals three tenths too short must not pass"
     assert np.quantile(wider, 0.9) > 1.3, "what the parts are unsure of says little about their sum"
+
+
+def other_areas(areas: tuple[int, ...], draw: int) -> tuple[int, ...]:
+    """Areas to compare with: in turn all, which hold the others, and the next ones."""
+    return (
+        tuple(range(AREAS))
+        if draw % 3 == 0 and len(areas) < AREAS
+        else ((areas[0] + 1) % AREAS, (areas[0] + 2) % AREAS)
+    )
+
+
+def compared(editions: list[Measured], one: Selection, other: Selection) -> Answer:
+    """How much more the one selection has than the other."""
+    days = {name: one.asked[name] for name in ("start", "end")}
+    return difference(editions, "count", of=one.asked["where"], less=other.asked["where"], **days)
 
 
 def _of_parts(editions: list[Measured], chosen: Selection) -> float:

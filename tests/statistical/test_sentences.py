@@ -37,14 +37,15 @@ TEXTS = Texts.of(load_settings())
 
 @cache
 def pairs(epsilon: float, rho: float = 0.0) -> list[tuple[list[Figure], list[Figure], list[Figure]]]:
-    """Figures of all areas in two editions, and of the days of the first; true counts are those of ``truth``."""
+    """Figures of all areas in two editions, and of the days of the first; true counts are those of ``totals_of_areas``."""
     loss = {"rho": rho} if rho else {"epsilon": epsilon}
     edition = declare_edition(tables=TABLES, areas=AREAS, bands=1, loss=loss)
     rng = np.random.default_rng(7)
     found = []
     for _ in range(PAIRS):
         counts = [
-            edition.estimate(edition.draw({"count": spread(total, edition.grid.shape())}, rng)) for total in truth()
+            edition.estimate(edition.draw({"count": spread(total, edition.grid.shape())}, rng))
+            for total in totals_of_areas()
         ]
         first, second = (each.tables["area"]["count"] for each in counts)
         days = counts[0].tables["all-day"]["count"]
@@ -56,7 +57,7 @@ def figures(*ends: np.ndarray) -> list[Figure]:
     return [Figure(*map(float, one)) for one in zip(*(end.ravel() for end in ends), strict=True)]
 
 
-def truth() -> tuple[np.ndarray, np.ndarray]:
+def totals_of_areas() -> tuple[np.ndarray, np.ndarray]:
     """The totals of each area before and after."""
     before = np.full(sum(AREAS), 280)
     after = before.copy()
@@ -104,7 +105,7 @@ def test_of_areas_said_to_have_changed_one_in_twenty_is_named_wrongly_at_most(ep
 
 @pytest.mark.parametrize(("epsilon", "rho"), LOSSES)
 def test_intervals_of_changes_that_were_picked_out_hold(epsilon: float, rho: float) -> None:
-    before, after = truth()
+    before, after = totals_of_areas()
     true = after - before
 
     def missed(many: bool) -> tuple[float, float]:
