@@ -119,6 +119,13 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
+def make_private(folder: Path) -> None:
+    """Keep a folder and all that is in it to its owner, whatever the umask was."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o700 if path.is_dir() else 0o600)
+
+
 def write_synced(folder: Path, contents: Mapping[str, bytes]) -> None:
     """Write files into a folder and wait until they and their names are on the disk."""
     paths = [folder / name for name in contents]

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from dp_stats.catalogue import read_catalogue
@@ -55,6 +54,7 @@ def pull(edition: str, *, revision: int = 1, settings: Settings | None = None) -
         )
     if _stored(run) is not None:
         return {"edition": edition, "revision": revision}
+    run.require_recipients(datetime.now(UTC))
     if run.dataset.agreement is not None:
         run.ledger().agreed(run.planned(), dataset=run.dataset, revision=revision)
     prepare_home(run.settings)
@@ -68,13 +68,8 @@ def pull(edition: str, *, revision: int = 1, settings: Settings | None = None) -
         folder=folder,
         settings=run.settings,
     )
-    write_private(run.settings.secure, intake_report(run), snapshot.report.read_bytes())
+    write_private(run.settings.secure, run.intake_report, snapshot.report.read_bytes())
     return {"edition": edition, "revision": revision, "snapshot": snapshot.digest}
-
-
-def intake_report(run: Run) -> Path:
-    """Where staff find the intake report of an edition once its rows are gone: in the secure store."""
-    return run.settings.secure / "intake" / f"{run.path}.json"
 
 
 def check(edition: str, *, revision: int = 1, settings: Settings | None = None) -> Step:
@@ -132,6 +127,7 @@ def reserve(
     opened = open_run(edition, revision=revision, settings=settings)
     ledger, sealed = opened.ledger(), opened.to_seal()
     if _stored(opened) is None:
+        opened.require_recipients(datetime.now(UTC))
         _rehearse(opened)
     category: Literal["scheduled", "adhoc"] = "adhoc" if opened.release.adhoc else "scheduled"
     reservation = ledger.reserve(
@@ -267,9 +263,8 @@ def _shown(published: PublishedEdition, run: Run) -> Step:
     """Bring the site up to date with what was published, and tell what it is."""
     from dp_stats.outlets.ckan import register_newest
 
-    not_shown: dict[str, str] = {}
+    not_shown = refresh_site(run.settings)  # the register of data uses tells of those that are not public, too
     if run.release.audience == "public":
-        not_shown = refresh_site(run.settings)
         register_newest(run.release.id, run.settings)
     number = published.edition.revision.number
     done = {"edition": run.edition, "revision": number, "path": published.edition.path, "sha256": published.checksum}
@@ -298,18 +293,18 @@ def refresh_site(settings: Settings, *, incremental: bool = True) -> dict[str, s
     from dp_stats.site import build
     from dp_stats.texts.words import Texts
 
-    texts = Texts.of(settings)
-    releases = read_catalogue(settings.catalogue).releases.values()
+    told: dict[str, Any] = {"base_url": settings.base_url, "restricted": settings.restricted}
+    texts, releases = Texts.of(settings), read_catalogue(settings.catalogue).releases.values()
     if (ledger := ledger_if_any(settings)) is not None:
         refresh_log(settings.public_dir, ledger.log)
         refresh_back_series(settings.public_dir, ledger)
-    indexed = refresh_index(settings.public_dir, base_url=settings.base_url, texts=texts, releases=releases)
+    indexed = refresh_index(settings.public_dir, texts=texts, releases=releases, **told)
     built = build(
         settings.public_dir,
         reports=settings.reports,
-        base_url=settings.base_url,
         language=settings.language,
         incremental=incremental,
+        **told,
     )
     if "://" in settings.public:
         upload(settings.public_dir, settings.public)

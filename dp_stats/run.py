@@ -19,7 +19,7 @@ from dp_stats.catalogue.asked import read_asked
 from dp_stats.catalogue.due import periods_before
 from dp_stats.catalogue.periods import blocks_of
 from dp_stats.catalogue.version import version_of
-from dp_stats.errors import CatalogueError, LedgerError, NoLedgerError, StorageError
+from dp_stats.errors import AgreementError, CatalogueError, LedgerError, NoLedgerError, StorageError
 from dp_stats.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -72,6 +72,11 @@ class Run:
     def staging(self) -> Path:
         """Where the snapshot of rows lives until the edition is published or failed."""
         return self.settings.secure / "staging" / self.path
+
+    @property
+    def intake_report(self) -> Path:
+        """Where staff find its intake report once its rows are gone: in the secure store."""
+        return self.settings.secure / "intake" / f"{self.path}.json"
 
     @property
     def published_in(self) -> Path:
@@ -129,6 +134,22 @@ class Run:
             return ()
         formerly = self.release.formerly
         return ledger.quote(self.plan, dataset=self.dataset, holders=self.holders, formerly=formerly).again
+
+    def require_recipients(self, now: datetime) -> None:
+        """Check that somebody may get what is made for organisations alone.
+
+        Raises:
+            AgreementError: none of their contracts is in force.
+        """
+        known = {one.id: one for one in self.catalogue.recipients_of(self.release)}
+        day = now.astimezone(UTC).date()
+        whys = [known[id].why_not_on(day) if id in known else "is not declared" for id in self.release.organisations]
+        if whys and all(whys):
+            said = "; ".join(f"{id}: {why}" for id, why in zip(self.release.organisations, whys, strict=True))
+            raise AgreementError(
+                f"{self.edition} is made for organisations alone, and none may get it ({said}). Nothing was charged. Renew a "
+                "contract in organisations/, or end the release."
+            )
 
     def ledger(self) -> Ledger:
         """The ledger, opened and migrated."""

@@ -92,11 +92,12 @@ def plan(
     under: Agreement | None = None,
     of: str = "cases",
     draws: Mapping[str, int] | None = None,
+    organisations: Sequence[str] = (),
 ) -> Plan:
     """A plan for one edition; ``series`` names the series it belongs to, ``variant`` makes it another plan.
 
     ``late`` are the earlier periods of which it measures late rows. ``of`` is its dataset; ``draws``: dataset that pays as
-    well → how many times as much.
+    well → how many times as much. ``organisations``: whom it is for alone.
     """
     shared = Series(basis={"series": series}, mechanism="discrete_gaussian", measurements=())
     made = Plan(
@@ -126,6 +127,7 @@ def plan(
     declared = Release.model_validate(
         {
             "id": release,
+            **({"audience": "restricted", "organisations": organisations} if organisations else {}),
             "title": "Weekly cases",
             "dataset": of,
             "period": "week",

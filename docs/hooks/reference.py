@@ -22,7 +22,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from dp_stats.catalogue.models import Agreement, Dataset, Release
+from dp_stats.catalogue.models import Agreement, Dataset, Organisation, Release
 from dp_stats.cli.main import app
 from dp_stats.editions import privacy_record
 from dp_stats.editions.edition import Edition
@@ -35,6 +35,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         "reference/dataset.md": declaration(Dataset, "A dataset: `datasets/NAME.yaml`"),
         "reference/release.md": declaration(Release, "A release: `releases/NAME.yaml`"),
         "reference/agreement.md": declaration(Agreement, "A data-sharing agreement: `agreements/NAME.yaml`"),
+        "reference/organisation.md": declaration(
+            Organisation, "An organisation that gets figures: `organisations/NAME.yaml`"
+        ),
         "reference/edition.md": declaration(Edition, "Facts of an edition: `edition.json`", examples=False),
         "reference/privacy-record.md": schema_page(
             Path(privacy_record.__file__).parent / "schemas" / "privacy.schema.json"

@@ -14,9 +14,10 @@ from fastapi.responses import FileResponse, HTMLResponse
 
 from dp_stats import written
 from dp_stats.airflow import budget_view
+from dp_stats.airflow.files_page import router as files
 from dp_stats.airflow.names import scheduled_dag
-from dp_stats.airflow.requests_page import router
-from dp_stats.airflow.web import FOLDER, custodians, is_staff, page
+from dp_stats.airflow.requests_page import router as requests
+from dp_stats.airflow.web import FOLDER, custodians, is_staff, page, require_insider
 from dp_stats.editions.edition import Edition
 from dp_stats.operations import faults
 from dp_stats.settings import load_settings
@@ -32,10 +33,12 @@ DESCRIPTIONS = {
 }
 
 app = FastAPI(title="Privacy budget", docs_url=None, redoc_url=None, openapi_url=None)
-app.include_router(router)
+app.include_router(requests, dependencies=[Depends(require_insider)])
+app.include_router(files)
+INSIDE = [Depends(require_insider)]
 
 
-@app.get("/", dependencies=[Depends(get_user)])
+@app.get("/", dependencies=INSIDE)
 def budget(dag: str | None = None) -> HTMLResponse:
     """The budget of every dataset, or of the one a DAG's release is made from."""
     catalogue = budget_view.catalogue()
@@ -48,7 +51,7 @@ def budget(dag: str | None = None) -> HTMLResponse:
     )
 
 
-@app.get("/summary", dependencies=[Depends(get_user)])
+@app.get("/summary", dependencies=INSIDE)
 def summary() -> list[dict[str, Any]]:
     """The newest block of every dataset, for the card on Airflow's home page."""
     return [
@@ -78,7 +81,7 @@ def frame() -> FileResponse:
     return FileResponse(str(FOLDER / "frame.js"), media_type="text/javascript", headers={"Cache-Control": "no-cache"})
 
 
-@app.get("/editions/{release}/{period}/{revision}/")
+@app.get("/editions/{release}/{period}/{revision}/", dependencies=INSIDE)
 def edition(release: str, period: str, revision: str, user: GetUserDep) -> HTMLResponse:
     """One published revision: what it is and its files."""
     folder, facts = _edition(f"{release}/{period}/{revision}", user)
@@ -97,7 +100,7 @@ def edition(release: str, period: str, revision: str, user: GetUserDep) -> HTMLR
     return page("edition.html", edition=facts, files=files, runs=runs, mine=mine)
 
 
-@app.get("/editions/{release}/{period}/{revision}/{file}")
+@app.get("/editions/{release}/{period}/{revision}/{file}", dependencies=INSIDE)
 def edition_file(release: str, period: str, revision: str, file: str, user: GetUserDep) -> FileResponse:
     """One file of a published revision, as a download."""
     folder, _ = _edition(f"{release}/{period}/{revision}", user)

@@ -155,7 +155,10 @@ def _use() -> dict[str, Param]:
             "public",
             type="string",
             enum=["public", "restricted"],
-            values_display={"public": "Everybody: published as open data", "restricted": "Only me and the custodians"},
+            values_display={
+                "public": "Everybody: published as open data",
+                "restricted": "Only me and the custodians; the public register tells what for",
+            },
             title="For whom",
         ),
         "free": Param(

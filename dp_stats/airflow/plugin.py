@@ -47,6 +47,13 @@ class DpStatsPlugin(AirflowPlugin):
             "url_route": "my-requests",
             "nav_top_level": True,
         },
+        {
+            "name": "My files",
+            "href": "/budget/files/",
+            "destination": "nav",
+            "url_route": "my-files",
+            "nav_top_level": True,
+        },
         {"name": "Budget", "href": "/budget/?dag={DAG_ID}", "destination": "dag", "url_route": "dag-budget"},
     ]
     react_apps = [  # noqa: RUF012

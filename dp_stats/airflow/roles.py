@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
+from airflow.api_fastapi.auth.managers.models.resource_details import AccessView, DagAccessEntity, DagDetails
 from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 
 from dp_stats.airflow.names import is_asking
+
+GUEST = "guest"
+"""The role of people of organisations that get restricted figures: their own page, and nothing of Airflow."""
 
 RECORDER = "recorder"
 """The account with which notes of runs are written and withdrawn requests ended; it may do nothing else."""
@@ -31,6 +34,19 @@ WRITABLE = {
 
 class LocalAuthManager(SimpleAuthManager):
     """Airflow's simple login with limits that hold."""
+
+    @staticmethod
+    def _is_authorized(*, user: SimpleAuthManagerUser, **asked: Any) -> bool:
+        return not _is_guest(user) and bool(SimpleAuthManager._is_authorized(user=user, **asked))
+
+    @staticmethod
+    def _is_admin(user: SimpleAuthManagerUser) -> bool:
+        return not _is_guest(user) and SimpleAuthManager._is_admin(user)
+
+    def is_authorized_view(self, *, access_view: AccessView, user: SimpleAuthManagerUser) -> bool:
+        """Guests see the frame of the site, whose menu leads to their page."""
+        seen = access_view in (AccessView.WEBSITE, AccessView.PLUGINS)
+        return (_is_guest(user) and seen) or super().is_authorized_view(access_view=access_view, user=user)
 
     def is_authorized_dag(
         self,
@@ -50,3 +66,7 @@ class LocalAuthManager(SimpleAuthManager):
             return (method, access_entity) == ("PUT", DagAccessEntity.RUN) and dag is not None
         # With no DAG named, Airflow asks whether the user may do this to any DAG at all (what the menu shows).
         return (method, access_entity) in WRITABLE[role] and (dag is None or is_asking(dag))
+
+
+def _is_guest(user: SimpleAuthManagerUser) -> bool:
+    return (user.role or "").lower() == GUEST

@@ -7,12 +7,14 @@ from typing import Any
 
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
+from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import HTTPException, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader
 
 from dp_stats.airflow.names import asking_dag
 from dp_stats.catalogue import read_catalogue
+from dp_stats.handing_out import organisation_of
 from dp_stats.settings import load_settings
 
 FOLDER = resources.files("dp_stats.airflow") / "pages"
@@ -34,6 +36,16 @@ def custodians(dataset: str) -> set[str]:
     """The users who are custodians of a dataset."""
     declared = read_catalogue(load_settings().catalogue).datasets.get(dataset)
     return {person.user or person.name for person in declared.custodians} if declared else set()
+
+
+def require_insider(user: GetUserDep) -> None:
+    """Keep people of organisations that get figures to their own page: what others spend and get is not for them.
+
+    Raises:
+        HTTPException: the user is one.
+    """
+    if organisation_of(user.get_name(), load_settings()) is not None:
+        raise HTTPException(403, "Your files are on the page 'My files'.")
 
 
 def is_staff(user: Any, dataset: str) -> bool:

@@ -89,6 +89,12 @@ class Agreement(Model):
     audiences: tuple[Audience, ...] = Field(
         min_length=1, description="For whom figures may be made.", examples=[["public"]]
     )
+    organisations: tuple[Slug, ...] = Field(
+        (),
+        description="Ids of the organisations that restricted figures may be made for, beside who asks and the custodians.",
+        examples=[["county"]],
+        exclude_if=lambda organisations: not organisations,
+    )
     budget: PrivacyLoss = Field(
         description="The most that may be spent of a person's privacy in one block; the dataset's budget may be no more."
     )
@@ -111,6 +117,8 @@ class Agreement(Model):
                 )
             if unknown := [p for p in table.purposes if p not in self.purposes]:
                 raise ValueError(f"tables.{name}.purposes: '{unknown[0]}' is not among 'purposes'")
+        if self.organisations and "restricted" not in self.audiences:
+            raise ValueError("organisations: figures for some alone are 'restricted'; add that to 'audiences'")
         if self.budget.pure:
             raise ValueError("budget: an ε needs a delta (for example 1e-6): the ledger counts ρ and converts")
         return self
@@ -156,6 +164,9 @@ class Agreement(Model):
             yield f"agreed_purpose: '{release.agreed_purpose}' is not agreed for every table; agreed are {_listed(self.agreed)}"
         if release.audience not in self.audiences:
             yield f"audience: '{release.audience}' is not agreed; agreed are {_listed(self.audiences)}"
+        for name in release.organisations:
+            if name not in self.organisations:
+                yield f"organisations: '{name}' is not agreed; agreed are {_listed(self.organisations)}"
         times = self.by.get(dataset.date_column, ())
         if release.period not in times:
             yield f"period: editions per {release.period} are not agreed; of '{dataset.date_column}' are agreed {_listed(times)}"

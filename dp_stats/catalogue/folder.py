@@ -9,13 +9,13 @@ from typing import TypeVar
 
 from dp_stats.catalogue.codes import CodeList, load_code_list
 from dp_stats.catalogue.load import Catalogue, DependsOnBroken, check_release, read_model
-from dp_stats.catalogue.models import Agreement, Column, Dataset, Release
+from dp_stats.catalogue.models import Agreement, Column, Dataset, Organisation, Release
 from dp_stats.catalogue.payers import check_payers
 from dp_stats.catalogue.validity import check_validity
 from dp_stats.errors import CatalogueError
 
 T = TypeVar("T")
-D = TypeVar("D", Agreement, Dataset, Release)
+D = TypeVar("D", Agreement, Dataset, Organisation, Release)
 
 
 def load_catalogue(folder: Path) -> Catalogue:
@@ -67,8 +67,12 @@ def read_catalogue(folder: Path) -> Catalogue:
     for path in declarations(folder / "agreements"):
         if (agreement := sound(path, lambda path: _declared(path, Agreement, agreements))) is not None:
             agreements[agreement.id] = agreement
+    organisations: dict[str, Organisation] = {}
+    for path in declarations(folder / "organisations"):
+        if (organisation := sound(path, lambda path: _checked_organisation(path, organisations))) is not None:
+            organisations[organisation.id] = organisation
     datasets: dict[str, Dataset] = {}
-    catalogue = Catalogue(folder, datasets, {}, codes, broken, behind, agreements)
+    catalogue = Catalogue(folder, datasets, {}, codes, broken, behind, agreements, organisations)
     for path in declarations(folder / "datasets"):
         if (dataset := sound(path, lambda path: _checked_dataset(path, catalogue))) is not None:
             datasets[dataset.id] = dataset
@@ -81,7 +85,7 @@ def read_catalogue(folder: Path) -> Catalogue:
     for path in declarations(folder / "releases"):
         if (release := sound(path, lambda path: _checked_release(path, catalogue, releases))) is not None:
             releases[release.id] = release
-    return Catalogue(folder, datasets, releases, codes, broken, behind, agreements)
+    return Catalogue(folder, datasets, releases, codes, broken, behind, agreements, organisations)
 
 
 def declarations(folder: Path) -> list[Path]:
@@ -96,6 +100,17 @@ def _declared(path: Path, model: type[D], known: dict[str, D]) -> D:
     if item.id in known:
         raise CatalogueError(f"{path}: '{item.id}' is declared in another file, too. Remove one of them.")
     return item
+
+
+def _checked_organisation(path: Path, known: dict[str, Organisation]) -> Organisation:
+    """An organisation none of whose users is another's, too: who logs in acts for one."""
+    organisation = _declared(path, Organisation, known)
+    for other in known.values():
+        if shared := set(organisation.users) & set(other.users):
+            raise CatalogueError(
+                f"{path}: users: '{min(shared)}' is of '{other.id}', too. Give each person a user name for each organisation."
+            )
+    return organisation
 
 
 def _checked_codes(path: Path) -> CodeList:

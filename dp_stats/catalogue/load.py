@@ -19,7 +19,7 @@ from dp_stats.catalogue.codes import CodeList
 from dp_stats.catalogue.due import due_day, period_at, periods_of
 from dp_stats.catalogue.grid import Dimension, Grid, bin_dimension, date_dimension
 from dp_stats.catalogue.linked.flow import reads_the_period
-from dp_stats.catalogue.models import Agreement, Dataset, Derived, DimensionSpec, Release, Statistic
+from dp_stats.catalogue.models import Agreement, Dataset, Derived, DimensionSpec, Organisation, Release, Statistic
 from dp_stats.catalogue.periods import PartKind, Period, parse_period
 from dp_stats.catalogue.validity import changes, epochs, in_force
 from dp_stats.errors import CatalogueError
@@ -37,8 +37,8 @@ class DependsOnBroken(CatalogueError):
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Everything sound that is declared in one folder: ``datasets/*.yaml``, ``agreements/*.yaml``, ``releases/*.yaml``,
-    ``codes/*.csv``.
+    """Everything sound that is declared in one folder: ``datasets/*.yaml``, ``agreements/*.yaml``, ``organisations/*.yaml``,
+    ``releases/*.yaml``, ``codes/*.csv``.
 
     ``broken`` names each file that is wrong, or depends on one that is (``releases/visits.yaml``), and says why;
     ``behind`` names for the latter the broken file that it depends on.
@@ -51,6 +51,7 @@ class Catalogue:
     broken: Mapping[str, str] = field(default_factory=dict)
     behind: Mapping[str, str] = field(default_factory=dict)
     agreements: Mapping[str, Agreement] = field(default_factory=dict)
+    organisations: Mapping[str, Organisation] = field(default_factory=dict)
     _grids: dict[tuple[str, Period], Grid] = field(default_factory=dict, repr=False, compare=False)
 
     def release(self, name: str) -> Release:
@@ -83,6 +84,10 @@ class Catalogue:
     def agreement_of(self, dataset: Dataset) -> Agreement | None:
         """The data-sharing agreement under which a dataset is used; None where it names none."""
         return self.agreements[dataset.agreement] if dataset.agreement is not None else None
+
+    def recipients_of(self, release: Release) -> tuple[Organisation, ...]:
+        """The organisations that a release is made for, as far as they are declared."""
+        return tuple(self.organisations[name] for name in release.organisations if name in self.organisations)
 
     def holders_of(self, dataset: Dataset) -> dict[str, Dataset]:
         """The other datasets whose budgets pay for what is measured of one, by id."""
@@ -270,6 +275,13 @@ def check_release(release: Release, catalogue: Catalogue, *, where: str) -> None
     agreement = catalogue.agreement_of(dataset)
     if agreement is None and release.agreed_purpose is not None:
         raise CatalogueError(f"{where}: agreed_purpose: '{dataset.id}' is under no agreement. Leave it out.")
+    for name in release.organisations:
+        if name not in catalogue.organisations:
+            file = f"organisations/{name}.yaml"
+            if catalogue.broken_file("organisations", name):
+                raise DependsOnBroken(f"{where}: organisations: {file} is broken. Mend it first.", file=file)
+            known = ", ".join(sorted(catalogue.organisations)) or "none"
+            raise CatalogueError(f"{where}: organisations: there is no {file}. There are: {known}.")
     for statistic in release.statistics:
         if statistic.kind == "sum":
             column = dataset.columns.get(statistic.column or "")

@@ -21,6 +21,7 @@ from dp_stats.catalogue.declared import (
 from dp_stats.catalogue.identifiers import Identifier
 from dp_stats.catalogue.intake import Delivery, Intake
 from dp_stats.catalogue.linked.tables import LinkedTable
+from dp_stats.catalogue.organisations import Organisation, Terms
 from dp_stats.catalogue.releases import (
     Derived,
     DimensionSpec,
@@ -52,6 +53,7 @@ __all__ = [
     "Model",
     "Name",
     "OptOuts",
+    "Organisation",
     "Party",
     "Person",
     "PrivacyLoss",
@@ -64,4 +66,5 @@ __all__ = [
     "Source",
     "Statistic",
     "Table",
+    "Terms",
 ]

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from dp_stats.catalogue.across import AcrossTable, Known, check_across
 from dp_stats.catalogue.calendar import Calendar
-from dp_stats.catalogue.contribution import Contribution, Late
+from dp_stats.catalogue.contribution import Contribution, Late, why_no_late_rows
 from dp_stats.catalogue.declared import (
     LARGEST_DECLARED_EPSILON,
     SMALLEST_EPSILON,
@@ -244,7 +244,15 @@ class Release(Model):
         examples=["OGL-UK-3.0"],
     )
     audience: Literal["public", "restricted"] = Field(
-        "public", description="Who may read it: everybody, or only those who may log in.", examples=["public"]
+        "public",
+        description="Who may read it: everybody, or only who asked for it, the custodians, and the 'organisations'.",
+        examples=["public"],
+    )
+    organisations: tuple[Slug, ...] = Field(
+        (),
+        description="Ids of the organisations that a restricted release is made for, each a file in `organisations/`.",
+        examples=[["county"]],
+        exclude_if=lambda organisations: not organisations,
     )
     requested_by: str | None = Field(None, description="The analyst, for an ad hoc release.", examples=["analyst"])
     purpose: str = Field(
@@ -313,6 +321,14 @@ class Release(Model):
         return Schedule(cron=self.schedule, timezone=self.timezone, holidays=self.holidays)
 
     @model_validator(mode="after")
+    def _for_some(self) -> Release:
+        if self.organisations and self.audience == "public":
+            raise ValueError(
+                "organisations: what is for everybody needs none. Leave them out, or write 'audience: restricted'"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _refers(self) -> Release:
         dims = {d.name for d in self.dimensions}
         known = {s.id for s in self.statistics} | {d.id for d in self.derived}
@@ -359,27 +375,8 @@ class Release(Model):
     def _late(self) -> Release:
         if self.late is None:
             return self
-        for fault, remedy in (
-            (not self.series, "needs 'series: true': late rows are counted within the series' one charge"),
-            (self.period == "range", "a release of one range has no later edition that could count late rows"),
-            (
-                any(s.kind == "persons" for s in self.statistics),
-                "is not possible beside a statistic of kind 'persons': a person of a late row may have been counted in its cell "
-                "before, which no edition remembers. Publish persons in a release of their own, with 'settle_days' long "
-                "enough for most of their rows to have arrived, or correct them by a revision of kind correction",
-            ),
-            (
-                self.contribution.one_per_cell,
-                "is not possible with 'contribution.one_per_cell': a row of its person may have been counted in the cell before, "
-                "which no edition remembers. Leave out 'one_per_cell', or 'late' and set 'settle_days'",
-            ),
-            (
-                all(s.kind != "count" for s in self.statistics),
-                "needs a statistic of kind 'count': late rows are measured as a share of the rows",
-            ),
-        ):
-            if fault:
-                raise ValueError(f"late: {remedy}")
+        if why := why_no_late_rows(self):
+            raise ValueError(f"late: {why}")
         return self
 
     @property

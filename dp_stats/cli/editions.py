@@ -116,11 +116,10 @@ def intake(
     json: AsJson = False,
 ) -> None:
     """Show what became of the rows of an edition: exact counts from the secure store, for staff alone."""
-    from dp_stats.pipeline import intake_report
     from dp_stats.run import open_run
     from dp_stats.secure.intake import read_report
 
-    report = read_report(intake_report(open_run(edition, revision=revision, settings=settings())))
+    report = read_report(open_run(edition, revision=revision, settings=settings()).intake_report)
     if json:
         sys.stdout.write(report.to_bytes().decode())
         return

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from dp_stats.cli import printing
+from dp_stats.cli import handed, printing
 from dp_stats.cli.common import (
     AsJson,
     app,
@@ -52,6 +52,20 @@ def ledger_head() -> None:
     from dp_stats.ledger import Ledger
 
     sys.stdout.write(f"{Ledger.open(settings().ledger_url, read_only=True).head()}\n")
+
+
+@ledger_app.command("downloads", epilog="Example: dp-stats ledger downloads --organisation county")
+@fails_clearly
+def ledger_downloads(
+    organisation: Annotated[str, typer.Option(help="Only those of this organisation.")] = "",
+    edition: Annotated[str, typer.Option(help="Only those of this edition (release/period).")] = "",
+) -> None:
+    """List who accepted which terms, and which files were handed out to whom, oldest first."""
+    from dp_stats.ledger import Ledger
+
+    known = Ledger.open(settings().ledger_url, read_only=True)
+    accepted = [one for one in known.acceptances() if organisation in ("", one.organisation)]
+    handed.print_downloads(out, accepted, known.handed_out(organisation=organisation, edition=edition))
 
 
 @ledger_app.command("export", epilog="Example: dp-stats ledger export --format json")

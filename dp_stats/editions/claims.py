@@ -101,6 +101,19 @@ def agreement(dataset: DatasetFacts, texts: Texts) -> str:
     )
 
 
+def access(release: ReleaseFacts, texts: Texts) -> str:
+    """Who may read it, and on what basis where it is not for everybody."""
+    if release.audience == "public":
+        return texts("use.access")
+    if not release.organisations:
+        return texts("claim.access.asked")
+    names = (
+        texts("claim.access.on_basis", name=one.name, basis=one.basis) if one.basis else one.name
+        for one in release.organisations
+    )
+    return texts("claim.access.organisations", organisations=texts.listed(names))
+
+
 def draws(edition: Edition, texts: Texts) -> str:
     """What other datasets paid for it, because it uses their records; empty where none did."""
     delta = texts.delta(edition.guarantee.delta)

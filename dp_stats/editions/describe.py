@@ -38,7 +38,7 @@ from dp_stats.editions.edition import (
 )
 from dp_stats.editions.guarantee import guarantee_facts
 from dp_stats.editions.provisional import provisional_notes
-from dp_stats.editions.stewardship import dataset_facts, draw_facts
+from dp_stats.editions.stewardship import dataset_facts, draw_facts, recipient_facts
 from dp_stats.editions.truncated import UNMEASURED, truncation_notes
 from dp_stats.estimate import estimator
 from dp_stats.estimate.model import EditionEstimates, TruncationEstimate
@@ -133,7 +133,7 @@ def describe(
     open_from = open_since(release, period) if why.status == "provisional" else None
     begun = began(release, [parse_period(one.edition.rpartition("/")[2]).start for one in sources])
     return Edition(
-        release=_release(release, texts),
+        release=_release(release, catalogue, texts),
         dataset=dataset_facts(dataset, release, catalogue.agreement_of(dataset)),
         period=_period(period, release, texts),
         revision=why,
@@ -203,7 +203,7 @@ def library_versions() -> dict[str, str]:
     return found
 
 
-def _release(release: Release, words: Texts) -> ReleaseFacts:
+def _release(release: Release, catalogue: Catalogue, words: Texts) -> ReleaseFacts:
     texts = release.texts.model_dump()
     texts.setdefault("practice", {})  # a model leaves out what says nothing
     for name in ("summary", "theme"):
@@ -218,6 +218,7 @@ def _release(release: Release, words: Texts) -> ReleaseFacts:
         title=release.title,
         licence=release.licence,
         audience=release.audience,
+        organisations=recipient_facts(release, catalogue.organisations),
         requested_by=release.requested_by,
         purpose=release.purpose,
         period_kind=release.period,

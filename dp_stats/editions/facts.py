@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, Field, PlainSerializer
 from dp_stats.catalogue.periods import BlockKind, PeriodKind
 from dp_stats.catalogue.schedule import Schedule
 from dp_stats.editions.across_facts import AcrossFacts, Facts
-from dp_stats.editions.stewardship_facts import AgreementFacts, RecordsFacts
+from dp_stats.editions.stewardship_facts import AgreementFacts, RecipientFacts, RecordsFacts
 from dp_stats.plan.mechanism import Mechanism
 from dp_stats.plan.model import Exact, Role
 
@@ -102,6 +102,9 @@ class ReleaseFacts(Facts):
     publisher: str = Field("", description="Who publishes.")
     licence: str = Field("OGL-UK-3.0", description="Licence, by its SPDX identifier where there is one.")
     audience: Literal["public", "restricted"] = Field("public", description="Who may read it.")
+    organisations: tuple[RecipientFacts, ...] = Field(
+        (), description="Whom a restricted release is made for; absent where none.", exclude_if=lambda names: not names
+    )
     requested_by: str | None = Field(None, description="The analyst who asked for it; null for a declared release.")
     purpose: str = Field("", description="What an ad hoc release is for.")
     period_kind: PeriodKind = Field(description="What one edition covers: day, week, month, year or a range.")

@@ -13,7 +13,7 @@ from pathlib import Path
 from dp_stats.editions import formats
 from dp_stats.editions.edition import Edition, editions
 from dp_stats.editions.revisions import is_retracted
-from dp_stats.files import locked
+from dp_stats.files import locked, make_private
 
 LATEST = "latest"
 _AT_FDCWD = -100
@@ -48,8 +48,16 @@ def refresh_latest(public: Path, release: str) -> bool:
     """Make ``latest`` a copy of the newest edition; False if it was already.
 
     The copy is made aside and exchanged with the old one in one step, where the file system can; elsewhere
-    there is a moment without ``latest``, but never half of one.
+    there is a moment without ``latest``, but never half of one. Of a restricted release all files are kept to their owner.
     """
+    switched = _switch(public, release)
+    found = editions(public, release=release)
+    if found and Edition.load(found[0]).release.audience != "public":
+        make_private(public / release)
+    return switched
+
+
+def _switch(public: Path, release: str) -> bool:
     place = public / release / LATEST
     source = newest(public, release)
     if source is None:

@@ -229,6 +229,8 @@ def _make(
     sums = formats.checksums({**contents, **pictures})
     files.write_synced(hidden, {**pictures, formats.CHECKSUMS: sums})
     _read_back(hidden, edition)
+    if edition.release.audience != "public":
+        files.make_private(hidden)
     return edition, sums
 
 

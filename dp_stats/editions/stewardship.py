@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dp_stats.catalogue.models import Agreement, Dataset, Release
+from collections.abc import Mapping
+
+from dp_stats.catalogue.models import Agreement, Dataset, Organisation, Release
 from dp_stats.editions.edition import DatasetFacts, LinkFacts, PersonFacts
-from dp_stats.editions.stewardship_facts import AgreementFacts, DrawFacts, PartyFacts, RecordsFacts
+from dp_stats.editions.stewardship_facts import AgreementFacts, DrawFacts, PartyFacts, RecipientFacts, RecordsFacts
 from dp_stats.plan.accounting import epsilon_at
 from dp_stats.plan.model import Plan
 from dp_stats.plan.sealed import agreement_hash
@@ -30,6 +32,16 @@ def dataset_facts(dataset: Dataset, release: Release, agreement: Agreement | Non
             for name, table in dataset.tables.items()
             if table.link is not None
         ),
+    )
+
+
+def recipient_facts(release: Release, known: Mapping[str, Organisation]) -> tuple[RecipientFacts, ...]:
+    """Whom a restricted release is made for; who is not declared any more keeps her id."""
+    return tuple(
+        RecipientFacts(id=name, name=known[name].name, basis=known[name].basis)
+        if name in known
+        else RecipientFacts(id=name, name=name)
+        for name in release.organisations
     )
 
 

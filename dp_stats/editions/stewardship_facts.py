@@ -44,6 +44,14 @@ class AgreementFacts(Facts):
     review: date = Field(description="The day by which the parties look at it again.")
 
 
+class RecipientFacts(Facts):
+    """An organisation that a restricted edition is made for."""
+
+    id: str = Field(description="Its name.")
+    name: str = Field(description="What the public register calls it.")
+    basis: str = Field("", description="On what basis it gets figures: its contract or the law.")
+
+
 class DrawFacts(Facts):
     """What a charge of the edition cost another dataset, whose records it uses."""
 

@@ -3,6 +3,7 @@
 from dp_stats.ledger.approving import approvers_needed
 from dp_stats.ledger.ledger import Ledger
 from dp_stats.ledger.records import (
+    Acceptance,
     Account,
     Approval,
     BlockBudget,
@@ -11,6 +12,7 @@ from dp_stats.ledger.records import (
     Decision,
     Description,
     Entry,
+    HandedOut,
     Head,
     KnownSeries,
     Publication,
@@ -25,6 +27,7 @@ from dp_stats.ledger.records import (
 from dp_stats.ledger.witnesses import Witnesses
 
 __all__ = [
+    "Acceptance",
     "Account",
     "Approval",
     "BlockBudget",
@@ -33,6 +36,7 @@ __all__ = [
     "Decision",
     "Description",
     "Entry",
+    "HandedOut",
     "Head",
     "KnownSeries",
     "Ledger",

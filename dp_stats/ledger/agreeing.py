@@ -42,7 +42,7 @@ def _objections(
 ) -> Iterator[str]:
     if {sealed.dataset.agreement, dataset.agreement} != {agreement.id}:
         yield f"dataset '{dataset.id}' is under '{dataset.agreement}'"
-    yield from agreement.why_not_on(_day(now))
+    yield from agreement.why_not_on(day_of(now))
     yield from agreement.why_not_of(sealed.dataset)
     yield from agreement.why_not_for(sealed.release, sealed.dataset)
     yield from why_not_measured(sealed)
@@ -79,11 +79,11 @@ def require_in_force(connection: Connection, reservation: Reservation, *, now: d
         return
     content = sealing.closure(connection, (), leaves=(reservation.agreement,))[reservation.agreement]
     agreement = Agreement.model_validate(json.loads(content))
-    if found := list(agreement.why_not_on(_day(now))):
+    if found := list(agreement.why_not_on(day_of(now))):
         _refuse(reservation.edition, agreement.id, found)
 
 
-def _day(now: datetime) -> date:
+def day_of(now: datetime) -> date:
     """The day on which agreements begin and end, everywhere the same."""
     return now.astimezone(UTC).date()
 

@@ -15,6 +15,7 @@ from dp_stats.ledger.cards import ShownCard
 from dp_stats.ledger.chain import Writer, head_of
 from dp_stats.ledger.database import LOCK_SECONDS, Database
 from dp_stats.ledger.failures import explained
+from dp_stats.ledger.handing import HandingLedger
 from dp_stats.ledger.opening import prepare
 from dp_stats.ledger.reading import NOBODY, LedgerReader
 from dp_stats.ledger.records import (
@@ -38,7 +39,7 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Ledger(LedgerReader):
+class Ledger(LedgerReader, HandingLedger):
     """A ledger in a SQLite file or a PostgreSQL database; safe to use from many processes at once.
 
     Every method is one transaction. A method that returns has been written to disk; one that raises has

@@ -120,6 +120,14 @@ def _retracted(connection: Connection, sequence: int, values: dict[str, Any], at
     connection.execute(insert(schema.retractions).values(at=at, **values))
 
 
+def _accepted(connection: Connection, sequence: int, values: dict[str, Any], at: str) -> None:
+    connection.execute(insert(schema.acceptances).values(id=sequence, at=at, **values))
+
+
+def _handed_out(connection: Connection, sequence: int, values: dict[str, Any], at: str) -> None:
+    connection.execute(insert(schema.handed_out).values(id=sequence, at=at, **values))
+
+
 def _disclosed(connection: Connection, sequence: int, values: dict[str, Any], at: str) -> None:
     """The public log follows from this one (see ``disclosing``); no table does."""
 
@@ -146,4 +154,6 @@ _EVENTS: dict[str, Callable[[Connection, int, dict[str, Any], str], None]] = {
     "publishing": _publishing,
     "published": _published,
     "retracted": _retracted,
+    "accepted": _accepted,
+    "handed_out": _handed_out,
 }

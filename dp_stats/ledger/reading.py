@@ -7,12 +7,13 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Literal
 
-from dp_stats.catalogue.models import Dataset
+from dp_stats.catalogue.models import Dataset, Organisation
 from dp_stats.errors import LedgerError
 from dp_stats.ledger import (
     agreeing,
     amounts,
     approving,
+    audiences,
     budget,
     cards,
     describing,
@@ -27,6 +28,7 @@ from dp_stats.ledger import (
 from dp_stats.ledger.chain import head_of
 from dp_stats.ledger.database import Database
 from dp_stats.ledger.records import (
+    Acceptance,
     Account,
     Approval,
     BlockBudget,
@@ -34,6 +36,7 @@ from dp_stats.ledger.records import (
     Charge,
     Description,
     Entry,
+    HandedOut,
     Head,
     Publication,
     Quote,
@@ -245,6 +248,27 @@ class LedgerReader:
         """Every retraction of an edition's revisions, in the order of the decisions."""
         with self._database.read() as connection:
             return describing.retractions(connection, edition)
+
+    # Handed out
+
+    def acceptance(self, organisation: Organisation) -> Acceptance | None:
+        """How an organisation's terms, as they are now, were accepted; None if nobody has."""
+        with self._database.read() as connection:
+            return audiences.acceptance(connection, organisation)
+
+    def acceptances(self) -> list[Acceptance]:
+        """Every acceptance of terms, oldest first."""
+        with self._database.read() as connection:
+            return audiences.acceptances(connection)
+
+    def handed_out(
+        self, *, edition: str = "", organisation: str = "", marked: str = "", download: str = ""
+    ) -> list[HandedOut]:
+        """What was handed out, oldest first; only of what is named (``marked``: SHA-256 of a file as it was given)."""
+        with self._database.read() as connection:
+            return audiences.handed_out(
+                connection, edition=edition, organisation=organisation, marked=marked, download=download
+            )
 
     # Trusting
 

@@ -194,6 +194,41 @@ class Retracted:
 
 
 @dataclass(frozen=True)
+class Acceptance:
+    """That somebody accepted the terms of an organisation; ``terms``: SHA-256 of their text, ``id``: number of the entry."""
+
+    id: int
+    organisation: str
+    user: str
+    version: int
+    terms: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class HandedOut:
+    """One file that was handed out to somebody of an organisation.
+
+    Attributes:
+        id: number of the entry. download: what the file itself is marked with.
+        acceptance: the entry by which the terms were accepted.
+        sealed, marked: SHA-256 of the file as it was published, and as it was handed out.
+    """
+
+    id: int
+    download: str
+    organisation: str
+    user: str
+    acceptance: int
+    edition: str
+    revision: int
+    file: str
+    sealed: str
+    marked: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class Charge:
     """What one block paid for one key, and for which edition's sake."""
 

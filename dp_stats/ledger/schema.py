@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-VERSIONS = ("0001", "0002", "0003", "0004", "0005")
+VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 """Every schema version this code can read or upgrade, oldest first; the last one is the current."""
 
 metadata = MetaData()
@@ -190,6 +190,35 @@ agreements = Table(
 )
 """Every version of an agreement under which something was reserved, and the first such reservation."""
 
+acceptances = Table(
+    "ledger_acceptances",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("organisation", String(64), nullable=False),
+    Column("user", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("terms", String(64), nullable=False),
+    Column("at", String(32), nullable=False),
+)
+"""Who accepted which terms for an organisation; the text of the terms is a part."""
+
+handed_out = Table(
+    "ledger_handed_out",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("download", String(32), nullable=False, unique=True),
+    Column("organisation", String(64), nullable=False),
+    Column("user", Text, nullable=False),
+    Column("acceptance", Integer, nullable=False),
+    Column("edition", String(200), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("file", Text, nullable=False),
+    Column("sealed", String(64), nullable=False),
+    Column("marked", String(64), nullable=False),
+    Column("at", String(32), nullable=False),
+)
+"""Every file that was handed out to an organisation: as it was published (``sealed``) and as it was given (``marked``)."""
+
 parts = Table(
     "ledger_parts",
     metadata,
@@ -210,5 +239,7 @@ projections = (
     descriptions,
     retractions,
     agreements,
+    acceptances,
+    handed_out,
 )
 """Tables that follow from the entries; rebuilt and compared by `verify`."""

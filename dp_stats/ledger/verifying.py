@@ -107,6 +107,8 @@ def _sealed(connection: Connection, entries: list[Entry]) -> Iterable[str]:
         values = entry.payload
         if entry.event == "reserved" and values.get("aside"):
             documents += [values["plan"], values["aside"]]
+        elif entry.event == "accepted":
+            leaves.append(values["terms"])
         elif values.get("card"):
             leaves.append(values["card"])
         elif entry.event == "publishing":

@@ -19,6 +19,7 @@ from typing import Any
 from dp_stats.catalogue import Catalogue, Dataset, Release, load_catalogue, yaml
 from dp_stats.catalogue.declared import LONGEST_NAME
 from dp_stats.catalogue.due import last_ended
+from dp_stats.catalogue.models import Agreement
 from dp_stats.errors import CatalogueError
 from dp_stats.pipeline import run_edition
 from dp_stats.settings import PREFIX, Settings, load_settings
@@ -67,7 +68,9 @@ def make_preview(release: str, *, period: str, folder: Path, fill: Fill, today: 
         (target / kind).mkdir()
         (target / kind / f"{name}.yaml").write_text(yaml.write(content), encoding="utf-8")
     if dataset.agreement is not None:
-        shutil.copytree(catalogue.folder / "agreements", target / "agreements")
+        (target / "agreements").mkdir()
+        agreement = target / "agreements" / f"{dataset.agreement}.yaml"
+        agreement.write_text(yaml.write(_open(catalogue.agreements[dataset.agreement])), encoding="utf-8")
     _suites(target / "expectations", dataset)
     for table in dataset.tables or ("",):
         days = (chosen.end - chosen.start).days + 1
@@ -85,7 +88,14 @@ def _told(release: Release) -> dict[str, Any]:
     content: dict[str, Any] = release.model_dump(mode="json", by_alias=True, exclude_unset=True)
     texts = content["texts"]
     texts["known_issues"] = ["This is a preview. Every record is invented.", *texts.get("known_issues", ())]
+    content.pop("organisations", None)
     return {**content, "title": f"Preview: {release.title}"[:LONGEST_NAME], "audience": "public"}
+
+
+def _open(agreement: Agreement) -> dict[str, Any]:
+    """The agreement as if it allowed to show everybody what is invented."""
+    content: dict[str, Any] = agreement.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return {**content, "audiences": ["public", "restricted"]}
 
 
 def _invented(dataset: Dataset, folder: Path) -> dict[str, Any]:

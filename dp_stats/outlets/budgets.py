@@ -17,6 +17,7 @@ from dp_stats.editions import formats
 from dp_stats.editions.edition import BudgetFacts, Edition, utc
 from dp_stats.editions.privacy_record import rounded_up
 from dp_stats.outlets.public_log import published_lines
+from dp_stats.outlets.restricted import RestrictedUse
 from dp_stats.texts.words import Texts
 from dp_stats.transparency.history import History
 from dp_stats.transparency.leaves import ChargeLeaf
@@ -88,6 +89,14 @@ def budgets(public: Path, editions: Iterable[Edition]) -> dict[str, DatasetSpend
         if edition.budget:
             by_dataset.setdefault(edition.dataset.id, []).append(edition)
     return {id: _spend(history, id, found) for id, found in sorted(by_dataset.items())}
+
+
+def with_restricted(
+    spends: Mapping[str, DatasetSpend], public: Path, uses: Iterable[RestrictedUse]
+) -> dict[str, DatasetSpend]:
+    """The same, with datasets of which nothing is public: told by their restricted editions, as nothing else tells of them."""
+    alone = [e for use in uses for e in use.editions if e.dataset.id not in spends]
+    return {**budgets(public, alone), **spends}
 
 
 def _spend(history: History, dataset: str, editions: Sequence[Edition]) -> DatasetSpend:

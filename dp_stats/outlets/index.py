@@ -16,6 +16,7 @@ from dp_stats.editions.isolated import noted, without_failing
 from dp_stats.editions.latest import folder_lock
 from dp_stats.editions.revisions import Correction, corrections, newest_first, status_of
 from dp_stats.outlets import api, budgets, feeds, history, openapi, registers, slices
+from dp_stats.outlets.restricted import RestrictedUse, restricted_uses
 from dp_stats.texts.words import Texts
 
 
@@ -35,6 +36,7 @@ def refresh_index(
     releases: Iterable[Release] = (),
     isolate: bool = True,
     put: files.Put = files.replace_file,
+    restricted: Path | None = None,
 ) -> Indexed:
     """Write every file that speaks of all public editions; files that have not changed are left alone.
 
@@ -48,6 +50,7 @@ def refresh_index(
         releases: declared releases, so that the calendar shows those that have no edition yet.
         isolate: a release that cannot be listed is left out, and the others are listed; False: its error is raised.
         put: what puts the files of the tree in place, of which there are many.
+        restricted: the folder of editions that are not public: the register tells of their use, and nothing else does.
     """
     with folder_lock(public):
         left_out: dict[str, str] = {}
@@ -58,10 +61,12 @@ def refresh_index(
                 if published.editions:
                     known[id] = published
 
+        uses = restricted_uses(restricted, left_out)
+
         def contents(ids: Collection[str]) -> dict[str, bytes]:
             """The files that speak of these releases."""
             waiting = [r for r in releases if r.id in ids or r.id not in known]
-            return _contents(public, [known[id] for id in ids], waiting, base_url, texts)
+            return _contents(public, [known[id] for id in ids], waiting, uses, base_url, texts)
 
         if isolate:
             made, failed = without_failing(list(known), contents)
@@ -115,7 +120,12 @@ class Published:
 
 
 def _contents(
-    public: Path, published: list[Published], releases: list[Release], base_url: str, texts: Texts
+    public: Path,
+    published: list[Published],
+    releases: list[Release],
+    restricted: list[RestrictedUse],
+    base_url: str,
+    texts: Texts,
 ) -> dict[str, bytes]:
     found = [e for one in published for e in one.editions]
     newest = [one.current[-1] for one in published if one.current]
@@ -142,6 +152,17 @@ def _contents(
     uses = [
         registers.data_use(one.editions, spend=spends.get(one.editions[-1].dataset.id), base_url=base_url, texts=texts)
         for one in published
+    ]
+    spends = budgets.with_restricted(spends, public, restricted)
+    uses += [
+        registers.data_use(
+            one.editions,
+            spend=spends.get(one.editions[-1].dataset.id),
+            base_url=base_url,
+            texts=texts,
+            checksums=one.checksums,
+        )
+        for one in restricted
     ]
     contents["register.json"] = registers.register_json(uses)
     contents["register.csv"] = registers.register_csv(uses, texts)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -184,10 +185,23 @@ class DataUse(Facts):
     revisions: str
     agreement: str
     also_charged: str
+    audience: str
+    checksums: str
 
 
-def data_use(published: Sequence[Edition], *, spend: DatasetSpend | None, base_url: str, texts: Texts) -> DataUse:
-    """The record of a release, from all its editions in order of time, and what all uses of its dataset have spent."""
+def data_use(
+    published: Sequence[Edition],
+    *,
+    spend: DatasetSpend | None,
+    base_url: str,
+    texts: Texts,
+    checksums: Mapping[str, str] = MappingProxyType({}),
+) -> DataUse:
+    """The record of a release, from all its editions in order of time, and what all uses of its dataset have spent.
+
+    Args:
+        checksums: of editions that are not public: path → SHA-256 of their ``SHA256SUMS``.
+    """
     last = max(published, key=lambda e: (e.period.end, e.revision.number))
     release, dataset = last.release, last.dataset
     touched = {block for e in published for block in e.guarantee.blocks}
@@ -211,11 +225,11 @@ def data_use(published: Sequence[Edition], *, spend: DatasetSpend | None, base_u
         custodians="; ".join(c.name for c in dataset.custodians),
         opt_outs_applied=dataset.opt_outs_applied,
         linkage=claims.linked(dataset, texts),
-        access_type=texts("use.access"),
+        access_type=claims.access(release, texts),
         approvals=claims.approvals(published, texts),
         first_published=utc(min(e.published for e in published)),
         latest_published=utc(last.published),
-        outputs=f"{base_url}/{release.id}/index.html",
+        outputs=f"{base_url}/{release.id}/index.html" if release.audience == "public" else "",
         privacy_unit=texts("use.unit", unit=last.guarantee.unit, per=texts(f"per.{last.guarantee.per}")),
         epsilon=rounded_up(Fraction(last.guarantee.epsilon)),
         delta=float(last.guarantee.delta),
@@ -231,6 +245,8 @@ def data_use(published: Sequence[Edition], *, spend: DatasetSpend | None, base_u
         ),
         agreement=claims.agreement(dataset, texts),
         also_charged=claims.draws(last, texts),
+        audience=release.audience,
+        checksums="; ".join(f"{path} {checksum}" for path, checksum in checksums.items()),
     )
 
 

@@ -23,7 +23,7 @@ from pydantic import BaseModel
 from dp_stats.catalogue.codes import CodeList
 from dp_stats.catalogue.grid import Dimension, Grid, Level
 from dp_stats.catalogue.load import Catalogue, build_grid
-from dp_stats.catalogue.models import Agreement, Dataset, Release
+from dp_stats.catalogue.models import Agreement, Dataset, Organisation, Release
 from dp_stats.catalogue.periods import Period
 from dp_stats.catalogue.validity import in_force
 from dp_stats.errors import CatalogueError, LedgerError
@@ -66,6 +66,7 @@ class SealedPlan:
         parts: every part by its hash, the two documents included. aside: hash of the document of names and texts.
         reading: hash of everything that decides how rows are read; a snapshot carries it.
         agreement: the data-sharing agreement under which it is measured; None where the dataset is under none.
+        recipients: the organisations that it is made for, as they are declared now; which they are is part of the release.
     """
 
     plan: Plan
@@ -79,6 +80,7 @@ class SealedPlan:
     aside: str
     reading: str
     agreement: Agreement | None = None
+    recipients: tuple[Organisation, ...] = ()
 
     @property
     def hash(self) -> str:
@@ -112,6 +114,7 @@ class SealedPlan:
             {self.release.id: self.release},
             self.codes,
             agreements={self.agreement.id: self.agreement} if self.agreement else {},
+            organisations={one.id: one for one in self.recipients},
             _grids={(self.release.id, self.period): self.grid},
         )
 
@@ -136,7 +139,8 @@ class SealedPlan:
         if release is not None:
             told_release = declaration.release_told(_read(self.parts, document["declared"]), [release, self.release])
         grid = _named(self.grid, told_release, told_dataset, codes, self.period)
-        return replace(self, dataset=told_dataset, release=told_release, codes=codes, grid=grid)
+        recipients = today.recipients_of(told_release)
+        return replace(self, dataset=told_dataset, release=told_release, codes=codes, grid=grid, recipients=recipients)
 
 
 def reading_hash(dataset: Dataset, codes: Mapping[str, CodeList]) -> str:

@@ -17,6 +17,7 @@ from dp_stats.editions.isolated import noted, said, without_failing
 from dp_stats.editions.latest import folder_lock
 from dp_stats.editions.revisions import STATUS
 from dp_stats.outlets.budgets import budget_json
+from dp_stats.outlets.restricted import restricted_uses
 from dp_stats.settings import shipped
 from dp_stats.site import budget_page, edition_pages, parts, record_pages, release_pages, site_pages, sitemap
 from dp_stats.site.area_pages import area_pages
@@ -63,6 +64,7 @@ def build(
     incremental: bool = True,
     isolate: bool = True,
     rough: Rough | None = None,
+    restricted: Path | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Built:
     """Write every page of the site below ``public``.
@@ -77,6 +79,7 @@ def build(
         incremental: False writes everything anew.
         isolate: a release that cannot be shown gets a page that says so, and the others are built; False: its error is raised.
         rough: keep nothing of what is made (a rehearsal).
+        restricted: the folder of editions that are not public, of whose use the register tells.
         progress: called with each step's name.
 
     Raises:
@@ -90,11 +93,13 @@ def build(
         texts = Texts.load(reports, language)
         writer = Writer(public, incremental=incremental, put=files.could_replace if rough else files.replace_file)
         views, unreadable = releases(public, texts)
-        site = Site(public, reports, texts, environment(reports), writer, views, base_url.rstrip("/"))
+        untold: dict[str, str] = {}
+        uses = tuple(restricted_uses(restricted, untold))
+        site = Site(public, reports, texts, environment(reports), writer, views, base_url.rstrip("/"), uses)
         not_shown = _isolated(site, unreadable, digest(base_url, language, *sources(reports)), isolate, rough, say)
         sitemap.sitemap(site)
         removed = writer.finish()
-    return Built(writer.written, writer.kept, removed, time.monotonic() - started, not_shown)
+    return Built(writer.written, writer.kept, removed, time.monotonic() - started, {**untold, **not_shown})
 
 
 def _isolated(
@@ -110,7 +115,7 @@ def _isolated(
         raise next(iter(unreadable.values()))
     not_shown = {id: said(error) for id, error in unreadable.items()}
     titles = dict.fromkeys(unreadable, "")
-    everything = [tools]
+    everything = [tools, *(f"{path} {sums}" for use in site.uses for path, sums in use.checksums.items())]
     since = max((v.latest.edition.published for v in site.releases if v.current), default=None)
     for view in sorted(site.releases, key=lambda view: bool(view.renamed)):  # their pages lead to those of others
         titles[view.id] = view.latest.edition.release.title

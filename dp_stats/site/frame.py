@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from dp_stats.charts.reading import ReleaseView
 from dp_stats.outlets.budgets import DatasetSpend, budgets
+from dp_stats.outlets.restricted import RestrictedUse
 from dp_stats.site.writer import Writer
 from dp_stats.texts.words import Texts
 
@@ -41,6 +42,7 @@ class Site:
 
     Attributes:
         base_url: address of the public folder, for metadata that needs absolute links; empty if not known.
+        uses: of records that are not for the public; the register tells of them, and no other page.
     """
 
     public: Path
@@ -50,6 +52,7 @@ class Site:
     writer: Writer
     releases: tuple[ReleaseView, ...]
     base_url: str
+    uses: tuple[RestrictedUse, ...] = ()
 
     @cached_property
     def budgets(self) -> dict[str, DatasetSpend]:

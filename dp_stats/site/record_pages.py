@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dp_stats.charts.reading import ReleaseView
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from dp_stats.editions import claims
 from dp_stats.editions.edition import Edition
 from dp_stats.editions.revisions import corrections, newest_first
 from dp_stats.outlets import budgets
+from dp_stats.outlets.budgets import DatasetSpend
 from dp_stats.outlets.feeds import Planned
 from dp_stats.site import budget_page
 from dp_stats.site.common import page_of
@@ -60,48 +63,23 @@ def corrections_page(site: Site) -> None:
 
 
 def register_page(site: Site) -> None:
-    """``register.html``: one record per release, after the HDR UK Data Use Register."""
+    """``register.html``: one record per release, after the HDR UK Data Use Register; those that are not public after the others."""
     texts = site.texts
     records = []
     for view in site.releases:
-        e = view.latest.edition
-        release, dataset = e.release, e.dataset
-        spent = _spent(site, view)
-        first = min(r.edition.published for r in view.revisions)
-        records.append(
-            {
-                "id": view.id,
-                "title": release.title,
-                "paragraphs": [],
-                "meters": [],
-                "table": None,
-                "facts": [
-                    (texts("register.organisation"), release.publisher or dataset.custodians[0].name, ""),
-                    (texts("register.summary"), release.summary, ""),
-                    (texts("register.benefit"), claims.benefit(release, texts), ""),
-                    (texts("register.dataset"), f"{dataset.title}. {dataset.description}", ""),
-                    (texts("register.custodians"), ", ".join(c.name for c in dataset.custodians), ""),
-                    (texts("register.legal"), claims.legal_basis(dataset, texts), ""),
-                    (texts("register.optouts"), claims.opt_outs(dataset, texts), ""),
-                    (texts("register.linked"), claims.linked(dataset, texts), ""),
-                    *_agreed(e, texts),
-                    (texts("register.access"), texts("register.access_text"), ""),
-                    (texts("register.requested"), claims.asked_for(release, texts), ""),
-                    (texts("register.approvals"), claims.approvals([r.edition for r in view.revisions], texts), ""),
-                    (
-                        texts("register.outputs"),
-                        texts(
-                            "register.since",
-                            count=texts.plural("count.editions", len(view.current)),
-                            day=texts.day(first.date()),
-                        ),
-                        f"{view.id}/index.html",
-                    ),
-                    (texts("register.spent"), spent or texts("register.unknown"), "budget.html"),
-                    *([(texts("register.draws"), claims.draws(e, texts), "")] if e.draws else []),
-                ],
-            }
+        found = [r.edition for r in view.revisions]
+        outputs = texts(
+            "register.since",
+            count=texts.plural("count.editions", len(view.current)),
+            day=texts.day(min(e.published for e in found).date()),
         )
+        records.append(_use(texts, view.latest.edition, found, (outputs, f"{view.id}/index.html"), site.budgets))
+    spends = budgets.with_restricted(site.budgets, site.public, site.uses)
+    for use in site.uses:
+        outputs = texts(
+            "register.checksums", checksums="; ".join(f"{path} {sums}" for path, sums in use.checksums.items())
+        )
+        records.append(_use(texts, use.editions[-1], use.editions, (outputs, ""), spends))
     text_page(
         site,
         "register",
@@ -114,23 +92,61 @@ def register_page(site: Site) -> None:
     )
 
 
+def _use(
+    texts: Texts,
+    latest: Edition,
+    found: Sequence[Edition],
+    outputs: tuple[str, str],
+    spends: Mapping[str, DatasetSpend],
+) -> dict[str, Any]:
+    """The record of a release, from all its editions; ``outputs``: what is said of them, and where they are."""
+    release, dataset = latest.release, latest.dataset
+    spent = _spent(texts, found, spends)
+    access = texts("register.access_text") if release.audience == "public" else claims.access(release, texts)
+    return {
+        "id": release.id,
+        "title": release.title,
+        "paragraphs": [],
+        "meters": [],
+        "table": None,
+        "facts": [
+            (texts("register.organisation"), release.publisher or dataset.custodians[0].name, ""),
+            (texts("register.summary"), release.summary, ""),
+            (texts("register.benefit"), claims.benefit(release, texts), ""),
+            (texts("register.dataset"), f"{dataset.title}. {dataset.description}", ""),
+            (texts("register.custodians"), ", ".join(c.name for c in dataset.custodians), ""),
+            (texts("register.legal"), claims.legal_basis(dataset, texts), ""),
+            (texts("register.optouts"), claims.opt_outs(dataset, texts), ""),
+            (texts("register.linked"), claims.linked(dataset, texts), ""),
+            *_agreed(latest, texts),
+            (texts("register.access"), access, ""),
+            (texts("register.requested"), claims.asked_for(release, texts), ""),
+            (texts("register.approvals"), claims.approvals(found, texts), ""),
+            (texts("register.outputs"), *outputs),
+            (texts("register.spent"), spent or texts("register.unknown"), "budget.html"),
+            *([(texts("register.draws"), claims.draws(latest, texts), "")] if latest.draws else []),
+        ],
+    }
+
+
 def _agreed(edition: Edition, texts: Texts) -> list[tuple[str, str, str]]:
-    """For what and under which agreement; nothing where there is none."""
-    if edition.dataset.agreement is None:
-        return []
-    return [
-        (texts("register.purpose"), claims.purpose(edition.release, edition.dataset, texts), ""),
-        (texts("register.agreement"), claims.agreement(edition.dataset, texts), ""),
-    ]
+    """For what and under which agreement; nothing of what there is none of."""
+    dataset, release = edition.dataset, edition.release
+    said = []
+    if dataset.agreement is not None or release.audience != "public":
+        said.append((texts("register.purpose"), claims.purpose(release, dataset, texts), ""))
+    if dataset.agreement is not None:
+        said.append((texts("register.agreement"), claims.agreement(dataset, texts), ""))
+    return said
 
 
-def _spent(site: Site, view: ReleaseView) -> str:
-    """What has been spent of each block that a release touches, by all uses of its dataset."""
-    texts, spend = site.texts, site.budgets.get(view.latest.edition.dataset.id)
+def _spent(texts: Texts, found: Sequence[Edition], spends: Mapping[str, DatasetSpend]) -> str:
+    """What has been spent of each block that editions touch, by all uses of their dataset, and of those that paid as well."""
+    spend = spends.get(found[-1].dataset.id)
     if spend is None:
         return ""
     day = texts.day(spend.as_of.date())
-    touched = {block for r in view.revisions for block in r.edition.guarantee.blocks}
+    touched = {block for edition in found for block in edition.guarantee.blocks}
     said = []
     for block in (spend.blocks[name] for name in sorted(touched & spend.blocks.keys())):
         spent, cap = budgets.amounts(texts, block)

@@ -83,6 +83,28 @@ def test_a_plan_is_reserved_on_the_days_and_for_the_use_that_are_agreed_and_else
             assert (ledger.head(), held(ledger)) == (before, 0)
 
 
+SOME = st.sets(st.sampled_from(["county", "shire", "agency"]))
+
+
+@settings(max_examples=12, deadline=None)
+@given(agreed=SOME, wanted=SOME.filter(bool))
+def test_figures_for_an_organisation_outside_the_agreement_are_refused_with_nothing_written(
+    agreed: set[str], wanted: set[str]
+) -> None:
+    under = agreement(starts=START, audiences=["public", "restricted"], organisations=sorted(agreed))
+    clock = Clock()
+    clock.now = datetime.combine(START, time(9), UTC)
+    with ledger_at(clock) as ledger:
+        made, before = plan(under=under, organisations=sorted(wanted)), ledger.head()
+        if wanted <= agreed:
+            assert reserve(ledger, made, dataset=dataset(under=under)).agreement
+        else:
+            outside = "|".join(sorted(wanted - agreed))
+            with pytest.raises(AgreementError, match=rf"organisations: '({outside})' is not agreed"):
+                reserve(ledger, made, dataset=dataset(under=under))
+            assert (ledger.head(), held(ledger)) == (before, 0)
+
+
 DECISIONS = st.lists(
     st.tuples(
         st.sampled_from(["custodian", "council"]),

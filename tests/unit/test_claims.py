@@ -74,6 +74,7 @@ RESTS_ON = {
     "claim.opt_outs.none": "dataset.opt_outs_applied",
     "claim.opt_outs.lists": "dataset.records",
     "claim.agreement": "dataset.agreement",
+    "claim.access.asked": "release.audience",
     "claim.basis_of": "dataset.records",
     "claim.held_by": "dataset.records",
     "claim.link": "dataset.links",

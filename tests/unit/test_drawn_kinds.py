@@ -32,6 +32,7 @@ ELSEWHERE = {
     "Intake.manifest": "tests/integration: the rows that are drawn have no manifest",
     "Release.requested_by": "an analyst's release comes from the form, not from the catalogue",
     "Release.purpose": "an analyst's release comes from the form, not from the catalogue",
+    "Release.organisations": "tests/integration/test_audiences.py",
     **dict.fromkeys(
         ("Dataset.agreement", "Release.agreed_purpose"),
         "tests/unit/test_agreements.py, tests/property/test_agreements.py",

@@ -1,0 +1,139 @@
+"""Marks in files of text: columns of a CSV file, a field of a JSON file, a line of others."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+from dp_stats.editions.marking.mark import TITLES, Mark
+from dp_stats.files import is_formula, plain_text
+
+FIELDS = (*TITLES, "sealed_file")
+"""The columns that a mark adds to a table: for whom, under what, when, which download, and which file that was."""
+_FIELD = '"provided": '
+_START = "dp-stats download mark: "
+
+
+def mark_csv(content: bytes, mark: Mark) -> bytes:
+    """A CSV file with the mark in columns of its own, in every row."""
+    lines = content.decode().split("\r\n")
+    own = f"{mark.edition}/{mark.file} {mark.sealed}"
+    added = _row([*(getattr(mark, name) for name in TITLES), own])
+    made = [f"{lines[0]},{','.join(FIELDS)}"]
+    open_quote = False
+    for line in lines[1:-1]:
+        open_quote ^= line.count('"') % 2 == 1  # a field may hold the end of a line
+        made.append(line if open_quote else f"{line},{added}")
+    return "\r\n".join([*made, lines[-1]]).encode()
+
+
+def take_csv(content: bytes) -> tuple[bytes, Mark]:
+    """The file and its mark.
+
+    Raises:
+        ValueError: it has none, or rows of several.
+    """
+    text = content.decode()
+    head, _, rest = text.partition("\r\n")
+    ending = f",{','.join(FIELDS)}"
+    if not head.endswith(ending) or not rest:
+        raise ValueError("no mark")
+    rows = csv.reader(io.StringIO(rest, newline=""), strict=True)
+    values = next(rows)[-len(FIELDS) :]
+    path, _, sealed = values[-1].rpartition(" ")
+    edition, _, file = path.rpartition("/")
+    plain = [value[1:] if value[:1] == "'" and is_formula(value[1:]) else value for value in values[:-1]]
+    mark = Mark(**dict(zip(TITLES, plain, strict=True)), edition=edition, file=file, sealed=sealed)
+    added = f",{_row(values)}\r\n"
+    if not rest.endswith(added):
+        raise ValueError("rows of several marks")
+    return (head.removesuffix(ending) + "\r\n" + rest.replace(added, "\r\n")).encode(), mark
+
+
+def _row(values: list[str]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="").writerow([plain_text(value) for value in values])
+    return out.getvalue()
+
+
+def mark_json(content: bytes, mark: Mark) -> bytes:
+    """A JSON file whose first field is the mark."""
+    if content[:1] != b"{" or content[1:].lstrip()[:1] == b"}":
+        raise ValueError("no object with fields")
+    between = "\n " if content[1:2] == b"\n" else ""
+    return f"{{{between}{_FIELD}{mark.json},".encode() + content[1:]
+
+
+def take_json(content: bytes) -> tuple[bytes, Mark]:
+    """The file and its mark.
+
+    Raises:
+        ValueError: it has none.
+    """
+    text = content.decode()
+    start = next((at + len(_FIELD) for at in (1, 3) if text.startswith(_FIELD, at)), None)
+    if start is None:
+        raise ValueError("no mark")
+    _, end = json.JSONDecoder().raw_decode(text, start)
+    if text[end] != ",":
+        raise ValueError("nothing but a mark")
+    return f"{{{text[end + 1 :]}".encode(), Mark.read(text[start:end])
+
+
+def mark_text(content: bytes, mark: Mark) -> bytes:
+    """A text whose last lines are the mark, for people and for programs."""
+    return content + f"# {mark.sentence}\n# {_START}{mark.json}\n".encode()
+
+
+def take_text(content: bytes) -> tuple[bytes, Mark]:
+    """The text and its mark.
+
+    Raises:
+        ValueError: it has none.
+    """
+    before, separator, line = content.decode().rpartition(f"\n# {_START}")
+    mark = Mark.read(line)
+    said = f"# {mark.sentence}"
+    if not separator or not before.endswith(said):
+        raise ValueError("no mark")
+    return before.removesuffix(said).encode(), mark
+
+
+def mark_svg(content: bytes, mark: Mark) -> bytes:
+    """A drawing that shows the mark at its bottom, and holds it for programs."""
+    body, end, rest = content.decode().rpartition("</svg>")
+    if not end:
+        raise ValueError("no drawing")
+    return f"{body}{_drawn(mark)}{end}{rest}".encode()
+
+
+def take_svg(content: bytes) -> tuple[bytes, Mark]:
+    """The drawing and its mark.
+
+    Raises:
+        ValueError: it has none.
+    """
+    text = content.decode()
+    _, separator, after = text.rpartition(f"<metadata>{_START}")
+    line, closed, _ = after.partition("</metadata>")
+    mark = Mark.read(_plain(line))
+    if not separator or not closed or _drawn(mark) not in text:
+        raise ValueError("no mark")
+    return text.replace(_drawn(mark), "").encode(), mark
+
+
+def _drawn(mark: Mark) -> str:
+    shown = f"{mark.provided_to} · {mark.provided_at} · {mark.download}"
+    return (
+        f"<metadata>{_START}{_escaped(mark.json)}</metadata>"
+        f'<text x="2" y="8" font-size="7" font-family="sans-serif" fill="#666">{_escaped(shown)}</text>'
+    )
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _plain(text: str) -> str:
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
