@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection
 
 from pydantic import AliasChoices, Field
 
 from dp_stats.catalogue.declared import Model
-
-if TYPE_CHECKING:
-    from dp_stats.catalogue.releases import Release
 
 
 class Contribution(Model):
@@ -65,24 +62,28 @@ class Late(Model):
     )
 
 
-def why_no_late_rows(release: Release) -> str:
-    """Why a release that counts late rows cannot, and what to do; empty where it can."""
+def why_no_late_rows(contribution: Contribution, *, series: bool, once: bool, kinds: Collection[str]) -> str:
+    """Why a release that counts late rows cannot, and what to do; empty where it can.
+
+    Args:
+        once: whether it has one edition alone. kinds: of its statistics.
+    """
     for fault, remedy in (
-        (not release.series, "needs 'series: true': late rows are counted within the series' one charge"),
-        (release.period == "range", "a release of one range has no later edition that could count late rows"),
+        (not series, "needs 'series: true': late rows are counted within the series' one charge"),
+        (once, "a release of one range has no later edition that could count late rows"),
         (
-            any(s.kind == "persons" for s in release.statistics),
+            "persons" in kinds,
             "is not possible beside a statistic of kind 'persons': a person of a late row may have been counted in its cell "
             "before, which no edition remembers. Publish persons in a release of their own, with 'settle_days' long "
             "enough for most of their rows to have arrived, or correct them by a revision of kind correction",
         ),
         (
-            release.contribution.one_per_cell,
+            contribution.one_per_cell,
             "is not possible with 'contribution.one_per_cell': a row of its person may have been counted in the cell before, "
             "which no edition remembers. Leave out 'one_per_cell', or 'late' and set 'settle_days'",
         ),
         (
-            all(s.kind != "count" for s in release.statistics),
+            "count" not in kinds,
             "needs a statistic of kind 'count': late rows are measured as a share of the rows",
         ),
     ):

@@ -375,7 +375,9 @@ class Release(Model):
     def _late(self) -> Release:
         if self.late is None:
             return self
-        if why := why_no_late_rows(self):
+        kinds = {s.kind for s in self.statistics}
+        once = self.period == "range"
+        if why := why_no_late_rows(self.contribution, series=self.series, once=once, kinds=kinds):
             raise ValueError(f"late: {why}")
         return self
 
