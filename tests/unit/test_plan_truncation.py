@@ -27,6 +27,7 @@ FIXED = [
 LESS = Fraction(12, 10)
 
 
+@pytest.mark.slow  # eighteen seconds of them together
 @pytest.mark.parametrize("guess", [None, 300, 100_000])
 @pytest.mark.parametrize("place", AS_A_WHOLE)
 def test_a_wanted_margin_is_charged_little_more_than_the_least_that_any_share_for_truncated_rows_needs(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -64,6 +65,7 @@ def least(catalogue: Catalogue, release: Release, period: Period, margin: float,
     return min(found, default=float("inf"))
 
 
+@pytest.mark.slow
 @given(
     rows=st.integers(1, 6),
     total=st.sampled_from([None, 200, 600, 40_000]),
