@@ -149,6 +149,7 @@ class Decision:
     decision: str = "approved"
     reason: str = "of public benefit"
     at: datetime = datetime(2021, 1, 4, tzinfo=UTC)
+    instead_of: str = ""
 
 
 @dataclass(frozen=True)

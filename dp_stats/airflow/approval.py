@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
@@ -79,7 +79,7 @@ class CustodianApproval(HITLOperator):
                 made, card_markdown(made, Texts.of(load_settings())), approver=self.custodian, place=place(context)
             )
             self.body = seen.text
-            self.assigned_users = [{"id": self.custodian, "name": self.custodian}]
+            self.assigned_users = [{"id": user, "name": user} for user in (self.custodian, *self._deputies(made))]
             write_note(context, f"{card_note(made)}\n\n{MINE}")
             self._tell(context, made)
 
@@ -92,7 +92,14 @@ class CustodianApproval(HITLOperator):
         run, index = context["dag_run"], context["task_instance"].map_index
         where = f"/dags/{run.dag_id}/runs/{quote(run.run_id, safe='')}/tasks/approve/mapped/{index}/required_actions"
         text = f"{made.release.requested_by} asks for: {made.release.title}. What for: {made.release.purpose} {link(where)}"
-        write_to(self.custodian, "A request waits for your decision", text, known=made.dataset.custodians)
+        for user in (self.custodian, *self._deputies(made)):
+            write_to(user, "A request waits for your decision", text, known=made.dataset.custodians)
+
+    def _deputies(self, made: Card) -> tuple[str, ...]:
+        """Who may answer in the custodian's place today."""
+        today = datetime.now(UTC).date()
+        found = (one for one in made.dataset.custodians if one.answers_as == self.custodian)
+        return tuple(user for one in found for user in one.deputies_on(today))
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> dict[str, str]:
         """Record what the custodian answered, or that there was no answer."""
@@ -106,22 +113,30 @@ class CustodianApproval(HITLOperator):
         name = request_of(context)
         seen = shown(name, approver=self.custodian, place=place(context))
         decision: Literal["approved", "refused", "expired"]
+        by = self.custodian
         if "error" in event:
             decision, reason = "expired", "no answer in time"
         else:
-            user = (event.get("responded_by_user") or {}).get("name")  # an id is a number where FAB keeps the users
-            if user != self.custodian:
-                raise ApprovalError(f"Only {self.custodian} can answer here. Ask again.")
+            by = str((event.get("responded_by_user") or {}).get("name"))  # an id is a number where FAB keeps the users
+            if by not in (self.custodian, *self._deputies(requests.card(name))):
+                raise ApprovalError(f"Only {self.custodian} can answer here, or a declared deputy today. Ask again.")
             reason = str((event.get("params_input") or {}).get("reason") or "").strip()
             if len(reason) < SHORTEST_REASON:
                 raise ApprovalError(
                     "The decision came without a reason, so it does not count. Ask again, and answer with one."
                 )
             decision = "approved" if event["chosen_options"] == [APPROVE] else "refused"
-        requests.decide(name, approver=self.custodian, decision=decision, reason=reason, shown=seen)
+        requests.decide(
+            name,
+            approver=by,
+            decision=decision,
+            reason=reason,
+            shown=seen,
+            instead_of="" if by == self.custodian else self.custodian,
+        )
         if decision != "approved":
-            tell_ended(context, approver=self.custodian, decision=decision, reason=reason)
-        return {"approver": self.custodian, "decision": decision}
+            tell_ended(context, approver=by, decision=decision, reason=reason)
+        return {"approver": by, "decision": decision}
 
 
 def place(context: Mapping[str, Any]) -> str:

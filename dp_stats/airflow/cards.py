@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from dp_stats import written
@@ -11,6 +12,7 @@ from dp_stats.texts.warnings import full
 from dp_stats.written import count, number, share
 
 if TYPE_CHECKING:
+    from dp_stats.ledger import Approval
     from dp_stats.requests.preflight import BlockLine, Card
     from dp_stats.requests.tried import KeptQuote
     from dp_stats.texts.words import Texts
@@ -33,6 +35,7 @@ def card_markdown(card: Card, texts: Texts) -> str:
         f"## {escape(release.title)}",
         f"**{escape(release.requested_by or '')}** asks, for a **{release.audience}** audience:",
         f"> {escape(release.purpose)}",
+        _deputies(card) if card.approvers else "",
         _records(card),
         "### What it costs",
     ]
@@ -95,6 +98,18 @@ def _records(card: Card) -> str:
     return "\n\n".join(["### Whose records", *parts]) if parts else ""
 
 
+def _deputies(card: Card) -> str:
+    """Who may answer in whose place, and until when."""
+    today = datetime.now(UTC).date()
+    said = [
+        f"{escape(deputy.user)} in the place of {escape(custodian.answers_as)} (until {written.day(deputy.last_day)})"
+        for custodian in card.dataset.custodians
+        for deputy in custodian.deputies
+        if deputy.first_day <= today <= deputy.last_day
+    ]
+    return f"**Deputies who may answer:** {', '.join(said)}." if said else ""
+
+
 def _cost(card: Card) -> str:
     plan, unit = card.plan, card.dataset.privacy_unit.name
     where = f"of the privacy of each {unit}, once in each block below."
@@ -132,11 +147,16 @@ def _history(card: Card) -> str:
     for made, shown in card.history[:MOST_DECISIONS]:
         same = "the same purpose" if shown.purpose == card.release.purpose else escape(shown.purpose[:120])
         lines.append(
-            f"| {written.day(made.at)} | {escape(made.approver)} | {made.decision}: {escape(shown.requested_by)}, "
+            f"| {written.day(made.at)} | {escape(_by(made))} | {made.decision}: {escape(shown.requested_by)}, "
             f"ρ {written.rho(shown.rho)} | {escape(made.reason)} | {same} |"
         )
     more = len(card.history) - MOST_DECISIONS
     return "\n".join(lines) + (f"\n\nAnd {count(more)} more." if more > 0 else "")
+
+
+def _by(made: Approval) -> str:
+    """Who decided, and in whose place."""
+    return f"{made.approver} for {made.instead_of}" if made.instead_of else made.approver
 
 
 LIMITS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from importlib import resources
 from typing import Any
 
@@ -33,9 +34,11 @@ def page(name: str, **facts: Any) -> HTMLResponse:
 
 
 def custodians(dataset: str) -> set[str]:
-    """The users who are custodians of a dataset."""
+    """The users who are custodians of a dataset, or deputies of one today."""
     declared = read_catalogue(load_settings().catalogue).datasets.get(dataset)
-    return {person.user or person.name for person in declared.custodians} if declared else set()
+    today = datetime.now(UTC).date()
+    people = declared.custodians if declared else ()
+    return {user for person in people for user in (person.answers_as, *person.deputies_on(today))}
 
 
 def require_insider(user: GetUserDep) -> None:

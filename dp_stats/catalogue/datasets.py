@@ -254,6 +254,21 @@ class Dataset(Model):
         self._readable(shapes[self.counted])
         return self
 
+    @field_validator("custodians")
+    @classmethod
+    def _deputies(cls, custodians: tuple[Person, ...]) -> tuple[Person, ...]:
+        """Two who must both approve may not be the same person: no deputy is a custodian, or stands in for two."""
+        for custodian in custodians:
+            for deputy in custodian.deputies:
+                others = [one for one in custodians if one is not custodian]
+                taken = [d.user for one in others for d in one.deputies] + [one.answers_as for one in custodians]
+                if deputy.user.strip().casefold() in {name.strip().casefold() for name in taken}:
+                    raise ValueError(
+                        f"{deputy.user} cannot be a deputy of {custodian.name}, who is a custodian already or a deputy of another; "
+                        "each decides for itself, so name somebody else"
+                    )
+        return custodians
+
     def _same_people(self) -> None:
         custodians = [custodian.name for custodian in self.custodians]
         answering = [(custodian.user or custodian.name).strip().casefold() for custodian in self.custodians]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from fractions import Fraction
 from typing import Annotated
 
@@ -61,12 +62,40 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Deputy(Model):
+    """Who may decide on requests in the place of a custodian, on some days."""
+
+    user: str = Field(description="User name in Airflow.", examples=["deputy-dph"])
+    first_day: date = Field(description="First day (UTC) on which a decision counts.", examples=[date(2026, 8, 3)])
+    last_day: date = Field(description="Last day (UTC) on which a decision counts.", examples=[date(2026, 8, 21)])
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Deputy:
+        if self.last_day < self.first_day:
+            raise ValueError(f"the days of {self.user} as deputy end before they begin; write the earlier as first_day")
+        return self
+
+
 class Person(Model):
     """Someone answerable: shown on pages, and named in Airflow where they approve."""
 
     name: Name = Field(description="What the person or body is called.", examples=["Director of Public Health"])
     user: str | None = Field(None, description="User name in Airflow, for approvals.", examples=["dph"])
     email: str | None = Field(None, description="Address shown to readers.", examples=["statistics@agency.example"])
+    deputies: tuple[Deputy, ...] = Field(
+        (),
+        description="Who may decide in this one's place, and when; never on a request of their own.",
+        exclude_if=lambda deputies: not deputies,
+    )
+
+    @property
+    def answers_as(self) -> str:
+        """The user name, else the name."""
+        return self.user or self.name
+
+    def deputies_on(self, day: date) -> tuple[str, ...]:
+        """The users who may decide in this one's place on a day."""
+        return tuple(one.user for one in self.deputies if one.first_day <= day <= one.last_day)
 
 
 class PrivacyLoss(Model):

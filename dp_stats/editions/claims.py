@@ -26,7 +26,10 @@ def _decision(approval: ApprovalFacts, texts: Texts) -> str:
     known = texts.get("claim.decided")
     form = approval.decision if approval.decision in known else "other"
     when = texts.day(datetime.fromisoformat(approval.when).date()) if approval.when else texts("claim.unknown")
-    return texts(f"claim.decided.{form}", who=approval.approver, decision=approval.decision, day=when)
+    by = approval.approver
+    if approval.instead_of:
+        by = texts("claim.deputy", who=by, custodian=approval.instead_of)
+    return texts(f"claim.decided.{form}", who=by, decision=approval.decision, day=when)
 
 
 def asked_for(release: ReleaseFacts, texts: Texts) -> str:

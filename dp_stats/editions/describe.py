@@ -75,6 +75,8 @@ class Approval(Protocol):
     def reason(self) -> str: ...
     @property
     def at(self) -> datetime: ...
+    @property
+    def instead_of(self) -> str: ...
 
 
 class LogHead(Protocol):
@@ -162,7 +164,9 @@ def describe(
         draws=draw_facts(plan),
         log=LogFacts(size=account.log.size, root=account.log.root) if account and account.log else None,
         approvals=tuple(
-            ApprovalFacts(approver=a.approver, decision=a.decision, reason=a.reason, when=utc(a.at))
+            ApprovalFacts(
+                approver=a.approver, decision=a.decision, reason=a.reason, when=utc(a.at), instead_of=a.instead_of
+            )
             for a in account.approvals
         )
         if account

@@ -365,6 +365,11 @@ class ApprovalFacts(Facts):
     decision: str = Field(description="Approved or refused.")
     reason: str = Field("", description="The reason given.")
     when: str = Field("", description="When.")
+    instead_of: str = Field(
+        "",
+        description="The custodian in whose place a deputy decided; absent where it was the custodian.",
+        exclude_if=lambda custodian: not custodian,
+    )
 
 
 def utc(moment: datetime) -> str:

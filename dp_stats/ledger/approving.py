@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from fractions import Fraction
 
 from sqlalchemy import Connection, RowMapping, select
@@ -35,7 +35,13 @@ def approvers_needed(
 
 def custodians_of(dataset: Dataset) -> tuple[str, ...]:
     """All custodians, by user name where they have one, else by name."""
-    return tuple(custodian.user or custodian.name for custodian in dataset.custodians)
+    return tuple(custodian.answers_as for custodian in dataset.custodians)
+
+
+def may_stand_in(dataset: Dataset, user: str, *, custodian: str, day: date) -> bool:
+    """Whether ``user`` is declared a deputy of a custodian on a day."""
+    declared = (one for one in dataset.custodians if who(one.answers_as) == who(custodian))
+    return any(who(user) == who(deputy) for one in declared for deputy in one.deputies_on(day))
 
 
 def unapproved(connection: Connection, *, dataset: str, blocks: Sequence[str], requested_by: str) -> Fraction:
@@ -63,8 +69,9 @@ def record(
     reason: str,
     expires: datetime | None,
     shown: ShownCard | Mapping[str, Fraction | str],
+    instead_of: str = "",
 ) -> Approval:
-    """Append a decision, and keep the card that was shown by its hash.
+    """Append a decision, and keep the card that was shown by its hash; ``instead_of``: the custodian whose deputy decides.
 
     Raises:
         ApprovalError: an approval without an end in the future, or without the budget that was shown, or a decision
@@ -84,6 +91,7 @@ def record(
         if not left:
             raise ApprovalError("An approval needs the budget that was shown: the remaining ρ of each block.")
     named = {"card": card.hash} if card else {}
+    named |= {"instead_of": line(instead_of, "custodian")} if instead_of else {}
     entry = writer.append(
         decision,
         {
@@ -107,7 +115,17 @@ def approval_of(row: RowMapping) -> Approval:
     shown = {block: Fraction(rho) for block, rho in json.loads(row["shown"]).items()}
     expires = moment(row["expires"]) if row["expires"] else None
     at, card = moment(row["at"]), row["card"] or ""
-    return Approval(row["plan"], row["approver"], row["decision"], row["reason"], expires, shown, at, card)
+    return Approval(
+        plan_hash=row["plan"],
+        approver=row["approver"],
+        decision=row["decision"],
+        reason=row["reason"],
+        expires=expires,
+        shown=shown,
+        at=at,
+        card=card,
+        instead_of=row["instead_of"] or "",
+    )
 
 
 def decisions(connection: Connection, plan_hash: str) -> list[Approval]:
@@ -139,15 +157,17 @@ def require(
     approvers: Sequence[str],
     requested_by: str,
     now: datetime,
+    dataset: Dataset | None = None,
     purpose: str | None = None,
     quote: Quote | None = None,
 ) -> None:
     """Check that each of ``approvers`` has approved this plan, and that it still holds.
 
-    Each one's latest decision counts, by what its card showed: this plan, cost and purpose, and a floor under what
-    the blocks to be charged have left after it.
+    Each one's latest decision counts, her own or a deputy's in her place, by what its card showed: this plan, cost and purpose,
+    and a floor under what the blocks to be charged have left after it.
 
     Args:
+        dataset: as declared, by whose deputies those who decided in another's place are checked; None: they were before.
         purpose: of what would be measured. quote: what it would cost now; None for either: already reserved, only
             the decision is checked.
 
@@ -155,7 +175,7 @@ def require(
         ApprovalError: who has not decided, has refused, decided too long ago, was promised more, or would approve
             their own request.
     """
-    latest = {who(approval.approver): approval for approval in decisions(connection, plan_hash)}
+    latest = {who(approval.custodian): approval for approval in decisions(connection, plan_hash)}
     problems = []
     for approver in approvers:
         approval = latest.get(who(approver))
@@ -163,6 +183,8 @@ def require(
             problems.append(f"{approver} asked for it and cannot approve it; name another custodian")
         elif approval is None:
             problems.append(f"{approver} has not decided on this plan")
+        elif approval.instead_of and (no_deputy := _no_deputy(approval, dataset=dataset, requested_by=requested_by)):
+            problems.append(no_deputy)
         elif approval.decision != "approved":
             problems.append(f"{approver} has {'refused it' if approval.decision == 'refused' else 'let it expire'}")
         elif approval.expires is None or approval.expires <= now:
@@ -178,6 +200,16 @@ def require(
             f"{edition} may not be measured: {'; '.join(problems)}. Nothing was charged. "
             "Ask for approval of this plan again, with the budget as it is now."
         )
+
+
+def _no_deputy(approval: Approval, *, dataset: Dataset | None, requested_by: str) -> str:
+    """Why a decision in a custodian's place does not count; empty if it does."""
+    if who(approval.approver) == who(requested_by):
+        return f"{approval.approver} asked for it and cannot approve it in the place of {approval.custodian}"
+    day = approval.at.date()
+    if dataset is not None and not may_stand_in(dataset, approval.approver, custodian=approval.custodian, day=day):
+        return f"{approval.approver} was not declared a deputy of {approval.custodian} on {day}"
+    return ""
 
 
 def _without_card(approval: Approval, quote: Quote | None) -> Iterator[str]:

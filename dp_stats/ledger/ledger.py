@@ -212,13 +212,15 @@ class Ledger(LedgerReader, HandingLedger):
         reason: str,
         expires: datetime | None,
         shown: ShownCard | Mapping[str, Fraction | str],
+        instead_of: str = "",
     ) -> Approval:
-        """Record a decision (``approved``, ``refused`` or ``expired``) on a plan; the latest of a person counts.
+        """Record a decision (``approved``, ``refused`` or ``expired``) on a plan; the latest of a custodian counts.
 
         Args:
             expires: until when an approval holds.
             shown: the card that the approver saw, which is kept with the decision; or, without one, the remaining ρ
                 of each block (exact Fraction or its text), no less than which must be left before the charge.
+            instead_of: the custodian in whose place a deputy decides.
 
         Raises:
             ApprovalError: an approval without a future end or without the budget shown, or the card of another plan.
@@ -232,6 +234,7 @@ class Ledger(LedgerReader, HandingLedger):
                 reason=reason,
                 expires=expires,
                 shown=shown,
+                instead_of=instead_of,
             )
 
     def approvals(self, plan_hash: str) -> list[Approval]:

@@ -56,6 +56,7 @@ def permit(
         approvers=quote.approvers,
         requested_by=requested_by,
         now=now,
+        dataset=dataset,
         purpose=purpose,
         quote=quote,
     )

@@ -137,7 +137,8 @@ class StoredMeasurements:
 class Approval:
     """A custodian's decision on one plan, made while seeing ``shown`` (block → remaining ρ).
 
-    ``card`` is the hash of all that was shown; empty for a decision that an earlier version recorded.
+    ``card`` is the hash of all that was shown; empty for a decision that an earlier version recorded. ``instead_of`` is the
+    custodian in whose place a deputy decided; empty where the approver is the custodian.
     """
 
     plan_hash: str
@@ -148,6 +149,12 @@ class Approval:
     shown: Mapping[str, Fraction]
     at: datetime
     card: str = ""
+    instead_of: str = ""
+
+    @property
+    def custodian(self) -> str:
+        """Whose decision it is, whoever made it."""
+        return self.instead_of or self.approver
 
 
 @dataclass(frozen=True)

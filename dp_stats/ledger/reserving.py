@@ -87,6 +87,7 @@ def reserve(
         approvers=approvers,
         requested_by=requested_by,
         now=writer.now,
+        dataset=dataset,
         purpose=sealed.release.purpose,
         quote=quote,
     )

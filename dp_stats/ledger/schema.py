@@ -145,6 +145,7 @@ approvals = Table(
     Column("shown", Text, nullable=False),
     Column("at", String(32), nullable=False),
     Column("card", String(64), nullable=True),
+    Column("instead_of", Text, nullable=True),
 )
 
 publications = Table(

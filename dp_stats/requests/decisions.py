@@ -105,9 +105,12 @@ def decide(
     decision: Literal["approved", "refused", "expired"],
     reason: str,
     shown: ShownCard,
+    instead_of: str = "",
     settings: Settings | None = None,
 ) -> None:
     """Record a custodian's decision in the ledger, with the card that was shown; it counts for what that says alone.
+
+    ``instead_of``: the custodian in whose place a deputy (``approver``) decides.
 
     Raises:
         ApprovalError: the approver may not decide, or would approve what is not as the card says any more.
@@ -115,7 +118,7 @@ def decide(
     settings = settings or load_settings()
     made = card(name, settings=settings)
     _require_wanted(made, settings)
-    may_decide(made, approver)
+    may_decide(made, approver, instead_of=instead_of)
     if decision == "approved":
         changed = objections(
             shown, plan=made.plan.hash, revision=REVISION, purpose=made.release.purpose, quote=made.quote
@@ -126,7 +129,7 @@ def decide(
                 f"{'; '.join(found)}. Nothing was charged. Ask again; a new card shows how things stand."
             )
     expires = datetime.now(UTC) + APPROVAL_HOLDS if decision == "approved" else None
-    open_ledger(settings).approve(shown.plan, approver, decision, reason, expires, shown)
+    open_ledger(settings).approve(shown.plan, approver, decision, reason, expires, shown, instead_of)
 
 
 def withdraw(name: str, *, by: str, settings: Settings | None = None) -> str:

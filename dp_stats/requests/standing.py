@@ -115,7 +115,7 @@ def standing(asked: Asked, *, ledger: Ledger | None, settings: Settings) -> Stan
         return Standing(asked, "published")
     if asked.way == "free" and (folder / "answer.csv").is_file():
         return Standing(asked, "free")
-    latest = {who(made.approver): made for made in ledger.approvals(asked.plan)} if ledger is not None else {}
+    latest = {who(made.custodian): made for made in ledger.approvals(asked.plan)} if ledger is not None else {}
     for approver in asked.approvers:
         made = latest.get(who(approver))
         if made is not None and made.decision != "approved" and _since(made, asked):

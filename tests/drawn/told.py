@@ -106,7 +106,9 @@ def datasets(draw: st.DrawFn, columns: Mapping[str, Written]) -> Declaration:
     if draw(st.booleans()):
         dataset["opt_outs"] = OPT_OUTS
     if seldom(draw):
-        dataset["custodians"].append({"name": "Second, of two", "user": "dph", "email": "dph@agency.example"})
+        away = {"user": "stand-in", "first_day": date(2026, 8, 3), "last_day": date(2026, 8, 21)}
+        second = {"name": "Second, of two", "user": "dph", "email": "dph@agency.example", "deputies": [away]}
+        dataset["custodians"].append(second)
         dataset |= {"region": draw(st.sampled_from(NAMES)), "legal_basis": "Act <5> & others"}
     if seldom(draw):
         dataset["intake"] |= {

@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -144,6 +144,24 @@ def test_a_refusal_ends_cleanly_and_spends_nothing(server: Server) -> None:
     assert charges(server) == before
     assert "Too detailed" in server.client("engineer").get(f"{ADHOC}/{run}").json()["note"]
     assert "Too detailed." in server.client("analyst").get("/budget/requests/").text
+
+
+def test_a_deputy_answers_in_the_custodians_place_and_is_named_beside_her(server: Server) -> None:
+    today = datetime.now(UTC).date()
+    days = {"first_day": today - timedelta(days=1), "last_day": today + timedelta(days=1)}
+    custodian = {"name": "The clinics", "user": "custodian"}
+    server.clinic.change("datasets/visits.yaml", custodians=[{**custodian, "deputies": [{"user": "partner", **days}]}])
+    run = server.ask(epsilon=0.45)
+    card = server.client("analyst").get(server.approval(run)).json()
+    assert [user["id"] for user in card["assigned_users"]] == ["custodian", "partner"]
+    assert "partner in the place of custodian" in card["body"]
+    assert any("A request waits" in letter for letter in letters(server, to="partner"))
+    assert server.answer("partner", run, "Refuse", "Not while she is away.").status_code == 200
+    assert server.finish("ask-visits", run) == "success"
+    decided = [e.payload for e in server.ledger().entries() if e.event == "refused"][-1]
+    assert (decided["approver"], decided["instead_of"]) == ("partner", "custodian")
+    assert "Not while she is away." in server.client("analyst").get("/budget/requests/").text
+    server.clinic.change("datasets/visits.yaml", custodians=[custodian])
 
 
 def test_a_request_is_withdrawn_by_who_asked_and_nobody_else_and_its_run_ends(server: Server) -> None:

@@ -67,6 +67,7 @@ RESTS_ON = {
     "register.spent_text": "budget.spent",
     "claim.decided.approved": "approvals.decision",
     "claim.decided.refused": "approvals.decision",
+    "claim.deputy": "approvals.instead_of",
     "claim.not_asked": "approval_asked",
     "claim.asked.scheduled": "release.schedule",
     "claim.asked.declared": "release.requested_by",
@@ -213,7 +214,9 @@ AGREEMENT = AgreementFacts(
 def recorded(draw: st.DrawFn) -> Edition:
     """An edition with any of the records that claims are made from."""
     decided = tuple(
-        ApprovalFacts(approver=f"person {n}", decision=decision, when="2021-01-04T00:00:00Z")
+        ApprovalFacts(
+            approver=f"person {n}", decision=decision, when="2021-01-04T00:00:00Z", instead_of="dph" if n == 1 else ""
+        )
         for n, decision in enumerate(draw(st.lists(st.sampled_from(DECISIONS), max_size=3)))
     )
     asked = draw(st.sampled_from([None, "ada"]))
@@ -275,7 +278,8 @@ def test_pages_and_records_say_what_the_records_hold_and_nothing_else(edition: E
     said = everything_said(edition, TEXTS, REPORTS)
     assert unsupported(said, edition) == []
     for decision in edition.approvals:
-        assert decision.approver in said
+        by = f"{decision.approver}, as the deputy of dph," if decision.instead_of else decision.approver
+        assert by in said
     unasked = "asks for no approval" if edition.approval_asked is False else "No decision of a person"
     expected = [] if edition.approvals else [unasked]
     expected += [edition.release.requested_by or ("on a schedule" if edition.release.schedule else "when it is ready")]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from ledger_examples import Clock, dataset, plan, reserve
 
+from dp_stats.catalogue.models import Dataset
 from dp_stats.errors import ApprovalError, LedgerError
 from dp_stats.ledger import Ledger, Reservation, approvers_needed
 
@@ -257,3 +259,72 @@ def test_what_custodians_approved_leaves_the_allowance_as_it_was(ledger: Ledger)
         plan("2021-W12", rho="0.004", release="adhoc-12"), dataset=allowed, category="adhoc", requested_by="analyst"
     )
     assert quote.approvers == BOTH
+
+
+def with_deputy(**days: str) -> Dataset:
+    """The dataset, whose custodian has a deputy from the first to the fifth of March, or on other days."""
+    deputy = {"user": "stand-in", "first_day": "2021-03-01", "last_day": "2021-03-05", **days}
+    content = dataset().model_dump(mode="json", by_alias=True)
+    content["custodians"][0]["deputies"] = [deputy]
+    return Dataset.model_validate(content)
+
+
+def in_the_place(ledger: Ledger, approver: str, of: str, decision: Any = "approved") -> None:
+    until = Clock().now + timedelta(days=30)
+    ledger.approve(plan().hash, approver, decision, "seen", until, {"2021": "0.02"}, instead_of=of)
+
+
+def asked(ledger: Ledger, declared: Dataset, by: str = "analyst") -> Reservation:
+    return reserve(
+        ledger, plan(), dataset=declared, category="adhoc", requested_by=by, required_approvers=("custodian", "council")
+    )
+
+
+def test_a_deputy_decides_in_the_custodians_place_on_the_declared_days_and_the_ledger_says_so(ledger: Ledger) -> None:
+    approve(ledger, "council")
+    in_the_place(ledger, "stand-in", "custodian")
+    for days in ({"first_day": "2021-03-02"}, {"first_day": "2021-02-01", "last_day": "2021-02-28"}):
+        with pytest.raises(ApprovalError, match="stand-in was not declared a deputy of custodian on 2021-03-01"):
+            asked(ledger, with_deputy(**days))
+    with pytest.raises(ApprovalError, match="was not declared a deputy"):
+        asked(ledger, dataset())
+    assert asked(ledger, with_deputy()).approvers == ("custodian", "council")
+    made = ledger.approvals(plan().hash)[-1]
+    assert (made.approver, made.instead_of, made.custodian) == ("stand-in", "custodian", "custodian")
+    ledger.verify()
+
+
+def test_a_deputy_of_one_custodian_decides_for_no_other_and_never_on_her_own_request(ledger: Ledger) -> None:
+    approve(ledger, "custodian")
+    in_the_place(ledger, "stand-in", "council")
+    with pytest.raises(ApprovalError, match="stand-in was not declared a deputy of council"):
+        asked(ledger, with_deputy())
+    approve(ledger, "council")
+    in_the_place(ledger, "stand-in", "custodian")
+    with pytest.raises(ApprovalError, match="stand-in asked for it and cannot approve it in the place of custodian"):
+        asked(ledger, with_deputy(), by="Stand-In")
+
+
+def test_the_latest_decision_counts_the_custodians_own_or_a_deputys(ledger: Ledger) -> None:
+    approve(ledger, "council")
+    in_the_place(ledger, "stand-in", "custodian")
+    approve(ledger, "custodian", decision="refused")
+    with pytest.raises(ApprovalError, match="custodian has refused"):
+        asked(ledger, with_deputy())
+    in_the_place(ledger, "stand-in", "custodian")
+    assert asked(ledger, with_deputy()).state == "reserved"
+
+
+@pytest.mark.parametrize("user", ["custodian", "Council"])
+def test_who_is_a_custodian_is_no_deputy_as_each_decides_for_itself(user: str) -> None:
+    with pytest.raises(ValueError, match="cannot be a deputy of Health service"):
+        with_deputy(user=user)
+
+
+def test_nobody_is_deputy_of_two_custodians() -> None:
+    content = with_deputy().model_dump(mode="json", by_alias=True)
+    content["custodians"][1]["deputies"] = content["custodians"][0]["deputies"]
+    with pytest.raises(ValueError, match="a deputy of another"):
+        Dataset.model_validate(content)
+    with pytest.raises(ValueError, match="end before they begin"):
+        with_deputy(last_day="2021-02-01")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ledger_examples import dataset, plan, sealed
 
+from dp_stats.catalogue.models import Dataset
 from dp_stats.errors import ApprovalError
 from dp_stats.ledger import Approval
 from dp_stats.ledger.records import Quote
@@ -117,3 +119,28 @@ def test_it_goes_on_only_by_the_latest_decision_of_every_custodian(
             is_approved(made, iter(told))
     else:
         assert is_approved(made, iter(told))
+
+
+def test_a_deputy_may_decide_on_her_days_and_in_nobody_elses_place_nor_on_what_either_asked() -> None:
+    today = datetime.now(UTC).date()
+    days = {"first_day": today - timedelta(days=1), "last_day": today + timedelta(days=1)}
+    content = dataset().model_dump(mode="json", by_alias=True)
+    content["custodians"][0]["deputies"] = [
+        {"user": "Deputy", **days},
+        {"user": "Late", "first_day": "2020-01-01", "last_day": "2020-01-02"},
+    ]
+    made = replace(card("custodian", "council"), dataset=Dataset.model_validate(content))
+    may_decide(made, "deputy", instead_of="custodian")
+    for user, place, words in (
+        ("deputy", "council", "no deputy of council today"),
+        ("Late", "custodian", "no deputy of custodian today"),
+        ("deputy", "", "is no custodian"),
+    ):
+        with pytest.raises(ApprovalError, match=words):
+            may_decide(made, user, instead_of=place)
+    for asker, words in (("deputy", "cannot approve it as well"), ("Custodian", "no deputy can approve it")):
+        release = made.release.model_copy(update={"requested_by": asker})
+        with pytest.raises(ApprovalError, match=words):
+            may_decide(replace(made, release=release), "deputy", instead_of="custodian")
+    decisions = [replace(decided("deputy", "approved"), instead_of="custodian"), decided("council", "approved")]
+    assert is_approved(made, decisions)
