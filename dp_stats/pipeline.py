@@ -288,17 +288,19 @@ def refresh_site(settings: Settings, *, incremental: bool = True) -> dict[str, s
     """
     from dp_stats.back_series import refresh_back_series
     from dp_stats.outlets.index import refresh_index
+    from dp_stats.outlets.places import refresh_places
     from dp_stats.outlets.public_log import refresh_log
     from dp_stats.outlets.targets import upload
     from dp_stats.site import build
     from dp_stats.texts.words import Texts
 
     told: dict[str, Any] = {"base_url": settings.base_url, "restricted": settings.restricted}
-    texts, releases = Texts.of(settings), read_catalogue(settings.catalogue).releases.values()
+    texts, catalogue = Texts.of(settings), read_catalogue(settings.catalogue)
     if (ledger := ledger_if_any(settings)) is not None:
         refresh_log(settings.public_dir, ledger.log)
         refresh_back_series(settings.public_dir, ledger)
-    indexed = refresh_index(settings.public_dir, texts=texts, releases=releases, **told)
+    indexed = refresh_index(settings.public_dir, texts=texts, releases=catalogue.releases.values(), **told)
+    without_postcodes = refresh_places(settings.public_dir, catalogue)
     built = build(
         settings.public_dir,
         reports=settings.reports,
@@ -308,7 +310,7 @@ def refresh_site(settings: Settings, *, incremental: bool = True) -> dict[str, s
     )
     if "://" in settings.public:
         upload(settings.public_dir, settings.public)
-    return {**indexed.left_out, **built.not_shown}
+    return {**indexed.left_out, **without_postcodes, **built.not_shown}
 
 
 def retract(edition: str, *, revision: int = 1, reason: str, settings: Settings | None = None) -> Step:

@@ -23,6 +23,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from dp_stats.catalogue.models import Agreement, Dataset, Organisation, Release
+from dp_stats.catalogue.postcodes import Postcodes
 from dp_stats.cli.main import app
 from dp_stats.editions import privacy_record
 from dp_stats.editions.edition import Edition
@@ -38,6 +39,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         "reference/organisation.md": declaration(
             Organisation, "An organisation that gets figures: `organisations/NAME.yaml`"
         ),
+        "reference/postcodes.md": declaration(Postcodes, "Postcodes: `postcodes/NAME.yaml`"),
         "reference/edition.md": declaration(Edition, "Facts of an edition: `edition.json`", examples=False),
         "reference/privacy-record.md": schema_page(
             Path(privacy_record.__file__).parent / "schemas" / "privacy.schema.json"

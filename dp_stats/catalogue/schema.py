@@ -8,18 +8,20 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from dp_stats.catalogue.models import Agreement, Dataset, Organisation, Release
+from dp_stats.catalogue.postcodes import Postcodes
 from dp_stats.files import replace_file
 
 MODELS: dict[str, type[BaseModel]] = {
     "agreement": Agreement,
     "dataset": Dataset,
     "organisation": Organisation,
+    "postcodes": Postcodes,
     "release": Release,
 }
 
 
 def json_schema(name: str) -> str:
-    """The schema of ``agreement``, ``dataset``, ``organisation`` or ``release`` as indented JSON."""
+    """The schema of a kind of declaration (``dataset``) as indented JSON."""
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **MODELS[name].model_json_schema(by_alias=True),

@@ -9,6 +9,7 @@ from functools import partial
 
 from dp_stats import written
 from dp_stats.catalogue import Catalogue, load_catalogue
+from dp_stats.catalogue.postcodes import areas_of_postcodes, read_postcodes
 from dp_stats.errors import CatalogueError
 from dp_stats.operations.agreements import review_agreements
 from dp_stats.operations.year import ReleaseReview, YearOfBudget, review_release, year_of_budget, year_of_periods
@@ -44,6 +45,8 @@ def review_catalogue(settings: Settings) -> Review:
         AgreementError: an agreement has ended, or a dataset's budget or a plan is not within it.
     """
     catalogue = load_catalogue(settings.catalogue)
+    for declared in read_postcodes(catalogue.folder):
+        areas_of_postcodes(catalogue.folder, declared, catalogue.codes.values())
     reviews = tuple(review_release(release, catalogue) for release in catalogue.releases.values())
     review_suites(settings, catalogue, reviews)
     rehearse_all(settings, catalogue, reviews)

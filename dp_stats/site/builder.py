@@ -16,6 +16,7 @@ from dp_stats.editions import formats
 from dp_stats.editions.isolated import noted, said, without_failing
 from dp_stats.editions.latest import folder_lock
 from dp_stats.editions.revisions import STATUS
+from dp_stats.outlets import places
 from dp_stats.outlets.budgets import budget_json
 from dp_stats.outlets.restricted import restricted_uses
 from dp_stats.settings import shipped
@@ -176,7 +177,9 @@ def _release(
     led_to = sorted(site.writer.files_of(view.renamed)) if view.renamed else ()
     before = site.public / view.id / FILE
     merged = [before.read_bytes()] if before.is_file() else []
-    whole = digest(tools, next_due, *sorted(facts.items()), *led_to, *merged)
+    also = site.public / view.id / places.FILE
+    found_by = [also.read_bytes()] if also.is_file() else []
+    whole = digest(tools, next_due, *sorted(facts.items()), *led_to, *merged, *found_by)
     story = parts.outline_of(view)
     area_job, tiles_needed = f"{view.id}/areas", story.areas is not None
     tiles = None

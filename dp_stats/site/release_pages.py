@@ -21,6 +21,7 @@ from dp_stats.site.combine_page import combine_page, own_figures
 from dp_stats.site.common import areas_with_pages, cards, left_out, notices, page_of, regions_table, theme
 from dp_stats.site.compare_page import compare_pages
 from dp_stats.site.drawings import save
+from dp_stats.site.find_page import PAGE, find_page
 from dp_stats.site.frame import Notice, Rows, Site
 from dp_stats.site.list_pages import areas_page, editions_page
 from dp_stats.site.methods_page import methods_page
@@ -120,6 +121,7 @@ def release_page(
     methods_page(site, view, story, headline_panel)
     if local:
         areas_page(site, view, story, local)
+        find_page(site, view, story)
 
 
 def _by(view: ReleaseView, table: TableFacts | None, texts: Texts, *, areas: bool) -> str:
@@ -157,7 +159,12 @@ def _find(site: Site, view: ReleaseView, story: Outline, local: Panel | None) ->
         if whole and whole.codes[0] in paged
         else None
     )
-    return {"action": "areas/index.html", "all": site.texts("release.all_areas", count=count), "nation": nation}
+    return {
+        "action": PAGE,
+        "every": "areas/index.html",
+        "all": site.texts("release.all_areas", count=count),
+        "nation": nation,
+    }
 
 
 def _code(site: Site, edition: Edition, story: Outline) -> list[dict[str, str]]:

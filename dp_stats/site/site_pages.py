@@ -17,6 +17,7 @@ from dp_stats.outlets.api import ROOT, path_of, topic_of
 from dp_stats.outlets.feeds import Planned, Scheduled
 from dp_stats.site import downloads, linked, parts
 from dp_stats.site.common import cards, page_of, theme
+from dp_stats.site.find_page import PAGE as FIND
 from dp_stats.site.frame import MISSING, Site, trusted
 
 NEWEST = 8
@@ -125,7 +126,7 @@ def front_page(site: Site) -> None:
     for view in (view for view in site.releases if not view.renamed):
         made.append(release_card(site, view))
         if find is None and (ornament := _silhouette(site, view)):
-            find = {"action": f"{view.id}/areas/index.html"}
+            find = {"action": f"{view.id}/{FIND}"}
     newest = sorted(
         ((r.edition.published, r.edition.path, v, r) for v in site.releases for r in v.revisions if r.current),
         reverse=True,

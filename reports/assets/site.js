@@ -35,6 +35,15 @@ for (const form of document.querySelectorAll("form[data-filters]")) {
   if (input.value) filter();
 }
 
+// What is searched for goes behind the #, which no server is sent: it may be a postcode.
+for (const form of document.querySelectorAll("form.find[action]")) {
+  form.hidden = false;
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    location.href = form.action + "#q=" + encodeURIComponent(form.querySelector("input").value.trim());
+  });
+}
+
 // Tables sort by their headers.
 for (const table of document.querySelectorAll("table.sortable")) {
   const body = table.tBodies[0];

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ import pytest
 from PIL import Image
 from site_editions import single_edition, year_of_weeks
 
+from dp_stats.catalogue import Catalogue, read_catalogue
+from dp_stats.outlets.places import refresh_places
 from dp_stats.site import build
 from tests.chromium import CHROMIUM, TAGS
 from tests.serving import served
@@ -32,6 +35,7 @@ PAGES = {
     "area": f"{RELEASE}/areas/E08000035.html",
     "region": f"{RELEASE}/areas/E12000003.html",
     "editions": f"{RELEASE}/editions.html",
+    "find": f"{RELEASE}/find.html",
     "methods": f"{RELEASE}/methods.html",
     "other-shape": "hospital-days/index.html",
     "methodology": "methodology.html",
@@ -49,9 +53,20 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     public = tmp_path_factory.mktemp("public")
     year_of_weeks(public, weeks=WEEKS)
     single_edition(public)
+    refresh_places(public, postcodes_of(tmp_path_factory.mktemp("catalogue")))
     build(public, base_url="https://statistics.example.org")
     with served(public) as found:
         yield found
+
+
+def postcodes_of(folder: Path) -> Catalogue:
+    """A catalogue whose release is that of the site, with a small list of postcodes."""
+    shutil.copytree(Path(__file__).parents[2] / "dags" / "catalogue", folder, dirs_exist_ok=True)
+    (folder / "postcodes").mkdir()
+    (folder / "postcodes" / "few.yaml").write_text("{id: few, title: A few postcodes, codes: lad19, file: few.csv}")
+    rows = ["LS1 1AA,E08000035", "ls1-4dy,E08000035", "M1 1AE,E08000003"]
+    (folder / "postcodes" / "few.csv").write_text("\n".join(["postcode,code", *rows, ""]))
+    return read_catalogue(folder)
 
 
 @contextlib.contextmanager
@@ -128,13 +143,54 @@ def test_a_keyboard_alone_reaches_content_search_and_areas(browser: Any, address
         assert page.evaluate("document.activeElement.name") == "q"
         page.keyboard.type("leeds")
         page.keyboard.press("Enter")
-        page.wait_for_url("**/areas/index.html?q=leeds")
-        shown = page.locator("tbody tr:visible")
-        assert shown.count() == 1
-        page.locator("#q").focus()
+        page.wait_for_url("**/find.html#q=leeds")
+        page.get_by_text("1 area found.").wait_for()
+        assert page.locator("#found a").all_inner_texts() == ["Leeds"]
+        assert page.evaluate("document.activeElement.id") == "q"
         page.keyboard.press("Enter")
         page.wait_for_url("**/areas/E08000035.html")
         assert page.locator("h1").text_content() == "Leeds"
+
+
+def test_a_postcode_leads_to_its_area_and_the_server_learns_its_beginning_alone(browser: Any, address: str) -> None:
+    with opened(browser, f"{address}/{PAGES['release']}", width=360) as page:
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.locator("#q").fill("LS1 4DY")
+        page.keyboard.press("Enter")
+        page.get_by_text("1 area found.").wait_for()
+        assert page.locator("#found a").all_inner_texts() == ["Leeds"]
+        assert [url.partition("#")[0] for url in asked if "LS1" in url.partition("#")[0]] == [
+            f"{address}/assets/postcodes/few/LS1.json"
+        ]
+        assert not any("4DY" in url.partition("#")[0] for url in asked)
+        page.locator("#q").fill("LS1 9ZZ")
+        page.keyboard.press("Enter")
+        page.get_by_text("This postcode is in no area").wait_for()
+
+
+def test_an_area_is_found_by_a_name_it_had_its_region_and_where_one_is(browser: Any, address: str) -> None:
+    def told(route: Any) -> None:
+        found = route.fetch()
+        content = found.json()
+        content["former"]["E07000999"] = ["Elmet"]  # merged into one that was itself renamed
+        content["replaced"] = {"E07000999": ["E07000998"], "E07000998": ["E08000035"]}
+        route.fulfill(response=found, json=content)
+
+    leeds = {"latitude": 53.8, "longitude": -1.54}
+    with opened(browser, "about:blank", geolocation=leeds, permissions=["geolocation"]) as page:
+        page.route("**/places.json", told)
+        page.goto(f"{address}/{PAGES['find']}")
+        page.locator("#q").fill("elmet")
+        assert page.locator("#found li").all_inner_texts() == [
+            "Leeds\nLocal authority \u00b7 part of Yorkshire and The Humber \u00b7 formerly or also Elmet"
+        ]
+        page.locator("#q").fill("humber")
+        assert page.locator("#found li").first.inner_text().startswith("Yorkshire and The Humber")
+        assert page.locator("#found li").count() > 15, "and the areas in it"
+        page.locator("#near").click()
+        page.get_by_text("whose middle is nearest").wait_for()
+        assert page.locator("#found a").first.inner_text() == "Leeds"
 
 
 def test_every_stop_of_the_keyboard_can_be_seen(browser: Any, address: str) -> None:

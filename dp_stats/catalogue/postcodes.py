@@ -1,0 +1,100 @@
+"""Where each postcode lies, as a public list that an agency supplies, so that readers find their area by it.
+
+``postcodes/NAME.yaml`` names a CSV file beside it with the columns ``postcode`` and ``code``, and the code list that its codes
+are from. It is split by the first part of the postcode when the site is built: a page loads one such part, and the server learns
+no more than that.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from pydantic import Field
+
+from dp_stats.catalogue.codes import CodeList
+from dp_stats.catalogue.declared import Model, Name, Slug
+from dp_stats.catalogue.folder import declarations
+from dp_stats.catalogue.load import read_model
+from dp_stats.errors import CatalogueError
+
+_SIGNS = re.compile(r"[^0-9A-Z]")
+LONGEST = 12
+
+
+class Postcodes(Model):
+    """A public list of postcodes and the area that each lies in."""
+
+    id: Slug = Field(description="Name of the file without `.yaml`.", examples=["uk-postcodes"])
+    title: Name = Field(description="What readers are told it is.", examples=["ONS Postcode Directory, November 2026"])
+    source: str = Field(
+        "", description="Where it comes from; readers are led there.", examples=["https://geoportal.statistics.gov.uk"]
+    )
+    codes: Slug = Field(description="The code list that its codes are from.", examples=["lad19"])
+    file: str = Field(
+        pattern=r"^[A-Za-z0-9_.-]+\.csv$",
+        description="The CSV file beside this one, with the columns `postcode` and `code`.",
+        examples=["uk-postcodes.csv"],
+    )
+    kept_back: int = Field(
+        3,
+        ge=1,
+        le=LONGEST - 1,
+        description="How many signs at the end of a postcode stay on the reader's device: the server learns the rest.",
+        examples=[3],
+    )
+
+    def split(self, postcode: str) -> tuple[str, str]:
+        """What the server learns of a written postcode, and what stays on the reader's device."""
+        plain = _SIGNS.sub("", postcode.upper())
+        return plain[: -self.kept_back], plain[-self.kept_back :]
+
+
+def read_postcodes(folder: Path) -> Iterator[Postcodes]:
+    """What is declared in ``folder/postcodes``.
+
+    Raises:
+        CatalogueError: a file is not what it should be.
+    """
+    for path in declarations(folder / "postcodes"):
+        yield read_model(path, Postcodes)
+
+
+def areas_of_postcodes(
+    folder: Path, declared: Postcodes, lists: Collection[CodeList]
+) -> dict[str, dict[str, list[str]]]:
+    """Prefix → code → the ends of its postcodes.
+
+    Raises:
+        CatalogueError: the list or the file is missing, or a line has another code or is no postcode.
+    """
+    codes = next((one for one in lists if one.id == declared.codes), None)
+    if codes is None:
+        raise CatalogueError(f"postcodes/{declared.id}.yaml: there is no code list 'codes/{declared.codes}.csv'.")
+    path, known = folder / "postcodes" / declared.file, set(codes.codes)
+    found: dict[str, dict[str, list[str]]] = {}
+    seen: dict[str, str] = {}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            for number, row in enumerate(csv.DictReader(lines), start=2):
+                prefix, rest = declared.split(row.get("postcode") or "")
+                code = (row.get("code") or "").strip()
+                if not prefix or len(prefix) + len(rest) > LONGEST:
+                    raise CatalogueError(
+                        f"{path.name}, line {number}: 'postcode' must have {declared.kept_back + 1} to {LONGEST} letters and "
+                        "digits. Mend the line, or declare another 'kept_back'."
+                    )
+                if code not in known:
+                    raise CatalogueError(
+                        f"{path.name}, line {number}: '{code}' is no code of codes/{declared.codes}.csv."
+                    )
+                if seen.setdefault(prefix + rest, code) != code:
+                    raise CatalogueError(f"{path.name}, line {number}: this postcode stands above with another code.")
+                found.setdefault(prefix, {}).setdefault(code, []).append(rest)
+    except (OSError, UnicodeDecodeError) as error:
+        raise CatalogueError(f"{path}: the list of postcodes cannot be read. Put a CSV file in UTF-8 there.") from error
+    return {
+        prefix: {code: sorted(set(ends)) for code, ends in areas.items()} for prefix, areas in sorted(found.items())
+    }

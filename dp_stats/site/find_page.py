@@ -1,0 +1,107 @@
+"""The page on which readers find their area: by name or former name, region, postcode, or where they are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from dp_stats.charts.outline import Outline
+from dp_stats.charts.reading import ReleaseView
+from dp_stats.editions.edition import DimensionFacts
+from dp_stats.files import segment
+from dp_stats.outlets.places import FILE
+from dp_stats.site import linked
+from dp_stats.site.common import areas_with_pages
+from dp_stats.site.frame import Site, script
+
+PAGE = "find.html"
+PLACES = "areas/places.json"
+
+
+def find_page(site: Site, view: ReleaseView, story: Outline) -> None:
+    """``<release>/find.html`` and ``<release>/areas/places.json``, of a release whose areas have pages."""
+    texts, release, place = site.texts, view.latest.edition.release, view.latest.edition.geography
+    if place is None:
+        return
+    paged = areas_with_pages(view, story)
+    also = _also(site, view, place.name)
+    postcodes = also.get("postcodes")
+    found = {
+        "areas": list(_areas(place, paged)),
+        "former": _former(view, place, also),
+        "replaced": place.replaced,
+        "postcodes": postcodes,
+    }
+    text = json.dumps(found, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    site.writer.write(f"{view.id}/{PLACES}", f"{text}\n")
+    title, path = texts("find.title"), f"{view.id}/{PAGE}"
+    lead = texts("find.lead_postcode" if postcodes else "find.lead", release=release.title)
+    regions = [
+        (name, code)
+        for depth, level in enumerate(place.levels)
+        for name, code in zip(level.names, level.codes, strict=True)
+        if depth and paged.get(code) == depth
+    ]
+    site.render(
+        "find.html",
+        path,
+        linked=linked.page(site, name=f"{title}: {release.title}", description=lead, path=path),
+        title=title,
+        lead=lead,
+        trail=[(texts("site.home"), "../index.html"), (release.title, "index.html")],
+        regions=[{"href": f"areas/{segment(code)}.html", "name": name} for name, code in regions],
+        postcodes=postcodes,
+        near=place.longitude is not None and place.latitude is not None,
+        about=script({"words": texts.get("find.words")}),
+    )
+
+
+def _also(site: Site, view: ReleaseView, dimension: str) -> dict[str, Any]:
+    """What the catalogue's lists say of the areas: other names, and where postcodes are."""
+    path = site.public / view.id / FILE
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")).get(dimension, {}) if path.is_file() else {}
+    return found
+
+
+def _areas(place: DimensionFacts, paged: dict[str, int]) -> Iterator[list[Any]]:
+    """Each area: code, name, level, name of what it is part of, page (of itself, or of what holds it), longitude, latitude."""
+    finest = len(place.levels[0].codes)
+    longitude, latitude = place.longitude or (None,) * finest, place.latitude or (None,) * finest
+    for depth, level in enumerate(place.levels):
+        above = place.levels[depth + 1] if level.parents and depth + 1 < len(place.levels) else None
+        names = dict(zip(above.codes, above.names, strict=True)) if above else {}
+        for index, (code, name) in enumerate(zip(level.codes, level.names, strict=True)):
+            page = _page(place, depth, index, paged)
+            if not page or code == place.unknown or paged.get(code, depth) != depth:
+                continue
+            parent = names.get(level.parents[index], "") if level.parents else ""
+            where = [longitude[index], latitude[index]] if depth == 0 else [None, None]
+            yield [code, name, level.title, parent if parent != name else "", f"areas/{segment(page)}.html", *where]
+
+
+def _page(place: DimensionFacts, depth: int, index: int, paged: dict[str, int]) -> str:
+    """The code of the finest area with a page that holds an area; nothing where none does."""
+    for level_depth in range(depth, len(place.levels)):
+        level = place.levels[level_depth]
+        if level.codes[index] in paged:
+            return level.codes[index]
+        if not level.parents:
+            break
+        index = place.levels[level_depth + 1].codes.index(level.parents[index])
+    return ""
+
+
+def _former(view: ReleaseView, place: DimensionFacts, also: dict[str, Any]) -> dict[str, list[str]]:
+    """Code → the names that its area has had or has besides, of codes that are not in force any more, too."""
+    now = {code: name for level in place.levels for code, name in zip(level.codes, level.names, strict=True)}
+    found: dict[str, list[str]] = {code: list(names) for code, names in also.get("names", {}).items()}
+    for revision in view.history:
+        dimension = next((d for d in revision.edition.dimensions if d.name == place.name), None)
+        for level in dimension.levels if dimension else ():
+            for code, name in zip(level.codes, level.names, strict=True):
+                names = found.setdefault(code, [])
+                if name not in names:
+                    names.append(name)
+    kept = {code: [name for name in names if name != now.get(code)] for code, names in found.items()}
+    return {code: names for code, names in sorted(kept.items()) if names}
