@@ -89,10 +89,12 @@ class Sides:
 def sides_of_the_middle(groups: Sequence[Group]) -> Sides:
     """Groups that lie clearly on one side of the median of all.
 
-    The median itself lies between the medians of the lower and of the upper limits; a group counts where it is clearly
-    beyond them.
+    A group counts where it is clear of where the median may lie: within 2/√n of a typical arm around the median of the values, as
+    errors of the many values that are near to it average out (1.25/√n would be two standard errors of the median of normal ones).
     """
-    low, high = (median(getattr(g.figure, end) for g in groups) for end in ("lower", "upper"))
+    arm = median((g.figure.upper - g.figure.lower) / 2 for g in groups)
+    middle, doubt = median(g.figure.value for g in groups), 2 * arm / math.sqrt(len(groups))
+    low, high = middle - doubt, middle + doubt
     clearness = [_beyond(group.figure, low, high) for group in groups]
     needed = reach_among(clearness)
     told = [g.figure.value > high for g, one in zip(groups, clearness, strict=True) if one >= needed]

@@ -28,6 +28,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter
 
 from dp_stats.charts import fonts
+from dp_stats.charts.chart_data import csv_of
 from dp_stats.charts.export import size_of, to_png, to_rough_png, to_svg
 from dp_stats.charts.series import Group, Series, extent
 from dp_stats.charts.sheets import INK, NARROW, WIDE, Words, ribbon, sheet, sheet_of, value_axis
@@ -43,12 +44,18 @@ class Chart:
     """One chart, drawn in the forms that are asked for: a wide and a narrow SVG, and a PNG for reuse.
 
     Attributes:
-        words: what it says and shows in words. draw: its drawing, narrow or wide, in the style that is set.
+        words: what it says and shows in words. draw: its drawing, narrow or wide, in the style that is set. shown: what it draws.
     """
 
     words: Words
     studio: Studio
     draw: Callable[[bool], Canvas]
+    shown: Sequence[Series] | Sequence[Group] = ()
+
+    @property
+    def csv(self) -> bytes:
+        """The numbers that it shows."""
+        return csv_of(self.shown)
 
     @property
     def svg(self) -> str:
@@ -115,7 +122,7 @@ class Studio:
             self._label(axes, series, narrow)
             return canvas
 
-        return Chart(words, self, draw)
+        return Chart(words, self, draw, (series,))
 
     def multiples(self, many: Sequence[Series], words: Words, *, zero: bool = True) -> Chart:
         """One small chart per group on equal axes."""
@@ -162,7 +169,7 @@ class Studio:
                 axes.set_visible(False)
             return canvas
 
-        return Chart(words, self, draw)
+        return Chart(words, self, draw, tuple(many))
 
     def dots(self, groups: Sequence[Group], words: Words, *, average: Group | None = None) -> Chart:
         """A dot and an interval per group, in the given order from the top."""
@@ -204,8 +211,9 @@ class Studio:
             reach = np.where(np.isposinf(high), top + (top - bottom), high)
             axes.hlines(at, low, reach, color=NAVY, linewidth=2.2, alpha=0.45, zorder=2)
             solid = np.array([not g.figure.weak for g in groups], dtype=bool)
-            axes.plot(value[solid], at[solid], "o", color=NAVY, markersize=5.5, zorder=3)
-            axes.plot(value[~solid], at[~solid], "o", color=NAVY, markerfacecolor="white", markersize=5.5, zorder=3)
+            for which, face in ((solid, NAVY), (~solid, "white")):  # at the edge, too, they are seen whole
+                (dots,) = axes.plot(value[which], at[which], "o", color=NAVY, markersize=5.5, zorder=3, clip_on=False)
+                dots.set_markerfacecolor(face)
             axes.set_yticks(at, [_shortened(g.name, 26 if narrow else 34) for g in groups])
             axes.set_ylim(-0.7, len(groups) - 0.3)
             axes.tick_params(axis="y", labelsize=9 if narrow else 10.5, labelcolor=INK)
@@ -219,7 +227,7 @@ class Studio:
             axes.tick_params(axis="x", length=0)
             return canvas
 
-        return Chart(words, self, draw)
+        return Chart(words, self, draw, (*groups, *([] if average is None else [average])))
 
     def _time_axis(self, axes: Axes, dates: Sequence[date], narrow: bool) -> None:
         days = (dates[-1] - dates[0]).days

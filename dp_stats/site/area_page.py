@@ -7,6 +7,7 @@ from functools import cached_property
 from urllib.parse import urlencode
 
 from dp_stats.charts import findings, hexagons, svg
+from dp_stats.charts.chart_data import csv_of
 from dp_stats.charts.outline import Outline
 from dp_stats.charts.panels import Panel
 from dp_stats.charts.reading import ReleaseView
@@ -89,6 +90,9 @@ def area_page(area: Area, *, size: int, larger: list[Group], links: Links) -> No
     typical = numbers.typical_margin(series.figures[-12:])
     margin = texts.number(numbers.rounded(typical), decimals=0 if typical >= 10 else area.decimals)
     inside = _inside(area, links)
+    compared = _compared(site, story, larger, panel, panel.periods[-1])
+    if compared:
+        site.writer.write(f"{view.id}/areas/{compared['data']}", csv_of(larger))
     page = f"{view.id}/areas/{segment(code)}.html"
     site.render(
         "area.html",
@@ -125,7 +129,7 @@ def area_page(area: Area, *, size: int, larger: list[Group], links: Links) -> No
         days=_days(site, view, story, code),
         groups=_groups(site, view, story, code, name),
         compare=f"../compare.html#{urlencode({'by': links.by, 'code': code})}" if links.by else "",
-        compared=_compared(site, story, larger, panel, panel.periods[-1]),
+        compared=compared,
         table=_table(area),
         all=texts("area.table", area=name),
         csv={"href": f"{segment(code)}.csv", "text": texts("area.download", area=name, size=texts.file_size(size))},
@@ -281,4 +285,5 @@ def _compared(site: Site, story: Outline, larger: list[Group], panel: Panel, per
         "sub": texts("area.compared_sub", what=what, period=period, bars=bars_words(texts, larger)),
         "svg": trusted(svg.dots("compared", larger, texts, title=title, description=finding, zero=story.zero)),
         "finding": finding,
+        "data": f"{segment(larger[0].code)}~compared.csv",
     }

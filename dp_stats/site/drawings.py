@@ -17,5 +17,6 @@ def save(site: Site, view: ReleaseView, name: str, chart: Chart | None) -> dict[
     site.writer.write(f"{folder}/{name}.svg", chart.svg)
     site.writer.write(f"{folder}/{name}-narrow.svg", chart.narrow)
     site.writer.write(f"{folder}/{name}.png", chart.png)
+    site.writer.write(f"{folder}/{name}.csv", chart.csv)
     width, height = chart.size
     return {"src": f"charts/{name}", "width": width, "height": height, "alt": chart.words.alt}

@@ -41,6 +41,7 @@ def edition_page(site: Site, view: ReleaseView, story: Outline, tiles: Layout | 
             "sub": texts("release.dots_sub", period=panel.periods[-1], bars=bars_words(texts, shown)),
             "svg": trusted(svg.dots("groups", shown, texts, title=title, description=finding, zero=story.zero)),
             "finding": finding,
+            "data": f"r{edition.revision.number}/{edition.table(story.groups.id).file('.csv').path}",
         }
     site.render(
         "edition.html",

@@ -1,0 +1,46 @@
+"""The numbers behind a chart, as a CSV file beside it: what is drawn and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+
+from dp_stats.charts.series import Group, Series
+from dp_stats.editions.formats import csv_bytes
+from dp_stats.texts.numbers import Figure
+
+
+def csv_of(shown: Sequence[Series] | Sequence[Group]) -> bytes:
+    """``code,name,date,value,lower_95,upper_95,status``, a row a point; of groups at one moment without the date.
+
+    A value without an upper limit has none.
+    """
+    points: list[tuple[str, str, date | None, Figure]] = []
+    for one in shown:
+        if isinstance(one, Series):
+            points += [(one.code, one.name, day, figure) for day, figure in zip(one.dates, one.figures, strict=True)]
+        else:
+            points.append((one.code, one.name, None, one.figure))
+    days = [day for _, _, day, _ in points]
+    numbers = {
+        column: pa.array(values, mask=~np.isfinite(values))
+        for column, values in (
+            ("value", np.array([figure.value for *_, figure in points], dtype=np.float64)),
+            ("lower_95", np.array([figure.lower for *_, figure in points], dtype=np.float64)),
+            ("upper_95", np.array([figure.upper for *_, figure in points], dtype=np.float64)),
+        )
+    }
+    return csv_bytes(
+        pa.table(
+            {
+                "code": pa.array([code for code, *_ in points], pa.string()),
+                "name": pa.array([name for _, name, *_ in points], pa.string()),
+                **({} if None in days else {"date": pa.array([f"{day}" for day in days], pa.string())}),
+                **numbers,
+                "status": pa.array([figure.status for *_, figure in points], pa.string()),
+            }
+        )
+    )
