@@ -291,23 +291,23 @@ def refresh_site(settings: Settings, *, incremental: bool = True) -> dict[str, s
     from dp_stats.outlets.places import refresh_places
     from dp_stats.outlets.public_log import refresh_log
     from dp_stats.outlets.targets import upload
-    from dp_stats.site import build
+    from dp_stats.site.builder import build_for
     from dp_stats.texts.words import Texts
 
-    told: dict[str, Any] = {"base_url": settings.base_url, "restricted": settings.restricted}
-    texts, catalogue = Texts.of(settings), read_catalogue(settings.catalogue)
+    catalogue = read_catalogue(settings.catalogue)
     if (ledger := ledger_if_any(settings)) is not None:
         refresh_log(settings.public_dir, ledger.log)
         refresh_back_series(settings.public_dir, ledger)
-    indexed = refresh_index(settings.public_dir, texts=texts, releases=catalogue.releases.values(), **told)
-    without_postcodes = refresh_places(settings.public_dir, catalogue)
-    built = build(
+    indexed = refresh_index(
         settings.public_dir,
-        reports=settings.reports,
-        language=settings.language,
-        incremental=incremental,
-        **told,
+        base_url=settings.base_url,
+        restricted=settings.restricted,
+        texts=Texts.of(settings),
+        further=Texts.further(settings),
+        releases=catalogue.releases.values(),
     )
+    without_postcodes = refresh_places(settings.public_dir, catalogue)
+    built = build_for(settings, incremental=incremental)
     if "://" in settings.public:
         upload(settings.public_dir, settings.public)
     return {**indexed.left_out, **without_postcodes, **built.not_shown}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -19,8 +18,8 @@ from dp_stats.editions import formats, reasons
 from dp_stats.editions.description import MadeOf, described, made_of, read
 from dp_stats.editions.edition import Edition, RevisionFacts, SourceFacts
 from dp_stats.editions.latest import refresh_latest
-from dp_stats.editions.looks import Looks
-from dp_stats.editions.publication import Check, PublishedEdition, make_again, publish_edition
+from dp_stats.editions.looks import Looks, Spoken
+from dp_stats.editions.publication import Check, Illustrate, PublishedEdition, make_again, publish_edition
 from dp_stats.editions.revisions import refresh_status
 from dp_stats.editions.verify import faults_of
 from dp_stats.errors import DpStatsError, PublishedError
@@ -69,12 +68,17 @@ def publish(
     edition, looks = _standing(standing or _describe(run, ledger, estimates, sources, why))
     if edition.provenance.estimator != estimator.VERSION:
         raise PublishedError(f"{run.path} was begun with other software. {_other_estimator(edition)}")
-    with looks.folder() as reports:
-        texts = Texts.load(reports, looks.language)
+    with looks.spoken() as spoken:
         found = publish_edition(
-            edition, estimates, run.published_in, texts=texts, check=check, illustrate=_pictures(reports, texts)
+            edition,
+            estimates,
+            run.published_in,
+            texts=spoken.texts,
+            further=spoken.further,
+            check=check,
+            illustrate=_pictures(spoken),
         )
-        ledger.published(run.edition, run.revision, found.checksums, software=software(reports, texts))
+        ledger.published(run.edition, run.revision, found.checksums, software=software(spoken.reports, spoken.texts))
     return found
 
 
@@ -184,20 +188,21 @@ def _make_whole(run: Run, ledger: Ledger, known: Publication) -> tuple[str, ...]
             f"revision {run.revision + 1} with a reason, which is a new charge."
         )
     edition, looks = _standing(description)
-    with looks.folder() as reports:
-        texts = Texts.load(reports, looks.language)
+    with looks.spoken() as spoken:
         try:
             written = make_again(
                 edition,
                 estimates_of(run, edition.sources),
                 run.published_in,
-                texts=texts,
-                illustrate=_pictures(reports, texts),
+                texts=spoken.texts,
+                further=spoken.further,
+                illustrate=_pictures(spoken),
                 checksums=checksums,
             )
         except PublishedError as error:
             other = edition.provenance.estimator != estimator.VERSION
-            said = _other_estimator(edition) if other else _other_software(known, software(reports, texts))
+            now = software(spoken.reports, spoken.texts)
+            said = _other_estimator(edition) if other else _other_software(known, now)
             raise PublishedError(f"{error} {said}") from error
     left = _faults(folder, known)
     if left:
@@ -276,6 +281,7 @@ def said_of(
         grid=run.grid,
         estimates=estimates,
         texts=texts,
+        languages=Texts.further(run.settings),
         account=account,
         revision=why or run.revision,
         sources=sources,
@@ -341,11 +347,10 @@ def _standing(description: Description) -> tuple[Edition, Looks]:
     return edition, Looks.read(description.parts[description.looks])
 
 
-def _pictures(reports: Path, texts: Texts) -> partial[dict[str, bytes]]:
-    from dp_stats.charts.drawing import Studio
-    from dp_stats.charts.edition_chart import edition_pictures
+def _pictures(spoken: Spoken) -> Illustrate:
+    from dp_stats.charts.edition_chart import illustrator
 
-    return partial(edition_pictures, studio=Studio(reports, texts))
+    return illustrator(spoken.reports, spoken.texts, spoken.further)
 
 
 def retract(settings: Settings, edition: str, *, revision: int, reason: str) -> Path:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,8 +133,7 @@ def _step(name: str) -> Iterator[None]:
 
 
 def _try_out(edition: Rehearsed) -> None:
-    from dp_stats.charts.drawing import Studio
-    from dp_stats.charts.edition_chart import edition_pictures
+    from dp_stats.charts.edition_chart import illustrator
     from dp_stats.editions import publish_edition
     from dp_stats.editions.describe import describe
     from dp_stats.estimate import estimate
@@ -148,7 +146,7 @@ def _try_out(edition: Rehearsed) -> None:
     from dp_stats.texts.words import Texts
 
     settings, release, catalogue = edition.settings, edition.release, edition.catalogue.on(edition.period.end)
-    texts = Texts.of(settings)
+    texts, further = Texts.of(settings), Texts.further(settings)
     grid = catalogue.grid(release, edition.period)
     with _step("late rows"):
         late = _late(edition)
@@ -172,6 +170,7 @@ def _try_out(edition: Rehearsed) -> None:
                     grid=grid,
                     estimates=estimates,
                     texts=texts,
+                    languages=further,
                     revision=_revision(release, revision),
                     reason="rehearsal" if revision > 1 else "",
                     published=datetime(2000, 1, revision, tzinfo=UTC),
@@ -182,8 +181,9 @@ def _try_out(edition: Rehearsed) -> None:
                     estimates,
                     public,
                     texts=texts,
+                    further=further,
                     check=edition.check,
-                    illustrate=partial(edition_pictures, studio=Studio(settings.reports, texts, rough=True)),
+                    illustrate=illustrator(settings.reports, texts, further, rough=True),
                     book_rows=most,
                 )
             if release.audience == "public":
@@ -192,6 +192,7 @@ def _try_out(edition: Rehearsed) -> None:
                         public,
                         base_url=settings.base_url,
                         texts=texts,
+                        further=further,
                         releases=[release],
                         isolate=False,
                         put=files.could_replace,
@@ -202,6 +203,7 @@ def _try_out(edition: Rehearsed) -> None:
                         reports=settings.reports,
                         base_url=settings.base_url,
                         language=settings.language,
+                        further=settings.further_languages,
                         isolate=False,
                         rough=Rough(areas=most),
                     )

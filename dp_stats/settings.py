@@ -63,6 +63,10 @@ def _field(default: Any, meaning: str, *, said: str = "", secret: bool = False, 
     return Field(default, description=meaning, json_schema_extra=extra, repr=not secret, **more)
 
 
+def _listed(value: object) -> object:
+    return tuple(value.split()) if isinstance(value, str) else value
+
+
 def _from_json(value: object) -> object:
     if not isinstance(value, str):
         return value
@@ -95,6 +99,11 @@ class Settings(BaseSettings):
         lambda: shipped("reports"), "page templates, texts, chart style and layouts", said="those that are installed"
     )
     language: str = _field("en", "language of what is published: the name of a file in `texts/` of the reports")
+    further_languages: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = _field(
+        (),
+        "other languages that everything is published in, too, with blanks between: names of files in `texts/`, such as `cy`",
+        said="none",
+    )
     ledger_url: str = _field(
         lambda known: f"sqlite:///{known['home'] / 'ledger.db'}",
         "SQLAlchemy URL of the ledger",

@@ -115,6 +115,7 @@ class Sample:
         reason: str = "",
         published: datetime = PUBLISHED,
         texts: Texts = TEXTS,
+        languages: Sequence[Texts] = (),
     ) -> Edition:
         return describe(
             self.release,
@@ -124,6 +125,7 @@ class Sample:
             grid=self.catalogue.grid(self.release, self.period),
             estimates=self.estimates,
             texts=texts,
+            languages=languages,
             account=ACCOUNT,
             revision=revision,
             reason=reason,

@@ -38,6 +38,7 @@ def local_environment(home: Path, *, port: int = 8080, database: str | None = No
     return {
         "DP_STATS_HOME": str(home),
         "DP_STATS_CATALOGUE": str(load_settings().catalogue),
+        "DP_STATS_FURTHER_LANGUAGES": " ".join(load_settings().further_languages or ("cy",)),
         "AIRFLOW_HOME": str(airflow),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database or f"sqlite:///{airflow / 'airflow.db'}",
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from dp_stats.catalogue.columns import Column
 from dp_stats.catalogue.declared import Model, Name, Person, PrivacyLoss, Slug, exact
 from dp_stats.catalogue.intake import Intake
+from dp_stats.catalogue.languages import DatasetWords, Language
 from dp_stats.catalogue.linked.flow import flow, why_no_record
 from dp_stats.catalogue.linked.kinds import NAMED, Shape, fits
 from dp_stats.catalogue.linked.steps import Step, Word
@@ -86,6 +87,12 @@ class Dataset(Model):
         "",
         description="Why the custodian may hold and publish this; shown in the register of data uses.",
         examples=["Statistics Act 2001, section 5"],
+    )
+    languages: dict[Language, DatasetWords] = Field(
+        {},
+        description="Title, description, region and legal basis in further languages, by their codes.",
+        examples=[{"cy": {"title": "Ymweliadau â chlinigau"}}],
+        exclude_if=lambda languages: not languages,
     )
     source: Source | None = Field(
         None, description="Where the rows are, if they are one table.", exclude_if=lambda source: source is None

@@ -25,6 +25,7 @@ from matplotlib import dates as mdates
 from matplotlib import style as mstyle
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter
 
 from dp_stats.charts import fonts
@@ -34,6 +35,7 @@ from dp_stats.charts.series import Group, Series, extent
 from dp_stats.charts.sheets import INK, NARROW, WIDE, Words, ribbon, sheet, sheet_of, value_axis
 from dp_stats.editions.looks import STYLE
 from dp_stats.texts import numbers
+from dp_stats.texts.foreign import plain
 from dp_stats.texts.words import Texts
 
 NAVY, *_, ORANGE = af_colours.get_af_colours("categorical", number_of_colours=4)
@@ -66,7 +68,7 @@ class Chart:
     def narrow(self) -> str:
         """The narrow one, for a phone."""
         with self.studio.style():
-            return self._svg(self.draw(True))
+            return self._svg(_plain(self.draw(True)))
 
     @property
     def png(self) -> bytes:
@@ -82,11 +84,19 @@ class Chart:
     @cached_property
     def _wide(self) -> Canvas:
         with self.studio.style():
-            return self.draw(False)
+            return _plain(self.draw(False))
 
     def _svg(self, canvas: Canvas) -> str:
         with self.studio.style():
-            return to_svg(canvas, title=self.words.title, description=self.words.alt)
+            return to_svg(canvas, title=plain(self.words.title), description=plain(self.words.alt))
+
+
+def _plain(canvas: Canvas) -> Canvas:
+    """A drawing without the marks of words in another language, which a picture cannot tell apart."""
+    for text in canvas.findobj(Text):
+        if (said := text.get_text()) != plain(said):
+            text.set_text(plain(said))
+    return canvas
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from matplotlib import font_manager
@@ -13,14 +15,33 @@ from dp_stats.charts.series import MOST_RANKED, ranked
 from dp_stats.charts.sheets import Words
 from dp_stats.charts.wording import band_words, bars_words, lower_first, sentence, source_line, subject, unit_words
 from dp_stats.editions.edition import Edition
+from dp_stats.editions.languages import said_in
 from dp_stats.errors import PublishedError
 from dp_stats.files import file_sha256
+from dp_stats.texts.words import Texts
 
 
-def edition_pictures(edition: Edition, folder: Path, *, studio: Studio) -> dict[str, bytes]:
-    """The chart as the files of the edition's folder: name → content (see ``edition_chart``)."""
-    chart = edition_chart(edition, folder, studio=studio)
-    return {"chart.svg": chart.svg.encode(), "chart.png": chart.png}
+def edition_pictures(
+    edition: Edition, folder: Path, *, studio: Studio, further: Sequence[Studio] = ()
+) -> dict[str, bytes]:
+    """The chart as the files of the edition's folder: name → content (see ``edition_chart``); ``chart-cy.svg`` and so on in
+    further languages."""
+    charts = {"chart": edition_chart(edition, folder, studio=studio)}
+    for other in further:
+        charts[f"chart-{other.texts.language}"] = edition_chart(said_in(edition, other.texts), folder, studio=other)
+    return {
+        f"{name}.{form}": content
+        for name, chart in charts.items()
+        for form, content in (("svg", chart.svg.encode()), ("png", chart.png))
+    }
+
+
+def illustrator(
+    reports: Path, texts: Texts, further: Sequence[Texts] = (), *, rough: bool = False
+) -> Callable[[Edition, Path], dict[str, bytes]]:
+    """What draws an edition's pictures in each language; ``rough`` where nobody keeps them."""
+    own, *others = (Studio(reports, spoken, rough=rough) for spoken in (texts, *further))
+    return partial(edition_pictures, studio=own, further=others)
 
 
 def edition_chart(edition: Edition, folder: Path, *, studio: Studio) -> Chart:

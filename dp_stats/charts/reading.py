@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from dp_stats.charts.merged_areas import read_back_series, with_back_series
 from dp_stats.charts.panels import Panel, TableValues, areas_of, groups_of, read_table
 from dp_stats.editions.edition import Edition, RevisionStatus, TableFacts, editions
+from dp_stats.editions.languages import foreign_reason, said_in
 from dp_stats.editions.moments import Moment, moments_of
 from dp_stats.editions.revisions import EditionStatus, status_of
 from dp_stats.errors import PublishedError
@@ -37,8 +38,13 @@ class Revision:
         return self.status in ("provisional", "final")
 
 
-def releases(public: Path, texts: Texts) -> tuple[tuple[ReleaseView, ...], dict[str, Exception]]:
-    """Every release for the public that has an edition below the public folder, by its id.
+def releases(
+    public: Path, texts: Texts, *, known: dict[Path, Edition] | None = None
+) -> tuple[tuple[ReleaseView, ...], dict[str, Exception]]:
+    """Every release for the public that has an edition below the public folder, by its id, as it reads in a language.
+
+    Args:
+        known: editions that were read already, by folder; those that are read now are added.
 
     Returns:
         The releases, and of those with an edition whose facts or status cannot be read the id and why.
@@ -47,7 +53,7 @@ def releases(public: Path, texts: Texts) -> tuple[tuple[ReleaseView, ...], dict[
     unreadable: dict[str, Exception] = {}
     for id in sorted({folder.parent.parent.name for folder in editions(public)}):
         try:
-            revisions = _revisions(public, id)
+            revisions = _revisions(public, id, texts, {} if known is None else known)
         except (PublishedError, KeyError) as error:
             unreadable[id] = error
             continue
@@ -69,17 +75,19 @@ def _renamed(views: Sequence[ReleaseView]) -> list[ReleaseView]:
     ]
 
 
-def _revisions(public: Path, release: str) -> tuple[Revision, ...]:
+def _revisions(public: Path, release: str, texts: Texts, known: dict[Path, Edition]) -> tuple[Revision, ...]:
     found = []
     states: dict[str, EditionStatus] = {}
     for folder in editions(public, release=release):
-        edition = Edition.load(folder)
+        if folder not in known:
+            known[folder] = Edition.load(folder)
+        edition = said_in(known[folder], texts)
         if edition.release.audience != "public":
             continue
         if edition.id not in states:
             states[edition.id] = status_of(public, edition.id)
         state = states[edition.id].revision(edition.revision.number)
-        note = state.retraction.reason if state.retraction else edition.revision.reason
+        note = foreign_reason(state.retraction.reason, edition, texts) if state.retraction else edition.revision.reason
         found.append(Revision(edition, folder, state.status, state.superseded_by, note))
     return tuple(found)
 

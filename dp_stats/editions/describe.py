@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from fractions import Fraction
 from importlib.metadata import PackageNotFoundError, version
-from typing import Protocol
+from typing import Any, Protocol
 
 from dp_stats.catalogue.across_windows import began
 from dp_stats.catalogue.due import open_since
 from dp_stats.catalogue.grid import Grid
+from dp_stats.catalogue.languages import dataset_in, release_in
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Dataset, Derived, Release, Statistic
 from dp_stats.catalogue.periods import Period, parse_period
@@ -37,7 +38,9 @@ from dp_stats.editions.edition import (
     utc,
 )
 from dp_stats.editions.guarantee import guarantee_facts
+from dp_stats.editions.languages import words_of
 from dp_stats.editions.provisional import provisional_notes
+from dp_stats.editions.reasons import reason_in
 from dp_stats.editions.stewardship import dataset_facts, draw_facts, recipient_facts
 from dp_stats.editions.truncated import UNMEASURED, truncation_notes
 from dp_stats.estimate import estimator
@@ -46,7 +49,7 @@ from dp_stats.plan.model import ExpectedError, Plan
 from dp_stats.plan.warnings import PlanWarning
 from dp_stats.texts import warnings
 from dp_stats.texts.numbers import rounded
-from dp_stats.texts.words import Texts
+from dp_stats.texts.words import ORIGIN, Texts
 
 
 class BlockBudget(Protocol):
@@ -107,6 +110,33 @@ def describe(
     release: Release,
     *,
     dataset: Dataset,
+    texts: Texts,
+    languages: Sequence[Texts] = (),
+    **facts: Any,
+) -> Edition:
+    """Every fact about one edition, before its files are written, with its words in each language.
+
+    Args:
+        texts: the language that the edition speaks. languages: further ones, in which its words stand beside.
+        facts: those that ``_described`` takes, whatever the language.
+    """
+    edition = _described(release, dataset=dataset, texts=texts, **facts)
+    if texts.language == ORIGIN and not languages:
+        return edition
+    words = {}
+    for other in languages:
+        why = reason_in(edition.revision, release.period, own=texts, other=other)
+        in_it = release_in(release, other.language), dataset_in(dataset, other.language)
+        words[other.language] = words_of(
+            edition, _described(in_it[0], dataset=in_it[1], texts=other, **{**facts, "revision": why})
+        )
+    return edition.model_copy(update={"language": texts.language, "words": words})
+
+
+def _described(
+    release: Release,
+    *,
+    dataset: Dataset,
     catalogue: Catalogue,
     period: Period,
     grid: Grid,
@@ -119,7 +149,7 @@ def describe(
     published: datetime | None = None,
     commit: str = "",
 ) -> Edition:
-    """Every fact about one edition, before its files are written.
+    """The facts in one language.
 
     Args:
         estimates: only the plan and what the contribution bound truncated are used.
@@ -208,7 +238,7 @@ def library_versions() -> dict[str, str]:
 
 
 def _release(release: Release, catalogue: Catalogue, words: Texts) -> ReleaseFacts:
-    texts = release.texts.model_dump()
+    texts = release.texts.model_dump(exclude={"languages"})
     texts.setdefault("practice", {})  # a model leaves out what says nothing
     for name in ("summary", "theme"):
         texts[name] = texts[name].strip() or release.title

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 
 from dp_stats.catalogue.codes import CodeList
 from dp_stats.catalogue.grid import ALL, Dimension, Grid, Level
+from dp_stats.catalogue.languages import names_in
 from dp_stats.catalogue.load import Catalogue
-from dp_stats.catalogue.models import Dataset, DimensionSpec, Release
+from dp_stats.catalogue.models import UNKNOWN, Dataset, DimensionSpec, Release
 from dp_stats.catalogue.partitions import parents
 from dp_stats.catalogue.populations import numbers_of_leaves, of_groups
 from dp_stats.editions.edition import DimensionFacts, LevelFacts
@@ -21,6 +23,10 @@ GEOGRAPHIC = frozenset(
     {"area", "areas", "geography", "region", "province", "country", "nation", "local_authority", "ltla"}
 )
 """Names of a dimension, its column or its first level that say it is a dimension of areas."""
+
+
+_USUAL = frozenset({"All", "Unknown"})
+"""What the grid calls groups that no list names."""
 
 
 def dimension_facts(
@@ -68,7 +74,8 @@ def _dimension(
     levels = []
     for index, level in enumerate(dimension.levels):
         coarser = dimension.levels[index + 1] if index + 1 < len(dimension.levels) else None
-        names = (region,) if role == "geography" and level.codes == (ALL,) else _names(dimension, level, texts)
+        own = names_in(codes, "code" if index == 0 else level.name, texts.language) if codes is not None else {}
+        names = (region,) if role == "geography" and level.codes == (ALL,) else _names(dimension, level, own, texts)
         levels.append(
             LevelFacts(
                 name=level.name,
@@ -100,10 +107,18 @@ def _breaks(codes: CodeList | None, level: Level, *, finest: bool) -> tuple[str,
     return tuple(code for code in level.codes if code in broken)
 
 
-def _names(dimension: Dimension, level: Level, texts: Texts) -> tuple[str, ...]:
-    """What the groups of a level are called: days and weeks in the language's words, all others as declared."""
+def _names(dimension: Dimension, level: Level, own: Mapping[str, str], texts: Texts) -> tuple[str, ...]:
+    """What the groups of a level are called: days and weeks in the language's words, all others as declared.
+
+    Args:
+        own: names that the code list has in the language, by code.
+    """
     if dimension.kind != "date":
-        return level.names
+        usual = {ALL: texts("group.all"), UNKNOWN: texts("group.unknown")}
+        return tuple(
+            own.get(code) or (usual[code] if name in _USUAL else name)
+            for code, name in zip(level.codes, level.names, strict=True)
+        )
     return tuple(
         name if code == ALL else texts.period(code, kind=level.name)
         for code, name in zip(level.codes, level.names, strict=True)

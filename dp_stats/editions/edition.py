@@ -93,6 +93,17 @@ class Edition(Facts):
     """
 
     schema_version: Literal[1] = Field(1, description="Version of this file's form.")
+    language: str = Field(
+        "en",
+        description="Language of its sentences; absent where it is English.",
+        exclude_if=lambda language: language == "en",
+    )
+    words: dict[str, dict[str, str]] = Field(
+        {},
+        description="Its sentences and names in further languages: language → JSON Pointer (RFC 6901) of a text of this document "
+        "→ the same in that language; absent where there is none.",
+        exclude_if=lambda words: not words,
+    )
     release: ReleaseFacts = Field(description="The release that the edition belongs to.")
     dataset: DatasetFacts = Field(description="The records that it was made from.")
     period: PeriodFacts = Field(description="What it covers.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dp_stats.editions.edition import ColumnFacts, Edition, FileFacts, TableFacts, utc
@@ -122,6 +122,25 @@ def csvw(edition: Edition, table: TableFacts, texts: Texts) -> dict[str, Any]:
     if edition.release.licence_url:
         description["dc:license"] = {"@id": edition.release.licence_url}
     return description
+
+
+def csvw_in_each(id: str, said: Sequence[tuple[Edition, Texts]]) -> dict[str, Any]:
+    """``csvw`` of a table in the first language, with titles and descriptions in the others beside."""
+    described, *others = (csvw(edition, edition.table(id), texts) for edition, texts in said)
+    for other, (_, texts) in zip(others, said[1:], strict=True):
+        _join(described, other, said[0][1].language, texts.language)
+        columns = zip(described["tableSchema"]["columns"], other["tableSchema"]["columns"], strict=True)
+        for own, theirs in columns:
+            _join(own, theirs, said[0][1].language, texts.language)
+    return described
+
+
+def _join(described: dict[str, Any], other: Mapping[str, Any], own: str, theirs: str) -> None:
+    """Put the words of another language beside those that stand there, each with its language (JSON-LD)."""
+    for name in ("dc:title", "dc:description"):
+        here = described[name]
+        words = here if isinstance(here, list) else [{"@value": here, "@language": own}]
+        described[name] = [*words, {"@value": other[name], "@language": theirs}]
 
 
 def _csvw_column(column: ColumnFacts) -> dict[str, Any]:

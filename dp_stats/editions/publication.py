@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 
 from dp_stats import files
 from dp_stats.editions import edition as editions
-from dp_stats.editions import formats, metadata, privacy_record, readers_kit, registry_record, workbook
+from dp_stats.editions import formats, labels, metadata, privacy_record, readers_kit, registry_record, workbook
 from dp_stats.editions.edition import Edition, FileFacts, TableFacts
+from dp_stats.editions.languages import FORMATS, said_in
 from dp_stats.editions.latest import folder_lock, refresh_latest
 from dp_stats.editions.measurements import measurement_files
 from dp_stats.editions.revisions import refresh_status
@@ -50,6 +51,7 @@ def publish_edition(
     public: Path,
     *,
     texts: Texts,
+    further: Sequence[Texts] = (),
     check: Check | None = None,
     illustrate: Illustrate | None = None,
     book_rows: int | None = None,
@@ -60,7 +62,7 @@ def publish_edition(
 
     Args:
         edition: the facts (see ``describe``); its tables are completed here.
-        texts: the language of the descriptions in its files.
+        texts: the language of the descriptions in its files. further: other languages that there are files in.
         illustrate: draws the pictures of the folder from its tables: file name → content.
         check: run on every table before anything is visible, e.g. the suite of what is published; raises to refuse.
         book_rows: how many rows of a table the spreadsheet holds, in a rehearsal (default: all).
@@ -80,7 +82,7 @@ def publish_edition(
                     check(rows[table.id], **({} if table.across is None else {"lowest": -math.inf}))
             hidden = folder.with_name(f".{folder.name}.part")
             more = measurement_files(edition, estimates)
-            edition, sums = _make(hidden, edition, rows, texts, illustrate, more, book_rows)
+            edition, sums = _make(hidden, edition, rows, (texts, *further), illustrate, more, book_rows)
             hidden.rename(folder)
             files.sync(folder.parent)
             found = PublishedEdition(edition, folder, sums, new=True)
@@ -95,6 +97,7 @@ def make_again(
     public: Path,
     *,
     texts: Texts,
+    further: Sequence[Texts] = (),
     illustrate: Illustrate | None,
     checksums: bytes,
 ) -> tuple[str, ...]:
@@ -103,7 +106,7 @@ def make_again(
     All are made aside first; nothing is touched unless they are, byte for byte, the files that were published.
 
     Args:
-        edition, texts, illustrate: as they were when it was published.
+        edition, texts, further, illustrate: as they were when it was published.
         checksums: the content of ``SHA256SUMS`` as it was published.
 
     Returns:
@@ -117,7 +120,7 @@ def make_again(
         hidden = folder.with_name(f".{folder.name}.part")
         try:
             rows, more = tables_of(edition, estimates, public), measurement_files(edition, estimates)
-            _, sums = _make(hidden, edition, rows, texts, illustrate, more)
+            _, sums = _make(hidden, edition, rows, (texts, *further), illustrate, more)
             if sums != checksums:
                 _refuse_others(edition, formats.listed(checksums), formats.listed(sums))
             if not folder.exists():
@@ -186,13 +189,14 @@ def _make(
     hidden: Path,
     edition: Edition,
     rows: dict[str, pa.Table],
-    texts: Texts,
+    languages: Sequence[Texts],
     illustrate: Illustrate | None,
     more: Mapping[str, bytes],
     book_rows: int | None = None,
 ) -> tuple[Edition, bytes]:
     """Write every file of an edition into a folder of its own, ``more`` among them; the completed facts, and the content of
     ``SHA256SUMS``."""
+    texts = languages[0]
     contents = {**more} | {f"{id}.csv": formats.csv_bytes(table) for id, table in rows.items()}
     contents |= {f"{id}.parquet": formats.parquet_bytes(table) for id, table in rows.items()}
     tables = []
@@ -200,9 +204,8 @@ def _make(
         table = table.model_copy(update={"columns": columns_of(edition, table, texts), "rows": len(rows[table.id])})
         kept = tuple(
             _file(f"{table.id}{ending}", texts("metadata.file", table=table.title, format=label), media_type, contents)
-            for ending, label, media_type in (
-                (".csv", "CSV", "text/csv"),
-                (".parquet", "Parquet", "application/vnd.apache.parquet"),
+            for (ending, label), media_type in zip(
+                FORMATS.items(), ("text/csv", "application/vnd.apache.parquet"), strict=True
             )
         )
         tables.append(table.model_copy(update={"files": kept}))
@@ -214,13 +217,21 @@ def _make(
     registry_record.FORM.check(registered)
     contents[registry_record.FILE_NAME] = formats.json_bytes(registered)
     contents[metadata.DATA_PACKAGE] = formats.json_bytes(metadata.data_package(edition, texts))
+    said = [_said(edition, other) for other in languages]
     contents |= {
-        f"{t.id}.csv-metadata.json": formats.json_bytes(metadata.csvw(edition, t, texts)) for t in edition.tables
+        f"{t.id}.csv-metadata.json": formats.json_bytes(
+            metadata.csvw_in_each(t.id, list(zip(said, languages, strict=True)))
+        )
+        for t in edition.tables
     }
-    contents["readers-kit.md"] = readers_kit.readers_kit(edition, texts)
-    book = workbook.workbook_bytes(edition, rows, texts, most=book_rows)
-    if book is not None:
-        contents[workbook.FILE_NAME] = book
+    for one, spoken in zip(said, languages, strict=True):
+        ending = "" if spoken is texts else f"-{spoken.language}"
+        contents[f"readers-kit{ending}.md"] = readers_kit.readers_kit(one, spoken)
+        book = workbook.workbook_bytes(one, rows, spoken, most=book_rows)
+        if book is not None:
+            contents[f"workbook{ending}.xlsx"] = book
+    if len(languages) > 1:
+        contents[labels.FILE_NAME] = formats.csv_bytes(labels.labels(said, languages))
     contents[editions.FILE_NAME] = edition.to_json().encode()
     shutil.rmtree(hidden, ignore_errors=True)
     hidden.mkdir(parents=True)
@@ -232,6 +243,15 @@ def _make(
     if edition.release.audience != "public":
         files.make_private(hidden)
     return edition, sums
+
+
+def _said(edition: Edition, texts: Texts) -> Edition:
+    """A completed edition in a language, its columns included."""
+    if texts.language == edition.language:
+        return edition
+    said = said_in(edition, texts)
+    tables = tuple(t.model_copy(update={"columns": columns_of(said, t, texts)}) for t in said.tables)
+    return said.model_copy(update={"tables": tables})
 
 
 def _file(path: str, title: str, media_type: str, contents: dict[str, bytes]) -> FileFacts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dp_stats.catalogue.periods import PeriodKind
 from dp_stats.editions.description import MadeOf
 from dp_stats.editions.edition import RevisionFacts, RevisionKind, RevisionStatus
 from dp_stats.estimate import estimator
@@ -50,3 +51,18 @@ def reason_of(reason: str, before: int, texts: Texts) -> str:
     if before == estimator.VERSION:
         return reason
     return f"{reason} {texts('edition.method', version=estimator.VERSION, before=before)}"
+
+
+def reason_in(facts: RevisionFacts, kind: PeriodKind, *, own: Texts, other: Texts) -> RevisionFacts:
+    """The same facts with a reason in another language, where it is one that every late revision gives.
+
+    Args:
+        kind: what one edition of the release covers. own: the language of the reason.
+    """
+    known = dict(zip(_usual(facts, kind, own), _usual(facts, kind, other), strict=True))
+    return facts.model_copy(update={"reason": known.get(facts.reason, facts.reason)})
+
+
+def _usual(facts: RevisionFacts, kind: PeriodKind, texts: Texts) -> tuple[str, str]:
+    periods = [texts.period(name.rpartition("/")[2], kind=kind) for name in facts.adds]
+    return texts("edition.late", periods=texts.listed(periods)), texts("edition.closed")

@@ -7,7 +7,7 @@ is computed from it and from the revisions there are. Pages, feeds and metadata 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -194,11 +194,17 @@ def ends_changed(old: Path, new: pa.Table) -> int:
     return int(np.count_nonzero(~np.logical_and(*same)))
 
 
-def corrections(public: Path, *, release: str = "*") -> tuple[Correction, ...]:
-    """The corrections log of a release (default: of all), newest first."""
+def corrections(
+    public: Path, *, release: str = "*", said: Callable[[Edition], Edition] = lambda edition: edition
+) -> tuple[Correction, ...]:
+    """The corrections log of a release (default: of all), newest first.
+
+    Args:
+        said: an edition as it reads in the language of the log.
+    """
     log: list[Correction] = []
     for folder in editions(public, release=release):
-        edition = Edition.load(folder)
+        edition = said(Edition.load(folder))
         state = status_of(public, edition.id).revision(edition.revision.number)
         if state.kind != "first":
             log.append(
@@ -208,7 +214,7 @@ def corrections(public: Path, *, release: str = "*") -> tuple[Correction, ...]:
                     revision=state.number,
                     kind=state.kind,
                     when=state.published,
-                    reason=state.reason,
+                    reason=edition.revision.reason,
                     cells_affected=state.changed,
                     costs_budget=state.remeasured,
                     superseded=None if state.supersedes is None else f"{edition.id}/r{state.supersedes}",

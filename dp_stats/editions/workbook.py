@@ -105,6 +105,8 @@ def _sheet(edition: Edition, table: TableFacts, rows: pa.Table, number: int, tex
     facts = {c.name: c for c in table.columns}
     kept = [name for name in rows.column_names if name not in _LEFT_OUT]
     frame: pd.DataFrame = rows.select(kept).to_pandas()
+    for name, known in _names(edition, table).items():
+        frame[name] = frame[f"{name}_code"].map(known).fillna(frame[name])
     for name in ("date", "period_start", "period_end"):
         frame[name] = frame[name].astype(str)
     frame["status"] = frame["status"].replace("", texts("workbook.reliable"))
@@ -124,6 +126,20 @@ def _sheet(edition: Edition, table: TableFacts, rows: pa.Table, number: int, tex
         scope=shielded(edition.dataset.region),
         index_columns={},
     )
+
+
+def _names(edition: Edition, table: TableFacts) -> dict[str, dict[str, str]]:
+    """Column of names → what each code beside it is called, in the language that the edition is read in."""
+    columns = {d.name: d.column for d in edition.strata} | (
+        {place.name: "geography"} if (place := edition.geography) else {}
+    )
+    levels = {column: edition.dimension(name).level(table.levels[name]) for name, column in columns.items()}
+    told = {c.name for c in table.columns}
+    return {
+        column: dict(zip(level.codes, level.names, strict=True))
+        for column, level in levels.items()
+        if {column, f"{column}_code"} <= told
+    }
 
 
 def _cover(edition: Edition, long: list[TableFacts], texts: Texts) -> object:

@@ -9,6 +9,7 @@ from functools import partial
 
 from dp_stats import written
 from dp_stats.catalogue import Catalogue, load_catalogue
+from dp_stats.catalogue.languages import unsaid
 from dp_stats.catalogue.postcodes import areas_of_postcodes, read_postcodes
 from dp_stats.errors import CatalogueError
 from dp_stats.operations.agreements import review_agreements
@@ -63,6 +64,7 @@ def review_catalogue(settings: Settings) -> Review:
     warnings += ended_series(catalogue, settings)
     warnings += names_without_font(catalogue)
     warnings += unsaid_practice(catalogue)
+    warnings += unsaid_languages(catalogue, settings)
     return Review(reviews, budgets, tuple(warnings))
 
 
@@ -97,6 +99,24 @@ def unsaid_practice(catalogue: Catalogue) -> list[str]:
             found.append(
                 f"{release.id}: readers are not told {', '.join(missing)}. Say it in 'texts', or leave it if it does not apply."
             )
+    return found
+
+
+def unsaid_languages(catalogue: Catalogue, settings: Settings) -> list[str]:
+    """Public releases that say less in a further language of the deployment than in the first."""
+    found = [
+        f"{name}: the release is called like the language '{name}', whose pages stand in the same folder. Call it otherwise."
+        for name in catalogue.releases
+        if name in settings.further_languages
+    ]
+    for language in settings.further_languages:
+        for release in catalogue.releases.values():
+            missing = list(unsaid(release, catalogue.dataset_of(release), language))
+            if missing and release.audience == "public":
+                found.append(
+                    f"{release.id}: in '{language}', these are read in '{settings.language}': {', '.join(missing)}. Say them "
+                    f"in 'texts.languages.{language}', those of the dataset in its 'languages.{language}'."
+                )
     return found
 
 

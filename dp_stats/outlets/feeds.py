@@ -80,12 +80,15 @@ def feed(
     title: str,
     base_url: str,
     path: str,
+    tree: str = "",
 ) -> bytes:
     """An Atom feed (RFC 4287) of editions, revisions and retractions, newest first.
 
     Args:
-        path: where the feed stands below ``base_url``.
+        path: where the feed stands below the folder of its language. tree: that folder below ``base_url``, with a slash at the
+            end; none for the first language.
     """
+    base_url, said = f"{base_url}/{tree}".rstrip("/"), f"{texts.language}:" if tree else ""
     reasons = {(c.edition, c.revision): c for c in corrections if c.kind != "retraction"}
     entries: list[tuple[datetime, str, str, str, str]] = []
     for edition in editions:
@@ -116,7 +119,7 @@ def feed(
     ElementTree.register_namespace("", _ATOM)
     root = ElementTree.Element(f"{{{_ATOM}}}feed", {"xml:lang": texts.language})
     _add(root, "title", title)
-    _add(root, "id", _urn(f"feed:{path}"))
+    _add(root, "id", _urn(f"{said}feed:{path}"))
     _add(root, "updated", utc(entries[0][0]) if entries else "1970-01-01T00:00:00Z")
     _link(root, f"{base_url}/{path}", "self", "application/atom+xml")
     _link(root, f"{base_url}/", "alternate", "text/html")
@@ -125,7 +128,7 @@ def feed(
     for when, key, name, text, place in entries:
         entry = ElementTree.SubElement(root, f"{{{_ATOM}}}entry")
         _add(entry, "title", name)
-        _add(entry, "id", _urn(key))
+        _add(entry, "id", _urn(f"{said}{key}"))
         _add(entry, "published", utc(when))
         _add(entry, "updated", utc(when))
         _link(entry, f"{base_url}/{place.rpartition('/')[0]}/index.html", "alternate", "text/html")

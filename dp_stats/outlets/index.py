@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 from dp_stats import files
+from dp_stats.catalogue.languages import release_in
 from dp_stats.catalogue.models import Release
 from dp_stats.editions import formats
 from dp_stats.editions.edition import Edition, editions
 from dp_stats.editions.isolated import noted, without_failing
+from dp_stats.editions.languages import said_in
 from dp_stats.editions.latest import folder_lock
 from dp_stats.editions.revisions import Correction, corrections, newest_first, status_of
 from dp_stats.outlets import api, budgets, feeds, history, openapi, registers, slices
@@ -33,6 +35,7 @@ def refresh_index(
     *,
     base_url: str,
     texts: Texts,
+    further: Sequence[Texts] = (),
     releases: Iterable[Release] = (),
     isolate: bool = True,
     put: files.Put = files.replace_file,
@@ -46,7 +49,8 @@ def refresh_index(
 
     Args:
         base_url: address of the public folder, without a slash at the end.
-        texts: the language of titles and sentences that are not declared.
+        texts: the language of titles and sentences that are not declared. further: other languages, in which feeds, calendars
+            and registers are written, too, each in a folder of its own (``cy/``).
         releases: declared releases, so that the calendar shows those that have no edition yet.
         isolate: a release that cannot be listed is left out, and the others are listed; False: its error is raised.
         put: what puts the files of the tree in place, of which there are many.
@@ -57,7 +61,7 @@ def refresh_index(
         known: dict[str, Published] = {}
         for id in sorted({folder.parent.parent.name for folder in editions(public)}):
             with noted(left_out, id, isolate=isolate):
-                published = Published.read(public, id)
+                published = Published.read(public, id, texts)
                 if published.editions:
                     known[id] = published
 
@@ -66,7 +70,13 @@ def refresh_index(
         def contents(ids: Collection[str]) -> dict[str, bytes]:
             """The files that speak of these releases."""
             waiting = [r for r in releases if r.id in ids or r.id not in known]
-            return _contents(public, [known[id] for id in ids], waiting, uses, base_url, texts)
+            found = [known[id] for id in ids]
+            made = _contents(found, waiting, base_url, texts, "") | _data(public, found, base_url, [texts, *further])
+            for other in further:
+                said = [one.said_in(public, other) for one in found]
+                made |= _contents(said, waiting, base_url, other, f"{other.language}/")
+                made |= _registers(public, said, uses, base_url, other, f"{other.language}/")
+            return made | _registers(public, found, uses, base_url, texts, "")
 
         if isolate:
             made, failed = without_failing(list(known), contents)
@@ -108,66 +118,90 @@ class Published:
     current: tuple[Edition, ...]
     log: tuple[Correction, ...]
 
+    def said_in(self, public: Path, texts: Texts) -> Published:
+        """The same in another language."""
+        return self.read(public, self.id, texts)
+
     @classmethod
-    def read(cls, public: Path, id: str) -> Published:
-        """Read the editions of a release that are for the public.
+    def read(cls, public: Path, id: str, texts: Texts | None = None) -> Published:
+        """Read the editions of a release that are for the public, as they read in the language of ``texts`` (default: their own).
 
         Raises:
             PublishedError: an edition's facts or its status cannot be read.
         """
-        found = tuple(e for e in map(Edition.load, editions(public, release=id)) if e.release.audience == "public")
-        return cls(id, found, tuple(_current(public, found)), corrections(public, release=id) if found else ())
+
+        def said(edition: Edition) -> Edition:
+            return edition if texts is None else said_in(edition, texts)
+
+        every = (said(Edition.load(folder)) for folder in editions(public, release=id))
+        found = tuple(e for e in every if e.release.audience == "public")
+        log = corrections(public, release=id, said=said) if found else ()
+        return cls(id, found, tuple(_current(public, found)), log)
 
 
 def _contents(
-    public: Path,
-    published: list[Published],
-    releases: list[Release],
-    restricted: list[RestrictedUse],
-    base_url: str,
-    texts: Texts,
+    published: Sequence[Published], releases: Iterable[Release], base_url: str, texts: Texts, tree: str
 ) -> dict[str, bytes]:
+    """Feeds, the calendar and the log of corrections in one language; ``tree``: the folder of its files."""
     found = [e for one in published for e in one.editions]
     newest = [one.current[-1] for one in published if one.current]
     renamed = {name for e in newest for name in e.release.formerly}
     log = newest_first(c for one in published for c in one.log)
+
+    def feed(editions: Iterable[Edition], log: Iterable[Correction], title: str, path: str) -> bytes:
+        return feeds.feed(editions, log, texts=texts, title=title, base_url=base_url, path=path, tree=tree)
+
     contents = {
-        "catalog.jsonld": formats.json_bytes(registers.dcat(newest, base_url=base_url, texts=texts)),
-        "feed.atom": feeds.feed(
-            found, log, texts=texts, title=texts("feed.title"), base_url=base_url, path="feed.atom"
-        ),
-        "corrections.json": formats.json_bytes([c.model_dump(mode="json") for c in log]),
+        f"{tree}feed.atom": feed(found, log, texts("feed.title"), "feed.atom"),
+        f"{tree}corrections.json": formats.json_bytes([c.model_dump(mode="json") for c in log]),
     }
     for one in published:
-        contents[f"{one.id}/feed.atom"] = feeds.feed(
-            one.editions,
-            one.log,
-            texts=texts,
-            title=one.editions[-1].release.title,
-            base_url=base_url,
-            path=f"{one.id}/feed.atom",
-        )
-    spends = budgets.budgets(public, found)
-    contents[budgets.FILE_NAME] = budgets.budget_json(spends)
+        title = one.editions[-1].release.title
+        contents[f"{tree}{one.id}/feed.atom"] = feed(one.editions, one.log, title, f"{one.id}/feed.atom")
+    going_on = [e for e in newest if e.release.id not in renamed]
+    calendar = _calendar(found, going_on, releases, f"{base_url}/{tree}".rstrip("/"), texts)
+    return contents | {f"{tree}{name}": content for name, content in calendar.items()}
+
+
+def _registers(
+    public: Path,
+    published: Sequence[Published],
+    restricted: Sequence[RestrictedUse],
+    base_url: str,
+    texts: Texts,
+    tree: str,
+) -> dict[str, bytes]:
+    """The register of data uses in one language."""
+    address = f"{base_url}/{tree}".rstrip("/")
+    spends = budgets.budgets(public, [e for one in published for e in one.editions])
     uses = [
-        registers.data_use(one.editions, spend=spends.get(one.editions[-1].dataset.id), base_url=base_url, texts=texts)
+        registers.data_use(one.editions, spend=spends.get(one.editions[-1].dataset.id), base_url=address, texts=texts)
         for one in published
     ]
     spends = budgets.with_restricted(spends, public, restricted)
     uses += [
         registers.data_use(
-            one.editions,
+            [said_in(e, texts) for e in one.editions],
             spend=spends.get(one.editions[-1].dataset.id),
-            base_url=base_url,
+            base_url=address,
             texts=texts,
             checksums=one.checksums,
         )
         for one in restricted
     ]
-    contents["register.json"] = registers.register_json(uses)
-    contents["register.csv"] = registers.register_csv(uses, texts)
-    going_on = [e for e in newest if e.release.id not in renamed]
-    return contents | _calendar(found, going_on, releases, base_url, texts)
+    return {
+        f"{tree}register.json": registers.register_json(uses),
+        f"{tree}register.csv": registers.register_csv(uses, texts),
+    }
+
+
+def _data(public: Path, published: Sequence[Published], base_url: str, spoken: Sequence[Texts]) -> dict[str, bytes]:
+    """What is one for all languages: the catalogue, whose words stand in each, and what has been spent."""
+    newest = [one.current[-1] for one in published if one.current]
+    said = [[said_in(Edition.load(public / e.path), texts) for e in newest] for texts in spoken[1:]]
+    catalogue = registers.dcat_in_each([newest, *said], base_url=base_url, spoken=spoken)
+    spends = budgets.budgets(public, [e for one in published for e in one.editions])
+    return {"catalog.jsonld": formats.json_bytes(catalogue), budgets.FILE_NAME: budgets.budget_json(spends)}
 
 
 def _current(public: Path, published: Iterable[Edition]) -> list[Edition]:
@@ -190,7 +224,7 @@ def _calendar(
             scheduled.append(
                 feeds.Scheduled(
                     release=release.id,
-                    title=release.title,
+                    title=release_in(release, texts.language).title,
                     kind=release.period,
                     timetable=release.timetable,
                     settle_days=release.settle_days,

@@ -62,6 +62,34 @@ def dcat(current: Sequence[Edition], *, base_url: str, texts: Texts) -> dict[str
     return catalog
 
 
+def dcat_in_each(said: Sequence[Sequence[Edition]], *, base_url: str, spoken: Sequence[Texts]) -> dict[str, Any]:
+    """``dcat`` in the first language, with the words of each further one beside.
+
+    Args:
+        said: the newest edition of each release, in each language.
+    """
+    first, *others = (dcat(c, base_url=base_url, texts=t) for c, t in zip(said, spoken, strict=True))
+    for other in others:
+        first = _joined(first, other)
+    return first
+
+
+def _joined(one: Any, other: Any) -> Any:
+    """Two descriptions that say the same in two languages, as one: words of each stand beside each other."""
+    if isinstance(one, dict) and "@language" not in one and one.keys() != {"@id"}:
+        return {name: _joined(value, other[name]) if name in other else value for name, value in one.items()}
+    both = [*(one if isinstance(one, list) else [one]), *(other if isinstance(other, list) else [other])]
+    if all(isinstance(word, dict) and {"@language", "@id"} & word.keys() and len(word) <= 2 for word in both):
+        return [word for at, word in enumerate(both) if all(_value(word) != _value(before) for before in both[:at])]
+    if isinstance(one, list):
+        return [_joined(here, there) for here, there in zip(one, other, strict=True)]
+    return one
+
+
+def _value(word: Mapping[str, Any]) -> Any:
+    return word.get("@value", word)
+
+
 def _service(current: Sequence[Edition], base_url: str, texts: Texts) -> dict[str, Any]:
     """The API of plain files, which serves every dataset."""
     return {

@@ -20,6 +20,7 @@ DATASET_TEXTS = {
     "custodians",
     "region",
     "legal_basis",
+    "languages",
     "expectations",
     "intake",
     "budget",
@@ -121,7 +122,7 @@ def dataset_told(sealed: Json, tellers: Sequence[Dataset]) -> Dataset:
     dumps = [teller.model_dump(mode="json", by_alias=True) for teller in tellers]
     tables = sealed.get("tables", {})
     texts = next((t for t in dumps if set(tables) <= set(t.get("tables", {}))), dumps[-1])
-    told = {name: texts[name] for name in DATASET_TEXTS}
+    told = {name: texts[name] for name in DATASET_TEXTS if name in texts}
     unit = {name: texts["privacy_unit"][name] for name in UNIT_TEXTS}
     content: Json = {**told, **sealed, "privacy_unit": {**unit, **sealed["privacy_unit"]}}
     if tables:

@@ -43,7 +43,8 @@ def area_pages(
             if paged.get(code) != depth:
                 continue
             csv = downloads[index]
-            site.writer.write(f"{view.id}/areas/{segment(code)}.csv", csv)
+            if not site.tree:  # data are one for all languages
+                site.writer.write(f"{view.id}/areas/{segment(code)}.csv", csv)
             links = Links(depth, paged, near[index], tiles if finest else None, every, by)
             area_page(
                 Area(site, view, own, panel, index, moved.get(code)), size=len(csv), larger=larger[index], links=links

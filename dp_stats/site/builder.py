@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,18 +13,21 @@ from dp_stats.charts.maps import layout_of
 from dp_stats.charts.merged_areas import FILE
 from dp_stats.charts.reading import ReleaseView, releases
 from dp_stats.editions import formats
+from dp_stats.editions.edition import Edition
 from dp_stats.editions.isolated import noted, said, without_failing
+from dp_stats.editions.languages import said_in
 from dp_stats.editions.latest import folder_lock
 from dp_stats.editions.revisions import STATUS
 from dp_stats.outlets import places
 from dp_stats.outlets.budgets import budget_json
-from dp_stats.outlets.restricted import restricted_uses
-from dp_stats.settings import shipped
+from dp_stats.outlets.restricted import RestrictedUse, restricted_uses
+from dp_stats.settings import Settings, shipped
 from dp_stats.site import budget_page, edition_pages, parts, record_pages, release_pages, site_pages, sitemap
 from dp_stats.site.area_pages import area_pages
 from dp_stats.site.common import areas_with_pages
 from dp_stats.site.frame import Site, environment
-from dp_stats.site.writer import Writer, digest
+from dp_stats.site.tongues import Tongue
+from dp_stats.site.writer import MANIFEST, Writer, digest
 from dp_stats.texts.words import Texts
 
 LISTS = ("feed.atom", "catalog.jsonld", "register.json", "calendar.ics", "corrections.json", "budget.json")
@@ -62,6 +65,7 @@ def build(
     reports: Path | None = None,
     base_url: str = "",
     language: str = "en",
+    further: Sequence[str] = (),
     incremental: bool = True,
     isolate: bool = True,
     rough: Rough | None = None,
@@ -77,6 +81,7 @@ def build(
     Args:
         public: the public folder with the editions. reports: templates, texts, style (default: those that come with the package).
         base_url: address of the public folder, for metadata and citations; no slash at the end.
+        further: languages in which every page is made, too, each in a folder of its own (``cy/``).
         incremental: False writes everything anew.
         isolate: a release that cannot be shown gets a page that says so, and the others are built; False: its error is raised.
         rough: keep nothing of what is made (a rehearsal).
@@ -91,16 +96,61 @@ def build(
     say = progress or (lambda _: None)
     public.mkdir(parents=True, exist_ok=True)
     with folder_lock(public):
-        texts = Texts.load(reports, language)
-        writer = Writer(public, incremental=incremental, put=files.could_replace if rough else files.replace_file)
-        views, unreadable = releases(public, texts)
+        spoken = [Texts.load(reports, one, marked=bool(further)) for one in (language, *further)]
+        tongues = Tongue.each(spoken[0], spoken[1:])
+        put = files.could_replace if rough else files.replace_file
+        not_shown: dict[str, str] = {}
         untold: dict[str, str] = {}
         uses = tuple(restricted_uses(restricted, untold))
-        site = Site(public, reports, texts, environment(reports), writer, views, base_url.rstrip("/"), uses)
-        not_shown = _isolated(site, unreadable, digest(base_url, language, *sources(reports)), isolate, rough, say)
-        sitemap.sitemap(site)
-        removed = writer.finish()
-    return Built(writer.written, writer.kept, removed, time.monotonic() - started, {**untold, **not_shown})
+        sites: list[Site] = []
+        known: dict[Path, Edition] = {}
+        made_by = digest(base_url, tongues, *sources(reports))
+        for texts, tongue in zip(spoken, tongues, strict=True):
+            writer = Writer(public / tongue.tree, incremental=incremental, put=put)
+            views, unreadable = releases(public, texts, known=known)
+            site = Site(
+                public,
+                reports,
+                texts,
+                environment(reports),
+                writer,
+                views,
+                base_url.rstrip("/"),
+                said_of_uses(uses, texts),
+                tongue.tree,
+                tongues,
+            )
+            not_shown |= _isolated(site, unreadable, digest(made_by, tongue), isolate, rough, say)
+            sites.append(site)
+        sitemap.sitemap(sites)
+        removed = sum(site.writer.finish() for site in sites) + _without_others(public, tongues, put)
+    written, kept = (sum(numbers) for numbers in zip(*((s.writer.written, s.writer.kept) for s in sites), strict=True))
+    return Built(written, kept, removed, time.monotonic() - started, {**untold, **not_shown})
+
+
+def build_for(settings: Settings, *, incremental: bool = True) -> Built:
+    """Write the site of a deployment, in the languages that it publishes in."""
+    return build(
+        settings.public_dir,
+        reports=settings.reports,
+        base_url=settings.base_url,
+        language=settings.language,
+        further=settings.further_languages,
+        incremental=incremental,
+        restricted=settings.restricted,
+    )
+
+
+def said_of_uses(uses: Sequence[RestrictedUse], texts: Texts) -> tuple[RestrictedUse, ...]:
+    """Uses that are not for the public, as they read in a language."""
+    return tuple(replace(use, editions=tuple(said_in(e, texts) for e in use.editions)) for use in uses)
+
+
+def _without_others(public: Path, tongues: Sequence[Tongue], put: files.Put) -> int:
+    """Remove the pages of languages that the site is not made in any more; how many they were."""
+    spoken = {tongue.tree for tongue in tongues}
+    left = [found.parent for found in public.glob(f"*/{MANIFEST}") if f"{found.parent.name}/" not in spoken]
+    return sum(Writer(folder, incremental=True, put=put).finish() for folder in left)
 
 
 def _isolated(
@@ -219,6 +269,8 @@ def _pages(site: Site, job: str) -> list[str]:
 
 
 def _assets(site: Site) -> None:
-    """The style sheet, the script and the icon."""
+    """The style sheet, the script and the icon: one for all languages."""
+    if site.tree:
+        return
     for path in sorted((site.reports / "assets").iterdir()):
         site.writer.write(f"assets/{path.name}", path.read_bytes())

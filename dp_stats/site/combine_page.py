@@ -10,6 +10,8 @@ from dp_stats.editions.measurements import COMBINE
 from dp_stats.outlets.history import FOLDER, read_index
 from dp_stats.site import linked
 from dp_stats.site.frame import Site, script
+from dp_stats.site.tongues import from_page
+from dp_stats.texts.foreign import plain
 
 PAGE = "combine.html"
 
@@ -32,13 +34,38 @@ def combine_page(site: Site, view: ReleaseView) -> None:
         lead=lead,
         trail=[(texts("site.home"), "../index.html"), (release.title, "index.html")],
         how=texts.many("combine.how_text"),
-        about=script(about(view, texts.get("combine.words"))),
+        about=script(about(site, view, texts.get("combine.words"), path)),
     )
 
 
-def about(view: ReleaseView, words: Mapping[str, Any]) -> dict[str, Any]:
-    """What the scripts of pages of readers' own figures know of a release, and the words they say."""
+def about(site: Site, view: ReleaseView, words: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """What the scripts of pages of readers' own figures know of a release, and the words they say.
+
+    Args:
+        path: the page, from which data are found.
+    """
     edition = view.latest.edition
     publisher = edition.release.publisher or edition.dataset.custodians[0].name
     title, locale = edition.release.title, view.texts.get("locale")
-    return {"release": view.id, "title": title, "publisher": publisher, "locale": locale, "words": words}
+    known = {"release": view.id, "root": from_page(site.tree, path), "title": title, "publisher": publisher}
+    return {**known, "locale": locale, "words": words, "labels": _labels(view) if site.tree else {}}
+
+
+def _labels(view: ReleaseView) -> dict[str, Any]:
+    """What periods, statistics, dimensions, levels and groups are called in the page's language; files hold the first one's."""
+    edition = view.latest.edition
+    return {
+        "periods": {r.edition.path: r.edition.period.text for r in view.history},
+        "statistics": {s.id: {"title": plain(s.title), "unit": plain(s.unit)} for s in edition.statistics},
+        "dimensions": {
+            d.name: {
+                "title": plain(d.title),
+                "levels": {
+                    lv.name: {"title": plain(lv.title), "names": dict(zip(lv.codes, lv.names, strict=True))}
+                    for lv in d.levels
+                },
+            }
+            for d in edition.dimensions
+            if d.kind != "date"
+        },
+    }

@@ -7,6 +7,7 @@ from dp_stats.charts.panels import areas_of
 from dp_stats.charts.reading import ReleaseView, Revision
 from dp_stats.charts.wording import lower_first, subject, unit_text
 from dp_stats.editions.edition import Edition
+from dp_stats.editions.languages import speaks
 from dp_stats.editions.provisional import provisional_said
 from dp_stats.editions.reasons import SAY_THEIR_KIND
 from dp_stats.editions.truncated import said_beside
@@ -91,7 +92,7 @@ def why(texts: Texts, revision: Revision) -> str:
 def notices(site: Site, view: ReleaseView, revision: Revision, *, prefix: str) -> list[Notice]:
     """What a reader must know before using an edition."""
     texts, edition = site.texts, revision.edition
-    found = []
+    found = [] if speaks(edition, texts.language) else [Notice(texts("edition.other_language"), "info")]
     if revision.status == "retracted":
         found.append(Notice(texts("edition.retracted", note=revision.note), "bad"))
     elif revision.status == "superseded":

@@ -14,8 +14,9 @@ def compare_pages(site: Site, view: ReleaseView, *, areas: bool) -> None:
     """``<release>/compare.html`` and ``<release>/embed.html``; ``areas``: whether there is a table of all areas to lead to."""
     texts, release = site.texts, view.latest.edition.release
     title, lead = texts("compare.title"), texts("compare.lead", release=release.title)
-    words = script(about(view, {**texts.get("combine.words"), **texts.get("compare.words")}))
     path = f"{view.id}/{PAGE}"
+    known = about(site, view, {**texts.get("combine.words"), **texts.get("compare.words")}, path)
+    words = script(known)
     table = ("areas/index.html", texts("compare.areas")) if areas else ("index.html", release.title)
     site.render(
         "compare.html",
@@ -32,6 +33,6 @@ def compare_pages(site: Site, view: ReleaseView, *, areas: bool) -> None:
         "embed.html",
         f"{view.id}/{EMBED}",
         title=f"{title}: {release.title}",
-        source=texts("chart.source", publisher=about(view, {})["publisher"]),
+        source=texts("chart.source", publisher=known["publisher"]),
         about=words,
     )

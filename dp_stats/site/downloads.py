@@ -40,7 +40,7 @@ def files_of(site: Site, revision: Revision, *, prefix: str) -> list[dict[str, s
     for name, found in checksums_of(revision):
         path = revision.folder / name
         if name not in known and path.is_file():
-            title = site.texts.get("files").get(name, name)
+            title = _title(site, name)
             size = site.texts.file_size(path.stat().st_size)
             listed.append(
                 {
@@ -52,6 +52,19 @@ def files_of(site: Site, revision: Revision, *, prefix: str) -> list[dict[str, s
                 }
             )
     return listed
+
+
+def _title(site: Site, name: str) -> str:
+    """What a file is that is no table: a workbook says in which language it is where there are several."""
+    named: str = site.texts.get("files").get(name, name)
+    book, _, language = Path(name).stem.partition("-")
+    if book != "workbook":
+        return named
+    spoken = {tongue.language: tongue.name for tongue in site.tongues}
+    first = site.tongues[0].language if site.tongues else ""
+    if len(spoken) < 2:
+        return site.texts("files.workbook")
+    return site.texts("files.workbook_in", language=spoken.get(language or first, language))
 
 
 def checksums_of(revision: Revision) -> list[tuple[str, str]]:
@@ -88,7 +101,7 @@ def downloads(site: Site, revision: Revision, *, prefix: str) -> dict[str, Any]:
             size = site.texts.file_size(path.stat().st_size)
             rows.append(
                 {
-                    "title": site.texts("files.workbook"),
+                    "title": _title(site, name),
                     "rows": "",
                     "files": [{"href": prefix + name, "format": FORMATS[path.suffix], "size": size}],
                 }
@@ -102,9 +115,10 @@ def history(site: Site, view: ReleaseView, *, prefix: str = "") -> dict[str, Any
     found = read_index(site.public / view.id / FOLDER)
     if not found:
         return None
+    titles = {t.id: t.title for r in view.history for t in r.edition.tables}
     rows = [
         {
-            "title": table["title"],
+            "title": titles.get(table["id"], table["title"]),
             "rows": site.texts.plural("edition.rows", table["rows"]),
             "files": [
                 {
@@ -135,7 +149,7 @@ def citation(site: Site, revision: Revision, page: str) -> str:
         title=edition.title,
         revision=edition.revision.number,
         loss=privacy_panel.loss_text(texts, edition),
-        address=f"{site.base_url}/{page}" if site.base_url else f"urn:uuid:{identifier(edition)}",
+        address=site.address(page) or f"urn:uuid:{identifier(edition)}",
     )
     if revision.status == "final":
         return said

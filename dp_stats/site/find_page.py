@@ -9,6 +9,7 @@ from typing import Any
 from dp_stats.charts.outline import Outline
 from dp_stats.charts.reading import ReleaseView
 from dp_stats.editions.edition import DimensionFacts
+from dp_stats.editions.languages import names_elsewhere
 from dp_stats.files import segment
 from dp_stats.outlets.places import FILE
 from dp_stats.site import linked
@@ -61,6 +62,8 @@ def _also(site: Site, view: ReleaseView, dimension: str) -> dict[str, Any]:
     """What the catalogue's lists say of the areas: other names, and where postcodes are."""
     path = site.public / view.id / FILE
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")).get(dimension, {}) if path.is_file() else {}
+    if postcodes := found.get("postcodes"):
+        found["postcodes"] = {**postcodes, "folder": "../" * site.tree.count("/") + postcodes["folder"]}
     return found
 
 
@@ -96,6 +99,8 @@ def _former(view: ReleaseView, place: DimensionFacts, also: dict[str, Any]) -> d
     """Code → the names that its area has had or has besides, of codes that are not in force any more, too."""
     now = {code: name for level in place.levels for code, name in zip(level.codes, level.names, strict=True)}
     found: dict[str, list[str]] = {code: list(names) for code, names in also.get("names", {}).items()}
+    for code, name in names_elsewhere(view.latest.edition, place.name):
+        found.setdefault(code, []).append(name)
     for revision in view.history:
         dimension = next((d for d in revision.edition.dimensions if d.name == place.name), None)
         for level in dimension.levels if dimension else ():

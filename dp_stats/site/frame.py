@@ -15,7 +15,9 @@ from markupsafe import Markup
 from dp_stats.charts.reading import ReleaseView
 from dp_stats.outlets.budgets import DatasetSpend, budgets
 from dp_stats.outlets.restricted import RestrictedUse
+from dp_stats.site.tongues import Tongue, from_page, towards_data
 from dp_stats.site.writer import Writer
+from dp_stats.texts.foreign import in_html
 from dp_stats.texts.words import Texts
 
 MISSING = "404.html"
@@ -43,6 +45,8 @@ class Site:
     Attributes:
         base_url: address of the public folder, for metadata that needs absolute links; empty if not known.
         uses: of records that are not for the public; the register tells of them, and no other page.
+        tree: folder of this language's pages below the public folder, with a slash at the end; none for the first language.
+        tongues: every language that the site is made in.
     """
 
     public: Path
@@ -53,6 +57,12 @@ class Site:
     releases: tuple[ReleaseView, ...]
     base_url: str
     uses: tuple[RestrictedUse, ...] = ()
+    tree: str = ""
+    tongues: tuple[Tongue, ...] = ()
+
+    def address(self, path: str) -> str:
+        """The full address of a page of this language; empty where the site's is not known."""
+        return f"{self.base_url}/{self.tree}{path}" if self.base_url else ""
 
     @cached_property
     def budgets(self) -> dict[str, DatasetSpend]:
@@ -75,6 +85,8 @@ class Site:
             data: files below the public folder that say the same to programs; those that are there are linked.
         """
         feed = "feed.atom" if (self.public / "feed.atom").is_file() else ""
+        up = from_page(self.tree, path)
+        tongues = [] if path == MISSING else self.tongues
         html = self.templates.get_template(template).render(
             t=self.texts,
             root=root if root is not None else "../" * path.count("/"),
@@ -82,12 +94,16 @@ class Site:
             menu=MENU,
             feed=feed,
             linked=script(linked) if linked else "",
-            address=f"{self.base_url}/{path}" if self.base_url and path != MISSING else "",
+            address=self.address(path) if path != MISSING else "",
+            switch=[(t.language, t.name, f"{up}{t.tree}{path}") for t in tongues if t.language != self.texts.language],
+            alternates=[(t.language, f"{self.base_url}/{t.tree}{path}") for t in tongues] if self.base_url else [],
             data=[name for name in data if (self.public / name).is_file()],
             shown=self.texts.get("front.shown"),
             **values,
         )
-        self.writer.write(path, html)
+        if self.tree:
+            html = towards_data(html, path, tree=self.tree, own=lambda name: (self.writer.public / name).is_file())
+        self.writer.write(path, in_html(html))
 
 
 @lru_cache(maxsize=8)

@@ -16,7 +16,7 @@ def dataset(site: Site, revision: Revision, page: str) -> dict[str, Any]:
     later = f"{edition.id}/r{revision.superseded_by}" if revision.superseded_by else None
     status = revision.status if revision.status in ("superseded", "retracted", "provisional") else ""
     described = schema_org(edition, site.texts, base_url=site.base_url, status=status, superseded_by=later)
-    described["url"] = f"{site.base_url}/{page}"
+    described["url"] = site.address(page)
     return described
 
 
@@ -28,8 +28,8 @@ def part(
     return {
         "@context": "https://schema.org/",
         "@type": "Dataset",
-        "@id": f"{site.base_url}/{page}",
-        "url": f"{site.base_url}/{page}",
+        "@id": site.address(page),
+        "url": site.address(page),
         "name": name,
         "description": description,
         "creator": {"@type": "Organization", "name": publisher},
@@ -38,7 +38,7 @@ def part(
         "isPartOf": {
             "@type": "Dataset",
             "name": edition.release.title,
-            "url": f"{site.base_url}/{edition.release.id}/index.html",
+            "url": site.address(f"{edition.release.id}/index.html"),
         },
         "distribution": [
             {"@type": "DataDownload", "contentUrl": f"{site.base_url}/{download}", "encodingFormat": "text/csv"}
@@ -53,13 +53,13 @@ def catalogue(site: Site, *, name: str, description: str) -> dict[str, Any]:
         "@type": "DataCatalog",
         "name": name,
         "description": description,
-        "url": f"{site.base_url}/index.html",
+        "url": site.address("index.html"),
         "dataset": [
             {
                 "@type": "Dataset",
                 "name": v.latest.edition.release.title,
                 "description": v.latest.edition.release.summary,
-                "url": f"{site.base_url}/{v.id}/index.html",
+                "url": site.address(f"{v.id}/index.html"),
                 "license": v.latest.edition.release.licence_url or v.latest.edition.release.licence,
                 "creator": {
                     "@type": "Organization",
@@ -79,6 +79,6 @@ def page(site: Site, *, name: str, description: str, path: str) -> dict[str, Any
         "@type": "WebPage",
         "name": name,
         "description": description,
-        "url": f"{site.base_url}/{path}",
+        "url": site.address(path),
         "inLanguage": site.texts.language,
     }

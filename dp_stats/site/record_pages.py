@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from dp_stats.editions import claims
 from dp_stats.editions.edition import Edition
+from dp_stats.editions.languages import said_in
 from dp_stats.editions.revisions import corrections, newest_first
 from dp_stats.outlets import budgets
 from dp_stats.outlets.budgets import DatasetSpend
@@ -24,7 +26,7 @@ def corrections_page(site: Site) -> None:
     """``corrections.html``: every revision and retraction, newest first."""
     texts = site.texts
     pages = {(r.edition.id, r.edition.revision.number): page_of(v, r) for v in site.releases for r in v.revisions}
-    logs = (corrections(site.public, release=view.id) for view in site.releases)
+    logs = (corrections(site.public, release=view.id, said=partial(said_in, texts=texts)) for view in site.releases)
     log = newest_first(c for log in logs for c in log if (c.edition, c.revision) in pages)
     rows = [
         Row(

@@ -177,6 +177,8 @@ def plain_pages(site: Site) -> None:
     for name, values in (("methodology", {}), ("accessibility", {"contacts": told})):
         body = trusted(site.texts.page(name, **values))
         text_page(site, name, f"{name}.html", template="text.html", body=body, link=None)
+    if site.tree:
+        return  # one page is shown where there is none
     base = site.base_url.partition("://")[2].partition("/")[2]
     root = f"/{base}/" if base else "/"
     site.render(

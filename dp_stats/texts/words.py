@@ -21,7 +21,13 @@ from dp_stats.catalogue.periods import Period, financial_year, parse_period, qua
 from dp_stats.errors import CatalogueError
 from dp_stats.settings import Settings
 from dp_stats.texts import dates, numbers
+from dp_stats.texts.foreign import foreign
 from dp_stats.texts.numbers import Figure
+
+ORIGIN = "en"
+"""The language in which texts are written first: what a translation lacks is said in it."""
+_OWN = frozenset({"locale", "authority", "months"})
+"""What a language does not take from another."""
 
 _markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
 
@@ -41,6 +47,34 @@ def markdown(text: str, *, table: str = "") -> str:
     return html.replace("<pre>", '<pre tabindex="0">')  # code that is wider than the page scrolls by the keyboard, too
 
 
+def _read(reports: Path, language: str) -> Mapping[str, Any]:
+    path = reports / "texts" / f"{language}.yaml"
+    try:
+        text = path.read_text(encoding="utf-8")
+        return _parsed(text.replace("95 %", f"95{numbers.NBSP}%"))
+    except (OSError, yaml.YAMLError) as error:
+        raise CatalogueError(f"{path}: the site's texts cannot be read. Restore the file or fix its YAML.") from error
+
+
+def _filled(words: Any, origin: Any, marked: bool) -> Any:
+    """``words`` with what they lack of ``origin``."""
+    if words is None:
+        return _said(origin) if marked else origin
+    if not isinstance(words, Mapping) or not isinstance(origin, Mapping):
+        return words
+    lacking = {key: _filled(words.get(key), value, marked) for key, value in origin.items() if key not in _OWN}
+    return {**words, **lacking}
+
+
+def _said(node: Any) -> Any:
+    """Every text below a node, marked as being of the language in which texts are written first."""
+    if isinstance(node, Mapping):
+        return {key: _said(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_said(value) for value in node]
+    return foreign(node, ORIGIN) if isinstance(node, str) else node
+
+
 @cache
 def _locale(name: str) -> Locale:
     """One object for each name, so that caches of what is written compare it by identity."""
@@ -54,33 +88,42 @@ class Texts:
     language: str
     words: Mapping[str, Any]
     folder: Path
+    marked: bool = False
+    """Whether words of another language are marked (``foreign``), for pages."""
     _found: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def load(cls, reports: Path, language: str = "en") -> Texts:
-        """Read ``texts/<language>.yaml``.
+    def load(cls, reports: Path, language: str = ORIGIN, *, marked: bool = False) -> Texts:
+        """Read ``texts/<language>.yaml``; what it lacks is taken from the language in which texts are written first.
+
+        Args:
+            marked: mark what is taken from there, for pages that say in which language it is.
 
         Raises:
             CatalogueError: the file is missing or is not YAML.
         """
-        path = reports / "texts" / f"{language}.yaml"
-        try:
-            text = path.read_text(encoding="utf-8")
-            words = _parsed(text.replace("95 %", f"95{numbers.NBSP}%"))
-        except (OSError, yaml.YAMLError) as error:
-            raise CatalogueError(
-                f"{path}: the site's texts cannot be read. Restore the file or fix its YAML."
-            ) from error
-        return cls(language, words, reports / "texts" / language)
+        words, origin = _read(reports, language), reports / "texts" / f"{ORIGIN}.yaml"
+        if language != ORIGIN and origin.is_file():
+            words = _filled(words, _read(reports, ORIGIN), marked)
+        return cls(language, words, reports / "texts" / language, marked)
 
     @classmethod
     def of(cls, settings: Settings) -> Texts:
-        """The texts of the language that a deployment publishes in.
+        """The texts of the first language that a deployment publishes in.
 
         Raises:
             CatalogueError: there is no file of that language.
         """
         return cls.load(settings.reports, settings.language)
+
+    @classmethod
+    def further(cls, settings: Settings) -> tuple[Texts, ...]:
+        """The texts of the other languages that a deployment publishes in.
+
+        Raises:
+            CatalogueError: there is no file of one of them.
+        """
+        return tuple(cls.load(settings.reports, language) for language in settings.further_languages)
 
     @cached_property
     def locale(self) -> Locale:
@@ -174,13 +217,16 @@ class Texts:
     def page(self, name: str, **values: object) -> str:
         """The Markdown text ``<language>/<name>.md`` as HTML, with ``{{names}}`` filled in."""
         path = self.folder / f"{name}.md"
+        if not path.is_file():  # what a translation lacks
+            path = self.folder.parent / ORIGIN / f"{name}.md"
         try:
             text = path.read_text(encoding="utf-8")
         except OSError as error:
             raise CatalogueError(f"{path}: the text is missing. Restore or write it.") from error
         for key, value in values.items():
             text = text.replace("{{" + key + "}}", str(value))
-        return markdown(text, table=self("site.table"))
+        html = markdown(text, table=self("site.table"))
+        return html if path.parent == self.folder else f'<div lang="{ORIGIN}">{html}</div>'
 
     def figure(self, figure: Figure, *, decimals: int = 0, unit: str = "") -> str:
         """``1,234 (95 % interval 1,200 to 1,268)``."""

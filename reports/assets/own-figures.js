@@ -2,7 +2,7 @@
 "use strict";
 
 const ownFigures = (() => {
-  const given = document.getElementById("about"), about = given ? JSON.parse(given.textContent) : { words: {} }, words = about.words;
+  const given = document.getElementById("about"), about = given ? JSON.parse(given.textContent) : { words: {} }, words = about.words, labels = about.labels || {};
   const locale = (about.locale || document.documentElement.lang).replace("_", "-"), files = new Map();
   const said = (text, values = {}) => text.replace(/\{(\w+)\}/g, (all, name) => (name in values ? values[name] : all));
   const plain = (text) => text.toLowerCase().normalize("NFD").replace(/[\u0300-\u036f]/g, "");
@@ -22,7 +22,7 @@ const ownFigures = (() => {
 
   async function load(path) {
     if (!files.has(path)) {
-      files.set(path, fetch(`../${path}/combine.json`).then((answer) => {
+      files.set(path, fetch(`${about.root}${path}/combine.json`).then((answer) => {
         if (answer.ok) return answer.json();
         if (answer.status === 404 || answer.status === 403) return null;
         files.delete(path);
@@ -62,12 +62,28 @@ const ownFigures = (() => {
     return box;
   }
 
+  // The newest edition's measurements with everything called as in the page's language.
+  function labelled(file) {
+    if (!labels.statistics) return file;
+    const named = (one) => { const own = labels.statistics[one.id]; return own ? { ...one, title: own.title, unit: own.unit } : one; };
+    const dimensions = file.dimensions.map((dimension) => {
+      const own = labels.dimensions[dimension.name];
+      if (!own) return dimension;
+      const levels = dimension.levels.map((level) => {
+        const said = own.levels[level.name];
+        return said ? { ...level, title: said.title, names: level.codes.map((code, at) => said.names[code] || level.names[at]) } : level;
+      });
+      return { ...dimension, title: own.title, levels };
+    });
+    return { ...file, dimensions, release: { ...file.release, statistics: file.release.statistics.map(named), derived: file.release.derived.map(named) } };
+  }
+
   // The editions of the release, and the newest one's measurements; null where they cannot be loaded.
   async function released() {
     try {
-      const { editions } = await (await fetch("history/index.json")).json();
+      const { editions } = await (await fetch(`${about.root}${about.release}/history/index.json`)).json();
       const newest = await load(editions.at(-1).path);
-      return newest && { editions, newest };
+      return newest && { editions: editions.map((one) => ({ ...one, title: (labels.periods || {})[one.path] || one.title })), newest: labelled(newest) };
     } catch { return null; }
   }
 
@@ -103,7 +119,7 @@ const ownFigures = (() => {
   const download = (text, name, content) => make("a", { class: "button plain", download: name, href: URL.createObjectURL(content) }, text);
   const csvFile = (lines) => new Blob([lines.map(line).join("\r\n") + "\r\n"], { type: "text/csv" });
   const address = (parts, page = location.pathname) => `${location.origin}${page}#${parts}`; // what stands behind # is not sent to any server
-  const folder = () => location.origin + location.pathname.replace(/\/[^/]*$/, "");
+  const folder = () => new URL(`${about.root}${about.release}`, location.href).href;
 
   // Round values along an axis from the least to the most, about four of them.
   function ticks(least, most) {

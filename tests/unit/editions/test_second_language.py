@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 import shutil
-import zipfile
-from collections.abc import Iterator
 from functools import partial
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
+from spoken import KEPT, REPORTS, SAME, Words, contents, english_phrases
 
 from dp_stats.catalogue import yaml
 from dp_stats.charts.drawing import Studio
@@ -21,16 +19,10 @@ from dp_stats.outlets.index import refresh_index
 from dp_stats.site import build
 from dp_stats.texts.words import Texts
 
-REPORTS = Path(__file__).resolve().parents[3] / "reports"
 BASE = "https://statistics.example.org"
 LETTERS = str.maketrans(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", "nopqrstuvwxyzabcdefghijklmNOPQRSTUVWXYZABCDEFGHIJKLM"
 )
-KEPT = re.compile(r"\{+[^{}]*\}+|`[^`]*`|\]\([^)]*\)")
-"""What a translator leaves as it is: names in braces, code and the targets of links."""
-
-SAME = {"locale", "authority", "names"}
-"""Keys whose values are codes, or names to compare with declared ones."""
 
 
 def strange(text: str) -> str:
@@ -48,17 +40,6 @@ def translated(node: Any, key: str = "") -> Any:
     if isinstance(node, list):
         return [translated(v, key) for v in node]
     return strange(node) if isinstance(node, str) and key not in SAME else node
-
-
-def leaves(node: Any, key: str = "") -> Iterator[str]:
-    if isinstance(node, dict):
-        for k, v in node.items():
-            yield from leaves(v, str(k))
-    elif isinstance(node, list):
-        for v in node:
-            yield from leaves(v, key)
-    elif isinstance(node, str) and key not in SAME:
-        yield node
 
 
 @pytest.fixture(scope="module")
@@ -92,47 +73,6 @@ def public(reports: Path, sample: Any, tmp_path: Path) -> Path:
     refresh_index(tmp_path, base_url=BASE, texts=texts)
     build(tmp_path, reports=reports, base_url=BASE, language="de")
     return tmp_path
-
-
-class Words(HTMLParser):
-    """What a page says: its text and the attributes that are read out."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.said: list[str] = []
-        self.hidden = 0
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.hidden += tag in ("script", "style")
-        self.said += [v for k, v in attrs if v and k in ("alt", "aria-label", "title", "placeholder", "content")]
-
-    def handle_endtag(self, tag: str) -> None:
-        self.hidden -= tag in ("script", "style")
-
-    def handle_data(self, data: str) -> None:
-        if not self.hidden:
-            self.said.append(data)
-
-
-def contents(public: Path) -> Iterator[tuple[str, str]]:
-    """(path, text) of every file that is text, and of the sheets of the workbook."""
-    for path in sorted(p for p in public.rglob("*") if p.is_file()):
-        name = path.relative_to(public).as_posix()
-        if path.suffix == ".xlsx":
-            with zipfile.ZipFile(path) as book:
-                for part in book.namelist():
-                    yield f"{name}/{part}", book.read(part).decode(errors="replace")
-        elif path.suffix not in (".parquet", ".png", ".css", ".js", ".woff2"):
-            yield name, path.read_text(encoding="utf-8")
-
-
-def english_phrases() -> set[str]:
-    """Every run of at least two words in the English texts."""
-    files = [*leaves(yaml.parse((REPORTS / "texts" / "en.yaml").read_text(encoding="utf-8")))]
-    files += [page.read_text(encoding="utf-8") for page in (REPORTS / "texts" / "en").glob("*.md")]
-    runs = (run.strip() for text in files for part in KEPT.split(text) for run in re.split(r"[|\n*#]", part))
-    return {run for run in runs if len(run) > 8 and re.search(r"[a-z]{2,} [a-z]{2,}", run)}
 
 
 def test_no_phrase_of_the_english_texts_is_left_in_any_published_file(public: Path) -> None:

@@ -66,7 +66,7 @@ SHOWN = {
     "release page and charts": (release_pages, "release_page", lambda site, view, *_: [view.id]),
     "edition page": (edition_pages, "edition_page", lambda site, view, *_: [view.id]),
     "card of the front page": (site_pages, "release_card", lambda site, view: [view.id]),
-    "corrections": (record_pages, "corrections", lambda public, release: [release]),
+    "corrections": (record_pages, "corrections", lambda public, release, **__: [release]),
     "calendar": (site_pages, "planned", lambda site, *_: [v.id for v in site.releases]),
     "register page": (record_pages, "register_page", lambda site: [v.id for v in site.releases]),
     "budget page": (budget_page, "budget_page", lambda site: [v.id for v in site.releases]),
