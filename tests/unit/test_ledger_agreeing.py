@@ -71,9 +71,9 @@ def test_an_older_version_and_another_text_under_a_known_number_are_refused(ledg
     reserve(ledger, plan("2021-W09", release="c", **under(4)), dataset=dataset(rho="0.02", **under(4)))
     with pytest.raises(AgreementError, match="version 4 is in use, and this is version 3"):
         reserve(ledger, plan("2021-W10", release="d", **under(3)), dataset=dataset(rho="0.02", **under(3)))
-    other = under(1, id="another")
+    other = under(2, id="another")
     made = reserve(ledger, plan("2021-W10", release="d", **other), dataset=dataset(rho="0.02", **other))
-    assert [row["version"] for row in agreements(ledger)] == [1, 2, 4]  # of another agreement, and of this one
+    assert [row["version"] for row in agreements(ledger)] == [2, 2, 4]  # of another agreement, and of this one
     assert made.agreement
 
 

@@ -172,3 +172,37 @@ def test_a_floor_is_told_in_the_unit_of_its_block(ledger: Ledger) -> None:
         "the card promised that at least ρ 0.02 (ε 0.8999 at δ 1e-06) of block 2020 is left after it, "
         "and ρ 0.015 (ε 0.7717 at δ 1e-06) would be"
     )
+
+
+def test_what_was_decided_on_the_same_person_or_purpose_is_shown_newest_first(ledger: Ledger) -> None:
+    until = Clock().now + timedelta(days=1)
+    asked = [
+        ("2021-W10", "analyst", "For research"),
+        ("2021-W11", " Analyst", "To sell"),
+        ("2021-W12", "other", "for RESEARCH "),
+        ("2021-W13", "other", "To sell"),
+    ]
+    for week, who, why in asked:
+        wanted = plan(week, variant=why, blocks=("2021",))
+        shown = replace(card(ledger), plan=wanted.hash, edition=wanted.edition, requested_by=who, purpose=why)
+        ledger.approve(wanted.hash, "custodian", "refused", f"on {week}", None, shown)
+    ledger.approve(
+        WANTED.hash, "council", "approved", "without a card", until, {"2020": Fraction(1), "2021": Fraction(1)}
+    )
+
+    def weeks(who: str, why: str) -> list[str]:
+        found = ledger.history(requested_by=who, purpose=why)
+        assert all(approval.card == shown.hash and approval.plan_hash == shown.plan for approval, shown in found)
+        return [approval.reason for approval, _ in found]
+
+    assert weeks("analyst", "For research") == ["on 2021-W12", "on 2021-W11", "on 2021-W10"]
+    assert weeks("OTHER", "nothing else") == ["on 2021-W13", "on 2021-W12"]
+    assert weeks("nobody", "to sell") == ["on 2021-W13", "on 2021-W11"]
+    assert weeks("nobody", "nothing else") == []
+
+
+def test_a_card_of_another_plan_is_not_recorded(ledger: Ledger) -> None:
+    before = ledger.head()
+    with pytest.raises(ApprovalError):
+        ledger.approve("0" * 64, "custodian", "refused", "seen", None, card(ledger))
+    assert ledger.head() == before

@@ -155,3 +155,78 @@ def test_an_edition_that_is_made_ready_shows_the_account_and_the_head_of_the_log
     assert ledger.log()[:2] == lines
     with pytest.raises(LedgerError, match=r"Nothing is reserved for weekly/2021-W53 \(revision 1\)"):
         ledger.disclose(wanted.edition)
+
+
+def drawing(key: str, *blocks: str, times: int = 3, holder: str = "records", rho: str = "1/200") -> Entry:
+    """A charge that another dataset pays for, too."""
+    entry = reserved(key, *blocks, rho=rho)
+    draw = {
+        "dataset": holder,
+        "block": "lifetime",
+        "rho": str(times * Fraction(rho)),
+        "cap": "1/50",
+        "delta": "1/1000000",
+    }
+    return happened("reserved", **entry.payload, draws=[draw])
+
+
+def drawn(key: str, block: str, *, rho: str = "3/200", holder: str = "records") -> str:
+    return charge(f"{key}@{block}", "lifetime", holder, rho)
+
+
+def drawn_opening(leaf: int, key: str, block: str) -> Opening:
+    return Opening(leaf=leaf, opening=opening(f"{key}@{block}", "lifetime", "records"))
+
+
+def test_what_a_holder_pays_is_told_with_the_edition_that_it_paid_for() -> None:
+    chain = [CREATED, drawing("k", "2021", "2022"), spent("k", "2021", "2022")]
+    assert log_lines(chain) == []
+    chain.append(ready("k", "2021", "2022"))
+    own = [charge("k", "2021"), charge("k", "2022")]
+    theirs = sorted((drawn("k", "2021"), drawn("k", "2022")), key=lambda line: line.partition("commitment")[2])
+    assert log_lines(chain) == [*own, *theirs]
+    chain.append(published())
+    place = {block: 2 + theirs.index(drawn("k", block)) for block in ("2021", "2022")}
+    told = EditionLeaf(
+        edition="weekly/2021-W07",
+        revision=1,
+        sha256=SUMS,
+        charges=(Opening(leaf=0, opening=opening("k", "2021")), Opening(leaf=1, opening=opening("k", "2022"))),
+        draws=(drawn_opening(place["2021"], "k", "2021"), drawn_opening(place["2022"], "k", "2022")),
+    )
+    assert log_lines(chain) == [*own, *theirs, told.line]
+
+
+def test_a_holder_is_told_of_once_for_a_series_and_again_for_its_next_block() -> None:
+    chain = [CREATED, drawing("k", "2021"), spent("k", "2021"), ready("k", "2021"), published()]
+    first = log_lines(chain)
+    assert first[:2] == [charge("k", "2021"), drawn("k", "2021")]
+    chain += [spent("k", "2021"), ready("k", "2021", edition="weekly/2021-W08"), published("weekly/2021-W08")]
+    again = log_lines(chain)
+    assert again[:3] == first
+    assert len(again) == 4
+    assert EditionLeaf.model_validate_json(again[3]).draws == (drawn_opening(1, "k", "2021"),)
+    chain += [drawing("k", "2022"), spent("k", "2022"), ready("k", "2022", edition="weekly/2022-W01")]
+    assert log_lines(chain)[4:] == [charge("k", "2022"), drawn("k", "2022")]
+
+
+def test_what_a_holder_paid_is_told_as_it_was_charged_in_the_end() -> None:
+    """Reserved, given back and reserved again at another price: the last price is what was paid, once."""
+    chain = [CREATED, drawing("k", "2021"), drawing("k", "2021", times=2), spent("k", "2021"), ready("k", "2021")]
+    assert log_lines(chain) == [charge("k", "2021"), drawn("k", "2021", rho="2/200")]
+
+
+def test_what_a_holder_spent_otherwise_is_told_from_the_first_public_edition_that_draws_on_it() -> None:
+    own = [reserved("own", "lifetime", dataset="records"), spent("own", "lifetime", dataset="records")]
+    other = [reserved("x", "2021", dataset="others"), spent("x", "2021", dataset="others")]
+    chain = [CREATED, *own, *other, drawing("k", "2021"), spent("k", "2021")]
+    assert log_lines(chain) == []
+    chain.append(ready("k", "2021"))
+    assert sorted(log_lines(chain)) == sorted(
+        [charge("k", "2021"), drawn("k", "2021"), charge("own", "lifetime", "records")]
+    )
+
+
+def test_a_later_charge_without_holders_has_none() -> None:
+    chain = [CREATED, drawing("k", "2021"), reserved("m", "2021"), spent("m", "2021"), ready("m", "2021"), published()]
+    assert log_lines(chain) == [charge("m", "2021"), edition(Opening(leaf=0, opening=opening("m", "2021")))]

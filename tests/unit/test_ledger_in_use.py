@@ -7,7 +7,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from ledger_examples import Clock, dataset, measured, new_ledger, plan, publish
+from ledger_examples import Clock, dataset, measured, new_ledger, plan, publish, reserve
 from sqlalchemy import text, update
 
 from dp_stats.errors import LedgerError
@@ -84,3 +84,16 @@ def test_documents_come_without_the_parts_that_they_name(ledger: Ledger) -> None
         name = connection.execute(text("SELECT description FROM ledger_descriptions")).scalar_one()
         assert list(sealing.documents(connection, [name, name])) == [name]
         assert len(sealing.closure(connection, [name])) == 2
+
+
+def test_the_numbers_that_are_taken_are_those_reserved_or_described(ledger: Ledger) -> None:
+    edition = made(ledger, "weekly", 1, 1, 2)
+    made(ledger, "weekly", 2, 1, 2, 3)
+    assert ledger.revisions(edition) == [1, 2]
+    third = reserve(ledger, plan("2021-W01", release="weekly"), dataset=RICH, revision=3, reason="a mistake")
+    assert ledger.revisions(edition) == [1, 2, 3]
+    ledger.void(third, "not wanted")
+    assert ledger.revisions(edition) == [1, 2]
+    publish(ledger, edition, revision=4, measured=2)
+    assert ledger.revisions(edition) == [1, 2, 4]
+    assert ledger.revisions("weekly/2021-W09") == []

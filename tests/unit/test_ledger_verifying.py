@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from ledger_examples import Clock, filled_ledger, measured, new_ledger, plan, reserve
 
 from dp_stats.errors import LedgerError
-from dp_stats.ledger import Ledger
+from dp_stats.ledger import Entry, Ledger, verifying
 from dp_stats.ledger.chain import START, hash_of
 
 NAMES = ("sequence", "previous", "hash", "at", "event", "payload")
@@ -209,3 +210,32 @@ def test_a_kept_head_counts_with_its_own_number_only(ledger: Ledger) -> None:
         assert ledger.problems(wrong) == [
             "the head that was kept elsewhere is in no entry: the end was cut off, or the ledger was rewritten"
         ]
+
+
+def charged(sequence: int, *, rho: str = "1/100", holds: str = "3/100", cap: str = "6/100") -> Entry:
+    """A charge of two blocks that another dataset pays for as well, under a cap of its own."""
+    draw = {"dataset": "records", "block": "lifetime", "rho": holds, "cap": cap}
+    told = {"dataset": "cases", "key": f"k{sequence}", "charged": ["2021", "2022"], "rho": rho, "cap": "1"}
+    return Entry(sequence, datetime(2021, 3, 1, tzinfo=UTC), "reserved", told | {"draws": [draw]}, "", "")
+
+
+def given_back(sequence: int, of: int, *blocks: str) -> Entry:
+    told = {"dataset": "cases", "key": f"k{of}", "released": list(blocks)}
+    return Entry(sequence, datetime(2021, 3, 1, tzinfo=UTC), "void", told, "", "")
+
+
+def test_what_other_datasets_pay_is_held_against_their_own_caps() -> None:
+    def above(*entries: Entry) -> list[str]:
+        return list(verifying._caps(list(entries)))
+
+    line = "entry {} charges block lifetime of 'records' above its cap"
+    assert above(charged(1)) == []  # two blocks at 3/100: exactly its cap
+    assert above(charged(1, cap="59/1000")) == [line.format(1)]
+    assert above(charged(1), charged(2, holds="1/1000000", cap="60001/1000000")) == [line.format(2)]
+    assert above(charged(1), charged(2, cap="12/100")) == []
+    assert above(charged(1), given_back(2, 1, "2021", "2022"), charged(3)) == []
+    assert above(charged(1), given_back(2, 1, "2021"), charged(3, cap="89/1000")) == [line.format(3)]
+    assert above(charged(1), given_back(2, 1, "2021"), charged(3, cap="90/1000")) == []
+    assert above(charged(1), given_back(2, 9, "2021"), charged(3, cap="119/1000")) == [line.format(3)]
+    twice = (given_back(2, 1, "2021"), given_back(3, 1, "2021"))
+    assert above(charged(1), *twice, charged(4, cap="89/1000")) == [line.format(4)]
