@@ -288,3 +288,30 @@ def test_a_picture_of_each_kind_of_page(browser: Any, address: str, name: str, w
     image = Image.open(path).convert("RGB").quantize(128, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     image.save(path, "PNG", optimize=True)
     assert path.stat().st_size < 200_000
+
+
+@pytest.fixture(scope="module")
+def welsh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The small release in two languages."""
+    public = tmp_path_factory.mktemp("welsh")
+    single_edition(public)
+    build(public, base_url="https://statistics.example.org", further=["cy"])
+    with served(public) as found:
+        yield found
+
+
+@pytest.mark.parametrize(
+    "path", ["cy/index.html", "cy/hospital-days/index.html", "cy/hospital-days/methods.html", "cy/accessibility.html"]
+)
+def test_welsh_pages_are_as_accessible_and_lead_to_english_ones(browser: Any, welsh: str, path: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    with opened(browser, f"{welsh}/{path}", width=360) as page:
+        found = Axe().run(page, options={"runOnly": TAGS, "preload": False}).response["violations"]
+        assert [(v["id"], v["nodes"][0]["html"][:200]) for v in found] == []
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.get_by_role("navigation", name="Iaith").get_by_role("link", name="English").click()
+        assert page.url == f"{welsh}/{path.removeprefix('cy/')}"
+        assert page.evaluate("document.documentElement.lang") == "en"
+        page.get_by_role("link", name="Cymraeg").click()
+        assert page.url == f"{welsh}/{path}"
