@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from dp_stats.catalogue.grid import ALL
 from dp_stats.catalogue.periods import parse_period
 from dp_stats.editions.edition import DimensionFacts, Edition, FileFacts, LevelFacts, PeriodFacts, TableFacts
-from dp_stats.texts.foreign import foreign
+from dp_stats.texts.foreign import foreign, plain
 from dp_stats.texts.words import Texts
 
 SENTENCE, NAME = "sentence", "name"
@@ -116,6 +116,12 @@ def names_elsewhere(edition: Edition, dimension: str) -> Iterator[tuple[str, str
                 other = words.get(f"/dimensions/{at}/levels/{depth}/names/{index}", name)
                 if other != name:
                     yield code, other
+
+
+def own_words(edition: Edition, pointer: str) -> str:
+    """A text of an edition in the language that is its own, in whichever it is read."""
+    kept = edition.words.get(edition.language, {}).get(pointer)
+    return kept if kept is not None else plain(dict(_texts(edition)).get(pointer, ""))
 
 
 def speaks(edition: Edition, language: str) -> bool:

@@ -29,6 +29,7 @@ from dp_stats.charts.merged_areas import read_back_series
 from dp_stats.editions import formats
 from dp_stats.editions.edition import Edition, TableFacts, utc
 from dp_stats.editions.isolated import noted
+from dp_stats.editions.languages import own_words
 from dp_stats.editions.moments import moments_of
 from dp_stats.editions.tidy import moment_columns
 
@@ -109,10 +110,9 @@ def _release_leaves(
 
 
 def topic_of(edition: Edition) -> tuple[str, str, str]:
-    """Theme, sub-theme and topic of a release: the first values of its paths."""
-    release = edition.release
-    theme = release.theme or release.title
-    return slug(theme), slug(release.subtheme or theme), release.id
+    """Theme, sub-theme and topic of a release: the first values of its paths, which are the same in every language."""
+    theme, subtheme, title = (own_words(edition, f"/release/{name}") for name in ("theme", "subtheme", "title"))
+    return slug(theme or title), slug(subtheme or theme or title), edition.release.id
 
 
 def slug(text: str) -> str:

@@ -197,9 +197,14 @@ def _registers(
 
 def _data(public: Path, published: Sequence[Published], base_url: str, spoken: Sequence[Texts]) -> dict[str, bytes]:
     """What is one for all languages: the catalogue, whose words stand in each, and what has been spent."""
-    newest = [one.current[-1] for one in published if one.current]
-    said = [[said_in(Edition.load(public / e.path), texts) for e in newest] for texts in spoken[1:]]
-    catalogue = registers.dcat_in_each([newest, *said], base_url=base_url, spoken=spoken)
+    own = {one.id: one.current for one in published if one.current}
+    series = [own]
+    for texts in spoken[1:]:
+        series.append(
+            {id: tuple(said_in(Edition.load(public / e.path), texts) for e in known) for id, known in own.items()}
+        )
+    newest = [[known[-1] for known in said.values()] for said in series]
+    catalogue = registers.dcat_in_each(newest, base_url=base_url, spoken=spoken, series=series)
     spends = budgets.budgets(public, [e for one in published for e in one.editions])
     return {"catalog.jsonld": formats.json_bytes(catalogue), budgets.FILE_NAME: budgets.budget_json(spends)}
 

@@ -36,6 +36,7 @@ CATEGORIES = {"zero", "one", "two", "few", "many", "other"}
 PUBLISHER = "Asiantaeth Iechyd Enghreifftiol"
 WORDS = ReleaseWords(
     title="Achosion yn ôl ardal",
+    theme="Iechyd",
     summary="Faint o bobl a gafodd brawf positif.",
     known_issues=("Adroddir profion penwythnos yn hwyr.",),
     publisher=PUBLISHER,
@@ -346,7 +347,7 @@ def test_what_is_not_said_in_a_language_is_named(sample: Any) -> None:
     release = in_welsh(sample).release
     dataset = sample.catalogue.dataset_of(release)
     missing = set(unsaid(release, dataset, "cy"))
-    assert {"public_benefit", "theme", "tables.area-week-age", "statistics.rate", "dataset.title"} <= missing
+    assert {"public_benefit", "subtheme", "tables.area-week-age", "statistics.rate", "dataset.title"} <= missing
     assert not {"title", "summary", "known_issues", "tables.area-day", "statistics.cases"} & missing
 
 

@@ -27,6 +27,7 @@ from dp_stats.outlets.feeds import Scheduled, calendar, due_at, icalendar
 from dp_stats.outlets.index import refresh_index
 from dp_stats.outlets.registers import short_title
 
+SHAPES = Path(__file__).parents[2] / "shapes" / "dcat-ap-3.0.1.ttl"
 BASE = "https://statistics.example.org"
 
 
@@ -52,7 +53,16 @@ def test_the_catalogue_is_linked_data_with_a_dataset_per_release(public: Path) -
     graph = rdflib.Graph().parse(public / "catalog.jsonld", format="json-ld")
     dcat, dct = rdflib.Namespace("http://www.w3.org/ns/dcat#"), rdflib.DCTERMS
     datasets = set(graph.subjects(rdflib.RDF.type, dcat.Dataset))
-    assert {str(graph.value(d, dct.identifier)) for d in datasets} == {"cases-by-area", "costs-by-sex"}
+    releases, periods = (
+        {"cases-by-area", "costs-by-sex"},
+        {"cases-by-area/2021-W07", "cases-by-area/2021-W08", "costs-by-sex/2021"},
+    )
+    assert {str(graph.value(d, dct.identifier)) for d in datasets} == releases | periods
+    assert datasets == set(graph.objects(None, dcat.dataset)), "every edition is in the catalogue"
+    for series in graph.subjects(rdflib.RDF.type, dcat.DatasetSeries):
+        assert set(graph.subjects(dcat.inSeries, series)) <= datasets
+    first, second = (rdflib.URIRef(f"{BASE}/cases-by-area/2021-W0{week}/#dataset") for week in (7, 8))
+    assert graph.value(second, dcat.prev) == first
     addresses = {str(o) for o in graph.objects(None, dcat.downloadURL)}
     assert f"{BASE}/cases-by-area/2021-W08/r1/area-day.csv" in addresses
     assert all(a.startswith(f"{BASE}/") for a in addresses)
@@ -62,11 +72,25 @@ def test_the_catalogue_is_linked_data_with_a_dataset_per_release(public: Path) -
         assert int(graph.value(distribution, dcat.byteSize)) == (public / path).stat().st_size
 
 
+def test_the_catalogue_keeps_to_the_shapes_of_dcat_ap(public: Path) -> None:
+    from pyshacl import validate
+
+    shapes = rdflib.Graph().parse(SHAPES, format="turtle")
+    graph = rdflib.Graph().parse(public / "catalog.jsonld", format="json-ld")
+    conforms, _, told = validate(graph, shacl_graph=shapes, inference="none")
+    assert conforms, told
+    (catalogue,) = graph.subjects(rdflib.RDF.type, rdflib.URIRef("http://www.w3.org/ns/dcat#Catalog"))
+    graph.remove((catalogue, rdflib.DCTERMS.publisher, None))
+    assert not validate(graph, shacl_graph=shapes, inference="none")[0], "a catalogue of nobody is found"
+
+
 def test_the_catalogue_leads_to_the_api_and_its_description(public: Path) -> None:
     graph = rdflib.Graph().parse(public / "catalog.jsonld", format="json-ld")
     dcat = rdflib.Namespace("http://www.w3.org/ns/dcat#")
     (service,) = graph.subjects(rdflib.RDF.type, dcat.DataService)
-    assert set(graph.objects(service, dcat.servesDataset)) == set(graph.subjects(rdflib.RDF.type, dcat.Dataset))
+    assert set(graph.objects(service, dcat.servesDataset)) == {
+        rdflib.URIRef(f"{BASE}/{release}/#dataset") for release in ("cases-by-area", "costs-by-sex")
+    }
     assert (None, dcat.service, service) in graph
     for kind in (dcat.endpointURL, dcat.endpointDescription):
         assert (public / str(graph.value(service, kind)).removeprefix(f"{BASE}/")).is_file()
