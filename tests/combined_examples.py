@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
@@ -144,13 +144,13 @@ def write_release(folder: Path, editions: list[Measured]) -> None:
     (folder / "test" / "history" / "index.json").write_text(json.dumps({"editions": listed}))
 
 
-def question(rng: np.random.Generator, case: str) -> dict[str, Any]:
+def question(rng: np.random.Generator, case: str, *, more: Sequence[str] = ()) -> dict[str, Any]:
     """Something that a reader may ask: any areas and regions, any bands, any days, any statistic."""
     first = date(2024, 3, 4) + timedelta(days=int(rng.integers(0, 21)))
     last = min(first + timedelta(days=int(rng.integers(0, 21))), date(2024, 3, 24))
     where: dict[str, tuple[str, ...]] = {}
     if rng.random() < 0.8:
-        codes = [*(f"A{i}" for i in range(AREAS)), "R0", "R1", "R2"]
+        codes = [*(f"A{i}" for i in range(AREAS)), "R0", "R1", "R2", *more]
         where["area"] = tuple(rng.choice(codes, int(rng.integers(1, 6)), replace=False).tolist())
     bands = CASES[case].get("bands", BANDS)
     if bands > 1 and rng.random() < 0.4:
@@ -164,6 +164,28 @@ def question(rng: np.random.Generator, case: str) -> dict[str, Any]:
         )
     names = [s["id"] for s in (*CASES[case]["statistics"], *CASES[case].get("derived", ()))]
     return {"statistic": str(rng.choice(names)), "where": where, "start": first, "end": last}
+
+
+MERGED = ["A0", "M", "A3", "A4", "A5", "A6", "A7", "S1", "S2"]
+"""Areas after two have merged and one was split."""
+
+
+def over_a_change() -> list[Measured]:
+    """Three weekly editions, the first before areas merged and split."""
+    rng, found = np.random.default_rng(3), []
+    for number, week in enumerate(WEEKS):
+        made = declare_edition(period=week, kind="week", areas=(3, 4, 2) if not number else (2, 4, 3), **PLAIN)
+        listed = made.catalogue.codes["areas"]
+        names = [row["code"] for row in listed.rows] if not number else MERGED
+        rows = tuple({**row, "code": code} for row, code in zip(listed.rows, names, strict=True))
+        gone = {"A1": ("M",), "A2": ("M",), "A8": ("S1", "S2")} if number else {}
+        codes = {**made.catalogue.codes, "areas": replace(listed, rows=rows, replaced=gone)}
+        catalogue = replace(made.catalogue, codes=codes, _grids={})
+        counts = rng.poisson(12.0, made.grid.shape())
+        noisy = made.draw({"count": counts, "cost": counts * 4, "people": counts}, rng)
+        grid = catalogue.grid(made.release, parse_period(week))
+        found.append(Measured(made.plan, parse_period(week), grid, made.release, noisy, catalogue))
+    return found
 
 
 def comparison(rng: np.random.Generator, case: str) -> dict[str, Any]:

@@ -8,14 +8,17 @@ from dp_stats.site.combine_page import about
 from dp_stats.site.frame import EMBED, Site, script
 
 PAGE = "compare.html"
+OF_SUMS = {"everything", "more", "chart", "download", "from_one", "from_many", "done", "cite"}
+"""Words of the page of sums that this one does not say."""
 
 
 def compare_pages(site: Site, view: ReleaseView, *, areas: bool) -> None:
     """``<release>/compare.html`` and ``<release>/embed.html``; ``areas``: whether there is a table of all areas to lead to."""
     texts, release = site.texts, view.latest.edition.release
     title, lead = texts("compare.title"), texts("compare.lead", release=release.title)
+    shared = {name: word for name, word in texts.get("combine.words").items() if name not in OF_SUMS}
     path = f"{view.id}/{PAGE}"
-    known = about(site, view, {**texts.get("combine.words"), **texts.get("compare.words")}, path)
+    known = about(site, view, {**shared, **texts.get("compare.words")}, path)
     words = script(known)
     table = ("areas/index.html", texts("compare.areas")) if areas else ("index.html", release.title)
     site.render(

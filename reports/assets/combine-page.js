@@ -116,6 +116,7 @@
       try { row.answer = dpStats.answer([file], question.statistic, question.where, row.start, row.end); } catch (error) { row.why = errorText(error); }
       rows.push(row);
     }
+    const followed = dpStats.followed(loaded.map((one) => one.file), question.where, question.start, question.end) ? make("p", { class: "quiet" }, words.followed) : "";
     const what = `${titled(declared)}: ${named(question)}`, unit = declared.unit || "";
     const days = daysText(question);
     const shown = link(question);
@@ -127,7 +128,7 @@
     const today = new Date().toISOString().slice(0, 10);
     const cited = said(words.cite, { publisher: about.publisher, title: about.title, what, days, value: number(whole.value, places), lower: number(whole.lower, places), upper, editions: whole.editions.length, address: shown, today });
     result.lastElementChild.replaceChildren(
-      make("div", { class: "figures" }, card), make("p", { class: "quiet" }, whole.editions.length > 1 ? said(words.from_many, { count: whole.editions.length }) : words.from_one), chart(rows, what, places),
+      make("div", { class: "figures" }, card), make("p", { class: "quiet" }, whole.editions.length > 1 ? said(words.from_many, { count: whole.editions.length }) : words.from_one), followed, chart(rows, what, places),
       rows.length > 1 ? table(rows, question, places) : "", make("p", {}, download(words.download, `${about.release}.csv`, csv(rows, whole, question))),
       make("h3", {}, words.permalink), make("p", {}, make("a", { href: shown, id: "permalink" }, shown)),
       make("h3", {}, words.citation), make("p", { id: "citation" }, cited),

@@ -423,6 +423,54 @@ const dpStats = (() => {
     });
   }
 
+  // Codes over changes of their lists (estimate/boundaries.py): the cells of an edition that hold what a code holds in the last edition that has it.
+  const day0 = (file) => day(file.period[0]);
+  const within = (files, first, last) => files.filter((f) => day0(f) <= last && day(f.period[1]) >= first);
+  const dimensionOf = (file, name) => file.dimensions.find((d) => d.name === name);
+  const becameOf = (file, name) => file.lists[name]?.replaced || {};
+
+  function leavesOf(file, name, code) {
+    const dimension = dimensionOf(file, name), level = dimension.levels.find((one) => one.codes.includes(code));
+    if (!level) return null;
+    const at = level.codes.indexOf(code);
+    return dimension.levels[0].codes.filter((_, i) => level.group[i] === at);
+  }
+
+  function codesIn(code, file, name, among) {
+    if (among.every((one) => !one.lists[name]?.replaced)) return [code];
+    const having = among.filter((one) => leavesOf(one, name, code)), last = having.reduce((a, b) => (day0(b) > day0(a) ? b : a), having[0]);
+    if (!last || last === file) return [code];
+    const wanted = new Set(leavesOf(last, name, code)), own = leavesOf(file, name, code) || [];
+    const [earlier, later] = day0(last) < day0(file) ? [last, file] : [file, last], replaced = becameOf(later, name);
+    const [here, there, before, after] = [file, last, earlier, later].map((one) => dimensionOf(one, name).levels[0].codes), found = new Set();
+    const inside = (codes) => codes.every((one) => wanted.has(one)) || refuse("boundary_part", { code });
+    for (const leaf of before) {
+      const became = after.includes(leaf) ? [leaf] : replaced[leaf] || [];
+      if (file === earlier) {
+        if (became.some((one) => wanted.has(one))) { inside(became); found.add(leaf); } else if (!became.some((one) => there.includes(one)) && own.includes(leaf)) found.add(leaf);
+      } else if (wanted.has(leaf)) {
+        for (const next of became.filter((one) => here.includes(one))) {
+          inside(before.filter((one) => one === next || (replaced[one] || []).includes(next)));
+          found.add(next);
+        }
+      }
+    }
+    if (found.size === own.length && own.every((one) => found.has(one))) return [code];
+    return found.size ? here.filter((one) => found.has(one)) : refuse("not_counted", { code });
+  }
+
+  function whereIn(file, where, among) {
+    const own = {};
+    for (const [name, codes] of Object.entries(where)) {
+      const having = among.filter((one) => dimensionOf(one, name));
+      own[name] = dimensionOf(file, name) ? [...new Set(codes.flatMap((code) => codesIn(code, file, name, having)))] : codes;
+    }
+    return own;
+  }
+
+  // Whether what is asked for lies over changed boundaries, and was followed.
+  const followed = (files, where, start, end) => { const among = within(files, day(start), day(end)); return among.some((file) => JSON.stringify(whereIn(file, where, among)) !== JSON.stringify(where)); };
+
   const parts = new WeakMap(); // what was worked out stays, as a sum of editions and each edition's own ask the same
   function partOf(file, ...asked) {
     if (!parts.has(file)) parts.set(file, new Map());
@@ -504,7 +552,8 @@ const dpStats = (() => {
   const meaning = (file, statistic) => { const s = file.release.statistics.find((one) => one.id === statistic); return JSON.stringify([s.kind, s.column, s.lower, s.upper]); };
 
   function sumOf(files, statistic, where, first, last) {
-    const parts = covering(files, first, last, (file, begin, stop) => partOf(file, statistic, where, begin, stop));
+    const among = within(files, first, last);
+    const parts = covering(files, first, last, (file, begin, stop) => partOf(file, statistic, whereIn(file, where, among), begin, stop));
     const used = files.filter((file) => parts.some((p) => p.edition === file.edition));
     if (new Set(used.map((file) => meaning(file, statistic))).size > 1) refuse("meaning");
     const declared = files[0].release.statistics.find((one) => one.id === statistic), found = totalOf(parts, declared);
@@ -517,7 +566,9 @@ const dpStats = (() => {
     return { ...found, value, lower: Math.min(lower, value), upper: Math.max(upper, value) };
   }
 
-  function peopleOf(file, derived, where) {
+  function peopleOf(files, derived, where, first, last) {
+    const among = within(files, first, last), newest = among.reduce((a, b) => (day0(b) > day0(a) ? b : a), among[0] || files[0]);
+    const file = Object.keys(where).some((name) => Object.keys(becameOf(newest, name)).length) ? newest : files[0];
     const has = (d) => file.lists[d.name]?.header.includes(derived.population), home = file.dimensions.find(has);
     const split = file.dimensions.filter((d) => d !== home && d.kind !== "date" && (where[d.name] || has(d)) && d.levels[0].codes.length > 1);
     if (!home || split.length > 1) return NaN;
@@ -556,10 +607,10 @@ const dpStats = (() => {
     const declared = asked[0].release.statistics.find((one) => one.id === counted);
     if (derived?.kind === "mean") return apart(found, other, (a, b) => a + b);
     if (declared.kind === "persons") return apart(found, other, Math.hypot);
-    const times = derived ? [of, less].map((where) => derived.per / peopleOf(asked[0], derived, where)) : [1, 1];
+    const times = derived ? [of, less].map((where) => derived.per / peopleOf(asked, derived, where, first, last)) : [1, 1];
     const unit = Math.max(...times), scales = times.map((one) => one / unit);
-    const parts = covering(asked, first, last, (file, begin, stop) => {
-      const [one, two] = [of, less].map((where) => conditions(file, where, begin, stop));
+    const among = within(asked, first, last), parts = covering(asked, first, last, (file, begin, stop) => {
+      const [one, two] = [of, less].map((where) => conditions(file, whereIn(file, where, among), begin, stop));
       const unlike = one.map((row, i) => row.some((value, at) => value !== two[i][at]));
       if (unlike.filter(Boolean).length !== 1) refuse("one_dimension");
       const rows = one.map((row, i) => (unlike[i] ? row.map((value, at) => scales[0] * value - scales[1] * two[i][at]) : row));
@@ -588,20 +639,15 @@ const dpStats = (() => {
     const asked = files.filter((file) => declares(file, statistic)), first = day(start), last = day(end);
     if (!asked.length) refuse("no_statistic");
     if (last < first) refuse("backwards");
-    for (const name of Object.keys(where)) { // codes that were replaced between editions: only Python follows them
-      const lists = asked.filter((f) => day(f.period[0]) <= last && day(f.period[1]) >= first);
-      const codes = lists.map((f) => JSON.stringify(f.dimensions.find((d) => d.name === name)?.levels[0].codes));
-      if (lists.some((f) => f.lists[name]?.replaced) && new Set(codes).size > 1) refuse("boundaries");
-    }
     const derived = asked[0].release.derived.find((one) => one.id === statistic);
     if (!derived) return sumOf(asked, statistic, where, first, last);
     if (derived.kind === "mean") return meanOf(asked, derived, where, first, last);
     if (derived.kind !== "rate") refuse("no_sum");
-    const count = sumOf(asked, derived.of, where, first, last), people = peopleOf(asked[0], derived, where);
+    const count = sumOf(asked, derived.of, where, first, last), people = peopleOf(asked, derived, where, first, last);
     if (!(people > 0)) refuse("no_people");
     const scale = derived.per / people, times = (name) => count[name] * scale;
     return { value: times("value"), unrounded: times("unrounded"), lower: times("lower"), upper: times("upper"), standard_error: times("standard_error"), editions: count.editions };
   }
 
-  return { answer, difference, NotDerivable };
+  return { answer, difference, followed, NotDerivable };
 })();

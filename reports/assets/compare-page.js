@@ -60,7 +60,8 @@
     const counts = declared.kind === "count" || declared.kind === "persons";
     const wanted = lines.filter((line) => line.whole.answer).map((line) => digits(line.whole.answer, counts));
     const places = wanted.length ? Math.min(Math.max(...wanted), Math.min(...wanted) + 1) : 0;
-    return { lines, declared, places, known, unit: declared.unit || "", days: daysText(question) };
+    const followed = question.codes.some((code) => dpStats.followed(all, cells(code), question.start, question.end));
+    return { lines, declared, places, known, followed, unit: declared.unit || "", days: daysText(question) };
   }
 
   // Which of several differences can be told: their intervals, widened so that all hold together (charts/clear.py).
@@ -203,7 +204,7 @@
     const failed = found.lines.filter((line) => line.whole.why).map((line) => make("p", { class: "quiet" }, `${line.name}: ${line.whole.why}`));
     const code = `<iframe src="${small.replaceAll("&", "&amp;")}" width="640" height="520" title="${`${what}: ${names}`.replaceAll('"', "&quot;")}" loading="lazy"></iframe>`;
     result.lastElementChild.replaceChildren(
-      ...text.map((one) => make("p", { class: "compared-finding" }, one)), ...failed,
+      ...text.map((one) => make("p", { class: "compared-finding" }, one)), ...failed, found.followed ? make("p", { class: "quiet" }, words.followed) : "",
       make("figure", {}, picture, make("figcaption", {}, words.chart)),
       ...tables(question, found, what));
     const files = make("p", { class: "buttons" }, download(words.csv, `${name}.csv`, csv(question, found)));
