@@ -147,6 +147,13 @@ class Settings(BaseSettings):
         said="`[]`, nobody is told",
         secret=True,
     )
+    digest_hours: float = _field(
+        0.0,
+        "how many hours lie at least between two letters to a custodian, each of which then lists all that waits for her",
+        said="`0`, a letter for each request",
+        ge=0,
+        le=24 * 7,
+    )
     addresses: str = _field(
         "", "the address of a user that no dataset declares, such as `{user}@agency.example`", said="none"
     )

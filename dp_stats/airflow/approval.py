@@ -88,7 +88,11 @@ class CustodianApproval(HITLOperator):
         return super().execute(context)
 
     def _tell(self, context: Any, made: Card) -> None:
-        """Write to the custodian that a request waits for her."""
+        """Write to the custodian that a request waits for her, unless letters are gathered (see ``watching``)."""
+        from dp_stats.settings import load_settings
+
+        if load_settings().digest_hours:
+            return
         run, index = context["dag_run"], context["task_instance"].map_index
         where = f"/dags/{run.dag_id}/runs/{quote(run.run_id, safe='')}/tasks/approve/mapped/{index}/required_actions"
         text = f"{made.release.requested_by} asks for: {made.release.title}. What for: {made.release.purpose} {link(where)}"

@@ -14,6 +14,7 @@ from fastapi.responses import FileResponse, HTMLResponse
 
 from dp_stats import written
 from dp_stats.airflow import budget_view
+from dp_stats.airflow.decisions_page import router as decisions
 from dp_stats.airflow.files_page import router as files
 from dp_stats.airflow.names import scheduled_dag
 from dp_stats.airflow.requests_page import router as requests
@@ -34,6 +35,7 @@ DESCRIPTIONS = {
 
 app = FastAPI(title="Privacy budget", docs_url=None, redoc_url=None, openapi_url=None)
 app.include_router(requests, dependencies=[Depends(require_insider)])
+app.include_router(decisions, dependencies=[Depends(require_insider)])
 app.include_router(files)
 INSIDE = [Depends(require_insider)]
 

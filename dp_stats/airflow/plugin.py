@@ -48,6 +48,13 @@ class DpStatsPlugin(AirflowPlugin):
             "nav_top_level": True,
         },
         {
+            "name": "To decide",
+            "href": "/budget/decisions/",
+            "destination": "nav",
+            "url_route": "to-decide",
+            "nav_top_level": True,
+        },
+        {
             "name": "My files",
             "href": "/budget/files/",
             "destination": "nav",

@@ -1,4 +1,4 @@
-"""Every five minutes: tell at once, and once, of what is broken and stops only itself."""
+"""Every five minutes: tell at once, and once, of what is broken and stops only itself; and custodians of what waits, gathered."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from airflow.sdk import DAG, task
 from dp_stats.airflow.alerts import alert
 from dp_stats.airflow.steps import guarded
 from dp_stats.airflow.upkeep_dag import upkeep_dag
+
+MOST_LISTED = 50
+"""Requests that one letter lists."""
+TO_DECIDE = "/plugin/to-decide"
 
 
 def watch() -> DAG:
@@ -35,5 +39,26 @@ def watch() -> DAG:
                 alert(one.subject, one.text)
             return {"broken": len(found), "new": len(new)}
 
+        @task(show_return_value_in_logs=False)
+        def tell_custodians() -> dict[str, Any]:
+            """Send each custodian for whom requests wait one letter that lists them, where letters are gathered."""
+            from dp_stats.airflow.letters import link, write_to
+            from dp_stats.catalogue import read_catalogue
+            from dp_stats.operations import digests
+            from dp_stats.settings import load_settings
+
+            due = guarded(digests.due)
+            datasets = read_catalogue(load_settings().catalogue).datasets.values()
+            known = [person for dataset in datasets for person in dataset.custodians]
+            for user, asked in due.items():
+                lines = "\n".join(f"- {one.title} ({one.requested_by}: {one.purpose})" for one in asked[:MOST_LISTED])
+                more = f"\nand {len(asked) - MOST_LISTED} more" if len(asked) > MOST_LISTED else ""
+                subject = f"{len(asked)} request{'s wait' if len(asked) > 1 else ' waits'} for your decision"
+                write_to(user, subject, f"{lines}{more}\n{link(TO_DECIDE)}", known=known)
+            if due:
+                guarded(lambda: digests.keep_told(list(due)))
+            return {"told": len(due)}
+
         look()
+        tell_custodians()
     return dag

@@ -134,6 +134,13 @@ def decisions(connection: Connection, plan_hash: str) -> list[Approval]:
     return [approval_of(row) for row in connection.execute(query).mappings()]
 
 
+def decided_since(connection: Connection, since: datetime) -> list[Approval]:
+    """Every decision that was made since a moment, oldest first."""
+    at = schema.approvals.c.at
+    query = select(schema.approvals).where(at >= instant(since)).order_by(schema.approvals.c.id)
+    return [approval_of(row) for row in connection.execute(query).mappings()]
+
+
 def history(connection: Connection, *, requested_by: str, purpose: str) -> list[tuple[Approval, ShownCard]]:
     """Decisions on what this person asked for or on this purpose, each with its card, the newest first.
 

@@ -151,6 +151,11 @@ class LedgerReader:
         with self._database.read() as connection:
             return approving.history(connection, requested_by=requested_by, purpose=purpose)
 
+    def decided_since(self, since: datetime) -> list[Approval]:
+        """Every decision of a custodian since a moment, oldest first."""
+        with self._database.read() as connection:
+            return approving.decided_since(connection, since)
+
     def card(self, hash: str) -> cards.ShownCard:
         """What a custodian was shown, by the hash that a decision names (``Approval.card``).
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         name_of,
         request,
         withdraw,
+        would_count,
     )
     from dp_stats.requests.trying import try_out
 
@@ -38,6 +39,7 @@ __all__ = [
     "request",
     "try_out",
     "withdraw",
+    "would_count",
 ]
 
 

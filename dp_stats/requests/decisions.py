@@ -10,13 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from dp_stats.catalogue import Catalogue, read_catalogue
 from dp_stats.errors import ApprovalError, BudgetError, PublishedError
 from dp_stats.files import replace_file
+from dp_stats.ledger import Ledger
 from dp_stats.ledger.budget import who
 from dp_stats.ledger.cards import ShownCard, objections
+from dp_stats.ledger.records import Decision
 from dp_stats.requests.approval import Way, is_approved, may_decide, path_of
 from dp_stats.requests.asked_release import TABLE, period_of_request
 from dp_stats.requests.free_answers import free_table
@@ -90,19 +92,51 @@ def request(name: str, *, settings: Settings | None = None) -> Request:
     return Request(name, made.edition, path_of(made, question))
 
 
-def card(name: str, *, settings: Settings | None = None) -> Card:
-    """The pre-flight card of a request, with the budget as it is now."""
+def card(name: str, *, ledger: Ledger | None = None, settings: Settings | None = None) -> Card:
+    """The pre-flight card of a request, with the budget as it is now; ``ledger``: one that is open already."""
     settings = settings or load_settings()
     release, question = load_request(name, settings)
     catalogue = _catalogue(settings)
-    return make_card(release, catalogue, settings, only=chosen(question, catalogue))
+    return make_card(release, catalogue, settings, only=chosen(question, catalogue), ledger=ledger)
+
+
+def would_count(
+    name: str,
+    *,
+    approver: str,
+    decision: Decision,
+    shown: ShownCard,
+    instead_of: str = "",
+    ledger: Ledger | None = None,
+    settings: Settings | None = None,
+) -> None:
+    """Check that a decision would count, as things stand now; nothing is recorded.
+
+    ``instead_of``: the custodian in whose place a deputy (``approver``) decides.
+
+    Raises:
+        ApprovalError: the approver may not decide, or would approve what is not as the card says any more.
+    """
+    settings = settings or load_settings()
+    made = card(name, ledger=ledger, settings=settings)
+    _require_wanted(made, settings)
+    may_decide(made, approver, instead_of=instead_of)
+    if decision == "approved":
+        changed = objections(
+            shown, plan=made.plan.hash, revision=REVISION, purpose=made.release.purpose, quote=made.quote
+        )
+        if found := list(changed):
+            raise ApprovalError(
+                f"The approval of {approver} does not count, because {made.edition} is not as it was shown any more: "
+                f"{'; '.join(found)}. Nothing was charged. Ask again; a new card shows how things stand."
+            )
 
 
 def decide(
     name: str,
     *,
     approver: str,
-    decision: Literal["approved", "refused", "expired"],
+    decision: Decision,
     reason: str,
     shown: ShownCard,
     instead_of: str = "",
@@ -116,18 +150,7 @@ def decide(
         ApprovalError: the approver may not decide, or would approve what is not as the card says any more.
     """
     settings = settings or load_settings()
-    made = card(name, settings=settings)
-    _require_wanted(made, settings)
-    may_decide(made, approver, instead_of=instead_of)
-    if decision == "approved":
-        changed = objections(
-            shown, plan=made.plan.hash, revision=REVISION, purpose=made.release.purpose, quote=made.quote
-        )
-        if found := list(changed):
-            raise ApprovalError(
-                f"The approval of {approver} does not count, because {made.edition} is not as it was shown any more: "
-                f"{'; '.join(found)}. Nothing was charged. Ask again; a new card shows how things stand."
-            )
+    would_count(name, approver=approver, decision=decision, shown=shown, instead_of=instead_of, settings=settings)
     expires = datetime.now(UTC) + APPROVAL_HOLDS if decision == "approved" else None
     open_ledger(settings).approve(shown.plan, approver, decision, reason, expires, shown, instead_of)
 

@@ -61,5 +61,26 @@ def shown(name: str, *, approver: str, place: str, settings: Settings | None = N
     return ShownCard.read(path.read_bytes())
 
 
+def places(settings: Settings) -> dict[str, Path]:
+    """Every place at which a card was shown → the file that keeps it; see ``card_in`` and ``request_of``."""
+    return {
+        path.name.removesuffix(".json").rpartition(".")[2]: path for path in settings.requests.glob("*/shown/*.json")
+    }
+
+
+def card_in(path: Path) -> ShownCard:
+    """The card that a file keeps.
+
+    Raises:
+        LedgerError: it cannot be read.
+    """
+    return ShownCard.read(path.read_bytes())
+
+
+def request_of(path: Path) -> str:
+    """The request whose card a file keeps."""
+    return path.parent.parent.name
+
+
 def _path(name: str, approver: str, place: str, settings: Settings) -> Path:
     return settings.requests / name / "shown" / f"{segment(approver)}.{segment(place)}.json"

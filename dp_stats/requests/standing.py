@@ -7,9 +7,9 @@ what stopped a run.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -59,6 +59,14 @@ class Standing:
     why: str = ""
 
 
+@dataclass(frozen=True)
+class Known:
+    """What the ledger says of many requests: editions that are published, and decisions by the hash of the plan, oldest first."""
+
+    published: frozenset[str]
+    decisions: Mapping[str, Sequence[Approval]]
+
+
 def keep_asked(card: Card, way: Way, *, run: str, settings: Settings) -> None:
     """Note that a request was asked just now; what stopped it before is forgotten."""
     release = card.release
@@ -99,7 +107,27 @@ def is_withdrawn(name: str, *, settings: Settings) -> bool:
 
 def asked_as(name: str, *, settings: Settings) -> Asked | None:
     """What was asked under this id; None if nothing was, or its file cannot be read."""
-    return next((asked for asked in _all_asked(settings) if asked.id == name), None)
+    found = _asked_in(settings.requests / name / "asked.json")
+    return found if found is not None and found.id == name else None
+
+
+def waiting(*, ledger: Ledger | None, settings: Settings, now: datetime) -> list[Standing]:
+    """Every request that waits for people, those that wait longest first."""
+    since = now - timedelta(hours=settings.approval_hours)  # what was asked before has ended without an answer
+    asked = (one for one in _all_asked(settings) if one.way == "approval" and one.when >= since)
+    known = known_since(since, ledger=ledger)
+    found = (standing(one, ledger=ledger, settings=settings, known=known) for one in asked)
+    return sorted((one for one in found if one.state == "waiting"), key=lambda one: one.asked.at)
+
+
+def known_since(since: datetime, *, ledger: Ledger | None) -> Known:
+    """What the ledger says of all requests that were asked since a moment, in two readings instead of two for each."""
+    if ledger is None:
+        return Known(frozenset(), {})
+    decisions: dict[str, list[Approval]] = {}
+    for made in ledger.decided_since(since):
+        decisions.setdefault(made.plan_hash, []).append(made)
+    return Known(frozenset(p.edition for p in ledger.publications() if p.revision == 1), decisions)
 
 
 def requests_of(user: str, *, ledger: Ledger | None, settings: Settings) -> list[Standing]:
@@ -108,14 +136,19 @@ def requests_of(user: str, *, ledger: Ledger | None, settings: Settings) -> list
     return [standing(a, ledger=ledger, settings=settings) for a in sorted(own, key=lambda a: a.at, reverse=True)]
 
 
-def standing(asked: Asked, *, ledger: Ledger | None, settings: Settings) -> Standing:
-    """How one request stands."""
+def standing(asked: Asked, *, ledger: Ledger | None, settings: Settings, known: Known | None = None) -> Standing:
+    """How one request stands; ``known``: what the ledger says, where it has been read for many."""
     folder = settings.requests / asked.id
-    if ledger is not None and ledger.publication(asked.edition, 1) is not None:
+    if known is None:
+        published = ledger is not None and ledger.publication(asked.edition, 1) is not None
+        decisions: Sequence[Approval] = ledger.approvals(asked.plan) if ledger is not None else ()
+    else:
+        published, decisions = asked.edition in known.published, known.decisions.get(asked.plan, ())
+    if published:
         return Standing(asked, "published")
     if asked.way == "free" and (folder / "answer.csv").is_file():
         return Standing(asked, "free")
-    latest = {who(made.custodian): made for made in ledger.approvals(asked.plan)} if ledger is not None else {}
+    latest = {who(made.custodian): made for made in decisions}
     for approver in asked.approvers:
         made = latest.get(who(approver))
         if made is not None and made.decision != "approved" and _since(made, asked):
@@ -139,11 +172,16 @@ def _since(made: Approval, asked: Asked) -> bool:
 def _all_asked(settings: Settings) -> Iterator[Asked]:
     """Every request that was asked; a file that cannot be read is left out, and stops no other."""
     for path in settings.requests.glob("*/asked.json"):
-        content = _content(path)
-        try:
-            yield Asked(**{**content, "approvers": tuple(content["approvers"])})
-        except (TypeError, KeyError):
-            continue
+        if (asked := _asked_in(path)) is not None:
+            yield asked
+
+
+def _asked_in(path: Path) -> Asked | None:
+    content = _content(path)
+    try:
+        return Asked(**{**content, "approvers": tuple(content["approvers"])})
+    except (TypeError, KeyError):
+        return None
 
 
 def _content(path: Path) -> dict[str, Any]:

@@ -243,6 +243,37 @@ def test_what_is_asked_is_tried_first_and_a_request_that_waits_is_withdrawn(serv
     analyst.wait_for_url(re.compile("/dags/ask-visits/runs/"))
 
 
+def test_several_requests_are_read_ticked_and_answered_at_once(server: Server, chromium: Browser) -> None:
+    runs = [server.ask(epsilon=epsilon) for epsilon in (0.31, 0.32, 0.33)]
+    for run in runs:
+        server.approval(run)
+    custodian = log_in(chromium, server, "custodian")
+    custodian.goto(f"{server.url}/plugin/to-decide")
+    page = custodian.frame_locator("iframe").first
+    expect(page.get_by_role("heading", name="To decide")).to_be_visible()
+    expect(page.get_by_role("checkbox")).to_have_count(3)
+    page.get_by_text("The whole card").first.click()
+    expect(page.get_by_text("What the public will read about privacy").first).to_be_visible()
+    picture(custodian, "to-decide", height=1500)
+    custodian.set_viewport_size({"width": 390, "height": 844})
+    for number in (0, 1):
+        page.get_by_role("checkbox").nth(number).check()
+    page.get_by_label("Reason").fill("Too many of the same.")
+    page.get_by_role("button", name="Refuse those ticked").click()
+    expect(page.get_by_text("Refused, as you said.")).to_have_count(2)
+    expect(page.get_by_role("checkbox")).to_have_count(1)
+    assert [server.finish("ask-visits", run) for run in runs[:2]] == ["success"] * 2
+    page.get_by_role("checkbox").check()
+    page.get_by_label("Reason").fill("This one as well.")
+    page.get_by_role("button", name="Refuse those ticked").click()
+    expect(page.get_by_text("Nothing waits for you.")).to_be_visible()
+    assert server.finish("ask-visits", runs[2]) == "success"
+    analyst = log_in(chromium, server, "analyst")
+    mine = my_requests(analyst, server)
+    expect(mine.get_by_text("Too many of the same.").first).to_be_visible()
+    picture(analyst, "refusal", height=1000)
+
+
 def test_a_wrong_form_is_explained_in_the_log_of_its_first_task(server: Server, chromium: Browser) -> None:
     analyst = log_in(chromium, server, "analyst")
     form = open_form(analyst, server)

@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -588,6 +588,33 @@ def test_what_is_broken_stops_only_itself_is_told_once_and_stands_on_the_budget_
     assert watch.test().state == "success"
     assert len((clinic.settings.home / "alerts.jsonl").read_text().splitlines()) == 3, "what comes back is told again"
     assert _broken()
+
+
+def test_a_custodian_gets_one_letter_for_all_that_waits_in_an_interval_and_none_when_nothing_does(
+    clinic: Any, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dp_stats import requests
+    from dp_stats.operations import digests
+
+    monkeypatch.setenv("DP_STATS_DIGEST_HOURS", "4")
+    (watch,) = dags("watch").values()
+    assert watch.test().state == "success"
+    assert not mailbox.letters, "nothing waits"
+    for epsilon in (0.1, 0.2, 0.3):
+        requests.ask({**FORM, "epsilon": epsilon}, requested_by="ann")
+    for _ in range(2):
+        assert watch.test().state == "success"
+    (letter,) = mailbox.letters
+    assert "To: custodian@agency.example" in letter
+    assert "3 requests wait for your decision" in letter
+    assert letter.count("To plan how many nurses are needed.") == 3
+    assert "/plugin/to-decide" in letter
+    now = datetime.now(UTC)
+    assert not digests.due(now=now + timedelta(hours=3))
+    assert [len(asked) for asked in digests.due(now=now + timedelta(hours=5)).values()] == [3]
+    for asked in digests.due(now=now + timedelta(hours=5))["custodian"]:
+        requests.withdraw(asked.id, by="ann")
+    assert not digests.due(now=now + timedelta(hours=5)), "nothing waits any more"
 
 
 def test_a_question_that_is_mistyped_fails_its_run_and_alerts_nobody(clinic: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -217,6 +218,44 @@ def test_a_card_that_no_longer_holds_is_refused_in_words_before_rows_are_read(se
     server.ledger().void(reserved, "only for a test")
 
 
+def test_several_are_decided_at_once_and_a_stale_card_is_refused_in_words_and_stops_no_other(server: Server) -> None:
+    stale = server.ask(epsilon=0.86)
+    server.approval(stale)
+    reserved = server.ledger().reservation(charge_elsewhere(server, epsilon=1.21))
+    good = server.ask(epsilon=0.16)
+    server.approval(good)
+    custodian = server.client("custodian")
+    page = custodian.get("/budget/decisions/").text
+    places = re.findall(r'name="place" value="([0-9a-f-]+)"', page)
+    assert len(places) == 2
+    assert "To plan how many nurses are needed." in page
+    assert "What the public will read about privacy" in page, "each whole card stands there"
+    assert "Nothing waits for you" in server.client("analyst").get("/budget/decisions/").text
+    form = {"choice": "Approve", "reason": "They help to plan.", "place": places}
+    other = custodian.post("/budget/decisions/", data=form, headers={"Sec-Fetch-Site": "cross-site"})
+    assert other.status_code == 403
+    assert "does not wait for you" in server.client("analyst").post("/budget/decisions/", data=form).text
+    assert "a reason needs" in custodian.post("/budget/decisions/", data={**form, "reason": "ok"}).text
+    told = custodian.post("/budget/decisions/", data=form).text
+    assert told.count("Approved, as you said.") == 1
+    assert "the card promised that at least" in told
+    assert server.finish("ask-visits", good) == "success"
+    (approval,) = [a for a in all_approvals(server) if a["reason"] == "They help to plan."]
+    assert approval["approver"] == "custodian"
+    assert server.states("ask-visits", stale)["approve"] == "awaiting_input", "who asked may still be answered"
+    again = custodian.post("/budget/decisions/", data={**form, "choice": "Refuse", "reason": "Too late by now."}).text
+    assert "Refused, as you said." in again
+    assert "does not wait for you any more" in again, "the other is answered already"
+    assert server.finish("ask-visits", stale) == "success"
+    assert reserved is not None
+    server.ledger().void(reserved, "only for a test")
+
+
+def all_approvals(server: Server) -> list[dict[str, Any]]:
+    """What the ledger says of every approval."""
+    return [dict(entry.payload) for entry in server.ledger().entries() if entry.event == "approved"]
+
+
 def charge_elsewhere(server: Server, epsilon: float) -> str:
     """Set budget aside for another analyst's request that the custodian approved; returns its edition."""
     made = requests.ask(
@@ -245,13 +284,13 @@ def test_no_answer_in_time_ends_cleanly_and_spends_nothing(server: Server) -> No
 
 @pytest.fixture
 def crowd(server: Server) -> Iterator[int]:
-    """Two hundred requests that wait for a custodian, a declaration that is broken, and figures that answer others."""
+    """Requests that wait for a custodian (as many as WAITING says), a broken declaration, and figures that answer others."""
     pipeline.run_edition(charge_elsewhere(server, epsilon=0.4), settings=server.clinic.settings)
     run = server.ask(epsilon=0.55)
     server.approval(run)
     broken = server.clinic.folder / "releases/broken.yaml"
     broken.write_text("id: broken\ntilte: x\n")
-    yield copied(server, run, 200)
+    yield copied(server, run, int(os.environ.get("WAITING", "200")))
     broken.unlink()
     with in_airflows_database(server) as cursor:
         cursor.execute("DELETE FROM dag_run WHERE run_id LIKE 'waiting-%'")
