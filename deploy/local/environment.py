@@ -17,6 +17,7 @@ USERS = {
     "custodian": "user",
     "partner": "user",
     "viewer": "viewer",
+    "county": "guest",
 }
 """User → role; see docs/how-to/airflow.md for what each may do."""
 

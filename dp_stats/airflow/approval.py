@@ -19,7 +19,7 @@ from airflow.sdk.definitions.param import ParamsDict
 
 from dp_stats.airflow.letters import link, write_to
 from dp_stats.airflow.names import dataset_of
-from dp_stats.airflow.notes import MINE, tell_ended, tell_stopped, write_note
+from dp_stats.airflow.notes import MINE, close_waiting, tell_ended, tell_stopped, write_note
 from dp_stats.airflow.steps import guarded, requester
 
 if TYPE_CHECKING:
@@ -140,7 +140,14 @@ class CustodianApproval(HITLOperator):
         )
         if decision != "approved":
             tell_ended(context, approver=by, decision=decision, reason=reason)
+            self._close_others(context, len(requests.card(name).approvers))
         return {"approver": by, "decision": decision}
+
+    def _close_others(self, context: Any, custodians: int) -> None:
+        """Take the question from those who have not answered yet: one refusal has decided it."""
+        run, task = context["dag_run"], context["task_instance"]
+        others = (index for index in range(custodians) if index != task.map_index)
+        close_waiting(run.dag_id, run.run_id, task.task_id, others)
 
 
 def place(context: Mapping[str, Any]) -> str:

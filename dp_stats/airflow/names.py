@@ -1,9 +1,13 @@
-"""Names of DAGs: one asks for figures of a dataset, and no scheduled release can have its name."""
+"""Names of DAGs, of which one asks for figures of a dataset and no release has its name; the account that writes for them."""
 
 from __future__ import annotations
 
 ASKING = "ask-"
 """A release's DAG has no hyphen in its name, so that none of them begins like this."""
+
+RECORDER = "recorder"
+"""The account with which notes of runs are written, withdrawn requests ended and, when one custodian has refused, the questions to
+the others closed; it may do nothing else. What a task's state says decides nothing, so that none of it can approve anything."""
 
 
 def asking_dag(dataset: str) -> str:

@@ -7,7 +7,8 @@ the connection ``dp_stats_recorder`` (see ``roles``). Without that connection th
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -87,30 +88,51 @@ def write_note(context: Mapping[str, Any], text: str) -> bool:
     return change_run(run.dag_id, run.run_id, {"note": text[:LONGEST]})
 
 
+def close_waiting(dag: str, run: str, task: str, indexes: Iterable[int]) -> None:
+    """Skip those of a mapped task that still wait for somebody's answer; what cannot be changed stops nothing."""
+    for index in indexes:
+        path = f"/api/v2/dags/{dag}/dagRuns/{quote(run, safe='')}/taskInstances/{task}/{index}"
+        with _recorder() as client:
+            if client is not None:
+                waits = client.get(path).raise_for_status().json()["state"] in WAITING
+                if waits:
+                    client.patch(path, json={"new_state": "skipped"}).raise_for_status()
+
+
+WAITING = ("awaiting_input", "deferred", "scheduled", "queued", None)
+"""States of a task that somebody has yet to answer."""
+
+
 def change_run(dag: str, run: str, change: Mapping[str, str]) -> bool:
     """Change note or state of a run as the recorder; what cannot be changed stops nothing.
 
     Returns:
         Whether it was changed.
     """
+    changed = False
+    with _recorder() as client:
+        if client is not None:
+            path = f"/api/v2/dags/{dag}/dagRuns/{quote(run, safe='')}"
+            client.patch(path, params={"update_mask": list(change)}, json=dict(change)).raise_for_status()
+            changed = True
+    return changed
+
+
+@contextmanager
+def _recorder() -> Iterator[httpx.Client | None]:
+    """A client that is logged in as the recorder, or None without one; a failure of Airflow's API is noted and passes."""
     try:
         account = BaseHook.get_connection(CONNECTION)
     except (AirflowException, ImportError):
         log.info("There is no connection %s, so the run stays as it is.", CONNECTION)
-        return False
+        yield None
+        return
     base = f"{account.schema or 'http'}://{account.host}:{account.port}"
     try:
         with httpx.Client(base_url=base, timeout=10) as client:
             login = client.post("/auth/token", json={"username": account.login, "password": account.password})
             login.raise_for_status()
-            done = client.patch(
-                f"/api/v2/dags/{dag}/dagRuns/{quote(run, safe='')}",
-                params={"update_mask": list(change)},
-                json=dict(change),
-                headers={"Authorization": f"Bearer {login.json()['access_token']}"},
-            )
-            done.raise_for_status()
+            client.headers["Authorization"] = f"Bearer {login.json()['access_token']}"
+            yield client
     except httpx.HTTPError as error:
         log.warning("The run could not be changed (%s).", type(error).__name__)
-        return False
-    return True

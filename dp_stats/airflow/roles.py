@@ -12,14 +12,12 @@ from typing import Any
 from airflow.api_fastapi.auth.managers.models.resource_details import AccessView, DagAccessEntity, DagDetails
 from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+from airflow.api_fastapi.common.types import MenuItem
 
-from dp_stats.airflow.names import is_asking
+from dp_stats.airflow.names import RECORDER, is_asking
 
 GUEST = "guest"
 """The role of people of organisations that get restricted figures: their own page, and nothing of Airflow."""
-
-RECORDER = "recorder"
-"""The account with which notes of runs are written and withdrawn requests ended; it may do nothing else."""
 
 READABLE = {
     "viewer": {None, *DagAccessEntity}
@@ -48,6 +46,12 @@ class LocalAuthManager(SimpleAuthManager):
         seen = access_view in (AccessView.WEBSITE, AccessView.PLUGINS)
         return (_is_guest(user) and seen) or super().is_authorized_view(access_view=access_view, user=user)
 
+    def filter_authorized_menu_items(
+        self, menu_items: list[MenuItem], *, user: SimpleAuthManagerUser
+    ) -> list[MenuItem]:
+        """What stands in the menu: nothing of Airflow's for guests."""
+        return [] if _is_guest(user) else super().filter_authorized_menu_items(menu_items, user=user)
+
     def is_authorized_dag(
         self,
         *,
@@ -63,7 +67,8 @@ class LocalAuthManager(SimpleAuthManager):
             return access_entity in READABLE[role]
         dag = details.id if details else None
         if user.username == RECORDER:
-            return (method, access_entity) == ("PUT", DagAccessEntity.RUN) and dag is not None
+            closes = (method, access_entity) == ("PUT", DagAccessEntity.TASK_INSTANCE) and is_asking(dag or "")
+            return closes or ((method, access_entity) == ("PUT", DagAccessEntity.RUN) and dag is not None)
         # With no DAG named, Airflow asks whether the user may do this to any DAG at all (what the menu shows).
         return (method, access_entity) in WRITABLE[role] and (dag is None or is_asking(dag))
 

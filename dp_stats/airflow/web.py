@@ -13,7 +13,7 @@ from fastapi import HTTPException, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader
 
-from dp_stats.airflow.names import asking_dag
+from dp_stats.airflow.names import RECORDER, asking_dag
 from dp_stats.catalogue import read_catalogue
 from dp_stats.handing_out import organisation_of
 from dp_stats.settings import load_settings
@@ -52,8 +52,8 @@ def require_insider(user: GetUserDep) -> None:
 
 
 def is_staff(user: Any, dataset: str) -> bool:
-    """Engineers: whoever may clear tasks of the dataset's asking DAG."""
-    return get_auth_manager().is_authorized_dag(
+    """Engineers: whoever may clear tasks of the dataset's asking DAG, but the account that closes questions."""
+    return user.get_name() != RECORDER and get_auth_manager().is_authorized_dag(
         method="PUT", access_entity=DagAccessEntity.TASK_INSTANCE, details=DagDetails(id=asking_dag(dataset)), user=user
     )
 

@@ -77,7 +77,7 @@ def read_catalogue(folder: Path) -> Catalogue:
         if (dataset := sound(path, lambda path: _checked_dataset(path, catalogue))) is not None:
             datasets[dataset.id] = dataset
     for _ in range(2):  # whoever names one that falls out falls out after it
-        check = partial(_checked_payers, datasets=dict(datasets), broken=broken)
+        check = partial(_checked_payers, datasets=dict(datasets), broken=broken, folder=folder)
         for path in [path for path in declarations(folder / "datasets") if path.stem in datasets]:
             if sound(path, check) is None:
                 datasets.pop(path.stem, None)
@@ -153,8 +153,8 @@ def _checked_dataset(path: Path, catalogue: Catalogue) -> Dataset:
     return dataset
 
 
-def _checked_payers(path: Path, datasets: Mapping[str, Dataset], broken: Mapping[str, str]) -> Dataset:
-    check_payers(datasets[path.stem], datasets, broken, where=str(path))
+def _checked_payers(path: Path, datasets: Mapping[str, Dataset], broken: Mapping[str, str], folder: Path) -> Dataset:
+    check_payers(datasets[path.stem], datasets, broken, folder=folder, where=str(path))
     return datasets[path.stem]
 
 

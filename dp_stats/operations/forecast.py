@@ -6,20 +6,24 @@ edition. Costs are those of the release's latest charge, or of its plan if it ha
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
 from itertools import takewhile
 
-from dp_stats.catalogue import Catalogue, Dataset
+from dp_stats.catalogue import Catalogue, Dataset, Release
 from dp_stats.catalogue.due import due_day, periods_of
 from dp_stats.catalogue.periods import blocks_of
 from dp_stats.ledger import Ledger
 from dp_stats.ledger.amounts import charge_of
 from dp_stats.ledger.records import BlockBudget
 from dp_stats.plan import make_plan
+from dp_stats.plan.model import Plan
 
 HORIZON = timedelta(days=366)
+LIFETIME = "lifetime"
+"""The one block of a dataset that pays for what is made of its records elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -67,27 +71,50 @@ def _of_block(state: BlockBudget, coming: tuple[NextCharge, ...], dataset: Datas
 
 
 def next_charges(catalogue: Catalogue, dataset: Dataset, ledger: Ledger, *, today: date) -> list[NextCharge]:
-    """What scheduled releases of a dataset will charge within a year, soonest first."""
-    made = {(r.edition, r.revision) for r in ledger.reservations(dataset.id) if r.state != "void"}
-    charges = [c for c in ledger.charges(dataset.id) if c.state != "void"]
+    """What scheduled releases will charge a dataset within a year, soonest first: its own, and those that use its records."""
     found: list[NextCharge] = []
     for release in catalogue.releases.values():
-        if release.dataset != dataset.id or release.schedule is None:
+        if release.schedule is None:
             continue
-        paid = {c.block for c in charges if c.release == release.id} if release.series else set()
-        latest = [c.rho for c in charges if c.release == release.id]
-        rho = latest[-1] if latest else None
-        for period in takewhile(lambda p: p.start <= today + HORIZON, periods_of(release)):
-            edition = f"{release.id}/{period.label}"
-            if (edition, 1) in made:
-                continue
-            for block in blocks_of(period, dataset.privacy_unit.per):
-                if block in paid:
-                    continue
-                if rho is None:
-                    rho = charge_of(make_plan(catalogue, release, period).rho)
-                due = max(today, due_day(period, settle_days=release.settle_days))
-                found.append(NextCharge(due, release.id, edition, block, rho))
-                if release.series:
-                    paid.add(block)
+        used = catalogue.datasets.get(release.dataset)
+        if used is not None and (used.id == dataset.id or dataset.id in used.holders):
+            found += _of_release(catalogue, release, used, dataset, ledger, today)
     return sorted(found, key=lambda c: (c.due, c.edition))
+
+
+def _of_release(
+    catalogue: Catalogue, release: Release, used: Dataset, payer: Dataset, ledger: Ledger, today: date
+) -> Iterator[NextCharge]:
+    """What one release of a dataset will charge within a year to that dataset, or to one whose records it uses.
+
+    That pays for each block that is charged to the dataset itself, and has one block for all days.
+    """
+    own = [c for c in ledger.charges(used.id) if c.state != "void" and c.release == release.id]
+    made = {(r.edition, r.revision) for r in ledger.reservations(used.id) if r.state != "void"}
+    paid = {c.block for c in own} if release.series else set()
+    known = own if payer.id == used.id else [c for c in ledger.charges(payer.id) if c.release == release.id]
+    latest = [c.rho for c in known if c.state != "void"]
+    rho = latest[-1] if latest else None
+    for period in takewhile(lambda p: p.start <= today + HORIZON, periods_of(release)):
+        edition = f"{release.id}/{period.label}"
+        if (edition, 1) in made:
+            continue
+        for block in blocks_of(period, used.privacy_unit.per):
+            if block in paid:
+                continue
+            if rho is None:
+                rho = _cost(make_plan(catalogue, release, period), payer)
+            due = max(today, due_day(period, settle_days=release.settle_days))
+            yield NextCharge(due, release.id, edition, block if payer.id == used.id else LIFETIME, rho)
+            if release.series:
+                paid.add(block)
+
+
+def _cost(plan: Plan, payer: Dataset) -> Fraction:
+    """What a plan costs a dataset for each block that it charges."""
+    rho = charge_of(plan.rho)
+    return (
+        rho
+        if plan.dataset == payer.id
+        else sum((rho * d.times for d in plan.draws if d.dataset == payer.id), Fraction(0))
+    )

@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from itertools import combinations, product
 
 from dp_stats import written
 from dp_stats.catalogue import Catalogue, load_catalogue
 from dp_stats.catalogue.languages import unsaid
+from dp_stats.catalogue.places import same_records
 from dp_stats.catalogue.postcodes import areas_of_postcodes, read_postcodes
 from dp_stats.errors import CatalogueError
 from dp_stats.operations.agreements import review_agreements
@@ -185,14 +187,11 @@ def rehearse_all(settings: Settings, catalogue: Catalogue, reviews: Iterable[Rel
 
 def shared_sources(catalogue: Catalogue) -> list[str]:
     """Datasets that read the same table: their budgets do not know of each other."""
-    places: dict[tuple[object, ...], list[str]] = {}
-    for name, dataset in catalogue.datasets.items():
-        for source in dict.fromkeys(dataset.own_sources):
-            places.setdefault((source.kind, source.path, source.table, source.connection, source.url_env), []).append(
-                name
+    found = []
+    for (one, first), (other, second) in combinations(catalogue.datasets.items(), 2):
+        pairs = product(first.own_sources, second.own_sources)
+        if any(same_records(mine, theirs, catalogue.folder) for mine, theirs in pairs):
+            found.append(
+                f"Datasets {one} and {other} read the same table, so the people in it have as many budgets. Declare one dataset."
             )
-    return [
-        f"Datasets {' and '.join(names)} read the same table, so the people in it have as many budgets. Declare one dataset."
-        for names in places.values()
-        if len(names) > 1
-    ]
+    return found

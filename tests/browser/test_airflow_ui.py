@@ -25,6 +25,7 @@ from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect, sy
 
 import dp_stats.estimate
 from dp_stats import pipeline
+from dp_stats.catalogue import yaml
 from dp_stats.editions.verify import verify_public
 from dp_stats.estimate import estimator
 
@@ -197,6 +198,76 @@ def test_linked_records_are_measured_when_both_custodians_have_clicked(server: S
         "the dataset clinic-records",
     ):
         assert said in register
+
+
+def test_when_one_custodian_refuses_the_other_has_nothing_left_to_decide(server: Server, chromium: Browser) -> None:
+    run = server.ask(dag=ASK, **{**LINKED_QUESTION, "purpose": "To see how one refusal is enough."})
+    custodian = log_in(chromium, server, "custodian")
+    decide(custodian, server, run, 0, "Refuse")
+    assert server.finish(ASK, run) == "success"
+    partner = log_in(chromium, server, "partner")
+    partner.goto(f"{server.url}/dags/{ASK}/runs/{run.replace('+', '%2B')}/tasks/approve/mapped/1/required_actions")
+    expect(partner.get_by_text("Skipped").first).to_be_visible()
+    expect(partner.get_by_role("button", name="Approve")).to_be_disabled()
+    states = [state for name, state in server.states(ASK, run).items() if name in ("authorise", "measure")]
+    assert set(states) == {"skipped"}
+    assert not [c for c in server.ledger().charges("linked-visits") if "refusal" in c.reason]
+
+
+COUNTY = {
+    "id": "county",
+    "name": "The county",
+    "basis": "Contract 2024/17, section 4",
+    "users": ["county"],
+    "terms": {"version": 1, "text": "Do not pass these figures on.\nDelete them after a year."},
+    "starts": date(2024, 1, 1),
+    "ends": date(2198, 12, 31),
+}
+
+
+def test_an_organisation_accepts_its_terms_and_downloads_marked_files_and_sees_nothing_else(
+    server: Server, chromium: Browser
+) -> None:
+    folder = server.clinic.folder
+    (folder / "organisations").mkdir()
+    (folder / "organisations" / "county.yaml").write_text(yaml.write(COUNTY))
+    release = yaml.parse((folder / "releases" / "visits.yaml").read_text())
+    for_county = {
+        "id": "for-county",
+        "title": "Visits for the county",
+        "audience": "restricted",
+        "organisations": ["county"],
+    }
+    less = {"tables": release["tables"][:1], "privacy_loss": {"epsilon": 0.2}, "schedule": None}
+    (folder / "releases" / "for-county.yaml").write_text(yaml.write({**release, **for_county, **less}))
+    pipeline.run_edition("for-county/2024-W02", settings=server.clinic.settings)
+    page = log_in(chromium, server, "county")
+    page.goto(f"{server.url}/plugin/my-files")
+    mine = page.frame_locator("iframe").first
+    expect(mine.get_by_text("Delete them after a year.").first).to_be_visible()
+    expect(mine.get_by_role("link", name="clinic-day.csv", exact=True)).not_to_be_visible()
+    picture(page, "terms")
+    mine.get_by_role("checkbox").check()
+    mine.get_by_role("button", name="Accept and see the files").click()
+    with page.expect_download() as download:
+        mine.get_by_role("link", name="clinic-day.csv", exact=True).click()
+    text = Path(download.value.path()).read_text()
+    assert text.splitlines()[1].count("The county, county") == 1
+    (given,) = server.ledger().handed_out()
+    assert given.download in download.value.suggested_filename
+    page.reload()
+    expect(mine.get_by_text(given.download)).to_be_visible()
+    picture(page, "files")
+    page.goto(f"{server.url}/budget/")
+    expect(page.get_by_text("Your files are on the page")).to_be_visible()
+    client = server.client("county")
+    for path in ("/api/v2/dags", "/api/v2/dags/visits/dagRuns", "/api/v2/connections", "/api/v2/eventLogs"):
+        assert client.get(path).status_code == 403, path
+    for path in ("/budget/editions/for-county/2024-W02/r1/clinic-day.csv", "/budget/requests/"):
+        assert client.get(path).status_code == 403, path
+    assert server.client("viewer").get("/budget/files/for-county/2024-W02/r1/clinic-day.csv").status_code == 403
+    register = (server.clinic.settings.public_dir / "register.html").read_text()
+    assert "Restricted to The county (Contract 2024/17, section 4)" in register
 
 
 def my_requests(page: Page, server: Server) -> FrameLocator:

@@ -10,8 +10,12 @@ from typing import Any
 import pytest
 
 from dp_stats.catalogue import read_catalogue, yaml
+from dp_stats.catalogue.models import Source
+from dp_stats.catalogue.places import same_records
 from dp_stats.errors import BudgetError
+from dp_stats.ledger import Ledger
 from dp_stats.operations.changes import changes
+from dp_stats.operations.forecast import next_charges
 from dp_stats.operations.review import shared_sources
 from dp_stats.operations.year import review_release, year_of_budget
 from tests.builders import declared_dataset, declared_release
@@ -97,6 +101,72 @@ def test_records_under_budgets_that_do_not_know_of_each_other_are_refused(
     catalogue = read(tmp_path, *datasets)
     assert {Path(name).stem for name in catalogue.broken} == broken
     assert said in "\n".join(catalogue.broken.values())
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "./stays.csv",
+        "codes/../stays.csv",
+        "{folder}/stays.csv",
+        "${{STAYS}}/stays.csv",
+        "link.csv",
+        "st*.csv",
+        "linked/stays.csv",
+    ],
+)
+def test_the_same_file_written_otherwise_is_the_same_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    monkeypatch.setenv("STAYS", str(tmp_path))
+    (tmp_path / "stays.csv").touch()
+    (tmp_path / "link.csv").symlink_to("stays.csv")
+    (tmp_path / "linked").symlink_to(tmp_path)
+    other = {"kind": "csv", "path": written.format(folder=tmp_path)}
+    catalogue = read(tmp_path, holder(source=other), linked("one", None), linked("two"))
+    assert {Path(name).stem for name in catalogue.broken} == {"one"}
+    assert "reads the same source. Write the dataset whose budget pays" in catalogue.broken["datasets/one.yaml"]
+
+
+DUCK = {"kind": "duckdb", "path": "x.duckdb"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ({"connection": "warehouse", "table": "stays"}, {"connection": "warehouse", "table": 'public."Stays"'}, True),
+        ({"connection": "warehouse", "table": "stays"}, {"connection": "warehouse", "table": "homes"}, False),
+        ({"url_env": "A", "table": "stays"}, {"url_env": "B", "table": "stays"}, True),
+        ({"url_env": "A", "table": "stays"}, {"url_env": "C", "table": "stays"}, False),
+        ({**DUCK, "table": "main.stays"}, {**DUCK, "path": "./x.duckdb", "table": "stays"}, True),
+        ({**DUCK, "table": "stays"}, {**DUCK, "table": "homes"}, False),
+        ({"kind": "csv", "path": "s3://b/x.csv"}, {"kind": "csv", "path": "S3://b//y/../x.csv"}, True),
+        ({"kind": "csv", "path": "x.csv"}, {"kind": "csv", "path": "y.csv"}, False),
+    ],
+)  # fmt: skip
+def test_which_sources_are_the_same_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one: Json, other: Json, same: bool
+) -> None:
+    for name, url in (("A", "postgresql://db/x"), ("B", "postgresql://db/x"), ("C", "postgresql://db/y")):
+        monkeypatch.setenv(name, url)
+    pair = [Source.model_validate({"kind": "postgres", **source}) for source in (one, other)]
+    assert same_records(*pair, tmp_path) is same_records(*reversed(pair), tmp_path) is same
+
+
+def test_what_linked_releases_will_cost_is_foreseen_for_who_pays_with_them(tmp_path: Path) -> None:
+    release = {**RELEASE, "start": "2024-01-01", "series": True}
+    catalogue = read(tmp_path, holder(budget={"rho": "20"}), linked("one", budget={"rho": "1"}), release=release)
+    ledger = Ledger.open(tmp_path / "ledger.db")
+    told = {
+        name: next_charges(catalogue, catalogue.datasets[name], ledger, today=date(2024, 3, 1))
+        for name in ("one", "records")
+    }
+    own, theirs = told["one"], told["records"]
+    assert [c.block for c in own] == ["2024", "2025"], "a series pays once per block"
+    assert [(c.due, c.edition) for c in theirs] == [(c.due, c.edition) for c in own]
+    assert {c.block for c in theirs} == {"lifetime"}
+    (draw,) = review_release(catalogue.release("weekly"), catalogue).plan.draws
+    assert [c.rho for c in theirs] == [c.rho * draw.times for c in own]
 
 
 def test_a_linked_dataset_holds_what_another_one_names_it_for(tmp_path: Path) -> None:
