@@ -59,13 +59,20 @@ class BlockSpend:
 class DatasetSpend:
     """The blocks of a dataset by name, and the newest public edition, up to which they are told.
 
+    Of a dataset that publishes nothing itself, and pays for what is made of its records elsewhere, the newest edition is one
+    that it has paid for.
+
     Attributes:
+        title: its title, or its name where nothing tells its title. custodians: who holds it. per: kind of its blocks.
         lost: whether an earlier ledger was lost, whose charges are not in the log.
     """
 
     dataset: str
     newest: Edition
     blocks: Mapping[str, BlockSpend]
+    title: str
+    custodians: tuple[str, ...]
+    per: str
     lost: bool = False
 
     @property
@@ -85,10 +92,20 @@ def budgets(public: Path, editions: Iterable[Edition]) -> dict[str, DatasetSpend
     """
     history = History.read(published_lines(public))
     by_dataset: dict[str, list[Edition]] = {}
+    by_holder: dict[str, list[Edition]] = {}
     for edition in sorted(editions, key=lambda e: (e.published, e.path)):
         if edition.budget:
             by_dataset.setdefault(edition.dataset.id, []).append(edition)
-    return {id: _spend(history, id, found) for id, found in sorted(by_dataset.items())}
+        for draw in edition.draws:
+            by_holder.setdefault(draw.dataset, []).append(edition)
+    found = {id: _spend(history, id, told) for id, told in by_dataset.items()}
+    logged = {leaf.dataset for leaf in history.leaves if isinstance(leaf, ChargeLeaf)}
+    found |= {
+        id: _spend_of_holder(history, id, told)
+        for id, told in by_holder.items()
+        if id not in by_dataset and id in logged
+    }
+    return dict(sorted(found.items()))
 
 
 def with_restricted(
@@ -103,9 +120,53 @@ def _spend(history: History, dataset: str, editions: Sequence[Edition]) -> Datas
     """``editions``: those of the dataset that tell of its budget, oldest first."""
     newest = editions[-1]
     last = newest.budget[-1]
-    delta = last.delta or newest.guarantee.delta
-    told = {block.block: block for edition in editions for block in edition.budget}
-    known = _conversions(editions)
+    return DatasetSpend(
+        dataset,
+        newest,
+        _blocks(
+            history,
+            dataset,
+            {block.block: block.spent for edition in editions for block in edition.budget},
+            cap=last.cap,
+            delta=last.delta or newest.guarantee.delta,
+            known=_conversions(editions),
+        ),
+        title=newest.dataset.title,
+        custodians=tuple(c.name for c in newest.dataset.custodians),
+        per=newest.guarantee.per,
+        lost=history.lost is not None,
+    )
+
+
+def _spend_of_holder(history: History, dataset: str, editions: Sequence[Edition]) -> DatasetSpend:
+    """``editions``: those that the dataset has paid for, because they use its records, oldest first."""
+    newest = editions[-1]
+    held = (r.custodian for r in newest.dataset.records if r.paid_by == dataset)
+    return DatasetSpend(
+        dataset,
+        newest,
+        _blocks(history, dataset, {}, cap=None, delta=newest.guarantee.delta, known={}),
+        title=dataset,
+        custodians=tuple(dict.fromkeys(held)),
+        per="lifetime",
+        lost=history.lost is not None,
+    )
+
+
+def _blocks(
+    history: History,
+    dataset: str,
+    told: Mapping[str, Fraction],
+    *,
+    cap: Fraction | None,
+    delta: Fraction,
+    known: Mapping[tuple[Fraction, Fraction], float],
+) -> dict[str, BlockSpend]:
+    """A dataset's blocks, as the log adds them up, or as its editions tell where there is none.
+
+    Args:
+        told: block → what editions say was spent. cap: the budget; None: that of the last charge. known: ρ at δ → ε.
+    """
     opened = {number for leaf in history.editions.values() for number in leaf.opened}
     charged: dict[str, list[tuple[int, ChargeLeaf]]] = {}
     for number, leaf in enumerate(history.leaves):
@@ -121,20 +182,20 @@ def _spend(history: History, dataset: str, editions: Sequence[Edition]) -> Datas
     for name in sorted({*told, *charged}):
         charges = charged.get(name, [])
         hidden = [leaf.rho for number, leaf in charges if number not in opened]
-        cap = last.cap
-        spent = history.spent(dataset, name, size=len(history.lines)) if charges else told[name].spent
+        most = charges[-1][1].cap if cap is None else cap
+        spent = history.spent(dataset, name, size=len(history.lines)) if charges else told[name]
         blocks[name] = BlockSpend(
             block=name,
-            cap=cap,
+            cap=most,
             spent=spent,
             delta=delta,
-            epsilon_cap=epsilon(cap),
+            epsilon_cap=epsilon(most),
             epsilon_spent=epsilon(spent) if spent else 0.0,
             charges=len(charges) if charges or history.lines else None,
             not_public=len(hidden),
             rho_not_public=sum(hidden, start=Fraction(0)),
         )
-    return DatasetSpend(dataset, newest, blocks, lost=history.lost is not None)
+    return blocks
 
 
 def _conversions(editions: Sequence[Edition]) -> dict[tuple[Fraction, Fraction], float]:
@@ -155,6 +216,21 @@ def _conversions(editions: Sequence[Edition]) -> dict[tuple[Fraction, Fraction],
 def amounts(texts: Texts, block: BlockSpend) -> tuple[str, str]:
     """Spent and cap as people read them, in one form everywhere: the numbers of ε at δ."""
     return texts.significant(block.epsilon_spent, digits=4), texts.significant(block.epsilon_cap, digits=4)
+
+
+def said_of_holders(texts: Texts, edition: Edition, spends: Mapping[str, DatasetSpend]) -> str:
+    """What has been spent of the datasets whose records an edition uses, and their budgets; empty where there are none."""
+    said = []
+    for draw in edition.draws:
+        if draw.dataset in spends:
+            spend = spends[draw.dataset]
+            day = texts.day(spend.as_of.date())
+            for block in spend.blocks.values():
+                spent, cap = amounts(texts, block)
+                delta = texts.delta(block.delta)
+                told = texts("register.spent_text", spent=spent, cap=cap, block=block.block, delta=delta, day=day)
+                said.append(texts("register.held_spent", dataset=spend.title, said=told))
+    return " ".join(said)
 
 
 def budget_json(spends: Mapping[str, DatasetSpend]) -> bytes:

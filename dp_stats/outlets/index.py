@@ -175,7 +175,13 @@ def _registers(
     address = f"{base_url}/{tree}".rstrip("/")
     spends = budgets.budgets(public, [e for one in published for e in one.editions])
     uses = [
-        registers.data_use(one.editions, spend=spends.get(one.editions[-1].dataset.id), base_url=address, texts=texts)
+        registers.data_use(
+            one.editions,
+            spend=spends.get(one.editions[-1].dataset.id),
+            base_url=address,
+            texts=texts,
+            holders=spends,
+        )
         for one in published
     ]
     spends = budgets.with_restricted(spends, public, restricted)
@@ -186,6 +192,7 @@ def _registers(
             base_url=address,
             texts=texts,
             checksums=one.checksums,
+            holders=spends,
         )
         for one in restricted
     ]

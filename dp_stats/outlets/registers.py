@@ -324,10 +324,12 @@ def data_use(
     base_url: str,
     texts: Texts,
     checksums: Mapping[str, str] = MappingProxyType({}),
+    holders: Mapping[str, DatasetSpend] = MappingProxyType({}),
 ) -> DataUse:
     """The record of a release, from all its editions in order of time, and what all uses of its dataset have spent.
 
     Args:
+        holders: what has been spent of the datasets whose records it uses, among others.
         checksums: of editions that are not public: path → SHA-256 of their ``SHA256SUMS``.
     """
     last = max(published, key=lambda e: (e.period.end, e.revision.number))
@@ -372,7 +374,7 @@ def data_use(
             f"{e.path} ({e.revision.kind}): {e.revision.reason}" for e in published if e.revision.kind != "first"
         ),
         agreement=claims.agreement(dataset, texts),
-        also_charged=claims.draws(last, texts),
+        also_charged=f"{claims.draws(last, texts)} {budgets.said_of_holders(texts, last, holders)}".strip(),
         audience=release.audience,
         checksums="; ".join(f"{path} {checksum}" for path, checksum in checksums.items()),
     )

@@ -36,21 +36,23 @@ def budget_page(site: Site) -> None:
 
 def _record(site: Site, spend: DatasetSpend) -> dict[str, Any]:
     texts, edition = site.texts, spend.newest
-    unit = texts(f"block.{edition.guarantee.per}")
+    unit = texts(f"block.{spend.per}")
     newest_first = [spend.blocks[name] for name in sorted(spend.blocks, reverse=True)]
-    titles = (v.latest.edition.release.title for v in site.releases if v.latest.edition.dataset.id == spend.dataset)
+    latest = [view.latest.edition for view in site.releases]
+    using = [e for e in latest if spend.dataset in (e.dataset.id, *(draw.dataset for draw in e.draws))]
+    titles = (e.release.title for e in using)
     keys = ("cap", "spent", "share", "left", "charges", "hidden", "guesses")
     head = [Cell(unit[:1].upper() + unit[1:]), *(Cell(texts(f"budget.{k}"), n=True) for k in keys)]
     delta = texts.delta(newest_first[0].delta)
-    caption = texts("budget.caption", dataset=edition.dataset.title, block=unit, delta=delta)
+    caption = texts("budget.caption", dataset=spend.title, block=unit, delta=delta)
     held = texts(
         "budget.dataset_of",
         unit=texts.people(edition.guarantee.unit),
-        custodians=", ".join(c.name for c in edition.dataset.custodians),
+        custodians=", ".join(spend.custodians),
     )
     return {
         "id": spend.dataset,
-        "title": edition.dataset.title,
+        "title": spend.title,
         "paragraphs": [
             f"{held}.",
             texts("budget.releases", releases=", ".join(titles)) + ".",

@@ -126,9 +126,14 @@ def _use(
             (texts("register.approvals"), claims.approvals(found, texts), ""),
             (texts("register.outputs"), *outputs),
             (texts("register.spent"), spent or texts("register.unknown"), "budget.html"),
-            *([(texts("register.draws"), claims.draws(latest, texts), "")] if latest.draws else []),
+            *([(texts("register.draws"), _draws(texts, latest, spends), "budget.html")] if latest.draws else []),
         ],
     }
+
+
+def _draws(texts: Texts, latest: Edition, spends: Mapping[str, DatasetSpend]) -> str:
+    """What other datasets paid, and what has been spent of them in all."""
+    return f"{claims.draws(latest, texts)} {budgets.said_of_holders(texts, latest, spends)}".strip()
 
 
 def _agreed(edition: Edition, texts: Texts) -> list[tuple[str, str, str]]:

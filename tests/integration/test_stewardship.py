@@ -85,8 +85,17 @@ def test_both_custodians_approve_and_the_public_reads_whose_records_were_used_on
         "Plan buses to the clinics",
         "the declared list of The council and The clinics were removed from every table",
         "also costs the budget of the dataset clinic-records",
+        "Of the dataset clinic-records, lifetime: ε = ",
     ):
         assert said in register
+    (use,) = json.loads((linked.settings.public_dir / "register.json").read_text())
+    assert "of 20 spent" in use["also_charged"]
+    shown = (linked.settings.public_dir / "budget.html").read_text()
+    assert "clinic-records" in shown, "though it publishes nothing itself"
+    told = json.loads((linked.settings.public_dir / "budget.json").read_text())
+    assert {(one["dataset"], one["block"], one["rho_spent"]) for one in told} == {
+        (name, block, str(held[name])) for name, block in (("linked-visits", "2024"), ("clinic-records", "lifetime"))
+    }
     open_ledger(linked.settings).verify()
     checked = verify(str(linked.settings.public_dir))
     assert set(checked.spent) == {("linked-visits", "2024"), ("clinic-records", "lifetime")}

@@ -7,15 +7,20 @@ from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from itertools import count
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import ibis
 import ibis.expr.datatypes as dt
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from dp_stats.catalogue.models import LinkedTable
+from dp_stats.secure.links import UNLINKED, persons
 from dp_stats.secure.steps import apply, expressions, joins, order, single
 from tests.linked_examples import (
     EVERYTHING,
@@ -84,6 +89,80 @@ def test_every_step_together_is_person_local(load: Load) -> None:
     rows = fixed_rows()
     assert is_person_local(counted(EVERYTHING), rows, PERSONS, load)
     assert outcome(counted(EVERYTHING), rows, load)
+
+
+LINK = {
+    "source": {"kind": "csv", "path": "nowhere.csv"},
+    "own": "Own",
+    "person": "Person",
+    "identifier": {"pattern": "[0-9]+"},
+    "custodian": "The linkage service",
+    "version": "1",
+    "quality": "Drawn.",
+}
+OWN = ("01", "02", "03", "04", "05", "06")
+"""Identifiers of the hospitals' own; of those that no entry names each is a person by itself."""
+
+SOME_LINKS = st.dictionaries(st.sampled_from(OWN), st.sampled_from(PERSONS), max_size=5)
+
+
+def linked_stays(rows: Rows, entries: set[tuple[str, str]], folder: Path) -> Rows:
+    """Stays under the hospitals' own identifiers, as reading them through a link table makes them: with persons."""
+    table = LinkedTable.model_validate({**TABLES["stays"], "link": LINK})
+    pairs = sorted(entries)
+    links = pa.table({"own": [own for own, _ in pairs], "person": [person for _, person in pairs]}, schema=LINKS)
+    pq.write_table(links, folder / "links.parquet")
+    with duckdb.connect() as connection:
+        connection.register("given", arrow(TABLES["stays"], rows["stays"]))
+        sql = persons("SELECT * FROM given", table, folder / "links.parquet")
+        made = connection.execute(sql).to_arrow_table()
+    return {**rows, "stays": made.drop_columns(["linked"]).to_pylist()}
+
+
+LINKS = pa.schema([("own", pa.string()), ("person", pa.string())])
+
+
+def holds_with_links(steps: list[Json], rows: Rows, entries: set[tuple[str, str]], folder: Path, load: Load) -> bool:
+    """Whether removing a person, with the entries that name her and the records under these, removes her rows alone; tried with
+    two people."""
+    whole = linked_stays(rows, entries, folder)
+    everybody = {row["patient"] for row in whole["stays"]} | {row["who"] for row in rows["homes"]}
+    for person in sorted(everybody - {None})[:2]:
+        hers = {(own, whose) for own, whose in entries if whose == person}
+        owns = {own for own, _ in hers} | ({person.removeprefix(UNLINKED)} if person.startswith(UNLINKED) else set())
+        parts = []
+        for mine in (False, True):
+            stays = [row for row in rows["stays"] if (row["patient"] in owns) is mine]
+            homes = [row for row in rows["homes"] if (row["who"] == person) is mine]
+            known = hers if mine else entries - hers
+            parts.append(linked_stays({"stays": stays, "homes": homes}, known, folder))
+        together, others, theirs = outcomes(steps, [whole, *parts], load)
+        if together != others + theirs:
+            return False
+    return True
+
+
+def own_stays(rows: Rows) -> Rows:
+    """The same stays under identifiers of the hospitals' own."""
+    names = dict(zip(PERSONS, OWN, strict=False))
+    return {**rows, "stays": [{**row, "patient": names.get(row["patient"], OWN[-1])} for row in rows["stays"]]}
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=some_steps(), rows=some_rows(), links=SOME_LINKS)
+def test_removing_a_person_with_her_links_removes_her_rows_alone_whatever_the_link_table(
+    load: Load, tmp_path: Path, steps: list[Json], rows: Rows, links: dict[str, str]
+) -> None:
+    assert holds_with_links(counted(steps), own_stays(rows), set(links.items()), tmp_path, load)
+
+
+def test_a_link_table_that_gives_one_identifier_to_two_persons_would_break_it(load: Load, tmp_path: Path) -> None:
+    """Which is why such a table is refused before anything is read through it."""
+    rows, entries = own_stays(fixed_rows()), set(zip(OWN, PERSONS, strict=False))
+    as_of = {"day": "start", "since": "since"}
+    steps = counted([{"step": "join", "of": "stays", "with": "homes", "columns": ["area"], "as_of": as_of}])
+    assert holds_with_links(steps, rows, entries, tmp_path, load)
+    assert not holds_with_links(steps, rows, {*entries, (OWN[0], PERSONS[2])}, tmp_path, load)
 
 
 def _window_over_others(monkeypatch: pytest.MonkeyPatch) -> None:
