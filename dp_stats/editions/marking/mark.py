@@ -5,13 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
-TITLES = {
-    "provided_to": "Provided to",
-    "provided_under": "Provided under",
-    "provided_at": "Provided at",
-    "download": "Download",
-}
-"""Field → how it is called where people read it."""
+NAMES = ("provided_to", "provided_under", "provided_at", "download")
+"""Fields that stand in columns of their own in a table."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +33,9 @@ class Mark:
         return json.dumps(asdict(self), ensure_ascii=False, separators=(", ", ": "))
 
     @property
-    def sentence(self) -> str:
-        """The mark as people read it."""
-        said = [f"{title}: {getattr(self, name)}" for name, title in TITLES.items()]
-        return f"{'. '.join(said)}. Edition: {self.edition}/{self.file}, SHA-256 {self.sealed}."
+    def line(self) -> str:
+        """The mark as people read it: each field by its name, which is the same in every language."""
+        return "; ".join(f"{name}: {value}" for name, value in asdict(self).items())
 
     @classmethod
     def read(cls, text: str) -> Mark:

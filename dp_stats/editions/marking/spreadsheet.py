@@ -14,7 +14,7 @@ from dp_stats.editions.marking.mark import Mark
 
 COVER = "xl/worksheets/sheet1.xml"
 _WHEN = (1980, 1, 1, 0, 0, 0)
-_COMMENT = "dp-stats download mark"
+_COMMENT = "dp_stats.download"
 
 
 def mark(content: bytes, said: Mark) -> bytes:
@@ -36,7 +36,7 @@ def mark(content: bytes, said: Mark) -> bytes:
         archive.fp.seek(len(content))  # type: ignore[union-attr]
         archive.filelist[:] = kept
         archive.NameToInfo.pop(COVER)
-        archive.writestr(made, _with_line(cover, said.sentence))
+        archive.writestr(made, _with_line(cover, said.line))
         archive.filelist.sort(key=lambda part: order.index(part.filename))
         archive.comment = f"{_COMMENT} {len(content)} {said.json}".encode()
     return out.getvalue()
@@ -53,11 +53,11 @@ def take(content: bytes) -> tuple[bytes, Mark]:
             comment, cover = archive.comment.decode(), archive.read(COVER).decode()
     except (zipfile.BadZipFile, KeyError) as error:
         raise ValueError("no workbook") from error
-    found = re.fullmatch(rf"{_COMMENT} (\d+) (.*)", comment, re.DOTALL)
+    found = re.fullmatch(rf"{re.escape(_COMMENT)} (\d+) (.*)", comment, re.DOTALL)
     if found is None:
         raise ValueError("no mark")
     said = Mark.read(found[2])
-    if _line(said.sentence) not in cover:
+    if _line(said.line) not in cover:
         raise ValueError("another mark on the cover")
     return content[: int(found[1])], said
 

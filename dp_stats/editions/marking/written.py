@@ -6,20 +6,20 @@ import csv
 import io
 import json
 
-from dp_stats.editions.marking.mark import TITLES, Mark
+from dp_stats.editions.marking.mark import NAMES, Mark
 from dp_stats.files import is_formula, plain_text
 
-FIELDS = (*TITLES, "sealed_file")
+FIELDS = (*NAMES, "sealed_file")
 """The columns that a mark adds to a table: for whom, under what, when, which download, and which file that was."""
 _FIELD = '"provided": '
-_START = "dp-stats download mark: "
+_START = "dp_stats.download="
 
 
 def mark_csv(content: bytes, mark: Mark) -> bytes:
     """A CSV file with the mark in columns of its own, in every row."""
     lines = content.decode().split("\r\n")
     own = f"{mark.edition}/{mark.file} {mark.sealed}"
-    added = _row([*(getattr(mark, name) for name in TITLES), own])
+    added = _row([*(getattr(mark, name) for name in NAMES), own])
     made = [f"{lines[0]},{','.join(FIELDS)}"]
     open_quote = False
     for line in lines[1:-1]:
@@ -44,7 +44,7 @@ def take_csv(content: bytes) -> tuple[bytes, Mark]:
     path, _, sealed = values[-1].rpartition(" ")
     edition, _, file = path.rpartition("/")
     plain = [value[1:] if value[:1] == "'" and is_formula(value[1:]) else value for value in values[:-1]]
-    mark = Mark(**dict(zip(TITLES, plain, strict=True)), edition=edition, file=file, sealed=sealed)
+    mark = Mark(**dict(zip(NAMES, plain, strict=True)), edition=edition, file=file, sealed=sealed)
     added = f",{_row(values)}\r\n"
     if not rest.endswith(added):
         raise ValueError("rows of several marks")
@@ -83,7 +83,7 @@ def take_json(content: bytes) -> tuple[bytes, Mark]:
 
 def mark_text(content: bytes, mark: Mark) -> bytes:
     """A text whose last lines are the mark, for people and for programs."""
-    return content + f"# {mark.sentence}\n# {_START}{mark.json}\n".encode()
+    return content + f"# {mark.line}\n# {_START}{mark.json}\n".encode()
 
 
 def take_text(content: bytes) -> tuple[bytes, Mark]:
@@ -94,7 +94,7 @@ def take_text(content: bytes) -> tuple[bytes, Mark]:
     """
     before, separator, line = content.decode().rpartition(f"\n# {_START}")
     mark = Mark.read(line)
-    said = f"# {mark.sentence}"
+    said = f"# {mark.line}"
     if not separator or not before.endswith(said):
         raise ValueError("no mark")
     return before.removesuffix(said).encode(), mark
