@@ -171,7 +171,7 @@ def _try_out(edition: Rehearsed) -> None:
                     estimates=estimates,
                     texts=texts,
                     languages=further,
-                    revision=_revision(release, revision),
+                    revision=_revision(edition, revision),
                     reason="rehearsal" if revision > 1 else "",
                     published=datetime(2000, 1, revision, tzinfo=UTC),
                 )
@@ -226,13 +226,14 @@ def _late(edition: Rehearsed) -> tuple[LatePeriod, ...]:
     return later.plan.late
 
 
-def _revision(release: Release, number: int) -> int | RevisionFacts:
+def _revision(edition: Rehearsed, number: int) -> int | RevisionFacts:
     from dp_stats.editions.edition import RevisionFacts
 
-    if number == 1 or release.late is None:
+    if number == 1 or edition.release.late is None:
         return number
+    later = f"{edition.release.id}/{next_period(edition.period).label}"
     return RevisionFacts(
-        number=number, kind="late", status="provisional", reason="rehearsal", supersedes=number - 1, adds=(release.id,)
+        number=number, kind="late", status="provisional", reason="rehearsal", supersedes=number - 1, adds=(later,)
     )
 
 

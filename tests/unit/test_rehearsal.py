@@ -108,6 +108,13 @@ def test_two_groups_with_names_of_any_script_and_no_summary_are_published(tmp_pa
     assert "<f>" not in text
 
 
+def test_a_release_that_counts_late_rows_is_rehearsed_in_every_language(tmp_path: Path) -> None:
+    """The reason of a late revision names periods, which each language writes in its own way."""
+    late = "late: {periods: 2, share: 0.5}\ncontribution: {rows: 2}"
+    here = declare(tmp_path, names=["A", "B"], old="contribution: {rows: 2}", new=late)
+    review_catalogue(here.model_copy(update={"further_languages": ("cy",)}))
+
+
 @pytest.fixture(autouse=True)
 def nothing_was_rehearsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DP_STATS_REHEARSED", str(tmp_path / "rehearsed"))
