@@ -26,6 +26,9 @@ from dp_stats.texts.words import Texts
 MANY = 8
 """From so many groups on, a sentence says how many lie clearly above and below the middle one."""
 
+NAMED = 4
+"""Of many groups, the highest and the lowest are named where no more than so many may be it."""
+
 
 def of_series(texts: Texts, series: Series, *, what: str) -> str:
     """How a series went from its first whole period to its last, and where it was highest and lowest between them.
@@ -108,7 +111,10 @@ def of_groups(texts: Texts, groups: Sequence[Group], *, what: str, when: str) ->
         counts = {"above": texts.number(sides.above), "below": texts.number(sides.below), "rest": rest}
         said.append(texts("finding.middle", what=what, when=when, count=texts.number(len(order)), **counts))
         key = "finding.range_of_them" if key == "finding.range" else ""
-    if key:
+    if key == "finding.range_of_them" and max(len(highest), len(lowest)) > NAMED:
+        ends = {"high": texts.number(top.figure.value, decimals=decimals)}
+        said.append(texts("finding.range_unnamed", low=texts.number(bottom.figure.value, decimals=decimals), **ends))
+    elif key:
         values = {
             "top": texts.place(top.name),
             "bottom": texts.place(bottom.name),

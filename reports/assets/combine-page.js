@@ -60,9 +60,9 @@
       picture.append(drawn("line", { x1: left, x2: width - 8, y1: y(value), y2: y(value), class: "rule" }));
       picture.append(drawn("text", { x: left - 8, y: y(value) + 5, class: "end" }, number(value, axis.some((one) => !Number.isInteger(one)) ? places || 1 : 0)));
     }
-    const every = Math.ceil(rows.length / (width < 500 ? 3 : 5));
+    const every = Math.ceil(rows.length / Math.max(2, Math.floor((width - left) / 110)));
     rows.forEach((row, i) => {
-      if (i % every === 0) picture.append(drawn("text", { x: clamp(x(i), left, width - 8), y: height - 14, class: i ? "middle" : "" }, row.label));
+      if (i % every === 0) picture.append(drawn("text", { x: clamp(x(i), left + 36, width - 44), y: height - 14, class: "middle" }, row.label));
       if (!row.answer) return;
       const upper = Number.isFinite(row.answer.upper) ? row.answer.upper : most;
       picture.append(drawn("line", { x1: x(i), x2: x(i), y1: y(row.answer.lower), y2: y(upper), class: "interval" }));

@@ -113,6 +113,10 @@ def test_of_many_groups_it_is_counted_which_stand_clear_of_the_middle() -> None:
         "Cases in 2021, of 22: 1 clearly above the middle one, 1 clearly below, 20 not to be told from it. "
         "Estimates range from 10 (95 % interval 0 to 30) in Low to 900 (95 % interval 880 to 920) in High."
     )
+    several = [*groups, *(Group(f"h{i}", f"High {i}", Figure(890 - i, 870, 910)) for i in range(5))]
+    said = findings.of_groups(TEXTS, several, what="Cases", when="in 2021")
+    assert "Estimates range from 10 to 900; which are truly the highest" in said
+    assert "High" not in said, "one of many that may be the highest is not named"
     same = findings.of_groups(TEXTS, groups[:20], what="Cases", when="in 2021")
     assert ": 0 clearly above" in same
     assert "Place 7" not in same, "what cannot be told apart is not ranked"
