@@ -33,6 +33,13 @@ class ReleaseTexts(Model):
     keywords: tuple[str, ...] = Field((), description="Words to find it by.", examples=[["visits", "clinics"]])
     contact: str = Field("", description="Whom to ask.", examples=["statistics@agency.example"])
     publisher: str = Field("", description="Who publishes; empty: the first custodian.", examples=["The agency"])
+    doi: str = Field(
+        "",
+        description="DOI of each edition, with `{period}` and `{revision}` in it, as registered with a DOI agency; empty: none.",
+        examples=["10.5072/visits.{period}.r{revision}"],
+        pattern=r"^(10\.\d{4,9}/[-._;()/:A-Za-z0-9]*\{period\}[-._;()/:A-Za-z0-9]*\{revision\}[-._;()/:A-Za-z0-9]*)?$",
+        exclude_if=lambda doi: not doi,
+    )
     languages: dict[Language, ReleaseWords] = Field(
         {},
         description="The same in further languages, by their codes.",

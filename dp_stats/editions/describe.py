@@ -165,7 +165,7 @@ def _described(
     open_from = open_since(release, period) if why.status == "provisional" else None
     begun = began(release, [parse_period(one.edition.rpartition("/")[2]).start for one in sources])
     return Edition(
-        release=_release(release, catalogue, texts),
+        release=_release(release, catalogue, texts, period, why.number),
         dataset=dataset_facts(dataset, release, catalogue.agreement_of(dataset)),
         period=_period(period, release, texts),
         revision=why,
@@ -237,8 +237,9 @@ def library_versions() -> dict[str, str]:
     return found
 
 
-def _release(release: Release, catalogue: Catalogue, words: Texts) -> ReleaseFacts:
+def _release(release: Release, catalogue: Catalogue, words: Texts, period: Period, revision: int) -> ReleaseFacts:
     texts = release.texts.model_dump(exclude={"languages"})
+    texts["doi"] = release.texts.doi.format(period=period.label, revision=revision)
     texts.setdefault("practice", {})  # a model leaves out what says nothing
     for name in ("summary", "theme"):
         texts[name] = texts[name].strip() or release.title

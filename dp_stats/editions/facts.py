@@ -99,6 +99,7 @@ class ReleaseFacts(Facts):
     subtheme: str = Field("", description="Sub-theme.")
     keywords: tuple[str, ...] = Field((), description="Words to find it by.")
     contact: str = Field("", description="Whom to ask.")
+    doi: str = Field("", description="DOI of this revision; absent where none.", exclude_if=lambda doi: not doi)
     publisher: str = Field("", description="Who publishes.")
     licence: str = Field("OGL-UK-3.0", description="Licence, by its SPDX identifier where there is one.")
     audience: Literal["public", "restricted"] = Field("public", description="Who may read it.")

@@ -174,7 +174,9 @@ def schema_org(
         "description": texts("metadata.described", summary=edition.release.summary),
         "inLanguage": texts.language,
         "url": f"{base_url}/{edition.id}/index.html",
-        "identifier": f"urn:uuid:{identifier(edition)}",
+        "identifier": f"https://doi.org/{edition.release.doi}"
+        if edition.release.doi
+        else f"urn:uuid:{identifier(edition)}",
         "version": version(edition),
         "creator": {"@type": "Organization", "name": publisher},
         "publisher": {"@type": "Organization", "name": publisher},

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dp_stats import files
+from dp_stats.editions import crate, formats, labels, metadata, privacy_record, readers_kit, registry_record, workbook
 from dp_stats.editions import edition as editions
-from dp_stats.editions import formats, labels, metadata, privacy_record, readers_kit, registry_record, workbook
 from dp_stats.editions.edition import Edition, FileFacts, TableFacts
 from dp_stats.editions.languages import FORMATS, said_in
 from dp_stats.editions.latest import folder_lock, refresh_latest
@@ -227,9 +227,8 @@ def _make(
     for one, spoken in zip(said, languages, strict=True):
         ending = "" if spoken is texts else f"-{spoken.language}"
         contents[f"readers-kit{ending}.md"] = readers_kit.readers_kit(one, spoken)
-        book = workbook.workbook_bytes(one, rows, spoken, most=book_rows)
-        if book is not None:
-            contents[f"workbook{ending}.xlsx"] = book
+        books = workbook.workbooks(one, rows, spoken, most=book_rows)
+        contents |= {f"{name}{ending}{workbook.ENDING}": book for name, book in books.items()}
     if len(languages) > 1:
         contents[labels.FILE_NAME] = formats.csv_bytes(labels.labels(said, languages))
     contents[editions.FILE_NAME] = edition.to_json().encode()
@@ -237,6 +236,7 @@ def _make(
     hidden.mkdir(parents=True)
     files.write_synced(hidden, contents)
     pictures = dict(illustrate(edition, hidden)) if illustrate else {}
+    pictures[crate.FILE_NAME] = formats.json_bytes(crate.crate(edition, {**contents, **pictures}, texts))
     sums = formats.checksums({**contents, **pictures})
     files.write_synced(hidden, {**pictures, formats.CHECKSUMS: sums})
     _read_back(hidden, edition)

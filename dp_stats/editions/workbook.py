@@ -6,7 +6,7 @@ import io
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from pathlib import Path
 
@@ -17,9 +17,11 @@ from dp_stats.editions.provisional import provisional_said
 from dp_stats.editions.truncated import said_beside
 from dp_stats.texts.words import Texts
 
-FILE_NAME = "workbook.xlsx"
+NAME, ENDING = "workbook", ".xlsx"
 MOST_ROWS = 1_500
-"""Longer tables are for programs, not for people: they are in the CSV files only."""
+"""Longer tables are in a workbook of their own."""
+MOST_ROWS_ALONE = 20_000
+"""Longer ones still are for programs, not for people: they are in the CSV files only."""
 
 _LEFT_OUT = ("release", "edition", "revision", "geography_type")
 
@@ -62,31 +64,50 @@ def _headings(titles: list[str]) -> list[str]:
     return found
 
 
-def workbook_bytes(
+def workbooks(
     edition: Edition, tables: Mapping[str, pa.Table], texts: Texts, *, most: int | None = None
-) -> bytes | None:
-    """The edition's short tables as a spreadsheet, after the Analysis Function's guidance; None if all are long.
+) -> dict[str, bytes]:
+    """The edition's tables as spreadsheets, after the Analysis Function's guidance: name without ending → content.
+
+    The short tables are together in one; each long one is in one of its own, unless it is too long for people.
 
     Args:
         most: how many rows of each are written, where nobody keeps it (default: all).
     """
+    short = [t for t in edition.tables if len(tables[t.id]) <= MOST_ROWS]
+    alone = [t for t in edition.tables if MOST_ROWS < len(tables[t.id]) <= MOST_ROWS_ALONE]
+    rest = [t for t in edition.tables if t not in short and t not in alone]
+    about = [
+        texts(key, tables=shielded(", ".join(t.title for t in listed)))
+        for key, listed in (("workbook.own", alone), ("workbook.long", rest))
+        if listed
+    ]
+    books = {NAME: _book(edition, short, tables, texts, about, most)} if short else {}
+    return books | {f"{NAME}-{table.id}": _book(edition, [table], tables, texts, [], most) for table in alone}
+
+
+def _book(
+    edition: Edition,
+    chosen: Sequence[TableFacts],
+    tables: Mapping[str, pa.Table],
+    texts: Texts,
+    about: Sequence[str],
+    most: int | None,
+) -> bytes:
+    """Some tables, a sheet each, with a cover that also says ``about`` the others."""
     import gptables
 
-    short = [t for t in edition.tables if len(tables[t.id]) <= MOST_ROWS]
-    if not short:
-        return None
     sheets = {
         f"Table_{n}": _sheet(edition, table, tables[table.id][:most], n, texts)
-        for n, table in enumerate(short, start=1)
+        for n, table in enumerate(chosen, start=1)
     }
-    long = [t for t in edition.tables if t not in short]
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        path = Path(folder) / FILE_NAME
+        path = Path(folder) / f"{NAME}{ENDING}"
         book = gptables.produce_workbook(
             filename=str(path),
             sheets=sheets,
-            cover=_cover(edition, long, texts),
+            cover=_cover(edition, about, texts),
             notes_table=_notes(edition, texts),
             contentsheet_options={"additional_elements": []},
             auto_width=True,
@@ -142,7 +163,7 @@ def _names(edition: Edition, table: TableFacts) -> dict[str, dict[str, str]]:
     }
 
 
-def _cover(edition: Edition, long: list[TableFacts], texts: Texts) -> object:
+def _cover(edition: Edition, others: Sequence[str], texts: Texts) -> object:
     import gptables
 
     guarantee = edition.guarantee
@@ -157,8 +178,7 @@ def _cover(edition: Edition, long: list[TableFacts], texts: Texts) -> object:
             per=texts(f"per.{guarantee.per}"),
         ),
     ]
-    if long:
-        about.append(texts("workbook.long", tables=shielded(", ".join(t.title for t in long))))
+    about += others
     left_out = said_beside(edition, [s.id for s in edition.statistics], texts)
     beside = (provisional_said(edition), left_out)
     contact = [shielded(edition.release.contact)] if edition.release.contact else None

@@ -7,7 +7,9 @@ from typing import Any
 
 from dp_stats.charts.reading import ReleaseView, Revision
 from dp_stats.editions import formats as published_files
+from dp_stats.editions.crate import doi_address
 from dp_stats.editions.metadata import identifier
+from dp_stats.editions.workbook import ENDING, NAME
 from dp_stats.outlets.history import FOLDER, read_index
 from dp_stats.site import privacy_panel
 from dp_stats.site.frame import Site
@@ -40,7 +42,7 @@ def files_of(site: Site, revision: Revision, *, prefix: str) -> list[dict[str, s
     for name, found in checksums_of(revision):
         path = revision.folder / name
         if name not in known and path.is_file():
-            title = _title(site, name)
+            title = _title(site, revision, name)
             size = site.texts.file_size(path.stat().st_size)
             listed.append(
                 {
@@ -54,17 +56,19 @@ def files_of(site: Site, revision: Revision, *, prefix: str) -> list[dict[str, s
     return listed
 
 
-def _title(site: Site, name: str) -> str:
-    """What a file is that is no table: a workbook says in which language it is where there are several."""
-    named: str = site.texts.get("files").get(name, name)
-    book, _, language = Path(name).stem.partition("-")
-    if book != "workbook":
-        return named
-    spoken = {tongue.language: tongue.name for tongue in site.tongues}
-    first = site.tongues[0].language if site.tongues else ""
-    if len(spoken) < 2:
-        return site.texts("files.workbook")
-    return site.texts("files.workbook_in", language=spoken.get(language or first, language))
+def _title(site: Site, revision: Revision, name: str) -> str:
+    """What a file is that is no table; a workbook says of which table it is, and in which language where there are several."""
+    texts, tables = site.texts, revision.edition.tables
+    for tongue in site.tongues:
+        ending = f"-{tongue.language}{ENDING}" if tongue.tree else ENDING
+        suffix, said = ("_in", {"language": tongue.name}) if len(site.tongues) > 1 else ("", {})
+        if name == f"{NAME}{ending}":
+            return texts(f"files.workbook{suffix}", **said)
+        for table in tables:
+            if name == f"{NAME}-{table.id}{ending}":
+                return texts(f"files.book_of{suffix}", table=table.title, **said)
+    named: str = texts.get("files").get(name, name)
+    return named
 
 
 def checksums_of(revision: Revision) -> list[tuple[str, str]]:
@@ -101,7 +105,7 @@ def downloads(site: Site, revision: Revision, *, prefix: str) -> dict[str, Any]:
             size = site.texts.file_size(path.stat().st_size)
             rows.append(
                 {
-                    "title": _title(site, name),
+                    "title": _title(site, revision, name),
                     "rows": "",
                     "files": [{"href": prefix + name, "format": FORMATS[path.suffix], "size": size}],
                 }
@@ -149,7 +153,7 @@ def citation(site: Site, revision: Revision, page: str) -> str:
         title=edition.title,
         revision=edition.revision.number,
         loss=privacy_panel.loss_text(texts, edition),
-        address=site.address(page) or f"urn:uuid:{identifier(edition)}",
+        address=doi_address(edition) or site.address(page) or f"urn:uuid:{identifier(edition)}",
     )
     if revision.status == "final":
         return said

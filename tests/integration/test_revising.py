@@ -210,7 +210,7 @@ def test_names_that_cannot_be_published_are_found_before_anything_is_said(
     def refuse(*args: Any, **kwargs: Any) -> None:
         raise ValueError("too long")
 
-    monkeypatch.setattr("dp_stats.editions.workbook.workbook_bytes", refuse)
+    monkeypatch.setattr("dp_stats.editions.workbook.workbooks", refuse)
     with pytest.raises(CatalogueError, match="Nothing was charged"):
         pipeline.revise(EDITION, kind="format", reason=MISSPELT)
     assert Ledger.open(published.settings.ledger_url).revisions(EDITION) == [1]

@@ -48,14 +48,14 @@ ELSEWHERE = {
     ),
     **dict.fromkeys(
         (
-            *("Dataset.languages", "ReleaseTexts.languages"),
+            *("Dataset.languages", "ReleaseTexts.languages", "ReleaseTexts.doi"),
             *(
                 f"{m.__name__}.{n}"
                 for m in (DatasetWords, DimensionWords, ReleaseWords, StatisticWords)
                 for n in m.model_fields
             ),
         ),
-        "tests/unit/editions/test_two_languages.py",
+        "tests/unit/editions/test_two_languages.py, tests/unit/editions/test_crate.py",
     ),
 }
 """What is not drawn → why not."""

@@ -27,6 +27,7 @@ FILES = {
     "privacy.json",
     "datapackage.json",
     "readers-kit.md",
+    "ro-crate-metadata.json",
     "workbook.xlsx",
     "SHA256SUMS",
     *(f"{t}{e}" for t in ("area-day", "area-week-age") for e in (".csv", ".parquet", ".csv-metadata.json")),

@@ -215,12 +215,21 @@ def test_the_workbook_has_cover_contents_notes_and_a_table_a_sheet(sample: Any, 
     assert "Totals add up." in texts
 
 
-def test_a_workbook_leaves_long_tables_out_and_says_so(
+def test_long_tables_have_a_workbook_of_their_own_and_the_longest_are_left_out(
     sample: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def texts(name: str) -> str:
+        with zipfile.ZipFile(folder / name) as book:
+            return book.read("xl/sharedStrings.xml").decode()
+
     monkeypatch.setattr(workbook, "MOST_ROWS", 25)
-    with zipfile.ZipFile(sample.publish(tmp_path).folder / "workbook.xlsx") as book:
-        assert "Only in the CSV files, because they are long: Daily cases" in book.read("xl/sharedStrings.xml").decode()
+    folder = sample.publish(tmp_path / "alone").folder
+    assert "In workbooks of their own, because they are long: Daily cases" in texts("workbook.xlsx")
+    assert "Bristol, City of" in texts("workbook-area-day.xlsx")
+    monkeypatch.setattr(workbook, "MOST_ROWS_ALONE", 27)
+    folder = sample.publish(tmp_path / "none").folder
+    assert "Only in the CSV files, because they are long: Daily cases" in texts("workbook.xlsx")
+    assert not (folder / "workbook-area-day.xlsx").exists()
 
 
 @pytest.mark.parametrize(
@@ -262,9 +271,8 @@ def test_no_cell_of_a_workbook_is_a_formula_whatever_its_texts_are(sample: Any) 
         name: table.set_column(table.column_names.index("metric"), "metric", pa.array([attack] * len(table)))
         for name, table in rows.items()
     }
-    book = workbook.workbook_bytes(edition, attacked, TEXTS)
-    assert book is not None
-    with zipfile.ZipFile(io.BytesIO(book)) as parts:
+    book = workbook.workbooks(edition, attacked, TEXTS)
+    with zipfile.ZipFile(io.BytesIO(book["workbook"])) as parts:
         sheets = [parts.read(name).decode() for name in parts.namelist() if name.startswith("xl/worksheets/sheet")]
         texts = parts.read("xl/sharedStrings.xml").decode()
     assert "HYPERLINK" in texts
