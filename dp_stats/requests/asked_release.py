@@ -25,6 +25,8 @@ from dp_stats.requests.questions import MEASURED, Question, breakdowns, fault_in
 from dp_stats.texts.words import Texts
 
 TABLE = "answer"
+UNLINKED = "unlinked"
+"""The statistic, and its table, of rows that did not link."""
 
 _DAYS = {"day": 1, "week": 7, "month": 30, "quarter": 91, "year": 365, "financial-year": 365}
 """About how long a period is, for a guess of how many rows it has."""
@@ -56,6 +58,7 @@ def make_release(
         )
         for column in columns
     )
+    unlinked = _unlinked(question, dataset, like, texts)
     title = _title(question, dataset, [(names[column], level) for column, level in chosen.items()], period, texts)
     content = {
         "id": request_id(question, requested_by=requested_by),
@@ -67,7 +70,7 @@ def make_release(
         "calendar": _calendar(period, like),
         "settle_days": max((r.settle_days for r in like), default=0),
         "dimensions": dimensions,
-        "statistics": _statistics(question, like, period, texts),
+        "statistics": (*_statistics(question, like, period, texts), *unlinked),
         "derived": _derived(question, like, texts),
         "tables": (
             Table(
@@ -76,6 +79,7 @@ def make_release(
                 levels={names[c]: level for c, level in chosen.items()},
                 statistics=(question.statistic,),
             ),
+            *(Table(id=one.id, title=one.title, levels={}, statistics=(one.id,)) for one in unlinked),
         ),
         "contribution": _contribution(question, like),
         "privacy_loss": loss,
@@ -157,6 +161,18 @@ def _statistic(
         resolution=declared[0][0].resolution if declared else Fraction(1),
         expected_total=expected,
     )
+
+
+def _unlinked(question: Question, dataset: Dataset, like: list[Release], texts: Texts) -> tuple[Statistic, ...]:
+    """How many rows did not link, which every release of a linked dataset tells beside its figures; nothing of one that is not."""
+    column = dataset.unlinked
+    if column is None or (question.column, question.lower, question.upper) == (column, 0, 1):
+        return ()
+    declared = next((s for r in like for s in r.statistics if s.column == column), None)
+    if declared is not None:
+        return (declared.model_copy(update={"id": UNLINKED}),)
+    title = texts("request.statistic.unlinked")
+    return (Statistic(id=UNLINKED, kind="sum", title=title, column=column, lower=Fraction(0), upper=Fraction(1)),)
 
 
 def _derived(question: Question, like: list[Release], texts: Texts) -> tuple[Derived, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from datetime import date, timedelta
 from pathlib import Path
@@ -9,10 +10,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from dp_stats import pipeline, requests
 from dp_stats.catalogue import load_catalogue
 from dp_stats.catalogue.periods import Period, parse_period
 from dp_stats.demo.hospital import FILE, make_hospital_record, recorded_until
 from dp_stats.demo.practices import HOSPITALS, make_practices
+from dp_stats.errors import ApprovalError
+from dp_stats.requests.showing import facts_of
 from dp_stats.secure.pull import Snapshot, pull
 from dp_stats.secure.staging import staging_folder
 from dp_stats.settings import load_settings
@@ -142,3 +146,29 @@ def test_people_at_risk_are_counted_by_their_own_emergencies(tmp_path: Path, mon
     assert Counter(found) == expected
     assert {row[2] for row in found} >= {"0", "1"}
     assert {row[3] for row in found} == {0, 1}
+    both_custodians_decide(monkeypatch)
+
+
+def both_custodians_decide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An analyst asks for figures of people at risk: nothing is measured before both have approved, and how many rows did not
+    link is told beside what was asked."""
+    monkeypatch.setenv("DP_STATS_CATALOGUE", str(SHIPPED))
+    asked = {"statistic": "count", "by": ["area/health_system", "admissions/band"], "period": "2021", "epsilon": 0.5}
+    why = {"purpose": "To plan visits of nurses.", "agreed_purpose": "prevention", "free": "never"}
+    made = requests.ask({"dataset": "people-at-risk", **asked, **why}, requested_by="analyst")
+    assert requests.card(made.id).approvers == ("custodian", "practices")
+    for approver in ("custodian", "practices"):
+        with pytest.raises(ApprovalError, match="has not decided on this plan"):
+            pipeline.run_edition(made.edition)
+        shown = facts_of(requests.card(made.id))
+        requests.decide(made.id, approver=approver, decision="approved", reason="as agreed", shown=shown)
+    assert requests.authorise(made.id)
+    pipeline.run_edition(made.edition)
+    published = load_settings().public_dir / made.edition / "r1"
+    edition = json.loads((published / "edition.json").read_text())
+    assert {one["approver"] for one in edition["approvals"]} == {"custodian", "practices"}
+    assert [table["id"] for table in edition["tables"]] == ["answer", "unlinked"]
+    (told,) = duckdb.sql(f"SELECT value FROM '{published / 'unlinked.csv'}'").fetchall()
+    assert told[0] >= 0
+    register = (load_settings().public_dir / "register.html").read_text()
+    assert "Linked records of people at risk, version 1" in register
