@@ -12,6 +12,7 @@ from ledger_examples import Clock, kept_in, measured, plan, postgres, reserve
 from sqlalchemy import Connection, make_url, text
 from sqlalchemy.pool import NullPool
 
+from dp_stats.catalogue.models import Organisation
 from dp_stats.errors import BudgetError, LedgerError
 from dp_stats.ledger import Ledger
 from dp_stats.ledger.database import Database
@@ -50,6 +51,51 @@ def test_an_edition_is_reserved_measured_and_verified(url: str) -> None:
     assert viewer.blocks()[0].spent == Fraction("0.005")
     with pytest.raises(LedgerError, match="opened for reading"):
         viewer.void(made, "no")
+
+
+def test_a_web_server_appends_what_it_hands_out_and_the_database_refuses_it_all_else(url: str) -> None:
+    run(url, "DO $$ BEGIN CREATE ROLE ledger_web; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
+    own = Ledger.open(url, clock=Clock())
+    made = measured(own, plan(series="weekly"))
+    separator = "&" if "?" in url else "?"
+    as_web = f"{url}{separator}options=-crole%3Dledger_web"
+    web = Ledger.open(as_web, create=False, clock=Clock())
+    organisation = Organisation.model_validate(COUNTY)
+    accepted = web.accept(organisation, user="dana")
+    assert own.acceptances() == [accepted]
+    assert web.blocks() == own.blocks()
+    before = own.head()
+    for refused in (
+        lambda: reserve(web, plan("2021-W09")),
+        lambda: web.approve(made.plan_hash, "custodian", "refused", "no", None, {}),
+        lambda: web.void(reserve(own, plan("2021-W10", release="other")), "no"),
+    ):
+        head = own.head()
+        with pytest.raises(LedgerError):
+            refused()
+        assert own.head().sequence <= head.sequence + 1, "only what the ledger itself reserved"
+    for statement in (
+        "UPDATE ledger_charges SET rho = '0'",
+        "DELETE FROM ledger_acceptances",
+        "UPDATE ledger_entries SET payload = '{}'",
+        "INSERT INTO ledger_entries SELECT sequence + 100, hash, reverse(hash), at, 'approved', payload FROM ledger_entries "
+        "LIMIT 1",
+    ):
+        with pytest.raises(psycopg2.Error):
+            run(as_web, statement)
+    assert own.problems() == []
+    assert own.head().sequence == before.sequence + 1
+
+
+COUNTY = {
+    "id": "county",
+    "name": "The county",
+    "basis": "A contract",
+    "users": ["dana"],
+    "terms": {"version": 1, "text": "Do not pass these figures on."},
+    "starts": "2020-01-01",
+    "ends": "2198-12-31",
+}
 
 
 def test_a_ledger_may_share_its_database_with_others(url: str) -> None:

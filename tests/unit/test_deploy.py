@@ -52,7 +52,7 @@ def test_in_compose_only_workers_see_rows_or_write_the_ledger(services: dict[str
         writes = "ledger_writer" in str(environment.get("DP_STATS_LEDGER_URL", ""))
         assert (home in mounts(service), writes) == ((True, True) if name == "worker" else (False, False)), name
     web = services["api-server"]
-    assert "ledger_reader" in web["environment"]["DP_STATS_LEDGER_URL"]
+    assert "ledger_web" in web["environment"]["DP_STATS_LEDGER_URL"]
     written = {target for target, mount in mounts(web).items() if not mount.endswith(":ro")}
     assert written == {f"{home}/withdrawn"}
     assert all(port.startswith("127.0.0.1:") for service in services.values() for port in service.get("ports", []))
@@ -74,7 +74,7 @@ def test_in_helm_only_workers_mount_the_whole_state_and_write_the_ledger(values:
     def ledger(role: str) -> list[str]:
         return [e["valueFrom"]["secretKeyRef"]["key"] for e in values[role].get("env", []) if "LEDGER" in e["name"]]
 
-    assert (ledger("workers"), ledger("apiServer"), ledger("scheduler")) == (["writer-url"], ["reader-url"], [])
+    assert (ledger("workers"), ledger("apiServer"), ledger("scheduler")) == (["writer-url"], ["web-url"], [])
     assert [m.get("subPath") for m in values["workers"]["extraVolumeMounts"]] == [None]
     for mount in values["apiServer"]["extraVolumeMounts"]:
         read = mount["subPath"] in {"public", "restricted", "requests"}
