@@ -56,11 +56,13 @@ def tell_stopped(context: Mapping[str, Any], words: str, *, name: str = "") -> N
     """
     from dp_stats.airflow.cards import escape
     from dp_stats.requests.standing import keep_stopped
+    from dp_stats.requests.unread import keep_unread
 
     write_note(context, f"**Stopped.** {escape(words)[:800]}\n\n{MINE}")
     _letter(context, "Your request was stopped", f"{words}\n{link(PAGE)}")
-    if name:
-        keep_stopped(name, words, settings=load_settings())
+    if name and keep_stopped(name, words, settings=load_settings()):
+        return
+    keep_unread(run_name(context), words, user=requester(context), settings=load_settings())
 
 
 def tell_ended(context: Mapping[str, Any], *, approver: str, decision: str, reason: str) -> None:

@@ -25,6 +25,7 @@ from dp_stats.requests.kept import load_request
 from dp_stats.requests.preflight import part_of
 from dp_stats.requests.standing import Standing, requests_of
 from dp_stats.requests.tried import KeptQuote, tried_by
+from dp_stats.requests.unread import unread_of
 from dp_stats.settings import Settings, load_settings
 
 MOST_SHOWN = 100
@@ -52,6 +53,10 @@ def my_requests(user: GetUserDep) -> Any:
                 "left": _left(d, ledger, name),
             }
             for d in catalogue.datasets.values()
+        ],
+        unread=[
+            {"when": written.moment(one.when), "why": one.why, "run_link": budget_view.run_link(one.run)}
+            for one in unread_of(name, settings=settings)[:MOST_TRIED]
         ],
         user=name,
         older=len(found[MOST_SHOWN:]),

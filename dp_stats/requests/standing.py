@@ -88,10 +88,16 @@ def keep_asked(card: Card, way: Way, *, run: str, settings: Settings) -> None:
     replace_file(folder / "asked.json", json.dumps(asdict(asked), ensure_ascii=False).encode())
 
 
-def keep_stopped(name: str, words: str, *, settings: Settings) -> None:
-    """Note why the run of a request went no further, in the words of the error that stopped it."""
-    if (settings.requests / name / "asked.json").is_file():
-        replace_file(settings.requests / name / STOPPED, json.dumps({"why": words}, ensure_ascii=False).encode())
+def keep_stopped(name: str, words: str, *, settings: Settings) -> bool:
+    """Note why the run of a request went no further, in the words of the error that stopped it.
+
+    Returns:
+        Whether there is such a request; what was wrong before it was asked is none of it.
+    """
+    if not (settings.requests / name / "asked.json").is_file():
+        return False
+    replace_file(settings.requests / name / STOPPED, json.dumps({"why": words}, ensure_ascii=False).encode())
+    return True
 
 
 def keep_withdrawn(name: str, *, settings: Settings) -> None:

@@ -353,6 +353,9 @@ def test_a_wrong_form_is_explained_in_the_log_of_its_first_task(server: Server, 
     assert server.finish("ask-visits", run) == "failed"
     analyst.goto(f"{server.url}/dags/ask-visits/runs/{run.replace('+', '%2B')}/tasks/ask")
     expect(analyst.get_by_text(re.compile("'last week' is not a period")).first).to_be_visible()
+    mine = my_requests(analyst, server)
+    expect(mine.get_by_role("heading", name="Not asked")).to_be_visible()
+    expect(mine.get_by_text(re.compile("'last week' is not a period")).first).to_be_visible()
 
 
 EDITION, NEXT_EDITION = "visits/2024-W02", "visits/2024-W03"

@@ -18,6 +18,7 @@ from mailbox_server import Mailbox, notifier, opened
 from deploy.local.environment import ROOT
 from dp_stats import errors
 from dp_stats.ledger import Ledger
+from dp_stats.requests.unread import unread_of
 
 pytestmark = pytest.mark.slow
 
@@ -498,7 +499,11 @@ def test_a_key_that_the_form_does_not_have_is_refused_by_name(clinic: Any) -> No
     run = dag.test(run_conf={**FORM, "epsilonn": 3})
     assert run.state == "failed"
     assert states(run)["ask"] == "failed"
-    assert not clinic.settings.requests.exists()
+    assert [path.name for path in clinic.settings.requests.iterdir()] == ["unread"], "it made no request"
+    (told,) = unread_of("dag_test", settings=clinic.settings)
+    assert "epsilonn: there is no such field" in told.why
+    assert told.run == f"ask-visits/{run.run_id}"
+    assert not unread_of("another", settings=clinic.settings)
 
 
 def test_marking_the_approval_as_done_by_hand_does_not_approve(clinic: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import json
 import os
 import re
@@ -382,6 +383,8 @@ def test_a_wrong_request_over_rest_says_what_to_write_instead(
     assert server.finish("ask-visits", run) == "failed"
     log = server.client("analyst").get(f"{ADHOC}/{run}/taskInstances/ask/logs/1", params={"full_content": True})
     assert words in log.text
+    page = html.unescape(server.client("analyst").get("/budget/requests/").text)
+    assert words in page.partition("Not asked")[2].partition("Tried")[0]
 
 
 def test_two_schedulers_and_the_same_request_twice_give_one_charge_one_draw_and_one_edition(server: Server) -> None:
