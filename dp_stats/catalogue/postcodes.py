@@ -88,10 +88,12 @@ def areas_of_postcodes(
                     )
                 if code not in known:
                     raise CatalogueError(
-                        f"{path.name}, line {number}: '{code}' is no code of codes/{declared.codes}.csv."
+                        f"{path.name}, line {number}: '{code}' is no code of codes/{declared.codes}.csv. Mend the line."
                     )
                 if seen.setdefault(prefix + rest, code) != code:
-                    raise CatalogueError(f"{path.name}, line {number}: this postcode stands above with another code.")
+                    raise CatalogueError(
+                        f"{path.name}, line {number}: this postcode stands above with another code. Keep one."
+                    )
                 found.setdefault(prefix, {}).setdefault(code, []).append(rest)
     except (OSError, UnicodeDecodeError) as error:
         raise CatalogueError(f"{path}: the list of postcodes cannot be read. Put a CSV file in UTF-8 there.") from error

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from site_editions import covid_edition
 
+from dp_stats.catalogue.periods import PartKind, period_of
 from dp_stats.charts import findings
+from dp_stats.charts.reading import ReleaseView, Revision
 from dp_stats.charts.series import Group, Series
 from dp_stats.errors import CatalogueError
 from dp_stats.texts.numbers import Figure
@@ -37,6 +40,20 @@ def test_a_clear_rise_is_said_with_all_intervals_and_the_peak() -> None:
     )
     apart = replace(series([100, 900, 500], 50), origin=(0, 1, 2))
     assert "by 400 (330 to 470)" in findings.of_series(TEXTS, apart, what="Cases"), "editions have noise of their own"
+
+
+def test_an_edition_of_a_day_is_compared_with_that_of_a_week_before() -> None:
+    def revision(day: date, kind: PartKind = "day") -> Revision:
+        return Revision(covid_edition(period_of(day, kind), limit=2), Path(), "final")
+
+    days = [revision(date(2021, 3, 1) + timedelta(days=i)) for i in range(9) if i != 1]
+    view = ReleaseView("covid", tuple(days), TEXTS)
+    monday, tuesday = days[-2], days[-1]
+    assert view.before(monday) is days[0]
+    assert view.before(tuesday) is None, "the Tuesday before was not published"
+    assert view.before(days[0]) is None
+    weeks = [revision(date(2021, 3, 1) + timedelta(weeks=i), "week") for i in range(3)]
+    assert ReleaseView("covid", tuple(weeks), TEXTS).before(weeks[2]) is weeks[1]
 
 
 def test_a_peak_or_trough_is_said_only_where_it_stands_out() -> None:
