@@ -69,8 +69,9 @@ def difference(
     It does not follow from the intervals of the two: what was measured of both at once is taken into account.
 
     Args:
-        source, statistic, start, end: as in ``combine``.
-        of, less: dimension → codes of the two sides, which differ in one dimension.
+        source: a release, as in ``combine``; so are statistic, start and end.
+        of: dimension → codes of the one side.
+        less: those of the other; the two differ in one dimension.
 
     Raises:
         NotDerivableError: what was measured does not tell. PublishedError: the release cannot be read.
