@@ -315,9 +315,10 @@ def test_what_is_asked_is_tried_first_and_a_request_that_waits_is_withdrawn(serv
 
 
 def test_several_requests_are_read_ticked_and_answered_at_once(server: Server, chromium: Browser) -> None:
-    runs = [server.ask(epsilon=epsilon) for epsilon in (0.31, 0.32, 0.33)]
-    for run in runs:
-        server.approval(run)
+    runs = []
+    for epsilon in (0.31, 0.32, 0.33):  # one after the other, in which order the page shows them
+        runs.append(server.ask(epsilon=epsilon))
+        server.approval(runs[-1])
     custodian = log_in(chromium, server, "custodian")
     custodian.goto(f"{server.url}/plugin/to-decide")
     page = custodian.frame_locator("iframe").first
