@@ -12,10 +12,10 @@ from typing import Any, Protocol
 from dp_stats.catalogue.across_windows import began
 from dp_stats.catalogue.due import open_since
 from dp_stats.catalogue.grid import Grid
-from dp_stats.catalogue.languages import dataset_in, release_in
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Dataset, Derived, Release, Statistic
 from dp_stats.catalogue.periods import Period, parse_period
+from dp_stats.catalogue.spoken import dataset_in, release_in
 from dp_stats.editions.across import across_notes, across_statistics, across_tables
 from dp_stats.editions.dimensions import dimension_facts, title_of
 from dp_stats.editions.edition import (

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from dp_stats.catalogue.codes import CodeList
 from dp_stats.catalogue.grid import ALL, Dimension, Grid, Level
-from dp_stats.catalogue.languages import names_in
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import UNKNOWN, Dataset, DimensionSpec, Release
 from dp_stats.catalogue.partitions import parents
 from dp_stats.catalogue.populations import numbers_of_leaves, of_groups
+from dp_stats.catalogue.spoken import names_in
 from dp_stats.editions.edition import DimensionFacts, LevelFacts
 from dp_stats.texts.words import Texts
 

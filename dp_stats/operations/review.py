@@ -10,9 +10,9 @@ from itertools import combinations, product
 
 from dp_stats import written
 from dp_stats.catalogue import Catalogue, load_catalogue
-from dp_stats.catalogue.languages import unsaid
 from dp_stats.catalogue.places import same_records
 from dp_stats.catalogue.postcodes import areas_of_postcodes, read_postcodes
+from dp_stats.catalogue.spoken import unsaid
 from dp_stats.errors import CatalogueError
 from dp_stats.operations.agreements import review_agreements
 from dp_stats.operations.year import ReleaseReview, YearOfBudget, review_release, year_of_budget, year_of_periods

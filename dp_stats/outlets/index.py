@@ -9,8 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from dp_stats import files
-from dp_stats.catalogue.languages import release_in
 from dp_stats.catalogue.models import Release
+from dp_stats.catalogue.spoken import release_in
 from dp_stats.editions import formats
 from dp_stats.editions.edition import Edition, editions
 from dp_stats.editions.isolated import noted, without_failing

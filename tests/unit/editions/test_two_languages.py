@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from spoken import REPORTS, english_phrases
 
 from dp_stats.catalogue import yaml
-from dp_stats.catalogue.languages import DatasetWords, ReleaseWords, StatisticWords, dataset_in, release_in, unsaid
+from dp_stats.catalogue.languages import DatasetWords, ReleaseWords, StatisticWords
+from dp_stats.catalogue.spoken import dataset_in, release_in, unsaid
 from dp_stats.charts.edition_chart import illustrator
 from dp_stats.editions.edition import Edition
 from dp_stats.editions.languages import said_in, speaks
