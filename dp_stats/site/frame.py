@@ -15,6 +15,7 @@ from markupsafe import Markup
 from dp_stats.charts.reading import ReleaseView
 from dp_stats.outlets.budgets import DatasetSpend, budgets
 from dp_stats.outlets.restricted import RestrictedUse
+from dp_stats.site.terms import LINKED, with_links
 from dp_stats.site.tongues import Tongue, from_page, towards_data
 from dp_stats.site.writer import Writer
 from dp_stats.texts.foreign import in_html
@@ -101,6 +102,8 @@ class Site:
             shown=self.texts.get("front.shown"),
             **values,
         )
+        if template in LINKED:
+            html = with_links(html, self.texts, root if root is not None else "../" * path.count("/"))
         if self.tree:
             html = towards_data(html, path, tree=self.tree, own=lambda name: (self.writer.public / name).is_file())
         self.writer.write(path, in_html(html))

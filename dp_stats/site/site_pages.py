@@ -19,6 +19,8 @@ from dp_stats.site import downloads, linked, parts
 from dp_stats.site.common import cards, page_of, theme
 from dp_stats.site.find_page import PAGE as FIND
 from dp_stats.site.frame import MISSING, Site, trusted
+from dp_stats.site.terms import PAGE as GLOSSARY
+from dp_stats.site.terms import terms
 
 NEWEST = 8
 
@@ -177,6 +179,8 @@ def plain_pages(site: Site) -> None:
     for name, values in (("methodology", {}), ("accessibility", {"contacts": told})):
         body = trusted(site.texts.page(name, **values))
         text_page(site, name, f"{name}.html", template="text.html", body=body, link=None)
+    known = [{"id": id, "term": said["term"], "text": said["text"]} for id, said in terms(site.texts).items()]
+    text_page(site, "glossary", GLOSSARY, template="glossary.html", terms=known)
     if site.tree:
         return  # one page is shown where there is none
     base = site.base_url.partition("://")[2].partition("/")[2]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,6 +40,7 @@ PAGES = {
     "methods": f"{RELEASE}/methods.html",
     "other-shape": "hospital-days/index.html",
     "methodology": "methodology.html",
+    "glossary": "glossary.html",
     "corrections": "corrections.html",
     "register": "register.html",
     "budget": "budget.html",
@@ -273,6 +275,13 @@ def test_on_paper_there_is_no_navigation(browser: Any, address: str) -> None:
         assert not page.locator("header nav").is_visible()
         assert not page.locator("nav.contents").is_visible()
         assert page.locator("h1").is_visible()
+
+
+@pytest.mark.parametrize("name", ["area", "region"])
+def test_an_area_is_one_sheet_on_paper(browser: Any, address: str, name: str) -> None:
+    with opened(browser, f"{address}/{PAGES[name]}") as page:
+        pdf = page.pdf(format="A4")
+    assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 1
 
 
 @pytest.mark.parametrize("width", [360, 1280])

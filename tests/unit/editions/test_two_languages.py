@@ -28,6 +28,7 @@ from dp_stats.editions.publication import publish_edition
 from dp_stats.outlets.index import refresh_index
 from dp_stats.settings import load_settings
 from dp_stats.site import build
+from dp_stats.site.terms import with_links
 from dp_stats.texts.foreign import foreign, in_html, plain
 from dp_stats.texts.words import Texts
 
@@ -60,7 +61,7 @@ def test_the_welsh_texts_say_all_that_the_english_ones_say_with_the_same_names_f
             for name in welsh:
                 compared(english[name], welsh[name], f"{key}.{name}")
         elif isinstance(english, list):
-            assert key == ".articles.names" or len(english) == len(welsh), key
+            assert key == ".articles.names" or key.endswith(".find") or len(english) == len(welsh), key
             for one, other in zip(english, welsh, strict=False):
                 compared(one, other, key)
         else:
@@ -217,11 +218,11 @@ def test_welsh_pages_say_nothing_in_english_that_is_not_marked(public: Path, sam
 def test_an_edition_of_before_says_so_and_its_sentences_are_marked(public: Path, sample: Any) -> None:
     place = public / "cy" / sample.release.id / sample.period.label
     old = Spoken((place / "r1.html").read_text(encoding="utf-8"))
-    assert "Ni chyhoeddwyd y rhifyn hwn yn Gymraeg" in " ".join(old.said)
+    assert WELSH("edition.other_language").rpartition(".")[0].split(". ")[-1] in " ".join(old.said)
     assert sample.release.texts.summary in " ".join(old.other)
     assert "15 i 21 Chwefror 2021" in " ".join(old.said), "days are written from facts"
     new = Spoken((place / "index.html").read_text(encoding="utf-8"))
-    assert "Ni chyhoeddwyd" not in " ".join(new.said)
+    assert "yn yr iaith y'i cyhoeddwyd ynddi" not in " ".join(new.said)
 
 
 def test_every_link_of_either_language_leads_to_a_file_and_data_are_there_once(public: Path) -> None:
@@ -243,6 +244,24 @@ def test_every_link_of_either_language_leads_to_a_file_and_data_are_there_once(p
     }
     assert own == {".json", ".csv"}
     assert {p.name for p in (public / "cy").rglob("*.csv") if p.parent.name != "charts"} == {"register.csv"}
+
+
+def test_a_term_leads_to_the_glossary_from_its_first_sentence_in_either_language(public: Path) -> None:
+    for tree in ("", "cy/"):
+        known = re.findall(r'<dt id="([^"]*)"', (public / tree / "glossary.html").read_text(encoding="utf-8"))
+        assert "interval" in known
+        page = (public / tree / "cases-by-area" / "index.html").read_text(encoding="utf-8")
+        led = re.findall(r'<a class="term" href="\.\./glossary\.html#([^"]*)">', page)
+        assert {"noise", "privacy-loss"} <= set(led) <= set(known)
+        assert len(led) == len(set(led)), "each once"
+        assert not re.search(r'<(h1|h2|h3|a)\b[^>]*>[^<]*<a class="term"', page)
+
+
+@pytest.mark.parametrize("text", ["<p>noise</p>", "<li>more noise here</li>"])
+def test_a_term_is_linked_once_and_only_in_sentences(text: str) -> None:
+    made = with_links(f"<h2>noise</h2><p class='x'><a>noise</a></p>{text}{text}", TEXTS, "../")
+    assert made.count("glossary.html#noise") == 1
+    assert with_links('<p class="visually-hidden">noise</p><svg><p>noise</p></svg>', TEXTS, "").count("<a") == 0
 
 
 def test_each_page_leads_to_itself_in_the_other_language_and_the_site_map_has_both(public: Path) -> None:
