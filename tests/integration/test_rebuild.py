@@ -228,7 +228,7 @@ def test_bytes_that_are_not_those_that_were_published_are_never_written(
     monkeypatch.setattr(publishing, "version", lambda name: "0.0")
     (found,) = publishing.rebuild(settings, edition=SECOND)
     assert (found.state, folder.exists()) == ("refused", False)
-    assert "readers-kit.md, ro-crate-metadata.json." in found.why, "only what differs is named: the file, and the list with its checksum"
+    assert "readers-kit.md, ro-crate-metadata.json." in found.why, "only what differs is named"
     assert "pandas" in found.why
     assert "(here 0.0)" in found.why
     assert not list(folder.parent.glob(".*part"))
