@@ -223,7 +223,7 @@
     const place = document.getElementById("choosers"), by = field("by").value;
     const order = [dimensionOf(by), ...comparable().filter((d) => d.name !== by)];
     place.replaceChildren(...order.map((dimension) => {
-      const made = chooser(dimension);
+      const made = chooser(dimension, dimension.name === by ? words.unticked : words.all);
       if (dimension.name === by) made.firstChild.textContent = said(words.ticks, { dimension: dimension.title || dimension.name, least: LEAST, most: MOST });
       for (const code of dimension.name === by ? question.codes : question.where[dimension.name] || []) {
         const box = made.querySelector(`input[value="${CSS.escape(code)}"]`);

@@ -32,7 +32,7 @@ const ownFigures = (() => {
     return files.get(path);
   }
 
-  function chooser(dimension) {
+  function chooser(dimension, none = words.all) {
     const list = make("div", { class: "choices", tabindex: "0", role: "group", "aria-label": dimension.title || dimension.name });
     const levels = dimension.levels.length > 1 ? dimension.levels.slice(0, -1) : dimension.levels;
     for (const level of [...levels].reverse()) {
@@ -53,10 +53,10 @@ const ownFigures = (() => {
       find.addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); });
       box.append(make("label", { class: "find-in" }, words.filter, " ", find));
     }
-    const count = make("p", { class: "quiet small" }, words.all);
+    const count = make("p", { class: "quiet small" }, none);
     box.addEventListener("change", () => {
       const ticked = [...list.querySelectorAll("input:checked")].map((one) => one.parentElement.textContent.trim());
-      count.textContent = ticked.length ? said(words.ticked, { count: ticked.length > 5 ? ticked.length : ticked.join(", ") }) : words.all;
+      count.textContent = ticked.length ? said(words.ticked, { count: ticked.length > 5 ? ticked.length : ticked.join(", ") }) : none;
     });
     box.append(list, count);
     return box;
