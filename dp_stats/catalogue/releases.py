@@ -257,7 +257,7 @@ class Release(Model):
     requested_by: str | None = Field(None, description="The analyst, for an ad hoc release.", examples=["analyst"])
     purpose: str = Field(
         "",
-        description="What an ad hoc release is for; the custodian decides on it and the public reads it.",
+        description="What an ad hoc release is for, or one for organisations; the custodian decides on it and the public reads it.",
         examples=["Plan winter beds."],
     )
     agreed_purpose: Slug | None = Field(
@@ -326,6 +326,12 @@ class Release(Model):
             raise ValueError(
                 "organisations: what is for everybody needs none. Leave them out, or write 'audience: restricted'"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _for_something(self) -> Release:
+        if self.organisations and not self.purpose.strip() and self.agreed_purpose is None:
+            raise ValueError("purpose: say what the organisations need the figures for; the public register tells it")
         return self
 
     @model_validator(mode="after")

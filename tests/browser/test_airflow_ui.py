@@ -238,7 +238,12 @@ def test_an_organisation_accepts_its_terms_and_downloads_marked_files_and_sees_n
         "audience": "restricted",
         "organisations": ["county"],
     }
-    less = {"tables": release["tables"][:1], "privacy_loss": {"epsilon": 0.2}, "schedule": None}
+    less = {
+        "purpose": "To plan buses.",
+        "tables": release["tables"][:1],
+        "privacy_loss": {"epsilon": 0.2},
+        "schedule": None,
+    }
     (folder / "releases" / "for-county.yaml").write_text(yaml.write({**release, **for_county, **less}))
     pipeline.run_edition("for-county/2024-W02", settings=server.clinic.settings)
     page = log_in(chromium, server, "county")

@@ -59,7 +59,11 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "publisher": "The clinics",
             "public_benefit": "Buses.",
         }
-        declare(catalogue, "releases", {**few, "id": f"for-{name}", "organisations": [name], "texts": texts})
+        declare(
+            catalogue,
+            "releases",
+            {**few, "id": f"for-{name}", "organisations": [name], "texts": texts, "purpose": "To plan buses."},
+        )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DP_STATS_HOME", str(root / "home"))
         patch.setenv("DP_STATS_CATALOGUE", str(catalogue))
@@ -236,6 +240,7 @@ def test_the_public_reads_of_the_use_and_sees_no_figure_of_it(pages: Pages) -> N
     assert (use["audience"], use["outputs"], use["custodians"]) == ("restricted", "", "The clinics")
     sums = pages.settings.restricted / MINE / "SHA256SUMS"
     assert use["checksums"] == f"{MINE} {files.file_sha256(sums)}"
+    assert use["purpose"] == "To plan buses."
     html = (public / "register.html").read_text()
     assert "Restricted to The county (Contract 2024/17)" in html
     assert "Visits that the county plans with." in html
@@ -264,6 +269,7 @@ def test_restricted_files_are_their_owners_alone(pages: Pages) -> None:
             "there is no organisations/nobody.yaml. There are: county",
         ),
         ("releases", "for-county", {"audience": "public"}, "what is for everybody needs none"),
+        ("releases", "for-county", {"purpose": ""}, "say what the organisations need the figures for"),
         ("organisations", "shire", {"users": ["eli", "dana"]}, "'dana' is of 'county', too"),
         ("organisations", "county", {"ends": date(2020, 1, 1)}, "lies before 'starts'"),
     ],
