@@ -123,18 +123,35 @@ def change_run(dag: str, run: str, change: Mapping[str, str]) -> bool:
 @contextmanager
 def _recorder() -> Iterator[httpx.Client | None]:
     """A client that is logged in as the recorder, or None without one; a failure of Airflow's API is noted and passes."""
+    client = _logged_in()
+    if client is None:
+        yield None
+        return
+    try:
+        with client:
+            yield client
+    except httpx.HTTPError as error:
+        _note(error)
+
+
+def _logged_in() -> httpx.Client | None:
+    """The client; None where there is no account, or it cannot log in."""
     try:
         account = BaseHook.get_connection(CONNECTION)
     except (AirflowException, ImportError):
         log.info("There is no connection %s, so the run stays as it is.", CONNECTION)
-        yield None
-        return
-    base = f"{account.schema or 'http'}://{account.host}:{account.port}"
+        return None
+    client = httpx.Client(base_url=f"{account.schema or 'http'}://{account.host}:{account.port}", timeout=10)
     try:
-        with httpx.Client(base_url=base, timeout=10) as client:
-            login = client.post("/auth/token", json={"username": account.login, "password": account.password})
-            login.raise_for_status()
-            client.headers["Authorization"] = f"Bearer {login.json()['access_token']}"
-            yield client
+        login = client.post("/auth/token", json={"username": account.login, "password": account.password})
+        token = login.raise_for_status().json()["access_token"]
     except httpx.HTTPError as error:
-        log.warning("The run could not be changed (%s).", type(error).__name__)
+        client.close()
+        _note(error)
+        return None
+    client.headers["Authorization"] = f"Bearer {token}"
+    return client
+
+
+def _note(error: httpx.HTTPError) -> None:
+    log.warning("The run could not be changed (%s).", type(error).__name__)

@@ -19,7 +19,9 @@ ALLOWED = {
     "viewer": LOOK | {"tasks"},
     "analyst": LOOK | {"tasks", "card", "ask"},
     "custodian": LOOK | {"tasks", "card"},
-    "recorder": LOOK | {"note of a request", "note of a release", "end a run", "unpause a release"},
+    "recorder": LOOK
+    | {"note of a request", "note of a release", "end a run", "unpause a release"}
+    | {"tasks", "mark as done", "clear"},
 }
 """Role → what it may do, and nothing else."""
 
