@@ -291,7 +291,7 @@ def refresh_site(settings: Settings, *, incremental: bool = True) -> dict[str, s
     from dp_stats.outlets.places import refresh_places
     from dp_stats.outlets.public_log import refresh_log
     from dp_stats.outlets.targets import upload
-    from dp_stats.site.builder import build_for
+    from dp_stats.site import build_for
     from dp_stats.texts.words import Texts
 
     catalogue = read_catalogue(settings.catalogue)

@@ -179,7 +179,7 @@ MOMENTS = [
         for when in ("before", "after")
     ),
     ("dp_stats.secure.measure.add_noise", "after"),
-    ("dp_stats.site.build", "before"),
+    ("dp_stats.site.build_for", "before"),
 ]
 
 

@@ -301,7 +301,7 @@ FREE = [
     ("dp_stats.ledger.Ledger.disclose", "after"),
     ("dp_stats.editions.publication._make", "after"),
     ("dp_stats.editions.publication.refresh_status", "before"),
-    ("dp_stats.site.build", "before"),
+    ("dp_stats.site.build_for", "before"),
 ]
 CHARGED = [
     ("dp_stats.pipeline.reserve", "after"),
