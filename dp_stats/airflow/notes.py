@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -128,7 +128,7 @@ def _recorder() -> Iterator[httpx.Client | None]:
         yield None
         return
     try:
-        with client:
+        with closing(client):  # which is open since it logged in
             yield client
     except httpx.HTTPError as error:
         _note(error)
