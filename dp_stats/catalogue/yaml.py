@@ -34,7 +34,10 @@ def parse(text: str) -> Any:
     Raises:
         YAMLError: it is no YAML; ``problem`` and ``problem_mark`` say what and where.
     """
-    return YAML(typ="safe").load(text)  # scanned by libyaml, five times as fast; what a word means stays YAML 1.2
+    try:
+        return YAML(typ="safe").load(text)  # scanned by libyaml, five times as fast; what a word means stays YAML 1.2
+    except YAMLError:  # libyaml refuses some of YAML 1.2, such as an address without quotes between braces
+        return YAML(typ="safe", pure=True).load(text)
 
 
 def write_on_one_line(content: Any) -> str:

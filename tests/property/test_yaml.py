@@ -41,6 +41,13 @@ def test_plain_content_reads_back_as_it_was_written(content: Any) -> None:
     assert (back, repr(back)) == (content, repr(content))
 
 
+def test_an_address_needs_no_quotes_between_braces() -> None:
+    assert yaml.parse("{ base: https://a.example/b?c, to: [ s3://d/e ] }") == {
+        "base": "https://a.example/b?c",
+        "to": ["s3://d/e"],
+    }
+
+
 @given(TEXTS)
 @settings(max_examples=400, deadline=None)
 def test_a_text_stays_a_text_as_value_and_as_field(text: str) -> None:
