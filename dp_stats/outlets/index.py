@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from dp_stats import files
@@ -71,10 +71,14 @@ def refresh_index(
             """The files that speak of these releases."""
             waiting = [r for r in releases if r.id in ids or r.id not in known]
             found = [known[id] for id in ids]
-            made = _contents(found, waiting, base_url, texts, "") | _data(public, found, base_url, [texts, *further])
+            told = [*(e for one in found for e in one.editions), *(e for one in uses for e in one.editions)]
+            since = max((e.published for e in told), default=None)
+            made = _contents(found, waiting, since, base_url, texts, "") | _data(
+                public, found, base_url, [texts, *further]
+            )
             for other in further:
                 said = [one.said_in(public, other) for one in found]
-                made |= _contents(said, waiting, base_url, other, f"{other.language}/")
+                made |= _contents(said, waiting, since, base_url, other, f"{other.language}/")
                 made |= _registers(public, said, uses, base_url, other, f"{other.language}/")
             return made | _registers(public, found, uses, base_url, texts, "")
 
@@ -140,9 +144,19 @@ class Published:
 
 
 def _contents(
-    published: Sequence[Published], releases: Iterable[Release], base_url: str, texts: Texts, tree: str
+    published: Sequence[Published],
+    releases: Iterable[Release],
+    since: datetime | None,
+    base_url: str,
+    texts: Texts,
+    tree: str,
 ) -> dict[str, bytes]:
-    """Feeds, the calendar and the log of corrections in one language; ``tree``: the folder of its files."""
+    """Feeds, the calendar and the log of corrections in one language.
+
+    Args:
+        since: when anything was last published, for whomever: there the calendar begins; None: it is not written.
+        tree: the folder of its files.
+    """
     found = [e for one in published for e in one.editions]
     newest = [one.current[-1] for one in published if one.current]
     renamed = {name for e in newest for name in e.release.formerly}
@@ -159,7 +173,9 @@ def _contents(
         title = one.editions[-1].release.title
         contents[f"{tree}{one.id}/feed.atom"] = feed(one.editions, one.log, title, f"{one.id}/feed.atom")
     going_on = [e for e in newest if e.release.id not in renamed]
-    calendar = _calendar(found, going_on, releases, f"{base_url}/{tree}".rstrip("/"), texts)
+    if since is None:
+        return contents
+    calendar = _calendar(going_on, releases, since, f"{base_url}/{tree}".rstrip("/"), texts)
     return contents | {f"{tree}{name}": content for name, content in calendar.items()}
 
 
@@ -223,7 +239,7 @@ def _current(public: Path, published: Iterable[Edition]) -> list[Edition]:
 
 
 def _calendar(
-    found: list[Edition], newest: list[Edition], releases: Iterable[Release], base_url: str, texts: Texts
+    newest: list[Edition], releases: Iterable[Release], since: datetime, base_url: str, texts: Texts
 ) -> dict[str, bytes]:
     scheduled = [s for e in newest if (s := feeds.Scheduled.after(e))]
     known = {s.release for s in scheduled}
@@ -245,11 +261,8 @@ def _calendar(
                     end=release.end,
                 )
             )
-    if not found:
-        return {}
-    stamp = max(e.published for e in found)
-    planned = feeds.calendar(scheduled, since=stamp, texts=texts)
+    planned = feeds.calendar(scheduled, since=since, texts=texts)
     return {
         "calendar.json": formats.json_bytes([p.model_dump(mode="json") for p in planned]),
-        "calendar.ics": feeds.icalendar(planned, stamp=stamp, base_url=base_url, texts=texts),
+        "calendar.ics": feeds.icalendar(planned, stamp=since, base_url=base_url, texts=texts),
     }
