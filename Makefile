@@ -34,7 +34,7 @@ demo: install ## run the main job through real Airflow on synthetic data and pub
 	python -m deploy.local.demo
 
 linked: install ## the same with records of two custodians about the same people: people at risk of emergency admission
-	python -m deploy.local.demo --editions people-at-risk/2021
+	python -m deploy.local.demo --editions people-at-risk/2021 people-at-risk-for-county/2021
 
 serve: install ## show the published site on this machine
 	dp-stats site serve

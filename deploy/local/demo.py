@@ -40,7 +40,7 @@ RECORDS = (
         "practices.duckdb",
         "practices",
         "synthetic records of hospitals and of practices about the same people, and a link table",
-        ("people-at-risk",),
+        ("people-at-risk", "people-at-risk-for-county"),
     ),
 )
 """File of an invented source, the command that makes it, what it is, and the releases that are made of it."""
@@ -172,7 +172,7 @@ def run_editions(editions: Sequence[str], home: Path, *, data: Sequence[subproce
             progress.say(f"  {edition}:", end="")
             succeeded = runner.run(edition)
             progress.say(f"  {time.monotonic() - began:.1f} s")
-            if succeeded and not (home / "public" / edition).exists():
+            if succeeded and not any((home / folder / edition).exists() for folder in ("public", "restricted")):
                 progress.failed.append(f"{edition}: its run ended, and nothing was published; read Airflow's log")
             if progress.failed or not succeeded:
                 break
@@ -206,6 +206,11 @@ def main() -> None:
     if failed:
         raise SystemExit("\n".join(["", "Not published:", *failed]))
     print(f"\nPublished. Open {home / 'public' / 'index.html'} or run: make serve")
+    catalogue = load_catalogue(load_settings().catalogue)
+    for release in dict.fromkeys(edition.partition("/")[0] for edition in options.editions):
+        for name in catalogue.release(release).organisations:
+            one = catalogue.organisations[name]
+            print(f"{release} is for {one.name} alone: make ui, log in as {one.users[0]}, and open My files.")
 
 
 if __name__ == "__main__":

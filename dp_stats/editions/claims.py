@@ -14,12 +14,20 @@ from dp_stats.texts.words import Texts
 
 
 def approvals(editions: Iterable[Edition], texts: Texts) -> str:
-    """Who decided what, and when, as the ledger has it for these editions: each decision once, in order of time."""
+    """Who decided what, and when, as the ledger has it for these editions: each decision once, in order of time; where nobody was
+    asked, who signed the agreement that the last of them was made under."""
     known = list(editions)
     decided = sorted(dict.fromkeys(a for e in known for a in e.approvals), key=lambda a: a.when)
     if decided:
         return " ".join(dict.fromkeys(_decision(a, texts) for a in decided))
-    return texts("claim.not_asked" if all(e.approval_asked is False for e in known) else "claim.no_approval")
+    if not all(e.approval_asked is False for e in known):
+        return texts("claim.no_approval")
+    agreement = known[-1].dataset.agreement if known else None
+    if agreement is None:
+        return texts("claim.not_asked")
+    holders = [party for party in agreement.parties if party.role == "custodian"]
+    signed = [texts("claim.signed", who=party.name, day=texts.day(party.signed)) for party in holders]
+    return " ".join([*signed, texts("claim.not_asked_each")])
 
 
 def _decision(approval: ApprovalFacts, texts: Texts) -> str:

@@ -156,8 +156,8 @@ def both_custodians_decide(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = {"statistic": "count", "by": ["area/health_system", "admissions/band"], "period": "2021", "epsilon": 0.5}
     why = {"purpose": "To plan visits of nurses.", "agreed_purpose": "prevention", "free": "never"}
     made = requests.ask({"dataset": "people-at-risk", **asked, **why}, requested_by="analyst")
-    assert requests.card(made.id).approvers == ("custodian", "practices")
-    for approver in ("custodian", "practices"):
+    assert requests.card(made.id).approvers == ("custodian", "partner")
+    for approver in ("custodian", "partner"):
         with pytest.raises(ApprovalError, match="has not decided on this plan"):
             pipeline.run_edition(made.edition)
         shown = facts_of(requests.card(made.id))
@@ -166,7 +166,7 @@ def both_custodians_decide(monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline.run_edition(made.edition)
     published = load_settings().public_dir / made.edition / "r1"
     edition = json.loads((published / "edition.json").read_text())
-    assert {one["approver"] for one in edition["approvals"]} == {"custodian", "practices"}
+    assert {one["approver"] for one in edition["approvals"]} == {"custodian", "partner"}
     assert [table["id"] for table in edition["tables"]] == ["answer", "unlinked"]
     (told,) = duckdb.sql(f"SELECT value FROM '{published / 'unlinked.csv'}'").fetchall()
     assert told[0] >= 0

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from deploy.local.environment import USERS
 from dp_stats.catalogue import load_catalogue, yaml
 from dp_stats.catalogue.load import is_due
 from dp_stats.catalogue.models import Column
@@ -41,6 +42,15 @@ def test_the_shipped_catalogue_is_sound() -> None:
     grid = catalogue.grid(release, catalogue.period(release, "2021-W07"))
     assert grid.shape() == (381, 7, 11)
     assert [level.name for level in grid["area"].levels] == ["ltla", "region", "nation", "uk"]
+
+
+def test_whoever_the_shipped_catalogue_names_can_log_in_where_it_is_tried() -> None:
+    catalogue = load_catalogue(SHIPPED)
+    custodians = {c.answers_as for dataset in catalogue.datasets.values() for c in dataset.custodians}
+    members = {user for organisation in catalogue.organisations.values() for user in organisation.users}
+    assert custodians <= {user for user, role in USERS.items() if role == "user"}
+    assert members
+    assert members <= {user for user, role in USERS.items() if role == "guest"}
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,8 @@ from dp_stats.texts.words import Texts
 
 REPORTS = Path(__file__).resolve().parents[2] / "reports"
 SPEAKS = re.compile(
-    r"approv|refus|official|accredit|certif|\bopt(?:ed)?[- ]?outs?\b|consent|standing\b|custodian|\blaws?\b|legal|purpose|"
-    r"requested|\bspen[dt]|proven|prove\b|anyone|nobody|everyone|hardly|almost|\bnothing|\bsure\b",
+    r"approv|refus|\bsigned\b|official|accredit|certif|\bopt(?:ed)?[- ]?outs?\b|consent|standing\b|custodian|\blaws?\b|legal|"
+    r"purpose|requested|\bspen[dt]|proven|prove\b|anyone|nobody|everyone|hardly|almost|\bnothing|\bsure\b",
     re.IGNORECASE,
 )
 """Words of texts that may assert what only a record can hold."""
@@ -78,6 +78,8 @@ RESTS_ON = {
     "claim.decided.refused": "approvals.decision",
     "claim.deputy": "approvals.instead_of",
     "claim.not_asked": "approval_asked",
+    "claim.not_asked_each": "approval_asked",
+    "claim.signed": "dataset.agreement",
     "claim.asked.scheduled": "release.schedule",
     "claim.asked.declared": "release.requested_by",
     "claim.opt_outs.applied": "dataset.opt_outs_applied",
@@ -121,7 +123,8 @@ ASSERTED: dict[str, Callable[[Edition], bool]] = {
     r"\brefused\b": lambda e: any(a.decision == "refused" for a in e.approvals),
     r"\blapse\b": lambda e: any(a.decision == "expired" for a in e.approvals),
     r"No decision of a person": lambda e: not e.approvals,
-    r"asks for no approval|nobody was asked": lambda e: not e.approvals and e.approval_asked is False,
+    r"signed the data-sharing agreement": lambda e: e.dataset.agreement is not None,
+    r"asks for no (further )?approval|nobody was asked": lambda e: not e.approvals and e.approval_asked is False,
     r"standing approval|covered by": lambda e: False,
     r"official statistic|accredited": lambda e: "official statistic" in e.release.practice.status.lower(),
     r"opt-outs were removed|opted out (?:were|are) removed before": lambda e: e.dataset.opt_outs_applied,
@@ -289,8 +292,9 @@ def test_pages_and_records_say_what_the_records_hold_and_nothing_else(edition: E
     for decision in edition.approvals:
         by = f"{decision.approver}, as the deputy of dph," if decision.instead_of else decision.approver
         assert by in said
-    unasked = "asks for no approval" if edition.approval_asked is False else "No decision of a person"
-    expected = [] if edition.approvals else [unasked]
+    signed = ["The hospitals signed the data-sharing agreement on 1 January 2025", "asks for no further approval"]
+    unasked = {False: signed if edition.dataset.agreement else ["asks for no approval"]}
+    expected = [] if edition.approvals else unasked.get(edition.approval_asked, ["No decision of a person"])
     expected += [edition.release.requested_by or ("on a schedule" if edition.release.schedule else "when it is ready")]
     expected += [_opt_outs(edition), *_bases(edition)]
     expected += [AGREEMENT.title, AGREEMENT.purpose, "11 January 2026"] if edition.dataset.agreement else []
