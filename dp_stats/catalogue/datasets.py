@@ -115,8 +115,8 @@ class Dataset(Model):
     )
     unlinked: Slug | None = Field(
         None,
-        description="Canonical column of a number that is 1 in a row whose identifier no link table knows, else 0: every release "
-        "publishes its sum. Needed where a table has a `link`.",
+        description="Canonical column of a number that is 1 in a row that did not link, else 0: every release publishes its sum. "
+        "Needed where a table has a `link`; where identifiers are shared, it may tell rows for which another table has no record.",
         examples=["unlinked"],
         exclude_if=lambda column: column is None,
     )
@@ -243,10 +243,8 @@ class Dataset(Model):
         if self.intake.manifest is not None:
             raise ValueError("intake.manifest: each table has its own; move this one there")
         self._same_people()
-        if (self.unlinked is not None) != any(table.link for table in self.tables.values()):
-            raise ValueError(
-                "unlinked: name the column that tells rows that did not link, where a table has a 'link', and only there"
-            )
+        if self.unlinked is None and any(table.link for table in self.tables.values()):
+            raise ValueError("unlinked: a table has a 'link'; name the column that tells rows that did not link")
         if self.unlinked is not None and (
             self.unlinked not in self.columns or self.columns[self.unlinked].type != "number"
         ):

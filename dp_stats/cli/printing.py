@@ -88,6 +88,11 @@ def print_budgets(out: Console, review: Review) -> None:
         table.add_row(one.dataset.id, one.dataset.privacy_unit.per, cap, *parts)
     out.print(table)
     for one in review.budgets:
+        if one.years is not None:
+            out.print(
+                f"{one.dataset.id}: this budget is for all days, and such a year is charged to it anew each year. It pays for "
+                f"{written.count(one.years)} of them; then nothing more is measured from these records."
+            )
         if one.pure is not None:
             pure, rho = one.pure
             out.print(
@@ -141,6 +146,11 @@ def print_plan(out: Console, run: Run) -> None:
         f"{shared}, of each {run.dataset.privacy_unit.name}'s budget in {', '.join(plan.blocks)}. "
         f"At most {plan.contribution_rows} rows of one {run.dataset.privacy_unit.name} count."
     )
+    for draw in plan.draws:
+        out.print(
+            f"Each block also costs '{draw.dataset}' ρ = {written.rho(plan.rho * draw.times)} of its budget for all days, because "
+            "its records are used."
+        )
     if again := run.charged_again():
         out.print(
             f"[yellow]This starts a new series:[/] {' and '.join(again)} would be charged ρ = {written.rho(plan.rho)} again, "

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date
 from fractions import Fraction
 from itertools import takewhile
+from math import floor
 
 from dp_stats import written
 from dp_stats.catalogue import Catalogue, Dataset, Release
 from dp_stats.catalogue.due import periods_of
-from dp_stats.catalogue.periods import BlockKind, Period, block_of, blocks_of
+from dp_stats.catalogue.periods import BlockKind, Period, block_of, blocks_of, next_period
 from dp_stats.errors import BudgetError, CatalogueError
 from dp_stats.ledger.amounts import cap_of
 from dp_stats.plan import make_sealed
@@ -19,15 +20,15 @@ from dp_stats.plan.accounting import DEFAULT_DELTA, epsilon_at
 from dp_stats.plan.model import Plan
 from dp_stats.plan.sealed import SealedPlan
 
-DAYS_REVIEWED = 366
-"""A year, and with a lifetime block the first year only: the years it lasts are shown."""
+LIFETIME = "lifetime"
 
 
 @dataclass(frozen=True)
 class ReleaseReview:
     """One release: its sealed plan for the first period and what it costs in the dearest block of a year.
 
-    ``charges``: how often a year of it charges a block, all blocks together; other datasets pay for each (``plan.draws``).
+    ``charges``: how often its first year charges a block, all blocks together; other datasets pay for each (``plan.draws``).
+    ``charges_later``: how often each later year does, which may go on in a block that the one before has charged.
     """
 
     release: Release
@@ -36,20 +37,27 @@ class ReleaseReview:
     editions_per_block: int
     rho_per_block: Fraction
     charges: int = 1
+    charges_later: int = 1
 
     @property
     def plan(self) -> Plan:
         """The plan of its first period."""
         return self.sealed.plan
 
-    def drawn_from(self, dataset: Dataset) -> Fraction:
-        """ρ that a year of it costs another dataset, whose records it uses."""
+    def drawn_from(self, dataset: Dataset, *, later: bool = False) -> Fraction:
+        """ρ that its first year, or each later one, costs another dataset, whose records it uses."""
         times = sum(draw.times for draw in self.plan.draws if draw.dataset == dataset.id)
-        return self.plan.rho * times * self.charges
+        return self.plan.rho * times * (self.charges_later if later else self.charges)
 
     def cost_to(self, dataset: Dataset) -> Fraction:
         """ρ that a year of it costs a dataset: its own, in the dearest block, or one whose records it uses."""
         return self.rho_per_block if dataset.id == self.dataset.id else self.drawn_from(dataset)
+
+    def cost_later(self, dataset: Dataset) -> Fraction:
+        """ρ that each later year costs the budget for all days of its own dataset or of one whose records it uses."""
+        if dataset.id != self.dataset.id:
+            return self.drawn_from(dataset, later=True)
+        return Fraction(0) if self.plan.series else self.rho_per_block
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,7 @@ class YearOfBudget:
     Attributes:
         scheduled: ρ of the releases with a schedule. by_hand: of all editions of the others, were they all made.
         delta: at which ε is shown. pure: the pure ε of the release that declares the largest, and what it weighs in ρ.
+        years: of a budget for all days that is spent anew each year: for how many whole years it pays.
     """
 
     dataset: Dataset
@@ -68,6 +77,7 @@ class YearOfBudget:
     by_hand: Fraction
     pure: tuple[Fraction, Fraction] | None
     warnings: tuple[str, ...]
+    years: int | None = None
 
     @property
     def left(self) -> Fraction:
@@ -112,7 +122,9 @@ def year_of_budget(dataset: Dataset, reviews: Iterable[ReleaseReview]) -> YearOf
             f"{written.rho(total + rest)} per {per} of a budget of ρ = {written.rho(cap)}; by hand: {_costs(by_hand, dataset)}."
         )
     pure = max(((r.plan.pure_epsilon, r.plan.rho) for r in own if r.plan.pure_epsilon), default=None)
-    return YearOfBudget(dataset, cap, delta, total, rest, pure, tuple(warnings))
+    later = sum((r.cost_later(dataset) for r in paying), Fraction(0))
+    years = max(0, 1 + floor((cap - total - rest) / later)) if per == LIFETIME and later else None
+    return YearOfBudget(dataset, cap, delta, total, rest, pure, tuple(warnings), years)
 
 
 def _costs(reviews: Iterable[ReleaseReview], dataset: Dataset) -> str:
@@ -137,14 +149,28 @@ def review_release(release: Release, catalogue: Catalogue) -> ReleaseReview:
     plan = sealed.plan
     editions = editions_per_block(periods, dataset.privacy_unit.per)
     touched = [blocks_of(period, dataset.privacy_unit.per) for period in periods]
-    charges = len({b for blocks in touched for b in blocks}) if plan.series else sum(map(len, touched))
-    return ReleaseReview(release, dataset, sealed, editions, plan.rho * (1 if plan.series else editions), charges)
+    rho = plan.rho * (1 if plan.series else editions)
+    blocks = {block for each in touched for block in each}
+    charges = len(blocks) if plan.series else sum(map(len, touched))
+    return ReleaseReview(
+        release, dataset, sealed, editions, rho, charges, _charges_later(release, periods, charges, blocks, plan)
+    )
+
+
+def _charges_later(release: Release, periods: list[Period], charges: int, blocks: set[str], plan: Plan) -> int:
+    """How often each year after the first charges a block; of a series, only those that its first year has not charged."""
+    following = next_period(periods[-1]) if release.period != "range" else None
+    if following is None or (release.end is not None and following.start > release.end):
+        return 0
+    return len(blocks - {*blocks_of(following, plan.block_kind)}) if plan.series else charges
 
 
 def year_of_periods(release: Release) -> list[Period]:
     """The release's periods that begin in its first year."""
-    last = release.start + timedelta(days=DAYS_REVIEWED - 1)
-    return list(takewhile(lambda period: period.start <= last, periods_of(release)))
+    first = release.start
+    leap = (first.month, first.day) == (2, 29)
+    anniversary = date(first.year + 1, 3, 1) if leap else first.replace(year=first.year + 1)
+    return list(takewhile(lambda period: period.start < anniversary, periods_of(release)))
 
 
 def editions_per_block(periods: list[Period], kind: BlockKind) -> int:

@@ -414,7 +414,38 @@ def test_an_edition_is_published_from_several_tables_under_an_agreement_and_none
     record = json.loads((published / "edition.json").read_text())
     assert record["dataset"]["opt_outs_applied"] is True
     assert [c["name"] for c in record["dataset"]["custodians"]] == ["The hospitals", "The register"]
+    nothing_with_a_fault_in_one_table(stays)
     nothing_after_the_end(stays)
+
+
+MISSPELT = "id,born\n" + "".join(f"X{n},1950-01-01\n" for n in range(600))
+FAULTS: list[tuple[str, str | None, type[Exception], str]] = [
+    ("register-opt-outs.csv", None, OptOutError, "Nothing is pulled"),
+    ("hospitals-opt-outs.csv", "who\nnobody's\n", OptOutError, r"tables.episodes.columns.patient.identifier"),
+    (
+        "people.csv",
+        MISSPELT,
+        QualityError,
+        "tables.people: columns.person: nothing that stands there reads as declared",
+    ),
+]
+"""A file of one table, what is in it instead, and what is said."""
+
+
+def nothing_with_a_fault_in_one_table(stays: Linked) -> None:
+    """The list of one custodian alone is lost, or has an entry that is nobody's; one table's persons are written otherwise."""
+    spent = [(block.spent, block.reserved) for block in open_ledger(stays.settings).blocks()]
+    for file, content, error, said in FAULTS:
+        kept = (stays.folder / file).read_text()
+        (stays.folder / file).unlink()
+        if content is not None:
+            stays.write(file, content)
+        with pytest.raises(error, match=said):
+            pipeline.run_edition("stays/2024-W03", settings=stays.settings)
+        stays.write(file, kept)
+    ledger = open_ledger(stays.settings)
+    assert [(block.spent, block.reserved) for block in ledger.blocks()] == spent
+    assert ledger.reservation("stays/2024-W03") is None
 
 
 def nothing_after_the_end(stays: Linked) -> None:

@@ -149,7 +149,7 @@ STEPS: dict[str, tuple[list[dict[str, Any]], str]] = {
     ),
     "many with many without a bound": (
         [{"step": "join", "of": "stays", "with": "homes", "columns": ["area"], "most": {"of": 1000, "with": 1}}],
-        "most.of",
+        "each row of one side would be repeated for each of the other; write at most 100",
     ),
     "an interval without an end": (
         [{"step": "spread", "of": "stays", "from": "start", "until": "end", "day": "day", "most": 9999}],
@@ -214,6 +214,18 @@ def test_a_dataset_whose_parts_do_not_fit_is_refused(case: str) -> None:
     with pytest.raises(ValidationError) as refused:
         dataset(steps, **fields)
     assert words in str(refused.value)
+
+
+def test_rows_for_which_another_table_has_no_record_may_be_told_where_identifiers_are_shared() -> None:
+    steps = [
+        {"step": "join", "of": "stays", "with": "homes", "columns": ["area"]},
+        {"step": "derive", "of": "stays", "columns": {"alone": "case when area is null then 1 else 0 end"}},
+    ]
+    columns = {"patient": {**PERSON, "from": "patient"}, "day": {"from": "start", "type": "date"}}
+    told = {**columns, "alone": {"from": "alone", "type": "number"}}
+    assert dataset(steps, columns=told, unlinked="alone").unlinked == "alone"
+    with pytest.raises(ValidationError, match="must be a column of type number"):
+        dataset(steps, columns=columns, unlinked="alone")
 
 
 def test_the_hash_of_how_rows_are_read_covers_every_table_and_step_and_no_text() -> None:

@@ -41,7 +41,7 @@ def linked(name: str, budget_of: str | None = "records", **fields: Any) -> Json:
 
 def read(folder: Path, *datasets: Json, release: Json | None = None) -> Any:
     for name in ("datasets", "releases", "codes"):
-        (folder / name).mkdir()
+        (folder / name).mkdir(parents=True)
     for one in datasets:
         (folder / "datasets" / f"{one['id']}.yaml").write_text(yaml.write(one))
     if release is not None:
@@ -201,6 +201,12 @@ def test_a_year_of_the_holders_budget_counts_what_linked_releases_cost_it(tmp_pa
     )
     with pytest.raises(BudgetError, match=r"They cost: weekly 2 \(linked\)"):
         year_of_budget(catalogue.datasets["records"], [review])
+    larger = read(tmp_path / "larger", holder(budget={"rho": "5.5"}), linked("one", budget={"rho": "1"}), release=RELEASE)
+    lasting = year_of_budget(larger.datasets["records"], [review_release(larger.release("weekly"), larger)])
+    assert lasting.years == 4, (
+        "2 for the first year, and 1 for each later one, which goes on in a year that is paid for"
+    )
+    assert year_of_budget(larger.datasets["one"], [review]).years is None, "a budget per year begins anew"
 
 
 def test_an_edit_of_a_linked_release_is_told_of_the_holder_too(tmp_path: Path) -> None:

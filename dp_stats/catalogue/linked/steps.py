@@ -72,6 +72,16 @@ class Most(Model):
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
+    @field_validator("of", "with_", mode="before")
+    @classmethod
+    def _bounded(cls, rows: object) -> object:
+        if isinstance(rows, int) and rows > MOST_PER_SIDE:
+            raise ValueError(
+                f"each row of one side would be repeated for each of the other; write at most {MOST_PER_SIDE}, or leave 'most' out "
+                "so that each row gets one"
+            )
+        return rows
+
 
 class Join(_Step):
     """Add columns of another table's rows about the same person.
