@@ -290,6 +290,7 @@ def refresh_site(settings: Settings, *, incremental: bool = True) -> dict[str, s
     from dp_stats.outlets.index import refresh_index
     from dp_stats.outlets.places import refresh_places
     from dp_stats.outlets.public_log import refresh_log
+    from dp_stats.outlets.statement import refresh_statement
     from dp_stats.outlets.targets import upload
     from dp_stats.site import build_for
     from dp_stats.texts.words import Texts
@@ -306,11 +307,11 @@ def refresh_site(settings: Settings, *, incremental: bool = True) -> dict[str, s
         further=Texts.further(settings),
         releases=catalogue.releases.values(),
     )
-    without_postcodes = refresh_places(settings.public_dir, catalogue)
+    broken = refresh_places(settings.public_dir, catalogue) | refresh_statement(settings.public_dir, catalogue)
     built = build_for(settings, incremental=incremental)
     if "://" in settings.public:
         upload(settings.public_dir, settings.public)
-    return {**indexed.left_out, **without_postcodes, **built.not_shown}
+    return {**indexed.left_out, **broken, **built.not_shown}
 
 
 def retract(edition: str, *, revision: int = 1, reason: str, settings: Settings | None = None) -> Step:

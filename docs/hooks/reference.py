@@ -22,8 +22,10 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from dp_stats.catalogue.accessibility import Accessibility
 from dp_stats.catalogue.models import Agreement, Dataset, Organisation, Release
 from dp_stats.catalogue.postcodes import Postcodes
+from dp_stats.catalogue.shapes import Shapes
 from dp_stats.cli.main import app
 from dp_stats.editions import privacy_record
 from dp_stats.editions.edition import Edition
@@ -40,6 +42,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
             Organisation, "An organisation that gets figures: `organisations/NAME.yaml`"
         ),
         "reference/postcodes.md": declaration(Postcodes, "Postcodes: `postcodes/NAME.yaml`"),
+        "reference/map.md": declaration(Shapes, "Boundaries: `maps/NAME.yaml`"),
+        "reference/accessibility.md": declaration(Accessibility, "Accessibility of the site: `accessibility.yaml`"),
         "reference/edition.md": declaration(Edition, "Facts of an edition: `edition.json`", examples=False),
         "reference/privacy-record.md": schema_page(
             Path(privacy_record.__file__).parent / "schemas" / "privacy.schema.json"

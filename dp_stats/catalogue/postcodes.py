@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
+from sys import intern
 
 from pydantic import Field
 
@@ -73,14 +74,12 @@ def areas_of_postcodes(
     codes = next((one for one in lists if one.id == declared.codes), None)
     if codes is None:
         raise CatalogueError(f"postcodes/{declared.id}.yaml: there is no code list 'codes/{declared.codes}.csv'.")
-    path, known = folder / "postcodes" / declared.file, set(codes.codes)
-    found: dict[str, dict[str, list[str]]] = {}
-    seen: dict[str, str] = {}
+    path, known = folder / "postcodes" / declared.file, {code: code for code in codes.codes}
+    found: dict[str, dict[str, str]] = {}
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
-            for number, row in enumerate(csv.DictReader(lines), start=2):
-                prefix, rest = declared.split(row.get("postcode") or "")
-                code = (row.get("code") or "").strip()
+            for number, (written, code) in enumerate(_rows(lines, path.name), start=2):
+                prefix, rest = declared.split(written)
                 if not prefix or len(prefix) + len(rest) > LONGEST:
                     raise CatalogueError(
                         f"{path.name}, line {number}: 'postcode' must have {declared.kept_back + 1} to {LONGEST} letters and "
@@ -90,13 +89,34 @@ def areas_of_postcodes(
                     raise CatalogueError(
                         f"{path.name}, line {number}: '{code}' is no code of codes/{declared.codes}.csv. Mend the line."
                     )
-                if seen.setdefault(prefix + rest, code) != code:
+                # A nation has two million postcodes: each is kept once, as words that many share.
+                if found.setdefault(prefix, {}).setdefault(intern(rest), known[code]) != code:
                     raise CatalogueError(
                         f"{path.name}, line {number}: this postcode stands above with another code. Keep one."
                     )
-                found.setdefault(prefix, {}).setdefault(code, []).append(rest)
     except (OSError, UnicodeDecodeError) as error:
         raise CatalogueError(f"{path}: the list of postcodes cannot be read. Put a CSV file in UTF-8 there.") from error
-    return {
-        prefix: {code: sorted(set(ends)) for code, ends in areas.items()} for prefix, areas in sorted(found.items())
-    }
+    return {prefix: _by_code(ends) for prefix, ends in sorted(found.items())}
+
+
+def _rows(lines: Iterable[str], name: str) -> Iterator[tuple[str, str]]:
+    """The postcode and the code of each line; empty where the line has none."""
+    rows = csv.reader(lines)
+    head = next(rows, [])
+    if missing := sorted({"postcode", "code"} - set(head)):
+        raise CatalogueError(
+            f"{name}: there is no column '{missing[0]}'. Give the columns these names: postcode, code."
+        )
+    at = [head.index(column) for column in ("postcode", "code")]
+    for row in rows:
+        if row:
+            postcode, code = (row[column] if column < len(row) else "" for column in at)
+            yield postcode, code.strip()
+
+
+def _by_code(ends: Mapping[str, str]) -> dict[str, list[str]]:
+    """Code → the ends of its postcodes, in order."""
+    areas: dict[str, list[str]] = {}
+    for end, code in sorted(ends.items()):
+        areas.setdefault(code, []).append(end)
+    return dict(sorted(areas.items()))

@@ -7,13 +7,17 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from dp_stats.catalogue.accessibility import Accessibility
 from dp_stats.catalogue.models import Agreement, Dataset, Organisation, Release
 from dp_stats.catalogue.postcodes import Postcodes
+from dp_stats.catalogue.shapes import Shapes
 from dp_stats.files import replace_file
 
 MODELS: dict[str, type[BaseModel]] = {
+    "accessibility": Accessibility,
     "agreement": Agreement,
     "dataset": Dataset,
+    "map": Shapes,
     "organisation": Organisation,
     "postcodes": Postcodes,
     "release": Release,

@@ -1,13 +1,15 @@
-"""The tile map of a release: where its tiles come from, and one moment drawn on them with its key."""
+"""The maps of a release: where its tiles come from, and one moment drawn on them, or on true boundaries, with its key."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
-from dp_stats.charts import findings, hexagons
+from dp_stats.charts import findings, hexagons, shapes
 from dp_stats.charts.outline import Outline
 from dp_stats.charts.panels import Panel
 from dp_stats.charts.series import Group
@@ -63,16 +65,40 @@ def layout_of(edition: Edition, table: TableFacts, *, kept: Path) -> Layout | No
 
 def tile_map(texts: Texts, panel: Panel, story: Outline, tiles: Layout, *, areas: str) -> TileMap:
     """The map of one moment with its key; rates are mapped where there are any, for they compare places fairly."""
+
+    def draw(groups: Sequence[Group], bounds: Sequence[float], title: str, finding: str) -> str:
+        return hexagons.tiles("map", tiles, groups, bounds, texts, title=title, description=finding, areas=areas)
+
+    return _map(texts, panel, story, tiles.tiles, draw)
+
+
+def true_map(texts: Texts, panel: Panel, story: Outline, drawn: Mapping[str, Any], *, areas: str) -> TileMap:
+    """The same on the boundaries of areas (``outlets.shapes.drawings``)."""
+
+    def draw(groups: Sequence[Group], bounds: Sequence[float], title: str, finding: str) -> str:
+        return shapes.areas("map", drawn, groups, bounds, texts, title=title, description=finding, areas=areas)
+
+    return _map(texts, panel, story, drawn["shapes"], draw)
+
+
+def _map(
+    texts: Texts,
+    panel: Panel,
+    story: Outline,
+    there: Collection[str],
+    draw: Callable[[Sequence[Group], Sequence[float], str, str], str],
+) -> TileMap:
+    """Classes, key and words of a map that has the areas ``there``."""
     rate = story.rate is not None and story.rate.id in panel.table.statistics
     statistic = story.rate if rate and story.rate else story.metric
     groups = panel.by_area(statistic.id)
-    bounds = classes([g.figure.value for g in groups if g.code in tiles.tiles])
+    bounds = classes([g.figure.value for g in groups if g.code in there])
     decimals = 0 if all(float(b).is_integer() for b in bounds) else 1
     what = statistic.title + (f" {statistic.unit}" if rate else "")
     key: list[KeyEntry] = []
     edges = [-math.inf, *bounds, math.inf]
     for index, (low, high) in enumerate(pairwise(edges)):
-        count = sum(low <= g.figure.value < high for g in groups if g.code in tiles.tiles)
+        count = sum(low <= g.figure.value < high for g in groups if g.code in there)
         if not bounds:
             text = what
         elif index == 0:
@@ -90,7 +116,7 @@ def tile_map(texts: Texts, panel: Panel, story: Outline, tiles: Layout, *, areas
     title = texts("release.map_title", what=what, level=lower_first(panel.areas.title))
     return TileMap(
         title=title,
-        svg=hexagons.tiles("map", tiles, groups, bounds, texts, title=title, description=finding, areas=areas),
+        svg=draw(groups, bounds, title, finding),
         key=tuple(key),
         finding=finding,
         groups=groups,

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from itertools import combinations, product
 
 from dp_stats import written
 from dp_stats.catalogue import Catalogue, load_catalogue
+from dp_stats.catalogue.accessibility import FILE as STATEMENT
+from dp_stats.catalogue.accessibility import Accessibility, read_accessibility
 from dp_stats.catalogue.places import same_records
 from dp_stats.catalogue.postcodes import areas_of_postcodes, read_postcodes
+from dp_stats.catalogue.shapes import read_shapes, rings_of_areas
 from dp_stats.catalogue.spoken import unsaid
 from dp_stats.errors import CatalogueError
 from dp_stats.operations.agreements import review_agreements
@@ -22,6 +25,9 @@ from dp_stats.quality import find_suite
 from dp_stats.rehearsal import Rehearsed, rehearse_once
 from dp_stats.run import ledger_if_any
 from dp_stats.settings import Settings
+
+YEARLY = timedelta(days=366)
+"""How long after a review of the accessibility statement the next one is due."""
 
 FIRST_OF_OTHER_SCRIPTS = "\u0590"
 """Below are Latin, Greek and Cyrillic, which every font has that charts are written in."""
@@ -50,6 +56,8 @@ def review_catalogue(settings: Settings) -> Review:
     catalogue = load_catalogue(settings.catalogue)
     for declared in read_postcodes(catalogue.folder):
         areas_of_postcodes(catalogue.folder, declared, catalogue.codes.values())
+    for shapes in read_shapes(catalogue.folder):
+        rings_of_areas(catalogue.folder, shapes, catalogue.codes.values())
     reviews = tuple(review_release(release, catalogue) for release in catalogue.releases.values())
     review_suites(settings, catalogue, reviews)
     rehearse_all(settings, catalogue, reviews)
@@ -66,6 +74,7 @@ def review_catalogue(settings: Settings) -> Review:
     warnings += ended_series(catalogue, settings)
     warnings += names_without_font(catalogue)
     warnings += unsaid_practice(catalogue)
+    warnings += unsaid_accessibility(catalogue, datetime.now(UTC).date())
     warnings += unsaid_languages(catalogue, settings)
     return Review(reviews, budgets, tuple(warnings))
 
@@ -102,6 +111,27 @@ def unsaid_practice(catalogue: Catalogue) -> list[str]:
                 f"{release.id}: readers are not told {', '.join(missing)}. Say it in 'texts', or leave it if it does not apply."
             )
     return found
+
+
+def unsaid_accessibility(catalogue: Catalogue, today: date) -> list[str]:
+    """What the law has a publisher say in an accessibility statement and no declaration says, and a review that is overdue.
+
+    Raises:
+        CatalogueError: the declaration is broken.
+    """
+    declared = read_accessibility(catalogue.folder)
+    if declared is None:
+        if all(release.audience != "public" for release in catalogue.releases.values()):
+            return []
+        needed = ", ".join(name for name, field in Accessibility.model_fields.items() if field.is_required())
+        return [
+            f"{STATEMENT}: there is none, so the accessibility statement does not say who runs the site and when it was prepared. "
+            f"Declare {needed} there."
+        ]
+    last = declared.reviewed or declared.prepared
+    if last + YEARLY < today:
+        return [f"{STATEMENT}: it was last reviewed on {last}. Review it once a year, and write the day in 'reviewed'."]
+    return []
 
 
 def unsaid_languages(catalogue: Catalogue, settings: Settings) -> list[str]:

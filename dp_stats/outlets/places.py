@@ -1,8 +1,9 @@
-"""What readers find their area by, from the catalogue's public lists: postcodes, split into small files, and names of other times.
+"""What readers find their area by, from the catalogue's public lists: postcodes, split into small files, and other names.
 
 ``assets/postcodes/<id>/<prefix>.json`` has the areas of all postcodes that begin alike, so a page never loads a nation's
-postcodes, and whoever serves the files learns no more than the beginning. ``<release>/find.json`` says where they are, and what
-else areas are or were called; the page is made from it (``site.find_page``).
+postcodes, and whoever serves the files learns no more than the beginning. ``<release>/find.json`` says where they are, what
+else areas are or were called, and where their boundaries are (``outlets.shapes``); pages are made from it (``site.find_page``,
+``site.map_page``).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Release
 from dp_stats.catalogue.postcodes import Postcodes, areas_of_postcodes, read_postcodes
 from dp_stats.errors import CatalogueError
+from dp_stats.outlets.shapes import refresh_shapes
 
 FOLDER = "assets/postcodes"
 FILE = "find.json"
@@ -30,7 +32,7 @@ def refresh_places(public: Path, catalogue: Catalogue) -> dict[str, str]:
     """Write what areas are found by of every published release; files that have not changed are left alone.
 
     Returns:
-        Declarations of postcodes that are broken, and why: readers then search by name.
+        Declarations of postcodes and of boundaries that are broken, and why: readers then search by name, and see no true map.
     """
     left_out: dict[str, str] = {}
     told: dict[str, Mapping[str, Any]] = {}
@@ -47,9 +49,11 @@ def refresh_places(public: Path, catalogue: Catalogue) -> dict[str, str]:
     for folder in (public / FOLDER).glob("*/"):
         if folder.name not in kept:
             shutil.rmtree(folder)
+    shapes, without = refresh_shapes(public, catalogue)
+    left_out |= without
     for release in catalogue.releases.values():
         if release.audience == "public" and (public / release.id).is_dir():
-            content = _of_release(release, catalogue, told)
+            content = _of_release(release, catalogue, {"postcodes": told, "map": shapes})
             text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
             files.replace_file(public / release.id / FILE, f"{text}\n".encode())
     return left_out
@@ -79,13 +83,16 @@ def _write(public: Path, declared: Postcodes, catalogue: Catalogue) -> Mapping[s
     return about
 
 
-def _of_release(release: Release, catalogue: Catalogue, told: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """By dimension of a code list, the names that areas have or had, and where its postcodes are."""
+def _of_release(
+    release: Release, catalogue: Catalogue, told: Mapping[str, Mapping[str, Mapping[str, Any]]]
+) -> dict[str, Any]:
+    """By dimension of a code list, the names that areas have or had, and where its postcodes and its boundaries are."""
     found: dict[str, Any] = {}
     for spec in release.dimensions:
         codes = catalogue.code_list_of(release, spec.name)
         if codes is not None:
-            found[spec.name] = {"names": _names(codes), **({"postcodes": told[codes.id]} if codes.id in told else {})}
+            there = {kind: lists[codes.id] for kind, lists in told.items() if codes.id in lists}
+            found[spec.name] = {"names": _names(codes), **there}
     return found
 
 

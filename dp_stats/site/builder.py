@@ -21,8 +21,10 @@ from dp_stats.editions.revisions import STATUS
 from dp_stats.outlets import places
 from dp_stats.outlets.budgets import budget_json
 from dp_stats.outlets.restricted import RestrictedUse, restricted_uses
+from dp_stats.outlets.statement import FILE as STATEMENT
 from dp_stats.settings import Settings, shipped
 from dp_stats.site import budget_page, edition_pages, parts, record_pages, release_pages, site_pages, sitemap
+from dp_stats.site.accessibility_page import accessibility_page
 from dp_stats.site.area_pages import area_pages
 from dp_stats.site.common import areas_with_pages
 from dp_stats.site.frame import Site, environment
@@ -167,6 +169,8 @@ def _isolated(
     not_shown = {id: said(error) for id, error in unreadable.items()}
     titles = dict.fromkeys(unreadable, "")
     everything = [tools, *(f"{path} {sums}" for use in site.uses for path, sums in use.checksums.items())]
+    statement = site.public / STATEMENT
+    everything.append(digest(statement.read_bytes()) if statement.is_file() else "")
     since = max((v.latest.edition.published for v in site.releases if v.current), default=None)
     for view in sorted(site.releases, key=lambda view: bool(view.renamed)):  # their pages lead to those of others
         titles[view.id] = view.latest.edition.release.title
@@ -200,6 +204,7 @@ def _whole(site: Site) -> None:
     _assets(site)
     site_pages.front_page(site)
     site_pages.plain_pages(site)
+    accessibility_page(site)
     record_pages.corrections_page(site)
     record_pages.register_page(site)
     budget_page.budget_page(site)

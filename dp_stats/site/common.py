@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dp_stats.charts import findings
 from dp_stats.charts.outline import Outline, area_levels, paged_areas
-from dp_stats.charts.panels import areas_of
+from dp_stats.charts.panels import Panel, areas_of
 from dp_stats.charts.reading import ReleaseView, Revision
+from dp_stats.charts.series import Group
 from dp_stats.charts.wording import lower_first, subject, unit_text
-from dp_stats.editions.edition import Edition
+from dp_stats.editions.edition import Edition, TableFacts
 from dp_stats.editions.languages import speaks
 from dp_stats.editions.provisional import provisional_said
 from dp_stats.editions.reasons import SAY_THEIR_KIND
@@ -16,6 +18,9 @@ from dp_stats.site import parts
 from dp_stats.site.frame import Card, Notice, Rows, Site
 from dp_stats.texts import numbers
 from dp_stats.texts.words import Texts
+
+MOST_CARDS = 4
+"""How many figures stand on cards."""
 
 
 def page_of(view: ReleaseView, revision: Revision) -> str:
@@ -40,7 +45,11 @@ def theme(view: ReleaseView) -> str:
 
 
 def cards(site: Site, view: ReleaseView, story: Outline, revision: Revision) -> list[Card]:
-    """The figures of the whole: every metric of the whole's table, up to four."""
+    """The figures of the whole: every metric of the whole's table, up to four.
+
+    Of a release without a whole those of its areas or groups, in their own order, where they are no more than that; ``headline``
+    tells of many.
+    """
     table = story.total or story.regions or story.areas or story.groups
     panel = (
         view.panel(table.id, upto=revision)
@@ -51,14 +60,14 @@ def cards(site: Site, view: ReleaseView, story: Outline, revision: Revision) -> 
         return []
     made = []
     if story.total is None:
-        many = panel.by_group(story.metric.id) if table is story.groups else panel.by_area(story.metric.id)
-        groups = parts.ranked_groups(many, 3)
+        groups = _parts(panel, story, table)
         decimals = numbers.decimals_for(g.figure for g in groups)
+        few = groups if len(groups) <= MOST_CARDS else ()
         return [
             parts.figure_card(site.texts, g.name, g.figure, decimals=decimals, unit=unit_text(story.metric))
-            for g in groups
+            for g in few
         ]
-    for id in panel.table.statistics[:4]:
+    for id in panel.table.statistics[:MOST_CARDS]:
         statistic = revision.edition.statistic(id)
         label = subject(site.texts, statistic, panel.areas.names[0])
         label += f" {panel.labels[-1]}" if len(panel.dates) > 1 or panel.moments[-1].partial else ""
@@ -74,10 +83,34 @@ def cards(site: Site, view: ReleaseView, story: Outline, revision: Revision) -> 
     return made
 
 
+def _parts(panel: Panel, story: Outline, table: TableFacts | None) -> tuple[Group, ...]:
+    return panel.by_group(story.metric.id) if table is story.groups else panel.by_area(story.metric.id)
+
+
+def headline(site: Site, view: ReleaseView, story: Outline, revision: Revision) -> str:
+    """What a release without a whole, of which no one figure tells, says of its many areas or groups; nothing of others.
+
+    The highest of many are not picked out: which they are cannot be told from noise, and those that are picked seem too high.
+    """
+    table = story.regions or story.areas or story.groups
+    there = story.total is None and table is not None and any(t.id == table.id for t in revision.edition.tables)
+    panel = view.panel(table.id, upto=revision) if there and table else None
+    if panel is None:
+        return ""
+    groups = _parts(panel, story, table)
+    if len(groups) <= MOST_CARDS:
+        return ""
+    return findings.of_groups(site.texts, groups, what=story.metric.title, when=panel.labels[-1])
+
+
 def left_out(site: Site, story: Outline, edition: Edition) -> str:
     """What stands beside the numbers of a page with figures of the whole, where truncated rows are missing from them."""
     table = story.total or story.regions or story.areas or story.groups
-    shown = (*(table.statistics[:4] if table else ()), story.metric.id, *([story.rate.id] if story.rate else []))
+    shown = (
+        *(table.statistics[:MOST_CARDS] if table else ()),
+        story.metric.id,
+        *([story.rate.id] if story.rate else []),
+    )
     return said_beside(edition, shown, site.texts)
 
 

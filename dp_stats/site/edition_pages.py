@@ -10,7 +10,7 @@ from dp_stats.charts.wording import bars_words, lower_first
 from dp_stats.editions.edition import Edition
 from dp_stats.site import changes, downloads, linked, maps
 from dp_stats.site.boundaries import boundary_changes
-from dp_stats.site.common import cards, left_out, notices, page_of, regions_table, why
+from dp_stats.site.common import cards, headline, left_out, notices, page_of, regions_table, why
 from dp_stats.site.frame import Cell, Row, Rows, Site, trusted
 from dp_stats.texts.words import Texts
 
@@ -63,6 +63,7 @@ def edition_page(site: Site, view: ReleaseView, story: Outline, tiles: Layout | 
         notices=notices(site, view, revision, prefix="../"),
         boundaries=boundary_changes(texts, view, edition),
         cards=cards(site, view, story, revision),
+        told=headline(site, view, story, revision),
         left_out=left_out(site, story, edition),
         map=maps.tile_map(site, local, story, tiles, areas="../areas/index.html") if local and tiles else None,
         regions=regions_table(site, view, story, revision, links="../areas/"),

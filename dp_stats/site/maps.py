@@ -1,7 +1,8 @@
-"""The tile map of a release as the template shows it."""
+"""The maps of a release as the template shows them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from dp_stats.charts import hexagons, maps
@@ -14,9 +15,20 @@ from dp_stats.site.frame import Site, trusted
 def tile_map(site: Site, panel: Panel, story: Outline, tiles: Layout, *, areas: str) -> dict[str, Any]:
     """The map of one moment with its key; tiles lead to ``areas``."""
     drawn = maps.tile_map(site.texts, panel, story, tiles, areas=areas)
+    return _shown(site, panel, drawn, "release.map_sub", "release.map_note", areas)
+
+
+def true_map(site: Site, panel: Panel, story: Outline, shapes: Mapping[str, Any], *, areas: str) -> dict[str, Any]:
+    """The same on the boundaries of areas."""
+    drawn = maps.true_map(site.texts, panel, story, shapes, areas=areas)
+    return _shown(site, panel, drawn, "map.sub", "map.note", areas)
+
+
+def _shown(site: Site, panel: Panel, drawn: maps.TileMap, sub: str, note: str, areas: str) -> dict[str, Any]:
     return {
         "title": drawn.title,
-        "sub": site.texts("release.map_sub", period=panel.periods[-1]),
+        "sub": site.texts(sub, period=panel.periods[-1]),
+        "note": site.texts(note),
         "svg": trusted(drawn.svg),
         "key": [{"css": entry.css, "text": entry.text, "count": site.texts.number(entry.count)} for entry in drawn.key],
         "hexagon": hexagons.HEXAGON,

@@ -9,7 +9,7 @@ from dp_stats.charts import svg
 from dp_stats.charts.outline import Outline, outline
 from dp_stats.charts.panels import Panel
 from dp_stats.charts.reading import ReleaseView
-from dp_stats.charts.series import Group, ranked
+from dp_stats.charts.series import Group
 from dp_stats.site.frame import Card, Cell, Row, Rows, trusted
 from dp_stats.texts import numbers
 from dp_stats.texts.numbers import Change, Figure
@@ -120,8 +120,3 @@ def groups_table(
     ]
     caption += f" ({unit})" if unit else ""
     return Rows(caption, head, rows, marks_line(texts, [g.figure for g in groups]))
-
-
-def ranked_groups(groups: Sequence[Group], most: int) -> tuple[Group, ...]:
-    """The highest groups."""
-    return ranked(tuple(groups))[:most]

@@ -18,12 +18,14 @@ from dp_stats.files import segment
 from dp_stats.site import changes, downloads, linked, maps, parts, privacy_panel
 from dp_stats.site.across_section import across_section
 from dp_stats.site.combine_page import combine_page, own_figures
-from dp_stats.site.common import areas_with_pages, cards, left_out, notices, page_of, regions_table, theme
+from dp_stats.site.common import areas_with_pages, cards, headline, left_out, notices, page_of, regions_table, theme
 from dp_stats.site.compare_page import compare_pages
 from dp_stats.site.drawings import save
 from dp_stats.site.find_page import PAGE, find_page
 from dp_stats.site.frame import Notice, Rows, Site
 from dp_stats.site.list_pages import areas_page, editions_page
+from dp_stats.site.map_page import PAGE as MAP
+from dp_stats.site.map_page import boundaries_of, map_page
 from dp_stats.site.methods_page import methods_page
 from dp_stats.texts.words import Texts
 
@@ -59,10 +61,11 @@ def release_page(
     groups = save(site, view, "groups", release_charts.by_group(studio, view, story))
     change = changes.changes(site, view, latest, story, areas="areas/")
     wide = across_section(site, view, studio)
-    top_cards = cards(site, view, story, latest)
+    top_cards, told = cards(site, view, story, latest), headline(site, view, story, latest)
     region_name, group_name = _by(view, story.regions, texts, areas=True), _by(view, story.groups, texts, areas=False)
     history = downloads.history(site, view)
     own = own_figures(site, view)
+    bounded = boundaries_of(site, view, local)
     region_rows = regions_table(site, view, story, latest, links="areas/")
     shown: dict[str, Any] = {
         "chart": chart,
@@ -72,7 +75,7 @@ def release_page(
         "groups": {"name": group_name, "chart": groups, "table": _group_rows(view, story, texts)} if groups else None,
         "across": wide,
     }
-    present = {"headline": top_cards or local, **shown}
+    present = {"headline": top_cards or told or local, **shown}
     names = {"regions": region_name, "groups": group_name, "across": texts("across.title")}
     listed = [(id, names.get(id) or texts(f"release.{key}")) for id, key in SECTIONS if present.get(id, True)]
     headline_panel = local or (view.panel((story.groups or story.whole or edition.headline).id, upto=latest))
@@ -97,8 +100,9 @@ def release_page(
         notices=notes,
         sections=listed,
         cards=top_cards,
+        told=told,
         left_out=left_out(site, story, edition),
-        find=_find(site, view, story, local),
+        find=_find(site, view, story, local, MAP if bounded else ""),
         change=change,
         **shown,
         privacy=privacy_panel.privacy(site, edition, headline_panel, story.metric),
@@ -122,6 +126,8 @@ def release_page(
     if local:
         areas_page(site, view, story, local)
         find_page(site, view, story)
+    if local and bounded:
+        map_page(site, view, story, local, bounded)
 
 
 def _by(view: ReleaseView, table: TableFacts | None, texts: Texts, *, areas: bool) -> str:
@@ -147,8 +153,8 @@ def _group_rows(view: ReleaseView, story: Outline, texts: Texts) -> Rows | None:
     )
 
 
-def _find(site: Site, view: ReleaseView, story: Outline, local: Panel | None) -> dict[str, Any] | None:
-    """The search for an area, and the page of the nation: the one area that holds all."""
+def _find(site: Site, view: ReleaseView, story: Outline, local: Panel | None, map: str) -> dict[str, Any] | None:
+    """The search for an area, the page of the nation (the one area that holds all), and that of the true map where there is one."""
     if local is None:
         return None
     count = site.texts.number(len(local.areas.codes))
@@ -164,6 +170,7 @@ def _find(site: Site, view: ReleaseView, story: Outline, local: Panel | None) ->
         "every": "areas/index.html",
         "all": site.texts("release.all_areas", count=count),
         "nation": nation,
+        "map": map,
     }
 
 

@@ -1,4 +1,4 @@
-"""Pages about the whole site: front page, how it works, accessibility, and a page for what cannot be shown."""
+"""Pages about the whole site: front page, how it works, glossary, and a page for what cannot be shown."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dp_stats.outlets import feeds
 from dp_stats.outlets.api import ROOT, path_of, topic_of
 from dp_stats.outlets.feeds import Planned, Scheduled
 from dp_stats.site import downloads, linked, parts
-from dp_stats.site.common import cards, page_of, theme
+from dp_stats.site.common import cards, headline, page_of, theme
 from dp_stats.site.find_page import PAGE as FIND
 from dp_stats.site.frame import MISSING, Site, trusted
 from dp_stats.site.terms import PAGE as GLOSSARY
@@ -67,6 +67,7 @@ def release_card(site: Site, view: ReleaseView) -> dict[str, Any]:
         "interval": first.interval if first else "",
         "ends": first.ends if first else ("", ""),
         "bar": first.bar if first else "",
+        "told": headline(site, view, story, view.latest),
         "spark": trusted(svg.spark(panel.series(story.metric.id))) if panel else "",
     }
 
@@ -171,14 +172,9 @@ def data_page(site: Site) -> None:
 
 
 def plain_pages(site: Site) -> None:
-    """Pages of text: how it works, accessibility, and the page that is shown where there is none."""
-    contacts = dict.fromkeys(
-        v.latest.edition.release.contact for v in site.releases if v.latest.edition.release.contact
-    )
-    told = site.texts("accessibility.contacts", contacts=", ".join(contacts)) if contacts else ""
-    for name, values in (("methodology", {}), ("accessibility", {"contacts": told})):
-        body = trusted(site.texts.page(name, **values))
-        text_page(site, name, f"{name}.html", template="text.html", body=body, link=None)
+    """Pages of text: how it works, the glossary, and the page that is shown where there is none."""
+    body = trusted(site.texts.page("methodology"))
+    text_page(site, "methodology", "methodology.html", template="text.html", body=body, link=None)
     known = [{"id": id, "term": said["term"], "text": said["text"]} for id, said in terms(site.texts).items()]
     text_page(site, "glossary", GLOSSARY, template="glossary.html", terms=known)
     if site.tree:

@@ -74,20 +74,31 @@
 
   const MARKS = ["M0-5A5 5 0 1 1 0 5A5 5 0 1 1 0-5Z", "M-4.5-4.5H4.5V4.5H-4.5Z", "M0-6L6 0L0 6L-6 0Z", "M0-5.5L5.5 4.5H-5.5Z", "M-1.8-5.5H1.8V-1.8H5.5V1.8H1.8V5.5H-1.8V1.8H-5.5V-1.8H-1.8Z"];
 
+  // A title in lines of at most so many letters.
+  function wrapped(text, most) {
+    const lines = [""];
+    for (const word of text.split(" ")) {
+      const longer = `${lines.at(-1)} ${word}`.trim();
+      if (longer.length > most && lines.at(-1)) lines.push(word); else lines[lines.length - 1] = longer;
+    }
+    return lines;
+  }
+
   function chart(found, title, width) {
     const { lines, places } = found, moments = lines[0].moments, single = moments.length < 2;
     const finite = (one) => [one.value, one.lower, ...(Number.isFinite(one.upper) ? [one.upper] : [])];
     const shown = lines.flatMap((line) => (single ? [line.whole] : line.moments)).filter((one) => one.answer).map((one) => one.answer);
     const ends = shown.flatMap(finite), lowest = Math.min(0, ...ends), axis = ticks(lowest, Math.max(...ends, lowest + 1)), [least, most] = [axis[0], axis.at(-1)];
-    const top = 34 + 24 * lines.length, bottom = single ? 12 : 34, plot = 240, height = top + plot + bottom;
+    const letters = Math.max(12, Math.floor((width - 16) / 7.6)), head = wrapped(title, letters - 2), above = 14 + 20 * head.length;
+    const names = lines.map((line) => wrapped(line.name, letters - 4)), at = names.map((_, i) => above + names.slice(0, i).reduce((sum, rows) => sum + 4 + 20 * rows.length, 0));
+    const top = at.at(-1) + 4 + 20 * names.at(-1).length, bottom = single ? 12 : 34, plot = 240, height = top + plot + bottom;
     const label = (value) => number(value, axis.some((one) => !Number.isInteger(one)) ? 1 : 0), left = 18 + 8.2 * Math.max(...axis.map((one) => label(one).length)), right = 14;
     const picture = drawn("svg", { viewBox: `0 0 ${width} ${height}`, width, height, class: "compared", role: "img", "aria-label": `${title}. ${sentences(found).join(" ")}` });
-    const letters = Math.max(12, Math.floor((width - 16) / 7.6));
-    const short = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
-    picture.append(drawn("text", { x: 8, y: 20, class: "title" }, short(title, letters - 2)));
-    lines.forEach((line, i) => {
-      picture.append(drawn("path", { d: MARKS[i], transform: `translate(16 ${37 + 24 * i})`, class: `mark c${i}` }));
-      picture.append(drawn("text", { x: 30, y: 42 + 24 * i, class: "name" }, short(line.name, letters - 4)));
+    head.forEach((text, i) => picture.append(drawn("text", { x: 8, y: 20 + 20 * i, class: "title" }, text)));
+    names.forEach((rows, i) => {
+      picture.append(drawn("path", { d: MARKS[i], transform: `translate(16 ${at[i] + 3})`, class: `mark c${i}` }));
+      const own = rows.map((text, row) => drawn("tspan", { x: 30, y: at[i] + 8 + 20 * row }, row < rows.length - 1 ? `${text} ` : text));
+      picture.append(drawn("text", { class: "name" }, ...own));
     });
     const y = (value) => top + plot * (1 - (value - least) / (most - least)), slots = single ? lines.length : moments.length;
     const slot = (width - left - right) / slots, x = (i) => left + (i + 0.5) * slot;
@@ -202,7 +213,8 @@
     const picture = chart(found, `${what}, ${found.days}`, clamp(form.clientWidth || 640, 280, 736)), text = sentences(found), name = `${about.release}-compared`;
     const today = new Date().toISOString().slice(0, 10), names = found.lines.map((line) => line.name).join(", ");
     const failed = found.lines.filter((line) => line.whole.why).map((line) => make("p", { class: "quiet" }, `${line.name}: ${line.whole.why}`));
-    const code = `<iframe src="${small.replaceAll("&", "&amp;")}" width="640" height="520" title="${`${what}: ${names}`.replaceAll('"', "&quot;")}" loading="lazy"></iframe>`;
+    const frameHeight = 120 + chart(found, `${what}, ${found.days}`, 616).viewBox.baseVal.height + 58 * text.length;
+    const code = `<iframe src="${small.replaceAll("&", "&amp;")}" width="640" height="${frameHeight}" style="max-width: 100%" title="${`${what}: ${names}`.replaceAll('"', "&quot;")}" loading="lazy"></iframe>`;
     result.lastElementChild.replaceChildren(
       ...text.map((one) => make("p", { class: "compared-finding" }, one)), ...failed, found.followed ? make("p", { class: "quiet" }, words.followed) : "",
       make("figure", {}, picture, make("figcaption", {}, words.chart)),

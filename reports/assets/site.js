@@ -77,7 +77,7 @@ for (const map of document.querySelectorAll("svg.tiles[data-areas]")) {
   tip.className = "tip";
   tip.hidden = true;
   document.body.append(tip);
-  for (const tile of map.querySelectorAll("use")) {
+  for (const tile of map.querySelectorAll("use, path[data-at]")) {
     const title = tile.querySelector("title");
     links.set(tile, title.textContent);
     title.remove();
@@ -99,7 +99,7 @@ for (const map of document.querySelectorAll("svg.tiles[data-areas]")) {
     location.href = map.dataset.areas + "?q=" + encodeURIComponent(words.slice(0, words.lastIndexOf(":")));
   };
   // With the keyboard: one stop for the map, then left and right go through every tile row by row, up and down to the next row.
-  const at = (tile) => [Number(tile.getAttribute("x")), Number(tile.getAttribute("y"))];
+  const at = (tile) => (tile.dataset.at ? tile.dataset.at.split(" ").map(Number) : [Number(tile.getAttribute("x")), Number(tile.getAttribute("y"))]);
   const order = [...links.keys()].sort((a, b) => at(a)[1] - at(b)[1] || at(a)[0] - at(b)[0]);
   map.setAttribute("role", "group");
   for (const tile of order) {

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import contextlib
+import csv
+import json
 import os
 import re
 import shutil
@@ -37,6 +39,7 @@ PAGES = {
     "region": f"{RELEASE}/areas/E12000003.html",
     "editions": f"{RELEASE}/editions.html",
     "find": f"{RELEASE}/find.html",
+    "map": f"{RELEASE}/map.html",
     "methods": f"{RELEASE}/methods.html",
     "other-shape": "hospital-days/index.html",
     "methodology": "methodology.html",
@@ -55,20 +58,40 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     public = tmp_path_factory.mktemp("public")
     year_of_weeks(public, weeks=WEEKS)
     single_edition(public)
-    refresh_places(public, postcodes_of(tmp_path_factory.mktemp("catalogue")))
+    refresh_places(public, with_lists(tmp_path_factory.mktemp("catalogue")))
     build(public, base_url="https://statistics.example.org")
     with served(public) as found:
         yield found
 
 
-def postcodes_of(folder: Path) -> Catalogue:
-    """A catalogue whose release is that of the site, with a small list of postcodes."""
+def with_lists(folder: Path) -> Catalogue:
+    """A catalogue whose release is that of the site, with a small list of postcodes, and a square as the boundary of each area."""
     shutil.copytree(Path(__file__).parents[2] / "dags" / "catalogue", folder, dirs_exist_ok=True)
     (folder / "postcodes").mkdir()
     (folder / "postcodes" / "few.yaml").write_text("{id: few, title: A few postcodes, codes: lad19, file: few.csv}")
     rows = ["LS1 1AA,E08000035", "ls1-4dy,E08000035", "M1 1AE,E08000003"]
     (folder / "postcodes" / "few.csv").write_text("\n".join(["postcode,code", *rows, ""]))
+    (folder / "maps").mkdir()
+    (folder / "maps" / "squares.yaml").write_text("{id: squares, title: Squares, codes: lad19, file: squares.json}")
+    with (folder / "codes" / "lad19.csv").open(encoding="utf-8", newline="") as lines:
+        placed = [row for row in csv.DictReader(lines) if row["longitude"]]
+    content = {"type": "FeatureCollection", "features": [square_of(row) for row in placed]}
+    (folder / "maps" / "squares.json").write_text(json.dumps(content))
     return read_catalogue(folder)
+
+
+def square_of(row: dict[str, str]) -> dict[str, Any]:
+    """A tenth of a degree around the middle of an area."""
+    x, y, half = float(row["longitude"]), float(row["latitude"]), 0.05
+    ring = [
+        (x - half, y - half),
+        (x + half, y - half),
+        (x + half, y + half),
+        (x - half, y + half),
+        (x - half, y - half),
+    ]
+    geometry = {"type": "Polygon", "coordinates": [ring]}
+    return {"type": "Feature", "properties": {"code": row["code"]}, "geometry": geometry}
 
 
 @contextlib.contextmanager
@@ -232,11 +255,14 @@ def test_a_maps_tile_tells_its_value_and_leads_to_its_area(browser: Any, address
         assert page.locator("tbody tr:visible").count() >= 1
 
 
-def test_the_keyboard_reaches_every_tile_tells_its_value_and_opens_it(browser: Any, address: str) -> None:
-    with opened(browser, f"{address}/{PAGES['release']}", width=360) as page:
-        tiles = page.locator("svg.tiles[data-areas] use")
-        assert page.locator("svg.tiles[data-areas] use[tabindex='0']").count() == 1, "one stop for the whole map"
-        page.locator("svg.tiles[data-areas] use[tabindex='0']").focus()
+@pytest.mark.parametrize(("name", "tile"), [("release", "use"), ("map", "path[data-at]")])
+def test_the_keyboard_reaches_every_tile_tells_its_value_and_opens_it(
+    browser: Any, address: str, name: str, tile: str
+) -> None:
+    with opened(browser, f"{address}/{PAGES[name]}", width=360) as page:
+        tiles = page.locator(f"svg.tiles[data-areas] {tile}")
+        assert page.locator("svg.tiles[data-areas] [tabindex='0']").count() == 1, "one stop for the whole map"
+        page.locator("svg.tiles[data-areas] [tabindex='0']").focus()
         seen = {page.locator(".tip").inner_text()}
         for _ in range(tiles.count() - 1):
             page.keyboard.press("ArrowRight")
@@ -259,8 +285,8 @@ def test_without_scripts_everything_can_be_read(browser: Any, address: str, name
         assert (page.locator("h1").text_content() or "").strip()
         if name == "areas":
             assert page.locator("tbody tr:visible").count() == 381
-        if name == "release":
-            assert page.locator("svg.tiles use title").count() == 381
+        if name in ("release", "map"):
+            assert page.locator("svg.tiles [data-at] title, svg.tiles use title").count() == 381
 
 
 def test_reduced_motion_is_respected(browser: Any, address: str) -> None:

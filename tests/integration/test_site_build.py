@@ -203,6 +203,30 @@ def test_what_is_left_out_of_numbers_stands_beside_them_on_every_page_that_shows
         assert "An estimated 30 records are left out. Confirmed cases: There is room for cases." in said
 
 
+@pytest.mark.parametrize(("level", "limit", "cards"), [("area", 110, 0), ("region", 15, 4)])
+def test_a_release_without_a_whole_picks_out_none_of_many(tmp_path: Path, level: str, limit: int, cards: int) -> None:
+    period = parse_period("2020-W36")
+    edition = covid_edition(period, limit=limit)
+    kept = tuple(t for t in edition.tables if t.id == level)
+    edition = edition.model_copy(
+        update={"tables": kept, "release": edition.release.model_copy(update={"headline": level})}
+    )
+    write(edition, tmp_path, covid_numbers(edition))
+    refresh_status(tmp_path, RELEASE, period.label)
+    refresh_latest(tmp_path, RELEASE)
+    build(tmp_path, base_url=BASE)
+    for path in ("index.html", f"{RELEASE}/index.html", f"{RELEASE}/{period.label}/index.html"):
+        text = (tmp_path / path).read_text(encoding="utf-8")
+        told = f"Confirmed cases in the week of 31 August 2020, of {limit}:" in read(tmp_path, path).words
+        assert told == (not cards)
+        if path != "index.html":
+            shown = re.findall(r'<h3 class="label">([^<]+)</h3>', text)
+            assert shown == list(edition.dimension("area").level("region").names[:cards]), "in the order of the list"
+        elif not cards:
+            assert 'class="big"' not in text
+    assert not list(link_faults(tmp_path))
+
+
 def test_building_again_writes_nothing(copy: Path) -> None:
     assert build(copy, base_url=BASE).written == 0
     assert build(copy, base_url=BASE, incremental=False).written == 0, "equal editions give equal pages"

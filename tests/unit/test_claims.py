@@ -102,6 +102,7 @@ RESTS_ON = {
     "private.odds_all": "budget.spent",
     "budget.what_text": DEFINITION,
     "budget.check_text": "log",
+    "accessibility.plans": LABEL,
     "calendar.none": "release.schedule",
     "note.nothing_truncated": "guarantee.why_nothing_is_truncated",
     "plan.warnings.unmeasured_truncation": "quality.notes",
