@@ -307,6 +307,12 @@ def test_on_paper_there_is_no_navigation(browser: Any, address: str) -> None:
 def test_an_area_is_one_sheet_on_paper(browser: Any, address: str, name: str) -> None:
     with opened(browser, f"{address}/{PAGES[name]}") as page:
         pdf = page.pdf(format="A4")
+        page.set_viewport_size({"width": 710, "height": 1000})  # what is left of A4 between its margins
+        page.emulate_media(media="print")
+        ends = (
+            "[...document.querySelectorAll('figure svg text')].map(e => e.getBoundingClientRect()).filter(r => r.width)"
+        )
+        assert page.evaluate(f"{ends}.every(r => r.left >= 0 && r.right <= innerWidth)")
     assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 1
 
 
