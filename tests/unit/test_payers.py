@@ -201,7 +201,9 @@ def test_a_year_of_the_holders_budget_counts_what_linked_releases_cost_it(tmp_pa
     )
     with pytest.raises(BudgetError, match=r"They cost: weekly 2 \(linked\)"):
         year_of_budget(catalogue.datasets["records"], [review])
-    larger = read(tmp_path / "larger", holder(budget={"rho": "5.5"}), linked("one", budget={"rho": "1"}), release=RELEASE)
+    larger = read(
+        tmp_path / "larger", holder(budget={"rho": "5.5"}), linked("one", budget={"rho": "1"}), release=RELEASE
+    )
     lasting = year_of_budget(larger.datasets["records"], [review_release(larger.release("weekly"), larger)])
     assert lasting.years == 4, (
         "2 for the first year, and 1 for each later one, which goes on in a year that is paid for"
