@@ -71,13 +71,15 @@ def practice(release: ReleaseFacts, texts: Texts) -> list[tuple[str, str]]:
 
 def legal_basis(dataset: DatasetFacts, texts: Texts) -> str:
     """Under which law the records are held and published, as declared, or each table is shared, as agreed."""
-    shared = [
-        texts("claim.basis_of", records=r.name, custodian=r.custodian, basis=r.legal_basis)
-        for r in dataset.records
-        if r.legal_basis
-    ]
+    shared: dict[tuple[str, str], list[str]] = {}
+    for one in dataset.records:
+        if one.legal_basis:
+            shared.setdefault((one.custodian, one.legal_basis.rstrip(".")), []).append(one.name)
     if shared:
-        return "; ".join(shared)
+        return "; ".join(
+            texts("claim.basis_of", records=texts.listed(names), custodian=custodian, basis=basis)
+            for (custodian, basis), names in shared.items()
+        )
     return dataset.legal_basis or texts("claim.unknown")
 
 
@@ -93,7 +95,11 @@ def linked(dataset: DatasetFacts, texts: Texts) -> str:
     """Datasets or tables that were linked, as recorded."""
     said = ", ".join(dataset.linked) or texts("claim.not_linked")
     if dataset.records:
-        said = texts.listed(texts("claim.held_by", records=r.name, custodian=r.custodian) for r in dataset.records)
+        held: dict[str, list[str]] = {}
+        for one in dataset.records:
+            held.setdefault(one.custodian, []).append(one.name)
+        named = (texts("claim.held_by", records=texts.listed(names), custodian=who) for who, names in held.items())
+        said = texts.listed(named)
     return ". ".join(part.rstrip(".") for part in (said, *links(dataset, texts)))
 
 
@@ -135,8 +141,12 @@ def draws(edition: Edition, texts: Texts) -> str:
 
 
 def links(dataset: DatasetFacts, texts: Texts) -> list[str]:
-    """What is said of each link table: whose it is, its version, and its quality in its maker's words."""
+    """What is said of each link table: whose it is, its version, and its quality in its maker's words; once for all tables that
+    it is for."""
+    made: dict[tuple[str, str, str], list[str]] = {}
+    for one in dataset.links:
+        made.setdefault((one.custodian, one.version, one.quality), []).append(one.table)
     return [
-        texts("claim.link", table=one.table, custodian=one.custodian, version=one.version, quality=one.quality)
-        for one in dataset.links
+        texts("claim.link", table=texts.listed(tables), custodian=custodian, version=version, quality=quality)
+        for (custodian, version, quality), tables in made.items()
     ]

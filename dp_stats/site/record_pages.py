@@ -160,6 +160,10 @@ def _spent(texts: Texts, found: Sequence[Edition], spends: Mapping[str, DatasetS
         delta = texts.delta(block.delta)
         said.append(texts("register.spent_text", spent=spent, cap=cap, block=block.block, delta=delta, day=day))
         said += budget_page.not_public(texts, block)
+    latest = found[-1]
+    if any(b.block not in spend.blocks or b.spent > spend.blocks[b.block].spent for b in latest.budget):
+        own = texts.significant(latest.guarantee.epsilon, digits=4), texts.delta(latest.guarantee.delta)
+        said.append(texts("register.spent_later", epsilon=own[0], delta=own[1]))
     return " ".join(said)
 
 

@@ -244,6 +244,7 @@ def test_the_public_reads_of_the_use_and_sees_no_figure_of_it(pages: Pages) -> N
     html = (public / "register.html").read_text()
     assert "Restricted to The county (Contract 2024/17)" in html
     assert "Visits that the county plans with." in html
+    assert html.count("will hold it from the next public edition on") == 2, "both were charged after the public edition"
     block = next(b for b in open_ledger(pages.settings).blocks("visits") if b.block == "2024")
     each = {c.release: c.rho for c in open_ledger(pages.settings).charges("visits")}
     assert block.spent == sum(each.values())
