@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from dp_stats.charts.reading import ReleaseView
@@ -11,7 +12,9 @@ from dp_stats.outlets.history import FOLDER, read_index
 from dp_stats.site import linked
 from dp_stats.site.frame import Site, script
 from dp_stats.site.tongues import from_page
+from dp_stats.texts import numbers
 from dp_stats.texts.foreign import plain
+from dp_stats.texts.words import Texts
 
 PAGE = "combine.html"
 
@@ -48,7 +51,19 @@ def about(site: Site, view: ReleaseView, words: Mapping[str, Any], path: str) ->
     publisher = edition.release.publisher or edition.dataset.custodians[0].name
     title, locale = edition.release.title, view.texts.get("locale")
     known = {"release": view.id, "root": from_page(site.tree, path), "title": title, "publisher": publisher}
-    return {**known, "locale": locale, "words": words, "labels": _labels(view) if site.tree else {}}
+    written = {"locale": locale, "days": days_written(view.texts), "signs": numbers.signs(view.texts.locale)}
+    return {**known, **written, "words": words, "labels": _labels(view) if site.tree else {}}
+
+
+def days_written(texts: Texts) -> dict[str, Any]:
+    """How days are written in the page's language, month by month, as browsers do not know every language; and spans of days."""
+    kinds: dict[str, dict[str, bool]] = {"long": {}, "short": {"short": True}, "no_year": {"year": False}}
+    days = [date(3333, month, 22) for month in range(1, 13)]
+    written = {
+        kind: [texts.day(day, **how).replace("3333", "{year}").replace("22", "{day}") for day in days]
+        for kind, how in kinds.items()
+    }
+    return {**written, "spans": {kind: texts.get(f"period.same_{kind}") for kind in ("month", "year", "nothing")}}
 
 
 def _labels(view: ReleaseView) -> dict[str, Any]:

@@ -10,11 +10,17 @@ from functools import lru_cache
 from typing import Literal
 
 from babel import Locale
+from babel.numbers import get_decimal_symbol, get_group_symbol
 
 from dp_stats.written import MINUS
 
 ENGLISH = Locale("en", "GB")
 NBSP = "\N{NO-BREAK SPACE}"
+
+
+def signs(locale: Locale) -> dict[str, str]:
+    """With which signs a language groups digits and begins decimals."""
+    return {"group": get_group_symbol(locale), "decimal": get_decimal_symbol(locale)}
 
 
 @dataclass(frozen=True)

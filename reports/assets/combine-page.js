@@ -126,7 +126,7 @@
       make("p", { class: "big", id: "value" }, number(whole.value, places), " ", make("span", { class: "unit" }, unit)),
       make("p", {}, `${words.interval} `, make("span", { class: "number", id: "interval" }, `${number(whole.lower, places)} ${words.to} ${upper}`)));
     const today = new Date().toISOString().slice(0, 10);
-    const cited = said(words.cite, { publisher: about.publisher, title: about.title, what, days, value: number(whole.value, places), lower: number(whole.lower, places), upper, editions: whole.editions.length, address: shown, today });
+    const cited = said(words.cite, { publisher: about.publisher, title: about.title, what, days, value: number(whole.value, places), lower: number(whole.lower, places), upper, editions: [...new Set([whole.editions[0], whole.editions.at(-1)])].join(` ${words.to} `), address: shown, today });
     result.lastElementChild.replaceChildren(
       make("div", { class: "figures" }, card), make("p", { class: "quiet" }, whole.editions.length > 1 ? said(words.from_many, { count: whole.editions.length }) : words.from_one), followed, chart(rows, what, places),
       rows.length > 1 ? table(rows, question, places) : "", make("p", {}, download(words.download, `${about.release}.csv`, csv(rows, whole, question))),

@@ -221,13 +221,13 @@
       ...tables(question, found, what));
     const files = make("p", { class: "buttons" }, download(words.csv, `${name}.csv`, csv(question, found)));
     result.lastElementChild.append(files, make("h3", {}, words.permalink), make("p", {}, make("a", { href: shown, id: "permalink" }, shown)),
-      make("h3", {}, words.embed), make("p", {}, words.embed_text), make("pre", { tabindex: "0" }, make("code", { id: "embed" }, code)),
+      make("div", { class: "on-screen" }, make("h3", {}, words.embed), make("p", {}, words.embed_text), make("pre", { tabindex: "0" }, make("code", { id: "embed" }, code))),
       make("h3", {}, words.citation), make("p", { id: "citation" }, said(words.cite_compared, { publisher: about.publisher, title: about.title, what, names, days: found.days, address: shown, today })),
       make("h3", {}, words.python), make("pre", { tabindex: "0" }, make("code", {}, python(question))));
     result.hidden = false;
     const drawing = standalone(picture); // once it is shown, as hidden elements have no style
     files.append(download(words.svg, `${name}.svg`, new Blob([drawing], { type: "image/svg+xml" })), download(words.png, `${name}.png`, await pngOf(drawing, picture.viewBox.baseVal)));
-    note.textContent = words.done_compared;
+    note.textContent = said(words.done_compared, { what, days: found.days });
     history.replaceState(null, "", shown);
   }
 

@@ -105,9 +105,16 @@ const ownFigures = (() => {
   }
 
   const digits = (answer, counts) => (counts ? 0 : Math.min(Math.max(Math.ceil(1 - Math.log10(answer.standard_error || 1)), 0), 6));
-  const number = (value, places) => (Number.isFinite(value) ? new Intl.NumberFormat(locale, { minimumFractionDigits: places, maximumFractionDigits: places, signDisplay: "negative" }).format(value).replace("-", "\u2212") : "");
-  const dayText = (iso, style = "long") => new Intl.DateTimeFormat(locale, { day: "numeric", month: style, year: "numeric", timeZone: "UTC" }).format(new Date(`${iso}T00:00:00Z`));
-  const daysText = ({ start, end }) => (start === end ? dayText(start) : said(words.days, { start: dayText(start), end: dayText(end) }));
+  // Browsers do not know every language: the page says how it writes days, and with which signs numbers.
+  const spoken = Intl.NumberFormat.supportedLocalesOf(locale).length ? locale : "en", signs = spoken === locale ? {} : { ",": about.signs.group, ".": about.signs.decimal };
+  const number = (value, places) => (Number.isFinite(value) ? new Intl.NumberFormat(spoken, { minimumFractionDigits: places, maximumFractionDigits: places, signDisplay: "negative" }).format(value).replace(/[.,]/g, (sign) => signs[sign] || sign).replace("-", "\u2212") : "");
+  const dayText = (iso, style = "long") => { const [year, month, day] = iso.split("-").map(Number); return said(about.days[style][month - 1], { year, day }); };
+  const daysText = ({ start, end }) => {
+    if (start === end) return dayText(start);
+    const shared = start.slice(0, 7) === end.slice(0, 7) ? "month" : start.slice(0, 4) === end.slice(0, 4) ? "year" : "nothing";
+    const first = shared === "month" ? Number(start.slice(8)) : dayText(start, shared === "year" ? "no_year" : "long");
+    return said(about.days.spans[shared], { first, start: dayText(start), end: dayText(end) });
+  };
   const errorText = (error) => {
     if (!(error instanceof dpStats.NotDerivable)) return words.failed;
     const { key, values } = JSON.parse(error.message);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import shutil
@@ -124,13 +125,18 @@ def test_a_link_compares_as_python_does_and_gives_the_files(browser: Any, addres
     asked: list[str] = []
     with opened(browser, f"{address}/{COMPARED}") as page:
         page.on("request", lambda request: asked.append(request.url))
-        page.get_by_text("Chart as PNG").wait_for()
+        page.get_by_text("8 to 21 January 2024: the result is below").wait_for()
         cells = page.locator("#result table").first.locator("tbody tr")
         told = {row[0]: row[1:] for row in (one.inner_text().split("\t") for one in cells.all())}
         names = page.locator("svg.compared .name").all_inner_texts()
         assert len(told) == len(names) == 3
         assert page.locator("#permalink").get_attribute("href") == page.url
-        assert "embed.html#statistic=visits" in page.locator("#embed").inner_text()
+        small = re.search(r'src="([^"]+)" width="640" height="(\d+)"', page.locator("#embed").inner_text())
+        assert small
+        assert "embed.html#statistic=visits" in small[1]
+        with opened(browser, html.unescape(small[1]), width=640) as frame:
+            frame.locator("#framed p").first.wait_for()
+            assert frame.evaluate("document.body.scrollHeight") <= int(small[2]), "the frame has room for all of it"
         found = dp_stats.difference(
             public / "visits", "visits", of={"clinic": "A"}, less={"clinic": "B"}, start="2024-01-08", end="2024-01-21"
         )

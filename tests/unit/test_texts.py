@@ -12,6 +12,8 @@ from dp_stats import written
 from dp_stats.catalogue.periods import parse_period
 from dp_stats.errors import CatalogueError
 from dp_stats.plan.warnings import AboveCeiling, AboveMean, UnknownSize, UnmeasuredTruncation
+from dp_stats.settings import shipped
+from dp_stats.site.combine_page import days_written
 from dp_stats.texts import numbers, warnings
 from dp_stats.texts.words import Texts
 
@@ -103,6 +105,17 @@ def test_numbers_and_dates_follow_the_locale() -> None:
     assert german.month(date(2021, 3, 5)) == "März 2021"
     assert indian.number(1234567) == "12,34,567"
     assert other("es").day(date(2021, 3, 5), year=False) == "5 de marzo"
+
+
+@pytest.mark.parametrize("language", ["en", "cy"])
+def test_what_pages_write_days_with_themselves_writes_them_as_pages_do(language: str) -> None:
+    texts = Texts.load(shipped("reports"), language)
+    forms = days_written(texts)
+    for day in (date(2021, month, of) for month in range(1, 13) for of in (2, 22)):
+        said = [forms[kind][day.month - 1].format(day=day.day, year=day.year) for kind in ("long", "short", "no_year")]
+        assert said == [texts.day(day), texts.day(day, short=True), texts.day(day, year=False)]
+    first, end = date(2021, 3, 2), date(2021, 3, 9)
+    assert forms["spans"]["month"].format(first=2, end=texts.day(end)) == texts.days(first, end)
 
 
 def test_a_text_has_a_form_for_each_plural_category_of_the_language() -> None:
