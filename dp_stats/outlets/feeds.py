@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from xml.etree import ElementTree
 
@@ -196,8 +196,14 @@ def _next(period: Period) -> Period | None:
     return next_period(period)
 
 
-def icalendar(planned: Sequence[Planned], *, stamp: datetime, base_url: str, texts: Texts) -> bytes:
-    """The calendar as iCalendar (RFC 5545), to subscribe to; one without events holds its time zone, as it must hold something."""
+def icalendar(
+    planned: Sequence[Planned], *, stamp: datetime, base_url: str, texts: Texts, shown: Collection[str] = ()
+) -> bytes:
+    """The calendar as iCalendar (RFC 5545), to subscribe to; one without events holds its time zone, as it must hold something.
+
+    Args:
+        shown: releases that have a page to lead to; others lead to the page of the calendar.
+    """
     calendar = Calendar()
     calendar.add("version", "2.0")
     calendar.add("prodid", f"-//dp-stats//{texts('feed.calendar')}//{texts.language.upper()}")
@@ -208,7 +214,7 @@ def icalendar(planned: Sequence[Planned], *, stamp: datetime, base_url: str, tex
         event.add("dtstamp", stamp.astimezone(UTC))
         event.add("dtstart", item.when.astimezone(UTC))
         event.add("summary", texts("feed.planned", release=item.title, period=item.period_text))
-        event.add("url", f"{base_url}/{item.release}/index.html")
+        event.add("url", f"{base_url}/{f'{item.release}/index' if item.release in shown else 'calendar'}.html")
         event.add("transp", "TRANSPARENT")
         calendar.add_component(event)
     if not planned:

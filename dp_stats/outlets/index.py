@@ -262,7 +262,8 @@ def _calendar(
                 )
             )
     planned = feeds.calendar(scheduled, since=since, texts=texts)
+    shown = {e.release.id for e in newest}
     return {
         "calendar.json": formats.json_bytes([p.model_dump(mode="json") for p in planned]),
-        "calendar.ics": feeds.icalendar(planned, stamp=since, base_url=base_url, texts=texts),
+        "calendar.ics": feeds.icalendar(planned, stamp=since, base_url=base_url, texts=texts, shown=shown),
     }

@@ -169,8 +169,8 @@ def _isolated(
     not_shown = {id: said(error) for id, error in unreadable.items()}
     titles = dict.fromkeys(unreadable, "")
     everything = [tools, *(f"{path} {sums}" for use in site.uses for path, sums in use.checksums.items())]
-    statement = site.public / STATEMENT
-    everything.append(digest(statement.read_bytes()) if statement.is_file() else "")
+    for path in (site.public / STATEMENT, site.public / site.tree / site_pages.CALENDAR):
+        everything.append(digest(path.read_bytes()) if path.is_file() else "")
     since = max((v.latest.edition.published for v in site.releases if v.current), default=None)
     for view in sorted(site.releases, key=lambda view: bool(view.renamed)):  # their pages lead to those of others
         titles[view.id] = view.latest.edition.release.title
@@ -200,7 +200,6 @@ def _isolated(
 
 def _whole(site: Site) -> None:
     """The pages that speak of all releases."""
-    due = site_pages.planned(site)
     _assets(site)
     site_pages.front_page(site)
     site_pages.plain_pages(site)
@@ -208,7 +207,7 @@ def _whole(site: Site) -> None:
     record_pages.corrections_page(site)
     record_pages.register_page(site)
     budget_page.budget_page(site)
-    record_pages.calendar_page(site, due)
+    record_pages.calendar_page(site, site_pages.calendar(site))
     site_pages.data_page(site)
 
 

@@ -174,15 +174,15 @@ def _moment(item: Planned, texts: Texts) -> str:
 
 
 def calendar_page(site: Site, due: list[Planned]) -> None:
-    """``calendar.html``: what is expected, the next twelve editions of each release."""
-    texts = site.texts
+    """``calendar.html``: what is expected, the next twelve editions of each release; one without an edition has no page yet."""
+    texts, shown = site.texts, {view.id for view in site.releases}
     counts: dict[str, int] = {}
     rows = []
     for item in due:
         counts[item.release] = counts.get(item.release, 0) + 1
         if counts[item.release] <= MOST_DUE:
             facts = (Cell(item.period_text), Cell(_moment(item, texts)))
-            rows.append(Row(item.title, facts, f"{item.release}/index.html"))
+            rows.append(Row(item.title, facts, f"{item.release}/index.html" if item.release in shown else ""))
     head = [Cell(texts("calendar.release")), Cell(texts("calendar.covers")), Cell(texts("calendar.expected"))]
     last = {item.release: item for item in due}
     notes = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -23,6 +24,7 @@ from dp_stats.site.terms import PAGE as GLOSSARY
 from dp_stats.site.terms import terms
 
 NEWEST = 8
+CALENDAR = "calendar.json"
 
 
 def planned(site: Site, since: datetime | None = None) -> list[Planned]:
@@ -32,6 +34,15 @@ def planned(site: Site, since: datetime | None = None) -> list[Planned]:
     if not scheduled:
         return []
     return feeds.calendar(scheduled, since=since or max(e.published for e in newest), texts=site.texts)
+
+
+def calendar(site: Site) -> list[Planned]:
+    """What is due, also of releases that are declared and have no edition yet, as the calendar for programs has them."""
+    path = site.public / site.tree / CALENDAR
+    known = json.loads(path.read_bytes()) if path.is_file() else ()
+    shown = {view.id for view in site.releases}
+    awaited = (item for one in known if (item := Planned.model_validate(one)).release not in shown)
+    return sorted([*planned(site), *awaited], key=lambda item: (item.when, item.release, item.period))
 
 
 def text_page(site: Site, name: str, path: str, **values: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 import shutil
@@ -26,6 +27,7 @@ from dp_stats.outlets.api import slug
 from dp_stats.outlets.feeds import Scheduled, calendar, due_at, icalendar
 from dp_stats.outlets.index import refresh_index
 from dp_stats.outlets.registers import short_title
+from dp_stats.site import build
 
 SHAPES = Path(__file__).parents[2] / "shapes" / "dcat-ap-3.0.1.ttl"
 BASE = "https://statistics.example.org"
@@ -168,6 +170,14 @@ def test_a_declared_release_without_editions_is_in_the_calendar(public: Path, ca
     refresh_index(public, base_url=BASE, texts=TEXTS, releases=[release])
     planned = [p for p in read(public / "calendar.json") if p["release"] == "new"]
     assert planned[0]["period"] == "2021-W07"
+    said = (public / "calendar.ics").read_text(encoding="utf-8").replace("\r\n ", "")
+    assert f"URL:{BASE}/cases-by-area/index.html" in said
+    assert said.count(f"URL:{BASE}/calendar.html") == len(planned), "it has no page yet"
+    assert f"{BASE}/new/" not in said
+    build(public, base_url=BASE)
+    page = html.unescape((public / "calendar.html").read_text(encoding="utf-8"))
+    assert ">New, and; odd</th>" in page
+    assert 'href="cases-by-area/index.html">' in page
 
 
 def test_the_calendar_can_be_subscribed_to(public: Path, catalogue: Any) -> None:
