@@ -49,6 +49,10 @@ class Answer:
     editions: tuple[str, ...]
     breaks: tuple[Break, ...] = ()
 
+    def __post_init__(self) -> None:
+        for name in ("value", "lower", "upper"):
+            object.__setattr__(self, name, getattr(self, name) + 0.0)  # nothing is 0, not -0
+
 
 def answer(
     editions: Sequence[Measured],

@@ -10,7 +10,7 @@ import pytest
 
 from dp_stats.catalogue.periods import parse_period
 from dp_stats.errors import NotDerivableError
-from dp_stats.estimate.answer import answer
+from dp_stats.estimate.answer import Answer, answer
 from dp_stats.estimate.measured_edition import Measured
 from tests.combined_examples import PLAIN, TABLES
 from tests.estimate_examples import DeclaredEdition, declare_edition
@@ -156,3 +156,8 @@ def test_a_week_that_was_measured_whole_cannot_be_cut() -> None:
     )
     refused("measured by week at the finest", [stored], "count", start=date(2024, 3, 5))
     assert answer([stored], "count", start=date(2024, 3, 11)).editions
+
+
+def test_nothing_has_no_sign() -> None:
+    found = Answer("visits", -0.0, -0.0, -0.0, 3.0, 1.0, ())
+    assert [str(found.value), str(found.lower)] == ["0.0", "0.0"]
