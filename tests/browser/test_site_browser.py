@@ -316,19 +316,47 @@ def test_an_area_is_one_sheet_on_paper(browser: Any, address: str, name: str) ->
     assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 1
 
 
-@pytest.mark.parametrize("width", [360, 1280])
-@pytest.mark.parametrize("name", ["front", "release", "edition", "area", "areas", "methods", "budget"])
-def test_a_picture_of_each_kind_of_page(browser: Any, address: str, name: str, width: int, tmp_path: Path) -> None:
-    folder = Path(os.environ.get("SITE_SCREENSHOTS", tmp_path))
-    path = folder / f"site-{name}-{'phone' if width == 360 else 'desktop'}.png"
-    with opened(browser, f"{address}/{PAGES[name]}", width=width) as page:
-        page.evaluate("document.querySelectorAll('img').forEach(image => { image.loading = 'eager' })")
-        page.evaluate("Promise.all([...document.images].map(image => image.decode()))")
-        height = min(page.evaluate("document.documentElement.scrollHeight"), 2400)
-        page.screenshot(path=path, full_page=True, clip={"x": 0, "y": 0, "width": width, "height": height})
+def picture(page: Any, name: str, width: int, otherwise: Path) -> None:
+    """Keep a picture of a page's beginning where the documentation has it, if that is asked for."""
+    path = Path(os.environ.get("SITE_SCREENSHOTS", otherwise)) / f"site-{name}.png"
+    page.evaluate("document.querySelectorAll('img').forEach(image => { image.loading = 'eager' })")
+    page.evaluate("Promise.all([...document.images].map(image => image.decode()))")
+    height = min(page.evaluate("document.documentElement.scrollHeight"), 2400)
+    page.screenshot(path=path, full_page=True, clip={"x": 0, "y": 0, "width": width, "height": height}, scale="css")
     image = Image.open(path).convert("RGB").quantize(128, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     image.save(path, "PNG", optimize=True)
     assert path.stat().st_size < 200_000
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("name", ["front", "release", "edition", "area", "areas", "methods", "budget"])
+def test_a_picture_of_each_kind_of_page(browser: Any, address: str, name: str, width: int, tmp_path: Path) -> None:
+    with opened(browser, f"{address}/{PAGES[name]}", width=width) as page:
+        picture(page, f"{name}-{'phone' if width == 360 else 'desktop'}", width, tmp_path)
+
+
+WAYS: dict[str, tuple[str, int, dict[str, Any]]] = {
+    "tablet": ("release", 768, {}),
+    "dark": ("release", 1280, {"color_scheme": "dark"}),
+    "zoomed": ("release", 640, {"device_scale_factor": 2}),
+    "print": ("area", 710, {}),
+    "keyboard": ("map", 1280, {}),
+}
+"""How people read a page, and a page read so."""
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_picture_of_each_way_of_reading(browser: Any, address: str, way: str, tmp_path: Path) -> None:
+    name, width, options = WAYS[way]
+    with opened(browser, f"{address}/{PAGES[name]}", width=width, **options) as page:
+        if way == "print":
+            page.emulate_media(media="print")
+        if way == "keyboard":
+            page.locator("svg.tiles [tabindex='0']").focus()
+            for _ in range(150):
+                page.keyboard.press("ArrowRight")
+            assert page.locator(".tip").is_visible()
+        picture(page, f"{name}-{way}", width, tmp_path)
 
 
 @pytest.fixture(scope="module")
