@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from dp_stats.charts.series import Group
+from dp_stats.charts.series import Group, Series
 from dp_stats.texts.numbers import Change, Figure, beyond
 
 ERROR = 0.05
@@ -76,6 +76,22 @@ def may_be_highest(figures: Sequence[Figure]) -> list[int]:
 def may_be_lowest(figures: Sequence[Figure]) -> list[int]:
     """The same of the lowest."""
     return may_be_highest([Figure(-f.value, -f.upper, -f.lower) for f in figures])
+
+
+def stands_out(found: Sequence[int], count: int) -> bool:
+    """Whether it is told when a series was highest (or lowest): at none of its ends, and few others of all moments may be it.
+
+    Args:
+        found: those that may be it.
+    """
+    return not {0, count - 1} & set(found) and len(found) <= max(2, count // 4)
+
+
+def marked_peak(series: Series) -> int | None:
+    """The moment that charts mark as the highest: one whose being so is told, or is clear among all; None where it is neither."""
+    compared = series.comparable.tolist()
+    found = may_be_highest([series.figure(i) for i in compared])
+    return series.peak if len(found) == 1 or stands_out(found, len(compared)) else None
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from matplotlib.ticker import FuncFormatter
 
 from dp_stats.charts import fonts
 from dp_stats.charts.chart_data import csv_of
+from dp_stats.charts.clear import marked_peak
 from dp_stats.charts.export import size_of, to_png, to_rough_png, to_svg
 from dp_stats.charts.series import Group, Series, extent
 from dp_stats.charts.sheets import INK, NARROW, WIDE, Words, ribbon, sheet, sheet_of, value_axis
@@ -122,7 +123,7 @@ class Studio:
             return {k: v for k, v in matplotlib.rcParams.items() if v != usual[k] and k != "backend"}
 
     def headline(self, series: Series, words: Words, *, zero: bool = True) -> Chart:
-        """One series along time with its interval, its peak and its latest value labelled."""
+        """One series along time with its interval, its latest value and a peak that can be told labelled."""
 
         def draw(narrow: bool) -> Canvas:
             canvas, axes = sheet(words, narrow, height=4.3 if not narrow else 3.9, right=0.8 if narrow else 0.885)
@@ -264,15 +265,15 @@ class Studio:
             axes.set_xlim(mdates.date2num(dates[0]) - days * 0.01, mdates.date2num(dates[-1]) + days * 0.01)
 
     def _label(self, axes: Axes, series: Series, narrow: bool) -> None:
-        """Name the latest value and the peak where they stand."""
+        """Name the latest value where it stands, and the peak where it can be told."""
         known = np.flatnonzero(~np.isnan(series.value))
         if not len(known):
             return
-        last, peak = int(known[-1]), series.peak
+        last, peak = int(known[-1]), marked_peak(series)
         decimals = numbers.decimals_for(series.figures)
         days = max((series.dates[-1] - series.dates[0]).days, 1)
-        near = (series.dates[last] - series.dates[peak]).days < 0.12 * days
-        for index in [last] if near else [peak, last]:
+        apart = peak is not None and (series.dates[last] - series.dates[peak]).days >= 0.12 * days
+        for index in [peak, last] if peak is not None and apart else [last]:
             when = self.texts.day(series.dates[index], year=False, short=True)
             text = self.texts.number(series.value[index], decimals=decimals)
             at = (float(mdates.date2num(series.dates[index])), float(series.value[index]))

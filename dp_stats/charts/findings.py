@@ -17,6 +17,7 @@ from dp_stats.charts.clear import (
     may_be_lowest,
     reach_of_all,
     sides_of_the_middle,
+    stands_out,
     widened,
 )
 from dp_stats.charts.series import Group, Series, ranked
@@ -72,7 +73,7 @@ def _extremes(texts: Texts, series: Series, decimals: int) -> list[str]:
         ("peak", may_be_highest(figures), max(range(len(figures)), key=lambda i: figures[i].value)),
         ("trough", may_be_lowest(figures), min(range(len(figures)), key=lambda i: figures[i].value)),
     ):
-        if {0, len(figures) - 1} & set(found) or len(found) > max(2, len(figures) // 4):
+        if not stands_out(found, len(figures)):
             continue
         wide = widened(figures[best], reach_of_all(len(figures)))
         limit = _outwards(wide.lower if key == "peak" else wide.upper, decimals, up=key == "trough")

@@ -12,6 +12,7 @@ from html import escape
 
 import numpy as np
 
+from dp_stats.charts.clear import marked_peak
 from dp_stats.charts.series import Group, Series, extent
 from dp_stats.texts import numbers
 from dp_stats.texts.words import Texts
@@ -114,11 +115,11 @@ def _hollow(series: Series, index: int) -> str:
 
 
 def _ends(series: Series, known: np.ndarray, x: np.ndarray, y: object, texts: Texts) -> list[str]:
-    """A dot and a label at the highest and at the latest moment."""
+    """A dot and a label at the latest moment, and at the highest where it can be told."""
     assert callable(y)
     decimals = numbers.decimals_for(series.figures)
-    last, peak = int(known[-1]), series.peak
-    marks = [last] if abs(x[peak] - x[last]) < 140 and peak != last else list(dict.fromkeys((peak, last)))
+    last, peak = int(known[-1]), marked_peak(series)
+    marks = [last] if peak is None or abs(x[peak] - x[last]) < 140 else [peak, last]
     out = []
     for index in marks:
         across, down = x[index] / UNITS * 100, TOP + y(float(series.value[index]))

@@ -115,6 +115,14 @@ def test_a_line_in_a_page_tells_every_value_and_escapes_names() -> None:
     assert "<b>" not in drawing
 
 
+def test_a_peak_is_marked_only_where_it_can_be_told_apart() -> None:
+    value = np.array([100.0, 937, 120, 130, 930, 110, 100, 90])
+    for margin, marked in ((20, True), (600, False)):  # one of two; one of all
+        one = replace(series(8), value=value, lower=value - margin, upper=value + margin)
+        assert (">937</text>" in svg.line("x", one, TEXTS, title="t", description="d")) == marked
+        assert ("937" in re.sub("<desc.*?</desc>|<path.*?/>", "", STUDIO.headline(one, WORDS).svg)) == marked
+
+
 def test_a_line_survives_gaps_single_values_and_nothing_at_all() -> None:
     gap = series(20)
     value = gap.value.copy()
