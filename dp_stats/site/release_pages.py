@@ -124,9 +124,16 @@ def release_page(
     editions_page(site, view)
     methods_page(site, view, story, headline_panel)
     if local:
-        areas_page(site, view, story, local)
-        find_page(site, view, story)
-    if local and bounded:
+        _pages_of_areas(site, view, story, local, bounded)
+
+
+def _pages_of_areas(
+    site: Site, view: ReleaseView, story: Outline, local: Panel, bounded: dict[str, Any] | None
+) -> None:
+    """The table of all areas, the page that finds one, and the true map where there are boundaries."""
+    areas_page(site, view, story, local)
+    find_page(site, view, story)
+    if bounded:
         map_page(site, view, story, local, bounded)
 
 
