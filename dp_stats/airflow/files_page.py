@@ -24,6 +24,9 @@ KINDS = {
     ".json": "Facts, for programs",
     ".md": "How to read it",
 }
+NAMED = {"labels.csv": "What everything is called", "measurements.parquet": "What was measured, with its noise"}
+"""Files that are no table of the release, though they end as tables do."""
+
 MOST_SHOWN = 50
 """Downloads on the page, the newest."""
 
@@ -104,12 +107,21 @@ def _shown(one: handing_out.ForSome) -> dict[str, Any]:
         "files": [
             {
                 "name": name,
-                "what": titles.get(name) or KINDS.get(f".{name.rpartition('.')[2]}", "Checksums of all files"),
+                "what": titles.get(name) or NAMED.get(name) or KINDS.get(_ending(name), "Checksums of all files"),
                 "size": f"{written.count(max(1, round(sizes[name] / 1000)))} kB",
             }
-            for name in sorted(one.files, key=lambda name: (name not in titles, name == formats.CHECKSUMS, name))
+            for name in sorted(one.files, key=lambda name: (name not in titles, *_of_use(name), name))
         ],
     }
+
+
+def _ending(name: str) -> str:
+    return f".{name.rpartition('.')[2]}"
+
+
+def _of_use(name: str) -> tuple[bool, bool, bool]:
+    """Puts what people open before what programs read, and the checksums last."""
+    return name == formats.CHECKSUMS, name in NAMED, _ending(name) == ".json"
 
 
 def _downloads(organisation: Organisation, settings: Settings) -> list[dict[str, str]]:

@@ -1,4 +1,4 @@
-"""The chart that lies in an edition's own folder: its headline table alone, so that it never changes."""
+"""The chart that lies in an edition's own folder: of its own tables alone, so that it never changes."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from matplotlib import font_manager
 
 from dp_stats.charts import findings
 from dp_stats.charts.drawing import Chart, Studio
+from dp_stats.charts.panels import Panel, areas_of, groups_of
 from dp_stats.charts.reading import ReleaseView, Revision
-from dp_stats.charts.series import MOST_RANKED, ranked
+from dp_stats.charts.series import MOST_RANKED, Group, ranked
 from dp_stats.charts.sheets import Words
 from dp_stats.charts.wording import band_words, bars_words, lower_first, sentence, source_line, subject, unit_words
-from dp_stats.editions.edition import Edition
+from dp_stats.editions.edition import Edition, StatisticFacts, TableFacts
 from dp_stats.editions.languages import said_in
 from dp_stats.errors import PublishedError
 from dp_stats.files import file_sha256
@@ -45,7 +46,9 @@ def illustrator(
 
 
 def edition_chart(edition: Edition, folder: Path, *, studio: Studio) -> Chart:
-    """Draw an edition's headline table: along time where it has several moments, else one dot per group.
+    """Draw an edition's headline table: along time where it has several moments, else one dot per area or group.
+
+    Where it has areas and groups at once, the table of the same areas without groups is drawn; else a dot for each of both.
 
     Args:
         edition: its facts, with tables and files. folder: where its Parquet files are. studio: style and language.
@@ -55,10 +58,10 @@ def edition_chart(edition: Edition, folder: Path, *, studio: Studio) -> Chart:
     """
     texts = studio.texts
     revision = Revision(edition, folder, "final")
-    panel = ReleaseView(edition.release.id, (revision,), texts).panel(edition.headline.id)
+    metric = edition.statistic(edition.headline.statistics[0])
+    panel = ReleaseView(edition.release.id, (revision,), texts).panel(_drawn(edition, metric).id)
     if panel is None:
         raise PublishedError(f"{edition.path}: the headline table '{edition.headline.id}' is missing. Report this.")
-    metric = edition.statistic(edition.headline.statistics[0])
     single = len(panel.areas.codes) == len(panel.groups.codes) == 1
     if single and len(panel.dates) > 1:
         series = panel.series(metric.id)
@@ -75,10 +78,10 @@ def edition_chart(edition: Edition, folder: Path, *, studio: Studio) -> Chart:
         )
         return studio.headline(series, words)
     by_area = len(panel.areas.codes) > 1
-    level = panel.areas if by_area else panel.groups
-    groups = panel.by_area(metric.id) if by_area else panel.by_group(metric.id)
+    groups = _all_of(panel, metric) if by_area else panel.by_group(metric.id)
     shown = ranked(groups)[:MOST_RANKED] if by_area else groups[:MOST_RANKED]
-    title = f"{metric.title} {lower_first(texts('release.by_group', group=lower_first(level.title)))}"
+    by = ", ".join(lower_first(level.title) for level in (panel.areas, panel.groups) if len(level.codes) > 1)
+    title = f"{metric.title} {lower_first(texts('release.by_group', group=by or lower_first(panel.groups.title)))}"
     words = Words(
         title=title,
         subtitle=texts("release.dots_sub", period=panel.periods[-1], bars=bars_words(texts, shown)),
@@ -86,6 +89,34 @@ def edition_chart(edition: Edition, folder: Path, *, studio: Studio) -> Chart:
         alt=findings.of_groups(texts, groups, what=title, when=panel.labels[-1]),
     )
     return studio.dots(shown, words)
+
+
+def _drawn(edition: Edition, metric: StatisticFacts) -> TableFacts:
+    """The table that the chart shows: the headline, or without its groups where it has areas, too."""
+    headline, areas = edition.headline, areas_of(edition, edition.headline)
+    if len(areas.codes) == 1 or len(groups_of(edition, headline).codes) == 1:
+        return headline
+    plain = (
+        table
+        for table in edition.tables
+        if table.across is None
+        and metric.id in table.statistics
+        and areas_of(edition, table).name == areas.name
+        and len(groups_of(edition, table).codes) == 1
+    )
+    time = edition.date.name if edition.date else ""
+    return min(plain, key=lambda table: table.levels.get(time) != headline.levels.get(time), default=headline)
+
+
+def _all_of(panel: Panel, metric: StatisticFacts) -> tuple[Group, ...]:
+    """Every area's figure, or that of every group in every area where there are groups, too."""
+    if len(panel.groups.codes) == 1:
+        return panel.by_area(metric.id)
+    return tuple(
+        Group(f"{code}.{one.code}", f"{name}, {one.name}", one.figure)
+        for area, (code, name) in enumerate(zip(panel.areas.codes, panel.areas.names, strict=True))
+        for one in panel.by_group(metric.id, area=area)
+    )
 
 
 def font_of(studio: Studio) -> str:

@@ -13,9 +13,12 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from PIL import Image
+from site_editions import covid_edition, covid_numbers, write
 
+from dp_stats.catalogue.periods import parse_period
 from dp_stats.charts import hexagons, svg
 from dp_stats.charts.drawing import Chart, Studio
+from dp_stats.charts.edition_chart import edition_chart
 from dp_stats.charts.series import Group, Series
 from dp_stats.charts.sheets import Words
 from dp_stats.charts.tilemap import Layout
@@ -205,3 +208,19 @@ def test_a_rough_picture_is_drawn_like_the_real_one_and_smaller() -> None:
         unfit = replace(series(20), value=np.full(20, "x"))
         with pytest.raises((TypeError, ValueError)):
             _ = studio.headline(unfit, WORDS).png
+
+
+def test_the_picture_of_a_table_of_areas_and_ages_tells_the_areas_or_each_of_both(tmp_path: Path) -> None:
+    planned = covid_edition(parse_period("2021-W07"), limit=4)
+    edition = write(planned, tmp_path, covid_numbers(planned))
+
+    def drawn(headline: str, *tables: str) -> str:
+        release = edition.release.model_copy(update={"headline": headline})
+        told = tuple(t for t in edition.tables if not tables or t.id in tables)
+        made = edition.model_copy(update={"release": release, "tables": told})
+        return edition_chart(made, tmp_path / edition.path, studio=STUDIO).svg
+
+    assert drawn("area-age") == drawn("area"), "not those of the first age under the name of all"
+    both = drawn("area-age", "area-age")
+    assert "by local authority, age" in both
+    assert re.search(r"Hartlepool, \d+ to \d+", both)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 
 from dp_stats.editions.marking.mark import NAMES, Mark
 from dp_stats.files import is_formula, plain_text
@@ -100,12 +101,27 @@ def take_text(content: bytes) -> tuple[bytes, Mark]:
     return before.removesuffix(said).encode(), mark
 
 
+STRIP = 14
+"""How much taller a drawing becomes, for the line below it."""
+
+_SIZE = re.compile(r'<svg [^>]*?width="([\d.]+)" height="([\d.]+)"')
+
+
 def mark_svg(content: bytes, mark: Mark) -> bytes:
-    """A drawing that shows the mark at its bottom, and holds it for programs."""
-    body, end, rest = content.decode().rpartition("</svg>")
-    if not end:
+    """A drawing that holds the sealed one whole, with a line below it that shows the mark; and the mark for programs."""
+    text = content.decode()
+    size = _SIZE.match(text)
+    if size is None:
         raise ValueError("no drawing")
-    return f"{body}{_drawn(mark)}{end}{rest}".encode()
+    width, height, line = size[1], f"{float(size[2]) + STRIP:g}", f"{float(size[2]) + STRIP - 4:g}"
+    shown = f"{mark.provided_to} · {mark.provided_at} · {mark.download}"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
+        f"<metadata>{_START}{_escaped(mark.json)}</metadata>"
+        f'<rect width="100%" height="100%" fill="#fff"/>'
+        f'<text x="6" y="{line}" font-size="8" font-family="sans-serif" fill="#44566a">{_escaped(shown)}</text>'
+        f"{text}</svg>\n"
+    ).encode()
 
 
 def take_svg(content: bytes) -> tuple[bytes, Mark]:
@@ -114,21 +130,15 @@ def take_svg(content: bytes) -> tuple[bytes, Mark]:
     Raises:
         ValueError: it has none.
     """
-    text = content.decode()
-    _, separator, after = text.rpartition(f"<metadata>{_START}")
-    line, closed, _ = after.partition("</metadata>")
-    mark = Mark.read(_plain(line))
-    if not separator or not closed or _drawn(mark) not in text:
+    _, separator, after = content.decode().partition(f"<metadata>{_START}")
+    line, closed, rest = after.partition("</metadata>")
+    _, ended, inside = rest.partition("</text>")
+    if not separator or not closed or not ended:
         raise ValueError("no mark")
-    return text.replace(_drawn(mark), "").encode(), mark
-
-
-def _drawn(mark: Mark) -> str:
-    shown = f"{mark.provided_to} · {mark.provided_at} · {mark.download}"
-    return (
-        f"<metadata>{_START}{_escaped(mark.json)}</metadata>"
-        f'<text x="2" y="8" font-size="7" font-family="sans-serif" fill="#666">{_escaped(shown)}</text>'
-    )
+    mark, sealed = Mark.read(_plain(line)), inside.removesuffix("</svg>\n").encode()
+    if mark_svg(sealed, mark) != content:
+        raise ValueError("no mark")
+    return sealed, mark
 
 
 def _escaped(text: str) -> str:
