@@ -41,6 +41,9 @@ def my_files(user: GetUserDep) -> Any:
     now = handing_out.standing(organisation, settings)
     open_ = now.accepted is not None and not now.ended
     found = handing_out.editions_for(organisation, settings) if open_ else {}
+    newest: dict[str, int] = {}
+    for one in found.values():
+        newest[one.edition.id] = max(newest.get(one.edition.id, 0), one.edition.revision.number)
     return page(
         "files.html",
         organisation=organisation,
@@ -48,7 +51,7 @@ def my_files(user: GetUserDep) -> Any:
         accepted_on=written.moment(now.accepted.at) if now.accepted else "",
         ends=written.day(organisation.ends),
         user=user.get_name(),
-        editions=[_shown(one) for one in reversed(found.values())],
+        editions=[_shown(one, newest[one.edition.id]) for one in reversed(found.values())],
         downloads=_downloads(organisation, settings),
     )
 
@@ -95,7 +98,7 @@ def _organisation(user: Any, settings: Settings) -> Organisation:
     return found
 
 
-def _shown(one: handing_out.ForSome) -> dict[str, Any]:
+def _shown(one: handing_out.ForSome, newest: int) -> dict[str, Any]:
     edition, sizes = one.edition, {name: (one.folder / name).stat().st_size for name in one.files}
     titles = {file.path: table.title for table in edition.tables for file in table.files}
     return {
@@ -103,6 +106,7 @@ def _shown(one: handing_out.ForSome) -> dict[str, Any]:
         "title": edition.release.title,
         "period": edition.period.text,
         "revision": edition.revision.number,
+        "superseded_by": newest if newest > edition.revision.number else 0,
         "summary": edition.release.summary,
         "files": [
             {
