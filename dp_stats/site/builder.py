@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -277,11 +278,20 @@ def _assets(site: Site) -> None:
     if site.tree:
         return
     for path in sorted((site.reports / "assets").iterdir()):
-        content = path.read_bytes()
-        site.writer.write(f"assets/{path.name}", lean(content.decode()) if path.suffix == ".js" else content)
+        content, leaner = path.read_bytes(), LEAN.get(path.suffix)
+        site.writer.write(f"assets/{path.name}", leaner(content.decode()) if leaner else content)
 
 
 def lean(script: str) -> str:
     """A script without indentation and lines of comment: a quarter less to load. No template of ours goes over several lines."""
     lines = (line.strip() for line in script.split("\n"))
     return "\n".join(line for line in lines if line and not line.startswith("//")) + "\n"
+
+
+def lean_style(style: str) -> str:
+    """A style sheet without comments, and without blanks that nothing needs: a tenth less to load."""
+    style = re.sub(r"\s+", " ", re.sub(r"/\*.*?\*/", "", style, flags=re.DOTALL))
+    return re.sub(r" ?([{};,]) ?|(?<=:) ", r"\1", style).replace(";}", "}").strip() + "\n"
+
+
+LEAN: dict[str, Callable[[str], str]] = {".js": lean, ".css": lean_style}

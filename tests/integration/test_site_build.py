@@ -22,6 +22,7 @@ from dp_stats.editions.quality_facts import NoteFacts
 from dp_stats.editions.retracting import retract
 from dp_stats.editions.revisions import refresh_status
 from dp_stats.editions.truncated import LEFT_OUT
+from dp_stats.settings import shipped
 from dp_stats.site import build
 from tests.public_files import link_faults
 
@@ -110,6 +111,15 @@ def test_nothing_is_loaded_from_elsewhere_and_no_style_or_script_stands_in_a_pag
 
 def test_pages_are_light(site: Path) -> None:
     assert max((len(p.read_bytes()), p.name) for p in pages(site))[0] < 100_000
+    written = (shipped("reports") / "assets" / "site.css").read_text(encoding="utf-8")
+    lean = (site / "assets" / "site.css").read_text(encoding="utf-8")
+    plain = re.sub(r"(?s)/\*.*?\*/", "", written)
+    assert re.sub(r"\s", "", lean) == re.sub(r"\s", "", plain).replace(";}", "}"), (
+        "only blanks and comments are left out"
+    )
+    within = re.compile(r"[\w)\]] [.#:\[]")
+    assert within.findall(lean) == within.findall(plain), "selectors keep their blanks"
+    assert len(lean) < 0.9 * len(written)
 
 
 def test_no_page_uses_an_id_twice(site: Path) -> None:
