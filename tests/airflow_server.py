@@ -97,8 +97,21 @@ class Server:
         """Ask for figures over the REST API; returns the run."""
         conf = {**(QUESTION if dag == "ask-visits" else {}), **changes}
         answer = self.client(user).post(f"/api/v2/dags/{dag}/dagRuns", json={"logical_date": None, "conf": conf})
+        assert answer.status_code < 500, f"Airflow failed: {self.last_words('api-server')}"
         answer.raise_for_status()
         return str(answer.json()["dag_run_id"])
+
+    def last_words(self, process: str, letters: int = 6000) -> str:
+        """The end of a process's log, where it says what failed."""
+        return (self.airflow.folder / f"{process}.log").read_text(errors="replace")[-letters:]
+
+    def wait_for_dags(self, seconds: float = 120) -> None:
+        """Wait until Airflow has read the DAG files for the first time: it reports itself healthy before."""
+        deadline = time.monotonic() + seconds
+        while self.client("engineer").get("/api/v2/dags/ask-visits").status_code != 200:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"no DAG files were read: {self.last_words('dag-processor')}")
+            time.sleep(0.2)
 
     def approval(self, run: str) -> str:
         """The path of the waiting approval; waits until it is ready to be answered."""
@@ -107,13 +120,13 @@ class Server:
             self.wait_for_log("scheduler", f"TaskInstance Finished: dag_id=ask-visits, task_id=approve, run_id={run},")
         return f"{ADHOC}/{run}/taskInstances/approve/0/hitlDetails"
 
-    def wait_for_log(self, process: str, words: str, seconds: float = 60) -> None:
-        """Wait until a process has logged something.
+    def wait_for_log(self, process: str, words: str, seconds: float = 60, *, times: int = 1) -> None:
+        """Wait until a process has logged something, so many times.
 
         Airflow fails a task that is answered before the scheduler has seen that its process ended.
         """
         deadline = time.monotonic() + seconds
-        while words not in (self.airflow.folder / f"{process}.log").read_text(errors="replace"):
+        while (self.airflow.folder / f"{process}.log").read_text(errors="replace").count(words) < times:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{process} did not log: {words}")
             time.sleep(0.2)
@@ -157,6 +170,7 @@ def airflow_server(
         environment = local_environment(home, port=port, database=database)
         with LocalAirflow(environment) as airflow:
             server = Server(airflow, clinic, passwords(home))
+            server.wait_for_dags()
             yield server
             for client in server.clients.values():
                 client.close()

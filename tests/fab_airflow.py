@@ -1,4 +1,5 @@
-"""Airflow's API with its FAB auth manager, in a process of its own: which of its answers each role gets, printed as JSON.
+"""Airflow's API with its FAB auth manager, in a process of its own: which of its answers each role gets, and what people see who
+log in by FAB's own page, printed as JSON.
 
 ``python -m tests.fab_airflow FOLDER CLASS``: an empty folder, and the import path of the auth manager.
 """
@@ -8,9 +9,11 @@ from __future__ import annotations
 import json
 import logging
 import os
+import socket
 import sys
 from argparse import Namespace
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,7 +31,11 @@ def prepare(folder: Path, manager: str) -> None:
     """The environment and the catalogue, before Airflow is imported."""
     from tests.conftest import make_clinic  # which sets Airflow's environment for tests in one process
 
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     os.environ.update(
+        AIRFLOW__API__BASE_URL=f"http://127.0.0.1:{port}",
         AIRFLOW_HOME=str(folder),
         AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{folder}/airflow.db",
         AIRFLOW__CORE__AUTH_MANAGER=manager,
@@ -91,12 +98,11 @@ def wait_for_custodian(run: str) -> None:
         )
 
 
-def answers() -> dict[str, Any]:
+def answers(app: Any) -> dict[str, Any]:
     """What each user's requests are answered with: the status, and for one approval who Airflow says has answered."""
-    from airflow.api_fastapi.app import create_app
     from fastapi.testclient import TestClient
 
-    client = TestClient(create_app(apps="core"))
+    client = TestClient(app)
 
     def headers(user: str) -> dict[str, str]:
         token = client.post("/auth/token", json={"username": user, "password": user}).json()["access_token"]
@@ -121,6 +127,7 @@ def answers() -> dict[str, Any]:
         "card": ("GET", f"{at}/taskInstances/approve/-1/hitlDetails", None),
         "budget": ("GET", "/budget/", None),
         "my requests": ("GET", "/budget/requests/", None),
+        "pages in the menu": ("GET", "/api/v2/plugins", None),
         "ask": ("POST", f"{ASKING}/dagRuns", asked),
         "run a release": ("POST", f"{SCHEDULED}/dagRuns", {"logical_date": None}),
         "unpause a release": ("PATCH", SCHEDULED, {"is_paused": True}),
@@ -147,6 +154,7 @@ def answers() -> dict[str, Any]:
     wait = {user: call(user, "PATCH", path, answer) for user in ("viewer", "analyst", "engineer", "custodian")}
     told = wait["custodian"].json().get("responded_by")
     return {
+        "run": run["dag_run_id"],
         "started by": run["triggering_user_name"],
         "rights": found,
         "answer": {user: each.status_code for user, each in wait.items()},
@@ -154,9 +162,62 @@ def answers() -> dict[str, Any]:
     }
 
 
+def seen(app: Any, run: str) -> dict[str, Any]:
+    """What an analyst and a custodian see in a browser, who log in by FAB's page: a page of ours, a page of Airflow's, and what
+    they may not see of all that these pages ask for."""
+    import uvicorn
+    from playwright.sync_api import sync_playwright
+
+    from tests.chromium import CHROMIUM
+
+    address = os.environ["AIRFLOW__API__BASE_URL"]
+    server = uvicorn.Server(
+        uvicorn.Config(app, host="127.0.0.1", port=int(address.rpartition(":")[2]), log_level="error")
+    )
+    Thread(target=server.run, daemon=True).start()
+    found: dict[str, Any] = {}
+    card = f"dags/ask-visits/runs/{run.replace('+', '%2B')}/tasks/approve/required_actions"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        for user, page_of, theirs in (("analyst", "my-requests", "dags/ask-visits"), ("custodian", "to-decide", card)):
+            page = browser.new_context().new_page()
+            page.set_default_timeout(30_000)
+            refused: list[str] = []
+            page.on("response", lambda answer, to=refused: to.append(answer.url) if answer.status == 403 else None)
+            page.goto(f"{address}/plugin/{page_of}")
+            page.fill("input[name=username]", user)
+            page.fill("input[name=password]", user)
+            page.locator("input[type=submit], button[type=submit]").first.click()
+            page.get_by_test_id("nav-home-link").wait_for()
+            page.goto(f"{address}/plugin/{page_of}")
+            frame = page.frame_locator("iframe").first
+            frame.locator("h1").wait_for()
+            ours = frame.locator("main").inner_text()
+            pictures = os.environ.get("SCREENSHOTS_OF_FAB")
+            if pictures:
+                page.screenshot(path=Path(pictures) / f"fab-{user}.png")
+            page.goto(f"{address}/{theirs}")
+            if user == "analyst":
+                page.get_by_role("button", name="Trigger").first.click()
+                page.get_by_text("Broken down by").first.wait_for()
+            else:
+                page.get_by_role("button", name="Approve").wait_for()
+            if pictures:
+                page.screenshot(path=Path(pictures) / f"fab-{user}-airflow.png")
+            found[user] = {"ours": ours, "refused": [url.removeprefix(address) for url in refused]}
+        browser.close()
+    server.should_exit = True
+    return found
+
+
 if __name__ == "__main__":
     place, manager_class = Path(sys.argv[1]), sys.argv[2]
+    sys.argv.append("api-server")  # else the plugin has no pages, and Airflow answers for them with its own
     prepare(place, manager_class)
     logging.disable(logging.ERROR)
     database(place)
-    print("\n" + json.dumps(answers()))
+    from airflow.api_fastapi.app import create_app
+
+    airflow = create_app(apps="core")
+    told = answers(airflow)
+    print("\n" + json.dumps({**told, "seen": seen(airflow, told["run"])}))

@@ -21,6 +21,10 @@ USERS = {
 }
 """User → role; see docs/how-to/airflow.md for what each may do."""
 
+SQLITE_WAITS = 30
+"""Seconds that a process of Airflow waits for another to finish writing to SQLite, before a person sees an error 500. Its own
+default of five is too little on a busy machine."""
+
 RECORDER = "recorder"
 """The account that writes the notes of ad hoc runs; nobody logs in with it."""
 
@@ -41,7 +45,7 @@ def local_environment(home: Path, *, port: int = 8080, database: str | None = No
         "DP_STATS_CATALOGUE": str(load_settings().catalogue),
         "DP_STATS_FURTHER_LANGUAGES": " ".join(load_settings().further_languages or ("cy",)),
         "AIRFLOW_HOME": str(airflow),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database or f"sqlite:///{airflow / 'airflow.db'}",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database or f"sqlite:///{airflow / 'airflow.db'}?timeout={SQLITE_WAITS}",
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",

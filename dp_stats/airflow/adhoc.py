@@ -21,7 +21,7 @@ from dp_stats.airflow.form import form
 from dp_stats.airflow.names import asking_dag
 from dp_stats.airflow.notes import tell_answered, tell_tried
 from dp_stats.airflow.one_step import AirflowRun
-from dp_stats.airflow.steps import RETRIES, guarded, pipeline_steps, requester, run_name
+from dp_stats.airflow.steps import NEED_A_PERSON, RETRIES, guarded, pipeline_steps, requester, run_name
 from dp_stats.catalogue import Catalogue, Dataset, read_catalogue
 from dp_stats.errors import AgreementError, ApprovalError, BudgetError, CatalogueError, NotDerivableError, NotDueError
 from dp_stats.settings import load_settings
@@ -52,6 +52,18 @@ def run_of(context: Mapping[str, Any]) -> AirflowRun:
 
 
 alerted = step_failed(lambda context: run_of(context).edition, expected=ANSWERS)
+
+FAULT = (
+    "A fault that is not yours stopped it at the step '{}'. The engineers have been told; when they have mended it, it goes on "
+    "where it stopped, and nothing is paid twice. You need do nothing."
+)
+
+
+def failed(context: Mapping[str, Any]) -> None:
+    """Alert the engineers of a fault, and tell who asked that it is none of hers; what she can mend she has been told."""
+    alerted(context)
+    if not isinstance(context.get("exception"), (*ANSWERS, *NEED_A_PERSON)):
+        request_stopped(context, FAULT.format(context["task_instance"].task_id))
 
 
 def adhoc_releases() -> dict[str, DAG]:
@@ -90,7 +102,7 @@ def adhoc_release(catalogue: Catalogue, dataset: Dataset) -> DAG:
         max_active_runs=MOST_OPEN,
         tags=["ad hoc", f"dataset:{dataset.id}"],
         params=form(catalogue, dataset),
-        default_args={"owner": "analysts", "on_failure_callback": alerted, **RETRIES},
+        default_args={"owner": "analysts", "on_failure_callback": failed, **RETRIES},
     ) as dag:
 
         @task(show_return_value_in_logs=False)

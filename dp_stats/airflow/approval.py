@@ -6,6 +6,7 @@ somebody else, leaves the ledger without an approval, and the next step stops.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -16,8 +17,10 @@ from urllib.parse import quote
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param
 from airflow.sdk.definitions.param import ParamsDict
+from airflow.sdk.exceptions import TaskAwaitingInput
+from airflow.sdk.execution_time.hitl import upsert_hitl_detail
 
-from dp_stats.airflow.letters import link, write_to
+from dp_stats.airflow.letters import TO_DECIDE, declared_people, link, write_to
 from dp_stats.airflow.names import dataset_of
 from dp_stats.airflow.notes import MINE, close_waiting, tell_ended, tell_stopped, write_note
 from dp_stats.airflow.steps import guarded, requester
@@ -25,16 +28,18 @@ from dp_stats.airflow.steps import guarded, requester
 if TYPE_CHECKING:
     from dp_stats.requests.preflight import Card
 
+log = logging.getLogger(__name__)
+
 SHORTEST_REASON = 5
 TRY = "try_it"
 APPROVE, REFUSE = "Approve", "Refuse"
 REASON = {
     "reason": Param(
         None,
-        type=["null", "string"],
+        type="string",
         minLength=SHORTEST_REASON,
         title="Reason",
-        description="Kept in the ledger with your name and decision.",
+        description=f"At least {SHORTEST_REASON} letters, kept in the ledger with your name and decision.",
     )
 }
 
@@ -55,7 +60,9 @@ class CustodianApproval(HITLOperator):
         super().__init__(
             subject="May this be published?",
             options=[APPROVE, REFUSE],
-            params=REASON,
+            params={
+                "reason": Param(None, type=["null", "string"])
+            },  # Airflow looks for a value before anybody is asked
             response_timeout=response_timeout,
             **kwargs,
         )
@@ -63,7 +70,7 @@ class CustodianApproval(HITLOperator):
     def execute(self, context: Any) -> Any:
         """Show the card to the custodian and wait."""
         from dp_stats import requests
-        from dp_stats.airflow.cards import card_markdown, card_note
+        from dp_stats.airflow.cards import card_markdown, card_note, cost_of
         from dp_stats.requests.showing import show
         from dp_stats.settings import load_settings
         from dp_stats.texts.words import Texts
@@ -73,7 +80,8 @@ class CustodianApproval(HITLOperator):
             made = requests.card(name)
             requests.may_decide(made, self.custodian)
             self.subject = (
-                f"{self.custodian}: {made.release.requested_by} asks for {made.release.title}. May it be published?"
+                f"{self.custodian}: {made.release.requested_by} asks for {made.release.title} ({cost_of(made)}). "
+                "May it be published?"
             )
             seen = show(
                 made, card_markdown(made, Texts.of(load_settings())), approver=self.custodian, place=place(context)
@@ -84,7 +92,7 @@ class CustodianApproval(HITLOperator):
             self._tell(context, made)
 
         guarded(prepare, stopped=partial(request_stopped, context))
-        self.params = ParamsDict(REASON)
+        self.params = ParamsDict(REASON)  # which the form may not leave empty
         return super().execute(context)
 
     def _tell(self, context: Any, made: Card) -> None:
@@ -107,7 +115,25 @@ class CustodianApproval(HITLOperator):
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> dict[str, str]:
         """Record what the custodian answered, or that there was no answer."""
-        return guarded(lambda: self._record(context, event), stopped=partial(request_stopped, context))
+        if "error" not in event and len(_reason_of(event)) < SHORTEST_REASON:
+            self._ask_again(context, _answered_by(event))
+        return guarded(lambda: self._record(context, event), stopped=partial(self._not_counted, context, event))
+
+    def _ask_again(self, context: Any, by: str) -> None:
+        """Take back an answer without a reason, which Airflow lets through over REST, and wait for another: nothing is decided."""
+        log.warning("%s answered without a reason, so that it does not count. The same card waits for an answer.", by)
+        if by:
+            words = f"An answer needs a reason of {SHORTEST_REASON} letters at least, so that yours does not count. It waits on."
+            write_to(by, "Your answer does not count", f"{words} {link(TO_DECIDE)}", known=declared_people())
+        # It takes the answer back; of a card that has been shown Airflow changes nothing else.
+        upsert_hitl_detail(context["task_instance"].id, self.options, self.subject, params={})
+        raise TaskAwaitingInput(method_name="execute_complete", timeout=self.response_timeout)
+
+    def _not_counted(self, context: Any, event: Mapping[str, Any], words: str) -> None:
+        """Tell who asked, and who answered: Airflow's page has thanked her before her answer was looked at."""
+        request_stopped(context, words)
+        if by := _answered_by(event):
+            write_to(by, "Your answer does not count", f"{words} {link(TO_DECIDE)}", known=declared_people())
 
     def _record(self, context: Any, event: Mapping[str, Any]) -> dict[str, str]:
         from dp_stats import requests
@@ -121,14 +147,10 @@ class CustodianApproval(HITLOperator):
         if "error" in event:
             decision, reason = "expired", "no answer in time"
         else:
-            by = str((event.get("responded_by_user") or {}).get("name"))  # an id is a number where FAB keeps the users
+            by = _answered_by(event)
             if by not in (self.custodian, *self._deputies(requests.card(name))):
                 raise ApprovalError(f"Only {self.custodian} can answer here, or a declared deputy today. Ask again.")
-            reason = str((event.get("params_input") or {}).get("reason") or "").strip()
-            if len(reason) < SHORTEST_REASON:
-                raise ApprovalError(
-                    "The decision came without a reason, so it does not count. Ask again, and answer with one."
-                )
+            reason = _reason_of(event)
             decision = "approved" if event["chosen_options"] == [APPROVE] else "refused"
         requests.decide(
             name,
@@ -148,6 +170,15 @@ class CustodianApproval(HITLOperator):
         run, task = context["dag_run"], context["task_instance"]
         others = (index for index in range(custodians) if index != task.map_index)
         close_waiting(run.dag_id, run.run_id, task.task_id, others)
+
+
+def _answered_by(event: Mapping[str, Any]) -> str:
+    """The user name of who answered, for an id is a number where FAB keeps the users; empty if nobody did."""
+    return str((event.get("responded_by_user") or {}).get("name") or "")
+
+
+def _reason_of(event: Mapping[str, Any]) -> str:
+    return str((event.get("params_input") or {}).get("reason") or "").strip()
 
 
 def place(context: Mapping[str, Any]) -> str:

@@ -18,20 +18,10 @@ from dp_stats.airflow.decisions_page import router as decisions
 from dp_stats.airflow.files_page import router as files
 from dp_stats.airflow.names import scheduled_dag
 from dp_stats.airflow.requests_page import router as requests
-from dp_stats.airflow.web import FOLDER, custodians, is_staff, page, require_insider
+from dp_stats.airflow.web import FOLDER, custodians, is_staff, kind_of, page, require_insider, size_of
 from dp_stats.editions.edition import Edition
 from dp_stats.operations import faults
 from dp_stats.settings import load_settings
-
-DESCRIPTIONS = {
-    ".csv": "Table, for any program",
-    ".parquet": "Table, with types",
-    ".xlsx": "Workbook",
-    ".svg": "Chart",
-    ".png": "Chart",
-    ".json": "Facts, for programs",
-    ".html": "Page",
-}
 
 app = FastAPI(title="Privacy budget", docs_url=None, redoc_url=None, openapi_url=None)
 app.include_router(requests, dependencies=[Depends(require_insider)])
@@ -88,11 +78,7 @@ def edition(release: str, period: str, revision: str, user: GetUserDep) -> HTMLR
     """One published revision: what it is and its files."""
     folder, facts = _edition(f"{release}/{period}/{revision}", user)
     files = [
-        {
-            "name": file.name,
-            "size": f"{written.count(max(1, round(file.stat().st_size / 1000)))} kB",
-            "what": DESCRIPTIONS.get(file.suffix, ""),
-        }
+        {"name": file.name, "size": size_of(file.stat().st_size), "what": kind_of(file.name)}
         for file in sorted(folder.iterdir())
         if file.is_file()
     ]

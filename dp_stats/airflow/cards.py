@@ -19,13 +19,19 @@ if TYPE_CHECKING:
 
 MOST_BREAKS = 3
 """Changes of boundaries that a card tells of."""
+WORD_JOINER = "\u2060"
 
 
 def escape(text: str) -> str:
     """An analyst's words as plain text: no Markdown, HTML or address of theirs, nor a mark that turns the direction of
-    writing, may shape what a custodian sees."""
+    writing, may shape what a custodian sees.
+
+    Airflow makes links of addresses only after it has taken the backslashes away, so that a sign which nobody sees keeps their
+    parts from each other.
+    """
     seen = "".join(sign for sign in " ".join(text.split()) if sign.isprintable())
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", seen)
+    apart = re.sub(r"(?i)(?<=:)(?=//)|(?<=www)(?=\.)|(?=@)", WORD_JOINER, seen)
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", apart)
 
 
 def card_markdown(card: Card, texts: Texts) -> str:
@@ -71,6 +77,13 @@ def card_markdown(card: Card, texts: Texts) -> str:
         f"at least {_floors(card)}. Others may be charged meanwhile down to there.",
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def cost_of(card: Card) -> str:
+    """What a request costs, in a word or two that tell it from another for the same figures."""
+    if card.quote.free:
+        return "measured before"
+    return f"ε {written.epsilon(card.plan.epsilon if card.plan.pure_epsilon is None else card.plan.pure_epsilon)}"
 
 
 def _records(card: Card) -> str:

@@ -161,12 +161,18 @@ def _answer(one: Waiting, user: Any, *, choice: str, reason: str) -> None:
 
 def _page(user: str, told: list[tuple[str, str]], *, answered: Collection[str] = ()) -> Any:
     found = [one for one in waiting_for(user) if one.place not in answered]
+    cards = []
+    for one in found[:MOST_SHOWN]:
+        try:
+            cards.append(_shown(one, user))
+        except DpStatsError as error:  # one card that cannot be read may not keep the others from being decided
+            told = [*told, ("", f"One request cannot be shown, and waits on: {error} Its run is {one.dag}/{one.run}.")]
     return page(
         "decisions.html",
         user=user,
         told=told,
         shortest=SHORTEST_REASON,
-        cards=[_shown(one, user) for one in found[:MOST_SHOWN]],
+        cards=cards,
         more=len(found[MOST_SHOWN:]),
     )
 

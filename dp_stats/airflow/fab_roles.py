@@ -23,6 +23,7 @@ SEEN = {
     "Task Instances": (READ,),
     "DAG Versions": (READ,),
     "Website": (READ,),
+    "Plugins": (READ,),  # without which Airflow shows none of our pages, whatever they allow
     "My Password": (READ, EDIT),
     "My Profile": (READ, EDIT),
 }

@@ -9,23 +9,12 @@ from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
 from dp_stats import handing_out, written
-from dp_stats.airflow.web import page, require_own_page
+from dp_stats.airflow.web import NAMED, kind_of, page, require_own_page, size_of
 from dp_stats.catalogue.models import Organisation
 from dp_stats.editions import formats
 from dp_stats.errors import AgreementError, LedgerError, PublishedError
 from dp_stats.ledger import Ledger
 from dp_stats.settings import Settings, load_settings
-
-KINDS = {
-    ".csv": "Table, for any program",
-    ".parquet": "Table, with types",
-    ".xlsx": "Workbook",
-    ".svg": "Chart",
-    ".json": "Facts, for programs",
-    ".md": "How to read it",
-}
-NAMED = {"labels.csv": "What everything is called", "measurements.parquet": "What was measured, with its noise"}
-"""Files that are no table of the release, though they end as tables do."""
 
 MOST_SHOWN = 50
 """Downloads on the page, the newest."""
@@ -111,8 +100,8 @@ def _shown(one: handing_out.ForSome, newest: int) -> dict[str, Any]:
         "files": [
             {
                 "name": name,
-                "what": titles.get(name) or NAMED.get(name) or KINDS.get(_ending(name), "Checksums of all files"),
-                "size": f"{written.count(max(1, round(sizes[name] / 1000)))} kB",
+                "what": titles.get(name) or kind_of(name),
+                "size": size_of(sizes[name]),
             }
             for name in sorted(one.files, key=lambda name: (name not in titles, *_of_use(name), name))
         ],

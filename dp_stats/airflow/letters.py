@@ -19,6 +19,8 @@ from dp_stats.settings import Notifier, load_settings
 log = logging.getLogger(__name__)
 
 TO = "{to}"
+TO_DECIDE = "/plugin/to-decide"
+"""Where a custodian sees all that waits for her."""
 
 
 def write_to(user: str, subject: str, text: str, *, known: Sequence[Person] = ()) -> bool:
@@ -42,6 +44,14 @@ def write_to(user: str, subject: str, text: str, *, known: Sequence[Person] = ()
         return False
     notify([addressed(one, address) for one in settings.letters], subject, text)
     return True
+
+
+def declared_people() -> list[Person]:
+    """The custodians of every dataset, whose addresses may be declared."""
+    from dp_stats.catalogue import read_catalogue
+
+    datasets = read_catalogue(load_settings().catalogue).datasets.values()
+    return [person for dataset in datasets for person in dataset.custodians]
 
 
 def addressed(notifier: Notifier, address: str) -> Notifier:

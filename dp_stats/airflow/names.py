@@ -1,4 +1,5 @@
-"""Names of DAGs, of which one asks for figures of a dataset and no release has its name; the account that writes for them."""
+"""Names of DAGs, of which one asks for figures of a dataset and no release has its name, and of pools; the account that writes for
+them."""
 
 from __future__ import annotations
 
@@ -8,6 +9,15 @@ ASKING = "ask-"
 RECORDER = "recorder"
 """The account with which notes of runs are written, withdrawn requests ended and, when one custodian has refused, the questions to
 the others closed; it may do nothing else. What a task's state says decides nothing, so that none of it can approve anything."""
+
+
+POOLS = "dataset-"
+"""How pools begin in which runs of one dataset queue; what keeps them from paying twice is the ledger's transaction."""
+
+
+def pool_of(dataset: str) -> str:
+    """The pool of a dataset."""
+    return f"{POOLS}{dataset}"
 
 
 def asking_dag(dataset: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow.sdk import DAG, task
 
-from dp_stats.airflow.alerts import alert
+from dp_stats.airflow.alerts import alert_new
 from dp_stats.airflow.steps import guarded
 from dp_stats.airflow.upkeep_dag import upkeep_dag
 
@@ -49,9 +49,7 @@ def maintenance() -> DAG:
 
             watched = (upkeep.unfinished_corrections, upkeep.budget_alerts, upkeep.late_editions)
             found = [one for watch in watched for one in guarded(watch)]
-            for one in found:
-                alert(one.subject, one.text)
-            return {"alerts": len(found)}
+            return {"alerts": guarded(lambda: alert_new(found, of="warn"))}
 
         @task(show_return_value_in_logs=False)
         def rebuild_site() -> dict[str, Any]:
@@ -59,9 +57,7 @@ def maintenance() -> DAG:
             from dp_stats.operations import upkeep
 
             found = guarded(upkeep.rebuild_site)
-            for one in found:
-                alert(one.subject, one.text)
-            return {"alerts": len(found)}
+            return {"alerts": guarded(lambda: alert_new(found, of="site"))}
 
         verify_ledger() >> verify_published() >> rebuild_site()
         purge_staging()

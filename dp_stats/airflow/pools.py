@@ -1,11 +1,16 @@
-"""A pool per dataset, made when the scheduler starts: runs of one dataset queue instead of running all at once."""
+"""A pool per dataset, made when the scheduler starts, or when the first run of a dataset begins that was added since: runs of
+one dataset queue instead of running all at once. Airflow lets tasks wait for ever whose pool there is not."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from airflow.listeners import hookimpl
+
+from dp_stats.airflow.names import POOLS, pool_of
 
 SLOTS = 2
 
@@ -18,18 +23,37 @@ def on_starting(component: Any) -> None:
         add_pools()
 
 
+@hookimpl
+def on_dag_run_running(dag_run: Any, msg: str) -> None:
+    """Add the pools that a run needs, in the scheduler's own transaction: a dataset may be newer than the scheduler's start, or
+    be declared in a bundle."""
+    from sqlalchemy.orm import object_session
+
+    ours = {task.pool for task in getattr(dag_run.dag, "tasks", ()) if str(task.pool).startswith(POOLS)}
+    session = object_session(dag_run)
+    if ours and session is not None:
+        _add_missing(ours, session)
+
+
 def add_pools() -> None:
     """Add a pool for every dataset of the catalogue that has none."""
-    from airflow.models.pool import Pool
+    from airflow.utils.session import create_session
 
-    from dp_stats.airflow.steps import POOL
     from dp_stats.catalogue import read_catalogue
     from dp_stats.settings import load_settings
 
-    known = {pool.pool for pool in Pool.get_pools()}
-    for dataset in read_catalogue(load_settings().catalogue).datasets.values():
-        name = POOL.format(dataset.id)
-        if name not in known:
-            Pool.create_or_update_pool(
-                name=name, slots=SLOTS, description=f"Runs on '{dataset.title}'", include_deferred=False
-            )
+    with create_session() as session:
+        _add_missing(map(pool_of, read_catalogue(load_settings().catalogue).datasets), session)
+
+
+def _add_missing(names: Iterable[str], session: Any) -> None:
+    """Add the pools that are not there; one that another scheduler adds at the same time is there."""
+    from airflow.models.pool import Pool
+    from sqlalchemy import select
+    from sqlalchemy.exc import IntegrityError
+
+    known = set(session.scalars(select(Pool.pool)))
+    for name in sorted(set(names) - known):
+        with suppress(IntegrityError), session.begin_nested():
+            described = f"Runs on '{name.removeprefix(POOLS)}'"
+            session.add(Pool(pool=name, slots=SLOTS, description=described, include_deferred=False))

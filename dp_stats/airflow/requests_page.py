@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from airflow.api_fastapi.core_api.security import GetUserDep
+from airflow.models.dagrun import DagRun
+from airflow.utils.session import create_session
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse, RedirectResponse
+from sqlalchemy import select
 
 from dp_stats import written
 from dp_stats.airflow import budget_view
@@ -23,7 +29,7 @@ from dp_stats.ledger.budget import limits
 from dp_stats.ledger.records import BlockBudget
 from dp_stats.requests.kept import load_request
 from dp_stats.requests.preflight import part_of
-from dp_stats.requests.standing import Standing, requests_of
+from dp_stats.requests.standing import OPEN, Standing, requests_of, standing
 from dp_stats.requests.tried import KeptQuote, tried_by
 from dp_stats.requests.unread import unread_of
 from dp_stats.settings import Settings, load_settings
@@ -43,7 +49,7 @@ def my_requests(user: GetUserDep) -> Any:
     found = requests_of(name, ledger=ledger, settings=settings)
     return page(
         "requests.html",
-        requests=[_shown(one) for one in found[:MOST_SHOWN]],
+        requests=[_shown(one, settings) for one in _still(found[:MOST_SHOWN], ledger=ledger, settings=settings)],
         tried=[_quote(one) for one in tried_by(name, settings=settings)[:MOST_TRIED]],
         datasets=[
             {
@@ -123,12 +129,36 @@ def _file(name: str, settings: Settings) -> FileResponse:
     return FileResponse(path, filename=f"{name}.csv", headers={"Cache-Control": "no-store"})
 
 
-def _shown(one: Standing) -> dict[str, Any]:
+def _still(found: Sequence[Standing], *, ledger: Ledger | None, settings: Settings) -> list[Standing]:
+    """How requests stand, where the run of some may have ended (or been deleted) without an answer."""
+    open_ = {one.asked.run for one in found if one.state in OPEN and "/" in one.asked.run}
+    over = _ended(open_) if open_ else set()
+    told = []
+    for one in found:
+        if one.state in OPEN and one.asked.run in over:  # what it did at last may have been noted since
+            now = standing(one.asked, ledger=ledger, settings=settings)
+            told.append(replace(now, state="over") if now.state in OPEN else now)
+        else:
+            told.append(one)
+    return told
+
+
+def _ended(runs: set[str]) -> set[str]:
+    """Those of ``dag/run`` that Airflow has ended, or does not know any more."""
+    with create_session() as session:
+        query = select(DagRun.dag_id, DagRun.run_id).where(
+            DagRun.run_id.in_([run.partition("/")[2] for run in runs]), DagRun.state.not_in(["success", "failed"])
+        )
+        return runs - {f"{dag}/{run}" for dag, run in session.execute(query)}
+
+
+def _shown(one: Standing, settings: Settings) -> dict[str, Any]:
     return {
         "id": one.asked.id,
         "title": one.asked.title,
         "purpose": one.asked.purpose,
         "when": written.moment(one.asked.when),
+        "until": written.moment(one.asked.when + timedelta(hours=settings.approval_hours)),
         "state": one.state,
         "waits_for": ", ".join(one.waits_for),
         "by": one.by,

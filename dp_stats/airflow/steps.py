@@ -23,9 +23,6 @@ T = TypeVar("T")
 Stopped = Callable[[Mapping[str, Any], str], object]
 """Tells people, of a run by its context, in which words it was stopped."""
 
-POOL = "dataset-{}"
-"""Runs of one dataset queue here; what keeps them from paying twice is the ledger's transaction."""
-
 NEED_A_PERSON = tuple(need_a_person())
 """Errors of dp_stats that no retry mends."""
 

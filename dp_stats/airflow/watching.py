@@ -7,13 +7,12 @@ from typing import Any
 
 from airflow.sdk import DAG, task
 
-from dp_stats.airflow.alerts import alert
+from dp_stats.airflow.alerts import alert_new
 from dp_stats.airflow.steps import guarded
 from dp_stats.airflow.upkeep_dag import upkeep_dag
 
 MOST_LISTED = 50
 """Requests that one letter lists."""
-TO_DECIDE = "/plugin/to-decide"
 
 
 def watch() -> DAG:
@@ -34,22 +33,15 @@ def watch() -> DAG:
             from dp_stats.operations import faults
 
             found = guarded(lambda: faults.faults(refused=[*refused_releases(), *read_forms()[1]]))
-            new = guarded(lambda: faults.keep_faults(found))
-            for one in new:
-                alert(one.subject, one.text)
-            return {"broken": len(found), "new": len(new)}
+            return {"broken": guarded(lambda: alert_new(found, of=faults.BROKEN))}
 
         @task(show_return_value_in_logs=False)
         def tell_custodians() -> dict[str, Any]:
             """Send each custodian for whom requests wait one letter that lists them, where letters are gathered."""
-            from dp_stats.airflow.letters import link, write_to
-            from dp_stats.catalogue import read_catalogue
+            from dp_stats.airflow.letters import TO_DECIDE, declared_people, link, write_to
             from dp_stats.operations import digests
-            from dp_stats.settings import load_settings
 
-            due = guarded(digests.due)
-            datasets = read_catalogue(load_settings().catalogue).datasets.values()
-            known = [person for dataset in datasets for person in dataset.custodians]
+            due, known = guarded(digests.due), declared_people()
             for user, asked in due.items():
                 lines = "\n".join(f"- {one.title} ({one.requested_by}: {one.purpose})" for one in asked[:MOST_LISTED])
                 more = f"\nand {len(asked) - MOST_LISTED} more" if len(asked) > MOST_LISTED else ""

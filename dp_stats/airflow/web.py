@@ -13,6 +13,7 @@ from fastapi import HTTPException, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader
 
+from dp_stats import written
 from dp_stats.airflow.names import RECORDER, asking_dag
 from dp_stats.catalogue import read_catalogue
 from dp_stats.handing_out import organisation_of
@@ -25,7 +26,34 @@ HEADERS = {
     "form-action 'self'; frame-ancestors 'self'",
 }
 
+KINDS = {
+    "csv": "Table, for any program",
+    "parquet": "Table, with types",
+    "xlsx": "Workbook",
+    "svg": "Chart",
+    "png": "Chart",
+    "json": "Facts, for programs",
+    "md": "How to read it",
+    "html": "Page",
+}
+NAMED = {
+    "labels.csv": "What everything is called",
+    "measurements.parquet": "What was measured, with its noise",
+    "SHA256SUMS": "Checksums of all files",
+}
+"""Files that are no table of the release, though they may end as tables do."""
+
 templates = Environment(loader=PackageLoader("dp_stats.airflow", "pages"), autoescape=True)
+
+
+def kind_of(file: str) -> str:
+    """What a file of an edition is, in words, by its name or the end of it."""
+    return NAMED.get(file) or KINDS.get(file.rpartition(".")[2], "")
+
+
+def size_of(octets: int) -> str:
+    """How large a file is, in words."""
+    return f"{written.count(max(1, round(octets / 1000)))} kB"
 
 
 def page(name: str, **facts: Any) -> HTMLResponse:

@@ -1,6 +1,6 @@
 """What is broken now and stops only itself: declarations, requests that cannot be read, releases that Airflow refuses.
 
-Each fault is told once, as soon as it is seen, and once more if it comes back after it was mended.
+Each fault is told once, as soon as it is seen, and once more if it comes back after it was mended or says something else.
 """
 
 from __future__ import annotations
@@ -45,22 +45,28 @@ def faults(*, refused: Sequence[str] = (), settings: Settings | None = None) -> 
     return [*found, *(Alert(REFUSED, f"All others go on. {why}") for why in refused)]
 
 
-def keep_faults(found: Sequence[Alert], *, settings: Settings | None = None) -> list[Alert]:
-    """Remember what is broken now, and return what was not broken the last time."""
+BROKEN = "faults"
+"""What is looked for every few minutes."""
+
+
+def keep_faults(found: Sequence[Alert], *, of: str = BROKEN, settings: Settings | None = None) -> list[Alert]:
+    """Remember what is wrong now, and return what was not wrong the last time. ``of``: what was looked for."""
     settings = settings or load_settings()
-    known = {(one.subject, one.text) for one in kept_faults(settings=settings)}
-    settings.requests.mkdir(mode=0o700, parents=True, exist_ok=True)
-    replace_file(_place(settings), json.dumps([[one.subject, one.text] for one in found], ensure_ascii=False).encode())
+    known = {(one.subject, one.text) for one in kept_faults(of=of, settings=settings)}
+    place = _place(of, settings)
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    replace_file(place, json.dumps([[one.subject, one.text] for one in found], ensure_ascii=False).encode())
     return [one for one in found if (one.subject, one.text) not in known]
 
 
-def kept_faults(*, settings: Settings | None = None) -> list[Alert]:
-    """What was broken when it was last looked; nothing if that was never, or is not known any more."""
+def kept_faults(*, of: str = BROKEN, settings: Settings | None = None) -> list[Alert]:
+    """What was wrong when it was last looked; nothing if that was never, or is not known any more."""
     try:
-        return [Alert(subject, text) for subject, text in json.loads(_place(settings or load_settings()).read_text())]
+        content = json.loads(_place(of, settings or load_settings()).read_text(encoding="utf-8"))
+        return [Alert(subject, text) for subject, text in content]
     except (OSError, ValueError, TypeError):
         return []
 
 
-def _place(settings: Settings) -> Path:
-    return settings.requests / "faults.json"  # where the web server may read
+def _place(of: str, settings: Settings) -> Path:
+    return (settings.requests if of == BROKEN else settings.work) / f"{of}.json"  # the web server may read requests

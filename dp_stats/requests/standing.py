@@ -21,7 +21,9 @@ from dp_stats.requests.preflight import Card
 from dp_stats.settings import Settings
 
 STOPPED = "stopped.json"
-State = Literal["waiting", "going", "published", "free", "refused", "expired", "stopped", "withdrawn"]
+State = Literal["waiting", "going", "published", "free", "refused", "expired", "stopped", "withdrawn", "over"]
+OPEN: tuple[State, ...] = ("waiting", "going")
+"""States in which something is still to happen; ``over``: the run in which it was to happen has ended."""
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,7 @@ def test_from_the_form_to_the_download(server: Server, chromium: Browser) -> Non
     fill_in(
         analyst, form, period="2024-01-08--2024-01-20", epsilon="1.5", purpose="To plan how many nurses are needed."
     )
+    form.locator("[name=element_only]").fill("Upper")
     expect(form.get_by_role("button", name="Trigger")).to_be_enabled()
     picture(analyst, "form", height=1560)
     run = trigger(analyst, form)
@@ -124,19 +125,18 @@ def test_from_the_form_to_the_download(server: Server, chromium: Browser) -> Non
     ) as refused:
         analyst.get_by_role("button", name="Approve").click()
     assert refused.value.status == 403
-    picture(analyst, "refused")
 
     custodian = log_in(chromium, server, "custodian")
     custodian.goto(required)
     expect(custodian.get_by_text("What the public will read about privacy")).to_be_visible()
     expect(custodian.get_by_text("To plan how many nurses are needed.")).to_be_visible()
+    expect(custodian.get_by_role("button", name="Approve")).to_be_disabled()  # while there is no reason
     custodian.locator("textarea, input[name=element_reason]").last.fill("Useful, and cheap.")
     picture(custodian, "approval", height=1160)
     custodian.get_by_role("button", name="Approve").click()
     assert server.finish("ask-visits", run) == "success"
     custodian.goto(f"{server.url}/dags/ask-visits/runs/{run.replace('+', '%2B')}")
     expect(custodian.get_by_text("publish").first).to_be_visible()
-    picture(custodian, "run")
 
     analyst.goto(f"{server.url}/plugin/privacy-budget")
     budget = analyst.frame_locator("iframe").first
@@ -149,12 +149,39 @@ def test_from_the_form_to_the_download(server: Server, chromium: Browser) -> Non
     picture(analyst, "edition")
     with analyst.expect_download() as download:
         budget.get_by_role("link", name="answer.csv", exact=True).click()
-    assert Path(download.value.path()).read_text().startswith("metric,clinic_code,clinic,date")
+    whole = Path(download.value.path()).read_text()
+    assert whole.startswith("metric,clinic_code,clinic,date")
+    assert ",Lower," in whole
+    with analyst.expect_download() as download:
+        budget.get_by_role("link", name="Only the areas and bands that were asked for").click()
+    mine = Path(download.value.path()).read_text().splitlines()
+    assert mine == [line for line in whole.splitlines() if ",Lower," not in line and ",Unknown," not in line]
+    budget.get_by_role("link", name=f"ask-visits/{run}").click()
+    analyst.wait_for_url(re.compile("/dags/ask-visits/runs/"))
 
     analyst.goto(server.url)
     expect(analyst.get_by_text("ε").first).to_be_visible()
     expect(analyst.get_by_role("link", name="Details")).to_be_visible()
-    picture(analyst, "home")
+
+
+NARROW = {"width": 390, "height": 844}
+
+
+def test_what_is_published_answers_for_nothing_and_is_downloaded_on_a_narrow_window(
+    server: Server, chromium: Browser
+) -> None:
+    run = server.ask(free="always", purpose="To see how many nurses were needed.")
+    assert server.finish("ask-visits", run) == "success"
+    analyst = log_in(chromium, server, "analyst")
+    analyst.set_viewport_size(NARROW)
+    page = my_requests(analyst, server)
+    with analyst.expect_download() as download:
+        page.get_by_role("link", name="Download the figures").first.click()
+    assert Path(download.value.path()).read_text().startswith("clinic_code,clinic,period,value,lower_95")
+    analyst.goto(f"{server.url}/plugin/privacy-budget")
+    budget = analyst.frame_locator("iframe").first
+    budget.get_by_role("link", name="Run", exact=True).first.click()
+    analyst.wait_for_url(re.compile("/dags/[a-z-]+/runs/"))
 
 
 def decide(page: Page, server: Server, run: str, number: int, choice: str) -> None:
@@ -178,7 +205,9 @@ def test_linked_records_are_measured_when_both_custodians_have_clicked(server: S
     expect(custodian.get_by_text("Council Act")).to_be_visible()
     picture(custodian, "two-custodians", height=1500)
     assert not [b for b in server.ledger().blocks() if b.dataset == "linked-visits"], "one of two is not enough"
-    decide(log_in(chromium, server, "partner"), server, run, 1, "Approve")
+    partner = log_in(chromium, server, "partner")
+    partner.set_viewport_size(NARROW)
+    decide(partner, server, run, 1, "Approve")
     assert server.finish(ASK, run) == "success"
     held = {b.dataset: b for b in server.ledger().blocks()}
     assert held["linked-visits"].spent == held["clinic-records"].spent > 0, "their records are needed, so they pay once"
@@ -201,9 +230,12 @@ def test_linked_records_are_measured_when_both_custodians_have_clicked(server: S
 
 
 def test_when_one_custodian_refuses_the_other_has_nothing_left_to_decide(server: Server, chromium: Browser) -> None:
-    run = server.ask(dag=ASK, **{**LINKED_QUESTION, "purpose": "To see how one refusal is enough."})
+    purpose = "To see how one refusal is enough, at https://www.example.org/a or ann@example.org."
+    run = server.ask(dag=ASK, **{**LINKED_QUESTION, "purpose": purpose})
     custodian = log_in(chromium, server, "custodian")
     decide(custodian, server, run, 0, "Refuse")
+    expect(custodian.get_by_text("To see how one refusal is enough").first).to_be_visible()
+    expect(custodian.locator("a[href*='example.org']")).to_have_count(0)
     assert server.finish(ASK, run) == "success"
     partner = log_in(chromium, server, "partner")
     partner.goto(f"{server.url}/dags/{ASK}/runs/{run.replace('+', '%2B')}/tasks/approve/mapped/1/required_actions")
@@ -309,7 +341,7 @@ def test_what_is_asked_is_tried_first_and_a_request_that_waits_is_withdrawn(serv
     page = my_requests(analyst, server)
     expect(page.get_by_text("Waits for an answer")).to_be_visible()
     picture(analyst, "my-requests", height=1250)
-    analyst.set_viewport_size({"width": 390, "height": 844})
+    analyst.set_viewport_size(NARROW)
     narrow = my_requests(analyst, server)
     expect(narrow.get_by_role("button", name="Withdraw this request")).to_be_visible()
     narrow.get_by_role("button", name="Withdraw this request").click()
@@ -332,7 +364,7 @@ def test_several_requests_are_read_ticked_and_answered_at_once(server: Server, c
     page.get_by_text("The whole card").first.click()
     expect(page.get_by_text("What the public will read about privacy").first).to_be_visible()
     picture(custodian, "to-decide", height=1500)
-    custodian.set_viewport_size({"width": 390, "height": 844})
+    custodian.set_viewport_size(NARROW)
     for number in (0, 1):
         page.get_by_role("checkbox").nth(number).check()
     page.get_by_label("Reason").fill("Too many of the same.")
@@ -353,6 +385,7 @@ def test_several_requests_are_read_ticked_and_answered_at_once(server: Server, c
 
 def test_a_wrong_form_is_explained_in_the_log_of_its_first_task(server: Server, chromium: Browser) -> None:
     analyst = log_in(chromium, server, "analyst")
+    analyst.set_viewport_size(NARROW)
     form = open_form(analyst, server)
     fill_in(analyst, form, period="last week", epsilon="1", purpose="To plan how many nurses are needed.")
     run = trigger(analyst, form)

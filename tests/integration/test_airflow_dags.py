@@ -539,12 +539,16 @@ def test_upkeep_verifies_and_warns_and_an_altered_file_fails_it(clinic: Any) -> 
     told = (clinic.settings.home / "alerts.jsonl").read_text()
     assert "visits is late" in told
     assert "2024-W01, 2024-W03" in told, "an edition that is missing before one that is published is found, too"
+    assert told.count("visits is late") == 1
     table = clinic.settings.public_dir / "visits/2024-W02/r1/clinic-week.csv"
     table.chmod(0o644)
     table.write_text(table.read_text() + "altered\n")
     run = dag.test()
     assert run.state == "failed"
     assert states(run)["verify_published"] == "failed"
+    told = (clinic.settings.home / "alerts.jsonl").read_text()
+    assert "visits/2024-W02/r1/clinic-week.csv: altered" in told
+    assert told.count("visits is late") == 1, "what is as it was is told once"
 
 
 def test_who_asked_is_written_to_when_it_is_answered_and_when_it_is_stopped(clinic: Any, mailbox: Mailbox) -> None:
@@ -628,6 +632,120 @@ def test_a_question_that_is_mistyped_fails_its_run_and_alerts_nobody(clinic: Any
     assert run.state == "failed"
     assert states(run)["ask"] == "failed"
     assert not (clinic.settings.home / "alerts.jsonl").exists()
+
+
+def test_a_fault_on_the_way_alerts_the_engineers_and_tells_who_asked_that_it_is_none_of_hers(
+    clinic: Any, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dp_stats import pipeline
+    from dp_stats.requests.standing import requests_of
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("patient 4711")
+
+    monkeypatch.setattr(pipeline, "measure", broken)
+    clinic.change("datasets/visits.yaml", budget={"epsilon": 10, "delta": "1e-6", "no_approval_below": 5})
+    (dag,) = dags("adhoc_release").values()
+    assert dag.test(run_conf=FORM).state == "failed"
+    (alerted, letter) = mailbox.letters
+    assert "the step measure failed" in alerted
+    assert "Your request was stopped" in letter
+    (stands,) = requests_of("dag_test", ledger=ledger(clinic), settings=clinic.settings)
+    assert stands.state == "stopped"
+    assert "A fault that is not yours stopped it at the step 'measure'." in stands.why
+    assert "4711" not in alerted + letter + stands.why
+
+
+def test_a_request_whose_run_has_ended_or_is_gone_is_not_said_to_wait(clinic: Any) -> None:
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import update
+
+    from dp_stats import requests
+    from dp_stats.airflow.requests_page import _still
+    from dp_stats.requests.standing import requests_of
+
+    (dag,) = dags("adhoc_release").values()
+    run = dag.test(run_conf={**FORM, "try_it": True})
+
+    def stand(of: str) -> list[str]:
+        requests.ask(FORM, requested_by="ann", run=of)
+        known: Any = {"ledger": ledger(clinic), "settings": clinic.settings}
+        return [one.state for one in _still(requests_of("ann", **known), **known)]
+
+    assert stand(f"ask-visits/{run.run_id}") == ["over"], "it has ended, and nobody has decided"
+    assert stand("ask-visits/deleted") == ["over"]
+    assert stand("") == ["waiting"], "asked from no run"
+    with create_session() as session:
+        session.execute(update(DagRun).where(DagRun.run_id == run.run_id).values(state="running"))
+    assert stand(f"ask-visits/{run.run_id}") == ["waiting"]
+
+
+def test_an_alert_goes_out_where_no_state_folder_can_be_written(
+    mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dp_stats.airflow.alerts import alert
+
+    monkeypatch.setenv("DP_STATS_HOME", "/proc/nowhere")
+    alert("visits/2024-W02: the step pull failed", "Its worker was lost.")
+    (letter,) = mailbox.letters
+    assert "Its worker was lost." in letter
+
+
+def test_a_step_whose_worker_was_lost_is_told_by_airflows_dag_processor_which_has_no_state(
+    clinic: Any, mailbox: Mailbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import structlog
+    from airflow.api_fastapi.execution_api.datamodels.taskinstance import DagRun, TIRunContext
+    from airflow.callbacks.callback_requests import TaskCallbackRequest
+    from airflow.dag_processing.processor import _execute_task_callbacks
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    (dag,) = dags("adhoc_release").values()
+    run = dag.test(run_conf=FORM, mark_success_pattern="approve")
+    told = len(mailbox.letters)
+    with create_session() as session:
+        query = select(TaskInstance).where(TaskInstance.run_id == run.run_id, TaskInstance.task_id == "pull")
+        instance = session.scalars(query).one()
+        known = DagRun.model_validate(instance.dag_run, from_attributes=True)
+        context = TIRunContext(dag_run=known, max_tries=0, variables=[], connections=[], xcom_keys_to_clear=[])
+        request = TaskCallbackRequest(
+            filepath="adhoc_release.py",
+            bundle_name="dags-folder",
+            bundle_version=None,
+            ti=instance,
+            msg="lost",
+            context_from_server=context,
+        )
+    monkeypatch.setenv("DP_STATS_HOME", str(tmp_path / "elsewhere"))
+    _execute_task_callbacks(read_dags("adhoc_release"), request, structlog.get_logger())
+    alerted, letter = mailbox.letters[told:]
+    assert f"ask-visits/{run.run_id.split(':')[0]}" in alerted
+    assert "the step pull failed" in alerted
+    assert "its worker was lost" in alerted
+    assert "A fault that is not yours" in letter
+
+
+def test_a_dataset_that_is_newer_than_the_scheduler_has_its_pool_when_its_first_run_begins(clinic: Any) -> None:
+    from airflow.models.dagrun import DagRun
+    from airflow.models.pool import Pool
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    from dp_stats.airflow.pools import on_dag_run_running
+
+    (dag,) = dags("scheduled_releases").values()
+    with create_session() as session:
+        run = DagRun(dag_id="visits", run_id="first", run_type="manual")
+        session.add(run)
+        run.dag = dag
+        assert "dataset-visits" not in session.scalars(select(Pool.pool)).all()
+        for _ in range(2):
+            on_dag_run_running(dag_run=run, msg="")
+        assert session.scalars(select(Pool.pool)).all().count("dataset-visits") == 1
+        session.rollback()
 
 
 def test_a_fault_behind_a_question_alerts_once(clinic: Any) -> None:

@@ -90,6 +90,8 @@ def test_a_request_is_shown_approved_measured_and_downloaded_over_rest(server: S
     for words in ("What it costs", "Left after", "95 % margin", "What the public will read about privacy"):
         assert words in card["body"]
     assert [user["id"] for user in card["assigned_users"]] == ["custodian"]
+    told = "analyst asks for Visits by clinic (district), 8 to 20 January 2024 (ε 1)"
+    assert card["subject"] == f"custodian: {told}. May it be published?"
     assert "95 % margins" in engineer.get(f"{ADHOC}/{run}").json()["note"]
     (letter,) = letters(server, to="custodian")
     assert "A request waits for your decision" in letter
@@ -111,6 +113,11 @@ def test_a_request_is_shown_approved_measured_and_downloaded_over_rest(server: S
     assert charge.release not in server.client("custodian").get("/budget/requests/").text
     file = server.client("analyst").get(f"/budget/editions/{charge.edition}/r1/answer.csv")
     assert file.status_code == 200
+    for task in ("ask", "measure", "publish"):
+        log = server.client("analyst").get(f"{ADHOC}/{run}/taskInstances/{task}/logs/1", params={"full_content": True})
+        assert log.status_code == 200
+        assert "Traceback" not in log.text, task
+        assert "Direct database access" not in log.text, task
     assert file.text.startswith(
         "metric,clinic_code,clinic,date,period,period_start,period_end,period_type,value,lower_95,upper_95"
     )
@@ -139,6 +146,11 @@ def test_a_custodian_cannot_decide_on_a_request_of_her_own(server: Server) -> No
 def test_a_refusal_ends_cleanly_and_spends_nothing(server: Server) -> None:
     before = charges(server)
     run = server.ask(epsilon=0.75)
+    answered = "TaskInstance Finished: dag_id=ask-visits, task_id=approve"
+    assert server.answer("custodian", run, "Approve", "ok").status_code == 200, "Airflow takes what its form would not"
+    server.wait_for_log("scheduler", f"{answered}, run_id={run},", times=2)
+    assert server.states("ask-visits", run)["approve"] == "awaiting_input", "without a reason nothing is decided"
+    assert any("needs a reason of 5 letters" in letter for letter in letters(server, to="custodian"))
     assert server.answer("custodian", run, "Refuse", "Too detailed.").status_code == 200
     assert server.finish("ask-visits", run) == "success"
     states = server.states("ask-visits", run)
@@ -213,6 +225,8 @@ def test_a_card_that_no_longer_holds_is_refused_in_words_before_rows_are_read(se
     assert (states["approve"], states["pull"]) == ("failed", "upstream_failed")
     note = server.client("engineer").get(f"{ADHOC}/{run}").json()["note"]
     assert "the card promised that at least" in note
+    told = [letter for letter in letters(server, to="custodian") if "Your answer does not count" in letter]
+    assert "the card promised that at least" in told[-1], "Airflow's page has thanked her before it was looked at"
     assert "the card promised that at least" in server.client("analyst").get("/budget/requests/").text
     reserved = server.ledger().reservation(edition)
     assert reserved is not None
@@ -226,6 +240,14 @@ def test_several_are_decided_at_once_and_a_stale_card_is_refused_in_words_and_st
     good = server.ask(epsilon=0.16)
     server.approval(good)
     custodian = server.client("custodian")
+    kept = max(server.clinic.settings.requests.glob("*/shown/*.json"), key=lambda path: path.stat().st_mtime)
+    whole = kept.read_bytes()
+    kept.chmod(0o600)
+    kept.write_bytes(whole[:-9])
+    page = custodian.get("/budget/decisions/").text
+    assert page.count('name="place"') == 1, "a card that cannot be read keeps no other from being decided"
+    assert "One request cannot be shown" in page
+    kept.write_bytes(whole)
     page = custodian.get("/budget/decisions/").text
     places = re.findall(r'name="place" value="([0-9a-f-]+)"', page)
     assert len(places) == 2
@@ -281,6 +303,9 @@ def test_no_answer_in_time_ends_cleanly_and_spends_nothing(server: Server) -> No
     assert charges(server) == before
     expired = [e for e in server.ledger().entries() if e.event == "expired"]
     assert len(expired) == 1
+    assert "has not answered in time" in server.client("engineer").get(f"{ADHOC}/{run}").json()["note"]
+    assert "Ended without an answer</b> of custodian" in server.client("analyst").get("/budget/requests/").text
+    assert any("has not answered in time" in letter for letter in letters(server, to="analyst"))
 
 
 @pytest.fixture

@@ -15,15 +15,18 @@ from deploy.local.environment import ROOT
 pytestmark = pytest.mark.slow
 
 LOOK = {"list", "form", "runs", "budget", "my requests"}
+PAGES = LOOK | {"tasks", "pages in the menu"}
 ALLOWED = {
-    "viewer": LOOK | {"tasks"},
-    "analyst": LOOK | {"tasks", "card", "ask"},
-    "custodian": LOOK | {"tasks", "card"},
+    "viewer": PAGES,
+    "analyst": PAGES | {"card", "ask"},
+    "custodian": PAGES | {"card"},
     "recorder": LOOK
     | {"note of a request", "note of a release", "end a run", "unpause a release"}
     | {"tasks", "mark as done", "clear"},
 }
 """Role → what it may do, and nothing else."""
+BESIDES = {"/api/v2/importErrors", "/api/v2/assets/events", "/api/v2/dagWarnings", "/ui/structure/structure_data"}
+"""What Airflow's pages of a form and of a card ask for besides; they show nothing in its place."""
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +55,15 @@ def test_a_custodian_answers_under_the_user_name_that_the_dataset_has(told: Any)
     assert told["answered by"]["name"] == "custodian"
     assert told["answered by"]["id"] != "custodian", "else this would not show that ids are not compared"
     assert told["started by"] == "analyst"
+
+
+def test_people_log_in_by_fabs_page_and_see_theirs(told: Any) -> None:
+    analyst, custodian = told["seen"]["analyst"], told["seen"]["custodian"]
+    assert "Everything that analyst has asked for" in analyst["ours"]
+    assert "Ask for figures: Visits" in analyst["ours"]
+    assert "Every request that waits for custodian" in custodian["ours"]
+    for each in (analyst, custodian):
+        assert {url.partition("?")[0] for url in each["refused"]} <= BESIDES, "a page lacks what it is about"
 
 
 def test_an_answer_counts_by_the_name_of_who_gave_it(monkeypatch: pytest.MonkeyPatch) -> None:

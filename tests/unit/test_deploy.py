@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from deploy.local.environment import SQLITE_WAITS, local_environment
 from dp_stats.catalogue import yaml
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
@@ -59,6 +60,22 @@ def test_in_compose_only_workers_see_rows_or_write_the_ledger(services: dict[str
     assert {"synchronous_commit=on", "fsync=on"} <= set(services["ledger-db"]["command"])
 
 
+def test_in_compose_alerts_leave_from_where_they_arise_and_nothing_else_leads_out(services: dict[str, Any]) -> None:
+    networks = yaml.parse(COMPOSE)["networks"]
+    leaves = {
+        name
+        for name, service in services.items()
+        if any(not (networks[network] or {}).get("internal") for network in service["networks"])
+    }
+    assert leaves == {"worker", "dag-processor", "api-server"}, (
+        "sources and mail; Git and lost workers; people's browsers"
+    )
+    for name in ("worker", "dag-processor"):
+        assert "outside" in services[name]["networks"]
+        for variable in ("NOTIFIERS", "LETTERS", "ADDRESSES"):
+            assert f"DP_STATS_{variable}" in services[name]["environment"], (name, variable)
+
+
 def test_every_variable_of_compose_is_made_by_the_script_or_in_the_example() -> None:
     script = subprocess.run(["sh", DEPLOY / "compose/secrets.sh"], capture_output=True, text=True, check=True).stdout
     example = (DEPLOY / "compose/example.env").read_text()
@@ -85,6 +102,26 @@ def test_in_helm_only_workers_mount_the_whole_state_and_write_the_ledger(values:
     assert "extraVolumeMounts" not in values["scheduler"]
     assert values["config"]["core"]["xcom_backend"] == "dp_stats.airflow.xcom.SmallPlainXCom"
     assert not re.search(r"(?i)(password|secret|token)\s*:\s*[\"'][^\"']", (DEPLOY / "helm/values.yaml").read_text())
+
+
+def test_in_helm_every_pod_knows_whom_to_tell(values: dict[str, Any]) -> None:
+    told = {one["name"] for one in values["env"]}
+    assert {"DP_STATS_NOTIFIERS", "DP_STATS_LETTERS", "DP_STATS_ADDRESSES", "DP_STATS_BASE_URL"} <= told
+
+
+def test_the_user_interface_is_started_on_the_port_that_is_asked_for() -> None:
+    command = ["make", "--dry-run", "ui", "PORT=9123"]
+    said = subprocess.run(command, cwd=DEPLOY.parent, capture_output=True, text=True, check=True).stdout
+    assert "python -m deploy.local.ui --port 9123" in said
+
+
+def test_on_one_machine_airflows_processes_wait_for_each_other_to_write(tmp_path: Path) -> None:
+    from sqlalchemy import create_engine, text
+
+    url = local_environment(tmp_path)["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+    with create_engine(url).connect() as connection:
+        assert connection.execute(text("PRAGMA busy_timeout")).scalar_one() == SQLITE_WAITS * 1000
+    assert (tmp_path / "airflow/airflow.db").exists()
 
 
 def test_the_image_copies_what_exists_and_runs_the_locked_airflow(values: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from typing import Any
 
@@ -81,6 +82,27 @@ FORM = {
 def test_a_wrong_form_is_refused_with_what_to_write_instead(clinic: Any, change: dict[str, Any], words: str) -> None:
     with pytest.raises(CatalogueError, match=words):
         read_question({**FORM, **change}, load_catalogue(clinic.folder))
+
+
+@pytest.mark.parametrize("purpose", ["To plan\u00a0nurses for the wards.", "To plan nurses 🏥 for the wards."])
+def test_a_space_that_breaks_no_line_and_a_picture_are_taken_as_they_are_meant(clinic: Any, purpose: str) -> None:
+    question = read_question({**FORM, "purpose": purpose}, load_catalogue(clinic.folder))
+    assert question.purpose == purpose.replace("\u00a0", " ")
+
+
+def test_no_words_of_an_analyst_are_a_link_or_shape_the_card() -> None:
+    from markdown_it import MarkdownIt
+
+    from dp_stats.airflow.cards import escape
+
+    words = "See HTTPS://WWW.example.org/a, www.example.org or ann@example.org\u202e **now** <b>x</b> [x](y) `z`"
+    shown = MarkdownIt("gfm-like").render(escape(words))
+    assert not re.search("<(a|b|code|strong)\\b", shown)
+    assert "\u202e" not in shown
+    assert "**now**" in shown
+    # Airflow's page looks for these in the text that comes out of Markdown, and makes links of them.
+    assert not re.search(r"(?i)(https?://|www(?=\.))[-.\w]+", shown)
+    assert not re.search(r"[-.\w+]+@[-\w]+(\.[-\w]+)+", shown)
 
 
 @given(st.text(max_size=60))
