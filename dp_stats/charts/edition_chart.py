@@ -113,7 +113,7 @@ def _all_of(panel: Panel, metric: StatisticFacts) -> tuple[Group, ...]:
     if len(panel.groups.codes) == 1:
         return panel.by_area(metric.id)
     return tuple(
-        Group(f"{code}.{one.code}", f"{name}, {one.name}", one.figure)
+        Group(f"{code}.{one.code}", f"{name}, {one.name}", one.figure, listed=one.listed and code not in panel.unlisted)
         for area, (code, name) in enumerate(zip(panel.areas.codes, panel.areas.names, strict=True))
         for one in panel.by_group(metric.id, area=area)
     )

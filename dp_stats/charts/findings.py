@@ -91,8 +91,11 @@ def _extremes(texts: Texts, series: Series, decimals: int) -> list[str]:
 
 
 def of_groups(texts: Texts, groups: Sequence[Group], *, what: str, when: str) -> str:
-    """How many groups lie clearly above and below the middle one, and which may be the highest and the lowest."""
-    order = ranked(tuple(groups))
+    """How many groups lie clearly above and below the middle one, and which may be the highest and the lowest.
+
+    What no public list knows is none of them.
+    """
+    order = ranked(tuple(group for group in groups if group.listed))
     if not order:
         return texts("finding.nothing", what=what)
     decimals = decimals_for(g.figure for g in order)

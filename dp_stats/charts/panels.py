@@ -37,6 +37,7 @@ class Panel:
     Attributes:
         table: the table of the latest edition. areas, groups: what the last two axes are.
         origin: of each moment, which edition it is from; empty where values of several editions are computed together.
+        unlisted: codes of cells for what no public list knows.
         moments: the days of each; labels, periods: a moment as a sentence says it, and as a heading has it.
     """
 
@@ -51,6 +52,7 @@ class Panel:
     upper: Floats
     status: NDArray[np.object_]
     origin: tuple[int, ...] = ()
+    unlisted: frozenset[str] = frozenset()
 
     @cached_property
     def dates(self) -> tuple[date, ...]:
@@ -103,14 +105,14 @@ class Panel:
         population = self.areas.population or (None,) * len(self.areas.codes)
         parents = self.areas.parents or ("",) * len(self.areas.codes)
         return tuple(
-            Group(c, n, self.figure(statistic, moment=moment, area=i), p, q)
+            Group(c, n, self.figure(statistic, moment=moment, area=i), p, q, c not in self.unlisted)
             for i, (c, n, p, q) in enumerate(zip(self.areas.codes, self.areas.names, parents, population, strict=True))
         )
 
     def by_group(self, statistic: str, *, moment: int = -1, area: int = 0) -> tuple[Group, ...]:
         """Every stratum's figure at one moment in one area."""
         return tuple(
-            Group(c, n, self.figure(statistic, moment=moment, area=area, group=i))
+            Group(c, n, self.figure(statistic, moment=moment, area=area, group=i), listed=c not in self.unlisted)
             for i, (c, n) in enumerate(zip(self.groups.codes, self.groups.names, strict=True))
         )
 

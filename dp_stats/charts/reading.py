@@ -204,6 +204,7 @@ class ReleaseView:
             whole["upper"],
             whole["status"],
             tuple(origin),
+            frozenset(dimension.unknown for dimension in last.dimensions if dimension.unknown),
         )
 
 

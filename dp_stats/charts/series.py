@@ -153,6 +153,8 @@ class Group:
     figure: Figure
     parent: str = ""
     population: float | None = None
+    listed: bool = True
+    """Whether a public list knows it: the cell for what none knows is no area that might be the lowest."""
 
 
 def ranked(groups: tuple[Group, ...]) -> tuple[Group, ...]:

@@ -139,6 +139,14 @@ def test_of_many_groups_it_is_counted_which_stand_clear_of_the_middle() -> None:
     assert "Place 7" not in same, "what cannot be told apart is not ranked"
 
 
+def test_what_no_list_knows_is_never_the_lowest_area() -> None:
+    areas = [Group(name, name, Figure(value, value - 5, value + 5)) for name, value in (("A", 100), ("B", 50))]
+    every = [*areas, Group("unknown", "Unknown", Figure(0, 0, 4), listed=False)]
+    said = findings.of_groups(TEXTS, every, what="Cases", when="now")
+    assert said == findings.of_groups(TEXTS, areas, what="Cases", when="now")
+    assert "45 to 55) in B" in said
+
+
 def test_small_multiples_are_counted() -> None:
     said = findings.of_multiples(TEXTS, [series([100, 500], 5), series([100, 101], 5)], what="Cases")
     assert "of 2, 1 rose, 0 fell and 1 showed no clear change" in said
