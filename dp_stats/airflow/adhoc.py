@@ -18,7 +18,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from dp_stats.airflow.alerts import step_failed
 from dp_stats.airflow.approval import CustodianApproval, form_of, only_tries, request_of, request_stopped
 from dp_stats.airflow.form import form
-from dp_stats.airflow.names import asking_dag
+from dp_stats.airflow.names import asking_dag, dataset_of
 from dp_stats.airflow.notes import tell_answered, tell_tried
 from dp_stats.airflow.one_step import AirflowRun
 from dp_stats.airflow.steps import NEED_A_PERSON, RETRIES, guarded, pipeline_steps, requester, run_name
@@ -66,24 +66,31 @@ def failed(context: Mapping[str, Any]) -> None:
         request_stopped(context, FAULT.format(context["task_instance"].task_id))
 
 
-def adhoc_releases() -> dict[str, DAG]:
-    """For each dataset the DAG by which analysts ask and custodians decide, by its id."""
-    return read_forms(get_parsing_context().dag_id)[0]
+def adhoc_releases(dataset: str | None = None) -> dict[str, DAG]:
+    """For each dataset, or only this, the DAG by which analysts ask and custodians decide, by its id."""
+    only = get_parsing_context().dag_id
+    return read_forms(only, dataset=dataset or (dataset_of(only) if only else None))[0]
 
 
-def read_forms(only: str | None = None) -> tuple[dict[str, DAG], list[str]]:
-    """The asking DAGs by id, and what is wrong with those that cannot be made; ``only``: the id of the one that is wanted."""
-    catalogue = read_catalogue(load_settings().catalogue)
+def read_forms(only: str | None = None, *, dataset: str | None = None) -> tuple[dict[str, DAG], list[str]]:
+    """The asking DAGs by id, and what is wrong with those that cannot be made.
+
+    Args:
+        only: the id of the one that is wanted. dataset: the one whose form is wanted.
+    """
+    catalogue = read_catalogue(load_settings().catalogue, dataset=dataset)
     made: dict[str, DAG] = {}
     refused: list[str] = []
-    for dataset in catalogue.datasets.values():
-        name = asking_dag(dataset.id)
-        if only not in (None, name):
+    for declared in catalogue.datasets.values():
+        name = asking_dag(declared.id)
+        if only not in (None, name) or dataset not in (None, declared.id):  # holders of its records are read, too
             continue
         try:
-            made[name] = adhoc_release(catalogue, dataset)
+            made[name] = adhoc_release(catalogue, declared)
         except Exception as error:  # one dataset that Airflow refuses may not take away the others
-            refused.append(f"datasets/{dataset.id}.yaml: Airflow cannot make its form. {type(error).__name__}: {error}")
+            refused.append(
+                f"datasets/{declared.id}.yaml: Airflow cannot make its form. {type(error).__name__}: {error}"
+            )
     return made, refused
 
 

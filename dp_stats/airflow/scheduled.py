@@ -24,15 +24,20 @@ from dp_stats.airflow.schedule import first_interval
 from dp_stats.airflow.steps import pipeline_steps, requester, run_name, step, tell_assets
 from dp_stats.airflow.timetable import timetable_of
 from dp_stats.catalogue import Catalogue, Dataset, Release, read_catalogue
+from dp_stats.catalogue.part import datasets_behind
 from dp_stats.errors import CatalogueError
 from dp_stats.settings import load_settings
 
 log = logging.getLogger(__name__)
 
 
-def scheduled_releases() -> dict[str, DAG]:
-    """One DAG for each release of the catalogue that has a schedule, by its id: what a DAG file adds to its globals."""
-    return read_declarations(get_parsing_context().dag_id)[0]
+def scheduled_releases(dataset: str | None = None) -> dict[str, DAG]:
+    """One DAG for each release of the catalogue that has a schedule, by its id: what a DAG file adds to its globals.
+
+    Args:
+        dataset: only the releases of this one.
+    """
+    return read_declarations(get_parsing_context().dag_id, dataset=dataset)[0]
 
 
 def refuse_broken() -> None:
@@ -52,9 +57,19 @@ def refused_releases() -> list[str]:
     return [why for why in read_declarations()[1] if why not in broken.values()]
 
 
-def read_declarations(only: str | None = None) -> tuple[dict[str, DAG], list[str]]:
-    """The DAGs of all that is sound, by id, and what is wrong with the rest; ``only``: the id of the one that is wanted."""
-    catalogue = read_catalogue(load_settings().catalogue)
+def read_declarations(only: str | None = None, *, dataset: str | None = None) -> tuple[dict[str, DAG], list[str]]:
+    """The DAGs of all that is sound, by id, and what is wrong with the rest.
+
+    Args:
+        only: the id of the one that is wanted, as in a task. dataset: those of its releases are wanted.
+    """
+    folder = load_settings().catalogue
+    if dataset is None and only is not None:
+        behind = datasets_behind(folder, lambda release: scheduled_dag(release) == only)
+        dataset = behind.pop() if len(behind) == 1 else None
+    catalogue = read_catalogue(folder, dataset=dataset)
+    if dataset is not None and dataset not in catalogue.datasets and not catalogue.broken_file("datasets", dataset):
+        raise CatalogueError(f"There is no dataset '{dataset}' in {folder}. Name one of datasets/ in the DAG file.")
     broken = list(catalogue.broken.values())
     made: dict[str, DAG] = {}
     for release in catalogue.releases.values():

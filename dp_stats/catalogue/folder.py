@@ -10,6 +10,7 @@ from typing import TypeVar
 from dp_stats.catalogue.codes import CodeList, load_code_list
 from dp_stats.catalogue.load import Catalogue, DependsOnBroken, check_release, read_model
 from dp_stats.catalogue.models import Agreement, Column, Dataset, Organisation, Release
+from dp_stats.catalogue.part import every_file, files_of
 from dp_stats.catalogue.payers import check_payers
 from dp_stats.catalogue.validity import check_validity
 from dp_stats.errors import CatalogueError
@@ -30,16 +31,21 @@ def load_catalogue(folder: Path) -> Catalogue:
     return catalogue
 
 
-def read_catalogue(folder: Path) -> Catalogue:
+def read_catalogue(folder: Path, *, dataset: str | None = None) -> Catalogue:
     """Every sound declaration in ``folder``; what is broken is left out with all that depends on it, and named.
 
     Whoever only needs some of the declarations reads them so: a release is published whatever is wrong with another.
+
+    Args:
+        dataset: read no more than this dataset, its releases and what they name. Whether others claim the same names or
+            records is not seen so; before anything is charged the whole is read.
 
     Raises:
         CatalogueError: there is no such folder.
     """
     if not folder.is_dir():
         raise CatalogueError(f"There is no catalogue folder {folder}. Set --catalogue or DP_STATS_CATALOGUE.")
+    there = every_file(folder) if dataset is None else files_of(folder, dataset)
     broken: dict[str, str] = {}
     behind: dict[str, str] = {}
 
@@ -60,37 +66,32 @@ def read_catalogue(folder: Path) -> Catalogue:
         return None
 
     codes: dict[str, CodeList] = {}
-    for path in sorted((folder / "codes").glob("*.csv")):
+    for path in there.codes:
         if (listed := sound(path, _checked_codes)) is not None:
             codes[path.stem] = listed
     agreements: dict[str, Agreement] = {}
-    for path in declarations(folder / "agreements"):
+    for path in there.agreements:
         if (agreement := sound(path, lambda path: _declared(path, Agreement, agreements))) is not None:
             agreements[agreement.id] = agreement
     organisations: dict[str, Organisation] = {}
-    for path in declarations(folder / "organisations"):
+    for path in there.organisations:
         if (organisation := sound(path, lambda path: _checked_organisation(path, organisations))) is not None:
             organisations[organisation.id] = organisation
     datasets: dict[str, Dataset] = {}
     catalogue = Catalogue(folder, datasets, {}, codes, broken, behind, agreements, organisations)
-    for path in declarations(folder / "datasets"):
-        if (dataset := sound(path, lambda path: _checked_dataset(path, catalogue))) is not None:
-            datasets[dataset.id] = dataset
+    for path in there.datasets:
+        if (declared := sound(path, lambda path: _checked_dataset(path, catalogue))) is not None:
+            datasets[declared.id] = declared
     for _ in range(2):  # whoever names one that falls out falls out after it
         check = partial(_checked_payers, datasets=dict(datasets), broken=broken, folder=folder)
-        for path in [path for path in declarations(folder / "datasets") if path.stem in datasets]:
+        for path in [path for path in there.datasets if path.stem in datasets]:
             if sound(path, check) is None:
                 datasets.pop(path.stem, None)
     releases: dict[str, Release] = {}
-    for path in declarations(folder / "releases"):
+    for path in there.releases:
         if (release := sound(path, lambda path: _checked_release(path, catalogue, releases))) is not None:
             releases[release.id] = release
     return Catalogue(folder, datasets, releases, codes, broken, behind, agreements, organisations)
-
-
-def declarations(folder: Path) -> list[Path]:
-    """The YAML files of a folder, by name."""
-    return sorted(folder.glob("*.y*ml"))
 
 
 def _declared(path: Path, model: type[D], known: dict[str, D]) -> D:

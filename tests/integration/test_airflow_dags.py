@@ -184,6 +184,26 @@ def test_a_broken_declaration_is_an_import_error_of_its_own_and_takes_no_other_d
     assert "releases/sales.yaml: Airflow cannot make a DAG of it. KeyError" in said
 
 
+def test_a_dag_file_of_one_dataset_has_its_dags_and_reads_nothing_of_others(clinic: Any, tmp_path: Path) -> None:
+    for kind, name in (("datasets", "visits"), ("releases", "visits")):
+        text = (clinic.folder / kind / f"{name}.yaml").read_text()
+        other = text.replace("id: visits", "id: sales", 1).replace("dataset: visits", "dataset: sales")
+        (clinic.folder / kind / "sales.yaml").write_text(other)
+    for name in ("visits", "sales", "typo"):
+        (tmp_path / f"{name}.py").write_text(
+            "from dp_stats.airflow import adhoc_releases, scheduled_releases  # DAG\n"
+            f"globals().update({{**scheduled_releases('{name}'), **adhoc_releases('{name}')}})\n"
+        )
+    assert [*dags("scheduled_releases")] == ["sales", "visits"]
+    for name in ("visits", "sales"):
+        assert {*dags(name, tmp_path)} == {name, f"ask-{name}"}
+    (said,) = read_dags("typo", tmp_path).import_errors.values()
+    assert "There is no dataset 'typo'" in said
+    (clinic.folder / "releases/sales.yaml").write_text("dataset: sales\n  : {")
+    assert {*dags("visits", tmp_path)} == {"visits", "ask-visits"}
+    assert {*dags("sales", tmp_path)} == {"ask-sales"}
+
+
 def test_catch_up_begins_with_the_interval_at_whose_end_the_first_edition_is_due(clinic: Any) -> None:
     from dp_stats.catalogue import load_catalogue
 
