@@ -56,6 +56,14 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(autouse=True)
+def _closed(chromium: Browser) -> Iterator[None]:
+    """Pages of Airflow go on asking its server as long as they are open, and take time from all that comes after."""
+    yield
+    for context in chromium.contexts:
+        context.close()
+
+
 def log_in(chromium: Browser, server: Server, user: str) -> Page:
     page = chromium.new_context(viewport={"width": 1400, "height": 1000}, accept_downloads=True).new_page()
     page.set_default_timeout(60 * SECONDS)
