@@ -9,13 +9,18 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from dp_stats.editions import filling
 from dp_stats.editions.edition import Edition, TableFacts
 from dp_stats.editions.provisional import provisional_said
 from dp_stats.editions.truncated import said_beside
 from dp_stats.texts.words import Texts
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NAME, ENDING = "workbook", ".xlsx"
 MOST_ROWS = 1_500
@@ -97,9 +102,10 @@ def _book(
     """Some tables, a sheet each, with a cover that also says ``about`` the others."""
     import gptables
 
+    frames = {f"Table_{n}": _frame(edition, t, tables[t.id][:most], texts) for n, t in enumerate(chosen, start=1)}
     sheets = {
-        f"Table_{n}": _sheet(edition, table, tables[table.id][:most], n, texts)
-        for n, table in enumerate(chosen, start=1)
+        label: _sheet(edition, table, filling.widest_row(frame), label.lower(), texts)
+        for (label, frame), table in zip(frames.items(), chosen, strict=True)
     }
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -113,14 +119,16 @@ def _book(
             auto_width=True,
             workbook_options={"strings_to_formulas": False, "strings_to_urls": False},  # a text is a text
         )
+        for label, frame in frames.items():
+            filling.fill(book, label, frame)
         created = edition.published.astimezone(UTC).replace(tzinfo=None)
         book.set_properties({"title": edition.title, "created": created, "comments": edition.path})
         book.close()
         return _unshielded(path.read_bytes())
 
 
-def _sheet(edition: Edition, table: TableFacts, rows: pa.Table, number: int, texts: Texts) -> object:
-    import gptables
+def _frame(edition: Edition, table: TableFacts, rows: pa.Table, texts: Texts) -> pd.DataFrame:
+    """The rows of a table as a reader of the spreadsheet sees them."""
     import pandas as pd
 
     facts = {c.name: c for c in table.columns}
@@ -137,9 +145,16 @@ def _sheet(edition: Edition, table: TableFacts, rows: pa.Table, number: int, tex
         if facts[name].type == "string":
             frame[name] = frame[name].map(shielded)
     frame.columns = pd.Index(_headings([facts[name].title for name in kept]))
+    return frame
+
+
+def _sheet(edition: Edition, table: TableFacts, frame: pd.DataFrame, name: str, texts: Texts) -> object:
+    """The sheet of a table: what stands above it, and its heading with a row that stands for all."""
+    import gptables
+
     return gptables.GPTable(
         table=frame,
-        table_name=f"table_{number}",
+        table_name=name,
         title=f"{shielded(table.title)}, {edition.period.text}$$privacy$$",
         subtitles=[shielded(edition.release.title)],
         instructions=texts("workbook.instructions"),

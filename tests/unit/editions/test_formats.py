@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 from english import TEXTS
 
-from dp_stats.editions import workbook
+from dp_stats.editions import filling, workbook
 from dp_stats.editions.edition import MARKS, RevisionFacts
 from dp_stats.editions.formats import checksums, csv_bytes, parquet_bytes
 from dp_stats.editions.tidy import columns_of, tidy
@@ -213,6 +214,63 @@ def test_the_workbook_has_cover_contents_notes_and_a_table_a_sheet(sample: Any, 
     assert "Bristol, City of" in texts
     assert "Lower limit" in texts
     assert "Totals add up." in texts
+
+
+def in_sheets(book: bytes) -> dict[str, list[Any]]:
+    """Everything that stands in the sheets and tables of a workbook, each cell with its text and all of its looks."""
+    with zipfile.ZipFile(io.BytesIO(book)) as parts:
+        read = {name: ElementTree.fromstring(parts.read(name)) for name in parts.namelist() if name.endswith(".xml")}
+    texts = ["".join(one.itertext()) for one in read["xl/sharedStrings.xml"]]
+    styles = {
+        part.tag.rpartition("}")[2]: [ElementTree.tostring(one) for one in part] for part in read["xl/styles.xml"]
+    }
+    looks = []
+    for one in next(part for part in read["xl/styles.xml"] if part.tag.endswith("cellXfs")):
+        own = [
+            styles[kind][int(one.attrib[id])]
+            for kind, id in (("fonts", "fontId"), ("fills", "fillId"), ("borders", "borderId"))
+        ]
+        looks.append((own, one.get("numFmtId"), [ElementTree.tostring(part) for part in one]))
+    found: dict[str, list[Any]] = {}
+    for name, part in read.items():
+        if name.startswith("xl/tables/"):
+            found[name] = [ElementTree.tostring(part)]
+        if name.startswith("xl/worksheets/sheet"):
+            found[name] = [
+                (
+                    {key: value for key, value in one.attrib.items() if key != "s"},
+                    texts[int(one[0].text or 0)] if one.get("t") == "s" else [part.text for part in one if not len(part)],
+                    looks[int(one.attrib["s"])] if "s" in one.attrib else None,
+                )
+                for one in part.iter()
+                if one.tag.endswith(("}c", "}col", "}row", "}dimension", "}tablePart"))
+            ]
+    return found
+
+
+def test_sheets_look_as_gptables_lays_them_out_cell_by_cell(sample: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    edition = sample.edition()
+    tables = tuple(t.model_copy(update={"columns": columns_of(edition, t, TEXTS)}) for t in edition.tables)
+    edition = edition.model_copy(update={"tables": tables})
+    rows = {table.id: tidy(edition, sample.estimates, table) for table in edition.tables}
+    name = "Llanfair PG, ŴYR — 長い名前"
+    for id, table in rows.items():
+        names = table["metric"].to_pylist()
+        names[len(names) // 2] = name
+        rows[id] = table.set_column(table.column_names.index("metric"), "metric", pa.array(names))
+
+    def sheets() -> dict[str, list[Any]]:
+        return in_sheets(workbook.workbooks(edition, rows, TEXTS)["workbook"])
+
+    ours = sheets()
+    assert any(name in str(cells) for cells in ours.values())
+    monkeypatch.setattr(filling, "widest_row", lambda frame: frame)
+    monkeypatch.setattr(filling, "fill", lambda book, label, frame: None)
+    theirs = sheets()
+    assert {*ours} == {*theirs}
+    for name, cells in theirs.items():
+        assert len(ours[name]) == len(cells)
+        assert not [pair for pair in zip(ours[name], cells, strict=True) if pair[0] != pair[1]], name
 
 
 def test_long_tables_have_a_workbook_of_their_own_and_the_longest_are_left_out(
