@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from markupsafe import escape
@@ -13,12 +14,13 @@ from dp_stats.texts.words import Texts
 PAGE = "glossary.html"
 LINKED = frozenset({"release.html", "edition.html", "area.html", "methods.html"})
 """Templates of pages on which terms are linked: those with numbers."""
-_TAG = re.compile(r"(<[^>]*>)")
-_NAME = re.compile(r"<(/?)([a-z0-9]+)([^>]*)>")
-_SENTENCES = frozenset({"p", "li"})
-_OTHERS = frozenset(
-    {"a", "svg", "script", "nav", "footer", "header", "code", "pre", "button", "label", "title", "table"}
+_PART = re.compile(
+    r"<(?P<whole>svg|table|script|nav|footer|header)\b.*?</(?P=whole)>|<(?P<end>/?)(?P<name>[a-z0-9]+)(?P<more>[^>]*)>",
+    re.DOTALL,
 )
+"""A tag, or an element that holds no sentence with everything in it: most of a page, over which one goes at once."""
+_SENTENCES = frozenset({"p", "li"})
+_OTHERS = frozenset({"a", "code", "pre", "button", "label", "title"})
 _HIDDEN = re.compile(r'visually-hidden|aria-hidden="true"|class="big|data-copy')
 
 
@@ -34,25 +36,29 @@ def with_links(page: str, texts: Texts, root: str) -> str:
     Args:
         root: what leads from the page to where the glossary is.
     """
-    left = {
-        id: re.compile(rf"\b(?:{'|'.join(re.escape(str(escape(word))) for word in said['find'])})\b")
-        for id, said in terms(texts).items()
-    }
+    left = {id: _written(tuple(said["find"])) for id, said in terms(texts).items()}
     inside: list[tuple[str, str]] = []
-    made = []
-    for part in _TAG.split(page):
-        tag = _NAME.match(part)
-        if tag is not None:
-            _step(inside, tag)
-        elif {kind for _, kind in inside} == {"sentence"}:
-            part = _linked(part, left, root)
-        made.append(part)
-    return "".join(made)
+    made, at = [], 0
+    for part in _PART.finditer(page):
+        text = page[at : part.start()]
+        if text and inside and all(kind == "sentence" for _, kind in inside):
+            text = _linked(text, left, root)
+        made += [text, part.group()]
+        at = part.end()
+        if not part["whole"]:
+            _step(inside, part)
+    return "".join([*made, page[at:]])
+
+
+@lru_cache(maxsize=1024)
+def _written(words: tuple[str, ...]) -> re.Pattern[str]:
+    """How a term may be written, as a page has it."""
+    return re.compile(rf"\b(?:{'|'.join(re.escape(str(escape(word))) for word in words)})\b")
 
 
 def _step(inside: list[tuple[str, str]], tag: re.Match[str]) -> None:
     """Keep inside of which elements that matter one is."""
-    end, name, attributes = tag.groups()
+    end, name, attributes = tag["end"], tag["name"], tag["more"]
     if end:
         places = [at for at, (opened, _) in enumerate(inside) if opened == name]
         if places:

@@ -239,7 +239,9 @@ def in_sheets(book: bytes) -> dict[str, list[Any]]:
             found[name] = [
                 (
                     {key: value for key, value in one.attrib.items() if key != "s"},
-                    texts[int(one[0].text or 0)] if one.get("t") == "s" else [part.text for part in one if not len(part)],
+                    texts[int(one[0].text or 0)]
+                    if one.get("t") == "s"
+                    else [part.text for part in one if not len(part)],
                     looks[int(one.attrib["s"])] if "s" in one.attrib else None,
                 )
                 for one in part.iter()
