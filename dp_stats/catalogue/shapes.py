@@ -14,8 +14,8 @@ from pydantic import Field
 
 from dp_stats.catalogue.codes import CodeList
 from dp_stats.catalogue.declared import Model, Name, Slug
-from dp_stats.catalogue.folder import declarations
 from dp_stats.catalogue.load import read_model
+from dp_stats.catalogue.part import declarations
 from dp_stats.errors import CatalogueError
 
 Ring = tuple[tuple[float, float], ...]

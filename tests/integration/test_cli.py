@@ -92,7 +92,9 @@ def test_schemas_go_to_ones_own_catalogue_never_into_the_installed_package(
     assert "dp-stats schema clinic/schema" in run("schema", code=errors.CatalogueError.exit_code)
     assert list(example.iterdir()) == []
     run("schema", str(tmp_path / "mine"))
-    assert sorted(p.name for p in (tmp_path / "mine").iterdir()) == ["agreement.json", "dataset.json", "release.json"]
+    made = {p.name: p.read_bytes() for p in (tmp_path / "mine").iterdir()}
+    assert made == {p.name: p.read_bytes() for p in Path("dags/catalogue/schema").iterdir()}
+    assert {"agreement.json", "dataset.json", "organisation.json", "release.json"} <= {*made}
 
 
 def test_every_class_of_failure_has_an_exit_code_of_its_own_in_the_guide() -> None:

@@ -86,7 +86,8 @@ def test_every_kind_of_page_is_there(site: Path) -> None:
         assert (site / RELEASE / f"{path}.html").is_file()
     assert len(list((site / RELEASE / "areas").glob("E0*.html"))) == 60
     assert (site / RELEASE / "areas" / "E12000001.html").is_file(), "regions have pages too"
-    assert len(list((site / RELEASE / "areas").glob("E0*.csv"))) == 60
+    for kind in ("", "~compared"):
+        assert len(list((site / RELEASE / "areas").glob(f"E0???????{kind}.csv"))) == 60
 
 
 def test_every_link_leads_somewhere(site: Path) -> None:
