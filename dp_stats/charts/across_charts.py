@@ -9,7 +9,7 @@ from dp_stats.charts.panels import Panel
 from dp_stats.charts.reading import ReleaseView
 from dp_stats.charts.series import MOST_RANKED, ranked
 from dp_stats.charts.sheets import Words
-from dp_stats.charts.wording import band_words, bars_words, lower_first, sentence, source_line, subject
+from dp_stats.charts.wording import band_words, bars_words, lower_first, sentence, source_line, subject, unit_text
 from dp_stats.editions.edition import StatisticFacts
 
 
@@ -32,7 +32,7 @@ def across_chart(studio: Studio, view: ReleaseView, panel: Panel, metric: Statis
         what = subject(texts, metric, panel.areas.names[0])
         told = texts(
             "release.headline_sub",
-            unit=metric.unit,
+            unit=unit_text(metric),
             start=texts.day(series.dates[0]),
             end=texts.day(panel.moments[-1].end),
             band=band_words(texts, series),
@@ -41,7 +41,7 @@ def across_chart(studio: Studio, view: ReleaseView, panel: Panel, metric: Statis
         return studio.headline(series, words, zero=zero)
     title = f"{metric.title} {lower_first(texts('release.by_group', group=lower_first(level.title)))}"
     if many and len(level.codes) <= FEW:
-        told = texts("release.multiples_sub", unit=metric.unit, band=band_words(texts, many[0]))
+        told = texts("release.multiples_sub", unit=unit_text(metric), band=band_words(texts, many[0]))
         words = Words(title, sentence(told), source, findings.of_multiples(texts, many, what=title))
         return studio.multiples(many, words, zero=zero)
     every = panel.by_area(metric.id) if by_area else panel.by_group(metric.id)

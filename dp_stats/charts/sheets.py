@@ -148,6 +148,9 @@ def value_axis(
         room = (high - low) * 0.15 or abs(high) * 0.1 or 1.0
         bottom, top = low - room, high + room
     ticks = numbers.nice_ticks(bottom, top, about=about)
+    while len(ticks) < 2 and about < 8:  # one tick alone shows no scale
+        about += 1
+        ticks = numbers.nice_ticks(bottom, top, about=about)
     if zero and cover and ticks[-1] < top:
         ticks.append(ticks[-1] + (ticks[-1] - ticks[-2] if len(ticks) > 1 else top))
     axes.set_ylim(bottom, max(top + (top - bottom) * 0.06, ticks[-1]))

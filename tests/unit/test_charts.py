@@ -210,6 +210,13 @@ def test_a_rough_picture_is_drawn_like_the_real_one_and_smaller() -> None:
             _ = studio.headline(unfit, WORDS).png
 
 
+def test_small_charts_of_values_on_both_sides_of_nothing_have_a_scale() -> None:
+    drawn = STUDIO.multiples([replace(series(4), value=np.array([-40.0, 60, 90, 110]), lower=np.full(4, -115.0),
+                                      upper=np.full(4, 190.0))] * 2, WORDS, zero=False)  # fmt: skip
+    labels = re.findall(r">([−-]?\d+)</text>", drawn.svg)
+    assert len({*labels}) > 1, labels
+
+
 def test_the_picture_of_a_table_of_areas_and_ages_tells_the_areas_or_each_of_both(tmp_path: Path) -> None:
     planned = covid_edition(parse_period("2021-W07"), limit=4)
     edition = write(planned, tmp_path, covid_numbers(planned))
