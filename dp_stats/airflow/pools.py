@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import Any
 
 from airflow.listeners import hookimpl
@@ -47,13 +46,27 @@ def add_pools() -> None:
 
 
 def _add_missing(names: Iterable[str], session: Any) -> None:
-    """Add the pools that are not there; one that another scheduler adds at the same time is there."""
+    """Add the pools that are not there, in one statement: a scheduler commits when it wants to, and another may add the same."""
     from airflow.models.pool import Pool
     from sqlalchemy import select
-    from sqlalchemy.exc import IntegrityError
+    from sqlalchemy.dialects import postgresql, sqlite
 
-    known = set(session.scalars(select(Pool.pool)))
-    for name in sorted(set(names) - known):
-        with suppress(IntegrityError), session.begin_nested():
-            described = f"Runs on '{name.removeprefix(POOLS)}'"
-            session.add(Pool(pool=name, slots=SLOTS, description=described, include_deferred=False))
+    missing = set(names) - set(session.scalars(select(Pool.pool)))
+    if not missing:
+        return
+    insert = (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert
+    session.execute(
+        insert(Pool)
+        .values(
+            [
+                {
+                    "pool": n,
+                    "slots": SLOTS,
+                    "description": f"Runs on '{n.removeprefix(POOLS)}'",
+                    "include_deferred": False,
+                }
+                for n in sorted(missing)
+            ]
+        )
+        .on_conflict_do_nothing(index_elements=["pool"])
+    )
