@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, Field, TypeAdapter
 
+from dp_stats.catalogue.accessibility import Accessibility
 from dp_stats.catalogue.models import Dataset, Release
+from dp_stats.catalogue.shapes import Shapes
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,7 +30,7 @@ def reference() -> Any:
     return module
 
 
-@pytest.mark.parametrize("model", [Dataset, Release])
+@pytest.mark.parametrize("model", [Dataset, Release, Accessibility, Shapes])
 def test_every_example_of_a_field_is_one_that_the_field_takes(model: type[BaseModel]) -> None:
     for one in reference().models(model):
         for name, info in one.model_fields.items():
