@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
+from itertools import chain
 from pathlib import Path
 from string import ascii_lowercase, ascii_uppercase
 from zoneinfo import ZoneInfo
@@ -34,6 +35,9 @@ LETTERS = (*ascii_uppercase, *ascii_lowercase, "AB", "ABC")
 
 LONGEST = 65
 """Digits of the longest identifier that is tried, plus one: as many as a SHA-256 has in hexadecimal."""
+
+FORMS = tuple(f"{letters}{{:0{digits}}}" for letters in ("", *LETTERS) for digits in range(1, LONGEST))
+"""Ways to write a number as an identifier, in the order in which they are tried."""
 
 
 def make_dummy(
@@ -122,25 +126,27 @@ def _with_gaps(rng: np.random.Generator, values: Sequence[str]) -> list[str]:
 
 
 def _persons(rng: np.random.Generator, identifier: Identifier | None, rows: int, name: str) -> list[str]:
+    """Persons' numbers, written as the dataset says that identifiers are; the form that fitted the last one is tried first."""
     people = max(1, round(PERSONS * rows))
-    return [_spelt(int(number), identifier, name) for number in rng.integers(0, people, rows)]
-
-
-def _spelt(number: int, identifier: Identifier | None, name: str) -> str:
-    """A person's number, written as the dataset says that identifiers are."""
+    numbers = [int(number) for number in rng.integers(0, people, rows)]
     if identifier is None:
-        return f"dummy-{number}"
-    rule = identifier.spelt_out
-    written = _mod11(number) if rule.check == "mod11" else ""
-    shapes = (written,) if written else (f"{number:0{d}}" for d in range(1, LONGEST))
-    lettered = (f"{letters}{number:0{d}}" for letters in LETTERS for d in range(1, LONGEST))
-    found: str | None = next((text for text in (*shapes, *lettered) if re.fullmatch(rule.pattern or "", text)), None)
-    if found is None:
-        raise CatalogueError(
-            f"columns.{name}.identifier: no identifier can be invented for the pattern {rule.pattern}. "
-            "Write the dummy with a copy of the dataset that leaves 'identifier' out."
-        )
-    return found
+        return [f"dummy-{number}" for number in numbers]
+    rule, made, last = identifier.spelt_out, [], FORMS[0]
+    fits = re.compile(rule.pattern or "").fullmatch
+    for number in numbers:
+        checked = _mod11(number) if rule.check == "mod11" else ""
+        if checked and fits(checked):
+            made.append(checked)
+            continue
+        form = next((form for form in chain((last,), FORMS) if fits(form.format(number))), None)
+        if form is None:
+            raise CatalogueError(
+                f"columns.{name}.identifier: no identifier can be invented for the pattern {rule.pattern}. "
+                "Write the dummy with a copy of the dataset that leaves 'identifier' out."
+            )
+        made.append(form.format(number))
+        last = form
+    return made
 
 
 def _mod11(number: int) -> str:
