@@ -223,7 +223,9 @@ class Release(Model):
         examples=["local"],
     )
     headline: Slug | None = Field(
-        None, description="Table the headline chart is drawn from (default: the first).", examples=["area-week"]
+        None,
+        description="Table of the headline chart (default: the first). Charts and sentences are about its first statistic.",
+        examples=["area-week"],
     )
     contribution: Contribution = Field(description="How many rows of one person count.")
     privacy_loss: PrivacyLoss = Field(

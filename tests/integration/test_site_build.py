@@ -16,6 +16,7 @@ import pytest
 from site_editions import covid_edition, covid_numbers, single_edition, write, year_of_weeks
 
 from dp_stats.catalogue.periods import parse_period
+from dp_stats.charts.outline import outline
 from dp_stats.editions import verify_public
 from dp_stats.editions.latest import refresh_latest
 from dp_stats.editions.quality_facts import NoteFacts
@@ -237,6 +238,13 @@ def test_a_release_without_a_whole_picks_out_none_of_many(tmp_path: Path, level:
         elif not cards:
             assert 'class="big"' not in text
     assert not list(link_faults(tmp_path))
+
+
+def test_charts_are_about_the_first_statistic_of_the_headline_table() -> None:
+    edition = covid_edition(parse_period("2020-W36"), limit=12)
+    tables = tuple(t.model_copy(update={"statistics": tuple(reversed(t.statistics))}) for t in edition.tables)
+    assert outline(edition, editions=1).metric.id == "cases"
+    assert outline(edition.model_copy(update={"tables": tables}), editions=1).metric.id == "rate"
 
 
 def test_building_again_writes_nothing(copy: Path) -> None:
