@@ -585,5 +585,5 @@ def test_a_release_of_linked_rows_says_how_many_did_not_link(own_numbers: Linked
     assert load_catalogue(own_numbers.folder).releases
     own_numbers.declared.pop("unlinked")
     own_numbers.save()
-    with pytest.raises(CatalogueError, match="unlinked: name the column"):
+    with pytest.raises(CatalogueError, match="a table has a 'link'; name the column that tells"):
         load_catalogue(own_numbers.folder)
