@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,10 +16,13 @@ import httpx
 import pytest
 from conftest import Clinic, make_clinic
 from mailbox_server import Mailbox
+from sqlalchemy import DateTime, bindparam, create_engine, text
 
 from deploy.local.environment import local_environment, passwords
 from deploy.local.processes import LocalAirflow
+from dp_stats import pipeline, requests
 from dp_stats.ledger import Ledger
+from dp_stats.requests.showing import facts_of
 from dp_stats.settings import load_settings
 
 ADHOC = "/api/v2/dags/ask-visits/dagRuns"
@@ -31,6 +34,9 @@ QUESTION = {
     "free": "never",  # whatever other tests have published
 }
 
+
+OFTEN = {"AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "2"}
+"""The scheduler looks every two seconds whether the time for an answer is over."""
 
 States: TypeAlias = dict[str, str | None]
 """Task → state."""
@@ -130,6 +136,27 @@ class Server:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{process} did not log: {words}")
             time.sleep(0.2)
+
+    def let_the_time_pass(self, run: str) -> None:
+        """Move the deadline of a waiting approval into the past, in Airflow's database."""
+        passed = text("UPDATE task_instance SET trigger_timeout = :at WHERE run_id = :run AND state = 'awaiting_input'")
+        passed = passed.bindparams(bindparam("at", type_=DateTime(timezone=True)))
+        engine = create_engine(self.airflow.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"])
+        with engine.begin() as connection:
+            found = connection.execute(passed, {"at": datetime.now(UTC) - timedelta(minutes=1), "run": run})
+            assert found.rowcount == 1
+        engine.dispose()
+
+    def charge_elsewhere(self, epsilon: float) -> str:
+        """Set budget aside for another analyst's request that the custodian approved; returns its edition."""
+        settings = self.clinic.settings
+        form = {"dataset": "visits", **QUESTION, "epsilon": epsilon}
+        made = requests.ask(form, requested_by="another", settings=settings)
+        shown = facts_of(requests.card(made.id, settings=settings))
+        decision: Any = {"approver": "custodian", "decision": "approved", "reason": "It helps."}
+        requests.decide(made.id, **decision, shown=shown, settings=settings)
+        pipeline.reserve(made.edition, settings=settings)
+        return made.edition
 
     def answer(self, user: str, run: str, choice: str, reason: str = "It helps to plan.") -> httpx.Response:
         """Answer an approval as a user."""

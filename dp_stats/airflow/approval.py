@@ -131,19 +131,21 @@ class CustodianApproval(HITLOperator):
 
     def _not_counted(self, context: Any, event: Mapping[str, Any], words: str) -> None:
         """Tell who asked, and who answered: Airflow's page has thanked her before her answer was looked at."""
-        request_stopped(context, words)
-        if by := _answered_by(event):
+        by = _answered_by(event)
+        request_stopped(context, words, answered_by=by)
+        if by:
             write_to(by, "Your answer does not count", f"{words} {link(TO_DECIDE)}", known=declared_people())
 
     def _record(self, context: Any, event: Mapping[str, Any]) -> dict[str, str]:
         from dp_stats import requests
         from dp_stats.errors import ApprovalError
+        from dp_stats.ledger.records import in_place_of
         from dp_stats.requests.showing import shown
 
         name = request_of(context)
         seen = shown(name, approver=self.custodian, place=place(context))
         decision: Literal["approved", "refused", "expired"]
-        by = self.custodian
+        by, instead_of = self.custodian, ""
         if "error" in event:
             decision, reason = "expired", "no answer in time"
         else:
@@ -152,16 +154,10 @@ class CustodianApproval(HITLOperator):
                 raise ApprovalError(f"Only {self.custodian} can answer here, or a declared deputy today. Ask again.")
             reason = _reason_of(event)
             decision = "approved" if event["chosen_options"] == [APPROVE] else "refused"
-        requests.decide(
-            name,
-            approver=by,
-            decision=decision,
-            reason=reason,
-            shown=seen,
-            instead_of="" if by == self.custodian else self.custodian,
-        )
+            instead_of = "" if by == self.custodian else self.custodian
+        requests.decide(name, approver=by, decision=decision, reason=reason, shown=seen, instead_of=instead_of)
         if decision != "approved":
-            tell_ended(context, approver=by, decision=decision, reason=reason)
+            tell_ended(context, by=in_place_of(by, instead_of), decision=decision, reason=reason)
             self._close_others(context, len(requests.card(name).approvers))
         return {"approver": by, "decision": decision}
 
@@ -220,11 +216,11 @@ def request_of(context: Mapping[str, Any]) -> str:
     return requests.name_of(form_of(context), requested_by=requester(context))
 
 
-def request_stopped(context: Mapping[str, Any], words: str) -> None:
-    """Tell who asked why the run of a request goes no further."""
+def request_stopped(context: Mapping[str, Any], words: str, *, answered_by: str = "") -> None:
+    """Tell who asked, and whose answer did not count, if that is why, why the run of a request goes no further."""
     from dp_stats.errors import DpStatsError
 
     name = ""
     with suppress(DpStatsError):  # a form that cannot be read makes no request
         name = request_of(context)
-    tell_stopped(context, words, name=name)
+    tell_stopped(context, words, name=name, answered_by=answered_by)

@@ -12,7 +12,6 @@ from dp_stats.texts.warnings import full
 from dp_stats.written import count, number, share
 
 if TYPE_CHECKING:
-    from dp_stats.ledger import Approval
     from dp_stats.requests.preflight import BlockLine, Card
     from dp_stats.requests.tried import KeptQuote
     from dp_stats.texts.words import Texts
@@ -160,16 +159,11 @@ def _history(card: Card) -> str:
     for made, shown in card.history[:MOST_DECISIONS]:
         same = "the same purpose" if shown.purpose == card.release.purpose else escape(shown.purpose[:120])
         lines.append(
-            f"| {written.day(made.at)} | {escape(_by(made))} | {made.decision}: {escape(shown.requested_by)}, "
+            f"| {written.day(made.at)} | {escape(made.by)} | {made.decision}: {escape(shown.requested_by)}, "
             f"ρ {written.rho(shown.rho)} | {escape(made.reason)} | {same} |"
         )
     more = len(card.history) - MOST_DECISIONS
     return "\n".join(lines) + (f"\n\nAnd {count(more)} more." if more > 0 else "")
-
-
-def _by(made: Approval) -> str:
-    """Who decided, and in whose place."""
-    return f"{made.approver} for {made.instead_of}" if made.instead_of else made.approver
 
 
 LIMITS = {

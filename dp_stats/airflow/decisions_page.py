@@ -36,11 +36,15 @@ from dp_stats.ledger.budget import who
 from dp_stats.ledger.cards import ShownCard
 from dp_stats.requests.preflight import part_of
 from dp_stats.requests.showing import card_in, places, request_of
-from dp_stats.requests.standing import asked_as
+from dp_stats.requests.standing import asked_as, not_counted
 from dp_stats.settings import load_settings
 
 MOST_SHOWN = 50
 """Requests on the page at once, those that wait longest first."""
+
+WAITS_ON = "If it still stands below, it waits on: refuse it, and who asked reads your reason and may ask again."
+MOST_TOLD = 10
+"""Answers that did not count which the page tells of."""
 
 router = APIRouter(prefix="/decisions")
 _markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
@@ -88,7 +92,7 @@ def decide(
     if not place:
         return _page(user.get_name(), [("", "Nothing was answered: tick the requests that the answer is for.")])
     known = {one.place: one for one in waiting_for(user.get_name())}
-    told = []
+    told, answered = [], set()
     for each in dict.fromkeys(place):
         one = known.get(each)
         if one is None:
@@ -97,10 +101,11 @@ def decide(
         try:
             _answer(one, user, choice=choice, reason=reason.strip())
         except (DpStatsError, HTTPException) as error:
-            told.append((titled(one), error.detail if isinstance(error, HTTPException) else str(error)))
+            told.append((titled(one), error.detail if isinstance(error, HTTPException) else f"{error} {WAITS_ON}"))
         else:
+            answered.add(each)
             told.append((titled(one), f"{'Approved' if choice == APPROVE else 'Refused'}, as you said."))
-    return _page(user.get_name(), told, answered=set(place))
+    return _page(user.get_name(), told, answered=answered)
 
 
 def waiting_for(user: str) -> list[Waiting]:
@@ -161,6 +166,7 @@ def _answer(one: Waiting, user: Any, *, choice: str, reason: str) -> None:
 
 def _page(user: str, told: list[tuple[str, str]], *, answered: Collection[str] = ()) -> Any:
     found = [one for one in waiting_for(user) if one.place not in answered]
+    in_vain = not_counted(user, settings=load_settings())
     cards = []
     for one in found[:MOST_SHOWN]:
         try:
@@ -174,6 +180,7 @@ def _page(user: str, told: list[tuple[str, str]], *, answered: Collection[str] =
         shortest=SHORTEST_REASON,
         cards=cards,
         more=len(found[MOST_SHOWN:]),
+        not_counted=[(asked.title, asked.purpose, why) for asked, why in in_vain[:MOST_TOLD]],
     )
 
 

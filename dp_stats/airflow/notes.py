@@ -48,11 +48,11 @@ def tell_tried(context: Mapping[str, Any], tried: Tried) -> None:
     write_note(context, f"{quote_note(quote)}\n\n{MINE}")
 
 
-def tell_stopped(context: Mapping[str, Any], words: str, *, name: str = "") -> None:
+def tell_stopped(context: Mapping[str, Any], words: str, *, name: str = "", answered_by: str = "") -> None:
     """Say in the note of a request's run, and on the page of who asked, why it goes no further.
 
     Args:
-        name: of the request; empty where the form made none.
+        name: of the request; empty where the form made none. answered_by: whose answer did not count, if that is why.
     """
     from dp_stats.airflow.cards import escape
     from dp_stats.requests.standing import keep_stopped
@@ -60,19 +60,19 @@ def tell_stopped(context: Mapping[str, Any], words: str, *, name: str = "") -> N
 
     write_note(context, f"**Stopped.** {escape(words)[:800]}\n\n{MINE}")
     _letter(context, "Your request was stopped", f"{words}\n{link(PAGE)}")
-    if name and keep_stopped(name, words, settings=load_settings()):
+    if name and keep_stopped(name, words, answered_by=answered_by, settings=load_settings()):
         return
     keep_unread(run_name(context), words, user=requester(context), settings=load_settings())
 
 
-def tell_ended(context: Mapping[str, Any], *, approver: str, decision: str, reason: str) -> None:
+def tell_ended(context: Mapping[str, Any], *, by: str, decision: str, reason: str) -> None:
     """Say in the note of a request's run who refused it and why, or that there was no answer."""
     from dp_stats.airflow.cards import escape
 
-    said = f"**Refused** by {escape(approver)}: {escape(reason)[:700]}"
-    late = f"**Ended**: {escape(approver)} has not answered in time."
+    said = f"**Refused** by {escape(by)}: {escape(reason)[:700]}"
+    late = f"**Ended**: {escape(by)} has not answered in time."
     write_note(context, f"{said if decision == 'refused' else late} Nothing was spent. {MINE}")
-    short = f"{approver} has {'refused it: ' + reason if decision == 'refused' else 'not answered in time.'}"
+    short = f"{by} has {'refused it: ' + reason if decision == 'refused' else 'not answered in time.'}"
     _letter(context, "Your request has ended", f"{short} Nothing was spent. {link(PAGE)}")
 
 

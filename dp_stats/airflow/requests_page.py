@@ -163,6 +163,7 @@ def _shown(one: Standing, settings: Settings) -> dict[str, Any]:
         "waits_for": ", ".join(one.waits_for),
         "by": one.by,
         "why": one.why,
+        "approved": [{"by": made.by, "why": made.reason} for made in one.approved],
         "run_link": budget_view.run_link(one.asked.run),
         "ask_link": f"/dags/{one.asked.run.partition('/')[0]}" if "/" in one.asked.run else "",
     }

@@ -156,6 +156,16 @@ class Approval:
         """Whose decision it is, whoever made it."""
         return self.instead_of or self.approver
 
+    @property
+    def by(self) -> str:
+        """Who made it and in whose place, in words."""
+        return in_place_of(self.approver, self.instead_of)
+
+
+def in_place_of(approver: str, custodian: str) -> str:
+    """Who decided, in words: ``approver``, in the place of ``custodian`` if one is named."""
+    return f"{approver} in the place of {custodian}" if custodian else approver
+
 
 @dataclass(frozen=True)
 class Publication:

@@ -127,7 +127,7 @@ def would_count(
         )
         if found := list(changed):
             raise ApprovalError(
-                f"The approval of {approver} does not count, because {made.edition} is not as it was shown any more: "
+                f"The approval of {approver} does not count, because what the card showed does not hold any more: "
                 f"{'; '.join(found)}. Nothing was charged. Ask again; a new card shows how things stand."
             )
 

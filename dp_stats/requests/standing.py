@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +21,8 @@ from dp_stats.requests.preflight import Card
 from dp_stats.settings import Settings
 
 STOPPED = "stopped.json"
+TOLD = timedelta(days=30)
+"""How long a custodian reads that an answer of hers did not count."""
 State = Literal["waiting", "going", "published", "free", "refused", "expired", "stopped", "withdrawn", "over"]
 OPEN: tuple[State, ...] = ("waiting", "going")
 """States in which something is still to happen; ``over``: the run in which it was to happen has ended."""
@@ -51,7 +53,8 @@ class Standing:
     """A request as it stands now.
 
     Attributes:
-        waits_for: custodians who have not decided. by, why: who ended it, and with which words.
+        waits_for: custodians who have not decided. by, why: who ended it (and in whose place), and with which words.
+        approved: the approvals that were given since it was asked, or by which it was published.
     """
 
     asked: Asked
@@ -59,6 +62,7 @@ class Standing:
     waits_for: tuple[str, ...] = ()
     by: str = ""
     why: str = ""
+    approved: tuple[Approval, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,16 +94,31 @@ def keep_asked(card: Card, way: Way, *, run: str, settings: Settings) -> None:
     replace_file(folder / "asked.json", json.dumps(asdict(asked), ensure_ascii=False).encode())
 
 
-def keep_stopped(name: str, words: str, *, settings: Settings) -> bool:
+def keep_stopped(name: str, words: str, *, answered_by: str = "", settings: Settings) -> bool:
     """Note why the run of a request went no further, in the words of the error that stopped it.
+
+    Args:
+        answered_by: whose answer did not count, if that is why.
 
     Returns:
         Whether there is such a request; what was wrong before it was asked is none of it.
     """
     if not (settings.requests / name / "asked.json").is_file():
         return False
-    replace_file(settings.requests / name / STOPPED, json.dumps({"why": words}, ensure_ascii=False).encode())
+    content = {"why": words, "answered_by": answered_by, "at": datetime.now(UTC).isoformat()}
+    replace_file(settings.requests / name / STOPPED, json.dumps(content, ensure_ascii=False).encode())
     return True
+
+
+def not_counted(user: str, *, settings: Settings) -> list[tuple[Asked, str]]:
+    """The requests that a user answered in vain in the last month, newest first, with the reason; until they are asked again."""
+    since, found = (datetime.now(UTC) - TOLD).isoformat(), []
+    for path in settings.requests.glob(f"*/{STOPPED}"):
+        stopped = _content(path)
+        by, at = str(stopped.get("answered_by") or ""), str(stopped.get("at", ""))
+        if by and who(by) == who(user) and at >= since and (asked := _asked_in(path.with_name("asked.json"))):
+            found.append((at, asked, str(stopped.get("why", ""))))
+    return [(asked, why) for _, asked, why in sorted(found, key=lambda one: one[0], reverse=True)]
 
 
 def keep_withdrawn(name: str, *, settings: Settings) -> None:
@@ -146,27 +165,34 @@ def requests_of(user: str, *, ledger: Ledger | None, settings: Settings) -> list
 
 def standing(asked: Asked, *, ledger: Ledger | None, settings: Settings, known: Known | None = None) -> Standing:
     """How one request stands; ``known``: what the ledger says, where it has been read for many."""
-    folder = settings.requests / asked.id
     if known is None:
         published = ledger is not None and ledger.publication(asked.edition, 1) is not None
         decisions: Sequence[Approval] = ledger.approvals(asked.plan) if ledger is not None else ()
     else:
         published, decisions = asked.edition in known.published, known.decisions.get(asked.plan, ())
+    latest = {who(made.custodian): made for made in decisions}
+    counted = [m for a in asked.approvers if (m := latest.get(who(a))) and (published or _since(m, asked))]
+    approved = tuple(made for made in counted if made.decision == "approved")
     if published:
-        return Standing(asked, "published")
+        return Standing(asked, "published", approved=approved)
+    return replace(_unpublished(asked, counted, settings=settings), approved=approved)
+
+
+def _unpublished(asked: Asked, decided: Sequence[Approval], *, settings: Settings) -> Standing:
+    """How a request stands that is not published; ``decided``: each approver's latest decision since it was asked."""
+    folder = settings.requests / asked.id
     if asked.way == "free" and (folder / "answer.csv").is_file():
         return Standing(asked, "free")
-    latest = {who(made.custodian): made for made in decisions}
-    for approver in asked.approvers:
-        made = latest.get(who(approver))
-        if made is not None and made.decision != "approved" and _since(made, asked):
-            return Standing(asked, made.decision, by=made.approver, why=made.reason)
+    for made in decided:
+        if made.decision != "approved":
+            return Standing(asked, made.decision, by=made.by, why=made.reason)
     if is_withdrawn(asked.id, settings=settings):
         return Standing(asked, "withdrawn")
     stopped = _content(folder / STOPPED)
     if stopped:
         return Standing(asked, "stopped", why=str(stopped.get("why", "")))
-    open_ = tuple(a for a in asked.approvers if who(a) not in latest or not _since(latest[who(a)], asked))
+    done = {who(made.custodian) for made in decided}
+    open_ = tuple(approver for approver in asked.approvers if who(approver) not in done)
     if asked.way == "approval" and open_:
         return Standing(asked, "waiting", waits_for=open_)
     return Standing(asked, "going")

@@ -12,13 +12,13 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow_server import ADHOC, Server, airflow_server
+from airflow_server import ADHOC, OFTEN, Server, airflow_server
 from linked_clinic import ASK, add_linked_visits
 from linked_clinic import QUESTION as LINKED_QUESTION
 from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect, sync_playwright
@@ -35,6 +35,7 @@ pytestmark = [
     pytest.mark.timeout(900),
 ]
 SECONDS = 1000
+WIDE, NARROW = {"width": 1400, "height": 1000}, {"width": 390, "height": 844}
 expect.set_options(timeout=60 * SECONDS)
 PICTURES = os.environ.get("SCREENSHOTS")
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -42,7 +43,7 @@ CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with airflow_server(tmp_path_factory.mktemp("ui"), also=add_linked_visits) as running:
+    with airflow_server(tmp_path_factory.mktemp("ui"), also=add_linked_visits, **OFTEN) as running:
         yield running
 
 
@@ -65,7 +66,7 @@ def _closed(chromium: Browser) -> Iterator[None]:
 
 
 def log_in(chromium: Browser, server: Server, user: str) -> Page:
-    page = chromium.new_context(viewport={"width": 1400, "height": 1000}, accept_downloads=True).new_page()
+    page = chromium.new_context(viewport=WIDE, accept_downloads=True).new_page()
     page.set_default_timeout(60 * SECONDS)
     page.goto(server.url)
     page.fill("input[name=username]", user)
@@ -108,6 +109,28 @@ def trigger(page: Page, form: Locator) -> str:
     return str(sent.value.json()["dag_run_id"])
 
 
+def to_decide(page: Page, server: Server) -> FrameLocator:
+    page.goto(f"{server.url}/plugin/to-decide")
+    frame = page.frame_locator("iframe").first
+    expect(frame.get_by_role("heading", name="To decide")).to_be_visible()
+    return frame
+
+
+def required_action(server: Server, run: str, *, dag: str = "ask-visits", number: int = 0) -> str:
+    """Where Airflow asks for an answer."""
+    return f"{server.url}/dags/{dag}/runs/{run.replace('+', '%2B')}/tasks/approve/mapped/{number}/required_actions"
+
+
+def click_answer(page: Page, choice: str, reason: str) -> None:
+    """Answer a required action that is open, and be thanked for it."""
+    page.locator("textarea, input[name=element_reason]").last.fill(reason)
+    with page.expect_response(
+        lambda answer: "hitlDetails" in answer.url and answer.request.method == "PATCH"
+    ) as answered:
+        page.get_by_role("button", name=choice).click()
+    assert answered.value.ok
+
+
 def test_from_the_form_to_the_download(server: Server, chromium: Browser) -> None:
     analyst = log_in(chromium, server, "analyst")
 
@@ -124,7 +147,7 @@ def test_from_the_form_to_the_download(server: Server, chromium: Browser) -> Non
     run = trigger(analyst, form)
 
     server.approval(run)
-    required = f"{server.url}/dags/ask-visits/runs/{run.replace('+', '%2B')}/tasks/approve/mapped/0/required_actions"
+    required = required_action(server, run)
     analyst.goto(required)
     expect(analyst.get_by_text("What it costs")).to_be_visible()
     analyst.locator("textarea, input[name=element_reason]").last.fill("I need it.")
@@ -172,9 +195,6 @@ def test_from_the_form_to_the_download(server: Server, chromium: Browser) -> Non
     expect(analyst.get_by_role("link", name="Details")).to_be_visible()
 
 
-NARROW = {"width": 390, "height": 844}
-
-
 def test_what_is_published_answers_for_nothing_and_is_downloaded_on_a_narrow_window(
     server: Server, chromium: Browser
 ) -> None:
@@ -195,15 +215,9 @@ def test_what_is_published_answers_for_nothing_and_is_downloaded_on_a_narrow_win
 def decide(page: Page, server: Server, run: str, number: int, choice: str) -> None:
     """Answer a required action as the one it was put to, by clicking."""
     server.wait_for_log("scheduler", f"task_id=approve, run_id={run}, map_index={number}, ")
-    where = f"{server.url}/dags/{ASK}/runs/{run.replace('+', '%2B')}/tasks/approve/mapped/{number}/required_actions"
-    page.goto(where)
+    page.goto(required_action(server, run, dag=ASK, number=number))
     expect(page.get_by_text("Every one of these must approve: custodian, partner.")).to_be_visible()
-    page.locator("textarea, input[name=element_reason]").last.fill("As we agreed.")
-    with page.expect_response(
-        lambda answer: "hitlDetails" in answer.url and answer.request.method == "PATCH"
-    ) as answered:
-        page.get_by_role("button", name=choice).click()
-    assert answered.value.ok
+    click_answer(page, choice, "As we agreed.")
 
 
 def test_linked_records_are_measured_when_both_custodians_have_clicked(server: Server, chromium: Browser) -> None:
@@ -246,7 +260,7 @@ def test_when_one_custodian_refuses_the_other_has_nothing_left_to_decide(server:
     expect(custodian.locator("a[href*='example.org']")).to_have_count(0)
     assert server.finish(ASK, run) == "success"
     partner = log_in(chromium, server, "partner")
-    partner.goto(f"{server.url}/dags/{ASK}/runs/{run.replace('+', '%2B')}/tasks/approve/mapped/1/required_actions")
+    partner.goto(required_action(server, run, dag=ASK, number=1))
     expect(partner.get_by_text("Skipped").first).to_be_visible()
     expect(partner.get_by_role("button", name="Approve")).to_be_disabled()
     states = [state for name, state in server.states(ASK, run).items() if name in ("authorise", "measure")]
@@ -359,15 +373,102 @@ def test_what_is_asked_is_tried_first_and_a_request_that_waits_is_withdrawn(serv
     analyst.wait_for_url(re.compile("/dags/ask-visits/runs/"))
 
 
+@pytest.fixture
+def deputised(server: Server) -> Iterator[None]:
+    """The custodian is away, and has a deputy."""
+    today, away = datetime.now(UTC).date(), timedelta(days=1)
+    custodian = {"name": "The clinics", "user": "custodian"}
+    deputy = {"user": "partner", "first_day": today - away, "last_day": today + away}
+    server.clinic.change("datasets/visits.yaml", custodians=[{**custodian, "deputies": [deputy]}])
+    yield
+    server.clinic.change("datasets/visits.yaml", custodians=[custodian])
+
+
+@pytest.mark.usefixtures("deputised")
+def test_a_deputy_finds_what_waits_on_a_narrow_window_and_who_asked_reads_who_answered_for_whom(
+    server: Server, chromium: Browser
+) -> None:
+    run = server.ask(epsilon=0.17, purpose="To see who answers while she is away.")
+    server.approval(run)
+    deputy = log_in(chromium, server, "partner")
+    deputy.set_viewport_size(NARROW)
+    page = to_decide(deputy, server)
+    expect(page.get_by_text("You would answer in the place of custodian.")).to_be_visible()
+    deputy.goto(f"{server.url}/required_actions?response_received=false")
+    deputy.get_by_role("link", name=re.compile("analyst asks for .+ε 0.17")).click()
+    expect(deputy.get_by_text(re.compile("partner in the place of custodian"))).to_be_visible()
+    click_answer(deputy, "Approve", "She would agree.")
+    assert server.finish("ask-visits", run) == "success"
+    analyst = log_in(chromium, server, "analyst")
+    mine = my_requests(analyst, server)
+    expect(mine.get_by_text("Approved by partner in the place of custodian: “She would agree.”")).to_be_visible()
+    mine.get_by_role("link", name="Figures and files").first.click()
+    expect(mine.get_by_role("heading", level=1, name=re.compile("Visits by clinic"))).to_be_visible()
+    made = next(charge for charge in server.ledger().charges("visits") if charge.run == f"ask-visits/{run}")
+    (approval,) = server.ledger().approvals(made.plan_hash)
+    assert (made.state, approval.approver, approval.instead_of) == ("spent", "partner", "custodian")
+
+
+PROMISED = re.compile("the card promised that at least .+Nothing was charged")
+
+
+def test_an_answer_to_a_card_that_went_stale_is_refused_in_words_to_who_gave_it_and_to_who_asked(
+    server: Server, chromium: Browser
+) -> None:
+    run = server.ask(epsilon=0.85, purpose="To see what a card promises.")
+    server.approval(run)
+    elsewhere = server.ledger().reservation(server.charge_elsewhere(epsilon=1.2))
+    before = spent(server)
+    custodian = log_in(chromium, server, "custodian")
+    custodian.set_viewport_size(NARROW)
+    page = to_decide(custodian, server)
+    page.get_by_role("checkbox").check()
+    page.get_by_label("Reason").fill("They help to plan.")
+    page.get_by_role("button", name="Approve those ticked").click()
+    expect(page.get_by_role("status")).to_contain_text(PROMISED)
+    expect(page.get_by_role("checkbox"), "it waits on, to be refused").to_have_count(1)
+    custodian.goto(required_action(server, run))
+    click_answer(custodian, "Approve", "They help to plan.")
+    assert server.finish("ask-visits", run) == "failed"
+    page = to_decide(custodian, server)
+    expect(page.get_by_role("heading", name="Did not count")).to_be_visible()
+    expect(page.get_by_text(PROMISED)).to_be_visible()
+    expect(page.get_by_role("checkbox")).to_have_count(0)
+    custodian.set_viewport_size(WIDE)
+    custodian.goto(f"{server.url}/dags/ask-visits/runs/{run.replace('+', '%2B')}")
+    expect(custodian.get_by_text(PROMISED)).to_be_visible()  # the run's note
+    analyst = log_in(chromium, server, "analyst")
+    mine = my_requests(analyst, server)
+    expect(mine.get_by_text(PROMISED)).to_be_visible()
+    assert spent(server) == before
+    assert elsewhere is not None
+    server.ledger().void(elsewhere, "only for a test")
+
+
+def test_a_request_that_nobody_answers_in_time_says_so_and_spends_nothing(server: Server, chromium: Browser) -> None:
+    before = spent(server)
+    run = server.ask(epsilon=0.18, purpose="To see how long a request waits.")
+    server.approval(run)
+    analyst = log_in(chromium, server, "analyst")
+    analyst.set_viewport_size(NARROW)
+    expect(my_requests(analyst, server).get_by_text(re.compile("without an answer it ends on"))).to_be_visible()
+    server.let_the_time_pass(run)
+    assert server.finish("ask-visits", run) == "success"
+    mine = my_requests(analyst, server)
+    said = mine.get_by_text("Ended without an answer of custodian in time. Nothing was spent.")
+    expect(said).to_be_visible()
+    said.get_by_role("link", name="Ask again").click()
+    analyst.wait_for_url(re.compile("/dags/ask-visits"))
+    assert spent(server) == before
+
+
 def test_several_requests_are_read_ticked_and_answered_at_once(server: Server, chromium: Browser) -> None:
     runs = []
     for epsilon in (0.31, 0.32, 0.33):  # one after the other, in which order the page shows them
         runs.append(server.ask(epsilon=epsilon))
         server.approval(runs[-1])
     custodian = log_in(chromium, server, "custodian")
-    custodian.goto(f"{server.url}/plugin/to-decide")
-    page = custodian.frame_locator("iframe").first
-    expect(page.get_by_role("heading", name="To decide")).to_be_visible()
+    page = to_decide(custodian, server)
     expect(page.get_by_role("checkbox")).to_have_count(3)
     page.get_by_text("The whole card").first.click()
     expect(page.get_by_text("What the public will read about privacy").first).to_be_visible()

@@ -17,14 +17,13 @@ from urllib.parse import quote
 import psutil
 import psycopg2
 import pytest
-from airflow_server import ADHOC, QUESTION, Server, airflow_server
+from airflow_server import ADHOC, OFTEN, QUESTION, Server, airflow_server
 from bundle_repository import TITLE, Repository, make_repository
 from conftest import make_clinic
 from ledger_examples import postgres
 from mailbox_server import notifier, opened
 
-from dp_stats import pipeline, requests
-from dp_stats.requests.showing import facts_of
+from dp_stats import pipeline
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -35,7 +34,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         metadata = database().replace("postgresql://", "postgresql+psycopg2://", 1)
         folder = tmp_path_factory.mktemp("server")
         lineage = {"type": "file", "log_file_path": str(folder / "lineage.jsonl"), "append": True}
-        extra = {**SOON, "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(lineage)}
+        extra = {**SOON, **OFTEN, "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(lineage)}
         repository = make_repository(folder / "repository", make_clinic(folder / "first"))
         repository.commit("As it was first.")
         extra |= {
@@ -174,7 +173,9 @@ def test_a_deputy_answers_in_the_custodians_place_and_is_named_beside_her(server
     assert server.finish("ask-visits", run) == "success"
     decided = [e.payload for e in server.ledger().entries() if e.event == "refused"][-1]
     assert (decided["approver"], decided["instead_of"]) == ("partner", "custodian")
-    assert "Not while she is away." in server.client("analyst").get("/budget/requests/").text
+    said = "Refused</b> by partner in the place of custodian: “Not while she is away.”"
+    assert said in server.client("analyst").get("/budget/requests/").text
+    assert "by partner in the place of custodian" in server.client("engineer").get(f"{ADHOC}/{run}").json()["note"]
     server.clinic.change("datasets/visits.yaml", custodians=[custodian])
 
 
@@ -218,7 +219,7 @@ def test_what_is_out_of_bounds_is_refused_when_the_form_is_sent(server: Server, 
 def test_a_card_that_no_longer_holds_is_refused_in_words_before_rows_are_read(server: Server) -> None:
     run = server.ask(epsilon=0.85)
     server.approval(run)
-    edition = charge_elsewhere(server, epsilon=1.2)
+    edition = server.charge_elsewhere(epsilon=1.2)
     assert server.answer("custodian", run, "Approve").status_code == 200
     assert server.finish("ask-visits", run) == "failed"
     states = server.states("ask-visits", run)
@@ -236,7 +237,7 @@ def test_a_card_that_no_longer_holds_is_refused_in_words_before_rows_are_read(se
 def test_several_are_decided_at_once_and_a_stale_card_is_refused_in_words_and_stops_no_other(server: Server) -> None:
     stale = server.ask(epsilon=0.86)
     server.approval(stale)
-    reserved = server.ledger().reservation(charge_elsewhere(server, epsilon=1.21))
+    reserved = server.ledger().reservation(server.charge_elsewhere(epsilon=1.21))
     good = server.ask(epsilon=0.16)
     server.approval(good)
     custodian = server.client("custodian")
@@ -279,23 +280,11 @@ def all_approvals(server: Server) -> list[dict[str, Any]]:
     return [dict(entry.payload) for entry in server.ledger().entries() if entry.event == "approved"]
 
 
-def charge_elsewhere(server: Server, epsilon: float) -> str:
-    """Set budget aside for another analyst's request that the custodian approved; returns its edition."""
-    made = requests.ask(
-        {"dataset": "visits", **QUESTION, "epsilon": epsilon}, requested_by="another", settings=server.clinic.settings
-    )
-    shown = facts_of(requests.card(made.id, settings=server.clinic.settings))
-    decision: Any = {"approver": "custodian", "decision": "approved", "reason": "It helps."}
-    requests.decide(made.id, **decision, shown=shown, settings=server.clinic.settings)
-    pipeline.reserve(made.edition, settings=server.clinic.settings)
-    return made.edition
-
-
 def test_no_answer_in_time_ends_cleanly_and_spends_nothing(server: Server) -> None:
     before = charges(server)
     run = server.ask(epsilon=0.65)
     server.approval(run)
-    let_the_time_pass(server, run)
+    server.let_the_time_pass(run)
     assert server.finish("ask-visits", run) == "success"
     states = server.states("ask-visits", run)
     assert states["approve"] == "success"
@@ -311,7 +300,7 @@ def test_no_answer_in_time_ends_cleanly_and_spends_nothing(server: Server) -> No
 @pytest.fixture
 def crowd(server: Server) -> Iterator[int]:
     """Requests that wait for a custodian (as many as WAITING says), a broken declaration, and figures that answer others."""
-    pipeline.run_edition(charge_elsewhere(server, epsilon=0.4), settings=server.clinic.settings)
+    pipeline.run_edition(server.charge_elsewhere(epsilon=0.4), settings=server.clinic.settings)
     run = server.ask(epsilon=0.55)
     server.approval(run)
     broken = server.clinic.folder / "releases/broken.yaml"
@@ -379,17 +368,6 @@ def in_airflows_database(server: Server) -> Iterator[Any]:
             yield cursor
     finally:
         connection.close()
-
-
-def let_the_time_pass(server: Server, run: str) -> None:
-    """Move the deadline of a waiting approval into the past, in Airflow's database."""
-    with in_airflows_database(server) as cursor:
-        cursor.execute(
-            "UPDATE task_instance SET trigger_timeout = now() - interval '1 minute' "
-            "WHERE run_id = %s AND state = 'awaiting_input'",
-            [run],
-        )
-        assert cursor.rowcount == 1
 
 
 @pytest.mark.parametrize(

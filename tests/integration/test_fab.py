@@ -76,7 +76,7 @@ def test_an_answer_counts_by_the_name_of_who_gave_it(monkeypatch: pytest.MonkeyP
 
     made: list[Any] = []
     monkeypatch.setattr(approval, "request_of", lambda context: "adhoc-x")
-    monkeypatch.setattr(approval, "request_stopped", lambda context, words: None)
+    monkeypatch.setattr(approval, "request_stopped", lambda context, words, answered_by: None)
     monkeypatch.setattr(requests, "card", lambda name: None, raising=False)
     monkeypatch.setattr(approval.CustodianApproval, "_deputies", lambda self, made: ())
     monkeypatch.setattr(approval, "place", lambda context: "here")

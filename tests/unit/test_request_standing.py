@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, Literal
 
 import pytest
@@ -12,8 +13,9 @@ from dp_stats.catalogue import yaml
 from dp_stats.errors import ApprovalError, BudgetError, CatalogueError
 from dp_stats.ledger import Ledger
 from dp_stats.operations.faults import unreadable_requests
+from dp_stats.requests import standing
 from dp_stats.requests.showing import facts_of
-from dp_stats.requests.standing import Standing, keep_stopped, requests_of
+from dp_stats.requests.standing import Standing, keep_stopped, not_counted, requests_of
 from dp_stats.run import open_run
 
 
@@ -37,7 +39,9 @@ def test_a_request_waits_for_each_custodian_who_has_not_decided_and_then_goes_on
     assert (now.state, now.waits_for, now.asked.run) == ("waiting", ("custodian", "council"), "ask-visits/manual__1")
     assert now.asked.purpose == FORM["purpose"]
     decide(asked, "custodian", "approved", "Useful.")
-    assert [(s.state, s.waits_for) for s in stands(clinic)] == [("waiting", ("council",))]
+    (now,) = stands(clinic)
+    assert (now.state, now.waits_for) == ("waiting", ("council",))
+    assert [(made.by, made.reason) for made in now.approved] == [("custodian", "Useful.")]
     decide(asked, "council", "approved", "Useful.")
     assert [(s.state, s.waits_for) for s in stands(clinic)] == [("going", ())]
     assert stands(clinic, "another") == []
@@ -73,9 +77,10 @@ def test_the_reason_of_a_refusal_is_shown_until_the_same_is_asked_again(clinic: 
     decide(asked, "council", decision, "Too detailed for 2024.")
     (ended,) = stands(clinic)
     assert (ended.state, ended.by, ended.why) == (decision, "council", "Too detailed for 2024.")
+    assert [made.by for made in ended.approved] == ["custodian"]
     requests.ask(FORM, requested_by="analyst", run="ask-visits/manual__2")
-    assert [(s.state, s.waits_for, s.asked.run) for s in stands(clinic)] == [
-        ("waiting", ("custodian", "council"), "ask-visits/manual__2")
+    assert [(s.state, s.waits_for, s.asked.run, s.approved) for s in stands(clinic)] == [
+        ("waiting", ("custodian", "council"), "ask-visits/manual__2", ())
     ]
 
 
@@ -89,6 +94,23 @@ def test_what_stopped_a_run_is_shown_in_its_words_until_the_same_is_asked_again(
     assert [s.state for s in stands(clinic)] == ["waiting"]
     keep_stopped("adhoc-unknown", "words", settings=clinic.settings)
     assert not (clinic.settings.requests / "adhoc-unknown").exists()
+
+
+def test_whose_answer_did_not_count_reads_why_for_a_month_or_until_the_same_is_asked_again(
+    clinic: Any, asked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(user: str) -> list[tuple[str, str]]:
+        return [(one.id, why) for one, why in not_counted(user, settings=clinic.settings)]
+
+    keep_stopped(asked, "The card promised more.", answered_by="custodian", settings=clinic.settings)
+    assert (told(" Custodian"), told("council"), told("")) == ([(asked, "The card promised more.")], [], [])
+    with monkeypatch.context() as later:
+        later.setattr(standing, "TOLD", timedelta(days=-1))
+        assert told("custodian") == []
+    requests.ask(FORM, requested_by="analyst")
+    assert told("custodian") == []
+    keep_stopped(asked, "A fault.", settings=clinic.settings)
+    assert told("") == told("custodian") == [], "nobody had answered"
 
 
 def test_a_withdrawn_request_is_decided_by_nobody_until_it_is_asked_again(clinic: Any, asked: str) -> None:
