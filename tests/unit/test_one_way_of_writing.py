@@ -20,6 +20,7 @@ ALLOWED = {
     "charts/svg.py": "coordinates of a drawing",
     "charts/hexagons.py": "coordinates of a drawing",
     "charts/export.py": "coordinates of a drawing",
+    "editions/marking/written.py": "coordinates of a drawing",
     "site/budget_page.py": "the width of a bar",
     "catalogue/periods.py": "names of months in what staff call a period",
     "catalogue/grid.py": "codes of bands",

@@ -135,7 +135,7 @@ def take_svg(content: bytes) -> tuple[bytes, Mark]:
     _, ended, inside = rest.partition("</text>")
     if not separator or not closed or not ended:
         raise ValueError("no mark")
-    mark, sealed = Mark.read(_plain(line)), inside.removesuffix("</svg>\n").encode()
+    mark, sealed = Mark.read(_plain(line)), inside.removesuffix("\n").removesuffix("</svg>").encode()
     if mark_svg(sealed, mark) != content:
         raise ValueError("no mark")
     return sealed, mark
