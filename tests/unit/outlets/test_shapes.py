@@ -75,7 +75,7 @@ def test_neighbours_share_their_border_and_what_is_small_is_seen(folder: Path, t
 
 
 def test_a_fine_coast_is_drawn_on_a_grid_that_keeps_the_page_light(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shapes, "MOST_BYTES", 17_500)
+    monkeypatch.setattr(shapes, "MOST_BYTES", 16_000)
     coast = [(x / 1000, (x % 7) / 200) for x in range(2000)]
     ring = (*coast, (2.0, 1.0), (0.0, 1.0), coast[0])
     drawn = shapes.drawings({f"E{n}": [tuple((x, y + n / 20) for x, y in ring)] for n in range(6)})
