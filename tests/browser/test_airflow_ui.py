@@ -412,13 +412,17 @@ def test_a_deputy_finds_what_waits_on_a_narrow_window_and_who_asked_reads_who_an
 PROMISED = re.compile("the card promised that at least .+Nothing was charged")
 
 
-def test_an_answer_to_a_card_that_went_stale_is_refused_in_words_to_who_gave_it_and_to_who_asked(
+def test_a_stale_card_and_one_that_nobody_answers_in_time_end_in_words_for_both_sides_and_spend_nothing(
     server: Server, chromium: Browser
 ) -> None:
+    late = server.ask(epsilon=0.18, purpose="To see how long a request waits.")
     run = server.ask(epsilon=0.85, purpose="To see what a card promises.")
+    server.approval(late)
+    server.let_the_time_pass(late)
     server.approval(run)
     elsewhere = server.ledger().reservation(server.charge_elsewhere(epsilon=1.2))
     before = spent(server)
+    assert server.finish("ask-visits", late) == "success"
     custodian = log_in(chromium, server, "custodian")
     custodian.set_viewport_size(NARROW)
     page = to_decide(custodian, server)
@@ -438,28 +442,15 @@ def test_an_answer_to_a_card_that_went_stale_is_refused_in_words_to_who_gave_it_
     custodian.goto(f"{server.url}/dags/ask-visits/runs/{run.replace('+', '%2B')}")
     expect(custodian.get_by_text(PROMISED)).to_be_visible()  # the run's note
     analyst = log_in(chromium, server, "analyst")
+    analyst.set_viewport_size(NARROW)
     mine = my_requests(analyst, server)
     expect(mine.get_by_text(PROMISED)).to_be_visible()
-    assert spent(server) == before
-    assert elsewhere is not None
-    server.ledger().void(elsewhere, "only for a test")
-
-
-def test_a_request_that_nobody_answers_in_time_says_so_and_spends_nothing(server: Server, chromium: Browser) -> None:
-    before = spent(server)
-    run = server.ask(epsilon=0.18, purpose="To see how long a request waits.")
-    server.approval(run)
-    analyst = log_in(chromium, server, "analyst")
-    analyst.set_viewport_size(NARROW)
-    expect(my_requests(analyst, server).get_by_text(re.compile("without an answer it ends on"))).to_be_visible()
-    server.let_the_time_pass(run)
-    assert server.finish("ask-visits", run) == "success"
-    mine = my_requests(analyst, server)
     said = mine.get_by_text("Ended without an answer of custodian in time. Nothing was spent.")
-    expect(said).to_be_visible()
     said.get_by_role("link", name="Ask again").click()
     analyst.wait_for_url(re.compile("/dags/ask-visits"))
     assert spent(server) == before
+    assert elsewhere is not None
+    server.ledger().void(elsewhere, "only for a test")
 
 
 def test_several_requests_are_read_ticked_and_answered_at_once(server: Server, chromium: Browser) -> None:
