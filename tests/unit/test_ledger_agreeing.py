@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from sqlalchemy import select
 
 from dp_stats.errors import AgreementError
 from dp_stats.ledger import Ledger, schema
+from dp_stats.ledger.agreeing import day_of, why_not_measured
 
 ENDS = date(2021, 4, 30)
 
@@ -83,7 +87,7 @@ def test_an_older_version_and_another_text_under_a_known_number_are_refused(ledg
         (under(), {}, r"dataset 'cases' is under 'None'"),
         (under(), under(id="another"), r"dataset 'cases' is under 'another'"),
         ({}, under(), r"by the agreement 'sharing':\n  the plan was made without it; make it again"),
-        (under(budget={"rho": "0.0199"}), under(), r"the dataset's budget is larger than the agreement's"),
+        (under(budget={"rho": "0.0199"}), under(), r"\n  the dataset's budget is larger than the agreement's\n"),
         (under(statistics=[{"kind": "persons"}]), under(), r"\n  .*\nNothing was charged\. Stay within what is agreed"),
     ],
 )  # fmt: skip
@@ -139,3 +143,52 @@ def test_without_an_agreement_nothing_ends(ledger: Ledger, clock: Clock) -> None
     made = reserve(ledger, plan())
     clock.forward(days=3650)
     ledger.spend(made)
+
+
+def test_its_days_are_those_of_universal_time_wherever_the_machine_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        day = day_of(datetime(2021, 4, 30, 23, 30, tzinfo=UTC))
+    time.tzset()
+    assert day == ENDS
+
+
+@dataclass
+class Levels:
+    """Of a sealed plan what decides at which levels it measures."""
+
+    agreement: Any
+    tables: Any
+    release: str = "the release"
+    dataset: str = "the dataset"
+
+    @property
+    def plan(self) -> Levels:
+        return self
+
+    @property
+    def grid(self) -> Any:
+        tops = (("area", "all"), ("age", "all"))
+        return SimpleNamespace(dimensions=[SimpleNamespace(name=n, top=SimpleNamespace(name=t)) for n, t in tops])
+
+
+class Asked:
+    """An agreement that allows no level, and says what it was asked."""
+
+    def why_not_by(self, levels: dict[str, str], release: str, dataset: str) -> list[str]:
+        return [f"{levels} of {release} and {dataset}"] if levels else []
+
+
+def test_every_table_that_is_measured_is_at_levels_that_are_agreed_on() -> None:
+    tables = [
+        SimpleNamespace(id="whole", levels={"area": "all", "age": "all"}),
+        SimpleNamespace(id="areas", levels={"area": "district", "age": "all"}),
+        SimpleNamespace(id="fine", levels={"area": "district", "age": "band"}),
+    ]
+    of = "of the release and the dataset"
+    assert list(why_not_measured(Levels(Asked(), tables))) == [  # type: ignore[arg-type]
+        f"the plan measures areas: {{'area': 'district'}} {of}",
+        f"the plan measures fine: {{'area': 'district', 'age': 'band'}} {of}",
+    ]
+    assert list(why_not_measured(Levels(None, tables))) == []  # type: ignore[arg-type]

@@ -186,5 +186,5 @@ def test_only_what_is_published_and_not_retracted_is_handed_out(ledger: Ledger) 
 def test_a_file_has_a_name(ledger: Ledger) -> None:
     ledger.accept(organisation(), user="dana")
     assert give(ledger, organisation(), file=" a b ").file == "a b"
-    with pytest.raises(LedgerError, match="name of the file"):
+    with pytest.raises(LedgerError, match=r"\bname of the file\b"):
         give(ledger, organisation(), file=" ")

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 from ledger_examples import Clock, dataset, plan, reserve
+from sqlalchemy import delete
 
 from dp_stats.errors import ApprovalError, LedgerError
-from dp_stats.ledger import Ledger, Reservation
+from dp_stats.ledger import Ledger, Reservation, schema
 from dp_stats.ledger.cards import ShownCard, objections
 from dp_stats.ledger.records import Quote
 
@@ -101,6 +102,17 @@ def test_what_is_no_card_is_refused_in_words(content: bytes) -> None:
 def test_a_card_that_is_not_there_is_refused(ledger: Ledger) -> None:
     with pytest.raises(LedgerError, match="missing or was altered"):
         ledger.card("0" * 64)
+
+
+def test_a_card_that_was_decided_on_and_is_lost_is_named(ledger: Ledger) -> None:
+    shown = card(ledger)
+    decide(ledger, shown)
+    assert ledger.problems() == []
+    with ledger._database.write() as connection:
+        for (name,) in connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.exec_driver_sql(f"DROP TRIGGER {name}")
+        connection.execute(delete(schema.parts).where(schema.parts.c.hash == shown.hash))
+    assert ledger.problems() == [f"part {shown.hash[:12]} of what is kept of an edition is missing"]
 
 
 def test_a_decision_counts_for_the_plan_of_its_card_only(ledger: Ledger) -> None:

@@ -233,3 +233,17 @@ def test_several_holders_are_each_asked(paying: Paying) -> None:
     assert line.startswith("dataset 'records'")
     assert [one.before.dataset for one in paying.quote(wanted).drawn] == ["others", "records"]
     assert sealed(wanted).plan.draws[0].times == 2
+
+
+def test_what_another_dataset_pays_is_listed_with_the_editions_that_use_it(paying: Paying) -> None:
+    first, second = paying.reserve(paying.plan(1)), paying.reserve(paying.plan(2))
+    own = paying.own("0.01")
+    other = paying.reserve(paying.plan(3, series="other", release="other"))
+    listed = {(one.key, one.block): one.editions for one in paying.ledger.charges("records")}
+    assert listed == {
+        (f"{first.key}@2021", "lifetime"): (first.edition, second.edition),
+        (f"{other.key}@2021", "lifetime"): (other.edition,),
+        (own.key, "lifetime"): (own.edition,),
+    }
+    (paid,) = [one for one in paying.ledger.charges("beds") if one.key == first.key]
+    assert paid.editions == (first.edition, second.edition)

@@ -212,10 +212,10 @@ def test_a_kept_head_counts_with_its_own_number_only(ledger: Ledger) -> None:
         ]
 
 
-def charged(sequence: int, *, rho: str = "1/100", holds: str = "3/100", cap: str = "6/100") -> Entry:
-    """A charge of two blocks that another dataset pays for as well, under a cap of its own."""
+def charged(sequence: int, *, rho: str = "1/100", holds: str = "3/100", cap: str = "6/100", own: str = "1") -> Entry:
+    """A charge of two blocks under the cap ``own`` that another dataset pays for as well, under a cap of its own."""
     draw = {"dataset": "records", "block": "lifetime", "rho": holds, "cap": cap}
-    told = {"dataset": "cases", "key": f"k{sequence}", "charged": ["2021", "2022"], "rho": rho, "cap": "1"}
+    told = {"dataset": "cases", "key": f"k{sequence}", "charged": ["2021", "2022"], "rho": rho, "cap": own}
     return Entry(sequence, datetime(2021, 3, 1, tzinfo=UTC), "reserved", told | {"draws": [draw]}, "", "")
 
 
@@ -229,6 +229,9 @@ def test_what_other_datasets_pay_is_held_against_their_own_caps() -> None:
         return list(verifying._caps(list(entries)))
 
     line = "entry {} charges block lifetime of 'records' above its cap"
+    assert above(charged(1, own="9/1000")) == [
+        f"entry 1 charges block {b} of 'cases' above its cap" for b in (2021, 2022)
+    ]
     assert above(charged(1)) == []  # two blocks at 3/100: exactly its cap
     assert above(charged(1, cap="59/1000")) == [line.format(1)]
     assert above(charged(1), charged(2, holds="1/1000000", cap="60001/1000000")) == [line.format(2)]
