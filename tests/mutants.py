@@ -72,7 +72,7 @@ MODULES: dict[str, list[str]] = {
     "ledger/reserving": _unit("charging", "reserving", "drawing", "agreeing", "approvals", "late"),
     "ledger/reservations": _unit("charging", "reserving", "late"),
     "ledger/cards": _unit("cards"),
-    "ledger/permitting": _unit("permitting", "cards"),
+    "ledger/permitting": _unit("permitting", "cards", "approvals"),
     "ledger/measuring": _unit("measurements", "approvals"),
     "ledger/witnesses": _unit("witnesses", "late"),
     "ledger/sealing": _unit("sealing", "in_use"),

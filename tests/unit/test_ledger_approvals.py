@@ -280,12 +280,19 @@ def asked(ledger: Ledger, declared: Dataset, by: str = "analyst") -> Reservation
     )
 
 
+def permitted(ledger: Ledger, declared: Dataset) -> None:
+    ledger.permit(plan(), dataset=declared, category="adhoc", requested_by="analyst", purpose="")
+
+
 def test_a_deputy_decides_in_the_custodians_place_on_the_declared_days_and_the_ledger_says_so(ledger: Ledger) -> None:
     approve(ledger, "council")
     in_the_place(ledger, "stand-in", "custodian")
     for days in ({"first_day": "2021-03-02"}, {"first_day": "2021-02-01", "last_day": "2021-02-28"}):
         with pytest.raises(ApprovalError, match="stand-in was not declared a deputy of custodian on 2021-03-01"):
             asked(ledger, with_deputy(**days))
+        with pytest.raises(ApprovalError, match="stand-in was not declared a deputy of custodian on 2021-03-01"):
+            permitted(ledger, with_deputy(**days))
+    permitted(ledger, with_deputy())
     with pytest.raises(ApprovalError, match="was not declared a deputy"):
         asked(ledger, dataset())
     assert asked(ledger, with_deputy()).approvers == ("custodian", "council")

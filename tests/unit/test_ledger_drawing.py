@@ -247,3 +247,11 @@ def test_what_another_dataset_pays_is_listed_with_the_editions_that_use_it(payin
     }
     (paid,) = [one for one in paying.ledger.charges("beds") if one.key == first.key]
     assert paid.editions == (first.edition, second.edition)
+
+
+def test_what_is_paid_for_asks_nothing_more_of_a_holder_whose_budget_is_smaller_now(paying: Paying) -> None:
+    first = paying.reserve(paying.plan(1))
+    smaller = {**HOLDERS, "records": records("0.0001")}
+    with pytest.raises(BudgetError, match="dataset 'records', whose records it uses"):
+        paying.reserve(paying.plan(2, series="other", release="other"), holders=smaller)
+    assert paying.reserve(paying.plan(2), holders=smaller).key == first.key

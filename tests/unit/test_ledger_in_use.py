@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ledger_examples import Clock, dataset, measured, new_ledger, plan, publish, reserve
@@ -47,6 +48,18 @@ def test_it_is_the_last_that_is_published_and_not_retracted(ledger: Ledger) -> N
         description = ledger.description(edition, number)
         assert description is not None
         assert json.loads(document)["parts"]
+
+
+def test_what_is_described_and_not_yet_published_is_not_in_use(ledger: Ledger) -> None:
+    one, two = made(ledger, "weekly", 1, 1), made(ledger, "weekly", 2, 1, 2)
+    measured(ledger, plan("2021-W01", release="weekly"), dataset=RICH, revision=2, reason="a mistake")
+
+    def describing(method: Any, *arguments: Any, **options: Any) -> Any:
+        return None if method == ledger.published else method(*arguments, **options)
+
+    publish(ledger, one, revision=2, call=describing)
+    assert ledger.revisions(one) == [1, 2]
+    assert {edition: number for edition, (number, _) in ledger.in_use(["weekly"]).items()} == {one: 1, two: 2}
 
 
 def test_it_is_asked_of_the_releases_that_are_named_and_of_no_other_whatever_they_are_called(ledger: Ledger) -> None:
