@@ -8,7 +8,7 @@ it is in force (``validity``).
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -117,6 +117,18 @@ class CodeList:
             f"{self.path.name}: {fine.name} '{code}' belongs to {len(parents)} groups of '{coarse.name}' "
             f"({', '.join(parents[:3])}). Levels must be a tree: give each {fine.name} one {coarse.name}."
         )
+
+
+def list_called(name: str, lists: Iterable[CodeList], *, where: str) -> CodeList:
+    """The code list that a declaration names.
+
+    Raises:
+        CatalogueError: there is none; ``where`` is the declaration.
+    """
+    for listed in lists:
+        if listed.id == name:
+            return listed
+    raise CatalogueError(f"{where}: there is no code list 'codes/{name}.csv'.")
 
 
 def load_code_list(path: Path) -> CodeList:

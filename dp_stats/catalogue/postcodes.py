@@ -15,7 +15,7 @@ from sys import intern
 
 from pydantic import Field
 
-from dp_stats.catalogue.codes import CodeList
+from dp_stats.catalogue.codes import CodeList, list_called
 from dp_stats.catalogue.declared import Model, Name, Slug
 from dp_stats.catalogue.load import read_model
 from dp_stats.catalogue.part import declarations
@@ -71,9 +71,7 @@ def areas_of_postcodes(
     Raises:
         CatalogueError: the list or the file is missing, or a line has another code or is no postcode.
     """
-    codes = next((one for one in lists if one.id == declared.codes), None)
-    if codes is None:
-        raise CatalogueError(f"postcodes/{declared.id}.yaml: there is no code list 'codes/{declared.codes}.csv'.")
+    codes = list_called(declared.codes, lists, where=f"postcodes/{declared.id}.yaml")
     path, known = folder / "postcodes" / declared.file, {code: code for code in codes.codes}
     found: dict[str, dict[str, str]] = {}
     try:

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import Field
 
-from dp_stats.catalogue.codes import CodeList
+from dp_stats.catalogue.codes import CodeList, list_called
 from dp_stats.catalogue.declared import Model, Name, Slug
 from dp_stats.catalogue.load import read_model
 from dp_stats.catalogue.part import declarations
@@ -60,9 +60,7 @@ def rings_of_areas(folder: Path, declared: Shapes, lists: Collection[CodeList]) 
     Raises:
         CatalogueError: the list or the file is missing, no area of the file is of the list, or it is not in longitude and latitude.
     """
-    codes = next((one for one in lists if one.id == declared.codes), None)
-    if codes is None:
-        raise CatalogueError(f"maps/{declared.id}.yaml: there is no code list 'codes/{declared.codes}.csv'.")
+    codes = list_called(declared.codes, lists, where=f"maps/{declared.id}.yaml")
     path, known = folder / "maps" / declared.file, set(codes.codes)
     found: dict[str, list[Ring]] = {}
     try:

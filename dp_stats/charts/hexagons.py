@@ -7,10 +7,10 @@ from html import escape
 
 import numpy as np
 
+from dp_stats.charts.coloured import Mark, in_classes
 from dp_stats.charts.series import Group
 from dp_stats.charts.svg import opened
 from dp_stats.charts.tilemap import Layout
-from dp_stats.texts import numbers
 from dp_stats.texts.words import Texts
 
 SCALE = 20
@@ -34,29 +34,15 @@ def tiles(
     """
     width, height = layout.size
     box = f"-12 -12 {width * SCALE + 24:.0f} {height * SCALE + 24:.0f}"
-    decimals = numbers.decimals_for(g.figure for g in groups)
-    by_class: dict[str, list[str]] = {}
-    dotted: list[str] = []
-    for group in groups:
-        if group.code not in layout.tiles:
-            continue
-        across, down = (v * SCALE for v in layout.centre(group.code))
-        css = f"k{int(np.searchsorted(bounds, group.figure.value, side='right'))}" if group.figure.known else "none"
-        value = texts.number(group.figure.value, decimals=decimals)
-        words = f"{group.name}: {value} ({texts.between(group.figure, decimals=decimals)})"
-        at = f'x="{across:.0f}" y="{down:.0f}"'
-        by_class.setdefault(css, []).append(f'<use href="#{id}-h" {at}><title>{escape(words)}</title></use>')
-        if group.figure.weak:
-            dotted.append(f"M{across:.0f} {down:.0f}h0")
+    marks = {}
+    for code in layout.tiles:
+        across, down = (v * SCALE for v in layout.centre(code))
+        attributes = f'href="#{id}-h" x="{across:.0f}" y="{down:.0f}"'
+        marks[code] = Mark("use", attributes, f"{across:.0f} {down:.0f}")
     link = f' data-areas="{escape(areas)}"' if areas else ""
-    out = [opened(id, title, description, css="tiles", attributes=f'viewBox="{box}"{link}')]
-    out.append(f'<defs><path id="{id}-h" d="{HEXAGON}"/></defs>')
-    for css in sorted(by_class):
-        out.append(f'<g class="{css}">{"".join(by_class[css])}</g>')
-    if dotted:
-        out.append(f'<path class="unsure" d="{"".join(dotted)}"/>')
-    out.append("</svg>")
-    return "".join(out)
+    out = opened(id, title, description, css="tiles", attributes=f'viewBox="{box}"{link}')
+    hexagon = f'<defs><path id="{id}-h" d="{HEXAGON}"/></defs>'
+    return f"{out}{hexagon}{in_classes(marks, groups, bounds, texts)}</svg>"
 
 
 def spots(layout: Layout) -> str:

@@ -37,7 +37,7 @@ def fill(book: GPWorkbook, label: str, frame: pd.DataFrame) -> None:
     (table,) = sheet.tables
     first, left = xl_cell_to_rowcol(table["range"].partition(":")[0])
     last, right = first + len(frame), left + frame.shape[1] - 1
-    table["range"], table["a_range"] = xl_range(first, left, last, right), xl_range(first, left, last, right)
+    table["range"] = table["a_range"] = xl_range(first, left, last, right)
     for at in range(frame.shape[1]):
         values: list[Any] = frame.iloc[:, at].tolist()
         texts = any(isinstance(value, str) for value in values)

@@ -19,7 +19,7 @@ from dp_stats.catalogue.codes import CodeList
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Release
 from dp_stats.catalogue.postcodes import Postcodes, areas_of_postcodes, read_postcodes
-from dp_stats.errors import CatalogueError
+from dp_stats.outlets.declared_files import write_each
 from dp_stats.outlets.shapes import refresh_shapes
 
 FOLDER = "assets/postcodes"
@@ -34,17 +34,9 @@ def refresh_places(public: Path, catalogue: Catalogue) -> dict[str, str]:
     Returns:
         Declarations of postcodes and of boundaries that are broken, and why: readers then search by name, and see no true map.
     """
-    left_out: dict[str, str] = {}
-    told: dict[str, Mapping[str, Any]] = {}
-    try:
-        declared = list(read_postcodes(catalogue.folder))
-    except CatalogueError as error:
-        declared, left_out = [], {"postcodes": str(error)}
-    for one in declared:
-        try:
-            told[one.codes] = _write(public, one, catalogue)
-        except CatalogueError as error:
-            left_out[f"postcodes/{one.id}"] = str(error)
+    told, left_out = write_each(
+        "postcodes", lambda: read_postcodes(catalogue.folder), lambda one: _write(public, one, catalogue)
+    )
     kept = {Path(one["folder"]).name for one in told.values()}
     for folder in (public / FOLDER).glob("*/"):
         if folder.name not in kept:

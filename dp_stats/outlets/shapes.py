@@ -18,7 +18,7 @@ from typing import Any
 from dp_stats import files
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.shapes import Ring, Shapes, read_shapes, rings_of_areas
-from dp_stats.errors import CatalogueError
+from dp_stats.outlets.declared_files import write_each
 
 FOLDER = "assets/maps"
 MOST_BYTES = 50_000
@@ -39,17 +39,7 @@ def refresh_shapes(public: Path, catalogue: Catalogue) -> tuple[dict[str, Mappin
     Returns:
         By code list, where its drawings are and what they are; and of declarations that are broken their name and why.
     """
-    told: dict[str, Mapping[str, Any]] = {}
-    broken: dict[str, str] = {}
-    try:
-        declared = list(read_shapes(catalogue.folder))
-    except CatalogueError as error:
-        declared, broken = [], {"maps": str(error)}
-    for one in declared:
-        try:
-            told[one.codes] = _write(public, one, catalogue)
-        except CatalogueError as error:
-            broken[f"maps/{one.id}"] = str(error)
+    told, broken = write_each("maps", lambda: read_shapes(catalogue.folder), lambda one: _write(public, one, catalogue))
     kept = {Path(str(one["file"])).name for one in told.values()}
     for path in (public / FOLDER).glob("*.json"):
         if path.name not in kept:

@@ -1,7 +1,9 @@
-"""What tests of units share: a new ledger, and the clock that it reads."""
+"""What tests of units share: a new ledger, the clock that it reads, and a machine that stands elsewhere."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,3 +20,13 @@ def clock() -> Clock:
 @pytest.fixture
 def ledger(tmp_path: Path, clock: Clock) -> Ledger:
     return new_ledger(tmp_path, clock)
+
+
+@pytest.fixture
+def in_tokyo() -> Iterator[None]:
+    """The clock of this machine is Japan's."""
+    with pytest.MonkeyPatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        yield
+    time.tzset()

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ledger_examples import Clock, agreement, dataset, new_ledger, plan, reserve, sealed
+from ledger_examples import Clock, agreement, dataset, plan, reserve, sealed
 from sqlalchemy import select
 
 from dp_stats.errors import AgreementError
@@ -18,16 +16,6 @@ from dp_stats.ledger import Ledger, schema
 from dp_stats.ledger.agreeing import day_of, why_not_measured
 
 ENDS = date(2021, 4, 30)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def ledger(tmp_path: Path, clock: Clock) -> Ledger:
-    return new_ledger(tmp_path, clock)
 
 
 def agreements(ledger: Ledger) -> list[dict[str, Any]]:
@@ -145,13 +133,9 @@ def test_without_an_agreement_nothing_ends(ledger: Ledger, clock: Clock) -> None
     ledger.spend(made)
 
 
-def test_its_days_are_those_of_universal_time_wherever_the_machine_stands(monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as elsewhere:
-        elsewhere.setenv("TZ", "Asia/Tokyo")
-        time.tzset()
-        day = day_of(datetime(2021, 4, 30, 23, 30, tzinfo=UTC))
-    time.tzset()
-    assert day == ENDS
+@pytest.mark.usefixtures("in_tokyo")
+def test_its_days_are_those_of_universal_time_wherever_the_machine_stands() -> None:
+    assert day_of(datetime(2021, 4, 30, 23, 30, tzinfo=UTC)) == ENDS
 
 
 @dataclass

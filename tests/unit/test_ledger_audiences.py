@@ -35,11 +35,6 @@ def organisation(**fields: Any) -> Organisation:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
 def ledger(tmp_path: Path, clock: Clock) -> Ledger:
     made = new_ledger(tmp_path, clock)
     measured(made, plan(), dataset=RICH)
