@@ -18,11 +18,12 @@ from airflow.sdk.exceptions import AirflowSkipException
 from dp_stats.airflow.alerts import step_failed
 from dp_stats.airflow.approval import CustodianApproval, form_of, only_tries, request_of, request_stopped
 from dp_stats.airflow.form import form
-from dp_stats.airflow.names import asking_dag, dataset_of
+from dp_stats.airflow.names import asking_dag, dataset_of, is_asking
 from dp_stats.airflow.notes import tell_answered, tell_tried
 from dp_stats.airflow.one_step import AirflowRun
+from dp_stats.airflow.release_runs import declarations_of
 from dp_stats.airflow.steps import NEED_A_PERSON, RETRIES, guarded, pipeline_steps, requester, run_name
-from dp_stats.catalogue import Catalogue, Dataset, read_catalogue
+from dp_stats.catalogue import Catalogue, Dataset
 from dp_stats.errors import AgreementError, ApprovalError, BudgetError, CatalogueError, NotDerivableError, NotDueError
 from dp_stats.settings import load_settings
 
@@ -68,17 +69,20 @@ def failed(context: Mapping[str, Any]) -> None:
 
 def adhoc_releases(dataset: str | None = None) -> dict[str, DAG]:
     """For each dataset, or only this, the DAG by which analysts ask and custodians decide, by its id."""
-    only = get_parsing_context().dag_id
-    return read_forms(only, dataset=dataset or (dataset_of(only) if only else None))[0]
+    return read_forms(get_parsing_context().dag_id, dataset=dataset)[0]
 
 
 def read_forms(only: str | None = None, *, dataset: str | None = None) -> tuple[dict[str, DAG], list[str]]:
     """The asking DAGs by id, and what is wrong with those that cannot be made.
 
     Args:
-        only: the id of the one that is wanted. dataset: the one whose form is wanted.
+        only: the id of the one that is wanted, as in a task. dataset: the one whose form is wanted.
     """
-    catalogue = read_catalogue(load_settings().catalogue, dataset=dataset)
+    if dataset is None and only is not None:
+        if not is_asking(only):
+            return {}, []
+        dataset = dataset_of(only)
+    catalogue = declarations_of(dataset)
     made: dict[str, DAG] = {}
     refused: list[str] = []
     for declared in catalogue.datasets.values():

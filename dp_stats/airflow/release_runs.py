@@ -13,6 +13,7 @@ from dp_stats.airflow.one_step import AirflowRun
 from dp_stats.airflow.schedule import edition_at
 from dp_stats.airflow.steps import RETRIES, moment, requester, run_name
 from dp_stats.catalogue import Catalogue, Dataset, Release, read_catalogue
+from dp_stats.errors import CatalogueError
 from dp_stats.settings import load_settings
 
 
@@ -24,6 +25,19 @@ def rows_of(dataset: Dataset) -> Asset:
 def editions_of(release: Release) -> Asset:
     """The published editions of a release; its events say which."""
     return Asset(name=release.id, uri=f"dp-stats://editions/{release.id}", group="editions")
+
+
+def declarations_of(dataset: str | None) -> Catalogue:
+    """What DAGs are made from: the whole catalogue, or what a dataset and its releases depend on.
+
+    Raises:
+        CatalogueError: there is no such dataset, or no catalogue.
+    """
+    folder = load_settings().catalogue
+    catalogue = read_catalogue(folder, dataset=dataset)
+    if dataset is not None and dataset not in catalogue.datasets and not catalogue.broken_file("datasets", dataset):
+        raise CatalogueError(f"There is no dataset '{dataset}' in {folder}. Name one of datasets/ in the DAG file.")
+    return catalogue
 
 
 def declared(release: str) -> tuple[Catalogue, Release]:

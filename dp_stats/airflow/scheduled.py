@@ -18,7 +18,7 @@ from dp_stats import pipeline, written
 from dp_stats.airflow.names import scheduled_dag
 from dp_stats.airflow.notes import write_note
 from dp_stats.airflow.one_step import AirflowRun
-from dp_stats.airflow.release_runs import defaults, edition_of, editions_of, rows_of
+from dp_stats.airflow.release_runs import declarations_of, defaults, edition_of, editions_of, rows_of
 from dp_stats.airflow.revisions import CORRECTION, EDITION, kinds, note_of
 from dp_stats.airflow.schedule import first_interval
 from dp_stats.airflow.steps import pipeline_steps, requester, run_name, step, tell_assets
@@ -63,13 +63,12 @@ def read_declarations(only: str | None = None, *, dataset: str | None = None) ->
     Args:
         only: the id of the one that is wanted, as in a task. dataset: those of its releases are wanted.
     """
-    folder = load_settings().catalogue
     if dataset is None and only is not None:
-        behind = datasets_behind(folder, lambda release: scheduled_dag(release) == only)
+        behind = datasets_behind(load_settings().catalogue, lambda release: scheduled_dag(release) == only)
+        if not behind:
+            return {}, []  # it is no release's
         dataset = behind.pop() if len(behind) == 1 else None
-    catalogue = read_catalogue(folder, dataset=dataset)
-    if dataset is not None and dataset not in catalogue.datasets and not catalogue.broken_file("datasets", dataset):
-        raise CatalogueError(f"There is no dataset '{dataset}' in {folder}. Name one of datasets/ in the DAG file.")
+    catalogue = declarations_of(dataset)
     broken = list(catalogue.broken.values())
     made: dict[str, DAG] = {}
     for release in catalogue.releases.values():

@@ -184,7 +184,12 @@ def test_a_broken_declaration_is_an_import_error_of_its_own_and_takes_no_other_d
     assert "releases/sales.yaml: Airflow cannot make a DAG of it. KeyError" in said
 
 
-def test_a_dag_file_of_one_dataset_has_its_dags_and_reads_nothing_of_others(clinic: Any, tmp_path: Path) -> None:
+def test_a_dag_file_of_one_dataset_has_its_dags_and_reads_nothing_of_others(
+    clinic: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dp_stats.airflow import release_runs
+    from dp_stats.catalogue import read_catalogue
+
     for kind, name in (("datasets", "visits"), ("releases", "visits")):
         text = (clinic.folder / kind / f"{name}.yaml").read_text()
         other = text.replace("id: visits", "id: sales", 1).replace("dataset: visits", "dataset: sales")
@@ -199,6 +204,28 @@ def test_a_dag_file_of_one_dataset_has_its_dags_and_reads_nothing_of_others(clin
         assert {*dags(name, tmp_path)} == {name, f"ask-{name}"}
     (said,) = read_dags("typo", tmp_path).import_errors.values()
     assert "There is no dataset 'typo'" in said
+    (tmp_path / "form.py").write_text(
+        "from dp_stats.airflow import adhoc_releases  # DAG\nglobals().update(adhoc_releases('typo'))\n"
+    )
+    (said,) = read_dags("form", tmp_path).import_errors.values()
+    assert "There is no dataset 'typo'" in said
+    (tmp_path / "both.py").write_text(
+        "from dp_stats.airflow import adhoc_releases, scheduled_releases  # DAG\n"
+        "globals().update({**scheduled_releases(), **adhoc_releases()})\n"
+    )
+    read: list[str | None] = []
+
+    def noted(folder: Path, *, dataset: str | None) -> Any:
+        read.append(dataset)
+        return read_catalogue(folder, dataset=dataset)
+
+    monkeypatch.setattr(release_runs, "read_catalogue", noted)
+    for wanted in ("sales", "ask-sales"):  # as a task's process asks for its own
+        read.clear()
+        with monkeypatch.context() as task:
+            task.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", wanted)
+            assert {*dags("both", tmp_path)} == {wanted}
+        assert read == ["sales"]
     (clinic.folder / "releases/sales.yaml").write_text("dataset: sales\n  : {")
     assert {*dags("visits", tmp_path)} == {"visits", "ask-visits"}
     assert {*dags("sales", tmp_path)} == {"ask-sales"}
