@@ -157,6 +157,11 @@ class Settings(BaseSettings):
     addresses: str = _field(
         "", "the address of a user that no dataset declares, such as `{user}@agency.example`", said="none"
     )
+    queue: str = _field(
+        "",
+        "the queue of the Celery workers that mount the state folder; every task of dp_stats waits for one of them",
+        said="none: any worker may take them",
+    )
     simple_passwords: bool = _field(
         False, "on one machine, for trying out: each user's password is the user's name", said="`false`"
     )

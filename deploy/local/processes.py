@@ -51,12 +51,16 @@ class LocalAirflow:
     ) -> None:
         self.stop()
 
-    def start(self, name: str) -> subprocess.Popen[bytes]:
-        """Start one process, in a group of its own so that its children end with it."""
+    def start(self, name: str, *command: str, **environment: str) -> subprocess.Popen[bytes]:
+        """Start one process, in a group of its own so that its children end with it.
+
+        Args:
+            name: of one of the three, or of another with its ``command``. environment: what is otherwise there for it.
+        """
         with (self.folder / f"{name}.log").open("ab") as log:
             self.running[name] = subprocess.Popen(  # noqa: S603  our own fixed commands
-                [sys.executable, "-m", "airflow", *PROCESSES[name]],
-                env=self.environment,
+                [sys.executable, "-m", "airflow", *(command or PROCESSES[name])],
+                env={**self.environment, **environment},
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,

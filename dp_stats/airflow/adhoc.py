@@ -22,7 +22,7 @@ from dp_stats.airflow.names import asking_dag, dataset_of, is_asking
 from dp_stats.airflow.notes import tell_answered, tell_tried
 from dp_stats.airflow.one_step import AirflowRun
 from dp_stats.airflow.release_runs import declarations_of
-from dp_stats.airflow.steps import NEED_A_PERSON, RETRIES, guarded, pipeline_steps, requester, run_name
+from dp_stats.airflow.steps import NEED_A_PERSON, guarded, pipeline_steps, requester, run_name, task_options
 from dp_stats.catalogue import Catalogue, Dataset
 from dp_stats.errors import AgreementError, ApprovalError, BudgetError, CatalogueError, NotDerivableError, NotDueError
 from dp_stats.settings import load_settings
@@ -113,7 +113,7 @@ def adhoc_release(catalogue: Catalogue, dataset: Dataset) -> DAG:
         max_active_runs=MOST_OPEN,
         tags=["ad hoc", f"dataset:{dataset.id}"],
         params=form(catalogue, dataset),
-        default_args={"owner": "analysts", "on_failure_callback": failed, **RETRIES},
+        default_args={"owner": "analysts", "on_failure_callback": failed, **task_options()},
     ) as dag:
 
         @task(show_return_value_in_logs=False)

@@ -11,7 +11,7 @@ from dp_stats.airflow.alerts import step_failed
 from dp_stats.airflow.names import pool_of
 from dp_stats.airflow.one_step import AirflowRun
 from dp_stats.airflow.schedule import edition_at
-from dp_stats.airflow.steps import RETRIES, moment, requester, run_name
+from dp_stats.airflow.steps import moment, requester, run_name, task_options
 from dp_stats.catalogue import Catalogue, Dataset, Release, read_catalogue
 from dp_stats.errors import CatalogueError
 from dp_stats.settings import load_settings
@@ -70,4 +70,4 @@ def edition_run(release: str, context: Mapping[str, Any], *, period: str | None)
 
 def defaults(dataset: Dataset, edition_of: Callable[[Mapping[str, Any]], str]) -> dict[str, Any]:
     """What every task has that reads rows of a dataset: its pool, its retries, and whom a failure is told."""
-    return {"pool": pool_of(dataset.id), "on_failure_callback": step_failed(edition_of), **RETRIES}
+    return {"pool": pool_of(dataset.id), "on_failure_callback": step_failed(edition_of), **task_options()}

@@ -17,6 +17,7 @@ from dp_stats.airflow import one_step
 from dp_stats.airflow.one_step import AirflowRun
 from dp_stats.errors import DpStatsError, need_a_person
 from dp_stats.files import storage_error
+from dp_stats.settings import load_settings
 
 T = TypeVar("T")
 
@@ -42,6 +43,12 @@ RETRIES = {
         ]
     ),
 }
+
+
+def task_options() -> dict[str, Any]:
+    """What every task of ours has: when it is tried again, and the queue of the workers that may see rows, where there is one."""
+    queue = load_settings().queue
+    return {**RETRIES, **({"queue": queue} if queue else {})}
 
 
 class StepFailedError(Exception):

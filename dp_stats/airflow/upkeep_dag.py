@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG
 
 from dp_stats.airflow.alerts import step_failed
-from dp_stats.airflow.steps import RETRIES
+from dp_stats.airflow.steps import task_options
 
 
 def upkeep_dag(id: str, *, title: str, description: str, manual: str | None, schedule: str | timedelta) -> DAG:
@@ -30,6 +30,6 @@ def upkeep_dag(id: str, *, title: str, description: str, manual: str | None, sch
         default_args={
             "owner": "engineers",
             "on_failure_callback": step_failed(lambda _: title),
-            **RETRIES,
+            **task_options(),
         },
     )

@@ -19,6 +19,7 @@ import psycopg2
 import pytest
 from airflow_server import ADHOC, OFTEN, QUESTION, Server, airflow_server
 from bundle_repository import TITLE, Repository, make_repository
+from celery_workers import REDIS, address, broker, start_worker
 from conftest import make_clinic
 from ledger_examples import postgres
 from mailbox_server import notifier, opened
@@ -41,6 +42,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": repository.bundles(),
             "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(folder / "bundles"),
         }
+        extra["DP_STATS_QUEUE"] = QUEUE
         extra |= {"DP_STATS_LETTERS": notifier("{to}"), "DP_STATS_ADDRESSES": "{user}@agency.example"}
         with (
             opened() as box,
@@ -56,6 +58,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             running.mailbox = box
             yield running
 
+
+QUEUE = "may-see-rows"
+"""The queue that our tasks are for; the LocalExecutor knows none."""
+
+WORKERS = ("worker", "another-worker")
+"""Of Celery: one of that queue, and one that must not see rows."""
 
 SOON = {
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
@@ -566,6 +574,43 @@ def test_lineage_names_runs_and_assets_and_holds_no_statistic(server: Server) ->
             if "value" in row:
                 assert f"{row['value']},{row['lower_95']},{row['upper_95']}" not in text
     assert not any(word in text for word in ("value_unbiased", "lower_95", "standard_error"))
+
+
+@pytest.mark.skipif(not REDIS, reason="redis-server is not installed")
+def test_with_celery_only_workers_of_the_queue_that_may_see_rows_take_our_tasks(server: Server) -> None:
+    airflow, before = server.airflow, len(charges(server))
+    elsewhere = airflow.folder.parent.parent / "elsewhere"
+    metadata = airflow.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+    with broker(airflow.folder / "redis") as redis, pytest.MonkeyPatch.context() as patch:
+        for name, value in {
+            "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
+            "AIRFLOW__CELERY__BROKER_URL": address(redis),
+            "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{metadata}",
+        }.items():
+            patch.setitem(airflow.environment, name, value)
+        airflow.kill("scheduler")
+        airflow.start("scheduler")
+        nothing = {
+            "AIRFLOW_HOME": f"{elsewhere}/airflow",
+            "DP_STATS_HOME": f"{elsewhere}/home",
+            "DP_STATS_LEDGER_URL": "",
+        }
+        start_worker(airflow, "another-worker", queue="default", **nothing)
+        run = server.ask(epsilon=0.31)
+        wait_for(lambda: bool(redis.llen(QUEUE)))
+        assert set(server.states("ask-visits", run).values()) <= {"queued", None}  # nobody else took it
+        start_worker(airflow, "worker", queue=QUEUE)
+        assert server.answer("custodian", run, "Approve").status_code == 200
+        assert server.finish("ask-visits", run) == "success"
+        (edition,) = {c.edition for c in server.ledger().charges() if c.run == f"ask-visits/{run}"}
+        assert [count(server, event, edition) for event in ("reserved", "spent", "stored", "published")] == [1, 1, 1, 1]
+        assert len(charges(server)) == before + 1
+        assert not (elsewhere / "home").exists()
+        took = {name: server.last_words(name, 100_000).count("Task execute_workload[") for name in WORKERS}
+        assert took["worker"]
+        assert not took["another-worker"]
+        for name in (*WORKERS, "scheduler"):
+            airflow.kill(name)
 
 
 def parts(event: dict[str, Any]) -> list[dict[str, Any]]:
