@@ -12,6 +12,8 @@ from scipy.optimize import minimize_scalar
 
 from dp_stats.plan import accounting
 from dp_stats.plan.mechanism import noise_variance
+from dp_stats.plan.noise_scale import noise_scale
+from dp_stats.plan.sensitivity import Sensitivity
 
 SCALES = [0.3, 1.0, 1.7320508075688772, 3.3, 47.11, 1e6]
 
@@ -145,3 +147,14 @@ def test_rho_of_an_epsilon_is_the_largest_to_forty_places(epsilon: str, delta: s
     assert rho > 0
     assert accounting.epsilon_at(rho, at) <= wanted
     assert accounting.epsilon_at(rho * (1 + Fraction(1, 2**39)), at) > wanted
+
+
+def test_noise_is_for_what_a_person_moves_by_the_measure_of_its_kind_and_costs_what_its_scale_says() -> None:
+    moves, budget = Sensitivity(l1=3, l2_squared=5), Fraction(1, 7)
+    laplace = noise_scale(moves, "discrete_laplace", budget)
+    assert laplace.scale == accounting.scale_for_epsilon(3, budget)
+    assert laplace.epsilon == accounting.laplace_epsilon(3, laplace.scale)
+    assert laplace.rho == accounting.pure_rho(laplace.epsilon)
+    gaussian = noise_scale(moves, "discrete_gaussian", budget)
+    scale = accounting.scale_for_rho(5, budget)
+    assert gaussian == (scale, None, accounting.gaussian_rho(5, scale))

@@ -127,6 +127,29 @@ def test_what_was_reserved_is_neither_confirmed_nor_spent_after_the_end(ledger: 
     assert ledger.head() == before
 
 
+def test_before_rows_are_read_a_plan_is_held_against_what_it_will_be_reserved_under(
+    ledger: Ledger, clock: Clock
+) -> None:
+    wanted, declared = sealed(plan(**under())), dataset(rho="0.02", **under())
+    ledger.agreed(wanted, dataset=declared)
+    with pytest.raises(AgreementError, match="the plan was made without it"):
+        ledger.agreed(sealed(plan()), dataset=declared)
+    reserve(ledger, wanted.plan, dataset=declared)
+    before = ledger.head()
+    ledger.agreed(
+        wanted, dataset=dataset()
+    )  # what is reserved is under what it was reserved under, whatever is declared today
+    for other, revision in ((wanted, 2), (sealed(plan(variant="other", **under())), 1)):
+        with pytest.raises(AgreementError, match="dataset 'cases' is under 'None'"):
+            ledger.agreed(other, dataset=dataset(), revision=revision)
+    clock.now = datetime.combine(ENDS, clock.now.time(), UTC)
+    ledger.agreed(wanted, dataset=dataset())
+    clock.forward(days=1)
+    with pytest.raises(AgreementError, match="may not be measured, by the agreement 'sharing'"):
+        ledger.agreed(wanted, dataset=declared)
+    assert ledger.head() == before
+
+
 def test_without_an_agreement_nothing_ends(ledger: Ledger, clock: Clock) -> None:
     made = reserve(ledger, plan())
     clock.forward(days=3650)

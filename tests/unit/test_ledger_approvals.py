@@ -261,6 +261,21 @@ def test_what_custodians_approved_leaves_the_allowance_as_it_was(ledger: Ledger)
     assert quote.approvers == BOTH
 
 
+def test_decisions_are_told_from_a_moment_on_oldest_first(ledger: Ledger, clock: Clock) -> None:
+    since, made = clock.now, [("custodian", "refused"), ("council", "approved"), ("custodian", "approved")]
+    for approver, decision in made:
+        approve(ledger, approver, decision=decision)
+        clock.forward(hours=1)
+
+    def told(hours: float) -> list[tuple[str, str]]:
+        return [(one.approver, one.decision) for one in ledger.decided_since(since + timedelta(hours=hours))]
+
+    assert told(-1) == told(0) == made
+    assert told(1) == made[1:]
+    assert told(1.001) == made[2:]
+    assert told(3) == []
+
+
 def with_deputy(**days: str) -> Dataset:
     """The dataset, whose custodian has a deputy from the first to the fifth of March, or on other days."""
     deputy = {"user": "stand-in", "first_day": "2021-03-01", "last_day": "2021-03-05", **days}

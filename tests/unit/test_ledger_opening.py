@@ -70,6 +70,7 @@ def test_an_emptied_file_is_no_place_for_a_new_ledger(tmp_path: Path) -> None:
 def test_the_first_entry_names_the_ledger_at_random_and_its_format(file: Path, tmp_path: Path) -> None:
     opened(file)
     opened(tmp_path / "another.db")
+    assert (tmp_path / "another.db").stat().st_mode & 0o777 == 0o600
     firsts = [Ledger.open(found).entries()[0] for found in (file, tmp_path / "another.db")]
     for first in firsts:
         assert (first.event, first.at, first.sequence) == ("created", NOW, 1)

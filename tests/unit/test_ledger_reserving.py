@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ledger_examples import dataset, measured, new_ledger, plan, reserve, sealed
 
-from dp_stats.errors import BudgetError, LedgerError
-from dp_stats.ledger import Ledger
+from dp_stats.errors import ApprovalError, BudgetError, LedgerError
+from dp_stats.ledger import Ledger, Reservation
+from dp_stats.plan.model import Plan
+from dp_stats.plan.sealed import SealedPlan
 
 
 def spent(ledger: Ledger, block: str = "2021") -> Fraction:
@@ -171,3 +175,37 @@ def test_a_plan_is_not_measured_where_nothing_or_another_one_was_reserved_last(t
             ledger.resume(sealed(plan()), dataset=dataset())
         ledger.void(other, "not wanted")  # the second time: what was given back is not replaced either
     assert spent(ledger) == 0
+
+
+def renamed(wanted: Plan, *formerly: str) -> SealedPlan:
+    """A sealed plan whose release had other names before."""
+    found = sealed(wanted)
+    return replace(found, release=found.release.model_copy(update={"formerly": formerly}))
+
+
+def reserved(ledger: Ledger, wanted: SealedPlan, **options: Any) -> Reservation:
+    return ledger.reserve(
+        wanted, dataset=dataset(), category="scheduled", requested_by="scheduler", reason="", **options
+    )
+
+
+def test_a_period_that_a_former_name_has_measured_is_not_measured_again(tmp_path: Path) -> None:
+    ledger = new_ledger(tmp_path)
+    measured(ledger, plan("2021-W01", release="old"))
+    before = ledger.head()
+    with pytest.raises(
+        LedgerError, match=r"^weekly/2021-W01 is old/2021-W01, which was made before the release was renamed\."
+    ):
+        reserved(ledger, renamed(plan("2021-W01"), "older", "old"))
+    assert ledger.head() == before
+    assert reserved(ledger, renamed(plan("2021-W02"), "older", "old")).edition == "weekly/2021-W02"
+    assert reserved(ledger, renamed(plan("2021-W01"), "other")).edition == "weekly/2021-W01"
+
+
+def test_blocks_that_a_former_name_has_paid_for_are_charged_again_only_with_a_yes(tmp_path: Path) -> None:
+    ledger = new_ledger(tmp_path)
+    measured(ledger, plan("2021-W01", release="old", series="old"))
+    wanted = plan("2021-W02", series="new")
+    with pytest.raises(ApprovalError, match=r"2021 would be charged .+ again"):
+        reserved(ledger, renamed(wanted, "old"))
+    assert reserved(ledger, renamed(wanted, "old"), new_series=True).charged == ("2021",)

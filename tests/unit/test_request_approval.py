@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -81,6 +82,12 @@ def test_a_free_answer_is_enough_only_where_it_is_as_accurate_as_what_was_asked_
     assert path_of(card("custodian", free=answer), asked) == ("free" if enough else "approval")
 
 
+def test_where_nothing_is_known_of_what_paying_would_give_a_free_answer_is_enough() -> None:
+    unknown = replace(card(free=5.0), plan=PLAN.model_copy(update={"expected": ()}))
+    assert path_of(unknown, question("enough")) == "free"
+    assert path_of(unknown, question("enough", 4.9)) == "allowed"
+
+
 @pytest.mark.parametrize("name", ["Ann", "ann", " ANN "])
 def test_nobody_decides_on_her_own_request_however_she_writes_her_name(name: str) -> None:
     for made in (card(), card("Ann", "custodian")):
@@ -144,3 +151,22 @@ def test_a_deputy_may_decide_on_her_days_and_in_nobody_elses_place_nor_on_what_e
             may_decide(replace(made, release=release), "deputy", instead_of="custodian")
     decisions = [replace(decided("deputy", "approved"), instead_of="custodian"), decided("council", "approved")]
     assert is_approved(made, decisions)
+
+
+@pytest.fixture
+def a_day_ahead(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine on whose clock it is always tomorrow."""
+    monkeypatch.setenv("TZ", "AHEAD-24")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("a_day_ahead")
+def test_a_deputys_days_are_those_of_universal_time_wherever_the_machine_stands() -> None:
+    today = datetime.now(UTC).date()
+    content = dataset().model_dump(mode="json", by_alias=True)
+    content["custodians"][0]["deputies"] = [{"user": "deputy", "first_day": today, "last_day": today}]
+    made = replace(card("custodian", "council"), dataset=Dataset.model_validate(content))
+    may_decide(made, "deputy", instead_of="custodian")

@@ -6,22 +6,24 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from datetime import date, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ledger_examples import agreement
 
 from dp_stats.catalogue import Catalogue
 from dp_stats.catalogue.codes import CodeList
 from dp_stats.catalogue.grid import Grid
 from dp_stats.catalogue.load import build_grid
-from dp_stats.catalogue.models import Dataset, Release
+from dp_stats.catalogue.models import Dataset, Organisation, Release
 from dp_stats.catalogue.periods import parse_period
 from dp_stats.errors import LedgerError
 from dp_stats.plan import declaration
 from dp_stats.plan.model import Draw, ExpectedError, Measurement, Plan
-from dp_stats.plan.sealed import SealedPlan, canonical, reading_hash, references, seal, unseal
+from dp_stats.plan.sealed import SealedPlan, agreement_hash, canonical, reading_hash, references, seal, unseal
 from dp_stats.plan.series import Series
 from dp_stats.plan.warnings import AboveMean, UnknownSize
 from tests.builders import code_list, declared_dataset, declared_release
@@ -327,3 +329,68 @@ def test_a_plan_of_another_format_is_refused_with_what_to_do(kind: type[Exceptio
     with pytest.raises(LedgerError, match="cannot be read by this version") as error:
         unseal(name, whole.aside, {**whole.parts, name: written})
     assert isinstance(error.value.__cause__, kind)
+
+
+def test_an_agreement_is_a_part_that_is_kept_named_and_read_back() -> None:
+    agreed = agreement()
+    whole = sealed(agreement=agreed)
+    assert whole.agreement == agreed
+    assert whole.agreement_hash == agreement_hash(agreed) != agreement_hash(agreement(version=2))
+    assert (
+        json.loads(whole.parts[whole.hash])["agreement"] == whole.agreement_hash in references(whole.parts[whole.hash])
+    )
+    assert json.loads(whole.parts[whole.agreement_hash]) == agreed.model_dump(mode="json", by_alias=True)
+    again = unseal(whole.hash, whole.aside, whole.parts)
+    assert (again.agreement, again.agreement_hash) == (agreed, whole.agreement_hash)
+    assert again.catalogue.agreements == {agreed.id: agreed}
+    assert sealed().agreement_hash == ""
+    lost = {name: part for name, part in whole.parts.items() if name != whole.agreement_hash}
+    with pytest.raises(LedgerError, match="missing or was altered"):
+        unseal(whole.hash, whole.aside, lost)
+
+
+def test_the_version_of_the_declarations_lies_aside_and_changes_no_hash() -> None:
+    whole = sealed()
+    assert whole.commit == ""
+    told = whole.planned_at("abc")
+    assert (told.commit, told.hash, told.plan) == ("abc", whole.hash, whole.plan)
+    assert json.loads(told.parts[told.aside]) == {**json.loads(whole.parts[whole.aside]), "commit": "abc"}
+    assert told.parts.keys() == whole.parts.keys() - {whole.aside} | {told.aside}
+    assert content(unseal(told.hash, told.aside, told.parts)) == content(told)
+    assert told.planned_at("def").commit == "def"
+    assert content(told.planned_at("")) == content(whole)
+
+
+def test_organisations_that_an_edition_is_made_for_are_told_as_they_are_today() -> None:
+    restricted = RELEASE.model_copy(
+        update={"audience": "restricted", "organisations": ("county", "town"), "purpose": "Beds"}
+    )
+    county = Organisation.model_validate(
+        {
+            "id": "county",
+            "name": "The county",
+            "basis": "Contract 7",
+            "users": ["dana"],
+            "terms": {"version": 1, "text": "Keep it to yourself."},
+            "starts": "2021-03-01",
+            "ends": "2021-03-10",
+        }
+    )
+    today = Catalogue(Path("today"), {}, {"weekly": restricted}, {}, organisations={"county": county})
+    told = sealed(release=restricted).told_by(today)
+    assert told.recipients == (county,)
+    assert told.catalogue.organisations == {"county": county}
+
+
+def test_a_code_that_has_two_names_one_after_the_other_has_that_of_the_editions_last_day() -> None:
+    for begins, name in (("2021-02-21", "After"), ("2021-02-22", "Before")):
+        ended = str(date.fromisoformat(begins) - timedelta(days=1))
+        several = code_list(
+            "areas",
+            ["north", "north", "east", "south"],
+            ["Before", "After", "East", "South"],
+            valid_from=["", begins, "", ""],
+            valid_to=[ended, "", "", ""],
+        )
+        told = sealed().told_by(replace(TODAY, codes={"areas": several}))
+        assert told.codes["areas"].names[0] == names_of(told)["zone"]["area"][0] == name
