@@ -17,11 +17,8 @@ def unfinished(ledger: Ledger, *, before: datetime) -> list[Reservation]:
     """Corrections that were reserved before a moment and are not published, oldest first."""
     return [
         one
-        for one in ledger.reservations()
-        if one.revision > 1
-        and one.state != "void"
-        and one.at < before
-        and ledger.publication(one.edition, one.revision) is None
+        for one in ledger.reservations(corrections=True)
+        if one.state != "void" and one.at < before and ledger.publication(one.edition, one.revision) is None
     ]
 
 
@@ -31,7 +28,7 @@ def last_begun(edition: str, ledger: Ledger) -> int:
     Raises:
         PublishedError: there is none.
     """
-    of_edition = [one for one in ledger.reservations() if one.edition == edition]
+    of_edition = ledger.reservations(edition=edition)
     waiting = [o.revision for o in of_edition if o.state != "void" and ledger.publication(edition, o.revision) is None]
     if waiting:
         return max(waiting)

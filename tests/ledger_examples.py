@@ -227,7 +227,8 @@ def publish(
     """Publish an edition that has been measured: first what its files say, then their checksums, which are returned."""
     call = call or (lambda method, *arguments, **options: method(*arguments, **options))
     looks, fact = b'["en","",""]', f'"{edition}"'.encode()
-    document = json.dumps({"format": 1, "parts": [hashlib.sha256(fact).hexdigest()]}).encode()
+    said = {"revision": {"number": revision}, "provenance": {}}
+    document = json.dumps({"format": 1, "facts": said, "parts": [hashlib.sha256(fact).hexdigest()]}).encode()
     parts = {hashlib.sha256(part).hexdigest(): part for part in (looks, fact, document)}
     names = {"document": hashlib.sha256(document).hexdigest(), "looks": hashlib.sha256(looks).hexdigest()}
     call(ledger.publishing, edition, revision, **names, parts=parts, **options)

@@ -51,6 +51,7 @@ MODULES: dict[str, list[str]] = {
     "secure/bound": ["tests/property/test_bound.py", ON_POSTGRES],
     "secure/aggregate": ["tests/unit/test_aggregate_integers.py", "tests/property/test_aggregate.py"],
     "ledger/verifying": _unit("verifying", "cards", "audiences", "tampering", "witnesses", "migrating"),
+    "ledger/rebuilding": [*_unit("verifying", "tampering", "projection"), "tests/property/test_ledger_rebuilding.py"],
     "ledger/chain": LEDGER,
     "ledger/budget": _unit("budget", "reports", "reserving"),
     "ledger/agreeing": [*_unit("agreeing"), "tests/property/test_agreements.py"],

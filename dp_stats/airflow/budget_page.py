@@ -127,6 +127,6 @@ def _runs(edition_id: str) -> list[dict[str, str]]:
             "when": written.moment(r.at),
             "state": r.state,
         }
-        for r in ledger.reservations()
-        if r.edition == edition_id and r.state != "void"
+        for r in ledger.reservations(edition=edition_id)
+        if r.state != "void"
     ]

@@ -224,7 +224,7 @@ def read_model(path: Path, model: type[M]) -> M:
     return cast(M, _read(text, model, str(path)))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)
 def _read(text: str, model: type[BaseModel], where: str) -> BaseModel:
     """Every step of a run reads the catalogue; a declaration that says what it said is parsed once."""
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil, floor
 
 from dp_stats import written
@@ -18,6 +19,12 @@ from dp_stats.plan import accounting
 
 GRAIN = 720_720 * 10**18
 """Parts that one unit of ρ is counted in; 720720 is the least common multiple of 1 to 16."""
+
+
+@lru_cache(maxsize=4096)
+def exact(amount: str) -> Fraction:
+    """An amount from its exact text. Thousands of charges have the same few, and to read one takes long."""
+    return Fraction(amount)
 
 
 def charge_of(rho: Fraction) -> Fraction:

@@ -32,12 +32,12 @@ def block_budgets(
 
 
 def _budget(dataset: str, block: str, rows: list[RowMapping], *, cap: Fraction, delta: Fraction) -> BlockBudget:
-    spent = total(Fraction(row["rho"]) for row in rows if row["state"] == "spent")
-    reserved = total(Fraction(row["rho"]) for row in rows if row["state"] == "reserved")
+    spent = total(amounts.exact(row["rho"]) for row in rows if row["state"] == "spent")
+    reserved = total(amounts.exact(row["rho"]) for row in rows if row["state"] == "reserved")
     by_category: dict[str, Fraction] = {}
     by_analyst: dict[str, Fraction] = {}
     for row in rows:
-        rho = Fraction(row["rho"])
+        rho = amounts.exact(row["rho"])
         by_category[row["category"]] = by_category.get(row["category"], Fraction(0)) + rho
         if row["category"] == "adhoc":
             analyst = who(row["requested_by"])

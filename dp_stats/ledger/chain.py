@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
+from pydantic_core import from_json
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from dp_stats.errors import LedgerError
@@ -20,14 +23,19 @@ CLOCK_TOLERANCE = timedelta(seconds=5)
 """How far a machine's clock may lie behind the last entry (several machines never agree exactly)."""
 
 
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
 def canonical(content: Any) -> str:
     """JSON with sorted keys, no spaces and only ASCII: the bytes that are hashed."""
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return _CANONICAL.encode(content)
 
 
 def hash_of(*, sequence: int, previous: str, at: str, event: str, payload: str) -> str:
     """SHA-256 of an entry: the canonical JSON of ``[sequence, previous, at, event, payload text]``."""
-    return hashlib.sha256(canonical([sequence, previous, at, event, payload]).encode()).hexdigest()
+    texts = ",".join(map(encode_basestring_ascii, (previous, at, event, payload)))
+    return hashlib.sha256(f"[{sequence},{texts}]".encode()).hexdigest()
 
 
 def instant(moment: datetime) -> str:
@@ -36,15 +44,33 @@ def instant(moment: datetime) -> str:
 
 
 def moment(text: str) -> datetime:
-    """Read what ``instant`` wrote."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    """Read what ``instant`` wrote.
+
+    Raises:
+        ValueError: it is written in another way.
+    """
+    if _INSTANT.fullmatch(text) is None:
+        raise ValueError("no moment as the ledger writes it")
+    return datetime.fromisoformat(text)
 
 
 def entry_of(row: RowMapping) -> Entry:
     """An entry as stored."""
     return Entry(
-        row["sequence"], moment(row["at"]), row["event"], json.loads(row["payload"]), row["previous"], row["hash"]
+        row["sequence"], moment(row["at"]), row["event"], payload_of(row["payload"]), row["previous"], row["hash"]
     )
+
+
+def payload_of(text: str) -> Any:
+    """What an entry says, from its canonical JSON.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        return from_json(text)  # three times as fast as the standard library, which alone reads half a character
+    except ValueError:
+        return json.loads(text)
 
 
 class Writer:

@@ -115,6 +115,21 @@ def in_use(connection: Connection, releases: Collection[str]) -> dict[str, tuple
     return {edition: (row.revision, found[row.description]) for edition, row in last.items()}
 
 
+def described(connection: Connection, wanted: Collection[tuple[str, int]]) -> dict[tuple[str, int], bytes]:
+    """Edition and revision → document of what its files say; without those that were never described.
+
+    Raises:
+        LedgerError: one is missing or altered.
+    """
+    c = schema.descriptions.c
+    query = select(c.edition, c.revision, c.description).where(
+        c.edition.in_(sorted({edition for edition, _ in wanted}))
+    )
+    named = {(row.edition, row.revision): row.description for row in connection.execute(query)}
+    found = sealing.documents(connection, named.values())
+    return {one: found[name] for one, name in named.items() if one in wanted}
+
+
 def publish(
     writer: Writer, edition: str, revision: int, *, checksums: bytes, software: Mapping[str, str]
 ) -> Publication:
@@ -204,10 +219,12 @@ def retract(writer: Writer, edition: str, revision: int, *, reason: str, when: d
     return _retracted(recorded)
 
 
-def retractions(connection: Connection, edition: str) -> list[Retracted]:
-    """Every retraction of an edition's revisions, in the order of the decisions."""
+def retractions(connection: Connection, edition: str | None = None) -> list[Retracted]:
+    """Every retraction, or those of an edition's revisions, in the order of the decisions."""
     c = schema.retractions.c
-    query = select(schema.retractions).where(c.edition == edition).order_by(c.moment, c.revision)
+    query = select(schema.retractions).order_by(c.moment, c.revision)
+    if edition is not None:
+        query = query.where(c.edition == edition)
     return [_retracted(row) for row in connection.execute(query).mappings()]
 
 

@@ -8,24 +8,27 @@ dataset of which nothing is public is not told at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from sqlalchemy import Connection
+
 from dp_stats.ledger.chain import Writer
 from dp_stats.ledger.records import Account, Entry, Reservation
 from dp_stats.ledger.reporting import account, entries
-from dp_stats.transparency.history import History
 from dp_stats.transparency.leaves import (
     ChargeLeaf,
     EditionLeaf,
+    Head,
     LostLeaf,
     Opening,
     commitment_of,
     drawn_key,
     opening_of,
 )
+from dp_stats.transparency.merkle import Tree, leaf_hash
 
 Paid = tuple[str, str, str]
 """Dataset, key of the charge (see ``reserving.key_of``) and block."""
@@ -48,8 +51,14 @@ def disclose(writer: Writer, edition: str, revision: int, *, measured: int) -> A
     """
     found = account(writer.connection, edition, measured)
     writer.append("disclosed", _payload(found.reservation, revision))
-    history = History.read(log_lines(entries(writer.connection)))
-    return account(writer.connection, edition, measured, log=history.head(len(history.lines)))
+    lines = log_lines(told(writer.connection))
+    root = Tree(leaf_hash(line.encode()) for line in lines).root().hex()
+    return account(writer.connection, edition, measured, log=Head(size=len(lines), root=root))
+
+
+def told(connection: Connection) -> Iterator[Entry]:
+    """The entries that the public log follows from, oldest first."""
+    return entries(connection, events=tuple(_Telling().events))
 
 
 def _payload(reservation: Reservation, revision: int) -> dict[str, Any]:

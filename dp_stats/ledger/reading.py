@@ -23,6 +23,7 @@ from dp_stats.ledger import (
     reporting,
     reservations,
     reserving,
+    sealing,
     verifying,
 )
 from dp_stats.ledger.chain import head_of
@@ -179,10 +180,12 @@ class LedgerReader:
         with self._database.read() as connection:
             return reporting.account(connection, edition, revision)
 
-    def reservations(self, dataset_id: str | None = None) -> list[Reservation]:
-        """Every reservation, oldest first; void ones included."""
+    def reservations(
+        self, dataset_id: str | None = None, *, edition: str = "", corrections: bool = False
+    ) -> list[Reservation]:
+        """Every reservation, oldest first, void ones included; only those of a dataset, of an edition, or of corrections."""
         with self._database.read() as connection:
-            return reporting.reservations(connection, dataset_id)
+            return reporting.reservations(connection, dataset_id, edition=edition, corrections=corrections)
 
     def open_editions(self, release: str, *, dataset: str, periods: Collection[str]) -> dict[str, list[SealedPlan]]:
         """Series → its editions of these periods that are stored and that late rows may still be added to."""
@@ -197,12 +200,12 @@ class LedgerReader:
     def entries(self) -> list[Entry]:
         """The whole chain, oldest first."""
         with self._database.read() as connection:
-            return reporting.entries(connection)
+            return list(reporting.entries(connection))
 
     def log(self) -> list[str]:
         """The lines of the public log, up to the last edition that was published for the public."""
         with self._database.read() as connection:
-            return disclosing.log_lines(reporting.entries(connection), published=True)
+            return disclosing.log_lines(disclosing.told(connection), published=True)
 
     def export(self, form: Literal["csv", "json"]) -> str:
         """All entries as CSV or JSON text, enough to check the chain elsewhere."""
@@ -229,6 +232,24 @@ class LedgerReader:
         with self._database.read() as connection:
             return describing.in_use(connection, releases)
 
+    def described(self, publications: Iterable[Publication]) -> dict[tuple[str, int], bytes]:
+        """Edition and revision → document of what its files say; without those that were never described.
+
+        Raises:
+            LedgerError: one is missing or altered.
+        """
+        with self._database.read() as connection:
+            return describing.described(connection, {(one.edition, one.revision) for one in publications})
+
+    def audiences(self, reservations: Iterable[Reservation]) -> dict[int, str]:
+        """Reservation, by its number → audience that its sealed plan names; without those of before plans were sealed.
+
+        Raises:
+            LedgerError: a part of a plan is missing or altered.
+        """
+        with self._database.read() as connection:
+            return sealing.audiences(connection, reservations)
+
     def publication(self, edition: str, revision: int = 1) -> Publication | None:
         """How an edition was published; None if it was not."""
         with self._database.read() as connection:
@@ -249,8 +270,8 @@ class LedgerReader:
         with self._database.read() as connection:
             return describing.checksums(connection, publication)
 
-    def retractions(self, edition: str) -> list[Retracted]:
-        """Every retraction of an edition's revisions, in the order of the decisions."""
+    def retractions(self, edition: str | None = None) -> list[Retracted]:
+        """Every retraction, or those of an edition's revisions, in the order of the decisions."""
         with self._database.read() as connection:
             return describing.retractions(connection, edition)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select
 from dp_stats.errors import LedgerError
 from dp_stats.files import plain_text
 from dp_stats.ledger import schema
+from dp_stats.ledger.amounts import exact
 from dp_stats.ledger.approving import decisions
 from dp_stats.ledger.budget import block_budgets
 from dp_stats.ledger.chain import canonical, entry_of, head_of, instant
@@ -23,44 +24,56 @@ from dp_stats.transparency.leaves import Head as LogHead
 from dp_stats.transparency.leaves import drawn_key
 
 
-def entries(connection: Connection) -> list[Entry]:
-    """Every entry, oldest first."""
+def entries(connection: Connection, *, events: Collection[str] = ()) -> Iterator[Entry]:
+    """Every entry, or those of some events, oldest first; few are in memory at a time."""
     query = select(schema.entries).order_by(schema.entries.c.sequence)
-    return [entry_of(row) for row in connection.execute(query).mappings()]
+    if events:
+        query = query.where(schema.entries.c.event.in_(sorted(events)))
+    rows = connection.execute(query, execution_options={"yield_per": 1000}).mappings()
+    return (entry_of(row) for row in rows)
 
 
-def reservations(connection: Connection, dataset: str | None = None) -> list[Reservation]:
-    """Every reservation, void ones included, oldest first."""
-    query = select(schema.reservations).order_by(schema.reservations.c.id)
+def reservations(
+    connection: Connection, dataset: str | None = None, *, edition: str = "", corrections: bool = False
+) -> list[Reservation]:
+    """Every reservation, void ones included, oldest first; only those of a dataset, of an edition, or of corrections."""
+    c = schema.reservations.c
+    query = select(schema.reservations).order_by(c.id)
     if dataset is not None:
-        query = query.where(schema.reservations.c.dataset == dataset)
+        query = query.where(c.dataset == dataset)
+    if edition:
+        query = query.where(c.edition == edition)
+    if corrections:
+        query = query.where(c.revision > 1)
     return [reservation_of(row) for row in connection.execute(query).mappings()]
 
 
 def charges(connection: Connection, dataset: str | None = None) -> list[Charge]:
     """Every charge, oldest first, with the edition and run that made it and all editions that use it."""
-    made = {reservation.id: reservation for reservation in reservations(connection)}
+    c = schema.charges.c
+    query = select(schema.charges).order_by(c.reservation, c.block)
+    if dataset is not None:
+        query = query.where(c.dataset == dataset)
+    rows = connection.execute(query).mappings().all()
+    drawn = any("@" in row["key"] for row in rows)  # then reservations of other datasets have made and use some of them
+    made = {r.id: r for r in reservations(connection, None if drawn else dataset)}
     uses: dict[tuple[str, str, str], list[str]] = {}
     for reservation in made.values():
         if reservation.state != "void":
             for block in reservation.blocks:
                 uses.setdefault((reservation.dataset, reservation.key, block), []).append(reservation.edition)
                 uses.setdefault(_used("", drawn_key(reservation.key, block), ""), []).append(reservation.edition)
-    c = schema.charges.c
-    query = select(schema.charges).order_by(c.reservation, c.block)
-    if dataset is not None:
-        query = query.where(c.dataset == dataset)
     found = []
-    for row in connection.execute(query).mappings():
+    for row in rows:
         first = made[row["reservation"]]
         found.append(
             Charge(
                 dataset=row["dataset"],
                 key=row["key"],
                 block=row["block"],
-                rho=Fraction(row["rho"]),
-                cap=Fraction(row["cap"]),
-                delta=Fraction(row["delta"]),
+                rho=exact(row["rho"]),
+                cap=exact(row["cap"]),
+                delta=exact(row["delta"]),
                 state=row["state"],
                 category=row["category"],
                 requested_by=row["requested_by"],
@@ -122,11 +135,24 @@ def account(connection: Connection, edition: str, revision: int, *, log: LogHead
     )
     return Account(
         reservation=reservation,
-        blocks=tuple(b for b in blocks(connection, reservation.dataset) if b.block in reservation.blocks),
+        blocks=tuple(_budgets_of(connection, reservation)),
         charges=tuple(str(Head(row.sequence, row.hash)) for row in links),
         approvals=tuple(decisions(connection, reservation.plan_hash)),
         log=log,
     )
+
+
+def _budgets_of(connection: Connection, reservation: Reservation) -> Iterable[BlockBudget]:
+    """The budgets of an edition's blocks, under the cap last recorded, in order of block."""
+    c = schema.datasets.c
+    row = connection.execute(select(c.cap, c.delta).where(c.dataset == reservation.dataset)).one()
+    return block_budgets(
+        connection,
+        dataset=reservation.dataset,
+        blocks=sorted(reservation.blocks),
+        cap=Fraction(row.cap),
+        delta=Fraction(row.delta),
+    ).values()
 
 
 _COLUMNS = (
@@ -152,9 +178,8 @@ def export(connection: Connection, form: Literal["csv", "json"]) -> str:
 
     In CSV, free text that a spreadsheet would run as a formula begins with an apostrophe.
     """
-    found = entries(connection)
     if form == "json":
-        head = head_of(connection)
+        found, head = list(entries(connection)), head_of(connection)
         content = {
             "head": {"sequence": head.sequence, "hash": head.hash},
             "hash": "SHA-256 of the canonical JSON of [sequence, previous, at, event, payload as canonical JSON text]",
@@ -175,7 +200,7 @@ def export(connection: Connection, form: Literal["csv", "json"]) -> str:
         buffer = io.StringIO()
         table = csv.writer(buffer)
         table.writerow(_COLUMNS)
-        for entry in found:
+        for entry in entries(connection):
             table.writerow([plain_text(v) if isinstance(v, str) else v for v in _row(entry)])
         return buffer.getvalue()
     raise LedgerError("The ledger is exported as csv or json.")

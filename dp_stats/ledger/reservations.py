@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from fractions import Fraction
+from functools import lru_cache
 
 from sqlalchemy import Connection, RowMapping, select
 
 from dp_stats.errors import LedgerError
-from dp_stats.ledger import schema
+from dp_stats.ledger import amounts, schema
 from dp_stats.ledger.chain import moment
 from dp_stats.ledger.records import Reservation
 
@@ -66,6 +66,12 @@ def by_id(connection: Connection, number: int) -> Reservation:
     return reservation_of(row)
 
 
+@lru_cache(maxsize=1024)
+def _texts(written: str) -> tuple[str, ...]:
+    """A list of texts from its JSON; many reservations have the same."""
+    return tuple(json.loads(written))
+
+
 def reservation_of(row: RowMapping) -> Reservation:
     """A reservation as stored."""
     return Reservation(
@@ -78,14 +84,14 @@ def reservation_of(row: RowMapping) -> Reservation:
         plan_hash=row["plan"],
         key=row["key"],
         series=row["series"],
-        blocks=tuple(json.loads(row["blocks"])),
-        charged=tuple(json.loads(row["charged"])),
-        rho=Fraction(row["rho"]),
+        blocks=_texts(row["blocks"]),
+        charged=_texts(row["charged"]),
+        rho=amounts.exact(row["rho"]),
         category=row["category"],
         requested_by=row["requested_by"],
         reason=row["reason"],
         run=row["run"],
-        approvers=tuple(json.loads(row["approvers"])),
+        approvers=_texts(row["approvers"]),
         state=row["state"],
         at=moment(row["at"]),
         aside=row["aside"] or "",

@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 """Every schema version this code can read or upgrade, oldest first; the last one is the current."""
 
 metadata = MetaData()
@@ -88,6 +88,8 @@ reservations = Table(
         postgresql_where=text("state <> 'void'"),
     ),
     Index("ledger_reservations_key", "dataset", "key"),
+    Index("ledger_reservations_edition", "edition", "revision"),
+    Index("ledger_reservations_release", "dataset", "release"),
 )
 
 charges = Table(
@@ -104,6 +106,7 @@ charges = Table(
     Column("requested_by", Text, nullable=False),
     Column("state", String(16), CheckConstraint("state IN ('reserved', 'spent', 'void')"), nullable=False),
     Index("ledger_charges_block", "dataset", "block"),
+    Index("ledger_charges_key", "key"),
 )
 
 register = Table(
@@ -118,6 +121,7 @@ register = Table(
     Column("digest", String(128), nullable=False),
     Column("replaced", Boolean, nullable=False),
     Column("at", String(32), nullable=False),
+    Index("ledger_register_reservation", "reservation"),
 )
 
 measurements = Table(

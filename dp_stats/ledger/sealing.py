@@ -6,6 +6,7 @@ errors). Everything else follows from their hashes.
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -90,6 +91,21 @@ def documents(connection: Connection, names: Iterable[str]) -> dict[str, bytes]:
     return found
 
 
+def audiences(connection: Connection, reservations: Iterable[Reservation]) -> dict[int, str]:
+    """Reservation, by its number → audience that its sealed plan names; without those of before plans were sealed.
+
+    Raises:
+        LedgerError: a part of a plan is missing or altered.
+    """
+    sealed = {made.id: made.plan_hash for made in reservations if made.aside}
+    declared = {n: json.loads(content)["declared"] for n, content in documents(connection, sealed.values()).items()}
+    told = {
+        n: json.loads(content).get("audience", "public")
+        for n, content in documents(connection, declared.values()).items()
+    }
+    return {number: told[declared[plan]] for number, plan in sealed.items()}
+
+
 def _found(connection: Connection, names: Iterable[str]) -> dict[str, bytes]:
     wanted = sorted(set(names))
     found: dict[str, bytes] = {}
@@ -123,17 +139,20 @@ def known_series(connection: Connection, reservations: Sequence[Reservation]) ->
 
 def problems(connection: Connection, documents: Iterable[str], leaves: Iterable[str]) -> Iterable[str]:
     """What is wrong with the stored parts, given the documents and the single parts that the entries name."""
-    c = schema.parts.c
-    parts = {row.hash: unpacked(row.content) for row in connection.execute(select(c.hash, c.content))}
-    altered = sorted(name for name, content in parts.items() if sha256(content) != name)
-    for name in altered:
+    c, wanted = schema.parts.c, set(documents)
+    there: set[str] = set()
+    altered: list[str] = []
+    needed = {*leaves, *wanted}
+    for name, packed in connection.execute(select(c.hash, c.content), execution_options={"yield_per": _AT_ONCE}):
+        content = unpacked(packed)
+        there.add(name)
+        if sha256(content) != name:
+            altered.append(name)
+        elif name in wanted:
+            needed.update(references(content))
+    for name in sorted(altered):
         yield f"part {name[:12]} of what is kept of an edition was altered"
-    needed = set(leaves)
-    for document in set(documents):
-        needed.add(document)
-        if document in parts and document not in altered:
-            needed |= set(references(parts[document]))
-    for name in sorted(needed - set(parts)):
+    for name in sorted(needed - there):
         yield f"part {name[:12]} of what is kept of an edition is missing"
-    for name in sorted(set(parts) - needed - set(altered)):
+    for name in sorted(there - needed - set(altered)):
         yield f"part {name[:12]} belongs to no edition"

@@ -24,7 +24,7 @@ from dp_stats.ledger.failures import explained
 from dp_stats.ledger.records import Head
 from dp_stats.transparency.leaves import HEADS
 
-_LINE = re.compile(rb"([0-9a-f]{64}) ([1-9][0-9]*):([0-9a-f]{64})")
+_LINE = re.compile(r"^([0-9a-f]{64}) ([1-9][0-9]*):([0-9a-f]{64})$", re.MULTILINE)
 _EDITION = re.compile(r"r[1-9][0-9]*")
 _SHOWN = 5
 """Names of one kind that a message lists before it only counts."""
@@ -63,10 +63,12 @@ class Witnesses:
             for ledger, number, digest in self._lines():
                 heads.setdefault(ledger, {})[number] = digest
             found = {
-                (f"{path.parts[-4]}/{path.parts[-3]}", int(path.parts[-2][1:])): path
+                (f"{release.name}/{period.name}", int(revision.name[1:])): Path(revision.path, "edition.json")
                 for folder in self.published
-                for path in folder.glob("*/*/r*/edition.json")
-                if _EDITION.fullmatch(path.parts[-2])
+                for release in _folders(folder)
+                for period in _folders(release)
+                for revision in _folders(period)
+                if _EDITION.fullmatch(revision.name) and os.path.exists(f"{revision.path}/edition.json")
             }
             named = {name: _charges(path) for name, path in found.items()} if charges else {}
             registers = {path.name for path in self.registers.glob("*") if any(path.glob("*.parquet"))}
@@ -90,13 +92,12 @@ class Witnesses:
 
     def _lines(self) -> Iterable[tuple[str, int, str]]:
         try:
-            content = self.heads.read_bytes()
+            content = self.heads.read_bytes().decode("latin-1")
         except FileNotFoundError:
             return
-        for line in content.split(b"\n"):
-            if found := _LINE.fullmatch(line):  # a torn line tells nothing; the next head stands on a line of its own
-                ledger, number, digest = (part.decode() for part in found.groups())
-                yield ledger, int(number), digest
+        for found in _LINE.finditer(content):  # a torn line tells nothing; the next head stands on a line of its own
+            ledger, number, digest = found.groups()
+            yield ledger, int(number), digest
 
 
 @dataclass(frozen=True)
@@ -134,15 +135,13 @@ class Testimony:
         entry, first = schema.entries.c, _first(connection)
         accepted = json.loads(first.payload).get("without", {})
         lines: list[str] = []
-        rows = connection.execute(select(entry.sequence, entry.hash)).all()
-        known = {str(Head(row.sequence, row.hash)) for row in rows}
+        known = dict(map(tuple, connection.execute(select(entry.sequence, entry.hash))))
         for ledger, heads in self.heads.items():
-            lost = [n for n, digest in heads.items() if ledger != first.hash or str(Head(n, digest)) not in known]
+            lost = [n for n, digest in heads.items() if ledger != first.hash or known.get(n) != digest]
             if lost and ledger not in accepted.get("ledgers", ()):
                 what = "entries up to" if ledger == first.hash else "another ledger with entries up to"
                 lines.append(
-                    f"{what} {max(lost)}:{heads[max(lost)]}, by the heads that were kept; "
-                    f"it ends at {max(row.sequence for row in rows)}"
+                    f"{what} {max(lost)}:{heads[max(lost)]}, by the heads that were kept; it ends at {max(known)}"
                 )
         stored = {(row.edition, row.revision) for each in _EDITIONS for row in connection.execute(select(*each))}
         waived = set(accepted.get("editions", ()))
@@ -151,7 +150,7 @@ class Testimony:
             (f"{e}/r{n}" for e, n in self.editions - stored if f"{e}/r{n}" not in waived),
         )
         for (edition, revision), entries in self.named.items():
-            lost_entries = [head for head in entries if head not in known]
+            lost_entries = [head for head in entries if not _is_known(head, known)]
             if lost_entries and f"{edition}/r{revision}" not in waived:
                 lines.append(f"entry {', '.join(lost_entries)}, which paid for {edition}/r{revision}")
         c = schema.reservations.c
@@ -160,6 +159,21 @@ class Testimony:
             "the charges of contribution registers", self.registers - charged - set(accepted.get("registers", ()))
         )
         return lines
+
+
+def _is_known(head: str, known: Mapping[int, str]) -> bool:
+    """Whether ``number:hash`` names one of the entries that are known by number and hash."""
+    number = head.partition(":")[0]
+    return number.isdecimal() and len(number) < 19 and str(Head(int(number), known.get(int(number), ""))) == head
+
+
+def _folders(folder: Path | os.DirEntry[str]) -> list[os.DirEntry[str]]:
+    """The folders in a folder; none if it is not there. Much is published: looking for names alone is fast."""
+    try:
+        with os.scandir(folder) as found:
+            return [one for one in found if one.is_dir()]
+    except (FileNotFoundError, PermissionError):
+        return []
 
 
 def _charges(path: Path) -> tuple[str, ...]:

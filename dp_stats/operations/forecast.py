@@ -17,7 +17,7 @@ from dp_stats.catalogue.due import due_day, periods_of
 from dp_stats.catalogue.periods import blocks_of
 from dp_stats.ledger import Ledger
 from dp_stats.ledger.amounts import charge_of
-from dp_stats.ledger.records import BlockBudget
+from dp_stats.ledger.records import BlockBudget, Charge
 from dp_stats.plan import make_plan
 from dp_stats.plan.model import Plan
 
@@ -73,27 +73,52 @@ def _of_block(state: BlockBudget, coming: tuple[NextCharge, ...], dataset: Datas
 def next_charges(catalogue: Catalogue, dataset: Dataset, ledger: Ledger, *, today: date) -> list[NextCharge]:
     """What scheduled releases will charge a dataset within a year, soonest first: its own, and those that use its records."""
     found: list[NextCharge] = []
+    known = _Known(ledger)
     for release in catalogue.releases.values():
         if release.schedule is None:
             continue
         used = catalogue.datasets.get(release.dataset)
         if used is not None and (used.id == dataset.id or dataset.id in used.holders):
-            found += _of_release(catalogue, release, used, dataset, ledger, today)
+            found += _of_release(catalogue, release, used, dataset, known, today)
     return sorted(found, key=lambda c: (c.due, c.edition))
 
 
+class _Known:
+    """What the ledger knows of datasets by release, read once for each dataset."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._charges: dict[str, dict[str, list[Charge]]] = {}
+        self._made: dict[str, set[tuple[str, int]]] = {}
+
+    def charges(self, dataset: str, release: str) -> list[Charge]:
+        """A dataset's charges for a release that were not given back, oldest first."""
+        if dataset not in self._charges:
+            by_release: dict[str, list[Charge]] = {}
+            for charge in self._ledger.charges(dataset):
+                if charge.state != "void":
+                    by_release.setdefault(charge.release, []).append(charge)
+            self._charges[dataset] = by_release
+        return self._charges[dataset].get(release, [])
+
+    def made(self, dataset: str) -> set[tuple[str, int]]:
+        """Editions of a dataset, with their revisions, that are reserved and not void."""
+        if dataset not in self._made:
+            made = self._ledger.reservations(dataset)
+            self._made[dataset] = {(r.edition, r.revision) for r in made if r.state != "void"}
+        return self._made[dataset]
+
+
 def _of_release(
-    catalogue: Catalogue, release: Release, used: Dataset, payer: Dataset, ledger: Ledger, today: date
+    catalogue: Catalogue, release: Release, used: Dataset, payer: Dataset, known: _Known, today: date
 ) -> Iterator[NextCharge]:
     """What one release of a dataset will charge within a year to that dataset, or to one whose records it uses.
 
     That pays for each block that is charged to the dataset itself, and has one block for all days.
     """
-    own = [c for c in ledger.charges(used.id) if c.state != "void" and c.release == release.id]
-    made = {(r.edition, r.revision) for r in ledger.reservations(used.id) if r.state != "void"}
-    paid = {c.block for c in own} if release.series else set()
-    known = own if payer.id == used.id else [c for c in ledger.charges(payer.id) if c.release == release.id]
-    latest = [c.rho for c in known if c.state != "void"]
+    made = known.made(used.id)
+    paid = {c.block for c in known.charges(used.id, release.id)} if release.series else set()
+    latest = [c.rho for c in known.charges(payer.id, release.id)]
     rho = latest[-1] if latest else None
     for period in takewhile(lambda p: p.start <= today + HORIZON, periods_of(release)):
         edition = f"{release.id}/{period.label}"

@@ -5,7 +5,7 @@ Every function says what it found; sending alerts is the caller's business.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import NamedTuple
 from dp_stats import pipeline, written
 from dp_stats.catalogue import Catalogue, Period, Release, read_catalogue
 from dp_stats.catalogue.due import day_at, due_at
+from dp_stats.editions.description import made_of
 from dp_stats.editions.verify import Fault, verify_public
 from dp_stats.errors import DpStatsError, PublishedError
 from dp_stats.files import replaced
@@ -21,7 +22,6 @@ from dp_stats.ledger import Ledger, Publication, Reservation
 from dp_stats.ledger.witnesses import refuse_loss
 from dp_stats.operations.forecast import forecast
 from dp_stats.outlets.public_log import published_lines, refuse_another
-from dp_stats.publishing import published_as
 from dp_stats.run import open_ledger, witnesses_of
 from dp_stats.secure.spill import remove_abandoned
 from dp_stats.secure.staging import purge_expired
@@ -31,6 +31,8 @@ from dp_stats.unfinished import finish, give_back, unfinished
 
 STAGING_KEPT = timedelta(days=2)
 LATE_AFTER = timedelta(days=2)
+AT_ONCE = 500
+"""How many revisions are asked of the ledger at a time."""
 MOST_NAMED = 12
 """How many editions an alert names of those that are missing."""
 
@@ -88,8 +90,8 @@ def verify_published(*, settings: Settings | None = None) -> int:
         return 0
     ledger = Ledger.open(settings.ledger_url, read_only=True)
     placed: dict[Path, dict[str, str]] = {settings.public_dir: {}, settings.restricted: {}}
-    for known in ledger.publications():
-        placed[published_in(known, ledger, settings)][f"{known.edition}/r{known.revision}"] = known.checksum
+    for known, place in published_in(ledger, settings):
+        placed[place][f"{known.edition}/r{known.revision}"] = known.checksum
     faults = [fault for place, checksums in placed.items() for fault in verify_public(place, checksums=checksums)]
     faults += [Fault(path, "extra") for path in placed[settings.restricted] if (settings.public_dir / path).exists()]
     if faults:
@@ -112,17 +114,27 @@ def _verify_log(ledger: Ledger, settings: Settings) -> None:
         verify(str(settings.public_dir))
 
 
-def published_in(known: Publication, ledger: Ledger, settings: Settings) -> Path:
-    """The folder in which a revision was published: that of the audience which its sealed plan names.
+def published_in(ledger: Ledger, settings: Settings) -> Iterator[tuple[Publication, Path]]:
+    """Every published revision with the folder in which it lies: that of the audience which its sealed plan names.
 
     What was reserved before plans were sealed is where it lies.
     """
-    reservation = ledger.latest(known.edition, published_as(ledger, known.edition, known.revision).measured)
-    if reservation is not None and reservation.aside:
-        public = ledger.sealed(reservation).release.audience == "public"
-    else:
-        public = not (settings.restricted / known.edition / f"r{known.revision}").exists()
-    return settings.public_dir if public else settings.restricted
+    made = {(one.edition, one.revision): one for one in ledger.reservations()}  # the last of each
+    everything = ledger.publications()
+    for start in range(0, len(everything), AT_ONCE):
+        some = everything[start : start + AT_ONCE]
+        described = ledger.described(some)
+        measured = []
+        for known in some:
+            document = described.get((known.edition, known.revision))
+            measured.append(made.get((known.edition, made_of(document).measured if document else known.revision)))
+        audiences = ledger.audiences(one for one in measured if one is not None)
+        for known, reservation in zip(some, measured, strict=True):
+            if reservation is not None and reservation.id in audiences:
+                public = audiences[reservation.id] == "public"
+            else:
+                public = not (settings.restricted / known.edition / f"r{known.revision}").exists()
+            yield known, settings.public_dir if public else settings.restricted
 
 
 def rebuild_site(*, settings: Settings | None = None) -> list[Alert]:
@@ -183,8 +195,7 @@ def late_editions(*, settings: Settings | None = None, today: date | None = None
     published = {one.edition for one in ledger.publications()}
     alerts = []
     for release in catalogue.releases.values():
-        due = _due(catalogue, release, today - LATE_AFTER)
-        missing = [period.label for period in due if f"{release.id}/{period.label}" not in published]
+        missing = [period.label for period in _due(catalogue, release, today - LATE_AFTER, but=published)]
         if missing:
             alerts.append(Alert(f"{release.id} is late", _missing(ledger, release, missing)))
     return alerts
@@ -242,11 +253,16 @@ def _some(labels: Sequence[str]) -> str:
     return f"{', '.join(labels[: MOST_NAMED - 1])}, {len(labels) - MOST_NAMED} more, and {labels[-1]}"
 
 
-def _due(catalogue: Catalogue, release: Release, day: date) -> Iterator[Period]:
-    """The periods whose editions were to be made on ``day`` or before, by the schedule and past its holidays."""
+def _due(catalogue: Catalogue, release: Release, day: date, *, but: Collection[str]) -> Iterator[Period]:
+    """The periods whose editions were to be made on ``day`` or before, by the schedule and past its holidays.
+
+    ``but``: editions that are not asked for; to look up when each of many years was due would take long.
+    """
     if release.timetable is None:
         return
     for period in catalogue.periods(release, until=day):
+        if f"{release.id}/{period.label}" in but:
+            continue
         when = due_at(period, schedule=release.timetable, settle_days=release.settle_days)
         if day_at(release, when) <= day:
             yield period

@@ -243,11 +243,29 @@ def unseal(hash: str, aside: str, parts: Parts) -> SealedPlan:
     return SealedPlan(plan, series, dataset, release, period, codes, named, parts, aside, reading, agreement)
 
 
+class _References(BaseModel):
+    """What of a document names other parts; the rest of it is not even looked at, which is most of it."""
+
+    reading: Any = None
+    declared: Any = None
+    series: Any = None
+    agreement: Any = None
+    dataset: Any = None
+    release: Any = None
+    codes: dict[str, Any] = {}
+    grid: list[Any] = []
+    parts: list[Any] = []
+
+
 def references(content: bytes) -> tuple[str, ...]:
-    """The parts that a document names; one that is not of a sealed plan names them in ``parts``."""
-    document = json.loads(content)
-    found = [document.get(name) for name in ("reading", "declared", "series", "agreement", "dataset", "release")]
-    found += [*document.get("codes", {}).values(), *document.get("grid", []), *document.get("parts", [])]
+    """The parts that a document names; one that is not of a sealed plan names them in ``parts``.
+
+    Raises:
+        ValueError: it is no document.
+    """
+    d = _References.model_validate_json(content)
+    found = [d.reading, d.declared, d.series, d.agreement, d.dataset, d.release]
+    found += [*d.codes.values(), *d.grid, *d.parts]
     return tuple(name for name in found if name)
 
 

@@ -99,7 +99,9 @@ def _standing(ledger: Ledger) -> dict[str, set[int]]:
     found: dict[str, set[int]] = {}
     for one in ledger.publications():
         found.setdefault(one.edition, set()).add(one.revision)
-    return {edition: numbers - {r.revision for r in ledger.retractions(edition)} for edition, numbers in found.items()}
+    for gone in ledger.retractions():
+        found.get(gone.edition, set()).discard(gone.revision)
+    return found
 
 
 def _added(ledger: Ledger, edition: str, standing: Mapping[str, set[int]]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 
 from dp_stats.errors import HistoryError
 from dp_stats.transparency.leaves import LOG, ChargeLeaf, EditionLeaf, Head, LostLeaf, OneLeaf, PublishedHead, read_leaf
@@ -96,6 +97,17 @@ class History:
         numbers, totals = self._spent.get((dataset, block), ([], []))
         place = bisect_right(numbers, size - 1)
         return totals[place - 1] if place else Fraction(0)
+
+    def revisions(self, edition: str) -> list[tuple[int, EditionLeaf]]:
+        """The revisions of an edition (release and period) with the numbers of their lines, in order."""
+        return self._revisions.get(edition, [])
+
+    @cached_property
+    def _revisions(self) -> dict[str, list[tuple[int, EditionLeaf]]]:
+        found: dict[str, list[tuple[int, EditionLeaf]]] = {}
+        for number, leaf in self.editions.items():
+            found.setdefault(leaf.edition, []).append((number, leaf))
+        return found
 
     def blocks(self) -> list[Block]:
         """Every dataset and block that was charged, in order."""

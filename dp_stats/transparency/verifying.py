@@ -174,7 +174,7 @@ def _check_measured(history: History, leaf: EditionLeaf, edition: ShownEdition, 
     measured = edition.revision.measured
     if measured == leaf.revision:
         return
-    earlier = [one for one in history.leaves[:number] if isinstance(one, EditionLeaf) and one.edition == leaf.edition]
+    earlier = [one for at, one in history.revisions(leaf.edition) if at < number]
     paid = [{opening.leaf for opening in one.charges} for one in earlier if one.revision == measured]
     if not any(charges == {opening.leaf for opening in leaf.charges} for charges in paid):
         raise HistoryError(
