@@ -31,6 +31,7 @@ def faults(public: Path) -> list[str]:
         found += list(standard_faults(edition.parent))
     found += list(link_faults(public))
     found += list(time_faults(public))
+    found += list(shared_faults(public))
     found += list(machine_faults(public))
     found += [f"{fault.path} is {fault.kind}" for fault in verify_public(public)]
     return found
@@ -71,6 +72,35 @@ def edition_faults(folder: Path) -> Iterator[str]:
             if not lower <= value <= upper:
                 yield f"{where}: {value} lies outside [{lower}, {upper}]"
     yield from total_faults(folder, facts, tables)
+
+
+def shared_faults(public: Path) -> Iterator[str]:
+    """Values of the newest editions that the files of areas shown together do not have, and areas that no file of names has."""
+    for index in public.glob("api/themes/*/sub_themes/*/topics/*/geography_types/*/areas/index.json"):
+        level, release = index.parent.parent.name, index.parents[3].name
+        about = json.loads(index.read_text(encoding="utf-8"))
+        values: dict[tuple[str, ...], list[float | None]] = {}
+        for path in index.parent.glob("*/*.json"):
+            shared = json.loads(path.read_text(encoding="utf-8"))
+            for code, area in shared["areas"].items():
+                for table in shared["tables"]:
+                    for metric, own in area.get(table, {}).items():
+                        values.setdefault((table, metric, code), []).extend(own["value"])
+        newest = public / about["editions"][-1]
+        codes = set()
+        for table in about["downloads"]:
+            with (newest / f"{table}.csv").open(encoding="utf-8", newline="") as file:
+                for row in csv.DictReader(file):
+                    codes.add(row["geography_code"])
+                    own_values = values.get((table, row["metric"], row["geography_code"]), [])
+                    if (float(row["value"]) if row["value"] else None) not in own_values:
+                        yield f"{release}/{table}: the files that areas share have no {row['value']} of {row['geography_code']}"
+        facts = json.loads((newest / "edition.json").read_text(encoding="utf-8"))
+        unknown = {d["unknown"] for d in facts["dimensions"] if d.get("unknown")}
+        names = (public / release / "areas" / "names").glob("[0-9]*.json")
+        named = {area[0] for path in names for area in json.loads(path.read_text(encoding="utf-8"))}
+        if (public / release / "areas" / "names").is_dir() and not codes - unknown <= named:
+            yield f"{release}: areas of '{level}' cannot be found by name"
 
 
 def person_faults(facts: dict[str, Any], rows: list[dict[str, str]]) -> Iterator[str]:
@@ -204,5 +234,10 @@ def link_faults(public: Path) -> Iterator[str]:
                 yield f"{page.relative_to(public)}: '{link}' leaves the site"
             elif not target.exists():
                 yield f"{page.relative_to(public)}: '{link}' leads nowhere"
-            elif parts.fragment and target in pages and unquote(parts.fragment) not in pages[target].anchors:
+            elif (
+                parts.fragment
+                and target in pages
+                and "=" not in parts.fragment
+                and unquote(parts.fragment) not in pages[target].anchors
+            ):
                 yield f"{page.relative_to(public)}: '{link}' names an anchor that is not there"

@@ -14,8 +14,9 @@ from pydantic import Field, model_validator
 
 from dp_stats.catalogue.datasets import Dataset
 from dp_stats.catalogue.declared import Model, Name, PrivacyLoss, Slug
+from dp_stats.catalogue.dimensions import DimensionSpec
 from dp_stats.catalogue.linked.steps import Word
-from dp_stats.catalogue.releases import DimensionSpec, Release
+from dp_stats.catalogue.releases import Release
 
 Audience = Literal["public", "restricted"]
 

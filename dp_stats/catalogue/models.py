@@ -18,13 +18,13 @@ from dp_stats.catalogue.declared import (
     PrivacyLoss,
     Slug,
 )
+from dp_stats.catalogue.dimensions import DimensionSpec
 from dp_stats.catalogue.identifiers import Identifier
 from dp_stats.catalogue.intake import Delivery, Intake
 from dp_stats.catalogue.linked.tables import LinkedTable
 from dp_stats.catalogue.organisations import Organisation, Terms
 from dp_stats.catalogue.releases import (
     Derived,
-    DimensionSpec,
     Release,
     Statistic,
     Table,

@@ -22,6 +22,7 @@ from dp_stats.catalogue.declared import (
     Slug,
     exact,
 )
+from dp_stats.catalogue.dimensions import DimensionSpec
 from dp_stats.catalogue.periods import PeriodKind
 from dp_stats.catalogue.schedule import Schedule, holidays_of, is_once_a_day, zone_of
 from dp_stats.catalogue.texts import ReleaseTexts
@@ -29,32 +30,6 @@ from dp_stats.written import declared
 
 MOST_DECIMALS = 6
 """Decimals that a published number has at most."""
-
-
-class DimensionSpec(Model):
-    """One dimension of a release: a column and the nested levels to publish, finest first.
-
-    For a code column the first level is the code itself and the others are columns of the code list
-    (``region`` with names in ``region_name``). For the date column levels are ``day``, ``week``, ``4-week``, ``month``,
-    ``quarter``, ``year``, ``financial-year`` (see ``calendar``). For a number, ``edges`` gives histogram bins.
-    """
-
-    name: Slug = Field(description="Name of the dimension; tables and columns use it.", examples=["area"])
-    column: Slug = Field(description="Canonical column that it is read from.", examples=["area"])
-    levels: tuple[str, ...] = Field(
-        (), description="Levels to publish, finest first; see above.", examples=[["ltla", "region"]]
-    )
-    edges: tuple[float, ...] = Field(
-        (),
-        description="Borders of the bins of a number, rising; the last bin includes its upper border.",
-        examples=[[0, 10, 50]],
-    )
-    title: str = Field("", description="What readers call it.", examples=["Area"])
-    level_titles: dict[str, str] = Field(
-        {},
-        description="What a reader calls a level, e.g. ltla: local authority.",
-        examples=[{"ltla": "local authority"}],
-    )
 
 
 class Statistic(Model):

@@ -85,6 +85,7 @@ def _dimension(
                 parents=_parents(level, coarser) if coarser else (),
                 population=None if population is None else _known(of_groups(population, level)),
                 breaks=_breaks(codes, level, finest=index == 0),
+                pages=spec.pages.get(level.name),
             )
         )
     return DimensionFacts(

@@ -38,6 +38,9 @@ LICENCES: dict[str, tuple[str, str]] = {
 }
 """Licence identifier (SPDX where there is one) → title and address."""
 
+MOST_PAGES = 2_000
+"""Areas of a level that have a page each where nothing is declared; more are shown together."""
+
 COLUMNS = (
     "metric",
     "geography_type",
@@ -275,6 +278,17 @@ class LevelFacts(Facts):
         description="Codes that do not compare with the period before, as they hold other places; absent where all do.",
         exclude_if=lambda breaks: not breaks,
     )
+    pages: Literal["each", "together"] | None = Field(
+        None,
+        description="How its areas are shown, as declared: each on a page of its own, or all together on one; absent where their "
+        "number decides.",
+        exclude_if=lambda pages: pages is None,
+    )
+
+    @property
+    def together(self) -> bool:
+        """Whether one page shows its areas, from shared data files, rather than each having a page and files of its own."""
+        return len(self.codes) > MOST_PAGES if self.pages is None else self.pages == "together"
 
 
 class DimensionFacts(Facts):

@@ -3,7 +3,7 @@
 ``api/themes/<theme>/sub_themes/<sub-theme>/topics/<release>/geography_types/<type>/geographies/<code>/metrics/<metric>/<table>.json``,
 and an ``index.json`` that lists what is below each step. A leaf holds the newest values of one table for one area
 and metric, column by column; how far back it goes is bounded, and it says where the rest is. All areas of one period are
-in ``slices``.
+in ``slices``, those of areas that are shown together in ``shared_areas``.
 
 A release that was renamed goes on with the editions under its former names, whose own leaves stay and say where they go on.
 Values of merged areas before they merged stand beside the others, as ``back_series``.
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -38,7 +39,9 @@ MOST_ROWS = 400
 
 ROOT = "api"
 _STEPS = ("themes", "sub_themes", "topics", "geography_types", "geographies", "metrics", "tables")
-TOPIC = _STEPS.index("topics")
+TOPIC, TYPE = _STEPS.index("topics"), _STEPS.index("geography_types")
+AREAS = "areas"
+"""Folder of the figures of areas that are shown together (``shared_areas``), in place of one for each."""
 DAYS = ("date", "period", "period_start", "period_end", "period_type")
 VALUES = ("value", "lower_95", "upper_95", "status", "value_unbiased")
 NOWHERE = "all"
@@ -78,6 +81,10 @@ def write_api(
             for path, titles, leaf in _release_leaves(public, editions, base_url, goes_on):
                 written += put(public / path_of(path[:-1]) / f"{path[-1]}.json", leaf)
                 paths.append((path, titles))
+            for level in shared_levels(editions[-1]):
+                path = (*topic_of(editions[-1]), level)
+                shutil.rmtree(public / path_of(path) / _STEPS[len(path)], ignore_errors=True)
+                paths.append((path, tuple(_title(step, editions[-1]) for step in range(len(path)))))
         if id in left_out:
             continue
         goes_on_of[id] = goes_on
@@ -85,6 +92,8 @@ def write_api(
             node = tree
             for step, (part, title) in enumerate(zip(path, titles, strict=True)):
                 about = goes_on_of.get(id, {}) if step == TOPIC else {}
+                if step == TYPE and len(path) == TYPE + 1:
+                    about = {"areas": f"{base_url}/{path_of(path)}/{AREAS}/index.json"}
                 node = node.setdefault(part, {"title": title, "below": {}, "about": about})["below"]
     return written + _write_index(public, tree, (), base_url, put), left_out
 
@@ -101,12 +110,28 @@ def _release_leaves(
     """Of every leaf of a release its path, the titles along it, and its content."""
     newest = editions[-1]
     topic, before = topic_of(newest), _by_leaf(read_back_series(public / newest.release.id, newest))
+    together = {table.id for tables in shared_levels(newest).values() for table in tables}
     for table in newest.tables:
+        if table.id in together:
+            continue
         for (area_type, code, name, metric), leaf in _leaves(
             public, editions, table, base_url, goes_on, before
         ).items():
             path = (*topic, area_type, files.segment(code), metric, table.id)
             yield path, tuple(_title(step, newest, name, table, metric) for step in range(len(path))), leaf
+
+
+def shared_levels(edition: Edition) -> dict[str, list[TableFacts]]:
+    """Level of areas that are shown together → its tables."""
+    place = edition.geography
+    if place is None:
+        return {}
+    found = {
+        level.name: [t for t in edition.tables if t.levels[place.name] == level.name]
+        for level in place.levels
+        if level.together
+    }
+    return {level: tables for level, tables in found.items() if tables}
 
 
 def topic_of(edition: Edition) -> tuple[str, str, str]:
@@ -129,15 +154,15 @@ def path_of(parts: tuple[str, ...]) -> str:
     return "/".join([ROOT, *(f"{step}/{part}" for step, part in zip(_STEPS, parts, strict=False))])
 
 
-def _title(step: int, edition: Edition, area: str, table: TableFacts, metric: str) -> str:
+def _title(step: int, edition: Edition, area: str = "", table: TableFacts | None = None, metric: str = "") -> str:
     titles = (
         edition.release.theme,
         edition.release.subtheme or edition.release.theme,
         edition.release.title,
         "",
         area,
-        edition.statistic(metric).title,
-        table.title,
+        edition.statistic(metric).title if metric else "",
+        table.title if table else "",
     )
     return titles[step]
 
@@ -155,7 +180,7 @@ def _leaves(
     area = newest.geography
     series = max(1, table.rows // _count(newest, table))
     most = max(1, MOST_ROWS // series) if table.across is None else 1  # whose rows reach back by themselves
-    kept = [e for e in editions if _has(e, table, newest)][-most:]
+    kept = [e for e in editions if has_columns(e, table, newest)][-most:]
     strata = [f"{s.column}_code" for s in newest.strata if len(s.level(table.levels[s.name]).codes) > 1]
     names = ["metric", *(["geography_code"] if area else []), *strata, "date", *VALUES]
     parts = [with_days(pq.read_table(public / e.path / f"{table.id}.parquet", columns=names), e, table) for e in kept]
@@ -208,7 +233,7 @@ def _leaves(
     return leaves
 
 
-def _has(edition: Edition, table: TableFacts, newest: Edition) -> bool:
+def has_columns(edition: Edition, table: TableFacts, newest: Edition) -> bool:
     """Whether an edition has a table with the same columns of areas and groups."""
     there = next((t for t in edition.tables if t.id == table.id), None)
     if there is None or (edition.geography is None) != (newest.geography is None):
@@ -283,16 +308,21 @@ def positions(column: pa.ChunkedArray, values: Sequence[str]) -> np.ndarray[Any,
 
 def json_values(column: pa.ChunkedArray) -> list[str]:
     """Each value as JSON text."""
+    found: list[str] = json_texts(column).to_pylist()
+    return found
+
+
+def json_texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Each value as JSON text, in an array."""
     if pa.types.is_string(column.type):
         encoded = column.combine_chunks().dictionary_encode()
         quoted = pa.array([json.dumps(v, ensure_ascii=False) for v in encoded.dictionary.to_pylist()], pa.string())
-        texts = quoted.take(encoded.indices)
+        texts = pa.chunked_array([quoted.take(encoded.indices)])
     elif pa.types.is_date(column.type):
         texts = pc.binary_join_element_wise('"', pc.cast(column, pa.string()), '"', "")
     else:
         texts = pc.cast(column, pa.string())
-    found: list[str] = pc.fill_null(texts, "null").to_pylist()
-    return found
+    return pc.fill_null(texts, "null")
 
 
 def _write_index(

@@ -17,7 +17,7 @@ from dp_stats.editions.isolated import noted, without_failing
 from dp_stats.editions.languages import said_in
 from dp_stats.editions.latest import folder_lock
 from dp_stats.editions.revisions import Correction, corrections, newest_first, status_of
-from dp_stats.outlets import api, budgets, feeds, history, openapi, registers, slices
+from dp_stats.outlets import api, budgets, feeds, history, openapi, registers, shared_areas, slices
 from dp_stats.outlets.restricted import RestrictedUse, restricted_uses
 from dp_stats.texts.words import Texts
 
@@ -96,10 +96,12 @@ def refresh_index(
         for one in known.values():
             if one.editions and not one.current:  # all retracted: nothing of it may go on being read as current
                 shutil.rmtree(public / api.path_of(api.topic_of(one.editions[-1])), ignore_errors=True)
-        for write in (api.write_api, slices.write_slices):
+        for write in (api.write_api, slices.write_slices, shared_areas.write_shared_areas):
             count, failed = write(public, current, base_url=base_url, isolate=isolate, put=put)
             written, left_out = written + count, {**left_out, **failed}
-        written += int(put(public / openapi.PATH, openapi.document(base_url=base_url, texts=texts)))
+        shared = any(api.shared_levels(editions[-1]) for editions in current.values())
+        described = openapi.document(base_url=base_url, texts=texts, shared=shared)
+        written += int(put(public / openapi.PATH, described))
         written += sum(files.replace_file(public / path, content) for path, content in made.items())
         return Indexed(written, left_out)
 

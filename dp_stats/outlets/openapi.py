@@ -14,11 +14,12 @@ _STEPS = ("theme", "sub_theme", "topic", "geography_type", "geography", "metric"
 _FOLDERS = ("themes", "sub_themes", "topics", "geography_types", "geographies", "metrics")
 
 
-def document(*, base_url: str, texts: Texts) -> bytes:
+def document(*, base_url: str, texts: Texts, shared: bool = False) -> bytes:
     """The description of every kind of address below ``api/`` and of the history files.
 
     Args:
         base_url: address of the public folder, without a slash at the end; empty where it is not known.
+        shared: whether there are areas that are shown together (``shared_areas``).
     """
     paths: dict[str, Any] = {}
     so_far = f"/{ROOT}"
@@ -34,6 +35,10 @@ def document(*, base_url: str, texts: Texts) -> bytes:
     steps = (*_STEPS[:4], "metric", "table")
     paths[f"{sliced}/index.json"] = _get(texts("openapi.list.periods"), steps, "List", texts)
     paths[f"{sliced}/{{period}}.json"] = _get(texts("openapi.slice"), (*steps, "period"), "Values", texts)
+    if shared:
+        paths[f"{kind}/areas/index.json"] = _get(texts("openapi.list.shared"), _STEPS[:4], "Shared", texts)
+        steps = (*_STEPS[:4], "year", "number")
+        paths[f"{kind}/areas/{{year}}/{{number}}.json"] = _get(texts("openapi.shared"), steps, "Areas", texts)
     paths["/{topic}/history/index.json"] = _get(texts("openapi.history"), ("topic",), "History", texts)
     paths["/{topic}/history/{table}.csv"] = _get(texts("openapi.whole"), ("topic", "table"), "", texts)
     return formats.json_bytes(
@@ -94,6 +99,24 @@ def _schemas(texts: Texts) -> dict[str, Any]:
                 "count": {"type": "integer"},
                 "complete": {"type": "boolean", "description": texts("openapi.complete")},
                 "data": {"type": "object", "required": ["date", "value"], "properties": columns},
+            },
+        },
+        "Shared": {
+            "type": "object",
+            "required": ["release", "years", "first_codes"],
+            "properties": {
+                **dict.fromkeys(("release", "geography_type", "updated", "licence"), text),
+                "years": {"type": "array", "items": {"type": "integer"}},
+                "first_codes": {"type": "array", "items": text},
+            },
+        },
+        "Areas": {
+            "type": "object",
+            "required": ["release", "geography_type", "tables", "areas"],
+            "properties": {
+                **dict.fromkeys(("release", "geography_type", "licence"), text),
+                "tables": {"type": "object"},
+                "areas": {"type": "object"},
             },
         },
         "History": {

@@ -40,7 +40,7 @@ RELEASE_TEXTS = {
     "priority",
 }
 ITEM_TEXTS = {
-    "dimensions": {"title", "level_titles"},
+    "dimensions": {"title", "level_titles", "pages"},
     "statistics": {"title", "unit", "expected_total"},
     "derived": {"title", "unit"},
     "tables": {"title", "weight", "ceiling", "prior_mean"},
@@ -160,7 +160,7 @@ def _texts_of(id: str, key: str, lists: Iterable[list[Json]], fields: set[str]) 
     for items in lists:
         for item in items:
             if item[key] == id:
-                return {name: item[name] for name in fields}
+                return {name: item[name] for name in fields if name in item}
     return {}
 
 

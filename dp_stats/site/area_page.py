@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from dp_stats.charts import findings, hexagons, svg
 from dp_stats.charts.chart_data import csv_of
@@ -17,6 +17,7 @@ from dp_stats.charts.wording import band_words, bars_words, lower_first, sentenc
 from dp_stats.editions.truncated import said_beside
 from dp_stats.files import segment
 from dp_stats.site import linked, parts
+from dp_stats.site.common import FIND
 from dp_stats.site.frame import Card, Cell, Row, Rows, Site, trusted
 from dp_stats.texts import numbers
 from dp_stats.texts.numbers import Change
@@ -29,7 +30,7 @@ MOST_MOMENTS = 120
 @dataclass(frozen=True)
 class Links:
     """Where an area's page leads: its level, the areas that have pages (and their levels), those nearby, the map,
-    and what areas are called in measurements, where readers can compare them."""
+    what areas are called in measurements, where readers can compare them, and the areas that one page shows together."""
 
     depth: int
     paged: dict[str, int]
@@ -37,6 +38,7 @@ class Links:
     tiles: Layout | None
     every: str
     by: str
+    together: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +138,7 @@ def area_page(area: Area, *, size: int, larger: list[Group], links: Links) -> No
         near=[{"href": f"{segment(c)}.html", "name": n} for c, n in links.near],
         inside={
             "title": texts("area.inside", area=texts.place(name)),
-            "areas": [{"href": f"{segment(c)}.html", "name": n} for n, c in inside],
+            "areas": [{"href": _href(c, links), "name": n} for n, c in inside],
         }
         if inside
         else None,
@@ -193,7 +195,7 @@ def _facts(area: Area, links: Links) -> list[tuple[str, str, str]]:
 
 
 def _inside(area: Area, links: Links) -> list[tuple[str, str]]:
-    """The areas with pages that are part of it, as (name, code)."""
+    """The areas that are shown and are part of it, as (name, code)."""
     place = area.view.latest.edition.geography
     below = place.levels[links.depth - 1] if place and links.depth else None
     if below is None:
@@ -201,8 +203,13 @@ def _inside(area: Area, links: Links) -> list[tuple[str, str]]:
     return sorted(
         (n, c)
         for c, n, up in zip(below.codes, below.names, below.parents, strict=True)
-        if up == area.code and links.paged.get(c, links.depth) < links.depth
+        if up == area.code and (c in links.together or links.paged.get(c, links.depth) < links.depth)
     )
+
+
+def _href(code: str, links: Links) -> str:
+    """Where an area is shown, from the page of another."""
+    return f"../{FIND}#area={quote(code)}" if code in links.together else f"{segment(code)}.html"
 
 
 def _table(area: Area) -> Rows:

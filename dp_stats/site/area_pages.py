@@ -16,7 +16,7 @@ from dp_stats.editions.moments import shape_of
 from dp_stats.files import segment
 from dp_stats.site.area_page import Area, Links, area_page
 from dp_stats.site.combine_page import own_figures
-from dp_stats.site.common import areas_with_pages
+from dp_stats.site.common import areas_together, areas_with_pages, shown_together
 from dp_stats.site.frame import Site
 
 NEAR = 6
@@ -30,9 +30,10 @@ def area_pages(
     every = hexagons.spots(tiles) if tiles else ""
     place = view.latest.edition.geography
     by = place.name if place and own_figures(site, view) else ""
+    together = frozenset(areas_together(view, story))
     for depth, own in area_levels(view.latest.edition, story):
         panel = view.panel(own.areas.id) if own.areas else None
-        if panel is None:
+        if panel is None or shown_together(view, depth):
             continue
         finest = own is story
         downloads = area_csv(view, panel)
@@ -45,7 +46,7 @@ def area_pages(
             csv = downloads[index]
             if not site.tree:  # data are one for all languages
                 site.writer.write(f"{view.id}/areas/{segment(code)}.csv", csv)
-            links = Links(depth, paged, near[index], tiles if finest else None, every, by)
+            links = Links(depth, paged, near[index], tiles if finest else None, every, by, together)
             area_page(
                 Area(site, view, own, panel, index, moved.get(code)), size=len(csv), larger=larger[index], links=links
             )

@@ -12,6 +12,7 @@ from dp_stats import files
 from dp_stats.charts.drawing import Studio
 from dp_stats.charts.maps import layout_of
 from dp_stats.charts.merged_areas import FILE
+from dp_stats.charts.outline import area_levels
 from dp_stats.charts.reading import ReleaseView, releases
 from dp_stats.editions import formats
 from dp_stats.editions.edition import Edition
@@ -27,7 +28,7 @@ from dp_stats.settings import Settings, shipped
 from dp_stats.site import budget_page, edition_pages, parts, record_pages, release_pages, site_pages, sitemap
 from dp_stats.site.accessibility_page import accessibility_page
 from dp_stats.site.area_pages import area_pages
-from dp_stats.site.common import areas_with_pages
+from dp_stats.site.common import area_links, shown_together
 from dp_stats.site.frame import Site, environment
 from dp_stats.site.tongues import Tongue
 from dp_stats.site.writer import MANIFEST, Writer, digest
@@ -238,7 +239,7 @@ def _release(
     story = parts.outline_of(view)
     area_job, tiles_needed = f"{view.id}/areas", story.areas is not None
     tiles = None
-    if tiles_needed and story.areas is not None:
+    if story.areas is not None and not shown_together(view, area_levels(view.latest.edition, story)[0][0]):
         tiles = layout_of(view.latest.edition, story.areas, kept=site.reports / "layouts")
     dataset = view.latest.edition.dataset.id
     told = digest(whole, budget_json({id: spend for id, spend in site.budgets.items() if id == dataset}))
@@ -256,7 +257,7 @@ def _release(
             site_pages.moved_pages(site, view, _pages(site, area_job))
     say(f"{view.id}: editions")
     order = [r.edition.path for r in view.current]
-    areas = digest(*sorted(areas_with_pages(view, story)))
+    areas = digest(*sorted(area_links(view, story).values()))
     for revision in view.revisions:
         path = revision.edition.path
         at = order.index(path) if path in order else -1

@@ -14,9 +14,8 @@ from dp_stats.charts.reading import ReleaseView, Revision
 from dp_stats.charts.series import Group
 from dp_stats.charts.wording import subject
 from dp_stats.editions.edition import TableFacts
-from dp_stats.files import segment
 from dp_stats.site import parts
-from dp_stats.site.common import areas_with_pages
+from dp_stats.site.common import area_links
 from dp_stats.site.frame import Card, Cell, Row, Rows, Site
 from dp_stats.texts import numbers
 from dp_stats.texts.numbers import Change, Figure
@@ -35,8 +34,8 @@ class Changes:
     note: str = ""
 
 
-def changes(site: Site, view: ReleaseView, revision: Revision, story: Outline, *, areas: str = "") -> Changes:
-    """Compare an edition with the one before it; ``areas`` is the address of the folder of area pages."""
+def changes(site: Site, view: ReleaseView, revision: Revision, story: Outline, *, folder: str = "") -> Changes:
+    """Compare an edition with the one before it; ``folder`` leads to the release's folder."""
     texts = site.texts
     after = next((r for r in view.current if r.edition.path == revision.edition.path), view.latest)
     before = view.before(after)
@@ -46,7 +45,7 @@ def changes(site: Site, view: ReleaseView, revision: Revision, story: Outline, *
     if said := _parts(site, view, story, before, after):
         return Changes((), said, ())
     cards, sentences = _of_the_whole(site, view, story, before, after)
-    said, tables = _of_areas(site, view, story, before, after, areas=areas)
+    said, tables = _of_areas(site, view, story, before, after, folder=folder)
     return Changes(cards, [*sentences, *said], tables, texts("release.movers") if tables else "")
 
 
@@ -86,7 +85,7 @@ def _of_the_whole(
 
 
 def _of_areas(
-    site: Site, view: ReleaseView, story: Outline, before: Revision, after: Revision, *, areas: str
+    site: Site, view: ReleaseView, story: Outline, before: Revision, after: Revision, *, folder: str
 ) -> tuple[list[str], list[Rows]]:
     """How many areas rose or fell beyond doubt, and the clearest of them."""
     texts, metric = site.texts, story.metric
@@ -107,7 +106,7 @@ def _of_areas(
     if early := sum(m[1].direction == "early" for m in moved):
         said += " " + texts.plural("finding.early_many", early)
     decimals = numbers.decimals_for(m[1].after for m in moved)
-    links = {code: f"{areas}{segment(code)}.html" for code in areas_with_pages(view, story)} if areas else {}
+    links = {code: f"{folder}{address}" for code, address in area_links(view, story).items()}
     tables = [
         _movers(texts, texts(caption), found, decimals=decimals, links=links)
         for caption, found in (("release.biggest_rises", rose), ("release.biggest_falls", fell))

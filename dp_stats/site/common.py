@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from dp_stats.charts import findings
 from dp_stats.charts.outline import Outline, area_levels, paged_areas
 from dp_stats.charts.panels import Panel, areas_of
@@ -18,6 +20,9 @@ from dp_stats.site import parts
 from dp_stats.site.frame import Card, Notice, Rows, Site
 from dp_stats.texts import numbers
 from dp_stats.texts.words import Texts
+
+FIND = "find.html"
+"""The page of a release on which readers find an area; those that are shown together, it shows."""
 
 MOST_CARDS = 4
 """How many figures stand on cards."""
@@ -157,19 +162,41 @@ def areas_with_pages(view: ReleaseView, story: Outline) -> dict[str, int]:
 
     None has where everything was retracted: its figures are no longer shown, and its editions keep their own pages.
     """
+    return _shown(view, story, together=False)
+
+
+def areas_together(view: ReleaseView, story: Outline) -> dict[str, int]:
+    """Code of every area that one page shows together with others (``LevelFacts.together``) → its level."""
+    return _shown(view, story, together=True)
+
+
+def area_links(view: ReleaseView, story: Outline) -> dict[str, str]:
+    """Code of every area that is shown → its page, or its place on the page of all, as an address from the release's folder."""
+    paged = {code: f"areas/{segment(code)}.html" for code in areas_with_pages(view, story)}
+    return paged | {code: f"{FIND}#area={quote(code)}" for code in areas_together(view, story)}
+
+
+def _shown(view: ReleaseView, story: Outline, *, together: bool) -> dict[str, int]:
     paged = paged_areas(view.latest.edition, story)
     tables = {depth: own.areas.id for depth, own in area_levels(view.latest.edition, story) if own.areas}
     having = {depth: edition for depth, table in tables.items() if (edition := view.last_with(table))}
     return {
         code: depth
         for depth, edition in having.items()
+        if shown_together(view, depth) == together
         for code in areas_of(edition, edition.table(tables[depth])).codes
         if paged.get(code) == depth
     }
 
 
-def regions_table(site: Site, view: ReleaseView, story: Outline, revision: Revision, *, links: str) -> Rows | None:
-    """The regions with the whole below them."""
+def shown_together(view: ReleaseView, depth: int) -> bool:
+    """Whether the areas of a level, of those of the latest edition, are shown together."""
+    place = view.latest.edition.geography
+    return place is not None and place.levels[depth].together
+
+
+def regions_table(site: Site, view: ReleaseView, story: Outline, revision: Revision, *, folder: str) -> Rows | None:
+    """The regions with the whole below them; ``folder`` leads to the release's folder."""
     table = story.regions
     if table is None or all(t.id != table.id for t in revision.edition.tables):
         return None
@@ -180,7 +207,7 @@ def regions_table(site: Site, view: ReleaseView, story: Outline, revision: Revis
     if story.total and (whole := view.panel(story.total.id, upto=revision)) and len(whole.dates) == len(panel.dates):
         groups += whole.by_area(story.metric.id)
     texts = site.texts
-    paged = areas_with_pages(view, story) if links else {}
+    links = area_links(view, story)
     return parts.groups_table(
         texts,
         groups,
@@ -191,5 +218,5 @@ def regions_table(site: Site, view: ReleaseView, story: Outline, revision: Revis
             period=panel.periods[-1],
         ),
         first=panel.areas.title or texts("release.area"),
-        links={c: f"{links}{segment(c)}.html" for c in panel.areas.codes if c in paged},
+        links={c: f"{folder}{links[c]}" for c in panel.areas.codes if c in links},
     )

@@ -66,9 +66,9 @@ def edition_page(site: Site, view: ReleaseView, story: Outline, tiles: Layout | 
         told=headline(site, view, story, revision),
         left_out=left_out(site, story, edition),
         map=maps.tile_map(site, local, story, tiles, areas="../areas/index.html") if local and tiles else None,
-        regions=regions_table(site, view, story, revision, links="../areas/"),
+        regions=regions_table(site, view, story, revision, folder="../"),
         groups=groups,
-        change=changes.changes(site, view, revision, story, areas="../areas/")
+        change=changes.changes(site, view, revision, story, folder="../")
         if index is not None
         else changes.Changes((), (texts("edition.not_current"),), ()),
         files=downloads.files_of(site, revision, prefix=f"r{edition.revision.number}/"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from dp_stats.charts.outline import Outline
@@ -12,32 +12,42 @@ from dp_stats.editions.edition import DimensionFacts
 from dp_stats.editions.languages import names_elsewhere
 from dp_stats.files import segment
 from dp_stats.outlets.places import FILE
-from dp_stats.site import linked
-from dp_stats.site.common import areas_with_pages
+from dp_stats.site import linked, small_areas
+from dp_stats.site.common import FIND, area_links, areas_together, areas_with_pages
 from dp_stats.site.frame import Site, script
 
-PAGE = "find.html"
 PLACES = "areas/places.json"
 
 
 def find_page(site: Site, view: ReleaseView, story: Outline) -> None:
-    """``<release>/find.html`` and ``<release>/areas/places.json``, of a release whose areas have pages."""
+    """``<release>/find.html`` and ``<release>/areas/places.json``, of a release whose areas have pages.
+
+    It shows the areas that are shown together, too, whose names are in files of their own (``small_areas``).
+    """
     texts, release, place = site.texts, view.latest.edition.release, view.latest.edition.geography
     if place is None:
         return
-    paged = areas_with_pages(view, story)
+    paged, together = areas_with_pages(view, story), areas_together(view, story)
     also = _also(site, view, place.name)
     postcodes = also.get("postcodes")
+    former = _former(view, place, also)
+    if together:
+        small_areas.write_names(site, view, place, together, _names_now(place, former, together))
+    listed = list(_areas(place, paged, together))
+    there = {one[0] for one in listed}
     found = {
-        "areas": list(_areas(place, paged)),
-        "former": _former(view, place, also),
-        "replaced": place.replaced,
+        "areas": listed,
+        "former": {code: names for code, names in former.items() if _now(place, code, there)},
+        "replaced": {code: new for code, new in place.replaced.items() if _now(place, code, there)},
         "postcodes": postcodes,
     }
     text = json.dumps(found, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     site.writer.write(f"{view.id}/{PLACES}", f"{text}\n")
-    title, path = texts("find.title"), f"{view.id}/{PAGE}"
+    title, path = texts("find.title"), f"{view.id}/{FIND}"
     lead = texts("find.lead_postcode" if postcodes else "find.lead", release=release.title)
+    links = area_links(view, story)
+    known = small_areas.about(site, view, story, path) if together else {}
+    words = texts.get("find.words") | (small_areas.words(texts) if together else {})
     regions = [
         (name, code)
         for depth, level in enumerate(place.levels)
@@ -51,10 +61,12 @@ def find_page(site: Site, view: ReleaseView, story: Outline) -> None:
         title=title,
         lead=lead,
         trail=[(texts("site.home"), "../index.html"), (release.title, "index.html")],
-        regions=[{"href": f"areas/{segment(code)}.html", "name": name} for name, code in regions],
+        regions=[{"href": links[code], "name": name} for name, code in regions],
         postcodes=postcodes,
-        near=place.longitude is not None and place.latitude is not None,
-        about=script({"words": texts.get("find.words")}),
+        near=place.longitude is not None and place.latitude is not None and not place.levels[0].together,
+        about=script({"words": words, **known}),
+        together=small_areas.files_named(known) if together else [],
+        hint=texts("find.together", count=texts.number(len(together))),
     )
 
 
@@ -67,8 +79,34 @@ def _also(site: Site, view: ReleaseView, dimension: str) -> dict[str, Any]:
     return found
 
 
-def _areas(place: DimensionFacts, paged: dict[str, int]) -> Iterator[list[Any]]:
-    """Each area: code, name, level, name of what it is part of, page (of itself, or of what holds it), longitude, latitude."""
+def _now(place: DimensionFacts, code: str, there: Collection[str]) -> list[str]:
+    """The areas, of those that are there, that hold now what a code held, also over several changes."""
+    found: list[str] = []
+    seen, waiting = {code}, [code]
+    while waiting:
+        one = waiting.pop()
+        if one in there:
+            found.append(one)
+            continue
+        new = [other for other in place.replaced.get(one, ()) if other not in seen]
+        seen.update(new)
+        waiting += new
+    return found
+
+
+def _names_now(
+    place: DimensionFacts, former: Mapping[str, Sequence[str]], together: Mapping[str, int]
+) -> dict[str, list[str]]:
+    """Code of an area that is shown together → the names and codes that it has besides, those of codes before it, too."""
+    found: dict[str, list[str]] = {}
+    for code in dict.fromkeys((*former, *place.replaced)):
+        for now in _now(place, code, together):
+            found.setdefault(now, []).extend([*former.get(code, ()), *([code] if code != now else [])])
+    return found
+
+
+def _areas(place: DimensionFacts, paged: Mapping[str, int], together: Mapping[str, int]) -> Iterator[list[Any]]:
+    """Each area not shown together: code, name, level, name of what it is part of, page (its own or of what holds it), place."""
     finest = len(place.levels[0].codes)
     longitude, latitude = place.longitude or (None,) * finest, place.latitude or (None,) * finest
     for depth, level in enumerate(place.levels):
@@ -76,14 +114,14 @@ def _areas(place: DimensionFacts, paged: dict[str, int]) -> Iterator[list[Any]]:
         names = dict(zip(above.codes, above.names, strict=True)) if above else {}
         for index, (code, name) in enumerate(zip(level.codes, level.names, strict=True)):
             page = _page(place, depth, index, paged)
-            if not page or code == place.unknown or paged.get(code, depth) != depth:
+            if not page or code == place.unknown or paged.get(code, depth) != depth or together.get(code) == depth:
                 continue
             parent = names.get(level.parents[index], "") if level.parents else ""
             where = [longitude[index], latitude[index]] if depth == 0 else [None, None]
             yield [code, name, level.title, parent if parent != name else "", f"areas/{segment(page)}.html", *where]
 
 
-def _page(place: DimensionFacts, depth: int, index: int, paged: dict[str, int]) -> str:
+def _page(place: DimensionFacts, depth: int, index: int, paged: Mapping[str, int]) -> str:
     """The code of the finest area with a page that holds an area; nothing where none does."""
     for level_depth in range(depth, len(place.levels)):
         level = place.levels[level_depth]

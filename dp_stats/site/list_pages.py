@@ -6,10 +6,9 @@ from dp_stats.charts.outline import Outline
 from dp_stats.charts.panels import Panel, whole_at_the_end
 from dp_stats.charts.reading import ReleaseView
 from dp_stats.charts.wording import lower_first
-from dp_stats.files import segment
-from dp_stats.site import linked, parts
+from dp_stats.site import linked, parts, small_areas
 from dp_stats.site.changes import clear_changes
-from dp_stats.site.common import areas_with_pages, page_of, why
+from dp_stats.site.common import FIND, area_links, page_of, why
 from dp_stats.site.frame import Cell, Row, Rows, Site
 from dp_stats.texts import numbers
 
@@ -62,8 +61,11 @@ def _from_here(view: ReleaseView, page: str) -> str:
 
 
 def areas_page(site: Site, view: ReleaseView, story: Outline, panel: Panel) -> None:
-    """``<release>/areas/index.html``: every area in one table that can be searched and sorted."""
+    """``<release>/areas/index.html``: every area in one table that can be searched and sorted; of too many, where they are."""
     texts, latest = site.texts, view.latest
+    if panel.areas.together:
+        _where_areas_are(site, view, story, panel)
+        return
     metric, rate = story.metric, story.rate if story.rate and story.rate.id in panel.table.statistics else None
     order = sorted(range(len(panel.areas.names)), key=lambda i: (panel.areas.names[i].casefold(), panel.areas.codes[i]))
     everything = panel.by_area(metric.id)
@@ -90,7 +92,7 @@ def areas_page(site: Site, view: ReleaseView, story: Outline, panel: Panel) -> N
     head += [Cell(texts(f"release.{since}"))] if moved else []
     head += [Cell(place.levels[1].title)] if parents and place else []
     head += [Cell(texts("release.note"))]
-    links = {code: f"{segment(code)}.html" for code in areas_with_pages(view, story)}
+    links = {code: f"../{address}".replace("../areas/", "") for code, address in area_links(view, story).items()}
     rows = []
     for i, g in enumerate(groups):
         cells = [
@@ -123,4 +125,22 @@ def areas_page(site: Site, view: ReleaseView, story: Outline, panel: Panel) -> N
         paragraphs=(),
         tables=[Rows(caption, head, rows, parts.marks_line(texts, [g.figure for g in groups]), sortable=True)],
         notes=(),
+    )
+
+
+def _where_areas_are(site: Site, view: ReleaseView, story: Outline, panel: Panel) -> None:
+    """``<release>/areas/index.html`` of areas that are shown together: the page that shows them, and the files with all."""
+    texts, release, path = site.texts, view.latest.edition.release, f"{view.id}/areas/index.html"
+    title = texts("areas.title", what=story.metric.title)
+    lead = texts("find.together_every", count=texts.number(len(panel.areas.codes)))
+    known = small_areas.about(site, view, story, path)
+    site.render(
+        "areas.html",
+        path,
+        linked=linked.page(site, name=title, description=lead, path=path),
+        title=title,
+        lead=lead,
+        trail=[(texts("site.home"), "../../index.html"), (release.title, "../index.html")],
+        find=f"../{FIND}",
+        files=small_areas.files_named(known),
     )

@@ -16,9 +16,10 @@ PAGE = "map.html"
 
 
 def boundaries_of(site: Site, view: ReleaseView, panel: Panel | None) -> dict[str, Any] | None:
-    """What is told of the boundaries of a panel's areas, with their drawings in ``drawn``; None where there are none."""
+    """What is told of the boundaries of a panel's areas, with their drawings in ``drawn``; None where there are none, or where
+    the areas are so many that they are shown together."""
     place, path = view.latest.edition.geography, site.public / view.id / FILE
-    if panel is None or place is None or not path.is_file():
+    if panel is None or panel.areas.together or place is None or not path.is_file():
         return None
     told = json.loads(path.read_bytes()).get(place.name, {}).get("map")
     drawn = site.public / told["file"] if told else None

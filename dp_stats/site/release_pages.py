@@ -14,14 +14,13 @@ from dp_stats.charts.tilemap import Layout
 from dp_stats.charts.wording import lower_first, unit_text
 from dp_stats.editions.edition import Edition, TableFacts
 from dp_stats.editions.readers_kit import snippets
-from dp_stats.files import segment
 from dp_stats.site import changes, downloads, linked, maps, parts, privacy_panel
 from dp_stats.site.across_section import across_section
 from dp_stats.site.combine_page import combine_page, own_figures
-from dp_stats.site.common import areas_with_pages, cards, headline, left_out, notices, page_of, regions_table, theme
+from dp_stats.site.common import FIND, area_links, cards, headline, left_out, notices, page_of, regions_table, theme
 from dp_stats.site.compare_page import compare_pages
 from dp_stats.site.drawings import save
-from dp_stats.site.find_page import PAGE, find_page
+from dp_stats.site.find_page import find_page
 from dp_stats.site.frame import Notice, Rows, Site
 from dp_stats.site.list_pages import areas_page, editions_page
 from dp_stats.site.map_page import PAGE as MAP
@@ -59,14 +58,14 @@ def release_page(
     between = [save(site, view, name, drawn) for name, drawn in release_charts.regions(studio, view, story).items()]
     top = None if tile else save(site, view, "ranked", release_charts.top_areas(studio, view, story))
     groups = save(site, view, "groups", release_charts.by_group(studio, view, story))
-    change = changes.changes(site, view, latest, story, areas="areas/")
+    change = changes.changes(site, view, latest, story)
     wide = across_section(site, view, studio)
     top_cards, told = cards(site, view, story, latest), headline(site, view, story, latest)
     region_name, group_name = _by(view, story.regions, texts, areas=True), _by(view, story.groups, texts, areas=False)
     history = downloads.history(site, view)
     own = own_figures(site, view)
     bounded = boundaries_of(site, view, local)
-    region_rows = regions_table(site, view, story, latest, links="areas/")
+    region_rows = regions_table(site, view, story, latest, folder="")
     shown: dict[str, Any] = {
         "chart": chart,
         "map": tile,
@@ -165,15 +164,11 @@ def _find(site: Site, view: ReleaseView, story: Outline, local: Panel | None, ma
     if local is None:
         return None
     count = site.texts.number(len(local.areas.codes))
-    place, paged = view.latest.edition.geography, areas_with_pages(view, story)
+    place, links = view.latest.edition.geography, area_links(view, story)
     whole = place.levels[-1] if place and len(place.levels[-1].codes) == 1 else None
-    nation = (
-        {"href": f"areas/{segment(whole.codes[0])}.html", "name": whole.names[0]}
-        if whole and whole.codes[0] in paged
-        else None
-    )
+    nation = {"href": links[whole.codes[0]], "name": whole.names[0]} if whole and whole.codes[0] in links else None
     return {
-        "action": PAGE,
+        "action": FIND,
         "every": "areas/index.html",
         "all": site.texts("release.all_areas", count=count),
         "nation": nation,

@@ -17,8 +17,7 @@ from dp_stats.outlets import feeds
 from dp_stats.outlets.api import ROOT, path_of, topic_of
 from dp_stats.outlets.feeds import Planned, Scheduled
 from dp_stats.site import downloads, linked, parts
-from dp_stats.site.common import cards, headline, page_of, theme
-from dp_stats.site.find_page import PAGE as FIND
+from dp_stats.site.common import FIND, cards, headline, page_of, theme
 from dp_stats.site.frame import MISSING, Site, trusted
 from dp_stats.site.terms import PAGE as GLOSSARY
 from dp_stats.site.terms import terms

@@ -4,7 +4,7 @@
 (() => {
   const form = document.getElementById("ask");
   if (!form) return;
-  const { about, words, said, clamp, make, drawn, chooser, released, between, statistics, titled, nameOf, share, digits, number, errorText, range, daysText, ticks, csvFile, download, address, folder } = ownFigures;
+  const { about, words, said, make, chooser, released, between, statistics, titled, nameOf, share, digits, number, errorText, range, daysText, chart, csvFile, download, address, folder } = ownFigures;
   const note = document.getElementById("said"), result = document.getElementById("result");
   const field = (name) => form.elements[name];
   let editions = [], newest = null;
@@ -43,34 +43,6 @@
       return names.length > 4 ? said(words.more, { names: names.slice(0, 3).join(", "), count: names.length - 3 }) : names.join(", ");
     });
     return parts.length ? parts.join("; ") : words.everything;
-  }
-
-  function chart(rows, title, places) {
-    const known = rows.filter((row) => row.answer);
-    if (known.length < 2) return "";
-    const width = clamp(form.clientWidth || 640, 280, 736), height = 260, left = 64, bottom = 40, top = 12;
-    const most = Math.max(...known.map((r) => (Number.isFinite(r.answer.upper) ? r.answer.upper : r.answer.value)));
-    const least = Math.min(0, ...known.map((r) => r.answer.lower));
-    const x = (i) => left + (i + 0.5) * (width - left - 8) / rows.length;
-    const axis = ticks(least, most > least ? most : least + 1), [low, high] = [axis[0], axis.at(-1)];
-    const y = (value) => top + (height - top - bottom) * (1 - (value - low) / (high - low));
-    const words_ = known.map((r) => `${r.name}: ${number(r.answer.value, places)} (${number(r.answer.lower, places)}–${number(r.answer.upper, places)})`).join("; ");
-    const picture = drawn("svg", { viewBox: `0 0 ${width} ${height}`, width, height, class: "combined", role: "img", "aria-label": `${title}. ${words_}` });
-    for (const value of axis) {
-      picture.append(drawn("line", { x1: left, x2: width - 8, y1: y(value), y2: y(value), class: "rule" }));
-      picture.append(drawn("text", { x: left - 8, y: y(value) + 5, class: "end" }, number(value, axis.some((one) => !Number.isInteger(one)) ? places || 1 : 0)));
-    }
-    const every = Math.ceil(rows.length / Math.max(2, Math.floor((width - left) / 110)));
-    rows.forEach((row, i) => {
-      if (i % every === 0) picture.append(drawn("text", { x: clamp(x(i), left + 36, width - 44), y: height - 14, class: "middle" }, row.label));
-      if (!row.answer) return;
-      const upper = Number.isFinite(row.answer.upper) ? row.answer.upper : most;
-      picture.append(drawn("line", { x1: x(i), x2: x(i), y1: y(row.answer.lower), y2: y(upper), class: "interval" }));
-      picture.append(drawn("circle", { cx: x(i), cy: y(row.answer.value), r: rows.length > 30 ? 3 : 4.5 }));
-    });
-    const figure = make("figure", {}, picture);
-    figure.append(make("figcaption", {}, words.chart));
-    return figure;
   }
 
   function table(rows, question, places) {
@@ -128,7 +100,7 @@
     const today = new Date().toISOString().slice(0, 10);
     const cited = said(words.cite, { publisher: about.publisher, title: about.title, what, days, value: number(whole.value, places), lower: number(whole.lower, places), upper, editions: [...new Set([whole.editions[0], whole.editions.at(-1)])].join(` ${words.to} `), address: shown, today });
     result.lastElementChild.replaceChildren(
-      make("div", { class: "figures" }, card), make("p", { class: "quiet" }, whole.editions.length > 1 ? said(words.from_many, { count: whole.editions.length }) : words.from_one), followed, chart(rows, what, places),
+      make("div", { class: "figures" }, card), make("p", { class: "quiet" }, whole.editions.length > 1 ? said(words.from_many, { count: whole.editions.length }) : words.from_one), followed, chart(rows, what, places, form.clientWidth, words.chart),
       rows.length > 1 ? table(rows, question, places) : "", make("p", {}, download(words.download, `${about.release}.csv`, csv(rows, whole, question))),
       make("h3", {}, words.permalink), make("p", {}, make("a", { href: shown, id: "permalink" }, shown)),
       make("h3", {}, words.citation), make("p", { id: "citation" }, cited),

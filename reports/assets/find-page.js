@@ -9,7 +9,8 @@
   const input = document.getElementById("q"), list = document.getElementById("found"), told = document.getElementById("told");
   const said = (text, values = {}) => text.replace(/\{(\w+)\}/g, (all, name) => (name in values ? values[name] : all));
   const plainly = (text) => plain(text).replace(/[\u2018\u2019]/g, "'");
-  let areas = [], byCode = new Map(), replaced = {}, postcodes = null;
+  const small = typeof smallAreas === "undefined" ? null : smallAreas; // areas without a page of their own, where there are any
+  let areas = [], byCode = new Map(), replaced = {}, postcodes = null, turn = 0;
 
   // The areas that hold now what a code held, also over several changes.
   function now(code, seen = new Set()) {
@@ -43,10 +44,11 @@
     return wanted.every((word) => begins(plainly(area.parent), word)) ? { own: 9, was: "" } : null;
   }
 
-  function byName(text) {
+  async function byName(text) {
     const typed = plainly(text.trim()), wanted = typed.split(/\s+/).filter(Boolean);
     if (!wanted.length) return [];
-    const found = areas.map((area) => ({ area, ...fit(area, typed, wanted) })).filter((one) => one.own !== undefined);
+    const fitting = (those) => those.map((area) => ({ area, ...fit(area, typed, wanted) })).filter((one) => one.own !== undefined);
+    const found = fitting(areas).concat(small ? await small.search(typed, wanted, fitting) : []);
     return found.sort((a, b) => a.own - b.own || a.area.name.localeCompare(b.area.name));
   }
 
@@ -58,7 +60,9 @@
     const answer = await fetch(`${postcodes.folder}/${begin}.json`);
     if (!answer.ok) return [];
     const known = await answer.json();
-    return Object.keys(known).filter((code) => known[code].includes(end)).flatMap((code) => now(code)).map((area) => ({ area, was: "" }));
+    const codes = Object.keys(known).filter((code) => known[code].includes(end));
+    const found = await Promise.all(codes.map(async (code) => [...now(code), ...(small ? await small.now(plainly(code), code) : [])]));
+    return found.flat().map((area) => ({ area, was: "" }));
   }
 
   function show(found, text) {
@@ -78,14 +82,20 @@
 
   const counted = (found) => said(found.length === 1 ? words.one : found.length > MOST ? words.many : words.some, { count: found.length, most: MOST });
 
-  function type() {
-    const found = byName(input.value), code = looksLikePostcode(input.value);
+  async function type() {
+    const own = ++turn, code = looksLikePostcode(input.value);
+    let found;
+    try { found = await byName(input.value); } catch { return show([], words.unreachable); }
+    if (own !== turn) return undefined; // more was typed since
     if (!input.value.trim()) return show([], "");
     return show(found, found.length ? counted(found) : code ? (postcodes ? words.press : words.no_postcodes) : words.none);
   }
 
   async function search(go) {
-    let found = byName(input.value);
+    const own = ++turn;
+    let found;
+    try { found = await byName(input.value); } catch { return show([], words.unreachable); }
+    if (own !== turn) return undefined;
     const code = !found.length && looksLikePostcode(input.value);
     if (code && postcodes) {
       try { found = await byPostcode(input.value); } catch { return show([], words.unreachable); }
@@ -112,8 +122,9 @@
   }
 
   function arrived() {
-    const asked = new URLSearchParams(location.hash.slice(1)).get("q");
+    const given = new URLSearchParams(location.hash.slice(1)), asked = given.get("q"), area = given.get("area");
     if (asked) { input.value = asked; search(false); }
+    if (area && small) small.show(area); else small?.hide();
   }
 
   load().then(() => {
@@ -123,6 +134,6 @@
     document.getElementById("near")?.addEventListener("click", near);
     addEventListener("hashchange", arrived);
     arrived();
-    input.focus();
+    if (!small || !location.hash.includes("area=")) input.focus();
   }, () => { told.textContent = words.unreachable; });
 })();

@@ -135,8 +135,37 @@ const ownFigures = (() => {
     return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
   }
 
+  // Dots with their intervals, along time or side by side; nothing of fewer than two.
+  function chart(rows, title, places, room, caption) {
+    const known = rows.filter((row) => row.answer);
+    if (known.length < 2) return "";
+    const width = clamp(room || 640, 280, 736), height = 260, left = 64, bottom = 40, top = 12;
+    const most = Math.max(...known.map((r) => (Number.isFinite(r.answer.upper) ? r.answer.upper : r.answer.value)));
+    const least = Math.min(0, ...known.map((r) => r.answer.lower));
+    const x = (i) => left + (i + 0.5) * (width - left - 8) / rows.length;
+    const axis = ticks(least, most > least ? most : least + 1), [low, high] = [axis[0], axis.at(-1)];
+    const y = (value) => top + (height - top - bottom) * (1 - (value - low) / (high - low));
+    const words_ = known.map((r) => `${r.name}: ${number(r.answer.value, places)} (${number(r.answer.lower, places)}–${number(r.answer.upper, places)})`).join("; ");
+    const picture = drawn("svg", { viewBox: `0 0 ${width} ${height}`, width, height, class: "combined", role: "img", "aria-label": `${title}. ${words_}` });
+    for (const value of axis) {
+      picture.append(drawn("line", { x1: left, x2: width - 8, y1: y(value), y2: y(value), class: "rule" }));
+      picture.append(drawn("text", { x: left - 8, y: y(value) + 5, class: "end" }, number(value, axis.some((one) => !Number.isInteger(one)) ? places || 1 : 0)));
+    }
+    const every = Math.ceil(rows.length / Math.max(2, Math.floor((width - left) / 110)));
+    rows.forEach((row, i) => {
+      if (i % every === 0) picture.append(drawn("text", { x: clamp(x(i), left + 36, width - 44), y: height - 14, class: "middle" }, row.label));
+      if (!row.answer) return;
+      const upper = Number.isFinite(row.answer.upper) ? row.answer.upper : most;
+      picture.append(drawn("line", { x1: x(i), x2: x(i), y1: y(row.answer.lower), y2: y(upper), class: "interval" }));
+      picture.append(drawn("circle", { cx: x(i), cy: y(row.answer.value), r: rows.length > 30 ? 3 : 4.5 }));
+    });
+    const figure = make("figure", {}, picture);
+    figure.append(make("figcaption", {}, caption));
+    return figure;
+  }
+
   return {
     about, words, said, plain, clamp, make, drawn, load, chooser, released, between, statistics, titled, nameOf, share, digits, number, errorText, range, daysText,
-    ticks, csvFile, download, address, folder,
+    ticks, chart, dayText, csvFile, download, address, folder,
   };
 })();

@@ -155,6 +155,8 @@ def dimensions(draw: st.DrawFn, lists: Sequence[Listed], number: bool) -> list[D
             made[-1]["title"] = draw(st.sampled_from(NAMES))
         if seldom(draw):
             made[-1]["level_titles"] = {levels[0]: draw(st.sampled_from(NAMES))}
+        if seldom(draw):
+            made[-1]["pages"] = {draw(st.sampled_from(levels)): draw(st.sampled_from(("each", "together")))}
     if draw(st.booleans()):
         parts = draw(st.lists(st.sampled_from(TIME_LEVELS), min_size=1, max_size=3, unique=True))
         made.append({"name": "date", "column": "day", "levels": sorted(parts, key=TIME_LEVELS.index)})
