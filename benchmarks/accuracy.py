@@ -238,6 +238,8 @@ def main() -> None:
     parser.add_argument("--conditional", action="store_true", help="also print coverage by class of cells")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", help="run only the privacy losses whose title holds this text")
+    parser.add_argument("--epsilon", type=Fraction, help="run this pure ε instead")
+    parser.add_argument("--rho", type=Fraction, help="run Gaussian noise of this ρ instead")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     options = parser.parse_args()
     columns = dict(part.split("=", 1) for part in options.columns.split(",") if part)
@@ -250,7 +252,9 @@ def main() -> None:
     if options.weeks:
         exact = exact.first_days(7 * options.weeks)
     kept = {}
-    for title, epsilon, delta in LOSSES:
+    given = (("pure ε", options.epsilon, None), ("Gaussian, ρ", options.rho, Fraction(0)))
+    asked = tuple((f"{name} = {float(loss):g}", loss, delta) for name, loss, delta in given if loss is not None)
+    for title, epsilon, delta in asked or LOSSES:
         if options.only and options.only not in title:
             continue
         catalogue, release, grid = catalogue_of(

@@ -62,6 +62,16 @@ EXAMPLES: dict[str, dict[str, Any]] = {
             {"id": "day", "levels": {"date": "day"}, "statistics": ["count", "so-far"]},
         ),
     },
+    "truncated, so far": {
+        "bands": 1,
+        "areas": (1, 2),
+        "contribution": {"rows": 3},
+        "derived": ({"id": "so-far", "kind": "cumulative", "of": "count"},),
+        "tables": (
+            {"id": "area-day", "levels": {"area": "area", "date": "day"}, "statistics": ["count", "so-far"]},
+            {"id": "area", "levels": {"area": "area"}, "statistics": ["count"]},
+        ),
+    },
     "weak": {"bands": 1, "areas": (9, 7), "weak": 12},
     "late, finely": {"bands": 1, "late": 0.3, "statistics": ({**COUNT, "expected_total": 90000},)},
     "late, coarsely": {"bands": 1, "late": 0.1, "statistics": ({**COUNT, "expected_total": 300},)},

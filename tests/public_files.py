@@ -19,6 +19,9 @@ from urllib.parse import unquote, urlsplit
 from dp_stats.editions.verify import verify_public
 from tests.public_time import machine_faults, time_faults
 
+FEW = 10
+"""The most that a zero may stand for where it is called few or none."""
+
 UNBOUNDED = ("mean", "across-ratio")
 """Kinds of statistics of which nothing may be an upper limit: what is divided by may be as little as nothing."""
 
@@ -71,6 +74,8 @@ def edition_faults(folder: Path) -> Iterator[str]:
             lower, value, upper = float(row["lower_95"]), float(row["value"]), float(row["upper_95"] or "inf")
             if not lower <= value <= upper:
                 yield f"{where}: {value} lies outside [{lower}, {upper}]"
+            if "low" in row["status"].split() and (value != 0 or upper > FEW):
+                yield f"{where}: {value:g} up to {upper:g} is called few or none"
     yield from total_faults(folder, facts, tables)
 
 

@@ -8,7 +8,8 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from dp_stats.catalogue.grid import Dimension, Grid, Level, sum_groups
+from dp_stats.catalogue.grid import Dimension, Grid, Level, LevelNames, sum_groups
+from dp_stats.catalogue.partitions import first_leaves
 from dp_stats.estimate.truncation import Factors
 from dp_stats.plan.algebra import Query, weights
 
@@ -85,13 +86,29 @@ def _holds(rows: Floats, coarse: Level) -> NDArray[np.bool_]:
     return held
 
 
-def splits(query: Query, dimension: Dimension, coarse: Level) -> bool:
-    """Whether a query takes only some of the leaves of a group of a coarse level, or takes them unlike."""
+def splitting(grid: Grid, queries: Mapping[str, Query], levels: LevelNames) -> NDArray[np.bool_]:
+    """Which cells of queries take only some of the leaves of a coarse cell, or take them unlike; shape as their values.
+
+    Cell by cell, so that a number has one interval whichever query asks for it: the last cumulative sum takes whole what the
+    ones before it split.
+    """
+    found = np.zeros([1] * len(grid.dimensions), dtype=np.bool_)
+    for axis, dimension in enumerate(grid.dimensions):
+        along = _splits(
+            queries.get(dimension.name, dimension.top.name), dimension, dimension.level(levels[dimension.name])
+        )
+        found = found | along.reshape([-1 if i == axis else 1 for i in range(found.ndim)])
+    return found
+
+
+def _splits(query: Query, dimension: Dimension, coarse: Level) -> NDArray[np.bool_]:
     if isinstance(query, str):
-        return len(dimension.level(query).codes) > len(coarse.codes)
+        group = dimension.level(query).group
+        pairs, taken = np.unique(np.stack([group, coarse.group]), axis=1, return_counts=True)
+        some = taken < np.bincount(coarse.group)[pairs[1]]
+        return np.bincount(pairs[0], weights=some, minlength=len(dimension.level(query).codes)) > 0
     rows = weights(dimension, query)
-    first = np.unique(coarse.group, return_index=True)[1]
-    return not np.array_equal(rows, rows[:, first][:, coarse.group])
+    return np.asarray((rows != rows[:, first_leaves(coarse.group)][:, coarse.group]).any(axis=1))
 
 
 def absolute_of(queries: Mapping[str, Query]) -> dict[str, Query]:

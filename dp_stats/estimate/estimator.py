@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-VERSION = 4
+VERSION = 5
 """Goes up by one with every change that gives other values or intervals for the same stored measurements.
 
 Each published edition says by which version it was estimated. What is published never changes: other estimates of stored

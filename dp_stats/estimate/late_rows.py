@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from dp_stats.catalogue.grid import Dimension, Level, sum_groups
 from dp_stats.catalogue.partitions import first_leaves
-from dp_stats.estimate.doubt import splits
+from dp_stats.estimate.doubt import splitting
 from dp_stats.estimate.leastsquares import LeastSquares, middle_of
 from dp_stats.estimate.noise_law import Draws
 from dp_stats.estimate.truncation import Factors
@@ -95,12 +95,14 @@ class LateRows:
         parts = self._parts(fit, queries)
         off = parts.total((parts.along(self.lean) * parts.unlike(self.kept)) ** 2)
         drawn = self.between * self._true(off, fit, queries)
-        if not any(splits(queries.get(d.name, d.top.name), d, self._level(d)) for d in fit.grid.dimensions):
+        finer = splitting(fit.grid, queries, self.levels)
+        if not finer.any():
             return np.sqrt(drawn), np.zeros(())
         own = parts.along(self.share) * parts.rows
         left = parts.part * parts.along(self.late - self.share * self.kept)
         differ = np.maximum(parts.total(own) ** 2 - float((self.share**2).min()) * fit.variance(queries), 0.0)
-        return np.sqrt(self.spread**2 * differ + drawn), np.maximum(parts.total(own + left), 0.0)
+        chance = np.maximum(parts.total(own + left), 0.0)
+        return np.sqrt(np.where(finer, self.spread**2 * differ, 0.0) + drawn), np.where(finer, chance, 0.0)
 
     def _true(self, square: Floats, fit: LeastSquares, queries: Mapping[str, Query]) -> Floats:
         """A square of rows that lean on the whole, without what noise alone makes of it."""

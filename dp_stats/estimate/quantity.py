@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dp_stats.catalogue.grid import LevelNames
 from dp_stats.catalogue.models import Statistic
-from dp_stats.estimate.doubt import absolute_of, doubt_of_factors, sides_of, splits
+from dp_stats.estimate.doubt import absolute_of, doubt_of_factors, sides_of, splitting
 from dp_stats.estimate.late_rows import LateRows
 from dp_stats.estimate.lattice import LevelIndex
 from dp_stats.estimate.leastsquares import LeastSquares
@@ -157,14 +157,10 @@ class Quantity:
     ) -> tuple[Floats, Floats]:
         """How far added rows of a query finer than the coarse level may be from their coarse cell's share: the standard
         deviation of how finer cells differ, and the variance of the chance of which cell a row falls in."""
-        finer = False
-        for dimension in self.grid.dimensions:
-            query = queries.get(dimension.name, dimension.top.name)
-            coarse = dimension.level(factors.levels[dimension.name])
-            finer |= splits(query, dimension, coarse)
-        if not finer:
+        finer = splitting(self.grid, queries, factors.levels)
+        if not finer.any():
             return np.zeros(()), np.zeros(())
-        rows, share = np.abs(kept), share + factors.unsure
+        rows, share = np.where(finer, np.abs(kept), 0.0), share + factors.unsure
         chance = np.maximum(share, 0.0)  # a share may be below nothing by its noise, what falls in a cell may not
         return factors.spread * share * rows, factors.cluster * chance * rows * self.row_size
 

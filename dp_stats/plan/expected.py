@@ -18,7 +18,7 @@ from dp_stats.plan.algebra import Key, Structure, key_of
 from dp_stats.plan.model import ExpectedError, Measurement
 from dp_stats.plan.ratios import mean_deviation, mean_room, quantile_deviation, quantile_room, share_deviation
 from dp_stats.plan.sensitivity import everybody_counts
-from dp_stats.plan.settled import ALIKE, LIKELY, UNEQUAL, UNLIKE, World, published_variance
+from dp_stats.plan.settled import ALIKE, BURSTS, LIKELY, UNEQUAL, UNLIKE, World, published_variance
 from dp_stats.plan.symmetry import Floats
 from dp_stats.plan.targets import Target, derived_of, mean_share, measured_for, prior_totals, statistic_of, target_of
 
@@ -85,7 +85,7 @@ def expected_errors(catalogue: Catalogue, grid: Grid, release: Release, given: A
             derived = derived_of(release, name)
             target = target_of(grid, release, table, measured_for(release, name)[0], derived, totals)
             asked = _Asked(catalogue, grid, release, table, derived, target, given, totals)
-            worlds = [_spread(asked, world) for world in (LIKELY, ALIKE, UNLIKE, UNEQUAL)]
+            worlds = [_spread(asked, world) for world in (LIKELY, ALIKE, UNLIKE, UNEQUAL, BURSTS)]
             known = [world for world in worlds if world is not None]
             if known:
                 found.append(_summary(table.id, name, known))

@@ -85,6 +85,8 @@ class Problem:
             of own noising's MSE that is good enough; home: its own place, or −1.
         truth: per goal, plausible true variances of its cells, ``(goals, nodes)`` (infinite: not shrunken).
         floors: per goal, the error below which little more is earned, squared.
+        times: per goal, what its MSE of least squares is multiplied by: means over groups of unlike size are a little off
+            (see ``plan.strategy``).
     """
 
     places: tuple[Place, ...]
@@ -103,6 +105,7 @@ class Problem:
     content: Floats
     home: Indices
     truth: Floats
+    times: Floats
 
     def precision(self, shares: Floats, mechanism: Mechanism, total: float) -> tuple[Floats, Floats]:
         """1 / variance of each place's noise and its derivative, for shares of a total ε or ρ."""
@@ -187,7 +190,7 @@ class Problem:
                     return None
                 mse[i] = 1 / precision[place]
                 jacobian[i, place] = -(mse[i] ** 2)
-        return mse, jacobian * slope
+        return mse * self.times, jacobian * slope * self.times[:, None]
 
 
 def build(
@@ -225,6 +228,7 @@ def build(
         kept=1 / KEPT[release.priority] ** 2 / np.sqrt(np.maximum(relative, 1e-6)),
         home=np.array([index.get((t.statistic, t.levels), -1) for t in found]),
         truth=true_variances([gain_of_shrinkage(grid, release, t) for t in found]),
+        times=np.ones(len(found)),
     )
 
 

@@ -47,11 +47,14 @@ class World:
     above: float
     size: float
     log_spread: float | None = None
+    rows: float = 1.0
 
 
 LIKELY = World(spread=0.2, alone=1.0, window=0.3, above=1.0, size=1.0)
 ALIKE = World(spread=0.0, alone=0.3, window=0.6, above=0.5, size=1.8)
 UNLIKE = World(spread=1.0, alone=2.0, window=0.1, above=3.0, size=0.4)
+BURSTS = World(spread=0.5, alone=1.0, window=0.3, above=1.0, size=1.0, rows=8.0)
+"""Most cells are empty, and rows come many at a time."""
 UNEQUAL = World(spread=0.0, alone=0.3, window=0.6, above=0.5, size=1.0, log_spread=2.0)
 """A few large areas or groups have nearly all rows, and most cells hardly any."""
 
@@ -112,7 +115,9 @@ def _shrunken(
     variance = variance_of(target)
     margins = _margins(grid, target)
     truth = true_variances(
-        [leaning], world.alone if len(margins) == 1 else world.spread, log_spread=world.log_spread or CELL_SPREAD
+        [replace(leaning, row=leaning.row * world.rows)],
+        world.alone if len(margins) == 1 else world.spread,
+        log_spread=world.log_spread or CELL_SPREAD,
     )
     shrunken = after_shrinkage(variance.ravel(), truth)[0].reshape(variance.shape)
     doubt = 0.0
@@ -157,7 +162,7 @@ def _above_zero(variance: Floats, mean: float, size: float, world: World) -> Flo
 
 
 def _of_size(variance: Floats, mean: float, size: float, world: World) -> Floats:
-    truth = world.above * (0.65 * np.sqrt(np.maximum(variance, 0.0)) * mean + 0.6 * mean**2) + size * mean
+    truth = world.above * (0.65 * np.sqrt(np.maximum(variance, 0.0)) * mean + 0.6 * mean**2) + size * mean * world.rows
     return np.asarray(truth * variance / np.maximum(truth + variance, 1e-300))
 
 

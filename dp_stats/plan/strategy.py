@@ -8,7 +8,7 @@ declarations give the same strategy.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from dp_stats.catalogue.grid import Grid
 from dp_stats.catalogue.models import Release
-from dp_stats.plan.algebra import Key
+from dp_stats.plan.algebra import Key, Structure
 from dp_stats.plan.mechanism import Mechanism
 from dp_stats.plan.objective import HOLD, Place, Problem, build
 from dp_stats.plan.sensitivity import Sensitivity
@@ -29,6 +29,10 @@ ROUND = 10_000
 MOST_KEYS = 400
 SOFT = HOLD / 10
 POLISHED = 4
+
+UNLIKE, OFF, ROUNDS = 4, 1.21, 5
+"""Groups of which the largest is so many times the smallest are looked at exactly; squared errors that are off by less are left
+as they are; and how often errors are made exact."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +67,65 @@ def choose(
     """
     problem = build(grid, release, sensitivities, spaces, found)
     shares, _ = optimise(problem, mechanism, float(total))
+    if _unlike(grid):
+        problem, shares = _exactly(grid, problem, shares, found, mechanism, float(total))
     errors = problem.published(shares, mechanism, float(total))
     assert errors is not None, "an optimum has finite errors"
     mse = errors[0]
     mean = float(problem.weight @ np.log(mse + problem.floors) / problem.weight.sum())
     rounded = _round(problem.places, shares if every_share else np.where(shares * ROUND >= 1, shares, 0.0))
     return Strategy(mechanism, rounded, tuple(np.sqrt(mse).tolist()), float(np.exp(mean / 2)))
+
+
+def _unlike(grid: Grid) -> bool:
+    """Whether groups of some level differ much in how many leaves they have, as regions may."""
+    sizes = [level.sizes for d in grid.dimensions if d.kind != "date" for level in d.levels]
+    return any(one.max() >= UNLIKE * one.min() for one in sizes)
+
+
+def _exactly(
+    grid: Grid, problem: Problem, shares: Floats, found: Sequence[Target], mechanism: Mechanism, total: float
+) -> tuple[Problem, Floats]:
+    """The problem with errors as they are at its best shares, and these; both unchanged where the errors are nearly so.
+
+    The objective knows errors as means over groups that are taken to be alike. Where they are not, its errors are multiplied
+    by what is missing, and it is optimised again; what is best by errors as they are is taken.
+    """
+    best: tuple[float, Problem, Floats] | None = None
+    for _ in range(ROUNDS):
+        errors = problem.errors(shares, mechanism, total)
+        assert errors is not None, "an optimum has finite errors"
+        off = _least_squares(grid, problem, shares, found, mechanism, total) / errors[0]
+        near = bool(((off < OFF) & (off > 1 / OFF)).all())
+        if near and best is None:
+            return problem, shares
+        exact = replace(problem, times=problem.times * off)
+        value, _ = exact.value(shares, exact.alone(mechanism, total), mechanism, total)
+        if best is None or value < best[0]:
+            best = value, exact, shares
+        if near:
+            break
+        problem = replace(problem, times=problem.times * np.sqrt(off))  # half way: errors move as shares do
+        shares, _ = optimise(problem, mechanism, total)
+    assert best is not None
+    return best[1], best[2]
+
+
+def _least_squares(
+    grid: Grid, problem: Problem, shares: Floats, found: Sequence[Target], mechanism: Mechanism, total: float
+) -> Floats:
+    """Exact mean squared errors of least squares."""
+    precision, _ = problem.precision(shares, mechanism, total)
+    structures = {
+        statistic: Structure(grid, {problem.places[i][1]: float(precision[i]) for i in at if shares[i] > 0})
+        for statistic, at in problem.at.items()
+    }
+    return np.array(
+        [
+            1 / precision[own] if own >= 0 else float(structures[t.statistic].query_variance(t.queries).mean())
+            for t, own in zip(found, problem.own, strict=True)
+        ]
+    )
 
 
 def _round(places: Sequence[Place], shares: Floats) -> dict[Place, Fraction]:

@@ -9,6 +9,9 @@ from itertools import product
 import numpy as np
 import pytest
 
+from benchmarks.baselines import baselines
+from benchmarks.exact_counts import catalogue_of
+from benchmarks.worlds import bursts
 from dp_stats.catalogue import CodeList, parse_period
 from dp_stats.plan import make, make_plan
 from dp_stats.plan.expected import accuracy
@@ -107,6 +110,16 @@ def test_by_default_every_reader_is_served_before_any_shrinkage_however_wrong_th
     assert mean_gain(found, "region") > 0.77
     assert mean_gain(found, "all") > 0.77
     assert min(gains(found).values()) > 0.75
+
+
+def test_regions_of_very_unlike_size_leave_every_table_near_its_own_noising() -> None:
+    """Of 2 to 49 areas: means over regions say that errors of the whole by band are a third smaller than they are."""
+    exact = bursts()
+    known, one, grid = catalogue_of(exact, prior=0.2, epsilon=Fraction(2), delta=None)
+    given = accuracy(grid, one, make_plan(known, one, exact.period).measurements)
+    own = baselines(one, grid, Fraction(2), None)
+    plain = [t for t in targets(grid, one) if not t.windowed]
+    assert all(own[t.table, "count"].own / float(given.variance(t).mean()) ** 0.5 > 0.73 for t in plain)
 
 
 def test_national_figures_can_come_first() -> None:
