@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import ibis
 import pytest
 
 from dp_stats import plan, rehearsal
@@ -23,6 +24,7 @@ from dp_stats.files import sha256
 from dp_stats.plan.sealed import reading_hash
 from dp_stats.secure import measure as measuring
 from dp_stats.secure import pull as pulling
+from dp_stats.secure.entries import fetched, given
 from dp_stats.secure.register import Register
 from dp_stats.secure.snapshots import keep
 from dp_stats.secure.staging import PRIVATE_FILE, secure_below
@@ -37,6 +39,17 @@ class Later:
 
     key: Key
     get: Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A small engine, and how to get the one that holds the rows, with its table, where it is needed after all."""
+
+    engine: Any
+    get: Callable[[], Any]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.engine, name)
 
 
 class Memory:
@@ -63,6 +76,12 @@ class Memory:
         patch.setattr(measuring, "exact_answers", self._exact(measuring.exact_answers))
         patch.setattr(Register, "_allowances", self._allowances(Register._allowances))
         patch.setattr(Register, "_contributions", self._contributions(Register._contributions))
+
+    def _beside(self) -> Any:
+        """An engine of this thread that only reads and writes the register's files."""
+        if not hasattr(self._now, "beside"):
+            self._now.beside = ibis.duckdb.connect(":memory:", threads=1)
+        return self._now.beside
 
     def _pull(self, real: Callable[..., Any]) -> Callable[..., Any]:
         def pull(dataset: Any, *, catalogue: Any, period: Any, folder: Path, settings: Any, earlier: Any = ()) -> Any:
@@ -125,38 +144,39 @@ class Memory:
                         opened.append(stack.enter_context(real(snapshot, **options)))
                     return opened[0]
 
-                yield get, sha256(snapshot.read_bytes())
+                yield Beside(self._beside(), get), sha256(snapshot.read_bytes())
 
         return open_snapshot
 
     def _rows(self, real: Callable[..., Any]) -> Callable[..., Any]:
-        def rows_that_count(get: Any, content: Any, **declared: Any) -> Any:
+        def rows_that_count(backend: Any, content: Any, **declared: Any) -> Any:
             if self._now.real:
-                return real(get, content, **declared)
-            return Later((*self._now.key, content), _once(lambda: real(*get(), **declared)))
+                return real(backend, content, **declared)
+            return Later((*self._now.key, content), _once(lambda: real(*backend.get(), **declared)))
 
         return rows_that_count
 
     def _allowances(self, real: Callable[..., Any]) -> Callable[..., Any]:
-        def allowances(register: Register, get: Any, rows: Any, others: Any) -> Any:
-            if self._now.real:
-                return real(register, get, rows, others)
-            if not len(others):
-                return None
-            return Later((str(others.to_pydict()),), _once(lambda: real(register, get()[0], rows.get(), others)))
+        def allowances(register: Register, backend: Any, rows: Any, used: Any) -> Any:
+            if self._now.real or used is None:
+                return real(register, backend, rows, used)
+            found = fetched(used).sort_by([("block", "ascending"), ("hash", "ascending"), ("kept", "ascending")])
+            return Later(
+                (str(found.to_pydict()),), _once(lambda: real(register, backend.get()[0], rows.get(), given(found)))
+            )
 
         return allowances
 
     def _bound(self, real: Callable[..., Any]) -> Callable[..., Any]:
-        def apply_bound(get: Any, rows: Any, bound: Any, *, allowances: Any = None, **declared: Any) -> Any:
+        def apply_bound(backend: Any, rows: Any, bound: Any, *, allowances: Any = None, **declared: Any) -> Any:
             if self._now.real:
-                return real(get, rows, bound, allowances=allowances, **declared)
+                return real(backend, rows, bound, allowances=allowances, **declared)
             left = allowances.key if allowances is not None else ()
             return Later(
                 (*rows.key, *left),
                 _once(
                     lambda: real(
-                        get()[0],
+                        backend.get()[0],
                         rows.get(),
                         bound,
                         allowances=allowances.get() if allowances is not None else None,
@@ -168,10 +188,14 @@ class Memory:
         return apply_bound
 
     def _contributions(self, real: Callable[..., Any]) -> Callable[..., Any]:
-        def contributions(register: Register, get: Any, rows: Any, kept: Any) -> Any:
+        def contributions(register: Register, backend: Any, rows: Any, kept: Any) -> Any:
             if self._now.real:
-                return real(register, get, rows, kept)
-            return self.recall(("used", *kept.key), lambda: real(register, get()[0], rows.get(), kept.get()))
+                return real(register, backend, rows, kept)
+
+            def used() -> Any:
+                return fetched(real(register, backend.get()[0], rows.get(), kept.get()))
+
+            return given(self.recall(("used", *kept.key), used))
 
         return contributions
 

@@ -17,8 +17,6 @@ from dataclasses import dataclass, replace
 import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from dp_stats.catalogue.grid import Grid
 from dp_stats.catalogue.models import Dataset, Release
@@ -28,12 +26,8 @@ from dp_stats.plan.model import Plan
 from dp_stats.secure.aggregate import Vector, exact_answers
 from dp_stats.secure.bound import Bounded
 from dp_stats.secure.engines import HASH_LENGTH, held, sha256_hex
+from dp_stats.secure.entries import MARK, short, union
 from dp_stats.secure.rows import BLOCK, DAY, PERSON, RECORD, Rows, rows_that_count
-
-MARK = "seen"
-"""Column of the register's files, and of rows while they are told apart: the keyed hash of a row."""
-
-MARKS = pa.schema([("block", pa.string()), (MARK, pa.string())])
 
 
 @dataclass(frozen=True)
@@ -73,61 +67,28 @@ def told_apart(backend: ibis.BaseBackend, rows: Rows, key: str, persons: ir.Stri
         text = text + "\x1f" + table[column].cast(dt.string).fill_null("")
     if RECORD in columns:
         text = ibis.ifelse(table[RECORD].notnull(), ibis.literal("id\x1f") + table[RECORD], text)
-    block = ibis.cases(*((table[BLOCK] == index, label) for index, label in enumerate(rows.blocks)), else_="")
+    block = _label(replace(rows, table=table))
     mark = sha256_hex(backend, ibis.literal(key) + table["whose"] + "\x1f" + block + "\x1f" + text).substr(
         0, HASH_LENGTH
     )
-    return replace(rows, table=held(backend, table.select(*columns, **{MARK: mark})))
+    return replace(rows, table=held(backend, table.select(*columns, **{MARK: short(backend, mark)})))
 
 
-def unseen(backend: ibis.BaseBackend, rows: Rows, seen: pa.Table) -> Rows:
+def unseen(backend: ibis.BaseBackend, rows: Rows, seen: ir.Table | None) -> Rows:
     """The rows that no other edition has looked at."""
-    if not len(seen):
+    if seen is None:
         return rows
-    return replace(rows, table=held(backend, rows.table.anti_join(ibis.memtable(seen.select([MARK])), MARK)))
+    return replace(rows, table=held(backend, rows.table.anti_join(seen.select(MARK), MARK)))
 
 
-def marks_of(rows: Sequence[Rows]) -> pa.Table:
-    """What an edition remembers of the rows that it looked at: block and keyed hash of each, once, in a fixed order."""
-    found = []
-    for one in rows:
-        table = one.table.select(BLOCK, MARK).to_pyarrow()
-        found.append(pa.table({"block": pa.array(one.blocks, pa.string()).take(table[BLOCK]), MARK: table[MARK]}))
-    return without_repeats(found)
+def marks_of(rows: Sequence[Rows]) -> ir.Table:
+    """What an edition remembers of the rows that it looked at: block and keyed hash of each, once."""
+    return union([one.table.select(block=_label(one), seen=MARK) for one in rows]).distinct()
 
 
-def without_repeats(tables: Sequence[pa.Table]) -> pa.Table:
-    """The union of remembered rows."""
-    together = pa.concat_tables([MARKS.empty_table(), *(t.cast(MARKS) for t in tables)])
-    return together.group_by(["block", MARK]).aggregate([]).sort_by([("block", "ascending"), (MARK, "ascending")])
-
-
-def remembered(entry: pa.Table) -> pa.Table:
-    """The rows that a register's file remembers."""
-    if MARK not in entry.column_names:
-        return MARKS.empty_table()
-    return entry.filter(pc.is_valid(entry[MARK])).select(["block", MARK])
-
-
-def amounts(entry: pa.Table) -> pa.Table:
-    """A register's file without the rows that it remembers."""
-    return entry.filter(pc.is_null(entry[MARK])).drop([MARK]) if MARK in entry.column_names else entry
-
-
-def with_marks(entry: pa.Table, marks: pa.Table) -> pa.Table:
-    """Amounts per person and remembered rows in one table: a row with a mark says nothing of a person, and amounts to nothing."""
-    columns = {
-        name: marks[name] if name in marks.column_names else _nothing(entry, name, len(marks))
-        for name in entry.column_names
-    }
-    rows = pa.table({**columns, MARK: marks[MARK]})
-    people = entry.append_column(MARK, pa.nulls(len(entry), pa.string()))
-    return pa.concat_tables([people, rows.cast(people.schema)])
-
-
-def _nothing(entry: pa.Table, name: str, length: int) -> pa.Array:
-    kind = entry.schema.field(name).type
-    return pa.array(["" if pa.types.is_string(kind) else 0] * length, kind)
+def _label(rows: Rows) -> ir.StringValue:
+    block = rows.table[BLOCK]
+    return ibis.cases(*((block == index, label) for index, label in enumerate(rows.blocks)), else_="")
 
 
 def late_answers(plan: Plan, kept: Bounded | None, *, grid: Grid, release: Release) -> dict[str, Vector]:

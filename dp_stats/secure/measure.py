@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -153,7 +153,10 @@ def answer(
     bound = Bound(
         plan.contribution_rows, plan.one_per_cell, plan.truncated_rows_cap, key=subkey(key, f"rows/{reservation.key}")
     )
-    with open_snapshot(snapshot, engine=dataset.engine, settings=settings) as (backend, table):
+    with (
+        open_snapshot(snapshot, engine=dataset.engine, settings=settings) as (backend, table),
+        register or nullcontext(),
+    ):
         rows = rows_that_count(
             backend, table, dataset=dataset, release=release, grid=grid, period=period, blocks=plan.block_kind
         )

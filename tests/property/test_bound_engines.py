@@ -9,15 +9,20 @@ from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import ibis
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from dp_stats.catalogue.periods import parse_period
 from dp_stats.ledger import Ledger
+from dp_stats.secure import register as registering
 from dp_stats.secure.aggregate import exact_answers
 from dp_stats.secure.bound import apply_bound
 from dp_stats.secure.engines import sha256_hex
+from dp_stats.secure.entries import MARK, SCHEMA, fetched, read, remembered
 from dp_stats.secure.late import marks_of, told_apart, unseen
 from dp_stats.secure.register import Register
 
@@ -67,7 +72,12 @@ MESSY = [
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 def test_every_engine_tells_rows_apart_by_the_same_marks(
-    engine: str, request: pytest.FixtureRequest, everything_measured: Any, table: Any, duck: ibis.BaseBackend
+    engine: str,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    everything_measured: Any,
+    table: Any,
+    duck: ibis.BaseBackend,
 ) -> None:
     w = everything_measured(k=2, unknown=True)
 
@@ -75,13 +85,25 @@ def test_every_engine_tells_rows_apart_by_the_same_marks(
         rows = w.rows(backend, found)
         return told_apart(backend, rows, "key", sha256_hex(backend, rows.table["person"]))
 
-    expected = marks_of([told(duck, ibis.memtable(table(MESSY)))])
+    def marks(backend: ibis.BaseBackend, rows: Any) -> list[bytes]:
+        found = marks_of([rows])
+        if backend.name == "pyspark":
+            return sorted(backend.to_pyarrow(found)[MARK].to_pylist())
+        return sorted(UUID(mark).bytes for mark in fetched(found)[MARK].to_pylist())
+
+    expected = marks(duck, told(duck, ibis.memtable(table(MESSY))))
     backend, found = request.getfixturevalue(engine)(table(MESSY))
     rows = told(backend, found)
-    assert marks_of([rows]).to_pylist() == expected.to_pylist()
+    assert marks(backend, rows) == expected
     assert len(expected) == 8
-    left = unseen(backend, rows, expected.slice(0, 4))
-    assert marks_of([left]).to_pylist() == expected.slice(4).to_pylist()
+    path = tmp_path / "entry.parquet"
+    some = pa.table({"block": ["lifetime"] * 4, MARK: expected[:4]})
+    columns = [some[n] if n in some.column_names else pa.nulls(4, SCHEMA.field(n).type) for n in SCHEMA.names]
+    pq.write_table(pa.table(columns, schema=SCHEMA), path)
+    entry = read(backend, [path], blocks=("lifetime",))
+    assert entry is not None
+    left = unseen(backend, rows, remembered(entry))
+    assert marks(backend, left) == expected[4:]
 
 
 @pytest.mark.slow
@@ -118,9 +140,15 @@ def test_every_engine_keeps_the_bound(
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 def test_every_engine_keeps_the_bound_over_the_editions_of_a_series(
-    engine: str, request: pytest.FixtureRequest, tmp_path: Path, fully_measured: Any, table: Any
+    engine: str,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    fully_measured: Any,
+    table: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The first week uses up two of p1's three rows and all of p2's; the second has what is left."""
+    """The first week uses up two of p1's three rows and all of p2's; the second reads a sum, and has what is left."""
+    monkeypatch.setattr(registering, "SUMMED_AT", 1)
     opened, ledger = request.getfixturevalue(engine), Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
     totals = []
     for week, monday, found in (
@@ -139,7 +167,11 @@ def test_every_engine_keeps_the_bound_over_the_editions_of_a_series(
         kept = register.enter(backend, rows, lambda left, bounded=bounded: bounded(allowances=left))
         answers = exact_answers(w.plan, kept, grid=w.grid, release=w.release, period=period)
         totals.append((answers["cases@all.week"].sum(), answers["truncated_rows@all.week"].sum()))
+        ledger.spend(reservation)
+        ledger.store(reservation, b"noisy")
+        register.close()
     assert totals == [(2 + 3 + 1, 2), (1 + 0 + 3, 1 + 1 + 2)]
+    assert len([*(tmp_path / "secure" / "register-sums").rglob("*.parquet")]) == 1
 
 
 @pytest.mark.slow

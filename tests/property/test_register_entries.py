@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,8 +21,10 @@ from dp_stats.errors import RegisterError
 from dp_stats.ledger import Ledger
 from dp_stats.secure import register as registering
 from dp_stats.secure.bound import Bounded
+from dp_stats.secure.entries import AMOUNTS, MARK, SCHEMA
 from dp_stats.secure.register import Register
 from dp_stats.secure.rows import Rows
+from dp_stats.secure.secret import keyed_digest
 
 KEY = b"secret of this installation"
 BEFORE, ACROSS, AFTER = "2021-W12", "2021-W13", "2021-W14"
@@ -57,14 +61,14 @@ class Edition:
         return self.register.folder / f"{entry.digest}.parquet"
 
     @property
-    def registered(self) -> list[tuple[str, str, int, int, int]]:
-        return [tuple(row.values()) for row in pq.read_table(self.file).to_pylist()]
+    def registered(self) -> list[tuple[bytes, str, int, int, int]]:
+        return [tuple(row.values())[:-1] for row in pq.read_table(self.file).to_pylist()]
 
-    def person(self, name: str) -> str:
+    def person(self, name: str) -> bytes:
         """How a person stands in the file; written out here, because files that exist must stay readable."""
         charge = f"{self.reservation.dataset}/{self.reservation.key}"
         key = hmac.new(KEY, f"persons/{charge}".encode(), hashlib.sha256).hexdigest()
-        return hashlib.sha256((key + name).encode()).hexdigest()[:32]
+        return hashlib.sha256((key + name).encode()).digest()[:16]
 
 
 def rows_of(given: Contributions, blocks: tuple[str, ...]) -> tuple[ibis.Table, ibis.Table]:
@@ -88,6 +92,11 @@ def rows_of(given: Contributions, blocks: tuple[str, ...]) -> tuple[ibis.Table, 
         )
 
     return ibis.memtable(table(found).drop(list(names))), ibis.memtable(table([r for r in found if r[0] in crowded]))
+
+
+def in_order(registered: Iterable[tuple[bytes, str, int, int, int]]) -> list[tuple[bytes, str, int, int, int]]:
+    """As a file is sorted: by block, then by hash."""
+    return sorted(registered, key=lambda row: (row[1], row[0]))
 
 
 def left_of(backend: ibis.BaseBackend, allowances: ibis.Table, blocks: tuple[str, ...]) -> Any:
@@ -128,12 +137,12 @@ def test_the_file_holds_what_each_person_contributes_to_each_block_and_nothing_e
 ) -> None:
     across = edition(ACROSS)
     across.enter(duck, FIRST)
-    assert across.registered == sorted(
+    assert across.registered == in_order(
         (across.person(person), block, found - dropped, truncated, marked)
         for (person, block), (found, dropped, truncated, marked) in FIRST.items()
     )
     content = pq.ParquetFile(across.file)
-    assert content.schema_arrow.remove_metadata() == registering.SCHEMA
+    assert [(f.name, f.type) for f in content.schema_arrow] == [(f.name, f.type) for f in SCHEMA]
     assert content.metadata.row_group(0).column(0).compression == "ZSTD"
     (mark,) = [value for key, value in content.schema_arrow.metadata.items() if key == b"attempt"]
     assert len(bytes.fromhex(mark.decode())) == 16
@@ -178,14 +187,15 @@ def test_what_is_left_to_a_person_is_the_bound_less_what_all_other_editions_coun
         {
             ("p1", MARCH): (2, 4, 1),
             ("p3", MARCH): (0, 1, 0),
-            ("p1", APRIL): (2, 3, 1),
             ("p2", APRIL): (2, 4, 1),
             ("p4", APRIL): (0, 4, 1),
         }
-    ]
+    ]  # not: p1 in April, who has no row there
     again = edition(BEFORE)
     again.enter(duck, {("p1", MARCH): (1, 0, 0, 0), ("p2", MARCH): (1, 0, 0, 0), ("p4", MARCH): (1, 0, 0, 0)})
-    assert again.allowed == [{("p1", MARCH): (0, 2, 0), ("p2", MARCH): (2, 4, 1)}]  # not: what it counted itself
+    assert again.allowed == [
+        {("p1", MARCH): (0, 2, 0)}
+    ]  # not: what it counted itself; p2, who has no more than is left
     last = edition("2021-W11")
     last.enter(duck, {("p3", MARCH): (1, 0, 0, 0), ("p1", MARCH): (1, 0, 0, 0)})
     assert last.allowed == [{("p1", MARCH): (0, 2, 0), ("p3", MARCH): (0, 0, 0)}]  # 3 + 3 rows counted, 3 + 4 truncated
@@ -198,7 +208,7 @@ def test_another_attempt_registers_the_most_that_any_of_its_edition_counted(
     across.enter(duck, {("p1", MARCH): (3, 0, 0, 0), ("p2", APRIL): (2, 0, 0, 0), ("p3", APRIL): (1, 0, 0, 0)})
     across.enter(duck, {("p1", MARCH): (5, 3, 2, 1), ("p2", APRIL): (3, 0, 0, 0), ("p4", MARCH): (1, 0, 0, 0)})
     assert across.allowed == [None, None]
-    assert across.registered == sorted(
+    assert across.registered == in_order(
         (across.person(person), block, *amounts)
         for person, block, *amounts in (
             ("p1", MARCH, 3, 2, 1),
@@ -218,7 +228,7 @@ def test_equal_attempts_and_editions_have_digests_of_their_own(
         one.enter(duck, {})
     digests = [entry.digest for entry in across.ledger.register_entries(across.reservation)]
     assert len(set(digests)) == 3
-    same = {across.register._digest(b"", edition, revision) for edition in ("a", "b") for revision in (1, 2)}
+    same = {across.register._digest(across.file, edition, revision) for edition in ("a", "b") for revision in (1, 2)}
     assert len(same) == 4
 
 
@@ -275,10 +285,170 @@ def test_rows_and_persons_of_each_charge_have_hashes_of_their_own(tmp_path: Path
 
 
 def test_of_late_rows_only_those_that_are_kept_use_an_allowance() -> None:
-    used = pa.table(
+    table = pa.table(
         {"hash": ["a", "b"], "block": ["2021", "2021"], "kept": [2, 1], "truncated": [3, 0], "marked": [1, 0]},
-        schema=registering.SCHEMA,
+        schema=pa.schema([("hash", pa.string()), *[SCHEMA.field(name) for name in ("block", *AMOUNTS)]]),
     )
-    kept = registering._kept_only(used)
-    assert kept.schema == registering.SCHEMA
-    assert kept.to_pydict() == used.to_pydict() | {"truncated": [0, 0], "marked": [0, 0]}
+    kept = registering._kept_only(ibis.memtable(table)).to_pyarrow()
+    assert kept.schema == table.schema
+    assert kept.to_pydict() == table.to_pydict() | {"truncated": [0, 0], "marked": [0, 0]}
+
+
+WEEKS_OF_MARCH = ("2021-W09", "2021-W10", "2021-W11", "2021-W12")
+
+
+@pytest.fixture
+def summed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two closed editions are enough for a sum."""
+    monkeypatch.setattr(registering, "SUMMED_AT", 2)
+
+
+def close(one: Edition) -> None:
+    """Store what an edition has measured: its entry is never replaced."""
+    one.ledger.spend(one.reservation)
+    one.ledger.store(one.reservation, b"noisy")
+
+
+def three_closed(edition: Callable[[str], Edition], duck: ibis.BaseBackend) -> Edition:
+    """Three closed editions in which p1 has one row each; the fourth, which is about to register."""
+    for week in WEEKS_OF_MARCH[:3]:
+        one = edition(week)
+        one.enter(duck, {("p1", MARCH): (1, 0, 0, 0), ("p2", MARCH): (week == WEEKS_OF_MARCH[0], 0, 0, 0)})
+        close(one)
+    return edition(WEEKS_OF_MARCH[3])
+
+
+def sums_of(one: Edition) -> list[Path]:
+    return sorted(one.register.sums.folder.rglob("*.parquet"))
+
+
+LAST: Contributions = {("p1", MARCH): (2, 2, 0, 0), ("p2", MARCH): (3, 1, 0, 0), ("p3", MARCH): (3, 0, 0, 0)}
+LEFT = {("p1", MARCH): (0, 4, 1), ("p2", MARCH): (2, 4, 1)}
+
+
+@pytest.mark.usefixtures("summed")
+@pytest.mark.parametrize("seed", range(2))
+def test_many_editions_leave_what_one_edition_with_all_their_rows_would_leave(
+    seed: int, edition: Callable[[str], Edition], duck: ibis.BaseBackend
+) -> None:
+    """Whichever of them are closed and summed meanwhile, and summed again."""
+    random = Random(seed)
+    used: Counter[str] = Counter()
+    weeks = ["2021-W09", "2021-W10", "2021-W11", "2021-W12", "2021-W13", "2021-W14", "2021-W15", "2021-W16"]
+    block = APRIL if seed else MARCH
+    for week in [w for w in weeks if block in edition(w).plan.blocks]:
+        one = edition(week)
+        found = {f"p{n}": random.randint(1, 4) for n in range(8) if random.random() < 0.7}
+        left = {p: max(0, 3 - used[p]) for p in found}
+        one.enter(duck, {(p, block): (n, n - min(n, left[p]), 0, 0) for p, n in found.items()})
+        assert one.allowed[-1] in (
+            {(p, block): (left[p], 4, 1) for p, n in found.items() if used[p] and n > left[p]},
+            None if not used else {},
+        )
+        used.update({p: min(n, left[p]) for p, n in found.items()})
+        if random.random() < 0.8:
+            close(one)
+    assert max(used.values()) <= 3
+
+
+@pytest.mark.usefixtures("summed")
+@pytest.mark.parametrize("harm", ["none", "lost", "altered", "forged", "of another block"])
+def test_a_sum_is_made_again_where_it_is_lost_and_never_believed_where_it_is_not_what_was_written(
+    harm: str, edition: Callable[[str], Edition], duck: ibis.BaseBackend
+) -> None:
+    last = three_closed(edition, duck)
+    last.enter(duck, LAST)
+    (path,) = sums_of(last)
+    content = path.read_bytes()
+    nothing = pq.read_table(path).slice(0, 0)
+    if harm in ("lost", "of another block"):
+        path.unlink()
+    if harm == "altered":
+        pq.write_table(nothing, path)
+    if harm == "forged":
+        pq.write_table(nothing, path.with_name(f"{'0' * 64}.parquet"))
+    if harm == "of another block":  # of a charge that has the same key for digests
+        other = path.parent.with_name(APRIL) / path.name
+        other.parent.mkdir(mode=0o700)
+        other.write_bytes(content)
+        assert last.register.sums.find(APRIL, frozenset()) is None
+    again = edition(WEEKS_OF_MARCH[3])
+    again.enter(duck, LAST)
+    assert last.allowed + again.allowed == [LEFT, LEFT]
+    kept = [p for p in sums_of(again) if p.parent.name == MARCH]
+    assert [keyed_digest(p, again.register.sums.key, about=f"sum of {MARCH}") for p in kept] == [kept[0].stem]
+    assert kept[0].stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.usefixtures("summed")
+def test_a_sum_of_an_entry_that_no_longer_counts_is_not_used(
+    edition: Callable[[str], Edition], duck: ibis.BaseBackend
+) -> None:
+    first, last = edition(WEEKS_OF_MARCH[0]), edition(WEEKS_OF_MARCH[3])
+    first.enter(duck, {("p1", MARCH): (3, 0, 0, 0)})
+    stale = frozenset({first.file.stem})
+    first.register._summed(duck, MARCH, [first.file], stale)
+    assert last.register.sums.find(MARCH, stale) is not None
+    first.ledger.void(first.reservation, "nothing was measured")
+    assert last.register.sums.find(MARCH, frozenset({"another"})) is None
+    last.enter(duck, LAST)
+    assert last.allowed == [None]
+
+
+@pytest.mark.usefixtures("summed")
+def test_a_retry_after_a_sum_was_made_replaces_its_own_entry(
+    edition: Callable[[str], Edition], duck: ibis.BaseBackend
+) -> None:
+    last = three_closed(edition, duck)
+    for _ in range(3):
+        last.enter(duck, {("p3", MARCH): (2, 0, 0, 0)})
+    assert last.allowed == [{}] * 3
+    after = edition(ACROSS)
+    after.enter(duck, LAST)
+    assert after.allowed == [{**LEFT, ("p3", MARCH): (1, 4, 1)}]
+
+
+@pytest.mark.usefixtures("summed")
+def test_a_lost_file_is_missed_though_a_sum_holds_it(edition: Callable[[str], Edition], duck: ibis.BaseBackend) -> None:
+    last = three_closed(edition, duck)
+    last.enter(duck, LAST)
+    edition(WEEKS_OF_MARCH[1]).file.unlink()
+    with pytest.raises(RegisterError, match="has lost or altered a file"):
+        edition(WEEKS_OF_MARCH[3]).enter(duck, LAST)
+
+
+@pytest.mark.usefixtures("summed")
+@pytest.mark.parametrize("late", [False, True])
+def test_files_of_before_with_hexadecimal_hashes_are_counted(
+    late: bool, edition: Callable[[str], Edition], duck: ibis.BaseBackend
+) -> None:
+    last = three_closed(edition, duck)
+    for week in WEEKS_OF_MARCH[:2]:
+        one = edition(week)
+        table = pq.read_table(one.file)
+        hashes = [key.hex() for key in table["hash"].to_pylist()]
+        old = table.drop([MARK]).set_column(0, "hash", pa.array(hashes, pa.string()))
+        if late:
+            row = pa.table(
+                {"hash": [""], "block": [MARCH], "kept": [0], "truncated": [0], "marked": [0], MARK: ["ab" * 16]}
+            )
+            old = old.append_column(MARK, pa.nulls(len(old), pa.string()))
+            old = pa.concat_tables([old, row.cast(old.schema)])
+        one.file.unlink()
+        pq.write_table(old, one.register.folder / "old.parquet")
+        digest = one.register._digest(one.register.folder / "old.parquet", one.plan.edition, 1)
+        (one.register.folder / "old.parquet").rename(one.register.folder / f"{digest}.parquet")
+        renamed(one, digest)
+    last.enter(duck, LAST)
+    last.enter(duck, LAST)
+    assert last.allowed == [LEFT, LEFT]
+
+
+def renamed(one: Edition, digest: str) -> None:
+    """Let the ledger tell another digest of the edition's entry, as if an older version had written its file."""
+    told = one.ledger.register_entries
+
+    def entries(reservation: Any) -> Any:
+        return [replace(e, digest=digest) if e.edition == one.plan.edition else e for e in told(reservation)]
+
+    one.ledger.register_entries = entries  # type: ignore[method-assign]

@@ -16,6 +16,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -402,7 +403,7 @@ def snapshots_by_name(patch: pytest.MonkeyPatch) -> None:
 
 
 def equal_contents_have_equal_digests(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(register.secrets, "token_hex", lambda size: "0" * 2 * size)
+    patch.setattr(register, "secrets", SimpleNamespace(token_hex=lambda size: "0" * 2 * size))
 
 
 def one_period_that_stands_for_all(patch: pytest.MonkeyPatch) -> None:
@@ -449,7 +450,7 @@ def forgetful_register(patch: pytest.MonkeyPatch) -> None:
 
 
 def late_rows_are_not_registered(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(register, "_kept_only", lambda used: used.slice(0, 0))
+    patch.setattr(register, "_kept_only", lambda used: used.limit(0))
 
 
 def late_rows_at_the_price_of_all_tables(patch: pytest.MonkeyPatch) -> None:

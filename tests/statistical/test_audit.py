@@ -34,7 +34,6 @@ from dp_stats.plan.sealed import seal
 from dp_stats.run import open_run
 from dp_stats.secure import bound, noise, register
 from dp_stats.secure import measure as measuring
-from dp_stats.secure.late import MARKS
 from dp_stats.secure.register import Register
 from dp_stats.settings import load_settings
 
@@ -492,7 +491,7 @@ def test_late_rows_lose_no_more_than_one_charge_with_those_in_time(
     """The target's rows are counted late, or in time, or again and again: all views together lose what one edition does."""
     late = {"views": MONTH[:3], "person": LATE_ROWS, "k": 2, "release": {"late": {"periods": 2, "share": 0.5}}}
     assert 0.5 <= audited(*pair(observe, **late)) <= 1.0
-    monkeypatch.setattr(register, "_kept_only", lambda used: used.slice(0, 0))
+    monkeypatch.setattr(register, "_kept_only", lambda used: used.limit(0))
     assert audited(*pair(observe, **late)) > 1.0
 
 
@@ -513,7 +512,7 @@ def test_a_register_that_forgets_which_rows_were_counted_breaks_no_bound(
     observe: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It counts rows twice: their number is wrong (``tests/property/test_late.py``), the loss is not."""
-    monkeypatch.setattr(register, "remembered", lambda entry: MARKS.empty_table())
+    monkeypatch.setattr(register, "remembered", lambda _: None)
     late = {"views": MONTH[:3], "person": LATE_ROWS, "k": 2, "release": {"late": {"periods": 2, "share": 0.5}}}
     assert audited(*pair(observe, **late)) <= 1.0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import ibis
@@ -12,18 +13,8 @@ import pyarrow as pa
 import pytest
 
 from dp_stats.secure.engines import HASH_LENGTH
-from dp_stats.secure.late import (
-    MARK,
-    MARKS,
-    amounts,
-    marks_of,
-    remembered,
-    told_apart,
-    unseen,
-    with_marks,
-    without_repeats,
-)
-from dp_stats.secure.register import SCHEMA
+from dp_stats.secure.entries import MARK, SCHEMA, amounts, given, read, remembered, together, with_marks, write
+from dp_stats.secure.late import marks_of, told_apart, unseen
 from dp_stats.secure.rows import BLOCK, DAY, PERSON, RECORD, Rows
 
 KEY = "a key"
@@ -66,6 +57,11 @@ def mark(person: str, block: int, text: str) -> str:
     return hashlib.sha256(whole.encode()).hexdigest()[:HASH_LENGTH]
 
 
+def marks_in(rows: Rows) -> list[str]:
+    """The rows' hashes as 32 digits."""
+    return [str(mark).replace("-", "") for mark in rows.table[MARK].to_pyarrow().to_pylist()]
+
+
 def content(row: tuple[str, int, date, str, int | None], number: int) -> str:
     _, _, day, area, steps = row
     return "\x1f".join(["row", day.isoformat(), area, "" if steps is None else str(steps), str(number)])
@@ -78,12 +74,12 @@ def test_a_row_is_known_by_person_block_content_and_a_number_among_equal_ones(ba
     assert (found.coordinates, found.steps, found.blocks) == (rows.coordinates, rows.steps, rows.blocks)
     expected = [mark(row[0], row[1], content(row, SAID[:at].count(row))) for at, row in enumerate(SAID)]
     assert len(set(expected)) == len(SAID)
-    assert sorted(found.table[MARK].to_pyarrow().to_pylist()) == sorted(expected)
+    assert sorted(marks_in(found)) == sorted(expected)
 
 
 def test_equal_rows_need_not_stand_together(backend: Any) -> None:
     first, second = (marked(backend, rows_of(said)) for said in (SAID, SAID[::-1]))
-    assert sorted(first.table[MARK].to_pyarrow().to_pylist()) == sorted(second.table[MARK].to_pyarrow().to_pylist())
+    assert sorted(marks_in(first)) == sorted(marks_in(second))
 
 
 def test_a_record_is_known_by_its_id_whatever_it_says_and_by_its_content_where_it_has_none(backend: Any) -> None:
@@ -94,54 +90,75 @@ def test_a_record_is_known_by_its_id_whatever_it_says_and_by_its_content_where_i
         *((person, record, mark(person, 0, f"id\x1f{record}")) for person, record in ("p1", "p2", "p3", "q1")),
         *(("p", None, mark("p", 0, content(FIRST, number))) for number in (0, 1)),
     ]
-    assert sorted((row[PERSON], row[RECORD] or "", row[MARK]) for row in found) == sorted(
+    assert sorted((row[PERSON], row[RECORD] or "", row[MARK].replace("-", "")) for row in found) == sorted(
         (person, record or "", one) for person, record, one in expected
     )
 
 
 def test_what_another_edition_has_looked_at_is_left_out_and_nothing_else(backend: Any) -> None:
     rows = marked(backend, rows_of(SAID))
-    everything = rows.table[MARK].to_pyarrow().to_pylist()
-    seen = pa.table({"block": ["2021", "2021", "2022"], MARK: [everything[0], everything[4], "of another"]})
-    left = unseen(backend, rows, seen)
+    everything = marks_in(rows)
+    seen = pa.table({"block": ["2021", "2021", "2022"], MARK: [everything[0], everything[4], "0" * HASH_LENGTH]})
+    left = unseen(backend, rows, given(seen))
     assert left.table.columns == rows.table.columns
-    assert sorted(left.table[MARK].to_pyarrow().to_pylist()) == sorted({*everything} - {everything[0], everything[4]})
-    assert unseen(backend, rows, MARKS.empty_table()) is rows
+    assert sorted(marks_in(left)) == sorted({*everything} - {everything[0], everything[4]})
+    assert unseen(backend, rows, None) is rows
 
 
-def test_rows_are_remembered_once_by_the_name_of_their_block_in_a_fixed_order(backend: Any) -> None:
+def test_rows_are_remembered_once_by_the_name_of_their_block(backend: Any) -> None:
     own, late = (marked(backend, rows_of(said)) for said in (SAID, [SAID[4], SAID[0], ("z", *FIRST[1:])]))
-    found = marks_of([own, late])
-    assert found.schema == MARKS
-    listed = list(zip(*(found[name].to_pylist() for name in ("block", MARK)), strict=True))
+    found = [(row["block"], row[MARK]) for row in listed(backend, marks_of([own, late]))]
     wanted = {
         (own.blocks[row[1]], mark(row[0], row[1], content(row, SAID[:at].count(row)))) for at, row in enumerate(SAID)
     }
-    assert listed == sorted(wanted | {("2021", mark("z", 0, content(FIRST, 0)))})
-    assert marks_of([late, own]).equals(found)
+    assert sorted(found) == sorted(wanted | {("2021", mark("z", 0, content(FIRST, 0)))})
 
 
-def test_the_union_of_nothing_is_nothing() -> None:
-    assert without_repeats([]).equals(MARKS.empty_table())
-    strange = pa.table({"block": pa.array(["b", "a", "b"], pa.large_string()), MARK: pa.array(["1", "2", "1"])})
-    assert without_repeats([strange, MARKS.empty_table()]).to_pylist() == [
-        {"block": "a", MARK: "2"},
-        {"block": "b", MARK: "1"},
-    ]
+HASHES = [hashlib.sha256(bytes([n])).hexdigest()[:HASH_LENGTH] for n in range(4)]
 
 
-def test_a_file_holds_amounts_and_remembered_rows_and_gives_back_either() -> None:
-    entry = pa.table(
-        {"hash": ["h", "i"], "block": ["2021", "2022"], "kept": [2, 1], "truncated": [0, 3], "marked": [1, 0]}
-    ).cast(SCHEMA)
-    marks = pa.table({"block": ["2021", "2021"], MARK: ["x", "y"]}).cast(MARKS)
-    assert amounts(entry).equals(entry)
-    assert remembered(entry).equals(MARKS.empty_table())
-    both = with_marks(entry, marks)
-    assert both.column_names == [*entry.column_names, MARK]
-    assert both.to_pylist()[2:] == [
-        {"hash": "", "block": "2021", "kept": 0, "truncated": 0, "marked": 0, MARK: one} for one in ("x", "y")
-    ]
-    assert amounts(both).equals(entry)
-    assert remembered(both).equals(marks)
-    assert with_marks(entry, MARKS.empty_table()).drop([MARK]).equals(entry)
+def entry_of(amounts: list[tuple[int, str, int, int, int]], marks: list[tuple[str, int]]) -> Any:
+    """An entry with the hashes that the numbers stand for."""
+    persons = [(HASHES[which], *others) for which, *others in amounts]
+    names = ["hash", "block", "kept", "truncated", "marked"]
+    kinds = [pa.string(), *(SCHEMA.field(name).type for name in names[1:])]
+    columns = zip(*persons, strict=True) if persons else [()] * len(names)
+    table = given(pa.table([pa.array(c, k) for c, k in zip(columns, kinds, strict=True)], names=names))
+    if not marks:
+        return with_marks(table, None)
+    seen = pa.table({"block": [block for block, _ in marks], MARK: [HASHES[which] for _, which in marks]})
+    return with_marks(table, given(seen))
+
+
+def listed(backend: Any, table: Any) -> list[dict[str, Any]]:
+    """Rows with hashes as 32 digits."""
+    rows: list[dict[str, Any]] = backend.to_pyarrow(table).to_pylist()
+    return [{n: v.replace("-", "") if v and n in ("hash", MARK) else v for n, v in row.items()} for row in rows]
+
+
+def test_a_file_holds_amounts_and_remembered_rows_and_gives_back_either(backend: Any, tmp_path: Path) -> None:
+    persons = [(0, "2021", 2, 0, 1), (1, "2022", 1, 3, 0)]
+    path = tmp_path / "entry.parquet"
+    write(backend, entry_of(persons, [("2021", 2), ("2021", 3)]), path, notes={"attempt": "a1"}, folder=tmp_path)
+    found = read(backend, [path], blocks=("2021", "2022"))
+    assert found is not None
+    assert [tuple(row.values()) for row in listed(backend, amounts(found))] == [(HASHES[n], *r) for n, *r in persons]
+    assert sorted(row[MARK] for row in listed(backend, remembered(found))) == sorted(HASHES[2:])
+    assert [row["block"] for row in listed(backend, remembered(found))] == ["2021", "2021"]
+    assert listed(backend, remembered(entry_of(persons, []))) == []
+    only = read(backend, [path], blocks=("2022",))
+    assert only is not None
+    assert [row["hash"] for row in listed(backend, only)] == [HASHES[1]]
+
+
+def test_several_entries_as_one_remember_each_row_once(backend: Any) -> None:
+    first = entry_of([(0, "2021", 2, 0, 1), (1, "2022", 1, 3, 0)], [("2021", 2), ("2021", 3)])
+    second = entry_of([(0, "2021", 1, 4, 0), (0, "2022", 5, 0, 0)], [("2021", 3), ("2022", 3)])
+    for how, (kept, truncated) in {"sum": (3, 4), "max": (2, 4)}.items():
+        both = together(first.union(second), how)
+        assert sorted(tuple(row.values()) for row in listed(backend, amounts(both))) == sorted(
+            [(HASHES[0], "2021", kept, truncated, 1), (HASHES[0], "2022", 5, 0, 0), (HASHES[1], "2022", 1, 3, 0)]
+        )
+        assert sorted((row["block"], row[MARK]) for row in listed(backend, remembered(both))) == sorted(
+            [("2021", HASHES[2]), ("2021", HASHES[3]), ("2022", HASHES[3])]
+        )
