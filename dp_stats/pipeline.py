@@ -38,13 +38,13 @@ def due_editions(release: str, *, until: date | None = None, settings: Settings 
 
 
 def pull(edition: str, *, revision: int = 1, settings: Settings | None = None) -> Step:
-    """Take a snapshot of the declared columns into the secure store, without opted-out people.
+    """Take a snapshot of the declared columns, without opted-out people: into the secure store, or in place (``engine: source``).
 
     Raises:
         NotDueError: the period has not ended and settled yet. AgreementError: its agreement does not allow it, or not any more.
         SourceError, OptOutError: the source or the opt-out list cannot be read as declared.
     """
-    from dp_stats.secure.pull import pull as pull_snapshot
+    from dp_stats.secure.pull import pull_anywhere
     from dp_stats.secure.staging import staging_folder, write_private
 
     run = open_run(edition, revision=revision, settings=settings)
@@ -60,7 +60,7 @@ def pull(edition: str, *, revision: int = 1, settings: Settings | None = None) -
     prepare_home(run.settings)
     folder = staging_folder(run.settings.secure, release=run.release.id, period=run.period.label, revision=revision)
     back = run.release.late.periods if run.release.late else 0
-    snapshot = pull_snapshot(
+    snapshot = pull_anywhere(
         run.dataset,
         catalogue=run.catalogue,
         period=run.period,
@@ -170,13 +170,7 @@ def measure(edition: str, *, revision: int = 1, settings: Settings | None = None
     run = open_reserved(edition, revision=revision, settings=settings)
     ledger, sealed = run.ledger(), run.planned()
     reservation = ledger.resume(sealed, dataset=run.dataset, holders=run.holders, revision=revision)
-    measure_snapshot(
-        sealed,
-        snapshot=run.staging / "snapshot.parquet",
-        ledger=ledger,
-        reservation=reservation,
-        settings=run.settings,
-    )
+    measure_snapshot(sealed, snapshot=run.snapshot, ledger=ledger, reservation=reservation, settings=run.settings)
     return {"edition": edition, "revision": revision, "plan": run.plan.hash}
 
 
@@ -347,10 +341,12 @@ def rebuild(
 
 
 def clean_up(edition: str, *, revision: int = 1, settings: Settings | None = None) -> Step:
-    """Delete the staged rows, whether the edition was published or failed."""
+    """Delete the staged rows, whether it was published or failed; a table that cannot be dropped waits for the nightly upkeep."""
+    from dp_stats.secure.in_place.tables import drop, listed_in
     from dp_stats.secure.staging import remove
 
     run = open_run(edition, revision=revision, settings=settings)
+    drop(listed_in(run.staging))
     remove(run.staging)
     return {"edition": edition, "revision": revision}
 

@@ -74,6 +74,11 @@ class Run:
         return self.settings.secure / "staging" / self.path
 
     @property
+    def snapshot(self) -> Path:
+        """The snapshot's file, or where its rows stay in their database, the file that names their table."""
+        return self.staging / ("snapshot.json" if self.dataset.engine == "source" else "snapshot.parquet")
+
+    @property
     def intake_report(self) -> Path:
         """Where staff find its intake report once its rows are gone: in the secure store."""
         return self.settings.secure / "intake" / f"{self.path}.json"

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from dp_stats.catalogue.columns import Column
 from dp_stats.catalogue.declared import Model, Name, Person, PrivacyLoss, Slug, exact
+from dp_stats.catalogue.in_place import why_not_in_place
 from dp_stats.catalogue.intake import Intake
 from dp_stats.catalogue.languages import DatasetWords, Language
 from dp_stats.catalogue.linked.flow import flow, why_no_record
@@ -168,8 +169,19 @@ class Dataset(Model):
     budget: Budget = Field(
         description="The most that all releases together may spend of a person's privacy in one block."
     )
-    engine: Literal["duckdb", "spark"] = Field(
-        "duckdb", description="What carries out steps, and bounds and aggregates the snapshot.", examples=["duckdb"]
+    engine: Literal["duckdb", "spark", "source"] = Field(
+        "duckdb",
+        description="What carries out steps, and bounds and aggregates the snapshot. With `source` the database that holds the "
+        "rows does all of it, and only integers of groups leave it (one table of PostgreSQL).",
+        examples=["duckdb"],
+    )
+    work_schema: str | None = Field(
+        None,
+        pattern=r"^[a-z_][a-z0-9_]*$",
+        max_length=63,
+        description="With `engine: source`: schema of that database in which this installation may make tables, for itself alone.",
+        examples=["dp_stats_work"],
+        exclude_if=lambda schema: schema is None,
     )
 
     @property
@@ -257,6 +269,14 @@ class Dataset(Model):
         if self.counted not in shapes:
             raise ValueError(f"rows: there is no table '{self.counted}' after the steps; there are {', '.join(shapes)}")
         self._readable(shapes[self.counted])
+        return self
+
+    @model_validator(mode="after")
+    def _in_place(self) -> Dataset:
+        if self.engine == "source" and (why := why_not_in_place(self.source, self.work_schema, self.columns)):
+            raise ValueError(f"engine: source: {why}")
+        if self.engine != "source" and self.work_schema is not None:
+            raise ValueError("work_schema: only with engine: source are tables made in the database; leave it out")
         return self
 
     @field_validator("custodians")

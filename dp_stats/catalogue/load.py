@@ -299,6 +299,11 @@ def check_release(release: Release, catalogue: Catalogue, *, where: str) -> None
             f"{where}: late: steps of '{dataset.id}' ask for period_start or period_end, so that a late row would be made "
             "otherwise in the edition that counts it than in its own. Leave out 'late' and set 'settle_days', or write others."
         )
+    if release.late is not None and dataset.engine == "source":
+        raise CatalogueError(
+            f"{where}: late: late rows are not counted in place yet (dataset '{dataset.id}' has engine: source). Leave out 'late' "
+            "and set 'settle_days', or use engine: duckdb or spark."
+        )
     if release.period == "range" and release.end is None:
         raise CatalogueError(f"{where}: end: a release with period 'range' needs the last day.")
     try:

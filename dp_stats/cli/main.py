@@ -10,10 +10,10 @@ from typing import Annotated
 import typer
 
 from dp_stats.cli import catalogue as catalogue_commands
-from dp_stats.cli import changes, demo, drafts, editions, ledger, requests, revising, site, verify
+from dp_stats.cli import changes, demo, drafts, editions, ledger, requests, revising, site, verify, work_tables
 from dp_stats.cli.common import app
 
-GROUPS = (drafts, catalogue_commands, changes, editions, revising, requests, ledger, site, verify, demo)
+GROUPS = (drafts, catalogue_commands, changes, editions, revising, requests, ledger, site, verify, work_tables, demo)
 """The modules whose commands are part of the application."""
 
 

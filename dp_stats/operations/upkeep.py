@@ -23,6 +23,7 @@ from dp_stats.ledger.witnesses import refuse_loss
 from dp_stats.operations.forecast import forecast
 from dp_stats.outlets.public_log import published_lines, refuse_another
 from dp_stats.run import open_ledger, witnesses_of
+from dp_stats.secure.in_place.tables import drop_expired
 from dp_stats.secure.spill import remove_abandoned
 from dp_stats.secure.staging import purge_expired
 from dp_stats.settings import Settings, load_settings
@@ -152,9 +153,17 @@ def rebuild_site(*, settings: Settings | None = None) -> list[Alert]:
 
 
 def purge_staging(*, settings: Settings | None = None) -> int:
-    """Delete staged and spilled rows that a stopped run left behind; returns how many folders."""
+    """Delete staged and spilled rows that a stopped run left behind, in databases, too; returns how many folders and tables.
+
+    Raises:
+        SourceError: a table of rows in a database could not be dropped; all else is deleted.
+    """
     settings = settings or load_settings()
-    return len(purge_expired(settings.secure, after=STAGING_KEPT)) + len(remove_abandoned(settings.secure))
+    try:
+        dropped = drop_expired(settings.secure, after=STAGING_KEPT)
+    finally:
+        purged = len(purge_expired(settings.secure, after=STAGING_KEPT)) + len(remove_abandoned(settings.secure))
+    return dropped + purged
 
 
 class _Watched(NamedTuple):

@@ -25,6 +25,7 @@ DATASET_TEXTS = {
     "intake",
     "budget",
     "engine",
+    "work_schema",
 }
 RELEASE_TEXTS = {
     "title",
@@ -125,6 +126,8 @@ def dataset_told(sealed: Json, tellers: Sequence[Dataset]) -> Dataset:
     told = {name: texts[name] for name in DATASET_TEXTS if name in texts}
     unit = {name: texts["privacy_unit"][name] for name in UNIT_TEXTS}
     content: Json = {**told, **sealed, "privacy_unit": {**unit, **sealed["privacy_unit"]}}
+    if content["engine"] == "source" and content.get("source") != texts.get("source"):
+        content = {**content, "engine": "duckdb", "work_schema": None}  # the rows were read from elsewhere then
     if tables:
         content["tables"] = {
             name: {**{text: texts["tables"][name][text] for text in TABLE_TEXTS}, **table}

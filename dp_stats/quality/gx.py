@@ -12,11 +12,29 @@ import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from dp_stats.errors import QualityError
+
 Table: TypeAlias = Any
-"""A Parquet file (its path) or a pyarrow table."""
+"""A Parquet file (its path), a pyarrow table, or a ``DatabaseTable``."""
+
+
+@dataclass(frozen=True)
+class DatabaseTable:
+    """A table or view in a database, where its rows stay: Great Expectations asks for aggregates of it.
+
+    Attributes:
+        url: SQLAlchemy URL, with whatever it takes to connect. columns: names of its columns.
+    """
+
+    url: str = field(repr=False)
+    schema: str
+    name: str
+    columns: tuple[str, ...]
+
 
 LARGE = 1_000_000
 """From this many rows on, columns are held in forms that take a fraction of the memory."""
@@ -36,6 +54,8 @@ EQUALITY = frozenset(
 
 def column_names(table: Table) -> list[str]:
     """The columns of a table, without reading its rows."""
+    if isinstance(table, DatabaseTable):
+        return list(table.columns)
     import pyarrow.parquet as pq
 
     return list(pq.read_schema(table).names if isinstance(table, Path) else table.schema.names)
@@ -58,6 +78,8 @@ def load(table: Table, columns: Sequence[str], *, rows: bool = True, equality: b
     Args:
         rows: whether rows are needed, or the names of all columns are enough.
     """
+    if isinstance(table, DatabaseTable):
+        return table
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -112,7 +134,7 @@ def _hashed(path: Path, columns: Sequence[str], hashed: Sequence[str]) -> Any:
 
 
 def evaluate(frame: Any, expectations: Mapping[int, Mapping[str, Any]]) -> dict[int, bool]:
-    """Evaluate expectations on a frame.
+    """Evaluate expectations on a frame, or on a table in a database.
 
     Args:
         expectations: number → ``type`` and ``kwargs``, as in GX's JSON.
@@ -143,12 +165,42 @@ def evaluate(frame: Any, expectations: Mapping[int, Mapping[str, Any]]) -> dict[
 @contextmanager
 def _batch(frame: Any) -> Iterator[Any]:
     """A frame as GX takes it; afterwards GX holds an empty one in its place, as it would keep the last one for ever."""
+    if isinstance(frame, DatabaseTable):
+        with _database_batch(frame) as batch:
+            yield batch
+        return
     frames = _frames()
     try:
         yield frames.get_batch({"dataframe": frame})
     finally:
         empty = frames.get_batch({"dataframe": type(frame)()})  # without columns: GX hashes each
         frames.data_asset.datasource.get_execution_engine().batch_manager.load_batch_list([empty])
+
+
+@contextmanager
+def _database_batch(table: DatabaseTable) -> Iterator[Any]:
+    """A table in a database as GX takes it. It must be a table or a view: of a query GX would fetch every row."""
+    import great_expectations as gx
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    source, failure = None, ""
+    try:
+        source = context.data_sources.add_sql("rows", connection_string=table.url)
+        asset = source.add_table_asset("rows", table_name=table.name, schema_name=table.schema)
+        batch = asset.add_batch_definition_whole_table("rows").get_batch()
+    except Exception as error:  # it may quote the address, with its password
+        failure = type(error).__name__
+    try:
+        if failure:
+            raise QualityError(
+                f"The rows in schema {table.schema} could not be checked ({failure}). Check that the database can be reached, and "
+                "run the pull step again."
+            )
+        yield batch
+    finally:
+        if source is not None:
+            source.get_engine().dispose()
 
 
 _made = threading.local()

@@ -82,7 +82,7 @@ def canonical_sql(
             values[result] = f"nullif({text}, '')"
         else:
             assert column.codes is not None
-            lookup = _lookup(connection, f"codes_{index}", column, codes[column.codes], where=where)
+            lookup = lookup_table(connection, f"codes_{index}", column, codes[column.codes], where=where)
             key = _key(f"coalesce({_code_text(text, kind, column)}, '')")
             joins.append(f"LEFT JOIN {lookup} ON {lookup}.key = {key}")
             values[result] = f"{lookup}.code"
@@ -149,7 +149,9 @@ def _key(text: str) -> str:
     return f"lower(nfc_normalize({text}))"
 
 
-def _lookup(connection: duckdb.DuckDBPyConnection, name: str, column: Column, codes: CodeList, *, where: str) -> str:
+def lookup_table(
+    connection: duckdb.DuckDBPyConnection, name: str, column: Column, codes: CodeList, *, where: str
+) -> str:
     """Make a small table from source text (normalised) to code: the list itself, codes that it replaces, mapped values."""
     merged = {old: new[0] for old, new in (codes.replaced or {}).items() if len(new) == 1}
     pairs = [

@@ -9,9 +9,11 @@ from pathlib import Path
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import UNKNOWN, Column, Dataset
 from dp_stats.catalogue.periods import Period
-from dp_stats.quality import ROWS, QualityReport, check, find_suite, review
+from dp_stats.quality import ROWS, DatabaseTable, QualityReport, check, find_suite, review
 from dp_stats.quality.suites import Failure
+from dp_stats.secure.in_place.pinning import POINTER, read_pointer
 from dp_stats.secure.linked import table_file
+from dp_stats.secure.postgres_source import database_url
 from dp_stats.secure.pull import FACTS
 from dp_stats.settings import Settings
 
@@ -29,17 +31,26 @@ def check_snapshot(
         QualityError: a gate failed, or the suite itself is wrong.
     """
     warnings: list[Failure] = []
-    for suite, tables, columns in (
-        *(
-            (table.expectations, {ROWS: folder / table_file(name)}, table.columns)
-            for name, table in dataset.tables.items()
-        ),
-        (dataset.expectations, {ROWS: folder / "intake.parquet", "source": folder / "source.parquet"}, dataset.columns),
-    ):
+    wanted: list[tuple[str, Mapping[str, Path | DatabaseTable], Mapping[str, Column]]] = []
+    for name, table in dataset.tables.items():
+        wanted.append((table.expectations, {ROWS: folder / table_file(name)}, table.columns))
+    staged: dict[str, Path | DatabaseTable] = {ROWS: _rows(dataset, folder), "source": folder / "source.parquet"}
+    wanted.append((dataset.expectations, staged, dataset.columns))
+    for suite, tables, columns in wanted:
         found = find_suite(suite, settings=settings)
         report = check(tables, suite=found, parameters=suite_parameters(columns, catalogue, period)).enforce()
         warnings += report.warnings
     return replace(report, warnings=tuple(warnings))
+
+
+def _rows(dataset: Dataset, folder: Path) -> Path | DatabaseTable:
+    """All rows dated in the period: a file, or in place a view."""
+    if dataset.engine != "source":
+        return folder / "intake.parquet"
+    assert dataset.source is not None
+    pointer = read_pointer(folder / POINTER)
+    url = database_url(dataset.source).set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
+    return DatabaseTable(url, pointer.schema, pointer.in_period, tuple(dataset.columns))
 
 
 def review_suite(dataset: Dataset, *, catalogue: Catalogue, period: Period, settings: Settings) -> None:

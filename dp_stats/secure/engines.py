@@ -28,23 +28,23 @@ HASH_LENGTH = 32
 """Hexadecimal digits kept of a keyed hash of a person or a row: 128 bits, so that no two share one."""
 
 
-def _builtin(name: str, arguments: tuple[dt.DataType, ...], result: dt.DataType) -> Callable[..., Any]:
-    """A function that the engine itself has, by name."""
+def builtin(name: str, arguments: tuple[dt.DataType, ...], result: dt.DataType) -> Callable[..., Any]:
+    """A function of one or two arguments that the engine itself has, by name."""
     stubs: tuple[Callable[..., Any], ...] = (lambda first: None, lambda first, second: None)
     declare: Any = ibis.udf.scalar.builtin
     return declare(stubs[len(arguments) - 1], name=name, signature=(arguments, result))  # type: ignore[no-any-return]
 
 
-_duckdb_sha256 = _builtin("sha256", (dt.string,), dt.string)
-_postgres_hash = _builtin("hashtextextended", (dt.string, dt.int64), dt.int64)
-_postgres_bytes = _builtin("convert_to", (dt.string, dt.string), dt.binary)
-_postgres_sha256 = _builtin("sha256", (dt.binary,), dt.binary)
-_postgres_hex = _builtin("encode", (dt.binary, dt.string), dt.string)
-_spark_sha2 = _builtin("sha2", (dt.string, dt.int32), dt.string)
+_duckdb_sha256 = builtin("sha256", (dt.string,), dt.string)
+_postgres_hash = builtin("hashtextextended", (dt.string, dt.int64), dt.int64)
+_postgres_bytes = builtin("convert_to", (dt.string, dt.string), dt.binary)
+_postgres_sha256 = builtin("sha256", (dt.binary,), dt.binary)
+_postgres_hex = builtin("encode", (dt.binary, dt.string), dt.string)
+_spark_sha2 = builtin("sha2", (dt.string, dt.int32), dt.string)
 
 
 def _of_any(name: str, result: dt.DataType) -> Callable[[ir.Value], Any]:
-    return lambda value: _builtin(name, (value.type(),), result)(value)
+    return lambda value: builtin(name, (value.type(),), result)(value)
 
 
 _FAST_HASH: dict[str, Callable[[ir.Value], Any]] = {
@@ -108,7 +108,24 @@ def held(backend: ibis.BaseBackend, table: ir.Table) -> ir.Table:
 
 def named(backend: ibis.BaseBackend, table: ir.Table) -> ir.Table:
     """Give a table a name in the engine, so that what is built on it is written and compiled once; computes nothing."""
+    if engine_of(backend) == "postgres":  # Ibis would make a view that stays, in a schema where nobody may make any
+        return _named_for_session(backend, table)
     return backend.create_view(f"named_{secrets.token_hex(8)}", table)
+
+
+def computed_once(backend: ibis.BaseBackend, table: ir.Table) -> ir.Table:
+    """The same table, whose columns are computed once a row however often what is built on it uses them."""
+    if engine_of(backend) != "postgres":
+        return table
+    return _named_for_session(backend, table, " OFFSET 0")  # which keeps the planner from writing them out again
+
+
+def _named_for_session(backend: Any, table: ir.Table, ending: str = "") -> ir.Table:
+    name = f"named_{secrets.token_hex(8)}"
+    backend._run_pre_execute_hooks(table)  # tables in memory that it is built on
+    backend.raw_sql(f'CREATE TEMPORARY VIEW "{name}" AS {backend.compile(table)}{ending}').close()
+    found: ir.Table = backend.table(name)
+    return found
 
 
 def _close(backend: ibis.BaseBackend, *, ours: bool) -> None:

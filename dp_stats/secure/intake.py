@@ -7,7 +7,7 @@ limit was kept (see ``gates``). People who opted out are in no count.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,13 @@ from dp_stats.secure.canonical import Read, in_period_sql, read_column
 from dp_stats.secure.database import literal, quoted
 
 FILE = "report.json"
+Ask = Callable[[str], str]
+"""Puts a query of groups to where the rows are; returns a table expression of its answer."""
+
+
+def _here(sql: str) -> str:
+    """Where the rows are in the same database."""
+    return f"({sql})"
 
 
 @dataclass(frozen=True)
@@ -103,21 +110,30 @@ class IntakeReport:
 
 
 def take_in(
-    connection: duckdb.DuckDBPyConnection, rows: str, dataset: Dataset, period: Period, *, delivered: int | None
+    connection: duckdb.DuckDBPyConnection,
+    rows: str,
+    dataset: Dataset,
+    period: Period,
+    *,
+    delivered: int | None,
+    ask: Ask = _here,
 ) -> IntakeReport:
     """Count what became of canonical rows that stand beside how they were read.
 
     Args:
         rows: a table expression of them. delivered: rows of the whole source, where ``rows`` are not all.
+        ask: for rows that are in another database.
     """
     inside = in_period_sql(dataset, period)
     rules = _rules(dataset, inside)
-    alike = _alike(dataset, inside, rules.values(), rows)
-    counts = iter(connection.execute(f"SELECT {', '.join(_counts(dataset, rules))} FROM ({alike})").fetchone() or ())
+    alike = ask(_alike(dataset, inside, rules.values(), rows))
+    (found,) = connection.execute(f"SELECT {', '.join(_counts(dataset, rules))} FROM {alike}").fetchall()
+    counts = iter(found)
     columns = _columns(dataset.columns, counts)
     lost = dict(zip(rules, (next(counts) for _ in rules), strict=True))
     day = quoted(dataset.date_column)
-    dated = dict(connection.execute(f"SELECT {day}, count(*) FROM {rows} WHERE {inside} GROUP BY ALL").fetchall())
+    days = ask(f"SELECT {day} AS _day, count(*) AS _rows FROM {rows} WHERE {inside} GROUP BY 1")
+    dated = dict(connection.execute(f"SELECT _day, _rows FROM {days}").fetchall())
     expected = dataset.intake.open_days(period.days)
     few = dataset.intake.trickle * sum(dated.values()) / max(len(expected), 1)
     read = columns[dataset.date_column].rows
@@ -136,7 +152,33 @@ def _alike(dataset: Dataset, inside: str, rules: Collection[str], rows: str) -> 
     """Rows that were read alike and fit the same rules, with how many there are: few, where the source has millions."""
     fits = ", ".join(f"({rule}) AS _rule_{number}" for number, rule in enumerate(rules))
     reads = ", ".join(read_column(index) for index in range(len(dataset.columns)))
-    return f"SELECT ({inside}) AS _inside, {fits}, {reads}, count(*) AS _rows FROM {rows} GROUP BY ALL"
+    columns = ", ".join(map(str, range(1, len(rules) + len(dataset.columns) + 2)))
+    return f"SELECT ({inside}) AS _inside, {fits}, {reads}, count(*) AS _rows FROM {rows} GROUP BY {columns}"
+
+
+def facts_sql(rows: str, dataset: Dataset, period: Period, total: int | None, *, ask: Ask = _here) -> str:
+    """One row about the whole source, for suites to set limits to.
+
+    ``rows_in_period``; ``days_without_rows`` of the period; ``days_behind``: from the latest day with a row to the
+    period's end (the period's length where no day has one); ``unreadable_dates``: their share of all the source's rows;
+    ``rows_without_person``: of the period, those that are left out because they name nobody validly.
+    """
+    date, person = quoted(dataset.date_column), quoted(dataset.privacy_unit.column)
+    groups = ask(f"SELECT {date} AS _day, ({person} IS NULL) AS _nobody, count(*) AS _rows FROM {rows} GROUP BY 1, 2")
+    inside = f"_day BETWEEN DATE '{period.start}' AND DATE '{period.end}'"
+    length = len(period.days)
+    all_rows = "sum(_rows)" if total is None else str(total)
+
+    def rows_where(condition: str) -> str:
+        return f"coalesce(sum(_rows) FILTER ({condition}), 0)::BIGINT"
+
+    return (
+        f"SELECT {rows_where(inside)} AS rows_in_period, "
+        f"{length} - count(DISTINCT _day) FILTER ({inside}) AS days_without_rows, "
+        f"coalesce(date_diff('day', max(_day) FILTER ({inside}), DATE '{period.end}'), {length}) AS days_behind, "
+        f"coalesce({rows_where('_day IS NULL')} / nullif({all_rows}, 0), 0.0) AS unreadable_dates, "
+        f"{rows_where(f'{inside} AND _nobody')} AS rows_without_person FROM {groups}"
+    )
 
 
 def _counts(dataset: Dataset, rules: Collection[str]) -> list[str]:

@@ -187,11 +187,11 @@ def _make(dataset: Dataset, target: Path, *, period: Period, work: Path, setting
     DuckDB writes one file, Spark a folder of them.
     """
     days = {"period_start": period.start, "period_end": period.end}
-    if dataset.engine == "duckdb":
+    if dataset.engine != "spark":
         target.touch()
         make_private(target)
     try:
-        with open_engine(dataset.engine, settings=settings) as backend:
+        with open_engine("spark" if dataset.engine == "spark" else "duckdb", settings=settings) as backend:
             tables = {name: backend.read_parquet(str(work / table_file(name))) for name in dataset.tables}
             backend.to_parquet(apply_steps(backend, tables, dataset=dataset, public_days=days), str(target))
         return

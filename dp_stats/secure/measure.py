@@ -9,15 +9,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable
-from contextlib import ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import ibis
 import ibis.expr.types as ir
 import numpy as np
 from numpy.typing import NDArray
 
+from dp_stats.catalogue.models import Dataset
 from dp_stats.errors import LedgerError, RegisterError, SourceError
 from dp_stats.plan.late_cost import costs_no_more
 from dp_stats.plan.model import Measurement, Plan
@@ -27,6 +29,7 @@ from dp_stats.plan.sensitivity import shared_blocks
 from dp_stats.secure.aggregate import exact_answers
 from dp_stats.secure.bound import Bound, Bounded, apply_bound
 from dp_stats.secure.engines import open_snapshot
+from dp_stats.secure.in_place.pinning import POINTER, PinnedTable, pinned_in_place
 from dp_stats.secure.late import Views, late_answers, late_rows
 from dp_stats.secure.noise import add_noise
 from dp_stats.secure.pull import mapping_of
@@ -72,7 +75,7 @@ def measure(
         return stored
     with ExitStack() as held:
         try:
-            rows = held.enter_context(pinned(snapshot, settings=settings))
+            rows = held.enter_context(_pinned(sealed_plan, snapshot, settings))
             _authorise(sealed_plan, snapshot=rows, ledger=ledger, reservation=reservation)
         except Exception:
             _give_back(ledger, reservation)
@@ -87,12 +90,29 @@ def measure(
         return stored
 
 
+def _pinned(sealed_plan: SealedPlan, snapshot: Path, settings: Settings) -> AbstractContextManager[Path | PinnedTable]:
+    """The rows of this attempt alone, wherever they are."""
+    if snapshot.name == POINTER:
+        return pinned_in_place(snapshot, sealed_plan.dataset, sealed_plan.period, settings=settings)
+    return pinned(snapshot, settings=settings)
+
+
+def _opened(
+    rows: Path | PinnedTable, dataset: Dataset, settings: Settings
+) -> AbstractContextManager[tuple[ibis.BaseBackend, ir.Table]]:
+    if isinstance(rows, PinnedTable):
+        return nullcontext((rows.backend, rows.table))
+    return open_snapshot(rows, engine="spark" if dataset.engine == "spark" else "duckdb", settings=settings)
+
+
 def _stored(plan: Plan, ledger: Ledger, reservation: Reservation) -> NoisyMeasurements | None:
     found = ledger.measurements(reservation.edition, reservation.revision)
     return None if found is None else NoisyMeasurements.from_bytes(found.stored, plan=plan)
 
 
-def _authorise(sealed_plan: SealedPlan, *, snapshot: Path, ledger: Ledger, reservation: Reservation) -> None:
+def _authorise(
+    sealed_plan: SealedPlan, *, snapshot: Path | PinnedTable, ledger: Ledger, reservation: Reservation
+) -> None:
     """All that can be refused before a row is read; a request is paid for here.
 
     Raises:
@@ -104,7 +124,8 @@ def _authorise(sealed_plan: SealedPlan, *, snapshot: Path, ledger: Ledger, reser
             f"What is to be measured for {reservation.edition} is not what was reserved. Nothing was drawn. Run it again "
             "from the reserve step."
         )
-    if mapping_of(snapshot) != sealed_plan.reading:
+    mapping = snapshot.mapping if isinstance(snapshot, PinnedTable) else mapping_of(snapshot)
+    if mapping != sealed_plan.reading:
         raise SourceError(
             f"The snapshot of {reservation.edition} was not read as its sealed plan says: the dataset's columns, value maps, "
             "opt-outs or code lists were edited between the two. Nothing was drawn. Run it again from the pull step."
@@ -135,7 +156,7 @@ def _measure_anew(
 def answer(
     sealed_plan: SealedPlan,
     *,
-    snapshot: Path,
+    snapshot: Path | PinnedTable,
     ledger: Ledger,
     reservation: Reservation,
     settings: Settings,
@@ -154,7 +175,7 @@ def answer(
         plan.contribution_rows, plan.one_per_cell, plan.truncated_rows_cap, key=subkey(key, f"rows/{reservation.key}")
     )
     with (
-        open_snapshot(snapshot, engine=dataset.engine, settings=settings) as (backend, table),
+        _opened(snapshot, dataset, settings) as (backend, table),
         register or nullcontext(),
     ):
         rows = rows_that_count(

@@ -36,7 +36,7 @@ def open_postgres(opening: Opening) -> SourceTable:
     """
     source = opening.source
     place = f"PostgreSQL table {source.table} ({_name(source)})"
-    session = _connect(_url(source), place)
+    session = _connect(database_url(source), place)
     failure = ""
     try:
         return _copy(session, opening, place)
@@ -69,7 +69,8 @@ def _copy(session: Any, opening: Opening, place: str) -> SourceTable:
                 raise SourceError(
                     f"{place}: column '{names[index]}' has type {REFUSED[oids[index]]}; make it text, number or date."
                 )
-        condition, total = _pushed_down(cursor, table, opening.date_filter, found, names, oids)
+        condition = pushed_down(opening.date_filter, found, names, oids)
+        total = _rows_of(cursor, table) if condition else None
         chosen = ", ".join(f"{quoted(names[index])}::text" for index in found)
         with target.open("w", encoding="utf-8", newline="") as out:
             cursor.copy_expert(
@@ -79,22 +80,22 @@ def _copy(session: Any, opening: Opening, place: str) -> SourceTable:
     return SourceTable(_reader(target, kinds), kinds, place, tuple(names[index] for index in found), rows=total)
 
 
-def _pushed_down(
-    cursor: Any, table: str, wish: DateFilter | None, found: list[int], names: list[str], oids: list[int]
-) -> tuple[str, int | None]:
-    """The WHERE clause that keeps to the period, and how many rows there are without it."""
+def pushed_down(wish: DateFilter | None, found: list[int], names: list[str], oids: list[int]) -> str:
+    """The WHERE clause that keeps to the period and to rows without a date; empty where the server cannot tell them."""
     if wish is None or oids[found[wish.column]] not in DATES:
-        return "", None
+        return ""
     column = quoted(names[found[wish.column]])
     start, end = literal(str(wish.period.start)), literal(str(wish.period.end))
+    apart = 0 if oids[found[wish.column]] == 1082 else ZONES_APART
+    return f" WHERE ({column} >= date {start} - {apart} AND {column} < date {end} + {apart + 1}) OR {column} IS NULL"
+
+
+def _rows_of(cursor: Any, table: str) -> int:
+    """How many rows there are, whatever their dates."""
     cursor.execute(f"SELECT count(*) FROM {table}")
     row = cursor.fetchone()
     assert row is not None
-    apart = 0 if oids[found[wish.column]] == 1082 else ZONES_APART
-    condition = (
-        f" WHERE ({column} >= date {start} - {apart} AND {column} < date {end} + {apart + 1}) OR {column} IS NULL"
-    )
-    return condition, int(row[0])
+    return int(row[0])
 
 
 def _reader(path: Path, kinds: tuple[str, ...]) -> str:
@@ -113,7 +114,7 @@ def _name(source: Source) -> str:
     return f"connection '{source.connection}'" if source.connection else f"environment variable {source.url_env}"
 
 
-def _url(source: Source) -> URL:
+def database_url(source: Source) -> URL:
     """The database's address, from an environment variable or an Airflow connection.
 
     Raises:

@@ -30,7 +30,7 @@ from dp_stats.files import replaced
 from dp_stats.plan.sealed import reading_hash
 from dp_stats.secure.canonical import canonical_sql, counts_sql, in_period_sql
 from dp_stats.secure.database import literal, open_database, quoted, run
-from dp_stats.secure.intake import FILE, TableIntake, parquet, take_in
+from dp_stats.secure.intake import FILE, TableIntake, facts_sql, parquet, take_in
 from dp_stats.secure.linked import open_linked, read_as, table_file
 from dp_stats.secure.opt_outs import without_opted_out
 from dp_stats.secure.snapshots import keep
@@ -122,7 +122,7 @@ def pull(
             progress("keeping the rows of the period")
             staged = parquet(work / "rows.parquet")
             report = replace(take_in(connection, staged, dataset, period, delivered=delivered), tables=tables)
-            _write(connection, _facts_sql(staged, dataset, period, table.rows), work / "source.parquet", table)
+            _write(connection, facts_sql(staged, dataset, period, table.rows), work / "source.parquet", table)
             columns = ", ".join(quoted(name) for name in dataset.columns)
             inside = f"SELECT {columns} FROM {staged} WHERE {in_period_sql(dataset, period)}"
             _write(connection, inside, work / "intake.parquet", table)
@@ -136,6 +136,24 @@ def pull(
         write_private(settings.secure, folder / FILE, report.to_bytes())
         snapshot = folder / "snapshot.parquet"
         return Snapshot(snapshot, keep(work / snapshot.name, snapshot, secure=settings.secure))
+
+
+def pull_anywhere(
+    dataset: Dataset,
+    *,
+    catalogue: Catalogue,
+    period: Period,
+    earlier: Sequence[Period],
+    folder: Path,
+    settings: Settings,
+) -> Snapshot:
+    """``pull``, or where the dataset's rows stay in their database, the same in place."""
+    if dataset.engine != "source":
+        return pull(dataset, catalogue=catalogue, period=period, earlier=earlier, folder=folder, settings=settings)
+    from dp_stats.secure.in_place.pulling import pull_in_place
+
+    made = pull_in_place(dataset, catalogue=catalogue, period=period, folder=folder, settings=settings)
+    return Snapshot(made.path, made.digest)
 
 
 def _opened(
@@ -181,24 +199,3 @@ def _all_rows(connection: duckdb.DuckDBPyConnection, table: SourceTable) -> int:
     """How many rows the source has, people who opted out among them: what a manifest counts."""
     found = run(connection, f"SELECT count(*) FROM ({table.sql})", explain=table.explain).fetchone()
     return int(found[0]) if found else 0
-
-
-def _facts_sql(rows: str, dataset: Dataset, period: Period, total: int | None) -> str:
-    """One row about the whole source, for suites to set limits to.
-
-    ``rows_in_period``; ``days_without_rows`` of the period; ``days_behind``: from the latest day with a row to the
-    period's end (the period's length where no day has one); ``unreadable_dates``: their share of all the source's rows;
-    ``rows_without_person``: of the period, those that are left out because they name nobody validly.
-    """
-    date = quoted(dataset.date_column)
-    inside = in_period_sql(dataset, period)
-    length = len(period.days)
-    all_rows = "count(*)" if total is None else str(total)
-    return (
-        f"SELECT count(*) FILTER ({inside}) AS rows_in_period, "
-        f"{length} - count(DISTINCT {date}) FILTER ({inside}) AS days_without_rows, "
-        f"coalesce(date_diff('day', max({date}) FILTER ({inside}), DATE '{period.end}'), {length}) AS days_behind, "
-        f"coalesce(count(*) FILTER ({date} IS NULL) / nullif({all_rows}, 0), 0.0) AS unreadable_dates, "
-        f"count(*) FILTER ({inside} AND {quoted(dataset.privacy_unit.column)} IS NULL) AS rows_without_person "
-        f"FROM {rows}"
-    )

@@ -18,6 +18,8 @@ from dp_stats.files import replaced
 
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
+LISTED = "tables"
+"""Folder in an edition's own that lists tables with its rows in other databases (``secure.in_place``)."""
 
 
 def secure_folder(path: Path) -> Path:
@@ -84,7 +86,15 @@ def write_private(secure: Path, path: Path, content: bytes) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Delete the staged rows of one edition, and the folders above it that are now empty."""
+    """Delete the staged rows of one edition, and the folders above it that are now empty.
+
+    A list of tables that are still in a database stays: without it nobody would know of them.
+    """
+    if any((folder / LISTED).glob("*.json")):
+        for inside in folder.iterdir():
+            if inside.name != LISTED:
+                shutil.rmtree(inside) if inside.is_dir() else inside.unlink(missing_ok=True)
+        return
     shutil.rmtree(folder, ignore_errors=False) if folder.exists() else None
     for parent in folder.parents:
         if parent.name == "staging" or not parent.is_dir() or any(parent.iterdir()):
@@ -104,5 +114,5 @@ def purge_expired(secure: Path, *, after: timedelta) -> tuple[Path, ...]:
         newest = max((path.stat().st_mtime for path in (folder, *folder.rglob("*"))), default=0.0)
         if newest < limit:
             remove(folder)
-            removed.append(folder)
+            removed += [] if folder.exists() else [folder]
     return tuple(removed)

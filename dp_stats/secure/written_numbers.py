@@ -12,8 +12,8 @@ SPACES = " \u00a0\u2009\u202f"
 """Spaces that stand between groups of digits: plain, non-breaking, thin, narrow."""
 APOSTROPHES = "'\u2019"
 
-DECIMAL_TEXT = "[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?"
-"""What a number looks like where nothing is declared about it."""
+DECIMAL_TEXT = "[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?0*[0-9]{1,3})?"
+"""What a number looks like where nothing is declared about it; of longer exponents engines think differently."""
 
 
 def number_sql(value: str, text: str, kind: str, column: Column) -> str:

@@ -30,6 +30,8 @@ ELSEWHERE = {
     "Source.delimiter": "tests/integration/test_pull_csv.py",
     "Dataset.engine": "see the value below",
     "Dataset.engine=spark": "tests/property/test_bound_engines.py: seconds a step",
+    "Dataset.engine=source": "tests/integration/test_in_place.py: a database needs a server",
+    "Dataset.work_schema": "a database needs a server",
     "Intake.manifest": "tests/integration: the rows that are drawn have no manifest",
     "Release.requested_by": "an analyst's release comes from the form, not from the catalogue",
     "Release.purpose": "an analyst's release comes from the form, not from the catalogue",
