@@ -61,7 +61,7 @@ def count_exactly(edition: str) -> np.ndarray:
 
 def print_errors(edition: str, exact: np.ndarray) -> None:
     """Error and coverage of every published count."""
-    from dp_stats.measured import estimates_of
+    from dp_stats.estimating import estimates_of
     from dp_stats.run import open_run
 
     run = open_run(edition)

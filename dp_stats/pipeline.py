@@ -176,7 +176,7 @@ def measure(edition: str, *, revision: int = 1, settings: Settings | None = None
 
 def estimate(edition: str, *, revision: int = 1, settings: Settings | None = None) -> Step:
     """Try whether the stored measurements give estimates, before anything is said; keeps nothing (``publish`` makes its own)."""
-    from dp_stats.measured import estimates_of
+    from dp_stats.estimating import estimates_of
 
     estimates = estimates_of(open_reserved(edition, revision=revision, settings=settings))
     return {"edition": edition, "revision": revision, "tables": len(estimates.tables)}

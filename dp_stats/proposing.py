@@ -19,9 +19,9 @@ from dp_stats.editions.publication import Check, PublishedEdition, tables_of
 from dp_stats.editions.revisions import ends_changed, values_changed
 from dp_stats.errors import PublishedError
 from dp_stats.estimate import estimator
+from dp_stats.estimating import estimates_of
 from dp_stats.files import require_printable
 from dp_stats.late_windows import is_open, open_from
-from dp_stats.measured import estimates_of
 from dp_stats.publishing import publish as publish_run
 from dp_stats.publishing import published_as, said_of, software
 from dp_stats.revising import add_late, close, late_of

@@ -24,8 +24,8 @@ from dp_stats.editions.revisions import refresh_status
 from dp_stats.editions.verify import faults_of
 from dp_stats.errors import DpStatsError, PublishedError
 from dp_stats.estimate import estimator
+from dp_stats.estimating import estimates_of, sources_of
 from dp_stats.late_windows import is_open, open_from
-from dp_stats.measured import estimates_of, sources_of
 from dp_stats.run import Run, open_ledger, open_made
 from dp_stats.texts.words import Texts
 

@@ -9,7 +9,7 @@ import json
 import re
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin
 
@@ -29,6 +29,12 @@ from dp_stats.catalogue.shapes import Shapes
 from dp_stats.cli.main import app
 from dp_stats.editions import privacy_record
 from dp_stats.editions.edition import Edition
+from dp_stats.editions.revisions import Correction, EditionStatus, Retraction
+from dp_stats.outlets.budgets import BlockRecord
+from dp_stats.outlets.data_use import DataUse
+from dp_stats.outlets.feeds import Planned
+from dp_stats.transparency.leaves import ChargeLeaf, EditionLeaf, LostLeaf, PublishedHead
+from dp_stats.transparency.proofs import EditionProof
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -48,6 +54,30 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         "reference/privacy-record.md": schema_page(
             Path(privacy_record.__file__).parent / "schemas" / "privacy.schema.json"
         ),
+        "reference/lists.md": lists(
+            "Lists beside editions",
+            "Each is JSON, and made again whenever something is published. `register.csv` has the columns of `register.json`.",
+            {
+                "release/period/status.json": EditionStatus,
+                "release/period/retractions.json": Retraction,
+                "corrections.json": Correction,
+                "calendar.json": Planned,
+                "register.json": DataUse,
+                "budget.json": BlockRecord,
+            },
+        ),
+        "reference/public-log.md": lists(
+            "The public log",
+            "Each line is canonical JSON: sorted keys, no spaces, ASCII. [Published files](file-formats.md#the-public-log) says "
+            "what it proves and how; the same as JSON Schema is in `dp_stats/transparency/schemas/`.",
+            {
+                "log.jsonl, for each charge": ChargeLeaf,
+                "log.jsonl, for each edition": EditionLeaf,
+                "log.jsonl, first line where an earlier log was lost": LostLeaf,
+                "heads.jsonl": PublishedHead,
+                "release/period/rN.proof.json": EditionProof,
+            },
+        ),
         "reference/commands.md": commands(),
         "adr/index.md": decisions(docs / "adr"),
     }
@@ -58,10 +88,20 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def declaration(model: type[BaseModel], title: str, *, examples: bool = True) -> str:
     """A page with a table of fields for a model and for every model its fields hold."""
-    parts = [f"# {title}\n"]
-    for one in models(model):
-        parts.append(f"## {one.__name__}\n\n{prose(one.__doc__ or '')}\n\n{fields(one, examples=examples)}")
-    return "\n".join(parts)
+    return "\n".join([f"# {title}\n", *sections([model], examples=examples)])
+
+
+def sections(written: Sequence[type[BaseModel]], *, examples: bool) -> Iterator[str]:
+    """A table of fields for each model and for every model that their fields hold, each once."""
+    for one in dict.fromkeys(found for model in written for found in models(model)):
+        yield f"## {one.__name__}\n\n{prose(one.__doc__ or '')}\n\n{fields(one, examples=examples)}"
+
+
+def lists(title: str, lead: str, files: Mapping[str, type[BaseModel]]) -> str:
+    """A page of several published files, each with the model of one line of it."""
+    rows = "\n".join(f"| `{name}` | [{one.__name__}](#{one.__name__.lower()}) |" for name, one in files.items())
+    head = f"# {title}\n\n{lead}\n\n| file | holds |\n| --- | --- |\n{rows}\n"
+    return "\n".join([head, *sections(tuple(files.values()), examples=False)])
 
 
 def models(model: type[BaseModel]) -> list[type[BaseModel]]:

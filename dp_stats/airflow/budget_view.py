@@ -13,9 +13,9 @@ from dp_stats.airflow.burndown import burndown
 from dp_stats.catalogue import Catalogue, read_catalogue
 from dp_stats.errors import NoLedgerError
 from dp_stats.ledger import Ledger
-from dp_stats.ledger.amounts import delta_of
 from dp_stats.ledger.records import Charge
 from dp_stats.operations.forecast import BlockForecast, NextCharge, forecast
+from dp_stats.plan.accounting import delta_of
 from dp_stats.settings import Settings, load_settings
 
 

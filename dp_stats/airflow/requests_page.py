@@ -23,10 +23,11 @@ from dp_stats.airflow.web import custodians, is_staff, page, require_own_page
 from dp_stats.catalogue import Dataset, Release
 from dp_stats.errors import ApprovalError, CatalogueError
 from dp_stats.ledger import Ledger
-from dp_stats.ledger.amounts import cap_of, delta_of
+from dp_stats.ledger.amounts import cap_of
 from dp_stats.ledger.amounts import epsilon as epsilon_of
 from dp_stats.ledger.budget import limits
 from dp_stats.ledger.records import BlockBudget
+from dp_stats.plan.accounting import delta_of
 from dp_stats.requests.kept import load_request
 from dp_stats.requests.preflight import part_of
 from dp_stats.requests.standing import OPEN, Standing, requests_of, standing

@@ -88,11 +88,11 @@ def rows_of(table: AcrossTable, release: Release, end: date) -> tuple[Period, ..
     """
     period = release.calendar.period_of(end, table.period)
     if period.end > end:
-        period = _before(release, period)
+        period = release.calendar.before(period)
     found: list[Period] = []
     while len(found) < table.last and period.start >= release.start:
         found.append(period)
-        period = _before(release, period)
+        period = release.calendar.before(period)
     return tuple(reversed(found)) or (release.calendar.period_of(end, table.period),)
 
 
@@ -128,9 +128,5 @@ def year_before(release: Release, period: Period) -> Period | None:
 
 def _back(release: Release, period: Period, count: int) -> Period:
     for _ in range(count):
-        period = _before(release, period)
+        period = release.calendar.before(period)
     return period
-
-
-def _before(release: Release, period: Period) -> Period:
-    return release.calendar.period_of(period.start - timedelta(days=1), period.kind)

@@ -69,6 +69,10 @@ class Calendar(Model):
         """The whole period of ``kind`` that holds ``day``; four weeks are those that begin with it."""
         return period_of(day, kind, week_starts=self.week_start, year_starts=self.year_start)
 
+    def before(self, period: Period) -> Period:
+        """The whole period of the same kind that ends the day before."""
+        return self.period_of(period.start - timedelta(days=1), period.kind)
+
     def parts(self, period: Period, level: PartKind) -> list[Period]:
         """The parts that a level divides a period into, in order: they tile it, and those at its ends may be cut.
 

@@ -62,7 +62,7 @@ def open_since(release: Release, period: Period) -> date:
         return period.end + timedelta(days=1)
     first = period
     for _ in range(release.late.periods - 1):  # also of periods before the release had its name
-        first = release.calendar.period_of(first.start - timedelta(days=1), period.kind)
+        first = release.calendar.before(first)
     return first.start
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -45,6 +44,7 @@ from dp_stats.editions.stewardship import dataset_facts, draw_facts, recipient_f
 from dp_stats.editions.truncated import UNMEASURED, truncation_notes
 from dp_stats.estimate import estimator
 from dp_stats.estimate.model import EditionEstimates, TruncationEstimate
+from dp_stats.files import sha256
 from dp_stats.plan.model import ExpectedError, Plan
 from dp_stats.plan.warnings import PlanWarning
 from dp_stats.texts import warnings
@@ -217,7 +217,7 @@ def _provenance(plan: Plan, dataset: Dataset, release: Release, commit: str) -> 
     return ProvenanceFacts(
         plan_hash=plan.hash,
         series_hash=plan.series_hash,
-        declaration_hash=hashlib.sha256((dataset.model_dump_json() + release.model_dump_json()).encode()).hexdigest(),
+        declaration_hash=sha256((dataset.model_dump_json() + release.model_dump_json()).encode()),
         commit=commit,
         versions=library_versions(),
         estimator=estimator.VERSION,

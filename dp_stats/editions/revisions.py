@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from pydantic import Field
 
 from dp_stats import files
 from dp_stats.editions import formats
@@ -28,32 +29,32 @@ RETRACTIONS = "retractions.json"
 class Retraction(Facts):
     """A decision that a revision must not be used any more; its files stay where they are."""
 
-    revision: int
-    reason: str
-    when: Instant
+    revision: int = Field(description="Number of the revision.")
+    reason: str = Field(description="Why it must not be used.")
+    when: Instant = Field(description="When that was decided.")
 
 
 class RevisionState(Facts):
-    """One revision as it stands now. ``changed`` counts published values that differ from the superseded revision."""
+    """One revision as it stands now."""
 
-    number: int
-    status: RevisionStatus
-    published: Instant
-    kind: RevisionKind
-    reason: str
-    remeasured: bool
-    supersedes: int | None
-    superseded_by: int | None
-    changed: int | None
-    retraction: Retraction | None
+    number: int = Field(description="Its number.")
+    status: RevisionStatus = Field(description="What has become of it.")
+    published: Instant = Field(description="When it was published.")
+    kind: RevisionKind = Field(description="Why there is this revision.")
+    reason: str = Field(description="What it says of itself.")
+    remeasured: bool = Field(description="Whether the records were read and measured again, at a new charge.")
+    supersedes: int | None = Field(description="Number of the revision whose place it took.")
+    superseded_by: int | None = Field(description="Number of the revision that took its place.")
+    changed: int | None = Field(description="How many published values differ from the revision that it superseded.")
+    retraction: Retraction | None = Field(description="The decision that it must not be used any more.")
 
 
 class EditionStatus(Facts):
-    """All revisions of one edition; ``current`` is the one to use, or None if all were retracted."""
+    """All revisions of one edition."""
 
-    edition: str
-    current: int | None
-    revisions: tuple[RevisionState, ...]
+    edition: str = Field(description="Release and period.")
+    current: int | None = Field(description="Number of the revision to use; none if all were retracted.")
+    revisions: tuple[RevisionState, ...] = Field(description="Each revision, in order.")
 
     def revision(self, number: int) -> RevisionState:
         """The state of one revision."""
@@ -64,21 +65,17 @@ class EditionStatus(Facts):
 
 
 class Correction(Facts):
-    """One line of the corrections log: a revision of any kind after the first, or a retraction.
+    """One line of the corrections log: a revision of any kind after the first, or a retraction."""
 
-    ``superseded`` is the path of the edition that it took the place of; ``costs_budget`` says whether noise
-    was drawn again.
-    """
-
-    edition: str
-    title: str
-    revision: int
-    kind: RevisionKind | Literal["retraction"]
-    when: Instant
-    reason: str
-    cells_affected: int | None
-    costs_budget: bool
-    superseded: str | None
+    edition: str = Field(description="Release and period.")
+    title: str = Field(description="What the edition is called.")
+    revision: int = Field(description="Number of the revision.")
+    kind: RevisionKind | Literal["retraction"] = Field(description="What was done.")
+    when: Instant = Field(description="When.")
+    reason: str = Field(description="Why.")
+    cells_affected: int | None = Field(description="How many published values changed.")
+    costs_budget: bool = Field(description="Whether noise was drawn again, at a new charge.")
+    superseded: str | None = Field(description="Path of the revision whose place it took.")
 
 
 def retractions(public: Path, edition: str) -> tuple[Retraction, ...]:

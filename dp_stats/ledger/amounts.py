@@ -13,7 +13,7 @@ from functools import lru_cache
 from math import ceil, floor
 
 from dp_stats import written
-from dp_stats.catalogue.models import Budget, PrivacyLoss
+from dp_stats.catalogue.models import PrivacyLoss
 from dp_stats.errors import LedgerError
 from dp_stats.plan import accounting
 
@@ -51,11 +51,6 @@ def cap_of(budget: PrivacyLoss) -> Fraction:
 def share_of(cap: Fraction, share: Fraction) -> Fraction:
     """``share`` of ``cap``, rounded down to the grain."""
     return Fraction(floor(cap * share * GRAIN), GRAIN)
-
-
-def delta_of(budget: Budget) -> Fraction:
-    """The δ at which this budget's ε is shown."""
-    return budget.delta if budget.delta is not None else accounting.DEFAULT_DELTA
 
 
 def total(amounts: Iterable[Fraction]) -> Fraction:

@@ -10,12 +10,12 @@ from sqlalchemy import Connection, RowMapping, select
 
 from dp_stats.catalogue.models import Organisation
 from dp_stats.errors import AgreementError, PublishedError
+from dp_stats.files import sha256
 from dp_stats.ledger import describing, schema, sealing
 from dp_stats.ledger.agreeing import day_of
 from dp_stats.ledger.chain import Writer, moment
 from dp_stats.ledger.records import Acceptance, HandedOut
 from dp_stats.ledger.texts import line
-from dp_stats.plan.sealed import sha256
 
 
 def accept(writer: Writer, organisation: Organisation, *, user: str) -> Acceptance:

@@ -13,10 +13,10 @@ from fractions import Fraction
 from sqlalchemy import Connection
 
 from dp_stats.errors import LedgerError
+from dp_stats.files import sha256
 from dp_stats.ledger import amounts, sealing
 from dp_stats.ledger.chain import canonical
 from dp_stats.ledger.records import Quote
-from dp_stats.plan.sealed import sha256
 
 
 @dataclass(frozen=True)

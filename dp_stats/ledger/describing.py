@@ -7,7 +7,6 @@ plans are; how it is written and read is the business of ``editions``.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
@@ -15,6 +14,7 @@ from datetime import datetime
 from sqlalchemy import Connection, RowMapping, Table, and_, or_, select
 
 from dp_stats.errors import LedgerError, PublishedError
+from dp_stats.files import sha256
 from dp_stats.ledger import schema, sealing
 from dp_stats.ledger.chain import Writer, instant, moment
 from dp_stats.ledger.records import Description, Publication, Retracted
@@ -53,7 +53,7 @@ def describe(
             "the correction finish, then run this again."
         )
     known = publication(writer.connection, edition, revision)
-    if known is not None and hashlib.sha256(checksums).hexdigest() != known.checksum:
+    if known is not None and sha256(checksums) != known.checksum:
         raise PublishedError(
             f"{edition} (revision {revision}) was published by an earlier version of dp_stats, which did not keep what its "
             "files say. It can be kept now from those files alone: restore them from a copy of the site, then run this again."
@@ -139,7 +139,7 @@ def publish(
         PublishedError: it was published with other files. LedgerError: it was never measured.
     """
     found = publication(writer.connection, edition, revision)
-    checksum = hashlib.sha256(checksums).hexdigest()
+    checksum = sha256(checksums)
     if found and found.checksum != checksum:
         raise PublishedError(
             f"{edition} (revision {revision}) has been published with other files. A published edition never changes: "
@@ -183,7 +183,7 @@ def checksums(connection: Connection, publication: Publication) -> bytes | None:
         LedgerError: it was altered.
     """
     found = sealing.closure(connection, (), leaves=(publication.checksum,), missing=True).get(publication.checksum)
-    if found is not None and hashlib.sha256(found).hexdigest() != publication.checksum:
+    if found is not None and sha256(found) != publication.checksum:
         raise LedgerError(
             f"The checksums of {publication.edition} (revision {publication.revision}) were altered. Restore the ledger from "
             "its backup."

@@ -12,6 +12,7 @@ from dp_stats.catalogue.models import Dataset
 from dp_stats.errors import LedgerError
 from dp_stats.ledger import amounts, approving, budget, schema
 from dp_stats.ledger.records import Category, Drawn
+from dp_stats.plan import accounting
 from dp_stats.plan.model import Plan
 
 LIFETIME = "lifetime"
@@ -44,7 +45,7 @@ def drawn_of(
                 f"{plan.edition} uses records of the dataset '{draw.dataset}', which has no budget for all days, or spent "
                 "another kind of budget before. Restore its declaration."
             )
-        cap, delta = amounts.cap_of(holder.budget), amounts.delta_of(holder.budget)
+        cap, delta = amounts.cap_of(holder.budget), accounting.delta_of(holder.budget)
         before = budget.block_budgets(connection, dataset=holder.id, blocks=[LIFETIME], cap=cap, delta=delta)[LIFETIME]
         limits = budget.limits(before, budget=holder.budget, category=category, requested_by=requested_by)
         found.append(Drawn(before, each=rho * draw.times, rho=rho * draw.times * len(charged), limits=limits))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from sqlalchemy import Connection, RowMapping, select
 
 from dp_stats.errors import LedgerError, RegisterError
+from dp_stats.files import sha256
 from dp_stats.ledger import agreeing, schema
 from dp_stats.ledger.chain import Writer, moment
 from dp_stats.ledger.records import RegisterEntry, Reservation, StoredMeasurements
@@ -136,7 +135,7 @@ def store(writer: Writer, reservation: Reservation, stored: bytes, *, registered
             "edition": now.edition,
             "revision": now.revision,
             "plan": now.plan_hash,
-            "checksum": hashlib.sha256(stored).hexdigest(),
+            "checksum": sha256(stored),
             "size": len(stored),
         },
         content=stored,
@@ -191,7 +190,7 @@ def measurements(connection: Connection, edition: str, revision: int) -> StoredM
 
 def is_whole(content: object, *, checksum: str) -> bool:
     """Whether stored bytes still have their SHA-256 (SQLite would also hold a text in their place)."""
-    return isinstance(content, bytes) and hashlib.sha256(content).hexdigest() == checksum
+    return isinstance(content, bytes) and sha256(content) == checksum
 
 
 def _altered(edition: str, revision: int) -> str:

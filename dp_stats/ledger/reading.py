@@ -46,6 +46,7 @@ from dp_stats.ledger.records import (
     Verified,
 )
 from dp_stats.ledger.witnesses import Witnesses, refuse_loss
+from dp_stats.plan import accounting
 from dp_stats.plan.model import Plan
 from dp_stats.plan.sealed import SealedPlan
 
@@ -72,7 +73,7 @@ class LedgerReader:
                 dataset=dataset.id,
                 blocks=blocks,
                 cap=amounts.cap_of(dataset.budget),
-                delta=amounts.delta_of(dataset.budget),
+                delta=accounting.delta_of(dataset.budget),
             )
         return list(found.values())
 

@@ -18,6 +18,7 @@ from dp_stats.ledger.chain import Writer
 from dp_stats.ledger.records import Category, Quote, Reservation
 from dp_stats.ledger.reservations import by_id, current, latest, of_release, sharing
 from dp_stats.ledger.texts import line
+from dp_stats.plan import accounting
 from dp_stats.plan.model import Plan
 from dp_stats.plan.sealed import SealedPlan
 
@@ -118,7 +119,7 @@ def _charge(sealed: SealedPlan, quote: Quote, *, dataset: Dataset, revision: int
         "charged": list(quote.charged),
         "rho": str(quote.rho),
         "cap": str(amounts.cap_of(dataset.budget)),
-        "delta": str(amounts.delta_of(dataset.budget)),
+        "delta": str(accounting.delta_of(dataset.budget)),
         "block_kind": plan.block_kind,
         **_agreement(sealed),
         **drawing.payload(quote.drawn),
@@ -257,7 +258,7 @@ def quoted(
         dataset=dataset.id,
         blocks=plan.blocks,
         cap=amounts.cap_of(dataset.budget),
-        delta=amounts.delta_of(dataset.budget),
+        delta=accounting.delta_of(dataset.budget),
     )
     drawn = drawing.drawn_of(
         connection, plan, charged=charged, rho=rho, holders=holders, category=category, requested_by=requested_by

@@ -13,9 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlalchemy import Connection, insert, select
 
 from dp_stats.errors import LedgerError
+from dp_stats.files import sha256
 from dp_stats.ledger import schema
 from dp_stats.ledger.records import KnownSeries, Reservation
-from dp_stats.plan.sealed import SealedPlan, references, sha256, unseal
+from dp_stats.plan.sealed import SealedPlan, references, unseal
 from dp_stats.plan.series import Series
 
 _AT_ONCE = 500

@@ -7,7 +7,6 @@ and draw noise a second time.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -19,6 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from dp_stats.errors import LedgerError
+from dp_stats.files import sha256
 from dp_stats.ledger import schema
 from dp_stats.ledger.failures import explained
 from dp_stats.ledger.records import Head
@@ -32,7 +32,7 @@ _SHOWN = 5
 
 def register_folder(dataset: str, key: str) -> str:
     """Name of the folder that holds a charge's contribution register: 32 hexadecimal digits."""
-    return hashlib.sha256(f"{dataset}/{key}".encode()).hexdigest()[:32]
+    return sha256(f"{dataset}/{key}".encode())[:32]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from dp_stats.catalogue.periods import BlockKind, Period, block_of, blocks_of, n
 from dp_stats.errors import BudgetError, CatalogueError
 from dp_stats.ledger.amounts import cap_of
 from dp_stats.plan import make_sealed
-from dp_stats.plan.accounting import DEFAULT_DELTA, epsilon_at
+from dp_stats.plan.accounting import delta_of, epsilon_at
 from dp_stats.plan.model import Plan
 from dp_stats.plan.sealed import SealedPlan
 
@@ -95,7 +95,7 @@ def year_of_budget(dataset: Dataset, reviews: Iterable[ReleaseReview]) -> YearOf
     own = [r for r in paying if r.dataset.id == dataset.id]
     cap, per = cap_of(dataset.budget), dataset.privacy_unit.per
     share = cap * (dataset.budget.scheduled or Fraction(1))
-    delta = dataset.budget.delta or DEFAULT_DELTA
+    delta = delta_of(dataset.budget)
     scheduled = [r for r in paying if r.release.schedule]
     by_hand = [r for r in paying if not r.release.schedule]
     total = sum((r.cost_to(dataset) for r in scheduled), Fraction(0))

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+
+from pydantic import Field
 
 from dp_stats.editions import formats
-from dp_stats.editions.edition import BudgetFacts, Edition, utc
+from dp_stats.editions.edition import BudgetFacts, Edition, Facts, utc
 from dp_stats.editions.privacy_record import rounded_up
 from dp_stats.outlets.public_log import published_lines
 from dp_stats.outlets.restricted import RestrictedUse
@@ -23,6 +24,23 @@ from dp_stats.transparency.history import History
 from dp_stats.transparency.leaves import ChargeLeaf
 
 FILE_NAME = "budget.json"
+
+
+class BlockRecord(Facts):
+    """What one block of a dataset has spent."""
+
+    dataset: str = Field(description="Id of the dataset.")
+    block: str = Field(description="Block of time.")
+    as_of: str = Field(description="When the newest edition that this holds was published.")
+    delta: float = Field(description="δ at which ε is said.")
+    epsilon_cap: float = Field(description="The most that may be spent, as ε, rounded up.")
+    epsilon_spent: float = Field(description="What has been spent, as ε, rounded up.")
+    rho_cap: str = Field(description="The most that may be spent, as exact ρ.")
+    rho_spent: str = Field(description="What has been spent, as exact ρ.")
+    rho_remaining: str = Field(description="What is left, as exact ρ.")
+    charges: int | None = Field(description="How many charges it has paid; none where no log tells.")
+    charges_not_public: int = Field(description="How many of them are for uses that no public edition has shown.")
+    rho_not_public: str = Field(description="ρ of those, exact.")
 
 
 @dataclass(frozen=True)
@@ -235,21 +253,22 @@ def said_of_holders(texts: Texts, edition: Edition, spends: Mapping[str, Dataset
 
 def budget_json(spends: Mapping[str, DatasetSpend]) -> bytes:
     """``budget.json``: every dataset and block, exact ρ as text beside ε at δ."""
-    return formats.json_bytes([_record(spend, block) for spend in spends.values() for block in spend.blocks.values()])
+    records = [_record(spend, block) for spend in spends.values() for block in spend.blocks.values()]
+    return formats.json_bytes([record.model_dump(mode="json") for record in records])
 
 
-def _record(spend: DatasetSpend, block: BlockSpend) -> dict[str, Any]:
-    return {
-        "dataset": spend.dataset,
-        "block": block.block,
-        "as_of": utc(spend.as_of),
-        "delta": float(block.delta),
-        "epsilon_cap": rounded_up(Fraction(block.epsilon_cap)),
-        "epsilon_spent": rounded_up(Fraction(block.epsilon_spent)),
-        "rho_cap": str(block.cap),
-        "rho_spent": str(block.spent),
-        "rho_remaining": str(block.remaining),
-        "charges": block.charges,
-        "charges_not_public": block.not_public,
-        "rho_not_public": str(block.rho_not_public),
-    }
+def _record(spend: DatasetSpend, block: BlockSpend) -> BlockRecord:
+    return BlockRecord(
+        dataset=spend.dataset,
+        block=block.block,
+        as_of=utc(spend.as_of),
+        delta=float(block.delta),
+        epsilon_cap=rounded_up(Fraction(block.epsilon_cap)),
+        epsilon_spent=rounded_up(Fraction(block.epsilon_spent)),
+        rho_cap=str(block.cap),
+        rho_spent=str(block.spent),
+        rho_remaining=str(block.remaining),
+        charges=block.charges,
+        charges_not_public=block.not_public,
+        rho_not_public=str(block.rho_not_public),
+    )

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from xml.etree import ElementTree
 
 from icalendar import Calendar, Event, Timezone, TimezoneStandard
+from pydantic import Field
 
 from dp_stats.catalogue.due import due_at
 from dp_stats.catalogue.periods import Period, next_period, parse_period
@@ -25,12 +26,12 @@ _ATOM = "http://www.w3.org/2005/Atom"
 class Planned(Facts):
     """One line of the release calendar: when the edition of a period is to appear."""
 
-    release: str
-    title: str
-    period: str
-    period_text: str
-    when: Instant
-    timezone: str = "UTC"
+    release: str = Field(description="Id of the release.")
+    title: str = Field(description="What it is called.")
+    period: str = Field(description="Label of the period.")
+    period_text: str = Field(description="The period in words.")
+    when: Instant = Field(description="When the edition is to appear.")
+    timezone: str = Field("UTC", description="Whose clocks the agency goes by.")
 
     @property
     def local(self) -> datetime:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from dp_stats import files
@@ -250,7 +250,7 @@ def _calendar(
             continue
         if release.audience == "public" and release.id not in known:
             first = release.calendar.period_of(release.start, release.period)
-            before = release.calendar.period_of(first.start - timedelta(days=1), release.period)
+            before = release.calendar.before(first)
             scheduled.append(
                 feeds.Scheduled(
                     release=release.id,

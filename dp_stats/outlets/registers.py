@@ -10,12 +10,13 @@ from typing import Any
 import pyarrow as pa
 
 from dp_stats.editions import claims, formats
-from dp_stats.editions.edition import Edition, Facts, utc
+from dp_stats.editions.edition import Edition, utc
 from dp_stats.editions.metadata import keywords
 from dp_stats.editions.privacy_record import rounded_up
 from dp_stats.outlets import budgets, openapi
 from dp_stats.outlets.api import ROOT, path_of, topic_of
 from dp_stats.outlets.budgets import BlockSpend, DatasetSpend
+from dp_stats.outlets.data_use import DataUse
 from dp_stats.texts.words import Texts
 
 CONTEXT: dict[str, Any] = {
@@ -278,43 +279,6 @@ def _text(text: str, texts: Texts) -> dict[str, str]:
 
 def _typed(value: str, kind: str) -> dict[str, str]:
     return {"@value": value, "@type": f"xsd:{kind}"}
-
-
-class DataUse(Facts):
-    """One release in the register of data uses; fields follow the HDR UK Data Use Register."""
-
-    lead_organisation: str
-    title: str
-    release: str
-    lay_summary: str
-    public_benefit: str
-    purpose: str
-    requested_by: str
-    legal_basis: str
-    datasets: str
-    custodians: str
-    opt_outs_applied: bool
-    linkage: str
-    access_type: str
-    approvals: str
-    first_published: str
-    latest_published: str
-    outputs: str
-    privacy_unit: str
-    epsilon: float
-    delta: float
-    epsilon_spent: str
-    epsilon_cap: str
-    rho_remaining: str
-    rho_spent: str
-    charges: str
-    charges_not_public: str
-    as_of: str
-    revisions: str
-    agreement: str
-    also_charged: str
-    audience: str
-    checksums: str
 
 
 def data_use(

@@ -14,14 +14,20 @@ from typing import Any
 
 import opendp.prelude as dp
 
+from dp_stats.catalogue.models import Budget
+
 dp.enable_features("contrib")
 
 DEFAULT_DELTA = Fraction(1, 10**6)
 """δ at which ε is shown where neither the release nor the budget declares one."""
 
-
 LARGEST_CONVERTED = 100
 """ρ up to which ε is asked of OpenDP; beyond, it protects nobody, and a bound is good enough."""
+
+
+def delta_of(budget: Budget) -> Fraction:
+    """The δ at which ε is shown under a budget: its own, or the usual one."""
+    return budget.delta if budget.delta is not None else DEFAULT_DELTA
 
 
 def laplace_epsilon(l1: int, scale: float) -> Fraction:

@@ -15,7 +15,7 @@ from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import LARGEST_DECLARED_EPSILON, Budget, PrivacyLoss, Release
 from dp_stats.catalogue.periods import Period, PeriodKind
 from dp_stats.errors import CatalogueError
-from dp_stats.plan.accounting import DEFAULT_DELTA, pure_rho, rho_of
+from dp_stats.plan.accounting import delta_of, pure_rho, rho_of
 from dp_stats.plan.make import make_plan
 from dp_stats.plan.mechanism import Mechanism
 from dp_stats.plan.model import Plan
@@ -80,7 +80,7 @@ def at_epsilon(release: Release, epsilon: Fraction, budget: Budget) -> Release:
     """The release with another privacy loss of the same form: pure ε, (ε, δ), or the ρ that shows as ε."""
     loss = release.privacy_loss
     if loss.rho is not None:
-        stated = PrivacyLoss(rho=rho_of(epsilon, budget.delta or DEFAULT_DELTA), epsilon=None, delta=None)
+        stated = PrivacyLoss(rho=rho_of(epsilon, delta_of(budget)), epsilon=None, delta=None)
     else:
         stated = PrivacyLoss(epsilon=epsilon, delta=loss.delta, rho=None)
     return release.model_copy(update={"privacy_loss": stated})

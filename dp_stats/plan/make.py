@@ -78,7 +78,7 @@ def make_sealed(
     if series.late:
         earlier = {one.period: one.grid for one in (stored or {}).get(series.hash, ())}
         late = late_periods(canonical_late, release, canonical=canonical, grid=grid, period=period, stored=earlier)
-    delta = release.privacy_loss.delta or dataset.budget.delta or accounting.DEFAULT_DELTA
+    delta = release.privacy_loss.delta or accounting.delta_of(dataset.budget)
     rho = series.rho
     pure = (
         sum((m.epsilon for m in series.measurements if m.epsilon is not None), Fraction(0))

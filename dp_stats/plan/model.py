@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from datetime import date
 from fractions import Fraction
@@ -11,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from dp_stats.catalogue.periods import BlockKind
+from dp_stats.files import sha256
 from dp_stats.plan.mechanism import Mechanism, noise_variance
 from dp_stats.plan.warnings import PlanWarning
 
@@ -163,4 +163,4 @@ class Plan(Frozen):
 def digest(content: Any) -> str:
     """SHA-256 of a JSON-able value in canonical form (sorted keys, no spaces)."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return sha256(text.encode())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dp_stats.errors import LedgerError
+from dp_stats.files import sha256
 from dp_stats.plan.model import Plan
 
 
@@ -50,4 +50,4 @@ class NoisyMeasurements:
     @staticmethod
     def checksum(stored: bytes) -> str:
         """SHA-256 of the stored bytes."""
-        return hashlib.sha256(stored).hexdigest()
+        return sha256(stored)

@@ -9,7 +9,6 @@ of their own that the hash does not cover, so that a corrected name changes no a
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -27,13 +26,14 @@ from dp_stats.catalogue.models import Agreement, Dataset, Organisation, Release
 from dp_stats.catalogue.periods import Period
 from dp_stats.catalogue.validity import in_force
 from dp_stats.errors import CatalogueError, LedgerError
+from dp_stats.files import sha256
 from dp_stats.plan import declaration
 from dp_stats.plan.model import Measurement, Plan
 from dp_stats.plan.series import Series
 
 FORMAT = 1
 Parts = Mapping[str, bytes]
-"""SHA-256 → canonical JSON."""
+"""SHA-256, which is a part's name → canonical JSON."""
 
 _ASIDE = ("hash", "expected", "warnings")
 """Fields of a plan that its hash does not cover."""
@@ -42,11 +42,6 @@ _ASIDE = ("hash", "expected", "warnings")
 def canonical(content: Any) -> bytes:
     """JSON with sorted keys and no spaces: the bytes that are hashed."""
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def sha256(content: bytes) -> str:
-    """The name of a part."""
-    return hashlib.sha256(content).hexdigest()
 
 
 def agreement_hash(agreement: Agreement) -> str:

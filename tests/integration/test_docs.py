@@ -14,7 +14,8 @@ import pytest
 from pydantic import BaseModel, Field, TypeAdapter
 
 from dp_stats.catalogue.accessibility import Accessibility
-from dp_stats.catalogue.models import Dataset, Release
+from dp_stats.catalogue.models import Agreement, Dataset, Organisation, Release
+from dp_stats.catalogue.postcodes import Postcodes
 from dp_stats.catalogue.shapes import Shapes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,7 +31,7 @@ def reference() -> Any:
     return module
 
 
-@pytest.mark.parametrize("model", [Dataset, Release, Accessibility, Shapes])
+@pytest.mark.parametrize("model", [Dataset, Release, Agreement, Organisation, Postcodes, Accessibility, Shapes])
 def test_every_example_of_a_field_is_one_that_the_field_takes(model: type[BaseModel]) -> None:
     for one in reference().models(model):
         for name, info in one.model_fields.items():

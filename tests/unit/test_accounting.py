@@ -10,12 +10,18 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 
+from dp_stats.catalogue.models import Budget
 from dp_stats.plan import accounting
 from dp_stats.plan.mechanism import noise_variance
 from dp_stats.plan.noise_scale import noise_scale
 from dp_stats.plan.sensitivity import Sensitivity
 
 SCALES = [0.3, 1.0, 1.7320508075688772, 3.3, 47.11, 1e6]
+
+
+def test_epsilon_is_shown_at_the_budgets_own_delta_or_at_the_usual_one() -> None:
+    assert accounting.delta_of(Budget(epsilon=1, delta="1e-9")) == Fraction(1, 10**9)
+    assert accounting.delta_of(Budget(rho="0.02")) == accounting.DEFAULT_DELTA == Fraction(1, 10**6)
 
 
 @pytest.mark.parametrize("scale", SCALES)

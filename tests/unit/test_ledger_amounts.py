@@ -48,11 +48,6 @@ def test_a_budget_that_says_too_little_has_no_cap(fields: dict[str, Fraction]) -
         amounts.cap_of(Budget.model_construct(**{"rho": None, "epsilon": None, "delta": None, **fields}))
 
 
-def test_epsilon_is_shown_at_the_budgets_own_delta_or_at_the_usual_one() -> None:
-    assert amounts.delta_of(dataset(epsilon=1, delta="1e-9").budget) == Fraction(1, 10**9)
-    assert amounts.delta_of(dataset(rho="0.02").budget) == accounting.DEFAULT_DELTA == MILLION
-
-
 def test_a_sum_of_nothing_is_an_exact_zero_and_any_sum_is_exact() -> None:
     assert isinstance(amounts.total([]), Fraction)
     assert amounts.total([Fraction(1, 3)] * 3) == 1

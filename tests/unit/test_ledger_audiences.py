@@ -11,8 +11,8 @@ from ledger_examples import Clock, dataset, measured, new_ledger, plan, publish
 
 from dp_stats.catalogue.models import Organisation
 from dp_stats.errors import AgreementError, LedgerError, PublishedError
+from dp_stats.files import sha256
 from dp_stats.ledger import HandedOut, Ledger
-from dp_stats.plan.sealed import sha256
 
 RICH = dataset(rho="1")
 TEXT = "Keep it to yourself."

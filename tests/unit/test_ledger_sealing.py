@@ -14,8 +14,8 @@ from ledger_examples import dataset, new_ledger, plan, reserve, sealed
 from sqlalchemy import Connection, text
 
 from dp_stats.errors import LedgerError
+from dp_stats.files import sha256
 from dp_stats.ledger import sealing
-from dp_stats.plan.sealed import sha256
 
 LEAVES = {sha256(leaf): leaf for leaf in (f'{{"parts":["leaf {n}"]}}'.encode() for n in range(7))}
 """What names parts, but is no document here."""

@@ -1,6 +1,6 @@
-"""Editions as they were measured: which earlier ones tables across editions are made from, and their stored measurements.
+"""An edition's estimates from stored measurements: its own, and those of the earlier editions that its tables across editions need.
 
-What an edition takes is fixed when it is described, and kept with its facts: so its files are made again byte for byte,
+Which earlier editions it takes is fixed when it is described, and kept with its facts: so its files are made again byte for byte,
 whatever was published since.
 """
 
