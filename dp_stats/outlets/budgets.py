@@ -21,7 +21,6 @@ from dp_stats.outlets.public_log import published_lines
 from dp_stats.outlets.restricted import RestrictedUse
 from dp_stats.texts.words import Texts
 from dp_stats.transparency.history import History
-from dp_stats.transparency.leaves import ChargeLeaf
 
 FILE_NAME = "budget.json"
 
@@ -117,7 +116,7 @@ def budgets(public: Path, editions: Iterable[Edition]) -> dict[str, DatasetSpend
         for draw in edition.draws:
             by_holder.setdefault(draw.dataset, []).append(edition)
     found = {id: _spend(history, id, told) for id, told in by_dataset.items()}
-    logged = {leaf.dataset for leaf in history.leaves if isinstance(leaf, ChargeLeaf)}
+    logged = {dataset for dataset, _ in history.blocks()}
     found |= {
         id: _spend_of_holder(history, id, told)
         for id, told in by_holder.items()
@@ -185,11 +184,7 @@ def _blocks(
     Args:
         told: block → what editions say was spent. cap: the budget; None: that of the last charge. known: ρ at δ → ε.
     """
-    opened = {number for leaf in history.editions.values() for number in leaf.opened}
-    charged: dict[str, list[tuple[int, ChargeLeaf]]] = {}
-    for number, leaf in enumerate(history.leaves):
-        if isinstance(leaf, ChargeLeaf) and leaf.dataset == dataset:
-            charged.setdefault(leaf.block, []).append((number, leaf))
+    charged = history.charges(dataset)
 
     def epsilon(rho: Fraction) -> float:
         from dp_stats.plan.accounting import epsilon_at
@@ -199,7 +194,7 @@ def _blocks(
     blocks = {}
     for name in sorted({*told, *charged}):
         charges = charged.get(name, [])
-        hidden = [leaf.rho for number, leaf in charges if number not in opened]
+        hidden = [leaf.rho for number, leaf in charges if number not in history.opened]
         most = charges[-1][1].cap if cap is None else cap
         spent = history.spent(dataset, name, size=len(history.lines)) if charges else told[name]
         blocks[name] = BlockSpend(

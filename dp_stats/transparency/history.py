@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -107,6 +107,23 @@ class History:
         found: dict[str, list[tuple[int, EditionLeaf]]] = {}
         for number, leaf in self.editions.items():
             found.setdefault(leaf.edition, []).append((number, leaf))
+        return found
+
+    @cached_property
+    def opened(self) -> frozenset[int]:
+        """Numbers of the lines of every charge that an edition shows to be its own."""
+        return frozenset(number for leaf in self.editions.values() for number in leaf.opened)
+
+    def charges(self, dataset: str) -> Mapping[str, list[tuple[int, ChargeLeaf]]]:
+        """Block of a dataset → its charges with the numbers of their lines, in order."""
+        return self._charges.get(dataset, {})
+
+    @cached_property
+    def _charges(self) -> dict[str, dict[str, list[tuple[int, ChargeLeaf]]]]:
+        found: dict[str, dict[str, list[tuple[int, ChargeLeaf]]]] = {}
+        for number, leaf in enumerate(self.leaves):
+            if isinstance(leaf, ChargeLeaf):
+                found.setdefault(leaf.dataset, {}).setdefault(leaf.block, []).append((number, leaf))
         return found
 
     def blocks(self) -> list[Block]:

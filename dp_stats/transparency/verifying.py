@@ -70,7 +70,6 @@ def verify(address: str, *, kept: Kept | None = None) -> Checked:
         for number in history.editions:
             _check_edition(place, history, number)
         _check_listed(place, history)
-    opened = {leaf for edition in history.editions.values() for leaf in edition.opened}
     size = len(history.lines)
     spent = {block: history.spent(*block, size=size) for block in history.blocks()}
     unnamed: dict[Block, Fraction] = {}
@@ -78,7 +77,7 @@ def verify(address: str, *, kept: Kept | None = None) -> Checked:
     for number, leaf in enumerate(history.leaves):
         if isinstance(leaf, ChargeLeaf):
             charges += 1
-            if number not in opened:
+            if number not in history.opened:
                 block = (leaf.dataset, leaf.block)
                 unnamed[block] = unnamed.get(block, Fraction(0)) + leaf.rho
     return Checked(
