@@ -80,7 +80,9 @@ MODULES: dict[str, list[str]] = {
     "ledger/database": [*_unit("database", "failures", "opening"), "tests/integration/test_ledger_postgres.py"],
     "ledger/ledger": [
         *LEDGER,
-        *_unit("opening", "publishing", "witnesses", "charging", "failures", "disclosing", "sealing"),
+        *_unit(
+            "opening", "publishing", "witnesses", "charging", "failures", "disclosing", "sealing", "drawing", "late"
+        ),
     ],
     "ledger/reporting": _unit("drawing", "reports", "disclosing"),
     "ledger/records": _unit("records", "reports", "chain"),
@@ -294,6 +296,9 @@ def main() -> None:
     for module in given.modules:
         if module not in MODULES:
             parser.error(f"{module} is not in the table MODULES of tests/mutants.py")
+    files = {test.partition("::")[0] for tests in MODULES.values() for test in tests}
+    if missing := sorted(file for file in files if not (ROOT / file).is_file()):
+        parser.error(f"the table MODULES of tests/mutants.py names {', '.join(missing)}, which is not there")
     if given.report:
         sys.exit(not report())
     for module in given.modules or MODULES:

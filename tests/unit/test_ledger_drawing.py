@@ -121,6 +121,15 @@ def test_what_holders_pay_is_spent_and_given_back_with_the_charge_and_no_other(p
     assert paying.ledger.problems() == []
 
 
+def test_what_was_given_back_is_drawn_again_where_it_is_made_again(paying: Paying) -> None:
+    wanted = paying.plan()
+    paying.ledger.void(paying.reserve(wanted), "not wanted")
+    assert paying.states("records") == ["void"]
+    made = paying.ledger.resume(sealed(wanted), dataset=BEDS, holders=HOLDERS)
+    assert (made.state, paying.states("records")) == ("reserved", ["reserved"])
+    assert paying.ledger.resume(sealed(wanted), dataset=BEDS, holders=HOLDERS) == made
+
+
 def test_a_later_edition_of_the_series_draws_for_new_blocks_alone(paying: Paying) -> None:
     paying.reserve(paying.plan(1))
     again, next_year = paying.quote(paying.plan(2)), paying.quote(paying.plan(3, blocks=BOTH))

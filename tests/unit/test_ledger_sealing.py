@@ -178,6 +178,9 @@ def test_the_series_of_a_release_are_known_newest_first_with_the_blocks_they_pai
         first, *others = ledger.series("weekly", dataset="cases", blocks=blocks)
         assert first.series.hash == hashes["one"], "it has paid for all of them"
         assert [known.series.hash for known in others] == [hashes["three"], hashes["two"]]
+    renamed = ledger.series("weekly", dataset="cases", formerly=("monthly", "daily"))
+    assert [known.series.hash for known in renamed[1:]] == [hashes["three"], hashes["two"], hashes["one"]]
+    assert renamed[0].series.hash == plan("2021-W10", release="monthly", series="four").series_hash
     with ledger._database.read() as connection:
         made = [r for r in (ledger.latest(w.edition) for w in plans.values()) if r is not None]
         made[1] = replace(made[1], aside="")
