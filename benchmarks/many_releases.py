@@ -3,6 +3,10 @@
 ``python -m benchmarks.many_releases --datasets 20 --releases 10`` declares as many datasets, each with the public lists of the
 demonstration under names of its own and with as many releases, and reads in processes of their own, as Airflow's DAG processor
 does: one file with the DAGs of all, one file per dataset, and the DAG of one task.
+
+With ``--airflow MINUTES`` it then starts a real Airflow with the files per dataset and watches it as long: when all DAGs are known,
+how long reading a file takes there, how much of a core each process takes when nothing is due, how long pages of the list take,
+and how soon a run that is started by hand begins its first task.
 """
 
 from __future__ import annotations
@@ -10,13 +14,21 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import socket
+import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from deploy.local.environment import ROOT, local_environment
+import httpx
+import psutil
+
+from deploy.local.environment import ROOT, local_environment, passwords
+from deploy.local.processes import LocalAirflow
 from dp_stats.catalogue import yaml
 
 SHIPPED = ROOT / "dags" / "catalogue"
@@ -80,11 +92,75 @@ def read(
     return [tuple(one) for one in found]
 
 
+def watch(environment: Mapping[str, str], dags: int, *, dag: str, minutes: float) -> None:
+    """Start Airflow, wait until it knows all DAGs, watch it, and print what was seen."""
+    home = Path(environment["DP_STATS_HOME"])
+    began = time.monotonic()
+    with LocalAirflow(environment) as airflow, httpx.Client(base_url=airflow.url, timeout=60) as client:
+        login = {"username": "engineer", "password": passwords(home)["engineer"]}
+        token = client.post("/auth/token", json=login).raise_for_status().json()["access_token"]
+        client.headers["Authorization"] = f"Bearer {token}"
+
+        def page(offset: int = 0) -> dict[str, Any]:
+            found = client.get("/api/v2/dags", params={"limit": 50, "offset": offset, "order_by": "dag_id"})
+            return dict(found.raise_for_status().json())
+
+        started = time.monotonic() - began
+        while page()["total_entries"] < dags:
+            time.sleep(0.5)
+        known = time.monotonic() - began
+        processes = {name: psutil.Process(one.pid) for name, one in airflow.running.items()}
+        before = {name: _used(one) for name, one in processes.items()}
+        time.sleep(60 * minutes)
+        shares = {name: (_used(one) - before[name]) / (60 * minutes) for name, one in processes.items()}
+        memory = {name: _memory(one) for name, one in processes.items()}
+        pages, took = [], []
+        for offset in range(0, dags, 50):
+            at = time.monotonic()
+            pages += page(offset)["dags"]
+            took.append(time.monotonic() - at)
+        durations = [one["last_parse_duration"] for one in pages]
+        client.patch(f"/api/v2/dags/{dag}", params={"update_mask": "is_paused"}, json={"is_paused": False})
+        at = time.monotonic()
+        run = client.post(f"/api/v2/dags/{dag}/dagRuns", json={"logical_date": None}).raise_for_status().json()
+        tasks = f"/api/v2/dags/{dag}/dagRuns/{run['dag_run_id']}/taskInstances"
+        while not any(one["start_date"] for one in client.get(tasks).json()["task_instances"]):
+            time.sleep(0.1)
+        waited = time.monotonic() - at
+    print(f"Airflow answers after {started:.0f} s and knows {len(pages)} DAGs after {known:.0f} s")
+    print(f"reading a file: {statistics.median(durations):.2f} s in the middle, {max(durations):.2f} s at most")
+    for name, share in shares.items():
+        print(f"{name:14} {100 * share:5.1f} % of a core when nothing is due, {memory[name] / 1e6:6.0f} MB")
+    print(f"a page of 50 DAGs: {max(took):.2f} s at most; a run's first task begins after {waited:.1f} s")
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def _family(process: psutil.Process) -> list[psutil.Process]:
+    return [process, *process.children(recursive=True)]
+
+
+def _used(process: psutil.Process) -> float:
+    """Seconds of processor time of a process, its children, and those that have ended."""
+    return sum(sum(one.cpu_times()[:4]) for one in _family(process))
+
+
+def _memory(process: psutil.Process) -> int:
+    """Bytes that a process and its children have for themselves."""
+    return sum(one.memory_full_info().uss for one in _family(process))
+
+
 def main() -> None:
     """Declare, read and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--datasets", type=int, default=20)
     parser.add_argument("--releases", type=int, default=10, help="of each dataset")
+    parser.add_argument("--airflow", type=float, metavar="MINUTES", help="also watch a real Airflow for so long")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -99,7 +175,7 @@ def main() -> None:
 
         environment = {
             **os.environ,
-            **local_environment(folder / "home"),
+            **local_environment(folder / "home", port=free_port()),
             "DP_STATS_CATALOGUE": str(folder / "catalogue"),
         }
         environment["AIRFLOW__CORE__DAGS_FOLDER"] = str(dags)
@@ -111,7 +187,10 @@ def main() -> None:
         print(f"{'file':24} {'for':28} {'DAGs':>5} {'parsed':>7} {'CPU s':>7}")
         shown = [found[0], found[1], max(found[2:-1], key=lambda one: one[4]), found[-1]]
         for file, wanted, made, parsed, seconds in shown:
-            print(f"{file:24} {wanted or 'all it has':28} {made:5} {parsed:7} {seconds:7.2f}")
+            print(f"{file:24} {wanted or 'all it has':28} {made:5} {parsed:7} {seconds:7.2f}", flush=True)
+        if options.airflow:
+            (dags / "all.py").unlink()
+            watch(environment, found[0][2], dag=dag, minutes=options.airflow)
 
 
 if __name__ == "__main__":
