@@ -14,6 +14,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError as YAMLError
 from ruamel.yaml.representer import SafeRepresenter
 
+_FORMER_BREAKS = re.compile("[\x85\u2028\u2029]")
+"""Characters that end a line in YAML 1.1, so in libyaml, and in YAML 1.2 no longer."""
 _WORDS = re.compile(r"[A-Za-z][\w ]*[\w]", re.ASCII)
 
 
@@ -34,10 +36,14 @@ def parse(text: str) -> Any:
     Raises:
         YAMLError: it is no YAML; ``problem`` and ``problem_mark`` say what and where.
     """
-    try:
-        return YAML(typ="safe").load(text)  # scanned by libyaml, five times as fast; what a word means stays YAML 1.2
-    except YAMLError:  # libyaml refuses some of YAML 1.2, such as an address without quotes between braces
-        return YAML(typ="safe", pure=True).load(text)
+    if not _FORMER_BREAKS.search(text):
+        try:
+            return YAML(typ="safe").load(
+                text
+            )  # scanned by libyaml, five times as fast; what a word means stays YAML 1.2
+        except YAMLError:  # libyaml refuses some of YAML 1.2, such as an address without quotes between braces
+            pass
+    return YAML(typ="safe", pure=True).load(text)
 
 
 def write_on_one_line(content: Any) -> str:
