@@ -6,6 +6,7 @@ What the public reads is written by ``dp_stats.texts``, in the reader's language
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -54,6 +55,11 @@ def share(part: float | Fraction, *, decimals: int = 1) -> str:
 def left_of(block: str, part: float | Fraction) -> str:
     """What a charge leaves of a block's budget: ``12.5 % of 2024``; or in words how much is not there."""
     return f"{share(part)} of {block}" if part >= 0 else f"nothing of {block}, whose budget it passes by {share(-part)}"
+
+
+def left_after(parts: Mapping[str, float | Fraction]) -> str:
+    """What a charge leaves of the budgets of several blocks."""
+    return "; ".join(left_of(block, part) for block, part in parts.items())
 
 
 def declared_share(part: float) -> str:

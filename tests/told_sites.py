@@ -17,8 +17,8 @@ from dp_stats.editions import formats
 from dp_stats.editions.edition import BudgetFacts, Edition, LogFacts
 from dp_stats.editions.revisions import refresh_status
 from dp_stats.ledger import Account, Ledger
+from dp_stats.outlets.dcat import dcat
 from dp_stats.outlets.public_log import refresh_log
-from dp_stats.outlets.registers import dcat
 from dp_stats.transparency.history import History
 from dp_stats.transparency.leaves import HEADS, LOG
 

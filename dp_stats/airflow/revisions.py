@@ -8,7 +8,7 @@ from airflow.sdk import Param
 
 from dp_stats import written
 from dp_stats.catalogue import Release
-from dp_stats.written import count, left_of
+from dp_stats.written import count, left_after
 
 if TYPE_CHECKING:
     from dp_stats.proposing import Proposal
@@ -53,7 +53,7 @@ def note_of(proposal: Proposal) -> str:
     elif quote.free:
         said.append("It is paid for: nothing new is charged.")
     else:
-        left = "; ".join(left_of(b.block, quote.remaining_after[b.block] / b.cap) for b in quote.before)
+        left = left_after(quote.parts_left)
         said.append(
             f"New charge of ρ = {written.rho(quote.rho)} in {', '.join(quote.charged)}; it leaves {left}. Records are read and "
             "measured again."

@@ -16,7 +16,7 @@ from dp_stats import written
 from dp_stats.errors import CatalogueError
 from dp_stats.run import ledger_if_any
 from dp_stats.texts.words import Texts
-from dp_stats.written import count, left_of, number, share
+from dp_stats.written import count, left_after, left_of, number, share
 
 if TYPE_CHECKING:
     from dp_stats.ledger import Ledger
@@ -122,7 +122,7 @@ def print_standing(out: Console, run: Run) -> None:
     elif quote.free:
         out.print("[green]Already charged:[/] running it charges nothing new.")
     else:
-        left = "; ".join(left_of(b.block, quote.remaining_after[b.block] / b.cap) for b in quote.before)
+        left = left_after(quote.parts_left)
         out.print(
             f"[green]New charge[/] of ρ = {written.rho(quote.rho)} in {', '.join(quote.charged)}. It leaves {left}."
         )

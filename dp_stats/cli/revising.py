@@ -11,7 +11,7 @@ from rich.table import Table
 from dp_stats import written
 from dp_stats.cli.common import app, err, fails_clearly, out, settings
 from dp_stats.run import Kind
-from dp_stats.written import count, left_of
+from dp_stats.written import count, left_after
 
 if TYPE_CHECKING:
     from dp_stats.ledger import Quote
@@ -121,7 +121,7 @@ def _print_cost(out: Console, proposal: Proposal, quote: Quote) -> None:
     else:
         pure = f"pure ε = {written.epsilon(plan.pure_epsilon)}; " if plan.pure_epsilon else ""
         epsilon = f"{pure}ε = {written.epsilon(plan.epsilon)} at δ = {written.delta(plan.delta)}"
-        left = "; ".join(left_of(b.block, quote.remaining_after[b.block] / b.cap) for b in quote.before)
+        left = left_after(quote.parts_left)
         out.print(
             f"[yellow]New charge[/] of ρ = {written.rho(quote.rho)} ({epsilon}) of each {unit}'s budget in "
             f"{', '.join(quote.charged)}. It leaves {left}.",

@@ -17,7 +17,7 @@ from dp_stats.estimate.answer_breaks import Break, breaks_of
 from dp_stats.estimate.boundaries import codes_in
 from dp_stats.estimate.cells_asked import Floats, conditions, leaves, on_fit, refuse
 from dp_stats.estimate.covering import cover
-from dp_stats.estimate.intervals import around, normal_quantile, ratio_interval
+from dp_stats.estimate.intervals import around, ratio_interval
 from dp_stats.estimate.measured_edition import Measured
 from dp_stats.estimate.parts import Part, Total, total
 from dp_stats.estimate.persons import Persons
@@ -25,6 +25,7 @@ from dp_stats.estimate.quantity import Quantity
 from dp_stats.estimate.tables import fit_all
 from dp_stats.estimate.windows import variance_of_sums
 from dp_stats.plan.algebra import Query
+from dp_stats.plan.expected import NORMAL_95
 
 
 @dataclass(frozen=True)
@@ -269,7 +270,7 @@ def _mean(
         np.array(top.standard_error**2),
         np.array(bottom.standard_error**2),
         0.0,
-        normal_quantile(),
+        NORMAL_95,
         low=low,
         high=high,
     )

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from dp_stats.catalogue.across import AcrossStatistic
 from dp_stats.catalogue.models import Statistic
-from dp_stats.estimate.intervals import around, normal_quantile, ratio_interval
+from dp_stats.estimate.intervals import around, ratio_interval
 from dp_stats.estimate.noise_law import NoiseLaw
 from dp_stats.estimate.spread import Spread
+from dp_stats.plan.expected import NORMAL_95
 
 Floats = NDArray[np.float64]
 Made = tuple[Floats, Floats, Floats, Floats, Floats]
@@ -90,7 +91,7 @@ def estimate_of(
         spread = Spread(unrounded, error, laws[1], error, False)
         ends = spread.published(best, statistic, low=-np.inf)
         return _scaled((best, unrounded, *ends, error), np.asarray(scale))
-    ratio = _ratio(sums, statistic, max(laws[1].two_sided, normal_quantile()), low)
+    ratio = _ratio(sums, statistic, max(laws[1].two_sided, NORMAL_95), low)
     if one.kind == "ratio":
         return ratio
     growth = _growth(ratio, spans.along(sums.value))

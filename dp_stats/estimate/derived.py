@@ -16,7 +16,7 @@ from dp_stats.catalogue.models import Derived, Release, Statistic
 from dp_stats.catalogue.periods import is_part
 from dp_stats.catalogue.populations import population_of
 from dp_stats.errors import CatalogueError
-from dp_stats.estimate.intervals import around, normal_quantile, ratio_interval
+from dp_stats.estimate.intervals import around, ratio_interval
 from dp_stats.estimate.laws import CellLaws, laws_of_cells
 from dp_stats.estimate.left_out import mean_interval, nobody_left_out, outweighs, rows_left_out, tells
 from dp_stats.estimate.model import Estimate
@@ -26,6 +26,7 @@ from dp_stats.estimate.quantiles import quantile_with_interval
 from dp_stats.estimate.quantity import Quantity
 from dp_stats.estimate.spread import Spread, spread_of_level, spread_of_windows
 from dp_stats.plan.algebra import Query
+from dp_stats.plan.expected import NORMAL_95
 
 Floats = NDArray[np.float64]
 
@@ -224,7 +225,7 @@ def _mean(derived: Derived, of: Source, over: Source, levels: dict[str, str]) ->
 def _reach(laws: CellLaws) -> Floats:
     """Standard errors on each side of each ratio: no fewer than a normal law's, for with little noise the law of a count
     is nearly all at no error, and a ratio has no smallest step to add."""
-    return np.maximum(laws.two_sided_reach(np.ones(())), normal_quantile())
+    return np.maximum(laws.two_sided_reach(np.ones(())), NORMAL_95)
 
 
 def _running(derived: Derived, of: Source, grid: Grid, levels: dict[str, str]) -> Estimate:
@@ -289,7 +290,7 @@ def _quantile(
     value, lower, upper = (np.expand_dims(side, axis) for side in found)
     outweighed = outweighs(noise[1:], found[1:])
     lower, upper = around(value, lower, upper)
-    error = (upper - lower) / (2 * normal_quantile())
+    error = (upper - lower) / (2 * NORMAL_95)
     return Estimate(derived.id, levels, value, value, lower, upper, error, outweighed=np.expand_dims(outweighed, axis))
 
 

@@ -9,16 +9,11 @@ from numpy.typing import NDArray
 from scipy import integrate, optimize, special
 
 from dp_stats.estimate.rounding import settled
+from dp_stats.plan.expected import NORMAL_95
 
 Floats = NDArray[np.float64]
 
 LEVEL = 0.95
-
-
-@lru_cache
-def normal_quantile() -> float:
-    """Standard errors that a two-sided 95 % normal interval reaches on each side."""
-    return float(special.ndtri(0.5 + LEVEL / 2))
 
 
 @lru_cache
@@ -30,7 +25,7 @@ def laplace_sum_quantile(draws: float) -> float:
     2.118 for one draw; tends to the normal 1.960.
     """
     if draws > 100:
-        return normal_quantile()
+        return NORMAL_95
 
     def outside(x: float) -> float:
         if draws <= 1.0:

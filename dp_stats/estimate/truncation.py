@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dp_stats.catalogue.grid import Dimension, Grid, LevelNames
-from dp_stats.estimate.intervals import laplace_sum_quantile, normal_quantile
+from dp_stats.estimate.intervals import laplace_sum_quantile
 from dp_stats.estimate.leastsquares import LeastSquares
 from dp_stats.estimate.model import TruncationEstimate
+from dp_stats.plan.expected import NORMAL_95
 from dp_stats.plan.model import Measurement, Plan
 from dp_stats.plan.truncation import (
     AS_A_RULE,
@@ -227,7 +228,7 @@ def _known_level(grid: Grid, levels: LevelNames, count: LeastSquares) -> dict[st
 
 
 def _total_interval(measurement: Measurement, values: Floats) -> tuple[float, float]:
-    quantile = normal_quantile() if measurement.epsilon is None else laplace_sum_quantile(float(min(values.size, 101)))
+    quantile = NORMAL_95 if measurement.epsilon is None else laplace_sum_quantile(float(min(values.size, 101)))
     reach = quantile * float(np.sqrt(measurement.variance * values.size))
     return max(float(values.sum()) - reach, 0.0), max(float(values.sum()) + reach, 0.0)
 

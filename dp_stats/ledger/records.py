@@ -380,6 +380,11 @@ class Quote:
     drawn: tuple[Drawn, ...] = ()
 
     @property
+    def parts_left(self) -> dict[str, Fraction]:
+        """The share of each block's budget that would be left; below zero where there is not so much."""
+        return {one.block: self.remaining_after[one.block] / one.cap for one in self.before}
+
+    @property
     def room(self) -> Fraction:
         """The most that may be charged to every one of the blocks now."""
         own = [limit.left for limits in self.limits.values() for limit in limits]

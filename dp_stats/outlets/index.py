@@ -17,7 +17,7 @@ from dp_stats.editions.isolated import noted, without_failing
 from dp_stats.editions.languages import said_in
 from dp_stats.editions.latest import folder_lock
 from dp_stats.editions.revisions import Correction, corrections, newest_first, status_of
-from dp_stats.outlets import api, budgets, feeds, history, openapi, registers, shared_areas, slices
+from dp_stats.outlets import api, budgets, data_use, dcat, feeds, history, openapi, shared_areas, slices
 from dp_stats.outlets.restricted import RestrictedUse, restricted_uses
 from dp_stats.texts.words import Texts
 
@@ -193,7 +193,7 @@ def _registers(
     address = f"{base_url}/{tree}".rstrip("/")
     spends = budgets.budgets(public, [e for one in published for e in one.editions])
     uses = [
-        registers.data_use(
+        data_use.data_use(
             one.editions,
             spend=spends.get(one.editions[-1].dataset.id),
             base_url=address,
@@ -204,7 +204,7 @@ def _registers(
     ]
     spends = budgets.with_restricted(spends, public, restricted)
     uses += [
-        registers.data_use(
+        data_use.data_use(
             [said_in(e, texts) for e in one.editions],
             spend=spends.get(one.editions[-1].dataset.id),
             base_url=address,
@@ -215,8 +215,8 @@ def _registers(
         for one in restricted
     ]
     return {
-        f"{tree}register.json": registers.register_json(uses),
-        f"{tree}register.csv": registers.register_csv(uses, texts),
+        f"{tree}register.json": data_use.register_json(uses),
+        f"{tree}register.csv": data_use.register_csv(uses, texts),
     }
 
 
@@ -229,7 +229,7 @@ def _data(public: Path, published: Sequence[Published], base_url: str, spoken: S
             {id: tuple(said_in(Edition.load(public / e.path), texts) for e in known) for id, known in own.items()}
         )
     newest = [[known[-1] for known in said.values()] for said in series]
-    catalogue = registers.dcat_in_each(newest, base_url=base_url, spoken=spoken, series=series)
+    catalogue = dcat.dcat_in_each(newest, base_url=base_url, spoken=spoken, series=series)
     spends = budgets.budgets(public, [e for one in published for e in one.editions])
     return {"catalog.jsonld": formats.json_bytes(catalogue), budgets.FILE_NAME: budgets.budget_json(spends)}
 

@@ -28,7 +28,7 @@ from dp_stats.editions.edition import ApprovalFacts, Edition
 from dp_stats.editions.privacy_record import privacy_record
 from dp_stats.editions.registry_record import registry_record
 from dp_stats.editions.stewardship_facts import AgreementFacts, DrawFacts, PartyFacts, RecordsFacts
-from dp_stats.outlets.registers import data_use, register_csv
+from dp_stats.outlets.data_use import data_use, register_csv
 from dp_stats.site import methods_page, record_pages
 from dp_stats.site.frame import Site, environment
 from dp_stats.site.privacy_panel import odds_text, right_guesses

@@ -9,10 +9,10 @@ from dp_stats.estimate.intervals import (
     around,
     laplace_sum_quantile,
     never_a_point,
-    normal_quantile,
     ratio_interval,
     whole_numbers,
 )
+from dp_stats.plan.expected import NORMAL_95
 
 
 @pytest.mark.parametrize("draws", [1, 2, 5, 20])
@@ -27,7 +27,7 @@ def test_the_quantile_falls_to_the_normal_one_as_draws_grow() -> None:
     reach = [laplace_sum_quantile(n) for n in (1.0, 1.5, 3.0, 10.0, 90.0, 1000.0)]
     assert reach == sorted(reach, reverse=True)
     assert reach[0] == pytest.approx(np.log(20) / np.sqrt(2), abs=1e-3)
-    assert reach[-1] == pytest.approx(normal_quantile())
+    assert reach[-1] == pytest.approx(NORMAL_95)
 
 
 def test_an_interval_holds_the_published_value_and_all_that_it_held_before() -> None:
@@ -59,6 +59,6 @@ def test_ratio_intervals_cover_also_where_the_bottom_is_noisy() -> None:
     rng = np.random.default_rng(3)
     top, bottom = 30 + 6 * rng.normal(size=100_000), 12 + 2 * rng.normal(size=100_000)
     lower, upper, _ = ratio_interval(
-        top, bottom, np.full(100_000, 36.0), np.full(100_000, 4.0), 0.0, normal_quantile(), low=-np.inf, high=np.inf
+        top, bottom, np.full(100_000, 36.0), np.full(100_000, 4.0), 0.0, NORMAL_95, low=-np.inf, high=np.inf
     )
     assert abs(np.mean((lower <= 2.5) & (upper >= 2.5)) - 0.95) < 0.005

@@ -20,7 +20,7 @@ from told_sites import ToldSite
 from dp_stats.charts.reading import releases
 from dp_stats.editions.edition import Edition, editions
 from dp_stats.outlets.budgets import amounts, budget_json, budgets
-from dp_stats.outlets.registers import data_use, register_csv
+from dp_stats.outlets.data_use import data_use, register_csv
 from dp_stats.plan.accounting import epsilon_at
 from dp_stats.site import budget_page, record_pages
 from dp_stats.site.frame import Site, environment

@@ -24,9 +24,9 @@ from dp_stats.catalogue.periods import parse_period
 from dp_stats.catalogue.schedule import Schedule
 from dp_stats.editions import retract
 from dp_stats.outlets.api import slug
+from dp_stats.outlets.dcat import short_title
 from dp_stats.outlets.feeds import Scheduled, calendar, due_at, icalendar
 from dp_stats.outlets.index import refresh_index
-from dp_stats.outlets.registers import short_title
 from dp_stats.site import build
 
 SHAPES = Path(__file__).parents[2] / "shapes" / "dcat-ap-3.0.1.ttl"

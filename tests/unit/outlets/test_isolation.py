@@ -14,7 +14,7 @@ from english import TEXTS
 
 from dp_stats.editions.isolated import without_failing
 from dp_stats.operations import upkeep
-from dp_stats.outlets import api, feeds, registers
+from dp_stats.outlets import api, data_use, dcat, feeds
 from dp_stats.outlets.index import refresh_index
 from dp_stats.site import budget_page, build, edition_pages, record_pages, release_pages, site_pages
 from dp_stats.site.writer import MANIFEST
@@ -58,8 +58,8 @@ def damage(name: str) -> Callable[[Path], None]:
 DAMAGED = {name: damage(name) for name in ("edition.json", "status.json", "*.parquet")}
 LISTED = {
     "feed": (feeds, "feed", lambda editions, *_, **__: [e.release.id for e in editions]),
-    "catalogue": (registers, "_dataset", lambda edition, *_, **__: [edition.release.id]),
-    "register": (registers, "data_use", lambda published, **__: [e.release.id for e in published]),
+    "catalogue": (dcat, "_dataset", lambda edition, *_, **__: [edition.release.id]),
+    "register": (data_use, "data_use", lambda published, **__: [e.release.id for e in published]),
     "API": (api, "_leaves", lambda public, editions, *_: [e.release.id for e in editions]),
 }
 SHOWN = {
