@@ -48,14 +48,22 @@ def address(client: redis.Redis) -> str:
 
 
 def start_worker(airflow: LocalAirflow, name: str, *, queue: str, **environment: str) -> None:
-    """Start a worker that takes tasks of one queue, and wait until it is there.
+    """Start a worker that takes tasks of one queue.
 
     Args:
         environment: what differs from Airflow's own: on another machine it would have folders of its own.
     """
     options = ("--queues", queue, "--concurrency", "2", "--skip-serve-logs", "--without-mingle", "--without-gossip")
-    process = airflow.start(name, "celery", "worker", "--celery-hostname", name, *options, **environment)
-    log = airflow.folder / f"{name}.log"
+    airflow.start(name, "celery", "worker", "--celery-hostname", name, *options, **environment)
+
+
+def wait_for_worker(airflow: LocalAirflow, name: str) -> None:
+    """Wait until a worker is there.
+
+    Raises:
+        RuntimeError: it ended, or is not there after two minutes.
+    """
+    process, log = airflow.running[name], airflow.folder / f"{name}.log"
     deadline = time.monotonic() + 120
     while f"{name} ready" not in log.read_text(errors="replace"):
         if process.poll() is not None or time.monotonic() > deadline:

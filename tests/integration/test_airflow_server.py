@@ -19,7 +19,7 @@ import psycopg2
 import pytest
 from airflow_server import ADHOC, OFTEN, QUESTION, Server, airflow_server
 from bundle_repository import TITLE, Repository, make_repository
-from celery_workers import REDIS, address, broker, start_worker
+from celery_workers import REDIS, address, broker, start_worker, wait_for_worker
 from conftest import make_clinic
 from ledger_examples import postgres
 from mailbox_server import notifier, opened
@@ -598,6 +598,7 @@ def test_with_celery_only_workers_of_the_queue_that_may_see_rows_take_our_tasks(
         start_worker(airflow, "another-worker", queue="default", **nothing)
         run = server.ask(epsilon=0.31)
         wait_for(lambda: bool(redis.llen(QUEUE)))
+        wait_for_worker(airflow, "another-worker")
         assert set(server.states("ask-visits", run).values()) <= {"queued", None}  # nobody else took it
         start_worker(airflow, "worker", queue=QUEUE)
         assert server.answer("custodian", run, "Approve").status_code == 200

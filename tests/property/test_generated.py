@@ -16,7 +16,7 @@ from tests.public_files import html_faults
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
-EXAMPLES = 30
+EXAMPLES = 20
 """What three minutes of one core allow, the same each time; benchmarks/generated.py tries thousands of others."""
 
 
