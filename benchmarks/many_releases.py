@@ -5,8 +5,7 @@ demonstration under names of its own and with as many releases, and reads in pro
 does: one file with the DAGs of all, one file per dataset, and the DAG of one task.
 
 With ``--airflow MINUTES`` it then starts a real Airflow with the files per dataset and watches it as long: when all DAGs are known,
-how long reading a file takes there, how much of a core each process takes when nothing is due, how long pages of the list take,
-and how soon a run that is started by hand begins its first task.
+how long reading a file takes there, how much of a core each process takes when nothing is due, and how long pages of the list take.
 """
 
 from __future__ import annotations
@@ -92,7 +91,7 @@ def read(
     return [tuple(one) for one in found]
 
 
-def watch(environment: Mapping[str, str], dags: int, *, dag: str, minutes: float) -> None:
+def watch(environment: Mapping[str, str], dags: int, *, minutes: float) -> None:
     """Start Airflow, wait until it knows all DAGs, watch it, and print what was seen."""
     home = Path(environment["DP_STATS_HOME"])
     began = time.monotonic()
@@ -120,18 +119,11 @@ def watch(environment: Mapping[str, str], dags: int, *, dag: str, minutes: float
             pages += page(offset)["dags"]
             took.append(time.monotonic() - at)
         durations = [one["last_parse_duration"] for one in pages]
-        client.patch(f"/api/v2/dags/{dag}", params={"update_mask": "is_paused"}, json={"is_paused": False})
-        at = time.monotonic()
-        run = client.post(f"/api/v2/dags/{dag}/dagRuns", json={"logical_date": None}).raise_for_status().json()
-        tasks = f"/api/v2/dags/{dag}/dagRuns/{run['dag_run_id']}/taskInstances"
-        while not any(one["start_date"] for one in client.get(tasks).json()["task_instances"]):
-            time.sleep(0.1)
-        waited = time.monotonic() - at
     print(f"Airflow answers after {started:.0f} s and knows {len(pages)} DAGs after {known:.0f} s")
     print(f"reading a file: {statistics.median(durations):.2f} s in the middle, {max(durations):.2f} s at most")
     for name, share in shares.items():
         print(f"{name:14} {100 * share:5.1f} % of a core when nothing is due, {memory[name] / 1e6:6.0f} MB")
-    print(f"a page of 50 DAGs: {max(took):.2f} s at most; a run's first task begins after {waited:.1f} s")
+    print(f"a page of 50 DAGs: {max(took):.2f} s at most")
 
 
 def free_port() -> int:
@@ -190,7 +182,7 @@ def main() -> None:
             print(f"{file:24} {wanted or 'all it has':28} {made:5} {parsed:7} {seconds:7.2f}", flush=True)
         if options.airflow:
             (dags / "all.py").unlink()
-            watch(environment, found[0][2], dag=dag, minutes=options.airflow)
+            watch(environment, found[0][2], minutes=options.airflow)
 
 
 if __name__ == "__main__":
