@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -27,7 +26,7 @@ import httpx
 import psutil
 
 from deploy.local.environment import ROOT, local_environment, passwords
-from deploy.local.processes import LocalAirflow
+from deploy.local.processes import LocalAirflow, free_port
 from dp_stats.catalogue import yaml
 
 SHIPPED = ROOT / "dags" / "catalogue"
@@ -124,13 +123,6 @@ def watch(environment: Mapping[str, str], dags: int, *, minutes: float) -> None:
     for name, share in shares.items():
         print(f"{name:14} {100 * share:5.1f} % of a core when nothing is due, {memory[name] / 1e6:6.0f} MB")
     print(f"a page of 50 DAGs: {max(took):.2f} s at most")
-
-
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def _family(process: psutil.Process) -> list[psutil.Process]:

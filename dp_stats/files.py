@@ -7,7 +7,8 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+import shutil
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -158,6 +159,17 @@ def replaced(target: Path, *, durable: bool = True, mode: int | None = None) -> 
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
+
+
+def keep_only(folder: Path, names: Collection[str]) -> None:
+    """Remove what nothing makes any more: all in a folder but these names and what is hidden."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.name in names or path.name.startswith("."):
+            continue
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def replace_file(path: Path, content: bytes, *, durable: bool = False) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from mailbox_server import Mailbox
 from sqlalchemy import DateTime, bindparam, create_engine, text
 
 from deploy.local.environment import local_environment, passwords
-from deploy.local.processes import LocalAirflow
+from deploy.local.processes import LocalAirflow, free_port
 from dp_stats import pipeline, requests
 from dp_stats.ledger import Ledger
 from dp_stats.requests.showing import facts_of
@@ -178,9 +177,7 @@ def airflow_server(
 
     ``last``: the last day that the scheduled release publishes. ``also`` adds to the catalogue before it starts.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     home = folder / "home"
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(("DP_STATS_", "AIRFLOW"))]:

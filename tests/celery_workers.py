@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import redis
 
-from deploy.local.processes import LocalAirflow
+from deploy.local.processes import LocalAirflow, free_port
 
 REDIS = shutil.which("redis-server")
 
@@ -21,9 +20,7 @@ REDIS = shutil.which("redis-server")
 def broker(folder: Path) -> Iterator[redis.Redis]:
     """A Redis server that keeps nothing on disk, as a client."""
     assert REDIS, "install redis-server"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     folder.mkdir(parents=True, exist_ok=True)
     command = [REDIS, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL)

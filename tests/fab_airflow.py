@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import socket
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -29,11 +28,10 @@ QUESTION = {
 
 def prepare(folder: Path, manager: str) -> None:
     """The environment and the catalogue, before Airflow is imported."""
+    from deploy.local.processes import free_port
     from tests.conftest import make_clinic  # which sets Airflow's environment for tests in one process
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     os.environ.update(
         AIRFLOW__API__BASE_URL=f"http://127.0.0.1:{port}",
         AIRFLOW_HOME=str(folder),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -38,6 +38,16 @@ def noted(failed: dict[str, str], name: str, *, isolate: bool) -> Iterator[None]
         if not isolate:
             raise
         failed[name] = said(error)
+
+
+def of_each(releases: Mapping[str, T], write: Callable[[str, T], int], *, isolate: bool) -> tuple[int, dict[str, str]]:
+    """How many files ``write`` has written for all releases; and of those that failed the id and why (see ``noted``)."""
+    written = 0
+    failed: dict[str, str] = {}
+    for id, one in releases.items():
+        with noted(failed, id, isolate=isolate):
+            written += write(id, one)
+    return written, failed
 
 
 def said(error: Exception) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -96,19 +96,21 @@ def _used(dataset: str, key: str, block: str) -> tuple[str, str, str]:
     return ("", key, "") if key.partition("@")[1] else (dataset, key, block)
 
 
-def blocks(connection: Connection, dataset: str | None = None) -> list[BlockBudget]:
-    """The budget of every block that was ever charged, under the cap last recorded, in order of block."""
+def blocks(
+    connection: Connection, dataset: str | None = None, *, only: Collection[str] | None = None
+) -> list[BlockBudget]:
+    """The budget of every block that was ever charged, or of some, under the cap last recorded, in order of block."""
     query = select(schema.datasets).order_by(schema.datasets.c.dataset)
     if dataset is not None:
         query = query.where(schema.datasets.c.dataset == dataset)
     found: list[BlockBudget] = []
     for row in connection.execute(query).mappings().all():
         c = schema.charges.c
-        names = connection.execute(select(c.block).where(c.dataset == row["dataset"]).distinct())
+        charged = select(c.block).where(c.dataset == row["dataset"]).distinct()
         found += block_budgets(
             connection,
             dataset=row["dataset"],
-            blocks=sorted(names.scalars()),
+            blocks=sorted(connection.scalars(charged) if only is None else only),
             cap=Fraction(row["cap"]),
             delta=Fraction(row["delta"]),
         ).values()
@@ -135,24 +137,11 @@ def account(connection: Connection, edition: str, revision: int, *, log: LogHead
     )
     return Account(
         reservation=reservation,
-        blocks=tuple(_budgets_of(connection, reservation)),
+        blocks=tuple(blocks(connection, reservation.dataset, only=reservation.blocks)),
         charges=tuple(str(Head(row.sequence, row.hash)) for row in links),
         approvals=tuple(decisions(connection, reservation.plan_hash)),
         log=log,
     )
-
-
-def _budgets_of(connection: Connection, reservation: Reservation) -> Iterable[BlockBudget]:
-    """The budgets of an edition's blocks, under the cap last recorded, in order of block."""
-    c = schema.datasets.c
-    row = connection.execute(select(c.cap, c.delta).where(c.dataset == reservation.dataset)).one()
-    return block_budgets(
-        connection,
-        dataset=reservation.dataset,
-        blocks=sorted(reservation.blocks),
-        cap=Fraction(row.cap),
-        delta=Fraction(row.delta),
-    ).values()
 
 
 _COLUMNS = (

@@ -84,7 +84,7 @@ def write_api(
             for level in shared_levels(editions[-1]):
                 path = (*topic_of(editions[-1]), level)
                 shutil.rmtree(public / path_of(path) / _STEPS[len(path)], ignore_errors=True)
-                paths.append((path, tuple(_title(step, editions[-1]) for step in range(len(path)))))
+                paths.append((path, _titles(editions[-1])))
         if id in left_out:
             continue
         goes_on_of[id] = goes_on
@@ -118,7 +118,7 @@ def _release_leaves(
             public, editions, table, base_url, goes_on, before
         ).items():
             path = (*topic, area_type, files.segment(code), metric, table.id)
-            yield path, tuple(_title(step, newest, name, table, metric) for step in range(len(path))), leaf
+            yield path, (*_titles(newest), name, newest.statistic(metric).title, table.title), leaf
 
 
 def shared_levels(edition: Edition) -> dict[str, list[TableFacts]]:
@@ -154,17 +154,10 @@ def path_of(parts: tuple[str, ...]) -> str:
     return "/".join([ROOT, *(f"{step}/{part}" for step, part in zip(_STEPS, parts, strict=False))])
 
 
-def _title(step: int, edition: Edition, area: str = "", table: TableFacts | None = None, metric: str = "") -> str:
-    titles = (
-        edition.release.theme,
-        edition.release.subtheme or edition.release.theme,
-        edition.release.title,
-        "",
-        area,
-        edition.statistic(metric).title if metric else "",
-        table.title if table else "",
-    )
-    return titles[step]
+def _titles(edition: Edition) -> tuple[str, str, str, str]:
+    """What the path of a type of areas says to people, step by step; the type has no title."""
+    release = edition.release
+    return release.theme, release.subtheme or release.theme, release.title, ""
 
 
 def _leaves(

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from dp_stats import files
 from dp_stats.editions import formats, metadata
 from dp_stats.editions.edition import Edition, FileFacts, TableFacts, utc
-from dp_stats.editions.isolated import noted
+from dp_stats.editions.isolated import of_each
 from dp_stats.texts.words import Texts
 
 FOLDER = "history"
@@ -47,15 +47,14 @@ def write_history(
     Returns:
         How many files were written; and of releases that failed the id and why.
     """
-    written = 0
-    failed: dict[str, str] = {}
-    for id, editions in releases.items():
-        if not editions:
-            shutil.rmtree(public / id / FOLDER, ignore_errors=True)
-            continue
-        with noted(failed, id, isolate=isolate):
-            written += _release(public, id, editions, base_url, texts, put)
-    return written, failed
+
+    def write(id: str, editions: Sequence[Edition]) -> int:
+        if editions:
+            return _release(public, id, editions, base_url, texts, put)
+        shutil.rmtree(public / id / FOLDER, ignore_errors=True)
+        return 0
+
+    return of_each(releases, write, isolate=isolate)
 
 
 def _release(public: Path, id: str, editions: Sequence[Edition], base_url: str, texts: Texts, put: files.Put) -> int:
@@ -90,15 +89,12 @@ def _release(public: Path, id: str, editions: Sequence[Edition], base_url: str, 
     }
     written += int(put(folder / PACKAGE, formats.json_bytes(_described(newest, tables, texts))))
     written += int(put(folder / INDEX, formats.json_bytes(index)))
-    wanted = {INDEX, PACKAGE, *(f["path"] for t in tables for f in t["files"])}
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if path.name not in wanted and not path.name.startswith("."):
-            path.unlink()
+    files.keep_only(folder, {INDEX, PACKAGE, *(f["path"] for t in tables for f in t["files"])})
     return written
 
 
 def read_index(folder: Path) -> dict[str, Any]:
-    """``index.json`` of a release's history; nothing where there is none."""
+    """``index.json`` of a folder of such files; nothing where there is none."""
     try:
         found: dict[str, Any] = json.loads((folder / INDEX).read_bytes())
     except (OSError, ValueError):

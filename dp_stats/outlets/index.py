@@ -96,8 +96,12 @@ def refresh_index(
         for one in known.values():
             if one.editions and not one.current:  # all retracted: nothing of it may go on being read as current
                 shutil.rmtree(public / api.path_of(api.topic_of(one.editions[-1])), ignore_errors=True)
-        for write in (api.write_api, slices.write_slices, shared_areas.write_shared_areas):
-            count, failed = write(public, current, base_url=base_url, isolate=isolate, put=put)
+        for write, own in (
+            (api.write_api, current),
+            (slices.write_slices, current),
+            (shared_areas.write_shared_areas, series),
+        ):
+            count, failed = write(public, own, base_url=base_url, isolate=isolate, put=put)
             written, left_out = written + count, {**left_out, **failed}
         shared = any(api.shared_levels(editions[-1]) for editions in current.values())
         described = openapi.document(base_url=base_url, texts=texts, shared=shared)

@@ -13,7 +13,6 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +23,7 @@ from numpy.typing import NDArray
 from dp_stats import files
 from dp_stats.editions import formats
 from dp_stats.editions.edition import Edition, LevelFacts, TableFacts, utc
-from dp_stats.editions.isolated import noted
+from dp_stats.editions.isolated import of_each
 from dp_stats.editions.moments import Moment, moments_of
 from dp_stats.outlets.api import (
     AREAS,
@@ -37,8 +36,8 @@ from dp_stats.outlets.api import (
     shared_levels,
     topic_of,
 )
+from dp_stats.outlets.history import INDEX, read_index
 
-INDEX = "index.json"
 FORMAT = 1
 BYTES = 200_000
 """About how large one file becomes in a year."""
@@ -64,25 +63,26 @@ def write_shared_areas(
     isolate: bool = True,
     put: files.Put = files.replace_file,
 ) -> tuple[int, dict[str, str]]:
-    """Write the files of every release with areas that are shown together (see ``api.write_api``).
+    """Write the files of every release with areas that are shown together (see ``history.write_history``).
 
     Files of years that nothing new was published of are left alone; those of levels that are not shown together any more are
     removed.
     """
-    written = 0
-    left_out: dict[str, str] = {}
-    for id, editions in releases.items():
-        with noted(left_out, id, isolate=isolate):
-            newest = editions[-1]
-            earlier = [e for name in newest.release.formerly for e in releases.get(name, ())]
-            own = sorted((*earlier, *editions), key=lambda e: e.period.end)
-            shared = shared_levels(newest)
-            for level in newest.geography.levels if newest.geography else ():
-                if level.name not in shared:
-                    shutil.rmtree(public / folder_of(newest, level.name), ignore_errors=True)
-                    continue
-                written += _level(public, own, level, shared[level.name], base_url, put)
-    return written, left_out
+
+    def write(_: str, editions: Sequence[Edition]) -> int:
+        newest = editions[-1] if editions else None
+        if newest is None or newest.geography is None:
+            return 0
+        shared = shared_levels(newest)
+        written = 0
+        for level in newest.geography.levels:
+            if level.name in shared:
+                written += _level(public, editions, level, shared[level.name], base_url, put)
+            else:
+                shutil.rmtree(public / folder_of(newest, level.name), ignore_errors=True)
+        return written
+
+    return of_each(releases, write, isolate=isolate)
 
 
 def _level(
@@ -108,8 +108,8 @@ def _level(
         if not there or before.get("made_of", {}).get(str(year)) != made_of[str(year)]:
             for name, content in zip(names, _contents(public, newest, level, tables, sources, starts), strict=True):
                 written += put(folder / str(year) / name, content)
-        _remove(folder / str(year), {*names})
-    _remove(folder, {INDEX, *made_of})
+        files.keep_only(folder / str(year), names)
+    files.keep_only(folder, {INDEX, *made_of})
     index = {
         "release": newest.release.id,
         "geography_type": level.name,
@@ -130,26 +130,6 @@ def _level(
 
 def _history(base_url: str, edition: Edition, table: TableFacts) -> str:
     return f"{base_url}/{edition.release.id}/history/{table.id}.csv"
-
-
-def read_index(folder: Path) -> dict[str, Any]:
-    """``index.json`` of a level; nothing where there is none."""
-    try:
-        found: dict[str, Any] = json.loads((folder / INDEX).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return found
-
-
-def _remove(folder: Path, keep: set[str]) -> None:
-    """Remove what nothing makes any more."""
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if path.name in keep or path.name.startswith("."):
-            continue
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
 
 
 def in_order(code: str) -> bytes:

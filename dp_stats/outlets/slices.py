@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from dp_stats import files
 from dp_stats.editions import formats
 from dp_stats.editions.edition import Edition, TableFacts, utc
-from dp_stats.editions.isolated import noted
+from dp_stats.editions.isolated import of_each
 from dp_stats.outlets.api import DAYS, NOWHERE, VALUES, json_values, path_of, topic_of, with_days
 
 
@@ -32,12 +32,11 @@ def write_slices(
     put: files.Put = files.replace_file,
 ) -> tuple[int, dict[str, str]]:
     """Write the slices of every release; those that say the same already are left alone (see ``api.write_api``)."""
-    written = 0
-    left_out: dict[str, str] = {}
-    for id, editions in releases.items():
-        with noted(left_out, id, isolate=isolate):
-            written += sum(_write(public, editions, table, base_url, put) for table in editions[-1].tables)
-    return written, left_out
+
+    def write(_: str, editions: Sequence[Edition]) -> int:
+        return sum(_write(public, editions, table, base_url, put) for table in editions[-1].tables)
+
+    return of_each(releases, write, isolate=isolate)
 
 
 def _write(public: Path, editions: Sequence[Edition], table: TableFacts, base_url: str, put: files.Put) -> int:
