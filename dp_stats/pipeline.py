@@ -22,6 +22,7 @@ from dp_stats.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from dp_stats.editions.publication import Check, PublishedEdition
+    from dp_stats.plan import SealedPlan
     from dp_stats.proposing import Proposal
     from dp_stats.publishing import Rebuilt
 
@@ -128,7 +129,7 @@ def reserve(
     ledger, sealed = opened.ledger(), opened.to_seal()
     if _stored(opened) is None:
         opened.require_recipients(datetime.now(UTC))
-        _rehearse(opened)
+        _rehearse(opened, sealed)
     category: Literal["scheduled", "adhoc"] = "adhoc" if opened.release.adhoc else "scheduled"
     reservation = ledger.reserve(
         sealed,
@@ -150,11 +151,11 @@ def reserve(
     }
 
 
-def _rehearse(run: Run) -> None:
-    """Try out everything that is to follow, with the names and texts of today."""
+def _rehearse(run: Run, planned: SealedPlan) -> None:
+    """Try out everything that is to follow of a plan, with the names and texts of today."""
     from dp_stats.rehearsal import Rehearsed, rehearse_once
 
-    told = run.planned().told_by(run.catalogue)
+    told = planned.told_by(run.catalogue)
     rehearse_once(Rehearsed(run.settings, told.catalogue, told.release, told.period, told.plan, _check_of(run)))
 
 
@@ -248,7 +249,7 @@ def revise(
         )
     progress("rehearse")
     if proposal.state == "new":
-        _rehearse(opened)
+        _rehearse(opened, opened.planned())
     progress("publish")
     return _shown(proposing.publish_proposed(proposal, check=_check_of(opened)), opened)
 

@@ -9,8 +9,11 @@ import numpy as np
 import pyarrow as pa
 
 from dp_stats.charts.series import Group, Series
-from dp_stats.editions.formats import csv_bytes
+from dp_stats.editions.formats import csv_parts
 from dp_stats.texts.numbers import Figure
+
+Point = tuple[str, str, date | None, Figure]
+"""Code, name, date and figure; groups at one moment have no date."""
 
 
 def csv_of(shown: Sequence[Series] | Sequence[Group]) -> bytes:
@@ -18,12 +21,29 @@ def csv_of(shown: Sequence[Series] | Sequence[Group]) -> bytes:
 
     A value without an upper limit has none.
     """
-    points: list[tuple[str, str, date | None, Figure]] = []
+    points = _points(shown)
+    return _written(points, [len(points)])[0]
+
+
+def csvs_of(each: Sequence[Sequence[Group]]) -> list[bytes]:
+    """The same file of each of several charts, in a fraction of the time."""
+    points = [_points(shown) for shown in each]
+    return _written([point for of_one in points for point in of_one], [len(of_one) for of_one in points])
+
+
+def _points(shown: Sequence[Series] | Sequence[Group]) -> list[Point]:
+    """Every point of a chart."""
+    points: list[Point] = []
     for one in shown:
         if isinstance(one, Series):
             points += [(one.code, one.name, day, figure) for day, figure in zip(one.dates, one.figures, strict=True)]
         else:
             points.append((one.code, one.name, None, one.figure))
+    return points
+
+
+def _written(points: Sequence[Point], lengths: Sequence[int]) -> list[bytes]:
+    """Points as files of so many each."""
     days = [day for _, _, day, _ in points]
     numbers = {
         column: pa.array(values, mask=~np.isfinite(values))
@@ -33,14 +53,13 @@ def csv_of(shown: Sequence[Series] | Sequence[Group]) -> bytes:
             ("upper_95", np.array([figure.upper for *_, figure in points], dtype=np.float64)),
         )
     }
-    return csv_bytes(
-        pa.table(
-            {
-                "code": pa.array([code for code, *_ in points], pa.string()),
-                "name": pa.array([name for _, name, *_ in points], pa.string()),
-                **({} if None in days else {"date": pa.array([f"{day}" for day in days], pa.string())}),
-                **numbers,
-                "status": pa.array([figure.status for *_, figure in points], pa.string()),
-            }
-        )
+    rows = pa.table(
+        {
+            "code": pa.array([code for code, *_ in points], pa.string()),
+            "name": pa.array([name for _, name, *_ in points], pa.string()),
+            **({} if None in days else {"date": pa.array([f"{day}" for day in days], pa.string())}),
+            **numbers,
+            "status": pa.array([figure.status for *_, figure in points], pa.string()),
+        }
     )
+    return csv_parts(rows, lengths)

@@ -57,20 +57,27 @@ def among_each_other(changes: Mapping[str, Change]) -> dict[str, Change]:
 
 def widened(figure: Figure, times: float) -> Figure:
     """A figure with an interval that reaches so many times as far, from its value and from the middle of its interval."""
-    centres = [centre for centre in (figure.value, figure.middle) if math.isfinite(centre)]
-    return replace(
-        figure,
-        lower=min(centre - times * (centre - figure.lower) for centre in centres),
-        upper=max(centre + times * (figure.upper - centre) for centre in centres),
+    lower, upper = _reached(figure, times)
+    return replace(figure, lower=lower, upper=upper)
+
+
+def _reached(figure: Figure, times: float) -> tuple[float, float]:
+    """The limits of an interval that reaches so many times as far."""
+    value, low, high = figure.value, figure.lower, figure.upper
+    middle = (low + high) / 2
+    one, other = value if math.isfinite(value) else middle, middle if math.isfinite(middle) else value
+    return (
+        min(one - times * (one - low), other - times * (other - low)),
+        max(one + times * (high - one), other + times * (high - other)),
     )
 
 
 def may_be_highest(figures: Sequence[Figure]) -> list[int]:
     """Which of several figures may be the highest of them: the true one is among these in 95 of 100 cases."""
     times = reach_of_all(len(figures))
-    wide = [widened(figure, times) for figure in figures]
-    most = max((figure.lower for figure in wide), default=-math.inf)
-    return [index for index, figure in enumerate(wide) if figure.upper >= most]
+    wide = [_reached(figure, times) for figure in figures]
+    most = max((lower for lower, _ in wide), default=-math.inf)
+    return [index for index, (_, upper) in enumerate(wide) if upper >= most]
 
 
 def may_be_lowest(figures: Sequence[Figure]) -> list[int]:
@@ -90,7 +97,7 @@ def stands_out(found: Sequence[int], count: int) -> bool:
 def marked_peak(series: Series) -> int | None:
     """The moment that charts mark as the highest: one whose being so is told, or is clear among all; None where it is neither."""
     compared = series.comparable.tolist()
-    found = may_be_highest([series.figure(i) for i in compared])
+    found = may_be_highest([series.figures[i] for i in compared])
     return series.peak if len(found) == 1 or stands_out(found, len(compared)) else None
 
 

@@ -67,7 +67,7 @@ def _extremes(texts: Texts, series: Series, decimals: int) -> list[str]:
     compared = series.comparable.tolist()
     if len(compared) < 3:
         return []
-    figures = [series.figure(i) for i in compared]
+    figures = [series.figures[i] for i in compared]
     said = []
     for key, found, best in (
         ("peak", may_be_highest(figures), max(range(len(figures)), key=lambda i: figures[i].value)),

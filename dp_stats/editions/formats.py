@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -22,12 +24,18 @@ def csv_bytes(rows: pa.Table) -> bytes:
     fewest digits that read back as the same number. Before a text that a spreadsheet would run as a formula stands
     an apostrophe (``files.plain_text``); codes and names of code lists cannot be such texts.
     """
+    return csv_parts(rows, [len(rows)])[0]
+
+
+def csv_parts(rows: pa.Table, lengths: Sequence[int]) -> list[bytes]:
+    """A table as several CSV files (see ``csv_bytes``), one after the other: so many rows in each, of as many as it has."""
     fields = [_fields(column.combine_chunks()) for column in rows.columns]
     lines = pc.binary_join_element_wise(*fields, ",")
-    whole = pa.ListArray.from_arrays(pa.array([0, len(lines)], pa.int32()), lines)
-    body = pc.binary_join(whole, "\r\n")[0].as_py() if len(lines) else ""
+    ends = np.cumsum([0, *lengths])
+    parts = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), lines)
     head = ",".join(_quote(name) for name in rows.column_names)
-    return f"{head}\r\n{body}\r\n".encode() if body else f"{head}\r\n".encode()
+    bodies = pc.binary_join(parts, "\r\n").to_pylist()
+    return [f"{head}\r\n{body}\r\n".encode() if body else f"{head}\r\n".encode() for body in bodies]
 
 
 def _fields(column: pa.Array) -> pa.Array:

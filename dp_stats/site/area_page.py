@@ -7,7 +7,6 @@ from functools import cached_property
 from urllib.parse import quote, urlencode
 
 from dp_stats.charts import findings, hexagons, svg
-from dp_stats.charts.chart_data import csv_of
 from dp_stats.charts.outline import Outline
 from dp_stats.charts.panels import Panel
 from dp_stats.charts.reading import ReleaseView
@@ -79,11 +78,11 @@ class Area:
         return subject(self.site.texts, self.story.metric, self.name)
 
 
-def area_page(area: Area, *, size: int, larger: list[Group], links: Links) -> None:
+def area_page(area: Area, *, size: int, larger: list[Group], beside: bytes, links: Links) -> None:
     """Write ``<release>/areas/<code>.html``.
 
     Args:
-        size: of the area's CSV, in bytes. larger: its rate and those of the areas it is part of.
+        size: of the area's CSV, in bytes. larger: its rate and those of the areas it is part of, and as CSV ``beside``.
     """
     site, view, story, panel, series = area.site, area.view, area.story, area.panel, area.series
     texts, edition, metric = site.texts, view.latest.edition, story.metric
@@ -94,7 +93,7 @@ def area_page(area: Area, *, size: int, larger: list[Group], links: Links) -> No
     inside = _inside(area, links)
     compared = _compared(site, story, larger, panel, panel.periods[-1])
     if compared:
-        site.writer.write(f"{view.id}/areas/{compared['data']}", csv_of(larger))
+        site.writer.write(f"{view.id}/areas/{compared['data']}", beside)
     page = f"{view.id}/areas/{segment(code)}.html"
     site.render(
         "area.html",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from dp_stats.charts import hexagons
+from dp_stats.charts.chart_data import csvs_of
 from dp_stats.charts.outline import Outline, area_levels
 from dp_stats.charts.panels import Panel, areas_of
 from dp_stats.charts.reading import ReleaseView
@@ -39,6 +40,7 @@ def area_pages(
         downloads = area_csv(view, panel)
         near = _near(panel, tiles if finest else None)
         larger = _larger(view, own, panel, depth)
+        beside = csvs_of(larger)
         moved = panel.latest_changes(own.metric.id)
         for index, code in enumerate(panel.areas.codes[:most]):
             if paged.get(code) != depth:
@@ -47,9 +49,8 @@ def area_pages(
             if not site.tree:  # data are one for all languages
                 site.writer.write(f"{view.id}/areas/{segment(code)}.csv", csv)
             links = Links(depth, paged, near[index], tiles if finest else None, every, by, together)
-            area_page(
-                Area(site, view, own, panel, index, moved.get(code)), size=len(csv), larger=larger[index], links=links
-            )
+            area = Area(site, view, own, panel, index, moved.get(code))
+            area_page(area, size=len(csv), larger=larger[index], beside=beside[index], links=links)
             yield code
 
 

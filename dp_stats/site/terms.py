@@ -14,11 +14,9 @@ from dp_stats.texts.words import Texts
 PAGE = "glossary.html"
 LINKED = frozenset({"release.html", "edition.html", "area.html", "methods.html"})
 """Templates of pages on which terms are linked: those with numbers."""
-_PART = re.compile(
-    r"<(?P<whole>svg|table|script|nav|footer|header)\b.*?</(?P=whole)>|<(?P<end>/?)(?P<name>[a-z0-9]+)(?P<more>[^>]*)>",
-    re.DOTALL,
-)
-"""A tag, or an element that holds no sentence with everything in it: most of a page, over which one goes at once."""
+_TAG = re.compile(r"<(?P<end>/?)(?P<name>[a-z0-9]+)(?P<more>[^>]*)>")
+_WHOLE = frozenset({"svg", "table", "script", "nav", "footer", "header"})
+"""Elements that hold no sentence: most of a page, over which one goes at once."""
 _SENTENCES = frozenset({"p", "li"})
 _OTHERS = frozenset({"a", "code", "pre", "button", "label", "title"})
 _HIDDEN = re.compile(r'visually-hidden|aria-hidden="true"|class="big|data-copy')
@@ -37,16 +35,20 @@ def with_links(page: str, texts: Texts, root: str) -> str:
         root: what leads from the page to where the glossary is.
     """
     left = {id: _written(tuple(said["find"])) for id, said in terms(texts).items()}
+    any_term = _written(tuple(word for said in terms(texts).values() for word in said["find"]))
     inside: list[tuple[str, str]] = []
     made, at = [], 0
-    for part in _PART.finditer(page):
-        text = page[at : part.start()]
+    while (tag := _TAG.search(page, at)) is not None:
+        text, end = page[at : tag.start()], tag.end()
         if text and inside and all(kind == "sentence" for _, kind in inside):
-            text = _linked(text, left, root)
-        made += [text, part.group()]
-        at = part.end()
-        if not part["whole"]:
-            _step(inside, part)
+            text = _linked(text, left, root) if any_term.search(text) else text
+        if tag["name"] in _WHOLE and not tag["end"]:
+            closing = f"</{tag['name']}>"
+            end = page.index(closing, end) + len(closing)
+        else:
+            _step(inside, tag)
+        made += [text, page[tag.start() : end]]
+        at = end
     return "".join([*made, page[at:]])
 
 
