@@ -87,14 +87,18 @@ def apply_bound(
         candidates = candidates.left_join(allowances, [PERSON, BLOCK])
         left = {name: candidates[name].fill_null(full) for name, full in left.items()}
     candidates = candidates.mutate(choice=fast_hash(backend, _row_text(candidates, rows, bound.key)), **left)
-    order = first = ["choice", *rows.content]  # rows whose hashes collide have an order, too, whoever else is there
+    order = ["choice", *rows.content]  # rows whose hashes collide have an order, too, whoever else is there
     if bound.one_per_cell:
         candidates, cell = _with_cells(candidates, rows, grid, period)
         candidates = candidates.mutate(repeated=_number([PERSON, BLOCK, *cell], order) > 0)
-        first = ["repeated", *order]
-    within = _number([PERSON, BLOCK], first) < candidates["rows_left"]
-    candidates = candidates.mutate(kept=within & ~candidates["repeated"] if bound.one_per_cell else within)
-    number, dropped = _number([PERSON, BLOCK, KEPT], order), ~candidates[KEPT]
+        within = _number([PERSON, BLOCK], ["repeated", *order]) < candidates["rows_left"]
+        candidates = candidates.mutate(kept=within & ~candidates["repeated"])
+        number = _number([PERSON, BLOCK, KEPT], order)
+    else:  # what is dropped follows what is kept in the same order
+        candidates = candidates.mutate(number=_number([PERSON, BLOCK], order))
+        candidates = candidates.mutate(kept=candidates["number"] < candidates["rows_left"])
+        number = candidates["number"] - candidates["rows_left"]
+    dropped = ~candidates[KEPT]
     candidates = candidates.mutate(
         truncation_counted=dropped & (number < candidates["truncated_left"]),
         truncation_marked=dropped & (number < candidates["mark_left"]),
