@@ -7,6 +7,7 @@ is late: only processor time counts, so a busy machine makes nothing late.
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import shutil
@@ -70,6 +71,8 @@ class Forks:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         self.warm()
+        gc.collect()
+        gc.freeze()  # else each child walks, and so copies, all that was imported
         started = time.monotonic()
         self._baseline(session.items)
         print(f"{len(session.items)} tests pass in {time.monotonic() - started:.0f} s", flush=True)
@@ -108,6 +111,7 @@ class Forks:
             trampoline.set_mutant_under_test("stats")
             for item, following in zip(items, [*items[1:], None], strict=True):
                 reached: set[str] = set()
+                _forget(self.module)
                 trampoline.record_trampoline_hit = lambda name, caller, reached=reached: reached.add(name)  # type: ignore[assignment,misc]
                 before = time.process_time()
                 failed = _fails(item, following)
@@ -127,6 +131,7 @@ class Forks:
     def _try(self, mutant: str, items: Sequence[pytest.Item]) -> Verdict:
         def work(note: Callable[[str], None]) -> None:
             trampoline.set_mutant_under_test(f"{self.module}.{mutant}")
+            _forget(self.module)
             for item, following in zip(items, [*items[1:], None], strict=True):
                 note(f"{item.nodeid}\n")
                 signal.setitimer(signal.ITIMER_PROF, FACTOR * self._usual[item.nodeid] + SECONDS)
@@ -171,6 +176,13 @@ class Forks:
         for left in self.scratch.glob("*"):
             shutil.rmtree(left, ignore_errors=True)
         return code, notes.read_text()
+
+
+def _forget(module: str) -> None:
+    """Empty the caches of a module's functions: what is looked up there does not reach the function."""
+    for found in vars(sys.modules[module]).values():
+        if hasattr(found, "cache_clear"):
+            found.cache_clear()
 
 
 def _processor_time(process: int) -> float:

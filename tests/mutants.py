@@ -59,6 +59,9 @@ MODULES: dict[str, list[str]] = {
     "ledger/drawing": _unit("drawing"),
     "ledger/approving": _unit("approvals", "cards"),
     "secure/register": ["tests/property/test_register_entries.py", "tests/property/test_late.py"],
+    "secure/entries": ["tests/unit/test_late_marks.py", "tests/property/test_register_entries.py"],
+    "secure/copies": ["tests/unit/test_register_copies.py"],
+    "secure/sums": ["tests/unit/test_register_copies.py"],
     "secure/late": ["tests/unit/test_late_marks.py", "tests/property/test_late_answers.py"],
     "ledger/amounts": _unit("amounts", "budget"),
     "plan/sensitivity": ["tests/property/test_plan_sensitivity.py", "tests/unit/test_plan_late.py"],
@@ -109,7 +112,7 @@ MODULES: dict[str, list[str]] = {
 }
 """The trust core, with tests that are fast and should notice everything."""
 
-DECORATORS = ("lru_cache", "property", "cached_property", "contextmanager")
+DECORATORS = ("lru_cache", "cache", "property", "cached_property", "contextmanager")
 """A function with one of these is mutated, too: its copies are made without it."""
 
 WORDS = re.compile(r"""^\s+f?(["'])[^"']*\1$""")

@@ -21,8 +21,8 @@ from sqlalchemy import (
     Update,
     bindparam,
     delete,
+    exists,
     insert,
-    literal,
     select,
     update,
 )
@@ -78,7 +78,7 @@ class _Kept:
         self._connection.execute(_removing(table, tuple(same)), _named(same))
 
     def holds(self, table: Table, same: Mapping[str, Any]) -> bool:
-        return self._connection.execute(_finding(table, tuple(same)), _named(same)).first() is not None
+        return bool(self._connection.scalar(_finding(table, tuple(same)), _named(same)))
 
 
 def _named(same: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def _removing(table: Table, same: tuple[str, ...]) -> Delete:
 
 @lru_cache
 def _finding(table: Table, same: tuple[str, ...]) -> Select[Any]:
-    return select(literal(1)).select_from(table).where(*_where(table, same)).limit(1)
+    return select(exists().where(*_where(table, same)))
 
 
 def _created(tables: Tables, sequence: int, values: dict[str, Any], at: str) -> None:

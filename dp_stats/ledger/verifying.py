@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -113,8 +112,7 @@ class _Meaning:
         self._contradiction: list[str] = []
         self._above: list[str] = []
         self._understood = True
-        self._at: datetime | None = None
-        self._last = 0
+        self._before: Entry | None = None
         self._rebuilt = Rebuilt()
         self._caps = _Caps()
         self._named = _Named()
@@ -124,9 +122,9 @@ class _Meaning:
             return
         try:
             entry = Entry(row.sequence, moment(row.at), row.event, payload_of(row.payload), row.previous, row.hash)
-            if self._at is not None and entry.at < self._at:
-                self._times.append(f"entry {entry.sequence} is dated before entry {self._last}")
-            self._at, self._last = entry.at, entry.sequence
+            if self._before is not None and entry.at < self._before.at:
+                self._times.append(f"entry {entry.sequence} is dated before entry {self._before.sequence}")
+            self._before = entry
             if not self._contradiction:
                 self._apply(entry, row.at)
             self._above += self._caps.above(entry)

@@ -66,8 +66,16 @@ def read(backend: ibis.BaseBackend, files: Sequence[Path], *, blocks: Sequence[s
             found.setdefault(kind, []).append(path)
     if not found:
         return None
-    if engine_of(backend) == "postgres":
-        return _handed_over(files, blocks)
+    if engine_of(backend) != "postgres":
+        return _together(backend, found, blocks)
+    with _beside() as ours:
+        return given(fetched(_together(ours, found, blocks)))
+
+
+def _together(
+    backend: ibis.BaseBackend, found: Mapping[tuple[bool, bool], Sequence[Path]], blocks: Sequence[str] | None
+) -> ir.Table:
+    """Files one after the other, by whether their hashes are text and whether they have remembered rows."""
     parts = []
     for (text, marked), paths in found.items():
         for table in _tables(backend, paths):
@@ -96,21 +104,15 @@ def _as_today(backend: ibis.BaseBackend, table: ir.Table, *, text: bool, marked:
     return table.select(
         hash=key("hash"),
         block="block",
-        **{n: table[n].cast("int32") for n in AMOUNTS},
+        **{n: table[n].cast(dt.int32) for n in AMOUNTS},
         seen=key(MARK) if marked else nothing,
     )
 
 
-def _handed_over(files: Sequence[Path], blocks: Sequence[str] | None) -> ir.Table | None:
-    """The same for an engine that reads no files, through the memory of this process."""
-    with _beside() as ours:
-        found = read(ours, files, blocks=blocks)
-        return None if found is None else given(fetched(found))
-
-
 @contextmanager
 def _beside() -> Iterator[ibis.BaseBackend]:
-    backend = ibis.duckdb.connect(":memory:", autoinstall_known_extensions=False, autoload_known_extensions=False)
+    """What reads and writes files, in the memory of this process, for an engine that cannot."""
+    backend = ibis.duckdb.connect(autoinstall_known_extensions=False, autoload_known_extensions=False)
     try:
         yield backend
     finally:
@@ -130,7 +132,7 @@ def given(table: pa.Table) -> ir.Table:
 
 
 def write(
-    backend: Any, table: ir.Table, path: Path, *, notes: Mapping[str, str], folder: Path, ordered: bool = True
+    backend: Any, table: ir.Table, path: Path, *, notes: Mapping[str, str], folder: Path, ordered: bool
 ) -> None:
     """Compute a table and write it to a file, without holding it.
 
@@ -194,7 +196,7 @@ def with_marks(amounts: ir.Table, marks: ir.Table | None) -> ir.Table:
     people = amounts.select(*KEYS, *AMOUNTS, **{MARK: ibis.null(key)})
     if marks is None:
         return people
-    nothing = {name: ibis.literal(0, type="int32") for name in AMOUNTS}
+    nothing = {name: ibis.literal(0, type=dt.int32) for name in AMOUNTS}
     return people.union(marks.select(hash=ibis.null(key), block="block", **nothing, seen=MARK))
 
 
@@ -209,7 +211,7 @@ def sums_of(table: ir.Table) -> dict[str, ir.Value]:
 
 
 def _each(table: ir.Table, how: str) -> dict[str, ir.Value]:
-    return {name: getattr(table[name], how)().cast("int32") for name in AMOUNTS}
+    return {name: getattr(table[name], how)().cast(dt.int32) for name in AMOUNTS}
 
 
 def together(entry: ir.Table, how: str) -> ir.Table:

@@ -111,7 +111,7 @@ def purge_expired(secure: Path, *, after: timedelta) -> tuple[Path, ...]:
     limit = time.time() - after.total_seconds()
     removed = []
     for folder in sorted((secure / "staging").glob("*/*/r*")):
-        newest = max((path.stat().st_mtime for path in (folder, *folder.rglob("*"))), default=0.0)
+        newest = max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))
         if newest < limit:
             remove(folder)
             removed += [] if folder.exists() else [folder]

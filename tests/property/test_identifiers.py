@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import duckdb
 import pytest
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from dp_stats.catalogue.models import Column, Identifier
+from dp_stats.errors import SourceError
 from dp_stats.secure.identifiers import loose_key, person_sql
 
 NHS = Identifier(kind="nhs_number")
@@ -81,6 +84,21 @@ def test_what_has_lost_its_digits_is_nobody(read, identifier, lost):
 
 def test_letters_and_separators_are_read_as_declared(read):
     assert read(["ab1234", "AB 12/34", "A1234", "AB12345"], CODED) == ["AB1234", "AB1234", None, None]
+
+
+@pytest.mark.parametrize("identifier", [None, NHS])
+@pytest.mark.parametrize(
+    "kind",
+    ["FLOAT", "DOUBLE", "DECIMAL(10,2)", "DECIMAL(18,1)", "DATE", "TIME", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE"],
+)
+def test_fractions_and_times_are_no_identifiers(kind, identifier):
+    with pytest.raises(SourceError, match=rf"^'id' of the list has type {re.escape(kind)}, but holds identifiers"):
+        person_sql("v", kind, identifier, where="'id' of the list")
+
+
+@pytest.mark.parametrize("kind", ["VARCHAR", "BIGINT", "HUGEINT", "DECIMAL(10,0)", "UUID"])
+def test_texts_and_whole_numbers_are_identifiers(kind):
+    assert person_sql("v", kind, None, where="a column") == person_sql("v", "VARCHAR", None, where="another")
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ledger_examples import Clock, agreement, dataset, linked, measured, new_ledger, plan, publish, records, reserve
-from sqlalchemy import create_engine, select
+from sqlalchemy import Table, create_engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from dp_stats.ledger import Entry, schema
 from dp_stats.ledger.projection import apply, project
-from dp_stats.ledger.rebuilding import Rebuilt
+from dp_stats.ledger.rebuilding import ContradictionError, Rebuilt
 
 AT = "2021-03-01T09:30:00.000000Z"
 
@@ -115,3 +116,44 @@ def test_what_has_happened_as_it_happened_is_rebuilt_whole() -> None:
     assert replayed(entries, lambda entry: apply(rebuilt, entry, at=AT), Exception) is None
     empty = {t.name for t in schema.projections if not list(rebuilt.rows(t, t.c))}
     assert empty == {"ledger_acceptances", "ledger_handed_out"}
+
+
+@pytest.mark.parametrize("table", schema.projections, ids=lambda table: table.name)
+def test_memory_refuses_whatever_a_database_would_and_says_why(table: Table) -> None:
+    row: dict[str, Any] = {column.name: f"{column.name} 1" for column in table.c}
+    other = {name: value.replace("1", "2") for name, value in row.items()}
+    rebuilt = Rebuilt()
+    rebuilt.add(table, **row)
+    with pytest.raises(ContradictionError, match=r"^the row is there already$"):
+        rebuilt.add(table, **row)
+    for column in table.c:
+        if column.unique and not column.primary_key:
+            with pytest.raises(ContradictionError, match=r"^what must be there once is there already$"):
+                rebuilt.add(table, **other | {column.name: row[column.name]})
+        if not column.nullable:
+            with pytest.raises(ContradictionError, match=r"^a column is none, or has no value$"):
+                rebuilt.add(table, **other | {column.name: None})
+    with pytest.raises(ContradictionError, match=r"^a column is none, or has no value$"):
+        rebuilt.add(table, **other, unheard_of="value")
+
+
+@pytest.mark.parametrize("state", ["reserved", "spent", "stored"])
+def test_of_the_reservations_of_one_edition_one_alone_is_not_void(state: str) -> None:
+    def two_of_one_edition() -> Rebuilt:
+        rebuilt = Rebuilt()
+        row: dict[str, Any] = {column.name: "any" for column in schema.reservations.c}
+        for number, now in enumerate(("void", "reserved"), start=1):
+            rebuilt.add(schema.reservations, **row | {"id": number, "state": now})
+        return rebuilt
+
+    def become(rebuilt: Rebuilt, number: int, state: str) -> None:
+        rebuilt.change(schema.reservations, {"id": number}, state=state)
+
+    with pytest.raises(ContradictionError, match=r"^what must be there once is there already$"):
+        become(two_of_one_edition(), 1, state)
+    rebuilt = two_of_one_edition()
+    become(rebuilt, 2, "void")
+    become(rebuilt, 2, "void")
+    become(rebuilt, 1, state)
+    with pytest.raises(ContradictionError, match=r"^what must be there once is there already$"):
+        become(rebuilt, 2, state)

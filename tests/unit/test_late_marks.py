@@ -10,10 +10,23 @@ from typing import Any
 
 import ibis
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from dp_stats.secure import entries
 from dp_stats.secure.engines import HASH_LENGTH
-from dp_stats.secure.entries import MARK, SCHEMA, amounts, given, read, remembered, together, with_marks, write
+from dp_stats.secure.entries import (
+    MARK,
+    SCHEMA,
+    amounts,
+    given,
+    notes_of,
+    read,
+    remembered,
+    together,
+    with_marks,
+    write,
+)
 from dp_stats.secure.late import marks_of, told_apart, unseen
 from dp_stats.secure.rows import BLOCK, DAY, PERSON, RECORD, Rows
 
@@ -139,7 +152,14 @@ def listed(backend: Any, table: Any) -> list[dict[str, Any]]:
 def test_a_file_holds_amounts_and_remembered_rows_and_gives_back_either(backend: Any, tmp_path: Path) -> None:
     persons = [(0, "2021", 2, 0, 1), (1, "2022", 1, 3, 0)]
     path = tmp_path / "entry.parquet"
-    write(backend, entry_of(persons, [("2021", 2), ("2021", 3)]), path, notes={"attempt": "a1"}, folder=tmp_path)
+    write(
+        backend,
+        entry_of(persons, [("2021", 2), ("2021", 3)]),
+        path,
+        notes={"attempt": "a1"},
+        folder=tmp_path,
+        ordered=True,
+    )
     found = read(backend, [path], blocks=("2021", "2022"))
     assert found is not None
     assert [tuple(row.values()) for row in listed(backend, amounts(found))] == [(HASHES[n], *r) for n, *r in persons]
@@ -162,3 +182,118 @@ def test_several_entries_as_one_remember_each_row_once(backend: Any) -> None:
         assert sorted((row["block"], row[MARK]) for row in listed(backend, remembered(both))) == sorted(
             [("2021", HASHES[2]), ("2021", HASHES[3]), ("2022", HASHES[3])]
         )
+
+
+class Named:
+    """DuckDB under the name of another engine, and as that one reads and writes files: one, or into many parts."""
+
+    def __init__(self, engine: Any, name: str) -> None:
+        self._engine, self.name = engine, name
+
+    def read_parquet(self, files: Any) -> Any:
+        if self.name == "postgres":
+            raise NotImplementedError("it reads no files")
+        assert (self.name == "pyspark") == isinstance(files, str)
+        return self._engine.read_parquet(files)
+
+    def to_parquet(self, table: Any, path: Path, **said: Any) -> None:
+        if self.name == "duckdb":
+            self._engine.to_parquet(table, path, **said)
+        elif self.name == "postgres":
+            raise NotImplementedError("it writes no files")
+        else:
+            assert not said
+            rows = self._engine.to_pyarrow(table.mutate(**{n: table[n].cast("string") for n in ("hash", MARK)}))
+            for name in ("hash", MARK):
+                keys = [None if key is None else bytes.fromhex(key.replace("-", "")) for key in rows[name].to_pylist()]
+                rows = rows.set_column(rows.column_names.index(name), name, pa.array(keys, pa.binary()))
+            path.mkdir()
+            (path / "_SUCCESS").touch()
+            half = len(rows) // 2
+            pq.write_table(rows.slice(half), path / "part-00001.parquet")
+            pq.write_table(rows.slice(0, half), path / "part-00000.parquet")
+
+
+ENGINES = ("duckdb", "postgres", "pyspark")
+PERSONS = [(1, "2022", 1, 3, 0), (3, "2021", 4, 0, 0), (0, "2021", 2, 0, 1)]
+REMEMBERED = [("2022", 0), ("2021", 3), ("2021", 2)]
+IN_ORDER = [
+    (HASHES[3], "2021", 4, 0, 0, None), (HASHES[0], "2021", 2, 0, 1, None), (None, "2021", 0, 0, 0, HASHES[3]),
+    (None, "2021", 0, 0, 0, HASHES[2]), (HASHES[1], "2022", 1, 3, 0, None), (None, "2022", 0, 0, 0, HASHES[0]),
+]  # fmt: skip
+
+
+def told(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """Rows of a file or an engine, with hashes as 32 digits."""
+    shown = [[v.hex() if isinstance(v, bytes) else v for v in row.values()] for row in rows]
+    return [tuple(v.replace("-", "") if isinstance(v, str) and len(v) > 30 else v for v in row) for row in shown]
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_a_file_is_the_same_whichever_engine_writes_it(
+    backend: Any, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path, said = tmp_path / "entry.parquet", {"attempt": "a1", "sums": "a b"}
+    entry = entry_of(PERSONS, REMEMBERED)
+    for ordered in (False, True):
+        write(Named(backend, name), entry, path, notes=said, folder=tmp_path, ordered=ordered)
+        assert sorted(map(str, told(pq.read_table(path).to_pylist()))) == sorted(map(str, IN_ORDER))
+        if name == "pyspark":
+            (tmp_path / "entry-parts/_SUCCESS").unlink()
+            (tmp_path / "entry-parts").rmdir()  # which holds nothing else any more
+        assert list(tmp_path.iterdir()) == [path]
+    assert told(pq.read_table(path).to_pylist()) == IN_ORDER
+    file = pq.ParquetFile(path)
+    assert [(f.name, f.type, f.nullable) for f in file.schema_arrow] == [(f.name, f.type, True) for f in SCHEMA]
+    assert {file.metadata.row_group(0).column(at).compression for at in range(len(SCHEMA))} == {"ZSTD"}
+    assert said.items() <= notes_of(path).items()
+
+
+def test_what_a_file_says_of_itself_may_be_nothing(tmp_path: Path) -> None:
+    with pq.ParquetWriter(tmp_path / "bare.parquet", pa.schema([("kept", pa.int32())]), store_schema=False):
+        pass
+    assert notes_of(tmp_path / "bare.parquet") == {}
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_every_engine_reads_files_of_today_and_of_before(backend: Any, name: str, tmp_path: Path) -> None:
+    engine, files = Named(backend, name), [tmp_path / f"{number}.parquet" for number in range(4)]
+    write(backend, entry_of(PERSONS, REMEMBERED), files[0], notes={}, folder=tmp_path, ordered=True)
+    before = pa.table({"hash": [HASHES[2]], "block": ["2022"], "kept": [7], "truncated": [0], "marked": [1]})
+    pq.write_table(before, files[1])
+    pq.write_table(before.slice(0, 0), files[2])
+    late = {"hash": ["", HASHES[1]], "block": ["2022", "2021"], "kept": [0, 8], "truncated": [0, 9], "marked": [0, 1]}
+    pq.write_table(pa.table(late | {MARK: [HASHES[1], None]}), files[3])
+    everything = [
+        *IN_ORDER, (HASHES[2], "2022", 7, 0, 1, None), (None, "2022", 0, 0, 0, HASHES[1]),
+        (HASHES[1], "2021", 8, 9, 1, None),
+    ]  # fmt: skip
+    for blocks in (None, ("2021",), ("2022",), ("2021", "2022"), ("2023",)):
+        found = read(engine, files, blocks=blocks)
+        assert found is not None
+        assert found.schema().names == tuple(SCHEMA.names)
+        assert [str(found.schema()[n]) for n in ("kept", "truncated", "marked")] == ["int32"] * 3
+        wanted = [row for row in everything if blocks is None or row[1] in blocks]
+        assert sorted(map(str, told(backend.to_pyarrow(found).to_pylist()))) == sorted(map(str, wanted))
+    assert read(engine, [files[2]]) is read(engine, []) is None
+
+
+def test_a_hash_is_sixteen_bytes_to_every_engine_and_other_text_is_none(backend: Any) -> None:
+    text = ibis.memtable(pa.table({"text": [HASHES[0], "no hash", None]}))["text"]
+    assert [str(v).replace("-", "") for v in backend.to_pyarrow(entries.short(backend, text)).to_pylist()] == [
+        HASHES[0], "None", "None"
+    ]  # fmt: skip
+    spark = entries.short(Named(backend, "pyspark"), text.nullif("no hash"))
+    assert backend.to_pyarrow(spark).to_pylist() == [bytes.fromhex(HASHES[0]), None, None]
+    assert "CAST" in ibis.to_sql(entries.short(Named(backend, "postgres"), text).name("key"), dialect="postgres")
+
+
+def test_what_reads_for_another_engine_fetches_nothing_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with entries._beside() as ours:
+        asked = [f"current_setting('{what}_known_extensions')" for what in ("autoinstall", "autoload")]
+        assert ours.raw_sql(f"SELECT {', '.join(asked)}").fetchall() == [(False, False)]
+    assert list(tmp_path.iterdir()) == []

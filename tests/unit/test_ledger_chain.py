@@ -34,6 +34,12 @@ def test_an_instant_is_written_in_utc_to_the_microsecond_and_read_back() -> None
     assert moment(instant(here)).tzinfo is UTC
 
 
+@pytest.mark.parametrize("text", ["", "2021-02-15", "2021-02-15T09:30:00Z", "2021-02-15T09:30:00.000000+00:00"])
+def test_an_instant_that_is_written_in_another_way_is_none(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^no moment as the ledger writes it$"):
+        moment(text)
+
+
 @pytest.mark.usefixtures("in_tokyo")
 def test_an_instant_is_written_in_utc_wherever_the_machine_stands() -> None:
     assert instant(datetime(2021, 2, 15, 9, 30, tzinfo=UTC)) == "2021-02-15T09:30:00.000000Z"

@@ -174,7 +174,9 @@ def test_a_deletion_from_any_table_is_found(
 @pytest.mark.parametrize("sequence", [2, 5, 9])
 def test_a_deletion_from_the_middle_is_found(ledger: Ledger, tamper: Callable[..., None], sequence: int) -> None:
     tamper(f"DELETE FROM ledger_entries WHERE sequence = {sequence}")
-    assert f"entry {sequence} is missing" in ledger.problems()
+    found = ledger.problems()
+    assert [problem for problem in found if "missing" in problem] == [f"entry {sequence} is missing"]
+    assert not any("follow" in problem or "edited" in problem for problem in found if problem.startswith("entry"))
 
 
 def test_reordered_entries_are_found(ledger: Ledger, tamper: Callable[..., None]) -> None:

@@ -32,11 +32,45 @@ def test_a_secure_folder_is_private_whatever_the_umask(tmp_path: Path) -> None:
     assert [mode(path) for path in (folder, *folder.parents[:4])] == [0o700] * 5
 
 
+def test_a_folder_is_private_from_its_first_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever enters before its mode is put right stays inside."""
+    monkeypatch.setattr(Path, "chmod", lambda *_, **__: None)
+    before = os.umask(0)
+    try:
+        assert mode(secure_folder(tmp_path / "secure")) == 0o700
+    finally:
+        os.umask(before)
+
+
+def test_a_folder_that_another_process_makes_meanwhile_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, exists = tmp_path / "secure", Path.exists
+
+    def made_meanwhile(path: Path) -> bool:
+        known = exists(path)
+        if path == folder and not known:
+            folder.mkdir(mode=0o700)
+        return known
+
+    monkeypatch.setattr(Path, "exists", made_meanwhile)
+    assert secure_folder(folder) == folder
+
+
+def test_a_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = secure_folder(tmp_path / "secure")
+    owner = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    with pytest.raises(DpStatsError, match=r"^/.*/secure belongs to another user"):
+        secure_folder(folder)
+
+
 @pytest.mark.parametrize("open_to", [0o755, 0o750, 0o701])
 def test_a_folder_that_others_may_enter_is_refused(tmp_path: Path, open_to: int) -> None:
     (tmp_path / "secure").mkdir()
     (tmp_path / "secure").chmod(open_to)
-    with pytest.raises(DpStatsError, match="chmod 700"):
+    said = rf"^Others may enter /.*/secure \(mode {open_to:04o}\).* chmod 700 /.*/secure$"
+    with pytest.raises(DpStatsError, match=said):
         secure_folder(tmp_path / "secure")
 
 
@@ -49,10 +83,15 @@ def test_a_link_or_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) 
             secure_folder(tmp_path / name)
 
 
-@pytest.mark.parametrize("period", ["..", "a/b", ""])
-def test_an_edition_cannot_be_staged_outside_the_secure_store(tmp_path: Path, period: str) -> None:
-    with pytest.raises(DpStatsError, match="cannot name a folder"):
-        staging_folder(tmp_path / "secure", release="cases", period=period)
+@pytest.mark.parametrize("name", [".", "..", "a/b", ""])
+def test_an_edition_cannot_be_staged_outside_the_secure_store(tmp_path: Path, name: str) -> None:
+    for edition in ({"release": "cases", "period": name}, {"release": name, "period": "2021-W07"}):
+        with pytest.raises(DpStatsError, match=f"^'{name}' cannot name a folder"):
+            staging_folder(tmp_path / "secure", **edition)
+
+
+def test_the_first_revision_of_an_edition_is_the_one_that_nobody_names(tmp_path: Path) -> None:
+    assert staging_folder(tmp_path, release="cases", period="2021-W07") == tmp_path / "staging/cases/2021-W07/r1"
 
 
 def test_rows_are_kept_nowhere_but_in_the_secure_store(tmp_path: Path) -> None:
@@ -71,6 +110,19 @@ def test_removing_an_edition_leaves_the_others(tmp_path: Path) -> None:
     assert other.exists()
 
 
+def test_a_list_of_tables_in_a_database_outlives_the_rows(tmp_path: Path) -> None:
+    folder = staging_folder(tmp_path / "secure", release="cases", period="2021-W07")
+    for inside in ("tables", "parts", "parts/of"):
+        (folder / inside).mkdir()
+    for file in ("snapshot.parquet", "tables/one.json", "parts/of/rows"):
+        (folder / file).touch()
+    remove(folder)
+    assert [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*"))] == ["tables", "tables/one.json"]
+    (folder / "tables/one.json").rename(folder / "tables/note")
+    remove(folder)
+    assert [path.name for path in (tmp_path / "secure").rglob("*")] == ["staging"]
+
+
 def test_only_editions_left_untouched_for_long_are_purged(tmp_path: Path) -> None:
     old, touched = (staging_folder(tmp_path / "secure", release="cases", period=p) for p in ("2021-W07", "2021-W08"))
     for folder in (old, touched):
@@ -82,6 +134,14 @@ def test_only_editions_left_untouched_for_long_are_purged(tmp_path: Path) -> Non
     assert not old.exists()
     assert touched.exists()
     assert purge_expired(tmp_path / "nothing", after=timedelta(days=2)) == ()
+    two = [staging_folder(tmp_path / "secure", release="deaths", period=p) for p in ("2021-W07", "2021-W08")]
+    listed = staging_folder(tmp_path / "secure", release="births", period="2021-W07")
+    (listed / "tables").mkdir()
+    (listed / "tables/one.json").touch()
+    for path in (*two, listed / "tables/one.json", listed / "tables", listed):
+        os.utime(path, (0, 0))
+    assert purge_expired(tmp_path / "secure", after=timedelta(days=2)) == tuple(two)
+    assert listed.exists()
 
 
 @pytest.mark.parametrize("umask", [0, 0o077, 0o777])
