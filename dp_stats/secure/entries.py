@@ -131,9 +131,7 @@ def given(table: pa.Table) -> ir.Table:
     return found.mutate(**{name: found[name].cast(dt.uuid) for name in ("hash", MARK) if name in table.column_names})
 
 
-def write(
-    backend: Any, table: ir.Table, path: Path, *, notes: Mapping[str, str], folder: Path, ordered: bool
-) -> None:
+def write(backend: Any, table: ir.Table, path: Path, *, notes: Mapping[str, str], folder: Path, ordered: bool) -> None:
     """Compute a table and write it to a file, without holding it.
 
     Args:

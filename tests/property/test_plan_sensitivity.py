@@ -158,7 +158,10 @@ def test_late_rows_are_as_many_as_rows_may_count_and_may_share_a_cell() -> None:
 def test_editions_of_a_series_share_a_block_that_several_of_them_or_late_rows_fall_in(
     declared: dict[str, Any], block: BlockKind, shared: bool
 ) -> None:
-    assert sensitivity.shared_blocks(release(BASIC, period="week", **declared), block) is shared
+    one = release(BASIC, period="week", **declared)
+    assert sensitivity.shared_blocks(one, block) is shared
+    assert sensitivity.everybody_counts(one, block) is not shared
+    assert sensitivity.everybody_counts(one.model_copy(update={"period": "range"}), block)
 
 
 def test_a_sum_counts_from_zero_even_where_its_lower_bound_is_above() -> None:
