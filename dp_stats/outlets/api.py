@@ -136,7 +136,7 @@ def shared_levels(edition: Edition) -> dict[str, list[TableFacts]]:
 
 def topic_of(edition: Edition) -> tuple[str, str, str]:
     """Theme, sub-theme and topic of a release: the first values of its paths, which are the same in every language."""
-    theme, subtheme, title = (own_words(edition, f"/release/{name}") for name in ("theme", "subtheme", "title"))
+    theme, subtheme, title = (own_words(edition, name) for name in ("theme", "subtheme", "title"))
     return slug(theme or title), slug(subtheme or theme or title), edition.release.id
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -94,8 +95,10 @@ def _of_areas(
         return [], []
     changes = clear_changes(*local, metric.id)
     moved = [(group, changes[group.code]) for group in local[1].by_area(metric.id) if group.code in changes]
-    rose = [m for m in moved if m[1].direction == "rose"]
-    fell = [m for m in moved if m[1].direction == "fell"]
+    by_direction: dict[str, list[tuple[Group, Change]]] = defaultdict(list)
+    for one in moved:
+        by_direction[one[1].direction].append(one)
+    rose, fell = by_direction["rose"], by_direction["fell"]
     said = texts(
         "release.clear",
         all=texts.number(len(moved)),
@@ -103,7 +106,7 @@ def _of_areas(
         fell=texts.number(len(fell)),
         unclear=texts.number(len(moved) - len(rose) - len(fell)),
     )
-    if early := sum(m[1].direction == "early" for m in moved):
+    if early := len(by_direction["early"]):
         said += " " + texts.plural("finding.early_many", early)
     decimals = numbers.decimals_for(m[1].after for m in moved)
     links = {code: f"{folder}{address}" for code, address in area_links(view, story).items()}
