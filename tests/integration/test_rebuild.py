@@ -10,6 +10,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,31 @@ def test_the_ledger_alone_says_which_editions_are_for_a_few(settings: Settings) 
     shutil.rmtree(settings.restricted)
     with pytest.raises(PublishedError, match=f"{edition}/r1: missing"):
         upkeep.verify_published()
+
+
+def test_each_file_of_an_older_edition_is_read_once_in_four_weeks_and_its_loss_is_found_every_night(
+    settings: Settings,
+) -> None:
+    first = Ledger.open(settings.ledger_url).publications()[0]
+    altered = settings.public_dir / first.edition / "r1" / "privacy.json"
+    content = altered.read_bytes()
+    altered.write_bytes(content + b" ")
+
+    def found(days: int) -> bool:
+        try:
+            upkeep.verify_published(night=first.at.date() + timedelta(days=days))
+        except PublishedError as error:
+            return "privacy.json" in str(error)
+        return False
+
+    assert all(found(days) for days in (0, 1, upkeep.ALL_READ)), "a new edition is read every night"
+    later = [days for days in range(upkeep.ALL_READ + 1, 3 * upkeep.ALL_READ + 1) if found(days)]
+    assert len(later) == 2, "an older one once in so many nights"
+    assert later[1] - later[0] == upkeep.ALL_READ
+    altered.unlink()
+    assert all(found(days) for days in range(upkeep.ALL_READ + 1, 2 * upkeep.ALL_READ, 9))
+    altered.write_bytes(content)
+    assert upkeep.verify_published() == 4
 
 
 def test_whatever_is_lost_is_made_again_byte_for_byte(settings: Settings) -> None:
