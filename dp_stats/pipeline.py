@@ -343,7 +343,8 @@ def rebuild(
 
 def clean_up(edition: str, *, revision: int = 1, settings: Settings | None = None) -> Step:
     """Delete the staged rows, whether it was published or failed; a table that cannot be dropped waits for the nightly upkeep."""
-    from dp_stats.secure.in_place.tables import drop, listed_in
+    from dp_stats.secure.in_place.dropping import drop
+    from dp_stats.secure.in_place.tables import listed_in
     from dp_stats.secure.staging import remove
 
     run = open_run(edition, revision=revision, settings=settings)

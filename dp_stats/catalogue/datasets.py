@@ -171,17 +171,27 @@ class Dataset(Model):
     )
     engine: Literal["duckdb", "spark", "source"] = Field(
         "duckdb",
-        description="What carries out steps, and bounds and aggregates the snapshot. With `source` the database that holds the "
-        "rows does all of it, and only integers of groups leave it (one table of PostgreSQL).",
+        description="What carries out steps, and bounds and aggregates the snapshot. With `source` the database or the "
+        "cluster that has the rows does all of it, and only integers of groups leave it (one table of PostgreSQL, or a "
+        "Parquet folder on a Spark cluster).",
         examples=["duckdb"],
     )
     work_schema: str | None = Field(
         None,
         pattern=r"^[a-z_][a-z0-9_]*$",
         max_length=63,
-        description="With `engine: source`: schema of that database in which this installation may make tables, for itself alone.",
+        description="With `engine: source` and PostgreSQL: schema of that database in which this installation may make tables, "
+        "for itself alone.",
         examples=["dp_stats_work"],
         exclude_if=lambda schema: schema is None,
+    )
+    work_folder: str | None = Field(
+        None,
+        min_length=2,
+        description="With `engine: source` and Spark: folder on the cluster's storage in which this installation may make folders, "
+        "for itself alone.",
+        examples=["s3a://agency-private/dp-stats-work"],
+        exclude_if=lambda folder: folder is None,
     )
 
     @property
@@ -273,10 +283,16 @@ class Dataset(Model):
 
     @model_validator(mode="after")
     def _in_place(self) -> Dataset:
-        if self.engine == "source" and (why := why_not_in_place(self.source, self.work_schema, self.columns)):
+        if self.engine == "source" and (
+            why := why_not_in_place(self.source, self.work_schema, self.work_folder, self.columns)
+        ):
             raise ValueError(f"engine: source: {why}")
         if self.engine != "source" and self.work_schema is not None:
             raise ValueError("work_schema: only with engine: source are tables made in the database; leave it out")
+        if self.engine != "source" and self.work_folder is not None:
+            raise ValueError(
+                "work_folder: only with engine: source are folders made on the cluster's storage; leave it out"
+            )
         return self
 
     @field_validator("custodians")

@@ -28,7 +28,8 @@ class Source(Model):
     connection: str | None = Field(None, description="Airflow connection id (postgres).", examples=["warehouse"])
     url_env: str | None = Field(
         None,
-        description="Environment variable that holds the database URL (postgres, database).",
+        description="Environment variable that holds the database URL (postgres, database), or with `engine: source` the address "
+        "of the Spark cluster (parquet).",
         examples=["WAREHOUSE_URL"],
     )
     sheet: str | None = Field(

@@ -1,4 +1,4 @@
-"""A command about tables of rows that were made in databases, where datasets are worked on in place."""
+"""A command about tables of rows that were made where datasets are worked on in place."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def work_tables(
         bool, typer.Option("--drop", help="Drop them; an edition that runs now fails, and can run again.")
     ] = False,
 ) -> None:
-    """List the tables of rows that are in work schemas now (engine: source), or drop what stopped runs have left there."""
+    """List the tables of rows that are in work schemas and folders now (engine: source), or drop what stopped runs have left."""
+    from dp_stats.secure.in_place.dropping import drop as drop_tables
     from dp_stats.secure.in_place.tables import all_listed
-    from dp_stats.secure.in_place.tables import drop as drop_tables
 
     secure = settings().secure
     tables = all_listed(secure)
     for table in tables:
-        out.print(f"{table.edition}: {table.schema}.{table.name}")
+        out.print(f"{table.edition}: {table.place}")
     if not tables:
         out.print("No table of rows is listed.")
     if not drop:

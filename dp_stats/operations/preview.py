@@ -102,6 +102,7 @@ def _invented(dataset: Dataset, folder: Path) -> dict[str, Any]:
     """The dataset over invented rows, with empty opt-out lists and link tables, and no limit of its own on what is delivered."""
     content: dict[str, Any] = dataset.model_dump(mode="json", by_alias=True, exclude_unset=True)
     content |= {"engine": "duckdb", "intake": {**ANYTHING, "empty_period": True, "days_without_rows": None}}
+    content = {name: value for name, value in content.items() if name not in ("work_schema", "work_folder")}
     for table, part in [*content.get("tables", {}).items(), *([] if dataset.tables else [("", content)])]:
         part["source"] = {"kind": "csv", "path": str(_file(folder, "rows", table))}
         if table:

@@ -24,7 +24,7 @@ from dp_stats.ledger.witnesses import refuse_loss
 from dp_stats.operations.forecast import forecast
 from dp_stats.outlets.public_log import published_lines, refuse_another
 from dp_stats.run import open_ledger, witnesses_of
-from dp_stats.secure.in_place.tables import drop_expired
+from dp_stats.secure.in_place.dropping import drop_expired
 from dp_stats.secure.spill import remove_abandoned
 from dp_stats.secure.staging import purge_expired
 from dp_stats.settings import Settings, load_settings

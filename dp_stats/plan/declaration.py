@@ -26,6 +26,7 @@ DATASET_TEXTS = {
     "budget",
     "engine",
     "work_schema",
+    "work_folder",
 }
 RELEASE_TEXTS = {
     "title",
@@ -127,7 +128,12 @@ def dataset_told(sealed: Json, tellers: Sequence[Dataset]) -> Dataset:
     unit = {name: texts["privacy_unit"][name] for name in UNIT_TEXTS}
     content: Json = {**told, **sealed, "privacy_unit": {**unit, **sealed["privacy_unit"]}}
     if content["engine"] == "source" and content.get("source") != texts.get("source"):
-        content = {**content, "engine": "duckdb", "work_schema": None}  # the rows were read from elsewhere then
+        content = {
+            **content,
+            "engine": "duckdb",
+            "work_schema": None,
+            "work_folder": None,
+        }  # the rows were read from elsewhere then
     if tables:
         content["tables"] = {
             name: {**{text: texts["tables"][name][text] for text in TABLE_TEXTS}, **table}

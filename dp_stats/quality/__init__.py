@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dp_stats.quality.gx import DatabaseTable
+from dp_stats.quality.gx import DatabaseTable, SparkTable
 from dp_stats.quality.suites import ROWS, QualityReport, check, check_published, find_suite, review
 
-__all__ = ["ROWS", "DatabaseTable", "QualityReport", "check", "check_published", "find_suite", "review"]
+__all__ = ["ROWS", "DatabaseTable", "QualityReport", "SparkTable", "check", "check_published", "find_suite", "review"]

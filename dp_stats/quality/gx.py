@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 from dp_stats.errors import QualityError
 
 Table: TypeAlias = Any
-"""A Parquet file (its path), a pyarrow table, or a ``DatabaseTable``."""
+"""A Parquet file (its path), a pyarrow table, a ``DatabaseTable`` or a ``SparkTable``."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,20 @@ class DatabaseTable:
     name: str
     columns: tuple[str, ...]
 
+
+@dataclass(frozen=True)
+class SparkTable:
+    """A frame of a Spark cluster, where its rows stay: Great Expectations asks for aggregates of it.
+
+    Attributes:
+        frame: Spark's own. columns: names of its columns.
+    """
+
+    frame: Any = field(repr=False)
+    columns: tuple[str, ...]
+
+
+Elsewhere: TypeAlias = DatabaseTable | SparkTable
 
 LARGE = 1_000_000
 """From this many rows on, columns are held in forms that take a fraction of the memory."""
@@ -54,7 +68,7 @@ EQUALITY = frozenset(
 
 def column_names(table: Table) -> list[str]:
     """The columns of a table, without reading its rows."""
-    if isinstance(table, DatabaseTable):
+    if isinstance(table, Elsewhere):
         return list(table.columns)
     import pyarrow.parquet as pq
 
@@ -78,7 +92,7 @@ def load(table: Table, columns: Sequence[str], *, rows: bool = True, equality: b
     Args:
         rows: whether rows are needed, or the names of all columns are enough.
     """
-    if isinstance(table, DatabaseTable):
+    if isinstance(table, Elsewhere):
         return table
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -169,6 +183,9 @@ def _batch(frame: Any) -> Iterator[Any]:
         with _database_batch(frame) as batch:
             yield batch
         return
+    if isinstance(frame, SparkTable):
+        yield _spark_batch(frame)
+        return
     frames = _frames()
     try:
         yield frames.get_batch({"dataframe": frame})
@@ -201,6 +218,17 @@ def _database_batch(table: DatabaseTable) -> Iterator[Any]:
     finally:
         if source is not None:
             source.get_engine().dispose()
+
+
+def _spark_batch(table: SparkTable) -> Any:
+    """A frame of Spark as GX takes it, in the session that it is of."""
+    import great_expectations as gx
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    source = context.data_sources.add_spark("rows", force_reuse_spark_context=True, persist=False)
+    asset = source.add_dataframe_asset("rows")
+    return asset.add_batch_definition_whole_dataframe("rows").get_batch({"dataframe": table.frame})
 
 
 _made = threading.local()

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import UNKNOWN, Column, Dataset
 from dp_stats.catalogue.periods import Period
-from dp_stats.quality import ROWS, DatabaseTable, QualityReport, check, find_suite, review
+from dp_stats.quality import ROWS, DatabaseTable, QualityReport, SparkTable, check, find_suite, review
 from dp_stats.quality.suites import Failure
-from dp_stats.secure.in_place.pinning import POINTER, read_pointer
+from dp_stats.secure.in_place.checking import rows_to_check
+from dp_stats.secure.in_place.pinning import POINTER
 from dp_stats.secure.linked import table_file
-from dp_stats.secure.postgres_source import database_url
 from dp_stats.secure.pull import FACTS
 from dp_stats.settings import Settings
 
@@ -31,26 +32,25 @@ def check_snapshot(
         QualityError: a gate failed, or the suite itself is wrong.
     """
     warnings: list[Failure] = []
-    wanted: list[tuple[str, Mapping[str, Path | DatabaseTable], Mapping[str, Column]]] = []
+    wanted: list[tuple[str, Mapping[str, Path | DatabaseTable | SparkTable], Mapping[str, Column]]] = []
     for name, table in dataset.tables.items():
         wanted.append((table.expectations, {ROWS: folder / table_file(name)}, table.columns))
-    staged: dict[str, Path | DatabaseTable] = {ROWS: _rows(dataset, folder), "source": folder / "source.parquet"}
-    wanted.append((dataset.expectations, staged, dataset.columns))
-    for suite, tables, columns in wanted:
-        found = find_suite(suite, settings=settings)
-        report = check(tables, suite=found, parameters=suite_parameters(columns, catalogue, period)).enforce()
-        warnings += report.warnings
+    with _rows(dataset, period, folder, settings) as rows:
+        wanted.append((dataset.expectations, {ROWS: rows, "source": folder / "source.parquet"}, dataset.columns))
+        for suite, tables, columns in wanted:
+            found = find_suite(suite, settings=settings)
+            report = check(tables, suite=found, parameters=suite_parameters(columns, catalogue, period)).enforce()
+            warnings += report.warnings
     return replace(report, warnings=tuple(warnings))
 
 
-def _rows(dataset: Dataset, folder: Path) -> Path | DatabaseTable:
-    """All rows dated in the period: a file, or in place a view."""
+def _rows(
+    dataset: Dataset, period: Period, folder: Path, settings: Settings
+) -> AbstractContextManager[Path | DatabaseTable | SparkTable]:
+    """All rows dated in the period: a file, or where they are."""
     if dataset.engine != "source":
-        return folder / "intake.parquet"
-    assert dataset.source is not None
-    pointer = read_pointer(folder / POINTER)
-    url = database_url(dataset.source).set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
-    return DatabaseTable(url, pointer.schema, pointer.in_period, tuple(dataset.columns))
+        return nullcontext(folder / "intake.parquet")
+    return rows_to_check(folder / POINTER, dataset, period, settings=settings)
 
 
 def review_suite(dataset: Dataset, *, catalogue: Catalogue, period: Period, settings: Settings) -> None:

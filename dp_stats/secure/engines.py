@@ -64,6 +64,12 @@ def engine_of(backend: ibis.BaseBackend) -> str:
     return str(backend.name)
 
 
+def reads_files(backend: Any) -> bool:
+    """Whether the engine can open a file of this machine: PostgreSQL and the executors of a cluster cannot."""
+    name = engine_of(backend)
+    return name == "duckdb" or (name == "pyspark" and backend._session.conf.get("spark.master").startswith("local"))
+
+
 def fast_hash(backend: ibis.BaseBackend, value: ir.Value) -> ir.IntegerValue:
     """The engine's own 64-bit hash: for choices within one person, where a collision does no harm."""
     return _FAST_HASH[engine_of(backend)](value)

@@ -3,7 +3,7 @@
 A file has a row per person and block (``hash``, ``block``, ``kept``, ``truncated``, ``marked``) and, where late rows count, one
 per remembered row (``block``, ``seen``). Hashes are 16 bytes. Files of before had 32 hexadecimal digits, and are read as well.
 The engine reads the files itself, and adds up and joins there: nothing here holds a table in Python's memory, but
-for PostgreSQL, which cannot read files.
+for PostgreSQL and a cluster, which cannot read files of this machine.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dp_stats.secure.engines import engine_of
+from dp_stats.secure.engines import engine_of, reads_files
 
 MARK = "seen"
 """Column of the register's files, and of rows while they are told apart: the keyed hash of a row."""
@@ -38,6 +38,11 @@ SCHEMA = pa.schema(
 
 ROW_GROUP = 122_880
 """Rows that are written at once."""
+
+
+@ibis.udf.scalar.builtin(name="hex", signature=((dt.binary,), dt.string))  # type: ignore[untyped-decorator, unused-ignore]
+def _hex(key: bytes) -> str:  # type: ignore[empty-body]
+    """Spark's own function."""
 
 
 @ibis.udf.scalar.builtin(name="unhex", signature=((dt.string,), dt.binary))  # type: ignore[untyped-decorator, unused-ignore]
@@ -66,10 +71,10 @@ def read(backend: ibis.BaseBackend, files: Sequence[Path], *, blocks: Sequence[s
             found.setdefault(kind, []).append(path)
     if not found:
         return None
-    if engine_of(backend) != "postgres":
+    if reads_files(backend):
         return _together(backend, found, blocks)
     with _beside() as ours:
-        return given(fetched(_together(ours, found, blocks)))
+        return given(fetched(_together(ours, found, blocks)), backend)
 
 
 def _together(
@@ -120,15 +125,23 @@ def _beside() -> Iterator[ibis.BaseBackend]:
 
 
 def fetched(table: ir.Table) -> pa.Table:
-    """A table of any engine but Spark in memory, with hashes as text."""
-    keys = {name: table[name].cast(dt.string) for name in ("hash", MARK) if name in table.columns}
+    """A table of any engine in memory, with hashes as text."""
+    keys = {}
+    for name in ("hash", MARK):
+        if name in table.columns:
+            key = table[name]
+            keys[name] = _hex(key) if key.type().is_binary() else key.cast(dt.string)
     return table.mutate(**keys).to_pyarrow()
 
 
-def given(table: pa.Table) -> ir.Table:
-    """What was ``fetched``, for any engine but Spark."""
+def given(table: pa.Table, backend: ibis.BaseBackend | None = None) -> ir.Table:
+    """What was ``fetched``, for an engine; by default for one that knows UUIDs."""
     found = ibis.memtable(table)
-    return found.mutate(**{name: found[name].cast(dt.uuid) for name in ("hash", MARK) if name in table.column_names})
+    spark = backend is not None and engine_of(backend) == "pyspark"
+    keys = {name: found[name] for name in ("hash", MARK) if name in table.column_names}
+    return found.mutate(
+        **{name: _unhex(key.replace("-", "")) if spark else key.cast(dt.uuid) for name, key in keys.items()}
+    )
 
 
 def write(backend: Any, table: ir.Table, path: Path, *, notes: Mapping[str, str], folder: Path, ordered: bool) -> None:
@@ -139,7 +152,7 @@ def write(backend: Any, table: ir.Table, path: Path, *, notes: Mapping[str, str]
         folder: a private folder for what Spark writes on the way. ordered: by block and hash, amounts before remembered rows.
     """
     name = engine_of(backend)
-    if name == "postgres":
+    if not reads_files(backend):
         with _beside() as ours:
             write(ours, given(fetched(table)), path, notes=notes, folder=folder, ordered=ordered)
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from collections.abc import Iterator
@@ -17,13 +16,12 @@ import pytest
 from dp_stats import pipeline
 from dp_stats.errors import QualityError, SourceError
 from dp_stats.operations import upkeep
-from dp_stats.secure.in_place import tables
-from dp_stats.secure.intake import IntakeReport
+from dp_stats.secure.in_place import dropping, tables
 from tests import ledger_examples
 from tests.killing import dying_in
+from tests.planted import COLUMNS, expect, report_of, with_rows, without_noise
 from tests.warm_python import python
 
-WORDS = (b"canary", b"kanarie", b"4096.25", b"5550199")
 RUN = "pipeline.run_edition(arguments[0])"
 
 
@@ -76,48 +74,13 @@ def warehouse(server: Any, clinic: Any, monkeypatch: pytest.MonkeyPatch) -> Iter
         source={"kind": "postgres", "table": "clinic.visits", "url_env": "CLINIC_URL"},
         engine="source",
         work_schema="dp_stats_work",
-        columns={
-            "patient": {
-                "from": "patient",
-                "type": "person",
-                "identifier": {"pattern": "canary[0-9]+", "remove": "-", "case": "lower"},
-            },
-            "day": {"from": "day", "type": "date", "timezone": "Europe/London"},
-            "clinic": {"from": "clinic", "type": "code", "codes": "clinics", "unknown": True},
-            "cost": {"from": "cost", "type": "number"},
-        },
+        columns=COLUMNS,
     )
     clinic.change("releases/visits.yaml", contribution={"rows": 10})
     expect(clinic, {"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 100}})
     monkeypatch.setenv("CLINIC_URL", made.url)
     yield made
     made.admin.connection.close()
-
-
-def expect(clinic: Any, *expectations: dict[str, Any]) -> None:
-    """Give the dataset a suite of its own."""
-    suite = {"name": "visits", "expectations": expectations}
-    (clinic.folder / "expectations" / "visits.json").write_text(json.dumps(suite))
-
-
-def without_noise(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Exact answers as they are handed to the noise."""
-    from dp_stats.secure import measure as measuring
-
-    seen: list[Any] = []
-
-    def none(values: Any, **_: Any) -> Any:
-        seen.append(np.asarray(values).tolist())
-        return np.asarray(values)
-
-    monkeypatch.setattr(measuring, "add_noise", none)
-    return seen
-
-
-def with_rows(folder: Path) -> list[str]:
-    """Files that hold a planted value."""
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    return [str(path) for path in files if any(word in path.read_bytes().lower() for word in WORDS)]
 
 
 @pytest.mark.slow
@@ -141,7 +104,7 @@ def test_the_same_is_counted_and_no_row_is_on_a_disk_here(
     assert (clinic.settings.public_dir / done["path"] / "edition.json").is_file()
     assert warehouse.made() == []
     assert not list((clinic.settings.secure / "staging").rglob("*.json"))
-    in_place, report = counted[:], _report(clinic)
+    in_place, report = counted[:], report_of(clinic.settings)
     counted.clear()
     clinic.change("datasets/visits.yaml", engine="duckdb", work_schema=None)
     monkeypatch.setenv("DP_STATS_HOME", str(tmp_path / "other"))
@@ -151,11 +114,7 @@ def test_the_same_is_counted_and_no_row_is_on_a_disk_here(
     pipeline.run_edition("visits/2024-W02", settings=other)
     assert in_place == counted
     assert max(map(np.sum, counted)) > 500
-    assert report == IntakeReport.from_bytes((other.secure / "intake" / "visits/2024-W02/r1.json").read_bytes())
-
-
-def _report(clinic: Any) -> IntakeReport:
-    return IntakeReport.from_bytes((clinic.settings.secure / "intake" / "visits/2024-W02/r1.json").read_bytes())
+    assert report == report_of(other)
 
 
 @pytest.mark.slow
@@ -178,7 +137,7 @@ def test_what_a_killed_run_leaves_is_listed_and_dropped(
     assert set(warehouse.made()) == ({listed.name, listed.in_period} if left else set())
     assert upkeep.purge_staging(settings=clinic.settings) == 0, "it may be running still"
     assert len(tables.all_listed(clinic.settings.secure)) == 1
-    assert tables.drop_expired(clinic.settings.secure, after=timedelta()) == 1
+    assert dropping.drop_expired(clinic.settings.secure, after=timedelta()) == 1
     assert warehouse.made() == []
     assert tables.all_listed(clinic.settings.secure) == ()
 
@@ -191,8 +150,8 @@ def test_a_table_that_cannot_be_dropped_stays_listed(
     monkeypatch.setenv("CLINIC_URL", "postgresql://reader:hunter2@127.0.0.1:1/none")
     pipeline.clean_up("visits/2024-W02", settings=clinic.settings)
     (listed,) = tables.all_listed(clinic.settings.secure)
-    with pytest.raises(SourceError, match="still in a database") as caught:
-        tables.drop_expired(clinic.settings.secure, after=timedelta())
+    with pytest.raises(SourceError, match="are still there") as caught:
+        dropping.drop_expired(clinic.settings.secure, after=timedelta())
     assert "hunter2" not in str(caught.value)
     monkeypatch.setenv("CLINIC_URL", warehouse.url)
     pipeline.clean_up("visits/2024-W02", settings=clinic.settings)
@@ -205,7 +164,7 @@ def test_rows_that_are_not_those_that_were_pulled_are_not_measured(warehouse: Wa
         step("visits/2024-W02", settings=clinic.settings)
     (listed,) = tables.all_listed(clinic.settings.secure)
     warehouse.admin.execute(
-        f"UPDATE {listed.sql} SET patient = 'canary4' WHERE patient = 'canary6' AND clinic = 'north'"
+        f"UPDATE {listed.place} SET patient = 'canary4' WHERE patient = 'canary6' AND clinic = 'north'"
     )
     with pytest.raises(SourceError, match="another digest"):
         pipeline.measure("visits/2024-W02", settings=clinic.settings)

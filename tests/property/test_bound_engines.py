@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
@@ -25,6 +24,7 @@ from dp_stats.secure.engines import sha256_hex
 from dp_stats.secure.entries import MARK, SCHEMA, fetched, read, remembered
 from dp_stats.secure.late import marks_of, told_apart, unseen
 from dp_stats.secure.register import Register
+from tests.engines import SPARK, engines
 
 MONDAY = date(2021, 2, 15)
 MEASURED = (
@@ -36,10 +36,7 @@ MEASURED = (
     "truncated_persons@all.week.all",
 )
 
-ENGINES = [
-    "postgres",
-    pytest.param("spark", marks=pytest.mark.skipif(shutil.which("java") is None, reason="PySpark needs Java")),
-]
+ENGINES = engines("postgres", SPARK)
 
 
 @pytest.fixture(scope="module")
@@ -85,16 +82,13 @@ def test_every_engine_tells_rows_apart_by_the_same_marks(
         rows = w.rows(backend, found)
         return told_apart(backend, rows, "key", sha256_hex(backend, rows.table["person"]))
 
-    def marks(backend: ibis.BaseBackend, rows: Any) -> list[bytes]:
-        found = marks_of([rows])
-        if backend.name == "pyspark":
-            return sorted(backend.to_pyarrow(found)[MARK].to_pylist())
-        return sorted(UUID(mark).bytes for mark in fetched(found)[MARK].to_pylist())
+    def marks(rows: Any) -> list[bytes]:
+        return sorted(UUID(mark).bytes for mark in fetched(marks_of([rows]))[MARK].to_pylist())
 
-    expected = marks(duck, told(duck, ibis.memtable(table(MESSY))))
+    expected = marks(told(duck, ibis.memtable(table(MESSY))))
     backend, found = request.getfixturevalue(engine)(table(MESSY))
     rows = told(backend, found)
-    assert marks(backend, rows) == expected
+    assert marks(rows) == expected
     assert len(expected) == 8
     path = tmp_path / "entry.parquet"
     some = pa.table({"block": ["lifetime"] * 4, MARK: expected[:4]})
@@ -103,7 +97,7 @@ def test_every_engine_tells_rows_apart_by_the_same_marks(
     entry = read(backend, [path], blocks=("lifetime",))
     assert entry is not None
     left = unseen(backend, rows, remembered(entry))
-    assert marks(backend, left) == expected[4:]
+    assert marks(left) == expected[4:]
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 """A value is read in place, on any engine, exactly as DuckDB reads it from a file: what a further engine must prove.
 
-``loaded`` puts rows into any Ibis connection; add an engine to ``ENGINES`` and give it the functions of ``in_place.primitives``.
+Give an engine the functions of ``in_place.primitives``, and run these tests on it as ``tests/engines.py`` says.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from dp_stats.secure.database import open_database
 from dp_stats.secure.in_place.canonical import Raw, canonical_rows
 from dp_stats.secure.source_table import SourceTable
 from tests.builders import code_list
+from tests.engines import SPARK, engines
 
-ENGINES = ["duckdb", "postgres"]
+ENGINES = engines("duckdb", "postgres", SPARK)
 LISTS = {
     "codes": code_list("codes", ["01001", "56045", "1", "N", "Straße", "ÉTÉ", "İ", "ΟΔΟΣ", "ǆ", ""]),
     "bands": code_list("bands", ["0-17", "18-64", "65+", "odd"], lower=[0, 18, 65, -7.25], upper=[17, 64, "", -3.5]),

@@ -32,6 +32,7 @@ ELSEWHERE = {
     "Dataset.engine=spark": "tests/property/test_bound_engines.py: seconds a step",
     "Dataset.engine=source": "tests/integration/test_in_place.py: a database needs a server",
     "Dataset.work_schema": "a database needs a server",
+    "Dataset.work_folder": "tests/integration/test_in_place_spark.py: a cluster takes a minute",
     "Intake.manifest": "tests/integration: the rows that are drawn have no manifest",
     "Release.requested_by": "an analyst's release comes from the form, not from the catalogue",
     "Release.purpose": "an analyst's release comes from the form, not from the catalogue",

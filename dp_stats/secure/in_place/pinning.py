@@ -1,6 +1,7 @@
 """What was pulled in place is content, not a name: copied aside for the session that measures it, and compared by a digest.
 
-The copy is a temporary table, which no other session sees and which goes with its own, even if the run is killed.
+The copy is a temporary table, on Spark blocks of the session's own executors: no other session sees it, and it goes with its
+own, even if the run is killed.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -38,20 +38,21 @@ class Pointer:
     """Which table holds the rows of an edition.
 
     Attributes:
-        path: ``snapshot.json``. table: its name in ``schema``. mapping: hash of how its rows were read.
+        path: ``snapshot.json``. within: the work schema or folder. name: the table's name in it.
+        mapping: hash of how its rows were read.
         digest: HMAC-SHA-256 of its name and the rows that count, under this installation's secret key.
     """
 
     path: Path
-    schema: str
-    table: str
+    within: str
+    name: str
     mapping: str
     digest: str
 
     @property
     def in_period(self) -> str:
         """Its view of the rows that are dated in the period, which quality checks look at."""
-        return f"{self.table}_in"
+        return f"{self.name}_in"
 
     def write(self, secure: Path) -> None:
         """Keep it."""
@@ -90,22 +91,18 @@ def pinned_in_place(pointer: Path, dataset: Dataset, period: Period, *, settings
     """
     kept = read_pointer(pointer)
     assert dataset.source is not None
-    with open_session(dataset.source) as session:
+    with open_session(dataset.source, settings=settings) as session:
         pinned = explained(place_of(dataset.source), lambda: _pinned(session, kept, dataset, period, settings))
         yield pinned
 
 
 def _pinned(session: Session, kept: Pointer, dataset: Dataset, period: Period, settings: Settings) -> PinnedTable:
-    name = f"pinned_{secrets.token_hex(8)}"
-    rows = counting(f"{quoted(kept.schema)}.{quoted(kept.table)}", dataset, period)
-    session.run(f"CREATE TEMPORARY TABLE {name} AS {rows}")
-    session.run(f"ANALYZE {name}")
-    table = session.backend.table(name)
-    found = digest_of(session.backend, table, kept.table, secure=settings.secure)
+    table = session.pinned(session.query(counting(session.name_of(kept), dataset, period)))
+    found = digest_of(session.backend, table, kept.name, secure=settings.secure)
     if not hmac.compare_digest(found, kept.digest):
         raise SourceError(
             "The snapshot of rows is not as the pull step made it: its rows have another digest. Nothing was drawn. Find out "
-            "who may write to the work schema, then run the pull step again."
+            "who may write to the work schema or folder, then run the pull step again."
         )
     return PinnedTable(session.backend, table, kept.mapping)
 

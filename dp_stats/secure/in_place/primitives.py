@@ -19,9 +19,14 @@ NUMBER = dt.Decimal(18, 6)
 LONGEST = 1000
 """Most signs of a number that is written as text."""
 
-_TRIM = {"duckdb": "trim", "postgres": "btrim"}
+_TRIM = {"duckdb": "trim", "postgres": "btrim", "pyspark": "btrim"}
 _NFC = {"duckdb": "nfc_normalize", "postgres": "normalize"}
-_END = {"duckdb": r"\z", "postgres": r"\Z"}
+_END = {"duckdb": r"\z", "postgres": r"\Z", "pyspark": r"\z"}
+
+
+@ibis.udf.scalar.builtin(name="reflect", signature=((dt.string, dt.string, dt.string, dt.boolean), dt.string))  # type: ignore[untyped-decorator, unused-ignore]
+def _java(owner: str, method: str, text: str, flag: bool) -> str:  # type: ignore[empty-body]
+    """Spark's way to a function of Java."""
 
 
 def trimmed(backend: ibis.BaseBackend, text: ir.StringValue) -> ir.StringValue:
@@ -32,6 +37,10 @@ def trimmed(backend: ibis.BaseBackend, text: ir.StringValue) -> ir.StringValue:
 
 def composed(backend: ibis.BaseBackend, text: ir.StringValue) -> ir.StringValue:
     """The text in Unicode normal form C."""
+    if engine_of(backend) == "pyspark":  # which has no function for it, but the library that has: ICU for Java
+        compose = _java("com.ibm.icu.text.Normalizer", "compose", text, False)
+        made: ir.StringValue = ibis.ifelse(text.re_search("[^ -~]"), compose, text)
+        return made
     found: ir.StringValue = builtin(_NFC[engine_of(backend)], (dt.string,), dt.string)(text)
     return found
 
@@ -44,6 +53,9 @@ def fits(backend: ibis.BaseBackend, text: ir.StringValue, pattern: str) -> ir.Bo
 def day_in(backend: ibis.BaseBackend, moment: ir.TimestampValue, zone: str) -> ir.DateValue:
     """The day of a moment where a time zone holds."""
     kind = dt.Timestamp(timezone="UTC")
+    if engine_of(backend) == "pyspark":
+        shifted: ir.TimestampValue = builtin("from_utc_timestamp", (kind, dt.string), kind)(_near(moment), zone)
+        return shifted.cast("date")
     wall: ir.TimestampValue = builtin("timezone", (dt.string, kind), dt.Timestamp())(zone, _near(moment))
     return wall.cast("date")
 
@@ -51,7 +63,10 @@ def day_in(backend: ibis.BaseBackend, moment: ir.TimestampValue, zone: str) -> i
 def day_there(backend: ibis.BaseBackend, wall: ir.TimestampValue, written: str, zone: str) -> ir.DateValue:
     """The day in ``zone`` of a time that a clock in ``written`` showed."""
     kind = dt.Timestamp(timezone="UTC")
-    moment = builtin("timezone", (dt.string, dt.Timestamp()), kind)(written, _near(wall))
+    if engine_of(backend) == "pyspark":
+        moment = builtin("to_utc_timestamp", (kind, dt.string), kind)(_near(wall).cast(kind), written)
+    else:
+        moment = builtin("timezone", (dt.string, dt.Timestamp()), kind)(written, _near(wall))
     return day_in(backend, moment, zone)
 
 
@@ -73,13 +88,16 @@ def number_of_text(backend: ibis.BaseBackend, text: ir.StringValue) -> ir.Decima
 
 def number_of_double(backend: ibis.BaseBackend, value: ir.FloatingValue) -> ir.DecimalValue:
     """The same of a binary fraction, whose millionths are rounded half away from zero."""
-    if engine_of(backend) != "postgres":
+    if engine_of(backend) == "duckdb":
         return value.try_cast(NUMBER)
-    small = ibis.ifelse((value > -1e13) & (value < 1e13), value, ibis.null("float64")) * 1e6
-    whole = builtin("trunc", (dt.float64,), dt.float64)(small)
+    small = ibis.ifelse((value > -2e12) & (value < 2e12), value, ibis.null("float64")) * 1e6
+    if engine_of(backend) == "pyspark":  # whose casts cut fractions off
+        whole, exact = small.cast("int64").cast("float64"), dt.Decimal(25, 6)
+    else:
+        whole, exact = builtin("trunc", (dt.float64,), dt.float64)(small), dt.Decimal()
     steps = whole + ibis.cases((small - whole >= 0.5, 1.0), (small - whole <= -0.5, -1.0), else_=0.0)
     inside = ibis.ifelse((steps > -1e18) & (steps < 1e18), steps, ibis.null("float64"))
-    return (inside.cast("int64").cast(dt.Decimal()) * ibis.literal("0.000001").cast(dt.Decimal())).cast(NUMBER)
+    return (inside.cast("int64").cast(exact) * ibis.literal("0.000001").cast(exact)).cast(NUMBER)
 
 
 def _below(value: ir.DecimalValue, limit: ir.DecimalValue) -> ir.DecimalValue:

@@ -1,105 +1,93 @@
-"""A session in the database that holds the rows: what it makes for itself is temporary and goes with it."""
+"""A session where the rows are: what it makes for itself is gone with it. What differs between engines is behind it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol, TypeVar
 
-import ibis
+import ibis.expr.types as ir
 import psycopg
 
-from dp_stats.catalogue.models import Source
+from dp_stats.catalogue.models import Dataset, Source
+from dp_stats.catalogue.periods import Period
 from dp_stats.errors import DpStatsError, SourceError
-from dp_stats.secure.database import quoted
-from dp_stats.secure.postgres_source import database_url
+from dp_stats.secure.in_place import cluster, postgres
+from dp_stats.secure.in_place.canonical import Raw
+from dp_stats.secure.in_place.postgres import open_postgres
+from dp_stats.secure.in_place.spark import open_spark
+from dp_stats.secure.in_place.tables import Listed, WorkTable
+from dp_stats.settings import Settings
 
 T = TypeVar("T")
 
 
-class Session:
-    """An open session: the Ibis backend and its connection."""
+class Session(Protocol):
+    """An open session.
 
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
-        self.connection = connection
-        self.backend: Any = ibis.postgres.from_connection(connection)
+    Attributes:
+        backend: the Ibis backend.
+    """
 
-    def run(self, sql: str) -> list[tuple[Any, ...]]:
-        """Execute a statement, and return what it answers."""
-        with self.connection.cursor() as cursor:
-            cursor.execute(sql)
-            return cursor.fetchall() if cursor.description else []
+    backend: Any
 
-    def columns(self, table: str) -> list[tuple[str, int]]:
-        """Name and number of the type of each column; no row is read."""
-        with self.connection.cursor() as cursor:
-            cursor.execute(f"SELECT * FROM {table} LIMIT 0")
-            return [(column.name, column.type_code) for column in cursor.description or ()]
+    def one_state(self) -> AbstractContextManager[Any]:
+        """Everything in the block sees one state of the source; what it makes is there once the block has ended."""
 
-    def written(self, expression: ibis.Table) -> str:
-        """The SQL of an expression, once the tables in memory that it is built on are in the database."""
-        self.backend._run_pre_execute_hooks(expression)
-        return str(self.backend.compile(expression))
+    def raw(self, dataset: Dataset, period: Period) -> tuple[Raw, int]:
+        """The wanted columns of the rows of the period, and how many rows the source has.
 
-    def upload(self, texts: Iterable[str], *, column: str) -> ibis.Table:
-        """A temporary table of one column of texts; streamed, as there may be millions."""
-        name = f"uploaded_{column}"
-        with self.connection.cursor() as cursor:
-            cursor.execute(f"CREATE TEMPORARY TABLE {name} ({quoted(column)} text)")
-            with cursor.copy(f"COPY {name} FROM STDIN") as copy:
-                for text in texts:
-                    copy.write_row((text,))
-        self.run(f"ANALYZE {name}")
-        table: ibis.Table = self.backend.table(name)
-        return table
+        Raises:
+            SourceError: a column is missing, or of a kind that is not read.
+        """
+
+    def upload(self, texts: Iterable[str], *, column: str) -> ir.Table:
+        """A table of one column of texts, for this session."""
+
+    def make(self, table: WorkTable, rows: ir.Table, dataset: Dataset, period: Period) -> None:
+        """Make a listed table of canonical rows, and what quality checks look at: those that are dated in the period."""
+
+    def name_of(self, table: Listed) -> str:
+        """What SQL of this session calls a listed table."""
+
+    def query(self, sql: str) -> ir.Table:
+        """What a query gives; it is SQL that DuckDB reads, of the common core alone."""
+
+    def pinned(self, rows: ir.Table) -> ir.Table:
+        """A copy of rows that nobody else sees or changes, and that is gone with the session."""
+
+    def close(self) -> None:
+        """End it, and with it all that was not finished."""
 
 
 def place_of(source: Source) -> str:
     """What an error should call the table."""
+    if source.kind == "parquet":
+        return f"Parquet folder {source.path} (cluster of environment variable {source.url_env})"
     via = f"connection '{source.connection}'" if source.connection else f"environment variable {source.url_env}"
     return f"PostgreSQL table {source.table} ({via})"
 
 
 @contextmanager
-def open_session(source: Source) -> Iterator[Session]:
-    """Connect to a source's database.
+def open_session(source: Source, *, settings: Settings) -> Iterator[Session]:
+    """Connect to what holds a source's rows.
 
     Raises:
         SourceError: it cannot be reached.
     """
-    url = database_url(source)
-    arguments = url.translate_connect_args(username="user", database="dbname")
-    options: dict[str, Any] = {key: str(value) for key, value in url.query.items()}
-    failure, connection = "", None
+    session: Session
+    if source.kind == "parquet":
+        session = open_spark(source, place_of(source), settings=settings)
+    else:
+        session = open_postgres(source, place_of(source))
     try:
-        connection = psycopg.connect(
-            **arguments, **options, application_name="dp-stats", connect_timeout=15, autocommit=True
-        )
-        session = Session(connection)
-        session.run("SET default_transaction_read_only = off")  # its own tables only: it has no right to change others
-        session.run("SET lock_timeout = '60s'")
-        encoding = session.run("SHOW server_encoding")[0][0]
-    except psycopg.Error as error:
-        failure = type(error).__name__
-        if connection is not None:
-            connection.close()
-    if connection is None or failure:
-        raise SourceError(
-            f"{place_of(source)} cannot be reached ({failure}). Check that the server runs, the address, the user and the "
-            "password."
-        )
-    try:
-        if encoding != "UTF8":
-            raise SourceError(
-                f"{place_of(source)}: the database is not encoded in UTF8. Use engine: duckdb, which reads it."
-            )
         yield session
     finally:
-        connection.close()
+        session.close()
 
 
 def explained(place: str, work: Callable[[], T]) -> T:
-    """Do ``work``; what the database says of a failure may quote values, so only its kind is told.
+    """Do ``work``; what the engine says of a failure may quote values, so only its kind is told.
 
     Raises:
         SourceError: it failed. Errors of ours pass as they are, with nothing attached.
@@ -110,17 +98,14 @@ def explained(place: str, work: Callable[[], T]) -> T:
         return work()
     except DpStatsError as error:
         ours = type(error)(*error.args)
-    except psycopg.errors.InsufficientPrivilege:
-        reason = (
-            "cannot be worked on: a right is missing. Grant SELECT on it, USAGE and CREATE on the work schema, and TEMPORARY on "
-            "the database"
-        )
-    except psycopg.errors.UndefinedTable:
-        reason = "does not exist there, or what was made of it is gone. Write source.table as schema.table; run the pull step"
-    except psycopg.errors.InvalidSchemaName:
-        reason = "cannot be worked on: there is no such work schema. Make it, or change work_schema"
-    except psycopg.Error as error:
-        reason = f"cannot be worked on ({type(error).__name__}, SQLSTATE {error.sqlstate or 'none'}). Ask whoever runs the database"
     except Exception as error:
-        reason = f"cannot be worked on ({type(error).__name__}; details are withheld because they may hold values)"
+        reason = _reason(error)
     raise ours or SourceError(f"{place} {reason}.")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, psycopg.Error):
+        return postgres.reason(error)
+    if cluster.is_of_spark(error):
+        return cluster.reason(error)
+    return f"cannot be worked on ({type(error).__name__}; details are withheld because they may hold values)"

@@ -1,26 +1,39 @@
-"""The tables that are made in the work schema of a database: listed before they are made, and dropped whatever happens.
+"""The tables that are made in a work schema or a work folder: listed before they are made, and dropped whatever happens.
 
-A table has a random name. Before it is made, a note of it lies in the private folder of its edition; the note goes only
-once the table is dropped. So what a killed run has left is found by the next step that cleans up, or by the nightly upkeep.
+A table has a random name; in a work folder it is a folder of Parquet files. Before it is made, a note of it lies in the
+private folder of its edition; the note goes only once the table is dropped. So what a killed run has left is found by the
+next step that cleans up, or by the nightly upkeep.
 """
 
 from __future__ import annotations
 
 import json
 import secrets
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from dp_stats.catalogue.models import Source
-from dp_stats.errors import DpStatsError, SourceError
-from dp_stats.secure.database import quoted
+from dp_stats.errors import SourceError
 from dp_stats.secure.staging import LISTED, write_private
 
 PREFIX = "dp_stats_"
+
+
+class Listed(Protocol):
+    """What it takes to find a table. ``within``: the schema or the folder that it lies in."""
+
+    @property
+    def within(self) -> str:
+        """The work schema, or the work folder."""
+
+    @property
+    def name(self) -> str:
+        """Its own name."""
+
+    @property
+    def in_period(self) -> str:
+        """The name of the view of its rows that are dated in the period."""
 
 
 @dataclass(frozen=True)
@@ -28,18 +41,19 @@ class WorkTable:
     """One listed table.
 
     Attributes:
-        note: the file that lists it. source: the table that it was made of, in whose database it lies.
+        note: the file that lists it. source: what it was made of, in whose database or cluster it lies.
+        within: the work schema, or the work folder as an address.
     """
 
     note: Path
     source: Source
-    schema: str
+    within: str
     name: str
 
     @property
-    def sql(self) -> str:
-        """Its name in SQL."""
-        return f"{quoted(self.schema)}.{quoted(self.name)}"
+    def place(self) -> str:
+        """What to call it."""
+        return f"{self.within}/{self.name}" if self.source.kind == "parquet" else f"{self.within}.{self.name}"
 
     @property
     def in_period(self) -> str:
@@ -52,13 +66,13 @@ class WorkTable:
         return "/".join(self.note.parent.parent.parts[-3:])
 
 
-def listed_table(folder: Path, source: Source, schema: str, *, secure: Path) -> WorkTable:
+def listed_table(folder: Path, source: Source, within: str, *, secure: Path) -> WorkTable:
     """List a table that is about to be made for the edition with this folder."""
     name = f"{PREFIX}{secrets.token_hex(16)}"
     note = folder / LISTED / f"{name}.json"
-    content = {"schema": schema, "name": name, "source": source.model_dump(mode="json", exclude_defaults=True)}
+    content = {"within": within, "name": name, "source": source.model_dump(mode="json", exclude_defaults=True)}
     write_private(secure, note, (json.dumps(content, indent=1) + "\n").encode())
-    return WorkTable(note, source, schema, name)
+    return WorkTable(note, source, within, name)
 
 
 def listed_in(folder: Path) -> tuple[WorkTable, ...]:
@@ -71,67 +85,12 @@ def all_listed(secure: Path) -> tuple[WorkTable, ...]:
     return tuple(table for folder in sorted((secure / "staging").glob("*/*/r*")) for table in listed_in(folder))
 
 
-def drop(tables: tuple[WorkTable, ...]) -> tuple[str, ...]:
-    """Drop tables and forget those that are gone.
-
-    Returns:
-        For each that could not be dropped, why; its note stays.
-    """
-    if not tables:
-        return ()
-    from dp_stats.secure.in_place.session import explained, open_session  # a second to import
-
-    faults = []
-    for table in tables:
-        try:
-            with open_session(table.source) as session:
-                explained(f"Table {table.schema}.{table.name}", lambda: session.run(_dropping(table)))  # noqa: B023
-        except DpStatsError as error:
-            faults.append(f"{table.edition}: {table.schema}.{table.name}: {error}")
-            continue
-        table.note.unlink(missing_ok=True)
-    return tuple(faults)
-
-
-def drop_expired(secure: Path, *, after: timedelta) -> int:
-    """Drop the tables of editions that no run has touched for ``after``; returns how many.
-
-    Raises:
-        SourceError: some could not be dropped; all others are.
-    """
-    limit = time.time() - after.total_seconds()
-    old = tuple(table for table in all_listed(secure) if _touched(table.note.parent.parent) < limit)
-    faults = drop(old)
-    if faults:
-        raise SourceError(
-            "Tables with rows are still in a database. They are dropped with the next upkeep, or with dp-stats work-tables "
-            "--drop:\n  " + "\n  ".join(faults)
-        )
-    return len(old)
-
-
-def _dropping(table: WorkTable) -> str:
-    return f"DROP VIEW IF EXISTS {quoted(table.schema)}.{quoted(table.in_period)}; DROP TABLE IF EXISTS {table.sql}"
-
-
-def _touched(folder: Path) -> float:
-    return max(_times(folder), default=0.0)
-
-
-def _times(folder: Path) -> Iterator[float]:
-    for path in (folder, *folder.rglob("*")):
-        try:
-            yield path.stat().st_mtime
-        except FileNotFoundError:
-            continue
-
-
 def _read(note: Path) -> WorkTable:
     try:
         kept: dict[str, Any] = json.loads(note.read_bytes())
-        return WorkTable(note, Source.model_validate(kept["source"]), str(kept["schema"]), str(kept["name"]))
+        return WorkTable(note, Source.model_validate(kept["source"]), str(kept["within"]), str(kept["name"]))
     except (OSError, ValueError, KeyError, TypeError):
         pass
     raise SourceError(
-        f"{note} does not say which table it lists. Drop the tables {PREFIX}* of the work schema, then the file."
+        f"{note} does not say which table it lists. Drop what is called {PREFIX}* in the work schema or folder, then the file."
     )
