@@ -24,6 +24,7 @@ from dp_stats import files
 from dp_stats.charts.merged_areas import FILE, PARQUET
 from dp_stats.editions.edition import DimensionFacts, Edition, TableFacts
 from dp_stats.editions.moments import moments_of
+from dp_stats.editions.renamed import with_former
 from dp_stats.errors import DpStatsError, NotDerivableError
 from dp_stats.estimate.answer import Answer, codes_of
 from dp_stats.estimate.answer_each import answer_groups
@@ -102,7 +103,8 @@ def _rows(public: Path, current: Sequence[Edition], ledger: Ledger, place: Path)
         return []
     names = {newest.release.id, *newest.release.formerly}
     earlier = [e for name in newest.release.formerly for e in Published.read(public, name).current]
-    shown = [e for e in (*earlier, *current) if e.geography is not None and e.geography.name == area.name]
+    together = with_former(current, earlier, lambda edition: edition)
+    shown = [e for e in together if e.geography is not None and e.geography.name == area.name]
     wanted = [e for e in shown if {*area.replaced} & {*e.dimension(area.name).levels[0].codes}]
     boundaries = files.sha256(json.dumps([area.model_dump(mode="json")], sort_keys=True).encode())[:16]
     kept = _kept(place, newest, boundaries)

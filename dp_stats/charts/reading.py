@@ -17,6 +17,7 @@ from dp_stats.charts.panels import Panel, TableValues, areas_of, groups_of, read
 from dp_stats.editions.edition import Edition, RevisionStatus, TableFacts, editions
 from dp_stats.editions.languages import foreign_reason, said_in
 from dp_stats.editions.moments import Moment, moments_of
+from dp_stats.editions.renamed import with_former
 from dp_stats.editions.revisions import EditionStatus, status_of
 from dp_stats.errors import PublishedError
 from dp_stats.texts.words import Texts
@@ -114,7 +115,7 @@ class ReleaseView:
     @cached_property
     def history(self) -> tuple[Revision, ...]:
         """The same with the editions that were published under former names."""
-        return _to_use((*self.earlier, *self.revisions)) if self.earlier else self.current
+        return with_former(self.current, _to_use(self.earlier), lambda r: r.edition) if self.earlier else self.current
 
     @property
     def latest(self) -> Revision:

@@ -60,7 +60,8 @@ def write_api(
     """Write the tree below ``public/api``; files that have not changed are left alone.
 
     Args:
-        releases: for each release, its current editions (the revision to use of each period) in order of time.
+        releases: for each release, its current editions (the revision to use of each period) in order of time, with those
+            under names that it had before.
         isolate: a release that fails is left out of the lists, and the others are written; False: its error is raised.
         put: what puts each file in place.
 
@@ -72,11 +73,9 @@ def write_api(
     left_out: dict[str, str] = {}
     goes_on_of: dict[str, dict[str, Any]] = {}
     renamed = {name: id for id, editions in releases.items() for name in editions[-1].release.formerly}
-    for id, own in releases.items():
+    for id, editions in releases.items():
         with noted(left_out, id, isolate=isolate):
             paths = []
-            earlier = [e for name in own[-1].release.formerly for e in releases.get(name, ())]
-            editions = sorted((*earlier, *own), key=lambda e: e.period.end)
             goes_on = _goes_on(releases[renamed[id]][-1], base_url) if id in renamed else {}
             for path, titles, leaf in _release_leaves(public, editions, base_url, goes_on):
                 written += put(public / path_of(path[:-1]) / f"{path[-1]}.json", leaf)

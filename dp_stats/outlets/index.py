@@ -16,6 +16,7 @@ from dp_stats.editions.edition import Edition, editions
 from dp_stats.editions.isolated import noted, without_failing
 from dp_stats.editions.languages import said_in
 from dp_stats.editions.latest import folder_lock
+from dp_stats.editions.renamed import with_former
 from dp_stats.editions.revisions import Correction, corrections, newest_first, status_of
 from dp_stats.outlets import api, budgets, data_use, dcat, feeds, history, openapi, shared_areas, slices
 from dp_stats.outlets.restricted import RestrictedUse, restricted_uses
@@ -88,7 +89,7 @@ def refresh_index(
             made, failed = contents(list(known)), {}
         left_out |= failed
         current = {id: one.current for id, one in known.items() if id not in failed and one.current}
-        series = {id: _with_former(known, one.current) for id, one in known.items() if id not in failed}
+        series = {id: _series(known, one.current) for id, one in known.items() if id not in failed}
         written, failed = history.write_history(
             public, series, base_url=base_url, texts=texts, isolate=isolate, put=put
         )
@@ -97,7 +98,7 @@ def refresh_index(
             if one.editions and not one.current:  # all retracted: nothing of it may go on being read as current
                 shutil.rmtree(public / api.path_of(api.topic_of(one.editions[-1])), ignore_errors=True)
         for write, own in (
-            (api.write_api, current),
+            (api.write_api, {id: series[id] for id in current}),
             (slices.write_slices, current),
             (shared_areas.write_shared_areas, series),
         ):
@@ -110,13 +111,12 @@ def refresh_index(
         return Indexed(written, left_out)
 
 
-def _with_former(known: Mapping[str, Published], current: tuple[Edition, ...]) -> tuple[Edition, ...]:
-    """The current editions of a release with those of other periods that it published under names it had before."""
+def _series(known: Mapping[str, Published], current: tuple[Edition, ...]) -> tuple[Edition, ...]:
+    """The current editions of a release with those that it published under names it had before."""
     if not current:
         return ()
-    own = {e.period.label for e in current}
     former = [e for name in current[-1].release.formerly if name in known for e in known[name].current]
-    return tuple(sorted([*(e for e in former if e.period.label not in own), *current], key=lambda e: e.period.end))
+    return with_former(current, former, lambda edition: edition)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from invented_editions import publish_weeks_and_costs
 
 from dp_stats.catalogue.periods import parse_period
 from dp_stats.catalogue.schedule import Schedule
+from dp_stats.charts.reading import releases as releases_below
 from dp_stats.editions import retract
 from dp_stats.outlets.api import slug
 from dp_stats.outlets.dcat import short_title
@@ -297,3 +298,24 @@ def test_a_calendar_without_events_is_valid_and_one_with_events_is_as_before() -
     assert [c.name for c in read_back.subcomponents] == ["VTIMEZONE"], "RFC 5545, 3.6: at least one component"
     needed = {"TZID:Etc/UTC", "BEGIN:STANDARD", "DTSTART:19700101T000000", "TZOFFSETFROM:+0000", "TZOFFSETTO:+0000"}
     assert needed <= set(lines)
+
+
+def test_a_period_under_two_names_of_a_release_stands_once_and_under_the_name_of_today(
+    public: Path, make_sample: Callable[..., Any]
+) -> None:
+    for week in (8, 9):
+        renamed = make_sample(period=f"2021-W{week:02d}", seed=100 + week)
+        new_name = {"id": "cases-everywhere", "formerly": ("cases-by-area",)}
+        renamed.release = renamed.release.model_copy(update=new_name)
+        renamed.catalogue = renamed.catalogue.with_release(renamed.release)
+        renamed.publish(public, published=datetime(2021, 3, week, 9, 30, tzinfo=UTC))
+    refresh_index(public, base_url=BASE, texts=TEXTS)
+    once = ["cases-by-area/2021-W07/r1", "cases-everywhere/2021-W08/r1", "cases-everywhere/2021-W09/r1"]
+    topics = public / "api/themes/health/sub_themes/infectious-disease/topics"
+    leaf = "geography_types/ltla/geographies/A2/metrics/cases/area-week-age.json"
+    assert read(topics / "cases-everywhere" / leaf)["editions"] == once
+    assert [e["path"] for e in read(public / "cases-everywhere/history/index.json")["editions"]] == once
+    (view,) = (v for v in releases_below(public, TEXTS)[0] if v.id == "cases-everywhere")
+    assert [r.edition.path for r in view.history] == once, "and so do pages"
+    own = [f"cases-by-area/2021-W0{week}/r1" for week in (7, 8)]
+    assert read(topics / "cases-by-area" / leaf)["editions"] == own, "the old name's leaves stay"
