@@ -166,6 +166,59 @@ def wave(start: date, days: int, rng: np.random.Generator) -> np.ndarray:
     )
 
 
+COVID_STATISTICS = (
+    StatisticFacts(id="cases", title="Confirmed cases", unit="people", kind="count", description="Number of records."),
+    StatisticFacts(
+        id="rate",
+        title="Rate",
+        unit="per 100,000 people",
+        kind="rate",
+        derived=True,
+        integer=False,
+        description="Confirmed cases per 100,000 people living there.",
+    ),
+)
+
+
+def covid_release(id: str, period: Period) -> ReleaseFacts:
+    """The release of cases by area, day and age."""
+    return ReleaseFacts(
+        id=id,
+        title="Confirmed COVID-19 cases by area",
+        summary="How many people tested positive for COVID-19, by local authority, day and age, every week.",
+        public_benefit="Lets councils, schools and residents see how infections change near them.",
+        known_issues=("Tests are dated by specimen; the last days of a week may grow.",),
+        theme="Health",
+        subtheme="Infectious disease",
+        keywords=("COVID-19", "cases", "local authorities"),
+        contact="statistics@example.org",
+        publisher="UK Health Security Agency",
+        period_kind=period.kind,
+        schedule="30 9 * * 3",
+        settle_days=7,
+        headline="area",
+    )
+
+
+def covid_tables(period: Period) -> tuple[TableFacts, ...]:
+    """Its tables: id, title and statistics, and the levels of area, date and age."""
+    week, both = period.kind, ("cases", "rate")
+    declared = (
+        ("uk", "Cases in the United Kingdom", both, "uk", week, "all"),
+        ("uk-day", "Cases in the United Kingdom by day", ("cases",), "uk", "day", "all"),
+        ("uk-age", "Cases in the United Kingdom by age", ("cases",), "uk", week, "age"),
+        ("nation", "Cases by nation", both, "nation", week, "all"),
+        ("region", "Cases by region", both, "region", week, "all"),
+        ("area", "Cases by local authority", both, "area", week, "all"),
+        ("area-day", "Cases by local authority and day", ("cases",), "area", "day", "all"),
+        ("area-age", "Cases by local authority and age", ("cases",), "area", week, "age"),
+    )
+    return tuple(
+        TableFacts(id=id, title=title, statistics=statistics, levels={"area": area, "date": date, "age": age})
+        for id, title, statistics, area, date, age in declared
+    )
+
+
 def covid_edition(
     period: Period,
     *,
@@ -175,74 +228,8 @@ def covid_edition(
 ) -> Edition:
     """The facts of one weekly edition of cases by area, day and age."""
     published = datetime.combine(period.end + timedelta(days=10), datetime.min.time(), UTC).replace(hour=9, minute=30)
-    all_time, whole = {"date": period.kind}, {"age": "all"}
-    tables = (
-        TableFacts(
-            id="uk",
-            title="Cases in the United Kingdom",
-            levels={"area": "uk", **all_time, **whole},
-            statistics=("cases", "rate"),
-        ),
-        TableFacts(
-            id="uk-day",
-            title="Cases in the United Kingdom by day",
-            levels={"area": "uk", "date": "day", **whole},
-            statistics=("cases",),
-        ),
-        TableFacts(
-            id="uk-age",
-            title="Cases in the United Kingdom by age",
-            levels={"area": "uk", **all_time, "age": "age"},
-            statistics=("cases",),
-        ),
-        TableFacts(
-            id="nation",
-            title="Cases by nation",
-            levels={"area": "nation", **all_time, **whole},
-            statistics=("cases", "rate"),
-        ),
-        TableFacts(
-            id="region",
-            title="Cases by region",
-            levels={"area": "region", **all_time, **whole},
-            statistics=("cases", "rate"),
-        ),
-        TableFacts(
-            id="area",
-            title="Cases by local authority",
-            levels={"area": "area", **all_time, **whole},
-            statistics=("cases", "rate"),
-        ),
-        TableFacts(
-            id="area-day",
-            title="Cases by local authority and day",
-            levels={"area": "area", "date": "day", **whole},
-            statistics=("cases",),
-        ),
-        TableFacts(
-            id="area-age",
-            title="Cases by local authority and age",
-            levels={"area": "area", **all_time, "age": "age"},
-            statistics=("cases",),
-        ),
-    )
     return Edition(
-        release=ReleaseFacts(
-            id=release,
-            title="Confirmed COVID-19 cases by area",
-            summary="How many people tested positive for COVID-19, by local authority, day and age, every week.",
-            public_benefit="Lets councils, schools and residents see how infections change near them.",
-            known_issues=("Tests are dated by specimen; the last days of a week may grow.",),
-            theme="Health",
-            subtheme="Infectious disease",
-            keywords=("COVID-19", "cases", "local authorities"),
-            contact="statistics@example.org",
-            publisher="UK Health Security Agency",
-            period_kind=period.kind,
-            schedule="30 9 * * 3",
-            settle_days=7,
-            headline="area",
-        ),
+        release=covid_release(release, period),
         dataset=DatasetFacts(
             id="covid-tests",
             title="Positive tests for COVID-19",
@@ -271,21 +258,8 @@ def covid_edition(
             expected=(ExpectedFacts(table="area", statistic="cases", cells=381, margin_95=12.0, worst=13.0),)
         ),
         dimensions=(area_dimension(limit), date_dimension(period), age_dimension()),
-        statistics=(
-            StatisticFacts(
-                id="cases", title="Confirmed cases", unit="people", kind="count", description="Number of records."
-            ),
-            StatisticFacts(
-                id="rate",
-                title="Rate",
-                unit="per 100,000 people",
-                kind="rate",
-                derived=True,
-                integer=False,
-                description="Confirmed cases per 100,000 people living there.",
-            ),
-        ),
-        tables=tables,
+        statistics=COVID_STATISTICS,
+        tables=covid_tables(period),
         provenance=ProvenanceFacts(plan_hash="0" * 64, series_hash="1" * 64),
     )
 

@@ -37,7 +37,7 @@ from dp_stats.catalogue.models import (
     Statistic,
     Table,
 )
-from dp_stats.catalogue.periods import BlockKind, blocks_of, parse_period
+from dp_stats.catalogue.periods import BlockKind, Period, blocks_of, parse_period
 from dp_stats.plan import sensitivity
 from dp_stats.plan.late import grid_of, late_periods
 from dp_stats.plan.model import LatePeriod, Measurement, Plan, Role
@@ -115,28 +115,8 @@ class FullyMeasured:
         return exact_answers(self.plan, kept, grid=self.grid, release=self.release, period=period)
 
 
-def declare_fully_measured(
-    *,
-    k: int = 2,
-    cap: int = 3,
-    one_per_cell: bool = False,
-    period: str = "2021-W07",
-    block: BlockKind = "lifetime",
-    unknown: bool = False,
-    bins: bool = False,
-    calendar: tuple[str, ...] = ("day", "week"),
-    series: bool = False,
-    statistics: Sequence[Statistic] = (COUNT, PERSONS, AMOUNT),
-    edges: tuple[float, ...] = (0.0, 1.5, 3.0),
-    late: int = 0,
-    stored: Sequence[str] = (),
-    record_id: bool = False,
-) -> FullyMeasured:
-    """Three areas in two regions and a calendar, with every combination of levels measured for every statistic.
-
-    ``late``: how many periods back late rows count, of those that are ``stored``; their tables are by area and day.
-    """
-    span = parse_period(period)
+def small_grid(span: Period, *, unknown: bool, calendar: tuple[str, ...], edges: tuple[float, ...] | None) -> Grid:
+    """Three areas in two regions, a calendar, and the bins between ``edges`` where there are any."""
     codes = ("A", "B", "C", *(("unknown",) if unknown else ()))
     regions = np.array([0, 0, 1, *((1,) if unknown else ())], dtype=np.intp)
     area = Dimension(
@@ -151,10 +131,14 @@ def declare_fully_measured(
         unknown="unknown" if unknown else None,
     )
     dimensions = [area, date_dimension("day", "date", span, calendar)]
-    if bins:
+    if edges is not None:
         dimensions.append(bin_dimension("size", "amount", edges))
-    grid = Grid(tuple(dimensions))
-    dataset = Dataset(
+    return Grid(tuple(dimensions))
+
+
+def small_dataset(*, block: BlockKind, record_id: bool) -> Dataset:
+    """Persons with dates, areas and amounts."""
+    return Dataset(
         id="tests",
         title="Tests",
         description="",
@@ -177,26 +161,15 @@ def declare_fully_measured(
         expectations="tests.json",
         budget=Budget(rho=Fraction(1), no_approval_below=Fraction(1)),
     )
-    release = Release(
-        id="tests",
-        title="Tests",
-        dataset="tests",
-        period=span.kind,
-        start=date(2021, 1, 1),
-        dimensions=tuple(DimensionSpec(name=d.name, column=d.column) for d in grid.dimensions),
-        statistics=tuple(statistics),
-        tables=(Table(id="all", title="All", levels={}, statistics=tuple(s.id for s in statistics)),),
-        contribution=Contribution(rows=k, one_per_cell=one_per_cell),
-        privacy_loss=PrivacyLoss(epsilon=Fraction(1)),
-        series=series,
-        late=Late(periods=late) if late else None,
-        texts=ReleaseTexts(summary="A test."),
-    )
+
+
+def every_measurement(grid: Grid, release: Release, *, block: BlockKind, cap: int) -> tuple[Measurement, ...]:
+    """Every statistic at every combination of levels, and the truncated rows and persons there."""
     joint = sensitivity.shared_blocks(release, block)
     measured = []
     for levels in product(*([level.name for level in d.levels] for d in grid.dimensions)):
         at = dict(zip((d.name for d in grid.dimensions), levels, strict=True))
-        wanted: list[tuple[Role, Statistic]] = [("statistic", s) for s in statistics]
+        wanted: list[tuple[Role, Statistic]] = [("statistic", s) for s in release.statistics]
         wanted += [("truncated_rows", COUNT), ("truncated_persons", COUNT)]
         for role, statistic in wanted:
             moved = sensitivity.of(
@@ -216,20 +189,69 @@ def declare_fully_measured(
                     epsilon=Fraction(10**4),
                 )
             )
+    return tuple(measured)
+
+
+def earlier_late(
+    grid: Grid, release: Release, measured: Sequence[Measurement], *, span: Period, stored: Sequence[str]
+) -> tuple[LatePeriod, ...]:
+    """Late rows of earlier periods, by area and day; none where the release counts none."""
+    if not release.late:
+        return ()
     finest = {d.name: d.leaf.name for d in grid.dimensions}
-    table = next((m for m in measured if m.statistic == "cases" and m.role == "statistic" and m.levels == finest), None)
-    earlier: tuple[LatePeriod, ...] = ()
-    if late:
-        assert table is not None
-        tables = [table.model_copy(update={"role": "late_rows", "id": "late_rows"})]
-        known = {parse_period(label): grid_of(grid, release, parse_period(label)) for label in stored}
-        earlier = late_periods(tables, release, canonical=grid, grid=grid, period=span, stored=known)
+    table = next(m for m in measured if m.statistic == "cases" and m.role == "statistic" and m.levels == finest)
+    tables = [table.model_copy(update={"role": "late_rows", "id": "late_rows"})]
+    known = {parse_period(label): grid_of(grid, release, parse_period(label)) for label in stored}
+    return tuple(late_periods(tables, release, canonical=grid, grid=grid, period=span, stored=known))
+
+
+def declare_fully_measured(
+    *,
+    k: int = 2,
+    cap: int = 3,
+    one_per_cell: bool = False,
+    period: str = "2021-W07",
+    block: BlockKind = "lifetime",
+    unknown: bool = False,
+    bins: bool = False,
+    calendar: tuple[str, ...] = ("day", "week"),
+    series: bool = False,
+    statistics: Sequence[Statistic] = (COUNT, PERSONS, AMOUNT),
+    edges: tuple[float, ...] = (0.0, 1.5, 3.0),
+    late: int = 0,
+    stored: Sequence[str] = (),
+    record_id: bool = False,
+) -> FullyMeasured:
+    """Three areas in two regions and a calendar, with every combination of levels measured for every statistic.
+
+    ``late``: how many periods back late rows count, of those that are ``stored``; their tables are by area and day.
+    """
+    span = parse_period(period)
+    grid = small_grid(span, unknown=unknown, calendar=calendar, edges=edges if bins else None)
+    dataset = small_dataset(block=block, record_id=record_id)
+    release = Release(
+        id="tests",
+        title="Tests",
+        dataset="tests",
+        period=span.kind,
+        start=date(2021, 1, 1),
+        dimensions=tuple(DimensionSpec(name=d.name, column=d.column) for d in grid.dimensions),
+        statistics=tuple(statistics),
+        tables=(Table(id="all", title="All", levels={}, statistics=tuple(s.id for s in statistics)),),
+        contribution=Contribution(rows=k, one_per_cell=one_per_cell),
+        privacy_loss=PrivacyLoss(epsilon=Fraction(1)),
+        series=series,
+        late=Late(periods=late) if late else None,
+        texts=ReleaseTexts(summary="A test."),
+    )
+    measured = every_measurement(grid, release, block=block, cap=cap)
+    earlier = earlier_late(grid, release, measured, span=span, stored=stored)
     plan = Plan(
         release="tests",
         dataset="tests",
         period=period,
         mechanism="discrete_laplace",
-        measurements=tuple(measured),
+        measurements=measured,
         contribution_rows=k,
         one_per_cell=one_per_cell,
         truncated_rows_cap=cap,

@@ -30,12 +30,14 @@ from dp_stats.ledger import Ledger
 from dp_stats.plan.accounting import epsilon_at
 from dp_stats.plan.model import Measurement, Plan
 from dp_stats.plan.noisy import NoisyMeasurements
-from dp_stats.plan.sealed import seal
-from dp_stats.run import open_run
+from dp_stats.plan.sealed import SealedPlan, seal
+from dp_stats.run import Run, open_run
 from dp_stats.secure import bound, noise, register
 from dp_stats.secure import measure as measuring
+from dp_stats.secure.aggregate import exact_answers
+from dp_stats.secure.late import late_answers
 from dp_stats.secure.register import Register
-from dp_stats.settings import load_settings
+from dp_stats.settings import Settings, load_settings
 
 DRAWS = 12_000
 FALSE_ALARM = 2e-8
@@ -81,38 +83,99 @@ def once(plan: Plan) -> Plan:
     return shaped(plan, lambda shape: shape[1:] if shape[:1] == (DRAWS,) else shape)
 
 
+def declare(
+    clinic: Any,
+    kind: str,
+    loss: dict[str, Any],
+    engine: str = "duckdb",
+    release: dict[str, Any] | None = None,
+    levels: dict[str, str] | None = None,
+    k: int = 3,
+    **contribution: Any,
+) -> None:
+    """Declare one statistic in one table."""
+    clinic.change("datasets/visits.yaml", engine=engine)
+    statistics = {
+        "count": {"id": "visits", "kind": "count"},
+        "sum": {"id": "cost", "kind": "sum", "column": "cost", "lower": 0, "upper": 5, "resolution": 1},
+        "persons": {"id": "people", "kind": "persons"},
+    }
+    table = {"id": "t", "title": "T", "levels": {"clinic": "district", "date": "week"} | (levels or {})}
+    clinic.change(
+        "releases/visits.yaml",
+        statistics=[statistics[kind]],
+        tables=[{**table, "statistics": [statistics[kind]["id"]]}],
+        contribution={"rows": k, "measure_truncation": False, **contribution},
+        privacy_loss=loss,
+        **(release or {}),
+    )
+
+
+def repeating(sealed: SealedPlan) -> SealedPlan:
+    """The sealed plan of all draws at once."""
+    plan = once(sealed.plan)
+    if sealed.plan != plan:
+        return sealed
+    return seal(
+        shaped(plan, lambda shape: (DRAWS, *shape)),
+        series=sealed.series,
+        dataset=sealed.dataset,
+        release=sealed.release,
+        period=sealed.period,
+        codes=sealed.codes,
+        grid=sealed.grid,
+    )
+
+
+def answer_for_all_draws(monkeypatch: pytest.MonkeyPatch, plan: Plan) -> list[NDArray[np.int64]]:
+    """Have every exact answer given once for each draw; what is answered is noted in the list."""
+    known: list[NDArray[np.int64]] = []
+
+    def tiled(tables: Sequence[Measurement], answers: dict[str, Any]) -> dict[str, Any]:
+        known.extend(answers[m.id].ravel() for m in tables)
+        return {name: np.tile(values, (DRAWS, *(1 for _ in values.shape))) for name, values in answers.items()}
+
+    def repeat(_: Plan, *arguments: Any, **options: Any) -> dict[str, NDArray[np.int64]]:
+        return tiled(plan.measurements, exact_answers(plan, *arguments, **options))
+
+    def repeat_late(_: Plan, *arguments: Any, **options: Any) -> dict[str, Any]:
+        return tiled(plan.tables[len(plan.measurements) :], late_answers(plan, *arguments, **options))
+
+    monkeypatch.setattr(measuring, "exact_answers", repeat)
+    monkeypatch.setattr(measuring, "late_answers", repeat_late)
+    return known
+
+
+def measured(
+    many: SealedPlan, opened: Run, settings: Settings, known: list[NDArray[np.int64]]
+) -> dict[str, NDArray[np.int64]]:
+    """Charge an edition and measure it; one that is refused has no values, and that is noted in ``known``, too."""
+    ledger = Ledger.open(settings.ledger_url)
+    reservation = ledger.reserve(
+        many,
+        dataset=opened.dataset,
+        category="adhoc" if opened.release.adhoc else "scheduled",
+        requested_by="auditor",
+        reason="audit",
+    )
+    snapshot = opened.staging / "snapshot.parquet"
+    try:
+        return dict(
+            measuring.measure(many, snapshot=snapshot, ledger=ledger, reservation=reservation, settings=settings).values
+        )
+    except SourceError:  # what a run says is an output like any other
+        tables = once(many.plan).tables
+        known[:] = [np.zeros(sum(math.prod(m.shape) for m in tables), np.int64)]
+        return {m.id: np.full(m.shape, ABSENT) for m in many.plan.tables}
+
+
 @pytest.fixture
 def observe(clinic: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Observed]:
     """Run the real path on a source and return what it hands out, for all draws at once."""
     clinic.change("datasets/visits.yaml", budget={"rho": 100, "no_approval_below": 100})
-    real, real_late = measuring.exact_answers, measuring.late_answers
 
-    def run(
-        sources: Sequence[Rows],
-        views: Sequence[str],
-        kind: str,
-        loss: dict[str, Any],
-        engine: str = "duckdb",
-        release: dict[str, Any] | None = None,
-        levels: dict[str, str] | None = None,
-        k: int = 3,
-        **contribution: Any,
-    ) -> Observed:
-        clinic.change("datasets/visits.yaml", engine=engine)
-        statistics = {
-            "count": {"id": "visits", "kind": "count"},
-            "sum": {"id": "cost", "kind": "sum", "column": "cost", "lower": 0, "upper": 5, "resolution": 1},
-            "persons": {"id": "people", "kind": "persons"},
-        }
-        table = {"id": "t", "title": "T", "levels": {"clinic": "district", "date": "week"} | (levels or {})}
-        clinic.change(
-            "releases/visits.yaml",
-            statistics=[statistics[kind]],
-            tables=[{**table, "statistics": [statistics[kind]["id"]]}],
-            contribution={"rows": k, "measure_truncation": False, **contribution},
-            privacy_loss=loss,
-            **(release or {}),
-        )
+    def run(sources: Sequence[Rows], views: Sequence[str], *declared: Any, **more: Any) -> Observed:
+        declare(clinic, *declared, **more)
         home = tmp_path / f"home-{len(list(tmp_path.glob('home-*')))}"
         settings = load_settings({"DP_STATS_HOME": str(home), "DP_STATS_CATALOGUE": str(clinic.folder)})
         noisy, exact, plans = [], [], []
@@ -121,63 +184,12 @@ def observe(clinic: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
             (clinic.folder / "visits.csv").write_text("\n".join(lines) + "\n")
             pipeline.pull(edition, settings=settings)
             opened = open_run(edition, settings=settings)
-            sealed = opened.planned()
-            plan = once(sealed.plan)
-            repeated = shaped(plan, lambda shape: (DRAWS, *shape))
-
-            many = (
-                sealed
-                if sealed.plan != plan
-                else seal(
-                    repeated,
-                    series=sealed.series,
-                    dataset=sealed.dataset,
-                    release=sealed.release,
-                    period=sealed.period,
-                    codes=sealed.codes,
-                    grid=sealed.grid,
-                )
-            )
-            repeated = many.plan
-
-            known: list[NDArray[np.int64]] = []
-
-            def repeat(_: Plan, *arguments: Any, plan: Plan = plan, **options: Any) -> dict[str, NDArray[np.int64]]:
-                return tiled(plan.measurements, real(plan, *arguments, **options))
-
-            def repeat_late(_: Plan, *arguments: Any, plan: Plan = plan, **options: Any) -> dict[str, Any]:
-                return tiled(plan.tables[len(plan.measurements) :], real_late(plan, *arguments, **options))
-
-            def tiled(
-                tables: Sequence[Measurement], answers: dict[str, Any], known: list[Any] = known
-            ) -> dict[str, Any]:
-                known.extend(answers[m.id].ravel() for m in tables)
-                return {name: np.tile(values, (DRAWS, *(1 for _ in values.shape))) for name, values in answers.items()}
-
-            monkeypatch.setattr(measuring, "exact_answers", repeat)
-            monkeypatch.setattr(measuring, "late_answers", repeat_late)
-            ledger = Ledger.open(settings.ledger_url)
-            reservation = ledger.reserve(
-                many,
-                dataset=opened.dataset,
-                category="adhoc" if opened.release.adhoc else "scheduled",
-                requested_by="auditor",
-                reason="audit",
-            )
-            try:
-                seen = measuring.measure(
-                    many,
-                    snapshot=opened.staging / "snapshot.parquet",
-                    ledger=ledger,
-                    reservation=reservation,
-                    settings=settings,
-                ).values
-            except SourceError:  # what a run says is an output like any other
-                seen = {m.id: np.full(m.shape, ABSENT) for m in repeated.tables}
-                known[:] = [np.zeros(sum(math.prod(m.shape) for m in plan.tables), np.int64)]
-            noisy.append(np.concatenate([seen[m.id].reshape(DRAWS, -1) for m in repeated.tables], axis=1))
+            many = repeating(opened.planned())
+            known = answer_for_all_draws(monkeypatch, once(many.plan))
+            seen = measured(many, opened, settings, known)
+            noisy.append(np.concatenate([seen[m.id].reshape(DRAWS, -1) for m in many.plan.tables], axis=1))
             exact.append(np.concatenate(known) if known else exact[-1])  # else a stored answer came back
-            plans.append(repeated)
+            plans.append(many.plan)
         return Observed(np.concatenate(noisy, axis=1), np.concatenate(exact), tuple(plans))
 
     return run
