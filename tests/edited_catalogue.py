@@ -1,4 +1,4 @@
-"""What is declared in both worlds of ``two_worlds``: rows, code lists, and a catalogue in which everything can be edited."""
+"""What is declared in both ``neighbouring_installations``: rows, code lists, and a catalogue in which everything can be edited."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ OPTIONS: dict[str, tuple[Any, ...]] = {
 
 @dataclass(frozen=True)
 class Declared:
-    """What stays declared while the two worlds run, and what edits have set."""
+    """What stays declared while the two installations run, and what edits have set."""
 
     per: BlockKind = "year"
     block: str = "2025"
@@ -77,7 +77,7 @@ class Declared:
         return self.set.get(name, OPTIONS[name][0])
 
     def hides(self, row: Row) -> bool:
-        """Whether a row is one that the smaller world lacks."""
+        """Whether a row is one that the smaller installation lacks."""
         return self.is_target(row) and block_of(row.day, self.per) == self.block
 
     def is_target(self, row: Row) -> bool:

@@ -62,7 +62,7 @@ def plan_for(purpose: str) -> Plan:
 
 
 @dataclass
-class World:
+class AskedLedger:
     """A ledger, the request as it stands, and what a fair observer noted of every decision that the ledger took."""
 
     ledger: Ledger
@@ -174,14 +174,14 @@ class World:
         return after is None or after >= card.floors["2021"]
 
 
-def play(steps: Sequence[Step]) -> World:
+def play(steps: Sequence[Step]) -> AskedLedger:
     with TemporaryDirectory() as folder:
         clock = Clock()
-        world = World(new_ledger(Path(folder), clock), clock)
+        asked = AskedLedger(new_ledger(Path(folder), clock), clock)
         for step in steps:
-            world.take(step)
-        assert world.ledger.problems() == []
-    return world
+            asked.take(step)
+        assert asked.ledger.problems() == []
+    return asked
 
 
 def try_orders(examples: int, **options: Any) -> None:
@@ -271,12 +271,12 @@ def test_a_broken_version_is_found(monkeypatch: pytest.MonkeyPatch, fault: str) 
 def test_a_decision_on_another_plan_than_the_cards_is_not_recorded() -> None:
     with TemporaryDirectory() as folder:
         clock = Clock()
-        world = World(new_ledger(Path(folder), clock), clock)
-        world.show("custodian")
-        (card,) = world.shown["custodian"]
+        asked = AskedLedger(new_ledger(Path(folder), clock), clock)
+        asked.show("custodian")
+        (card,) = asked.shown["custodian"]
         with pytest.raises(ApprovalError, match="whose card was shown"):
-            world.ledger.approve("0" * 64, "custodian", "approved", "", clock.now + timedelta(1), card)
-        assert not world.ledger.approvals("0" * 64)
+            asked.ledger.approve("0" * 64, "custodian", "approved", "", clock.now + timedelta(1), card)
+        assert not asked.ledger.approvals("0" * 64)
 
 
 def test_a_card_reads_back_the_same_and_what_is_none_is_refused() -> None:

@@ -13,7 +13,7 @@ import pytest
 from edited_catalogue import OPTIONS, Declared, Row
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
-from two_worlds import a_fresh_one
+from neighbouring_installations import a_fresh_one
 
 from dp_stats import pipeline
 from dp_stats.catalogue import load_catalogue
@@ -57,22 +57,22 @@ def test_what_an_edit_is_said_to_charge_is_charged(
     unrehearsed: None, edit: tuple[dict[str, Any], dict[str, Any]]
 ) -> None:
     with tempfile.TemporaryDirectory() as name:
-        world = a_fresh_one(Path(name))
-        world.write(Declared(set=edit[0]).files())
-        world.hold([Row(f"p{n}", DAY, "n", "3") for n in range(6)])
-        first = {r: _charge(world, f"{r}/{BEFORE}") for r in ("weekly", "people")}
+        installation = a_fresh_one(Path(name))
+        installation.write(Declared(set=edit[0]).files())
+        installation.hold([Row(f"p{n}", DAY, "n", "3") for n in range(6)])
+        first = {r: _charge(installation, f"{r}/{BEFORE}") for r in ("weekly", "people")}
         assert all(first.values())
 
         before = Path(name) / "before"
-        shutil.copytree(world.folder, before)
-        world.write(Declared(set={**edit[0], **edit[1]}).files())
+        shutil.copytree(installation.folder, before)
+        installation.write(Declared(set={**edit[0], **edit[1]}).files())
         try:
-            found = changes(load_catalogue(before), load_catalogue(world.folder), today=DAY)
+            found = changes(load_catalogue(before), load_catalogue(installation.folder), today=DAY)
         except CatalogueError:
             return  # check refuses the edit, so there is nothing to tell
         told = {one.release: one for one in found.releases}
         for release in first:
-            paid = _charge(world, f"{release}/{AFTER}")
+            paid = _charge(installation, f"{release}/{AFTER}")
             _agrees(told.get(release), paid, series=release == "weekly", price=first[release])
 
 
@@ -86,10 +86,10 @@ def _agrees(told: ReleaseChange | None, paid: Fraction, *, series: bool, price: 
         assert told is None or told.charges == (paid > price), (told, paid)
 
 
-def _charge(world: Any, edition: str) -> Fraction:
+def _charge(installation: Any, edition: str) -> Fraction:
     """What an edition is charged in all its blocks, a series once."""
-    pipeline.pull(edition, settings=world.settings)
-    pipeline.reserve(edition, new_series=True, settings=world.settings)
-    made = world.ledger().reservation(edition, 1)
+    pipeline.pull(edition, settings=installation.settings)
+    pipeline.reserve(edition, new_series=True, settings=installation.settings)
+    made = installation.ledger().reservation(edition, 1)
     assert made is not None
     return made.rho * len(made.charged)

@@ -49,7 +49,7 @@ class Record:
 
 
 @dataclass
-class World:
+class MeasuredSource:
     """A source that changes, the editions measured from it, and what each of them would draw noise for."""
 
     home: Path
@@ -64,7 +64,7 @@ class World:
     def __post_init__(self) -> None:
         self.settings = load_settings({"DP_STATS_HOME": str(self.home)})
         secure_folder(self.settings.secure)
-        key = self.settings.secure / "key"  # the proof fixes the secret key, and so do worlds that are compared
+        key = self.settings.secure / "key"  # the proof fixes the secret key, and so do sources that are compared
         key.write_bytes(b"k" * 32)
         key.chmod(0o600)
         self.ledger = Ledger.open(self.settings.ledger_url)
@@ -164,17 +164,19 @@ def _cells(values: Any) -> Counter[str]:
 
 
 @pytest.fixture
-def world(tmp_path: Path, fully_measured: Callable[..., Any]) -> Callable[..., World]:
+def measured_source(tmp_path: Path, fully_measured: Callable[..., Any]) -> Callable[..., MeasuredSource]:
     number = count()
-    return lambda **shape: World(tmp_path / f"home-{next(number)}", fully_measured, **shape)
+    return lambda **shape: MeasuredSource(tmp_path / f"home-{next(number)}", fully_measured, **shape)
 
 
 def rows(person: str, week: str, *days: int, area: str = "A") -> list[Record]:
     return [Record(person, week, day, area) for day in days]
 
 
-def test_a_late_row_is_counted_by_the_next_edition_and_by_no_other(world: Callable[..., World]) -> None:
-    w = world(k=9)
+def test_a_late_row_is_counted_by_the_next_edition_and_by_no_other(
+    measured_source: Callable[..., MeasuredSource],
+) -> None:
+    w = measured_source(k=9)
     w.source += rows("p", WEEKS[0], 0)
     w.run(WEEKS[0])
     w.source += rows("p", WEEKS[0], 1, 1) + rows("p", WEEKS[1], 2)
@@ -189,8 +191,8 @@ def test_a_late_row_is_counted_by_the_next_edition_and_by_no_other(world: Callab
     assert set(w.stored[WEEKS[3]]) == set(WEEKS[1:])
 
 
-def test_late_rows_use_what_is_left_of_the_bound(world: Callable[..., World]) -> None:
-    w = world(k=3)
+def test_late_rows_use_what_is_left_of_the_bound(measured_source: Callable[..., MeasuredSource]) -> None:
+    w = measured_source(k=3)
     w.source += rows("p", WEEKS[0], 0)
     w.run(WEEKS[0])
     w.source += rows("p", WEEKS[0], 1, 2, 3) + rows("p", WEEKS[1], 0)
@@ -201,8 +203,8 @@ def test_late_rows_use_what_is_left_of_the_bound(world: Callable[..., World]) ->
     assert w.counted(WEEKS[0]) == 2  # what the bound has dropped is not late
 
 
-def test_only_periods_whose_edition_is_stored_are_late(world: Callable[..., World]) -> None:
-    w = world(k=9)
+def test_only_periods_whose_edition_is_stored_are_late(measured_source: Callable[..., MeasuredSource]) -> None:
+    w = measured_source(k=9)
     w.source += rows("p", WEEKS[0], 0) + rows("p", WEEKS[1], 0)
     w.run(WEEKS[1])
     assert set(w.stored[WEEKS[1]]) == {WEEKS[1]}
@@ -210,8 +212,8 @@ def test_only_periods_whose_edition_is_stored_are_late(world: Callable[..., Worl
     assert w.counted(WEEKS[0]) == 1
 
 
-def test_a_corrected_record_is_counted_as_it_stood(world: Callable[..., World]) -> None:
-    w = world(k=9, record_id=True)
+def test_a_corrected_record_is_counted_as_it_stood(measured_source: Callable[..., MeasuredSource]) -> None:
+    w = measured_source(k=9, record_id=True)
     w.source = [Record("p", WEEKS[0], 0, "A", 1), Record("p", WEEKS[0], 0, "A", 2)]
     w.run(WEEKS[0])
     w.source = [Record("p", WEEKS[0], 0, "B", 1), Record("p", WEEKS[0], 0, "A", 3), Record("p", WEEKS[1], 0, "A", 2)]
@@ -219,8 +221,8 @@ def test_a_corrected_record_is_counted_as_it_stood(world: Callable[..., World]) 
     assert w.stored[WEEKS[1]] == {WEEKS[0]: Counter({"A/0": 1}), WEEKS[1]: Counter()}
 
 
-def test_without_a_record_id_a_corrected_row_is_a_new_one(world: Callable[..., World]) -> None:
-    w = world(k=9)
+def test_without_a_record_id_a_corrected_row_is_a_new_one(measured_source: Callable[..., MeasuredSource]) -> None:
+    w = measured_source(k=9)
     w.source = rows("p", WEEKS[0], 0)
     w.run(WEEKS[0])
     w.source = rows("p", WEEKS[0], 0, area="B")
@@ -228,8 +230,8 @@ def test_without_a_record_id_a_corrected_row_is_a_new_one(world: Callable[..., W
     assert w.counted(WEEKS[0]) == 2
 
 
-def test_rows_of_a_killed_attempt_are_counted_by_its_retry(world: Callable[..., World]) -> None:
-    w = world(k=2)
+def test_rows_of_a_killed_attempt_are_counted_by_its_retry(measured_source: Callable[..., MeasuredSource]) -> None:
+    w = measured_source(k=2)
     w.source = rows("p", WEEKS[0], 0)
     w.run(WEEKS[0])
     w.source += rows("p", WEEKS[0], 1)
@@ -240,8 +242,8 @@ def test_rows_of_a_killed_attempt_are_counted_by_its_retry(world: Callable[..., 
     assert w.counted(WEEKS[0]) == 2
 
 
-def test_two_editions_at_the_same_time_count_a_late_row_once(world: Callable[..., World]) -> None:
-    w = world(k=9)
+def test_two_editions_at_the_same_time_count_a_late_row_once(measured_source: Callable[..., MeasuredSource]) -> None:
+    w = measured_source(k=9)
     w.source = rows("p", WEEKS[0], 0)
     w.run(WEEKS[0])
     w.source += rows("p", WEEKS[0], 1)
@@ -269,8 +271,8 @@ def test_two_editions_at_the_same_time_count_a_late_row_once(world: Callable[...
     assert sum(found[WEEKS[0]].values()) + sum(w.stored[WEEKS[2]][WEEKS[0]].values()) == 1
 
 
-def test_a_late_row_is_charged_to_the_block_of_its_own_period(world: Callable[..., World]) -> None:
-    w = world(k=1, block="week")
+def test_a_late_row_is_charged_to_the_block_of_its_own_period(measured_source: Callable[..., MeasuredSource]) -> None:
+    w = measured_source(k=1, block="week")
     w.source = rows("p", WEEKS[0], 0)
     w.run(WEEKS[0])
     w.source += rows("p", WEEKS[0], 1) + rows("p", WEEKS[1], 0)
@@ -293,7 +295,7 @@ LIMITS = settings(
 )
 
 
-def happen(w: World, event: tuple[str, Any], *, without: str = "") -> None:
+def happen(w: MeasuredSource, event: tuple[str, Any], *, without: str = "") -> None:
     what, about = event
     if what == "arrive":
         w.source += about
@@ -303,7 +305,7 @@ def happen(w: World, event: tuple[str, Any], *, without: str = "") -> None:
         getattr(w, what)(about, without=without)
 
 
-def moved(make: Callable[..., World], course: list[tuple[str, Any]], k: int) -> int:
+def moved(make: Callable[..., MeasuredSource], course: list[tuple[str, Any]], k: int) -> int:
     """How far one person moves everything that is measured, in L1, on one course of events."""
     with_her, without = make(k=k), make(k=k)
     for event in course:
@@ -317,16 +319,18 @@ def moved(make: Callable[..., World], course: list[tuple[str, Any]], k: int) -> 
 @LIMITS
 @given(course=COURSES, k=st.integers(1, 3))
 def test_a_person_moves_all_editions_together_by_at_most_k(
-    world: Callable[..., World], course: list[tuple[str, Any]], k: int
+    measured_source: Callable[..., MeasuredSource], course: list[tuple[str, Any]], k: int
 ) -> None:
-    assert moved(world, course, k) <= k
+    assert moved(measured_source, course, k) <= k
 
 
 @LIMITS
 @given(course=COURSES)
-def test_each_row_counts_once_over_all_editions(world: Callable[..., World], course: list[tuple[str, Any]]) -> None:
+def test_each_row_counts_once_over_all_editions(
+    measured_source: Callable[..., MeasuredSource], course: list[tuple[str, Any]]
+) -> None:
     """Against a model: rows of equal content are numbered; an edition counts what no other edition has looked at."""
-    w = world(k=99)
+    w = measured_source(k=99)
     looked: dict[str, set[tuple[Any, int]]] = {}
     for event in course:
         week = event[1] if event[0] in ("run", "attempt") else ""
@@ -356,31 +360,33 @@ LATE_COURSE: list[tuple[str, Any]] = [
 
 
 def test_a_register_that_forgets_late_rows_is_caught(
-    world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+    measured_source: Callable[..., MeasuredSource], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert moved(world, LATE_COURSE, 1) == 1
+    assert moved(measured_source, LATE_COURSE, 1) == 1
     nothing = registering._kept_only
 
     def forgetful(used: ibis.Table) -> ibis.Table:
         return nothing(used).limit(0)
 
     monkeypatch.setattr(registering, "_kept_only", forgetful)
-    assert moved(world, [("run", WEEKS[0]), *LATE_COURSE[2:]], 1) > 1
+    assert moved(measured_source, [("run", WEEKS[0]), *LATE_COURSE[2:]], 1) > 1
 
 
 def test_a_register_that_forgets_which_rows_were_counted_is_caught(
-    world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+    measured_source: Callable[..., MeasuredSource], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(registering, "remembered", lambda _: None)
-    w = world(k=9)
+    w = measured_source(k=9)
     w.source = rows("p", WEEKS[0], 0)
     w.run(WEEKS[0])
     w.run(WEEKS[1])
     assert w.counted(WEEKS[0]) == 2  # and yet no more than the bound
-    assert moved(world, LATE_COURSE, 2) == 2
+    assert moved(measured_source, LATE_COURSE, 2) == 2
 
 
-def test_marks_that_two_persons_share_are_caught(world: Callable[..., World], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_marks_that_two_persons_share_are_caught(
+    measured_source: Callable[..., MeasuredSource], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whether a row was counted may depend on its own person alone."""
     told_apart = late_rows.told_apart
 
@@ -395,4 +401,4 @@ def test_marks_that_two_persons_share_are_caught(world: Callable[..., World], mo
         ("arrive", rows("p", WEEKS[0], 0)),
         ("run", WEEKS[2]),
     ]
-    assert moved(world, course, 1) > 1
+    assert moved(measured_source, course, 1) > 1

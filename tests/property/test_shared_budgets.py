@@ -53,7 +53,7 @@ def a_ledger() -> Iterator[Ledger]:
 
 
 @dataclass
-class World:
+class SharedBudgets:
     """A ledger beside a book of who uses which charge, kept in the plainest way."""
 
     ledger: Ledger
@@ -128,13 +128,13 @@ class World:
 
 def play(events: list[Any]) -> None:
     with a_ledger() as ledger:
-        world = World(ledger)
+        budgets = SharedBudgets(ledger)
         for event, *given_ in events:
             try:
-                getattr(world, event)(*given_)
+                getattr(budgets, event)(*given_)
             except LedgerError:  # what is void is not spent
                 assert event == "spend"
-            world.holds()
+            budgets.holds()
         ledger.verify()
 
 

@@ -1,8 +1,8 @@
-"""Whatever happens to sources, catalogues and runs, two worlds that differ in one person's rows stay alike but for what
+"""Whatever happens to sources, catalogues and runs, two installations that differ in one person's rows stay alike but for what
 was charged.
 
 Random sequences of events (rows come, go, change; declarations are edited; editions run in any order, are held up,
-killed, run again, void, corrected) are run by the real functions in both worlds, and compared after each. Then each
+killed, run again, void, corrected) are run by the real functions in both neighbours, and compared after each. Then each
 fault that a reviewer once found is put back, and must be found.
 """
 
@@ -32,8 +32,8 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from neighbouring_installations import ASKED, EDITIONS, WEEKS, Attempt, NeighbouringInstallations
 from remembered import Memory
-from two_worlds import ASKED, EDITIONS, WEEKS, Attempt, Worlds
 
 from dp_stats.catalogue import load_catalogue
 from dp_stats.plan import late, make, series
@@ -91,7 +91,7 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.patch = pytest.MonkeyPatch()
-        self.worlds: Worlds | None = None
+        self.neighbours: NeighbouringInstallations | None = None
         if self.memory is not None:
             self.memory.use(self.patch)
 
@@ -107,13 +107,13 @@ class Machine(RuleBasedStateMachine):
         folder = Path(_scratch().name)  # the same for all sequences: ledgers of one name are opened with less work
         for earlier in folder.iterdir():
             shutil.rmtree(earlier)
-        self.worlds = Worlds(folder, self.patch, declared)
-        self.worlds.source(rows)
+        self.neighbours = NeighbouringInstallations(folder, self.patch, declared)
+        self.neighbours.source(rows)
 
     @property
-    def w(self) -> Worlds:
-        assert self.worlds is not None
-        return self.worlds
+    def w(self) -> NeighbouringInstallations:
+        assert self.neighbours is not None
+        return self.neighbours
 
     # Rows
 
@@ -196,7 +196,7 @@ class Machine(RuleBasedStateMachine):
         for _ in range(points):
             self.w.advance(attempts)
 
-    @precondition(lambda self: self.worlds and self.held)
+    @precondition(lambda self: self.neighbours and self.held)
     @rule(at=PLACE, end=st.sampled_from(["advance", "finish", "finish", "kill"]))
     def an_attempt_goes_on(self, at: int, end: str) -> None:
         held = self.held
@@ -206,7 +206,7 @@ class Machine(RuleBasedStateMachine):
     def held(self) -> list[tuple[Attempt, Attempt]]:
         return [attempts for attempts in self.w.attempts if attempts[0].under_way]
 
-    @precondition(lambda self: self.worlds and not self.held)
+    @precondition(lambda self: self.neighbours and not self.held)
     @rule(edition=EDITION, lost=st.booleans())
     def an_edition_is_run_on_an_old_backup_of_the_ledger_or_without_it(self, edition: str, lost: bool) -> None:
         if lost:
@@ -216,12 +216,12 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def nothing_differs_but_what_was_charged(self) -> None:
-        if self.worlds is not None:
-            self.worlds.check()
+        if self.neighbours is not None:
+            self.neighbours.check()
 
     def teardown(self) -> None:
-        if self.worlds is not None:
-            self.worlds.close()
+        if self.neighbours is not None:
+            self.neighbours.close()
         self.patch.undo()
 
 
@@ -242,7 +242,7 @@ SOUND = settings(
 
 
 @pytest.mark.slow
-def test_whatever_happens_two_worlds_differ_by_no_more_than_was_charged() -> None:
+def test_whatever_happens_two_neighbours_differ_by_no_more_than_was_charged() -> None:
     run_state_machine_as_test(Machine, settings=SOUND)
 
 
@@ -250,16 +250,20 @@ def test_whatever_happens_two_worlds_differ_by_no_more_than_was_charged() -> Non
 
 
 @pytest.fixture
-def make_worlds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Worlds]]:
-    made: list[Worlds] = []
+def make_neighbours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., NeighbouringInstallations]]:
+    made: list[NeighbouringInstallations] = []
 
-    def build(**declared: Any) -> Worlds:
-        made.append(Worlds(tmp_path / f"worlds-{len(made)}", monkeypatch, Declared(**declared)))
+    def build(**declared: Any) -> NeighbouringInstallations:
+        made.append(
+            NeighbouringInstallations(tmp_path / f"installations-{len(made)}", monkeypatch, Declared(**declared))
+        )
         return made[-1]
 
     yield build
-    for worlds in made:
-        worlds.close()
+    for neighbours in made:
+        neighbours.close()
 
 
 def visits(person: str = TARGET, *, days: tuple[int, ...], clinic: str = "n", cost: str = "3") -> list[Row]:
@@ -268,17 +272,17 @@ def visits(person: str = TARGET, *, days: tuple[int, ...], clinic: str = "n", co
 
 
 OTHERS = [*visits("p1", days=(2, 7)), *visits("p2", days=(3,), clinic="s")]
-"""Two people who are the same in both worlds."""
+"""Two people who are the same in both neighbours."""
 
 
-def bounds_edited_after_reserving(w: Worlds) -> None:
+def bounds_edited_after_reserving(w: NeighbouringInstallations) -> None:
     w.source([*OTHERS, *visits(days=(2,), cost="900")])
     w.steps("pull", "reserve", edition="monthly/2025-01")
     w.declare(upper=50)
     w.steps("measure", edition="monthly/2025-01")
 
 
-def snapshot_replaced_between_queries(w: Worlds) -> None:
+def snapshot_replaced_between_queries(w: NeighbouringInstallations) -> None:
     w.source(OTHERS + visits(days=(2,)))
     w.steps("pull", "reserve", edition="weekly/2025-W01")
     attempts = w.begin("weekly/2025-W01")
@@ -287,7 +291,7 @@ def snapshot_replaced_between_queries(w: Worlds) -> None:
     w.finish(attempts)
 
 
-def two_attempts_of_which_one_may_see_the_target(w: Worlds) -> None:
+def two_attempts_of_which_one_may_see_the_target(w: NeighbouringInstallations) -> None:
     w.source(OTHERS)
     w.steps("pull", "reserve", edition="weekly/2025-W01")
     first = w.begin("weekly/2025-W01")
@@ -300,44 +304,44 @@ def two_attempts_of_which_one_may_see_the_target(w: Worlds) -> None:
     w.finish(second)
 
 
-def people_by_month_in_a_week_that_crosses_two(w: Worlds) -> None:
+def people_by_month_in_a_week_that_crosses_two(w: NeighbouringInstallations) -> None:
     w.source([*OTHERS, Row(TARGET, date(2024, 12, 31), "n"), *visits(days=(1,))])
     w.run("people/2025-W01")
 
 
-def a_request_that_fails_among_its_rows(w: Worlds) -> None:
+def a_request_that_fails_among_its_rows(w: NeighbouringInstallations) -> None:
     w.source(OTHERS + visits(days=(2,)))
     w.steps("pull", "reserve", edition=ASKED)
     w.step("measure", ASKED, fail=True)
 
 
-def few_rows_and_a_large_bound(w: Worlds) -> None:
+def few_rows_and_a_large_bound(w: NeighbouringInstallations) -> None:
     w.declare(rows=4)
     w.source(visits(days=(2, 3, 4)))
     w.run(ASKED)
 
 
-def another_column_of_identifiers(w: Worlds) -> None:
+def another_column_of_identifiers(w: NeighbouringInstallations) -> None:
     w.source(OTHERS + visits(days=(2, 3, 7, 8)))
     w.run("weekly/2025-W01")
     w.declare(unit="Alias")
     w.run("weekly/2025-W02")
 
 
-def rows_in_every_week(w: Worlds) -> None:
+def rows_in_every_week(w: NeighbouringInstallations) -> None:
     w.source(OTHERS + visits(days=(2, 3, 7, 8)))
     w.run("weekly/2025-W01")
     w.run("weekly/2025-W02")
 
 
-def rows_in_every_week_while_districts_merge(w: Worlds) -> None:
+def rows_in_every_week_while_districts_merge(w: NeighbouringInstallations) -> None:
     w.declare(rows=2, codes="merged from January", loss={"rho": "1/10"})
     w.source([*OTHERS, Row(TARGET, date(2024, 12, 28), "n"), *visits(days=(2,), clinic="s"), *visits(days=(7, 8))])
     for week in WEEKS:
         w.run(f"weekly/{week}")
 
 
-def a_larger_bound_in_the_middle_of_a_series(w: Worlds) -> None:
+def a_larger_bound_in_the_middle_of_a_series(w: NeighbouringInstallations) -> None:
     w.declare(rows=1)
     w.source(OTHERS + visits(days=(2, 7, 8, 9)))
     w.run("weekly/2025-W01")
@@ -345,7 +349,7 @@ def a_larger_bound_in_the_middle_of_a_series(w: Worlds) -> None:
     w.run("weekly/2025-W02")
 
 
-def rows_that_come_late(w: Worlds) -> None:
+def rows_that_come_late(w: NeighbouringInstallations) -> None:
     w.declare(late={"periods": 2, "share": 0.5}, rows=1)
     w.source(OTHERS)
     w.run("weekly/2025-W01")
@@ -356,7 +360,7 @@ def rows_that_come_late(w: Worlds) -> None:
     w.run("weekly/2025-W03")
 
 
-def rows_that_come_late_while_districts_merge(w: Worlds) -> None:
+def rows_that_come_late_while_districts_merge(w: NeighbouringInstallations) -> None:
     w.declare(late={"periods": 2, "share": 0.5}, rows=1, codes="merged from January")
     w.source(OTHERS)
     w.run("weekly/2024-W52")
@@ -367,7 +371,7 @@ def rows_that_come_late_while_districts_merge(w: Worlds) -> None:
     w.run("weekly/2025-W03")
 
 
-def a_restored_ledger(w: Worlds) -> None:
+def a_restored_ledger(w: NeighbouringInstallations) -> None:
     w.source(OTHERS + visits(days=(2, 3)))
     w.steps("pull", "reserve", edition="weekly/2025-W01")
     w.keep_copy()
@@ -376,14 +380,14 @@ def a_restored_ledger(w: Worlds) -> None:
     w.run_on_copy("weekly/2025-W01")
 
 
-def a_lost_ledger(w: Worlds) -> None:
+def a_lost_ledger(w: NeighbouringInstallations) -> None:
     w.source(OTHERS + visits(days=(2, 3)))
     w.run("weekly/2025-W01")
     w.check()
     w.run_without_ledger("weekly/2025-W01")
 
 
-def an_opt_out_spelt_otherwise(w: Worlds) -> None:
+def an_opt_out_spelt_otherwise(w: NeighbouringInstallations) -> None:
     w.source(OTHERS + visits(days=(2,)), [Row("P-0", date(2025, 1, 1), "n")])
     w.run("weekly/2025-W01")
 
@@ -474,7 +478,7 @@ def identifiers_as_they_are_written(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("dp_stats.secure.opt_outs.loose_key", str)
 
 
-FAULTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], Callable[[Worlds], None], str]] = {
+FAULTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], Callable[[NeighbouringInstallations], None], str]] = {
     "measured with today's bounds": (todays_declarations, bounds_edited_after_reserving, "charged for"),
     "a snapshot replaced between queries": (snapshots_by_name, snapshot_replaced_between_queries, "charged for"),
     "digests decide which attempt stores": (
@@ -521,14 +525,14 @@ FAULTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], Callable[[Worlds],
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_that_is_put_back_is_found(
-    make_worlds: Callable[..., Worlds], monkeypatch: pytest.MonkeyPatch, fault: str
+    make_neighbours: Callable[..., NeighbouringInstallations], monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     put_back, events, said = FAULTS[fault]
 
     def happen() -> None:
-        worlds = make_worlds(per="lifetime", block="lifetime")
-        events(worlds)
-        worlds.check()
+        neighbours = make_neighbours(per="lifetime", block="lifetime")
+        events(neighbours)
+        neighbours.check()
 
     happen()
     with monkeypatch.context() as broken:

@@ -1,6 +1,6 @@
-"""Two worlds that differ in one person's rows of one block, taken through the same events by the real functions.
+"""Two installations that differ in one person's rows of one block, taken through the same events by the real functions.
 
-One world holds every row; the other holds all but the rows that the target has in one block, at every moment, however
+One installation holds every row; the other holds all but the rows that the target has in one block, at every moment, however
 the source changes. Both have the same catalogue, the same key and the same noise: what is drawn in the first is
 recorded and handed out again in the second (the method of dp-recorder). So whatever differs between them, in what
 happens or in what lies outside the secure store, tells of the target; and what reached the noise may differ by what
@@ -59,7 +59,7 @@ POINTS = ("register_entry", "spend", "store")
 """Methods of the ledger before which an attempt can be held up, or killed."""
 
 UNLIKE = {("registered", "digest"), ("created", "ledger"), ("created", "without")}
-"""Fields of entries that are made with a secret key, or by chance: they differ from world to world by themselves."""
+"""Fields of entries that are made with a secret key, or by chance: they differ from installation to installation by themselves."""
 
 PATIENCE = 300.0
 """Seconds in which an attempt must come to its next point."""
@@ -78,8 +78,8 @@ class Drawn:
     stored: bytes
 
 
-class World:
-    """One of the two worlds: its catalogue, its source and its state folder."""
+class Installation:
+    """One of the two installations: its catalogue, its source and its state folder."""
 
     def __init__(self, root: Path) -> None:
         self.root, self.folder = root, root / "catalogue"
@@ -131,7 +131,7 @@ class Killed(BaseException):
 
 
 class Attempt(threading.Thread):
-    """One run of the measuring step in one world, which stops before each point until it is told to go on."""
+    """One run of the measuring step in one installation, which stops before each point until it is told to go on."""
 
     def __init__(self, work: Callable[[], Outcome]) -> None:
         super().__init__(daemon=True)
@@ -174,15 +174,15 @@ class Attempt(threading.Thread):
         return self.outcome[0] in ("started", "held")
 
 
-class Worlds:
-    """Both worlds, what happened in them, and what must hold between them (``check``)."""
+class NeighbouringInstallations:
+    """Both installations, what happened in them, and what must hold between them (``check``)."""
 
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch, declared: Declared | None = None) -> None:
         self.declared = declared or Declared()
         self.rows: list[Row] = []
         self.opted_out: list[Row] = []
         self.pair = tuple(a_fresh_one(folder / name) for name in ("all", "less"))
-        self.at: World = self.pair[0]
+        self.at: Installation = self.pair[0]
         self.attempts: list[tuple[Attempt, Attempt]] = []
         self.released: dict[bytes, tuple[str, str, Drawn, Drawn]] = {}
         self.failing = False
@@ -198,13 +198,13 @@ class Worlds:
         pull = pulling.pull
 
         def recorded(plan: Plan, exact: Exact) -> NoisyMeasurements:
-            world, first = self.at, self.pair[0]
-            before = sum(d.plan.hash == plan.hash for d in world.drawn)
+            installation, first = self.at, self.pair[0]
+            before = sum(d.plan.hash == plan.hash for d in installation.drawn)
             earlier = [d for d in first.drawn if d.plan.hash == plan.hash][before : before + 1]
-            again = earlier and world is not first
+            again = earlier and installation is not first
             noisy = NoisyMeasurements.from_bytes(earlier[0].stored, plan=plan) if again else draw(plan, exact)
             kept = {name: values.copy() for name, values in exact.items()}
-            world.drawn.append(Drawn(plan, kept, noisy.to_bytes()))
+            installation.drawn.append(Drawn(plan, kept, noisy.to_bytes()))
             return noisy
 
         def looked(*given: Any, **named: Any) -> Any:
@@ -234,30 +234,31 @@ class Worlds:
     # What happens to sources and catalogues
 
     def declare(self, **set: Any) -> None:
-        """Edit the catalogue, alike in both worlds."""
+        """Edit the catalogue, alike in both installations."""
         self.declared = replace(self.declared, set={**self.declared.set, **set})
-        for world in self.pair:
-            world.write(self.declared.files())
+        for installation in self.pair:
+            installation.write(self.declared.files())
         self.source(self.rows)
 
     def source(self, rows: Iterable[Row], opted_out: Iterable[Row] | None = None) -> None:
-        """Let the source hold these rows now; the smaller world lacks the target's rows of the block."""
+        """Let the source hold these rows now; the smaller installation lacks the target's rows of the block."""
         self.rows = list(rows)
         self.opted_out = self.opted_out if opted_out is None else list(opted_out)
-        for world in self.pair:
-            shown = [row for row in self.rows if world is self.pair[0] or not self.declared.hides(row)]
-            world.hold(shown, self.opted_out)
+        for installation in self.pair:
+            shown = [row for row in self.rows if installation is self.pair[0] or not self.declared.hides(row)]
+            installation.hold(shown, self.opted_out)
 
     # What is run
 
     def step(self, name: str, edition: str, *, fail: bool = False, **options: Any) -> Outcome:
-        """A step of the pipeline in both worlds; what it pulls is the same once the target has opted out."""
+        """A step of the pipeline in both installations; what it pulls is the same once the target has opted out."""
         self.failing = fail
-        for world in self.pair:
-            world.pulled = []
+        for installation in self.pair:
+            installation.pulled = []
         try:
             found = self.both(
-                f"{name} {edition}", lambda world: getattr(pipeline, name)(edition, settings=world.settings, **options)
+                f"{name} {edition}",
+                lambda installation: getattr(pipeline, name)(edition, settings=installation.settings, **options),
             )
         finally:
             self.failing = False
@@ -282,16 +283,18 @@ class Worlds:
     def void(self, edition: str, revision: int) -> Outcome:
         """Somebody gives an edition's reservation back, if it has one."""
 
-        def give_back(world: World) -> str:
-            ledger = world.ledger()
+        def give_back(installation: Installation) -> str:
+            ledger = installation.ledger()
             standing = ledger.reservation(edition, revision)
             return ledger.void(standing, "not wanted").state if standing else "nothing is reserved"
 
         return self.both(f"void {edition}", give_back)
 
     def begin(self, edition: str, revision: int = 1) -> tuple[Attempt, Attempt]:
-        """Start an attempt to measure in both worlds, and hold it before its first point."""
-        work = [partial(self._outcome, partial(_measure, edition, revision), world) for world in self.pair]
+        """Start an attempt to measure in both installations, and hold it before its first point."""
+        work = [
+            partial(self._outcome, partial(_measure, edition, revision), installation) for installation in self.pair
+        ]
         attempts = (Attempt(work[0]), Attempt(work[1]))
         self.attempts.append(attempts)
         self.advance(attempts)
@@ -300,8 +303,8 @@ class Worlds:
     def advance(self, attempts: tuple[Attempt, Attempt]) -> Outcome:
         """Let an attempt go on to its next point."""
         found = []
-        for world, attempt in zip(self.pair, attempts, strict=True):
-            self.at = world
+        for installation, attempt in zip(self.pair, attempts, strict=True):
+            self.at = installation
             found.append(attempt.advance())
         return self._same("an attempt", found)
 
@@ -340,48 +343,48 @@ class Worlds:
             self._put(now)
 
     def _put(self, ledgers: Iterable[bytes | None]) -> None:
-        for world, content in zip(self.pair, ledgers, strict=True):
-            place = world.settings.home / "ledger.db"
+        for installation, content in zip(self.pair, ledgers, strict=True):
+            place = installation.settings.home / "ledger.db"
             if content is None:
                 place.unlink()
             else:
                 place.write_bytes(content)
 
-    def both(self, what: str, work: Callable[[World], Any]) -> Outcome:
-        """Do the same in both worlds; what is returned or raised must be the same."""
+    def both(self, what: str, work: Callable[[Installation], Any]) -> Outcome:
+        """Do the same in both installations; what is returned or raised must be the same."""
         found = []
-        for world in self.pair:
-            self.at = world
-            found.append(self._outcome(work, world))
+        for installation in self.pair:
+            self.at = installation
+            found.append(self._outcome(work, installation))
         return self._same(what, found)
 
-    def _outcome(self, work: Callable[[World], Any], world: World) -> Outcome:
-        """What came of it, without digests under the secret key, hashes over them, and the world's own folder."""
+    def _outcome(self, work: Callable[[Installation], Any], installation: Installation) -> Outcome:
+        """What came of it, without digests under the secret key, hashes over them, and the installation's own folder."""
         try:
-            said = work(world)
+            said = work(installation)
         except DpStatsError as error:
-            return type(error).__name__, HEAD_HASH.sub(r"\1:HEAD", str(error).replace(str(world.root), ""))
+            return type(error).__name__, HEAD_HASH.sub(r"\1:HEAD", str(error).replace(str(installation.root), ""))
         told = {k: v for k, v in said.items() if k != "snapshot"} if isinstance(said, dict) else said
         return "done", json.dumps(told, default=str)
 
     def _same(self, what: str, found: list[Outcome]) -> Outcome:
         self.happened[f"{what.split()[0]}: {found[0][0]}"] += 1
-        assert found[0] == found[1], f"{what} ends in one world as {found[0]}, in the other as {found[1]}"
+        assert found[0] == found[1], f"{what} ends in one installation as {found[0]}, in the other as {found[1]}"
         return found[0]
 
     # What must hold
 
     def check(self) -> None:
         """After every step: nothing differs but what reaches the noise, and that by no more than was charged."""
-        one, two = (world.told() for world in self.pair)
+        one, two = (installation.told() for installation in self.pair)
         for name in one:
-            assert one[name] == two[name], f"the worlds differ in their {name}"
+            assert one[name] == two[name], f"the installations differ in their {name}"
         self._collect(one["measured"])
         self._check_charges()
         self._check_failures(one["entries"])
 
     def _collect(self, measured: list[tuple[str, int, bytes]]) -> None:
-        """Remember whatever was ever stored, with what reached the noise in each world and which charge paid for it."""
+        """Remember whatever was ever stored, with what reached the noise in each installation and which charge paid for it."""
         keys = {
             (e, r): key
             for e, r, key in self.pair[0].query(
@@ -390,7 +393,7 @@ class Worlds:
         }
         for edition, revision, content in measured:
             if content not in self.released:
-                draws = [next(d for d in world.drawn if d.stored == content) for world in self.pair]
+                draws = [next(d for d in installation.drawn if d.stored == content) for installation in self.pair]
                 self.released[content] = (keys[edition, revision], edition, draws[0], draws[1])
 
     def _check_charges(self) -> None:
@@ -431,8 +434,8 @@ class Worlds:
 
     def _check_failures(self, entries: list[Any]) -> None:
         """A charge is not given back by the run that has read rows for it."""
-        for world in self.pair:
-            for seen in world.read:
+        for installation in self.pair:
+            for seen in installation.read:
                 after = [payload for event, payload in entries[seen:] if event == "void"]
                 assert not [p for p in after if p["reason"] not in WANTED and "another plan" not in p["reason"]], (
                     "a failure after rows were read was free"
@@ -441,8 +444,8 @@ class Worlds:
     def close(self) -> None:
         """Kill what is still held."""
         for attempts in self.attempts:
-            for world, attempt in zip(self.pair, attempts, strict=True):
-                self.at = world
+            for installation, attempt in zip(self.pair, attempts, strict=True):
+                self.at = installation
                 while attempt.under_way:
                     attempt.killed = True
                     attempt.advance()
@@ -458,8 +461,8 @@ def _rho(m: Any, l1: int, l2: int) -> Fraction:
     return Fraction(l2) / (2 * Fraction(m.scale) ** 2)
 
 
-def _measure(edition: str, revision: int, world: World) -> Any:
-    return pipeline.measure(edition, revision=revision, settings=world.settings)
+def _measure(edition: str, revision: int, installation: Installation) -> Any:
+    return pipeline.measure(edition, revision=revision, settings=installation.settings)
 
 
 def _held(point: str, method: Callable[..., Any]) -> Callable[..., Any]:
@@ -500,18 +503,18 @@ def _model_remembered(read_model: Callable[..., Any]) -> Callable[..., Any]:
     return read
 
 
-def a_fresh_one(root: Path) -> World:
-    """A world with a key and an empty ledger, the same in all worlds."""
+def a_fresh_one(root: Path) -> Installation:
+    """An installation with a key and an empty ledger, the same in all installations."""
     for name in ("datasets", "releases", "codes", "expectations"):
         (root / "catalogue" / name).mkdir(parents=True)
     (root / "catalogue" / "expectations" / "visits.json").write_text('{"name": "visits", "expectations": []}')
-    world = World(root)
-    world.settings.home.mkdir()
-    key = secure_folder(world.settings.secure) / "key"
+    installation = Installation(root)
+    installation.settings.home.mkdir()
+    key = secure_folder(installation.settings.secure) / "key"
     key.touch(mode=0o600)
     key.write_bytes(bytes(range(KEY_BYTES)))
-    (world.settings.home / "ledger.db").write_bytes(_empty_ledger())
-    return world
+    (installation.settings.home / "ledger.db").write_bytes(_empty_ledger())
+    return installation
 
 
 _template: list[bytes] = []
