@@ -22,7 +22,9 @@ import pyarrow.parquet as pq
 
 from dp_stats import files
 from dp_stats.charts.merged_areas import FILE, PARQUET
+from dp_stats.editions.columns import BackSeriesRow, names
 from dp_stats.editions.edition import DimensionFacts, Edition, TableFacts
+from dp_stats.editions.formats import arrow_type
 from dp_stats.editions.moments import moments_of
 from dp_stats.editions.renamed import with_former
 from dp_stats.errors import DpStatsError, NotDerivableError
@@ -33,32 +35,7 @@ from dp_stats.ledger import Ledger
 from dp_stats.outlets.index import Published
 from dp_stats.requests.answers import measured_editions
 
-COLUMNS = (
-    "table",
-    "metric",
-    "geography_type",
-    "geography_code",
-    "geography",
-    "strata",
-    "date",
-    "period",
-    "period_end",
-    "value",
-    "lower_95",
-    "upper_95",
-    "value_unbiased",
-    "standard_error",
-    "boundaries",
-    "edition",
-    "revision",
-)
-"""``boundaries`` is the edition whose areas these are; ``edition`` and ``revision`` what the value is computed from."""
-
-_TYPES = {
-    **dict.fromkeys(("date", "period_end"), pa.date32()),
-    **dict.fromkeys(("value", "lower_95", "upper_95", "value_unbiased", "standard_error"), pa.float64()),
-    "revision": pa.int64(),
-}
+COLUMNS = names(BackSeriesRow)
 
 Row = dict[str, str]
 
@@ -88,9 +65,9 @@ def refresh_back_series(public: Path, ledger: Ledger) -> list[Path]:
 
 def _as_parquet(rows: Sequence[Row]) -> bytes:
     """The rows as Parquet: days and numbers as such."""
-    table = pa.table({name: [row[name] for row in rows] for name in COLUMNS})
-    for name, kind in _TYPES.items():
-        table = table.set_column(COLUMNS.index(name), name, table[name].cast(kind))
+    table = pa.table(
+        {name: pa.array([row[name] for row in rows]).cast(arrow_type(BackSeriesRow, name)) for name in COLUMNS}
+    )
     sink = io.BytesIO()
     pq.write_table(table, sink, compression="zstd")
     return sink.getvalue()

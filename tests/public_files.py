@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from dp_stats.editions.verify import verify_public
+from tests.file_forms import form_faults
 from tests.public_time import machine_faults, time_faults
 
 FEW = 10
@@ -33,6 +34,7 @@ def faults(public: Path) -> list[str]:
         found += list(edition_faults(edition.parent))
         found += list(standard_faults(edition.parent))
     found += list(link_faults(public))
+    found += list(form_faults(public))
     found += list(time_faults(public))
     found += list(shared_faults(public))
     found += list(machine_faults(public))

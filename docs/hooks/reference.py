@@ -9,7 +9,7 @@ import json
 import re
 import types
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin
 
@@ -28,11 +28,25 @@ from dp_stats.catalogue.postcodes import Postcodes
 from dp_stats.catalogue.shapes import Shapes
 from dp_stats.cli.main import app
 from dp_stats.editions import privacy_record
+from dp_stats.editions.columns import BackSeriesRow, ChartRow, LabelRow, MeasurementRow, TableRow
 from dp_stats.editions.edition import Edition
 from dp_stats.editions.revisions import Correction, EditionStatus, Retraction
+from dp_stats.estimate.combine_form import NOT_OF_THE_PLAN, CombineFile
 from dp_stats.outlets.budgets import BlockRecord
 from dp_stats.outlets.data_use import DataUse
 from dp_stats.outlets.feeds import Planned
+from dp_stats.outlets.forms import (
+    ApiList,
+    FoundBy,
+    HistoryIndex,
+    Leaf,
+    MapFile,
+    PostcodesIndex,
+    SharedAreas,
+    SharedIndex,
+    Slice,
+)
+from dp_stats.plan.model import Draw, Plan
 from dp_stats.transparency.leaves import ChargeLeaf, EditionLeaf, LostLeaf, PublishedHead
 from dp_stats.transparency.proofs import EditionProof
 
@@ -64,6 +78,37 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
                 "calendar.json": Planned,
                 "register.json": DataUse,
                 "budget.json": BlockRecord,
+                "release/history/index.json": HistoryIndex,
+                "release/find.json, for each dimension": FoundBy,
+                "assets/postcodes/ID/index.json": PostcodesIndex,
+                "assets/maps/ID.json": MapFile,
+            },
+        ),
+        "reference/tables.md": lists(
+            "Tables, column by column",
+            "The columns of every table that is published, as CSV and Parquet. A name in angle brackets stands for as many columns "
+            "as there are dimensions or languages.",
+            {
+                "an edition's TABLE.csv and .parquet, release/history/TABLE.csv and .parquet, release/areas/CODE.csv": TableRow,
+                "an edition's labels.csv": LabelRow,
+                "an edition's measurements.parquet": MeasurementRow,
+                "release/back-series.csv and .parquet": BackSeriesRow,
+                "release/charts/NAME.csv, release/areas/CODE~compared.csv": ChartRow,
+            },
+        ),
+        "reference/combine.md": declaration(CombineFile, "Noisy measurements: `combine.json`", examples=False)
+        + f"\n## Plan\n\n{fields(Plan, examples=False, without=NOT_OF_THE_PLAN)}"
+        + f"\n## Draw\n\n{Draw.__doc__}\n\n{fields(Draw, examples=False)}",
+        "reference/api.md": lists(
+            "The JSON API, field by field",
+            "[Published files](file-formats.md#the-json-api) says where the files are. `api/openapi.json` of a site describes its "
+            "addresses as OpenAPI.",
+            {
+                "index.json of each step": ApiList,
+                "geographies/CODE/metrics/METRIC/TABLE.json": Leaf,
+                "metrics/METRIC/TABLE/PERIOD.json": Slice,
+                "areas/index.json": SharedIndex,
+                "areas/YEAR/NUMBER.json": SharedAreas,
             },
         ),
         "reference/public-log.md": lists(
@@ -127,7 +172,7 @@ def held_models(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from held_models(argument)
 
 
-def fields(model: type[BaseModel], *, examples: bool) -> str:
+def fields(model: type[BaseModel], *, examples: bool, without: Collection[str] = ()) -> str:
     """A Markdown table of a model's fields: name, type, default, meaning, example.
 
     Raises:
@@ -136,6 +181,8 @@ def fields(model: type[BaseModel], *, examples: bool) -> str:
     head = ["field", "type", "default", "meaning"] + (["example"] if examples else [])
     rows = [head, ["---"] * len(head)]
     for name, info in model.model_fields.items():
+        if name in without:
+            continue
         if not info.description:
             raise PluginError(f"{model.__name__}.{name} has no description: write one in its Field(…).")
         row = [

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from dp_stats.charts.series import Group, Series
+from dp_stats.editions.columns import ChartRow, names
 from dp_stats.editions.formats import csv_parts
 from dp_stats.texts.numbers import Figure
 
@@ -17,7 +18,7 @@ Point = tuple[str, str, date | None, Figure]
 
 
 def csv_of(shown: Sequence[Series] | Sequence[Group]) -> bytes:
-    """``code,name,date,value,lower_95,upper_95,status``, a row a point; of groups at one moment without the date.
+    """A ``ChartRow`` for each point; of groups at one moment without the date.
 
     A value without an upper limit has none.
     """
@@ -53,13 +54,12 @@ def _written(points: Sequence[Point], lengths: Sequence[int]) -> list[bytes]:
             ("upper_95", np.array([figure.upper for *_, figure in points], dtype=np.float64)),
         )
     }
-    rows = pa.table(
-        {
-            "code": pa.array([code for code, *_ in points], pa.string()),
-            "name": pa.array([name for _, name, *_ in points], pa.string()),
-            **({} if None in days else {"date": pa.array([f"{day}" for day in days], pa.string())}),
-            **numbers,
-            "status": pa.array([figure.status for *_, figure in points], pa.string()),
-        }
-    )
-    return csv_parts(rows, lengths)
+    columns = {
+        "code": pa.array([code for code, *_ in points], pa.string()),
+        "name": pa.array([name for _, name, *_ in points], pa.string()),
+        "date": pa.array([f"{day}" for day in days], pa.string()),
+        **numbers,
+        "status": pa.array([figure.status for *_, figure in points], pa.string()),
+    }
+    header = [name for name in names(ChartRow) if name != "date" or None not in days]
+    return csv_parts(pa.table([columns[name] for name in header], names=header), lengths)

@@ -10,13 +10,12 @@ from pydantic import AwareDatetime, Field, PlainSerializer
 from dp_stats.catalogue.periods import BlockKind, PeriodKind
 from dp_stats.catalogue.schedule import Schedule
 from dp_stats.editions.across_facts import AcrossFacts, Facts
+from dp_stats.editions.columns import ColumnType, TableRow, names
 from dp_stats.editions.stewardship_facts import AgreementFacts, RecipientFacts, RecordsFacts
 from dp_stats.plan.mechanism import Mechanism
 from dp_stats.plan.model import Exact, Role
 
 CellStatus = Literal["", "u", "low", "t", "p", "r", "x", "z", "b", "early"]
-
-ColumnType = Literal["string", "integer", "number", "date"]
 
 MARKS: tuple[CellStatus, ...] = ("u", "low", "t", "p", "r", "x", "z")
 """The marks of the column ``status``, which may bear several with a space between; none is reliable. See ``mark`` in the texts."""
@@ -41,26 +40,7 @@ LICENCES: dict[str, tuple[str, str]] = {
 MOST_PAGES = 2_000
 """Areas of a level that have a page each where nothing is declared; more are shown together."""
 
-COLUMNS = (
-    "metric",
-    "geography_type",
-    "geography_code",
-    "geography",
-    "date",
-    "period",
-    "period_start",
-    "period_end",
-    "period_type",
-    "value",
-    "lower_95",
-    "upper_95",
-    "status",
-    "value_unbiased",
-    "standard_error",
-    "release",
-    "edition",
-    "revision",
-)
+COLUMNS = names(TableRow, {"stratum_code": (), "stratum": ()})
 """Columns that published tables have beside those of strata, in order."""
 
 Instant = Annotated[AwareDatetime, PlainSerializer(lambda t: t.isoformat(), return_type=str)]

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from pydantic import BaseModel
 
+from dp_stats.editions.columns import ColumnType, type_of
 from dp_stats.files import plain_text, sha256
 
 CHECKSUMS = "SHA256SUMS"
+_ARROW: Mapping[ColumnType, pa.DataType] = {
+    "string": pa.string(),
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "date": pa.date32(),
+}
+
+
+def arrow_type(row: type[BaseModel], name: str) -> pa.DataType:
+    """How a column of a table (``editions.columns``) is held in Parquet."""
+    return _ARROW[type_of(row, name)]
 
 
 def csv_bytes(rows: pa.Table) -> bytes:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
+from dp_stats.editions.columns import LabelRow, names
 from dp_stats.editions.edition import Edition
 from dp_stats.texts.words import Texts
 
@@ -19,12 +20,9 @@ def labels(said: Sequence[Edition], languages: Sequence[Texts]) -> pa.Table:
         said: the same edition in each language, its columns included.
     """
     named = [list(_named(edition, texts)) for edition, texts in zip(said, languages, strict=True)]
-    columns = {
-        name: pa.array([row[at] for row in named[0]], pa.string()) for at, name in enumerate(("kind", "of", "code"))
-    }
-    for texts, rows in zip(languages, named, strict=True):
-        columns[f"label_{texts.language}"] = pa.array([row[3] for row in rows], pa.string())
-    return pa.table(columns)
+    header = names(LabelRow, {"label": tuple(f"label_{texts.language}" for texts in languages)})
+    columns = [[row[at] for row in named[0]] for at in range(3)] + [[row[3] for row in rows] for rows in named]
+    return pa.table([pa.array(column, pa.string()) for column in columns], names=list(header))
 
 
 def _named(edition: Edition, texts: Texts) -> Iterator[tuple[str, str, str, str]]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from dp_stats.editions.columns import MeasurementRow, names
 from dp_stats.editions.edition import Edition
 from dp_stats.editions.formats import parquet_bytes
 from dp_stats.estimate.model import EditionEstimates
@@ -78,13 +79,13 @@ def _rows(content: Mapping[str, Any], m: Mapping[str, Any], values: list[int]) -
         columns[f"{dimension['name']}_level"] = same(level["name"], pa.string())
         columns[f"{dimension['name']}_code"] = pa.array(level["codes"], pa.string()).take(pa.array(at.ravel()))
     gaussian = m["epsilon"] is None
-    return pa.table(
-        {
-            **columns,
-            "value": pa.array(values, pa.int64()),
-            "mechanism": same("discrete_gaussian" if gaussian else "discrete_laplace", pa.string()),
-            "scale": same(m["scale"], pa.float64()),
-            "variance": same(content["variances"][m["id"]], pa.float64()),
-            "unit": same(float(Fraction(m["unit"])), pa.float64()),
-        }
-    )
+    columns |= {
+        "value": pa.array(values, pa.int64()),
+        "mechanism": same("discrete_gaussian" if gaussian else "discrete_laplace", pa.string()),
+        "scale": same(m["scale"], pa.float64()),
+        "variance": same(content["variances"][m["id"]], pa.float64()),
+        "unit": same(float(Fraction(m["unit"])), pa.float64()),
+    }
+    more = {field: tuple(f"{d['name']}_{field}" for d in content["dimensions"]) for field in ("level", "code")}
+    header = names(MeasurementRow, more)
+    return pa.table([columns[name] for name in header], names=list(header))

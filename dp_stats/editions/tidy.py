@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from dp_stats.catalogue.across import COMPARING
 from dp_stats.catalogue.periods import parse_period
+from dp_stats.editions.columns import TABLE_KEY, TableRow, may_be_empty, names, type_of
 from dp_stats.editions.edition import (
     BREAK,
     EARLY,
@@ -28,7 +29,6 @@ from dp_stats.editions.edition import (
     StatisticFacts,
     TableFacts,
 )
-from dp_stats.editions.facts import COLUMNS, ColumnType
 from dp_stats.editions.moments import Moment, moments_of, shape_of
 from dp_stats.errors import PublishedError
 from dp_stats.estimate.model import EditionEstimates, Estimate
@@ -38,6 +38,7 @@ from dp_stats.texts.words import Texts
 
 Rows: TypeAlias = pa.Table
 
+AREA_COLUMNS = ("geography_type", "geography_code", "geography")
 UNRELIABLE = 0.2
 FEW = 10
 """A standard error of more than this share of the value is marked ``u``."""
@@ -45,56 +46,36 @@ FEW = 10
 
 def columns_of(edition: Edition, table: TableFacts, texts: Texts) -> tuple[ColumnFacts, ...]:
     """The columns of a table, in order, with types and meanings; the same for every edition of a release."""
-    area, strata = edition.geography, edition.strata
-    integer = all(edition.statistic(s).integer for s in table.statistics)
-    built = [_column(texts, "metric", key=True)]
-    if area is not None:
-        built += [
-            _column(texts, "geography_type", key=True, dimension=area.title.lower()),
-            _column(texts, "geography_code", key=True),
-            _column(texts, "geography"),
-        ]
-    for stratum in strata:
-        code = _column(texts, "stratum_code", key=True, dimension=stratum.title.lower())
-        built += [
-            code.model_copy(update={"name": f"{stratum.column}_code"}),
-            ColumnFacts(
-                name=stratum.column, type="string", title=stratum.title, description=texts("column.stratum.text")
-            ),
-        ]
-    built += [
-        _column(texts, "date", "date", key=True),
-        _column(texts, "period", key=True),
-        _column(texts, "period_start", "date"),
-        _column(texts, "period_end", "date"),
-        _column(texts, "period_type"),
-        _column(texts, "value", "integer" if integer else "number", required=False),
-        _column(texts, "lower_95", "number", required=False),
-        _column(texts, "upper_95", "number", required=False),
-        _column(texts, "status", required=False),
-        _column(texts, "value_unbiased", "number", required=False),
-        _column(texts, "standard_error", "number", required=False),
-        _column(texts, "release"),
-        _column(texts, "edition"),
-        _column(texts, "revision", "integer"),
-    ]
-    return tuple(built)
+    whole = all(edition.statistic(s).integer for s in table.statistics)
+    strata = {name: s for s in edition.strata for name in _of_stratum(s)}
+    return tuple(_column(edition, texts, name, strata.get(name), whole) for name in column_names(edition))
 
 
 def column_names(edition: Edition) -> tuple[str, ...]:
-    """The names of a table's columns, in order: ``COLUMNS`` with those of strata before the date."""
-    areas = ("geography_type", "geography_code", "geography")
-    kept = [name for name in COLUMNS if edition.geography is not None or name not in areas]
-    strata = [name for s in edition.strata for name in (f"{s.column}_code", s.column)]
-    at = kept.index("date")
-    return (*kept[:at], *strata, *kept[at:])
+    """The names of a table's columns, in order: those of ``TableRow``, with those of areas only where there are areas."""
+    codes, groups = (tuple(_of_stratum(s)[at] for s in edition.strata) for at in (0, 1))
+    every = names(TableRow, {"stratum_code": codes, "stratum": groups})
+    return tuple(name for name in every if edition.geography is not None or name not in AREA_COLUMNS)
 
 
-def _column(
-    texts: Texts, name: str, type: ColumnType = "string", *, key: bool = False, required: bool = True, **about: str
-) -> ColumnFacts:
-    title, description = (texts(f"column.{name}.{part}", **about) for part in ("title", "text"))
-    return ColumnFacts(name=name, type=type, title=title, description=description, key=key, required=required)
+def _of_stratum(stratum: DimensionFacts) -> tuple[str, str]:
+    """The columns of a stratum's codes and of its names."""
+    return f"{stratum.column}_code", stratum.column
+
+
+def _column(edition: Edition, texts: Texts, name: str, stratum: DimensionFacts | None, whole: bool) -> ColumnFacts:
+    """One column; ``stratum`` is set for those of a stratum, ``whole`` where all values are whole numbers."""
+    field = name if stratum is None else "stratum_code" if name == _of_stratum(stratum)[0] else "stratum"
+    dimension = stratum or edition.geography
+    about = {} if dimension is None else {"dimension": dimension.title.lower()}
+    return ColumnFacts(
+        name=name,
+        type="integer" if field == "value" and whole else type_of(TableRow, field),
+        title=stratum.title if stratum is not None and field == "stratum" else texts(f"column.{field}.title", **about),
+        description=texts(f"column.{field}.text", **about),
+        key=field in TABLE_KEY,
+        required=not may_be_empty(TableRow, field),
+    )
 
 
 def tidy(edition: Edition, estimates: EditionEstimates, table: TableFacts, *, previous: Rows | None = None) -> Rows:

@@ -3,7 +3,7 @@
 Noisy measurements are what the guarantee is about: whatever is made of them costs nobody's privacy anything. The document
 holds the plan of what was measured, the public grid, what statistics mean, the public lists that rates are made of, and the
 noisy numbers, those of late rows included; so what is read back from it answers as the stored measurements do, to the digit
-(``estimate.answer``). It holds nothing of how or where records are kept.
+(``estimate.answer``). It holds nothing of how or where records are kept. ``combine_form`` has every field of it.
 
 ``late_rows`` says how late rows that are known coarsely are spread, ``factors`` what statistics are multiplied by for late and
 truncated rows, and how far off that may be. They follow from the rest, and are there for readers who do not want to compute them.
@@ -25,30 +25,11 @@ from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Release
 from dp_stats.catalogue.periods import Period, parse_period
 from dp_stats.errors import PublishedError
+from dp_stats.estimate.combine_form import FORMAT, NOT_OF_THE_PLAN, RELEASE
 from dp_stats.estimate.late import LateTables
 from dp_stats.estimate.measured_edition import Measured
 from dp_stats.plan.model import Measurement, Plan
 from dp_stats.plan.noisy import NoisyMeasurements
-
-FORMAT = 1
-
-_RELEASE = {
-    "id",
-    "title",
-    "dataset",
-    "period",
-    "start",
-    "calendar",
-    "dimensions",
-    "statistics",
-    "derived",
-    "tables",
-    "contribution",
-    "privacy_loss",
-    "series",
-    "late",
-}
-"""What of a release's declaration decides what its numbers mean."""
 
 Document = dict[str, Any]
 
@@ -74,8 +55,8 @@ def document(measured: Measured, fitted: Mapping[str, Any]) -> Document:
         "format": FORMAT,
         "edition": plan.edition,
         "period": [period.start.isoformat(), period.end.isoformat(), period.label, period.kind],
-        "release": {**release.model_dump(mode="json", by_alias=True, include=_RELEASE), "texts": {"summary": ""}},
-        "plan": plan.model_dump(mode="json", exclude={"expected", "warnings", "late"}),
+        "release": {**release.model_dump(mode="json", by_alias=True, include=set(RELEASE)), "texts": {"summary": ""}},
+        "plan": plan.model_dump(mode="json", exclude=set(NOT_OF_THE_PLAN)),
         "dimensions": [_dimension(d, release, period) for d in measured.grid.dimensions],
         "lists": {d.name: found for d in measured.grid.dimensions if (found := _list(measured, d.name)) is not None},
         "variances": {

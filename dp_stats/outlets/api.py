@@ -33,6 +33,7 @@ from dp_stats.editions.isolated import noted
 from dp_stats.editions.languages import own_words
 from dp_stats.editions.moments import moments_of
 from dp_stats.editions.tidy import moment_columns
+from dp_stats.outlets.forms import ApiBackSeries, ApiLink, ApiRevision, LeafHead, Renamed
 
 MOST_ROWS = 400
 """Rows of a leaf: a year of days, or as many whole editions as fit."""
@@ -71,12 +72,12 @@ def write_api(
     tree: dict[str, Any] = {}
     written = 0
     left_out: dict[str, str] = {}
-    goes_on_of: dict[str, dict[str, Any]] = {}
+    goes_on_of: dict[str, Renamed | None] = {}
     renamed = {name: id for id, editions in releases.items() for name in editions[-1].release.formerly}
     for id, editions in releases.items():
         with noted(left_out, id, isolate=isolate):
             paths = []
-            goes_on = _goes_on(releases[renamed[id]][-1], base_url) if id in renamed else {}
+            goes_on = _goes_on(releases[renamed[id]][-1], base_url) if id in renamed else None
             for path, titles, leaf in _release_leaves(public, editions, base_url, goes_on):
                 written += put(public / path_of(path[:-1]) / f"{path[-1]}.json", leaf)
                 paths.append((path, titles))
@@ -90,21 +91,21 @@ def write_api(
         for path, titles in paths:
             node = tree
             for step, (part, title) in enumerate(zip(path, titles, strict=True)):
-                about = goes_on_of.get(id, {}) if step == TOPIC else {}
+                moved = goes_on_of[id] if step == TOPIC else None
+                about: dict[str, Any] = {} if moved is None else {"renamed": moved.model_dump()}
                 if step == TYPE and len(path) == TYPE + 1:
                     about = {"areas": f"{base_url}/{path_of(path)}/{AREAS}/index.json"}
                 node = node.setdefault(part, {"title": title, "below": {}, "about": about})["below"]
     return written + _write_index(public, tree, (), base_url, put), left_out
 
 
-def _goes_on(newest: Edition, base_url: str) -> dict[str, Any]:
+def _goes_on(newest: Edition, base_url: str) -> Renamed:
     """Where the tree of a release goes on that has another name now."""
-    link = f"{base_url}/{path_of(topic_of(newest))}/index.json"
-    return {"renamed": {"release": newest.release.id, "link": link}}
+    return Renamed(release=newest.release.id, link=f"{base_url}/{path_of(topic_of(newest))}/index.json")
 
 
 def _release_leaves(
-    public: Path, editions: Sequence[Edition], base_url: str, goes_on: Mapping[str, Any]
+    public: Path, editions: Sequence[Edition], base_url: str, goes_on: Renamed | None
 ) -> Iterator[tuple[tuple[str, ...], tuple[str, ...], bytes]]:
     """Of every leaf of a release its path, the titles along it, and its content."""
     newest = editions[-1]
@@ -164,7 +165,7 @@ def _leaves(
     editions: Sequence[Edition],
     table: TableFacts,
     base_url: str,
-    goes_on: Mapping[str, Any],
+    goes_on: Renamed | None,
     before: Before,
 ) -> dict[tuple[str, str, str, str], bytes]:
     """(type of area, code, name, metric) → content of the leaf of one table."""
@@ -190,7 +191,7 @@ def _leaves(
     sorted_rows = rows.take(pa.array(order))
     texts = {name: json_values(sorted_rows[name]) for name in (*strata, *DAYS, *VALUES)}
 
-    head = {
+    head: dict[str, Any] = {
         "release": newest.release.id,
         "table": table.id,
         "updated": utc(newest.published),
@@ -199,8 +200,8 @@ def _leaves(
         "download": f"{base_url}/{newest.path}/{table.id}.csv",
         "history": f"{base_url}/{newest.release.id}/history/{table.id}.csv",
         "licence": newest.release.licence,
-        **_revised(kept),
-        **goes_on,
+        "revisions": _revised(kept),
+        "renamed": goes_on,
     }
     leaves: dict[tuple[str, str, str, str], bytes] = {}
     for m, metric in enumerate(table.statistics):
@@ -209,16 +210,16 @@ def _leaves(
             start, end = ends[m * len(codes) + a], ends[m * len(codes) + a + 1]
             if start == end:
                 continue
-            about = {
-                "metric": metric,
-                "unit": statistic.unit,
-                "geography_type": area_type,
-                "geography_code": code,
-                "geography": label,
+            about = LeafHead(
+                metric=metric,
+                unit=statistic.unit,
+                geography_type=area_type,
+                geography_code=code,
+                geography=label,
                 **head,
-                "count": int(end - start),
-                **_back_series(before.get((table.id, metric, code), ())),
-            }
+                count=int(end - start),
+                back_series=_back_series(before.get((table.id, metric, code), ())),
+            ).model_dump(mode="json")
             data = ", ".join(f'"{name}": [{",".join(values[start:end])}]' for name, values in texts.items())
             text = json.dumps(about, ensure_ascii=False, indent=1)[:-2] + f',\n "data": {{{data}}}\n}}\n'
             leaves[(area_type, code, label, metric)] = text.encode()
@@ -245,23 +246,19 @@ def _by_leaf(rows: Mapping[BackKey, dict[str, str]]) -> Before:
     return found
 
 
-def _back_series(rows: Sequence[Mapping[str, str]]) -> dict[str, dict[str, list[Any]]]:
-    """What earlier editions say on the newest one's boundaries, column by column; nothing where there is none."""
-    if not rows:
-        return {}
-    texts = {name: [row[name] for row in rows] for name in ("strata", "date", "period", "period_end", "edition")}
-    values = ("value", "lower_95", "upper_95", "value_unbiased")
-    return {"back_series": {**texts, **{name: [float(row[name]) for row in rows] for name in values}}}
+def _back_series(rows: Sequence[Mapping[str, str]]) -> ApiBackSeries | None:
+    """What earlier editions say on the newest one's boundaries, column by column; None where there is none."""
+    columns = {name: [row[name] for row in rows] for name in ApiBackSeries.model_fields}
+    return ApiBackSeries.model_validate(columns) if rows else None
 
 
-def _revised(kept: Sequence[Edition]) -> dict[str, Any]:
-    """Which of the editions are revisions, of which kind and why; nothing where none is."""
-    told = [
-        {"edition": e.path, "kind": e.revision.kind, "reason": e.revision.reason}
+def _revised(kept: Sequence[Edition]) -> tuple[ApiRevision, ...]:
+    """Which of the editions are revisions, of which kind and why."""
+    return tuple(
+        ApiRevision(edition=e.path, kind=e.revision.kind, reason=e.revision.reason)
         for e in kept
         if e.revision.kind != "first"
-    ]
-    return {"revisions": told} if told else {}
+    )
 
 
 def with_days(rows: pa.Table, edition: Edition, table: TableFacts) -> pa.Table:
@@ -330,11 +327,11 @@ def _write_index(
     folder = path_of(path)
     last = len(path) == len(_STEPS) - 1
     listed = [
-        {
-            "name": name,
-            **({"title": node["title"]} if node["title"] else {}),
-            "link": f"{base_url}/{folder}/{name}.json" if last else f"{base_url}/{folder}/{step}/{name}/index.json",
-        }
+        ApiLink(
+            name=name,
+            title=node["title"],
+            link=f"{base_url}/{folder}/{name}.json" if last else f"{base_url}/{folder}/{step}/{name}/index.json",
+        ).model_dump()
         for name, node in sorted(tree.items())
     ]
     written = int(put(public / folder / "index.json", formats.json_bytes({step: listed, **(about or {})})))

@@ -16,11 +16,13 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import ValidationError
 
 from dp_stats import files
 from dp_stats.editions import formats, metadata
 from dp_stats.editions.edition import Edition, FileFacts, TableFacts, utc
 from dp_stats.editions.isolated import of_each
+from dp_stats.outlets.forms import HistoryEdition, HistoryFile, HistoryIndex, HistoryTable
 from dp_stats.texts.words import Texts
 
 FOLDER = "history"
@@ -60,36 +62,33 @@ def write_history(
 def _release(public: Path, id: str, editions: Sequence[Edition], base_url: str, texts: Texts, put: files.Put) -> int:
     folder = public / id / FOLDER
     newest = editions[-1]
-    known = {table["id"]: table for table in read_index(folder).get("tables", ())}
+    known = _known(folder)
     written = 0
     tables = []
     for table in newest.tables:
         made = known.get(table.id)
         sources = _sources(editions, table)
-        if made is None or made["made_of"] != _digest(sources) or not _there(folder, made):
+        if made is None or made.made_of != _digest(sources) or not _there(folder, made):
             made, count = _table(public, folder, table, sources, made, put)
             written += count
-        tables.append({**made, "title": table.title, "statistics": list(table.statistics)})
-    index = {
-        "release": id,
-        "title": newest.release.title,
-        "licence": newest.release.licence,
-        "updated": utc(max(e.published for e in editions)),
-        "address": f"{base_url}/{id}/{FOLDER}/",
-        "tables": tables,
-        "editions": [
-            {
-                "path": e.path,
-                "title": e.period.text,
-                "start": e.period.start.isoformat(),
-                "end": e.period.end.isoformat(),
-            }
+        tables.append(made.model_copy(update={"title": table.title, "statistics": table.statistics}))
+    index = HistoryIndex(
+        release=id,
+        title=newest.release.title,
+        licence=newest.release.licence,
+        updated=utc(max(e.published for e in editions)),
+        address=f"{base_url}/{id}/{FOLDER}/",
+        tables=tuple(tables),
+        editions=tuple(
+            HistoryEdition(
+                path=e.path, title=e.period.text, start=e.period.start.isoformat(), end=e.period.end.isoformat()
+            )
             for e in editions
-        ],
-    }
+        ),
+    )
     written += int(put(folder / PACKAGE, formats.json_bytes(_described(newest, tables, texts))))
-    written += int(put(folder / INDEX, formats.json_bytes(index)))
-    files.keep_only(folder, {INDEX, PACKAGE, *(f["path"] for t in tables for f in t["files"])})
+    written += int(put(folder / INDEX, formats.json_bytes(index.model_dump(mode="json"))))
+    files.keep_only(folder, {INDEX, PACKAGE, *(f.path for t in tables for f in t.files)})
     return written
 
 
@@ -102,10 +101,16 @@ def read_index(folder: Path) -> dict[str, Any]:
     return found
 
 
-def _there(folder: Path, made: Mapping[str, Any]) -> bool:
-    return all(
-        (folder / f["path"]).is_file() and (folder / f["path"]).stat().st_size == f["bytes"] for f in made["files"]
-    )
+def _known(folder: Path) -> dict[str, HistoryTable]:
+    """The tables of a folder as its index tells; none where there is none, or one of another form."""
+    try:
+        return {table.id: table for table in HistoryIndex.model_validate(read_index(folder)).tables}
+    except ValidationError:
+        return {}
+
+
+def _there(folder: Path, made: HistoryTable) -> bool:
+    return all((folder / f.path).is_file() and (folder / f.path).stat().st_size == f.bytes for f in made.files)
 
 
 def _sources(editions: Sequence[Edition], table: TableFacts) -> list[tuple[str, str]]:
@@ -125,16 +130,16 @@ def _table(
     folder: Path,
     table: TableFacts,
     sources: Sequence[tuple[str, str]],
-    before: Mapping[str, Any] | None,
+    before: HistoryTable | None,
     put: files.Put,
-) -> tuple[dict[str, Any], int]:
+) -> tuple[HistoryTable, int]:
     """Write the two files of a table; what is said of them, and how many were written.
 
     Where the files hold the first of these editions already, the others are put below.
     """
     csv, parquet = folder / f"{table.id}.csv", folder / f"{table.id}.parquet"
-    kept = before["editions"] if before is not None and _there(folder, before) else 0
-    if before is None or before["made_of"] != _digest(sources[:kept]):
+    kept = before.editions if before is not None and _there(folder, before) else 0
+    if before is None or before.made_of != _digest(sources[:kept]):
         kept = 0
     added = [public / path for path, _ in sources[kept:]]
     texts = [csv.read_bytes()] if kept else []
@@ -147,14 +152,16 @@ def _table(
     whole = _joined(texts) if same else formats.csv_bytes(_plain(stacked))
     contents = {csv.name: whole, parquet.name: _parquet(stacked)}
     written = sum(put(folder / name, content) for name, content in contents.items())
-    made = {
-        "id": table.id,
-        "rows": len(stacked),
-        "columns": stacked.column_names,
-        "editions": len(sources),
-        "made_of": _digest(sources),
-        "files": [{"path": n, "bytes": len(c), "sha256": files.sha256(c)} for n, c in contents.items()],
-    }
+    made = HistoryTable(
+        id=table.id,
+        rows=len(stacked),
+        columns=tuple(stacked.column_names),
+        editions=len(sources),
+        made_of=_digest(sources),
+        files=tuple(HistoryFile(path=n, bytes=len(c), sha256=files.sha256(c)) for n, c in contents.items()),
+        title=table.title,
+        statistics=table.statistics,
+    )
     return made, written
 
 
@@ -203,15 +210,15 @@ def _parquet(table: pa.Table) -> bytes:
     return buffer.getvalue()
 
 
-def _described(newest: Edition, tables: Sequence[Mapping[str, Any]], texts: Texts) -> dict[str, Any]:
+def _described(newest: Edition, tables: Sequence[HistoryTable], texts: Texts) -> dict[str, Any]:
     """The Data Package of a release's history: the newest edition's columns, for all editions."""
     facts = []
     for table, made in zip(newest.tables, tables, strict=True):
         columns = tuple(
             c.model_copy(update={"required": False, "key": c.key or c.name == "edition"}) for c in table.columns
         )
-        csv = next(f for f in made["files"] if f["path"].endswith(".csv"))
-        file = FileFacts(title=table.title, media_type="text/csv", **csv)
-        facts.append(table.model_copy(update={"columns": columns, "files": (file,), "rows": made["rows"]}))
+        csv = next(f for f in made.files if f.path.endswith(".csv"))
+        file = FileFacts(title=table.title, media_type="text/csv", **csv.model_dump())
+        facts.append(table.model_copy(update={"columns": columns, "files": (file,), "rows": made.rows}))
     package = metadata.data_package(newest.model_copy(update={"tables": tuple(facts)}), texts)
     return {**package, "name": newest.release.id, "title": newest.release.title}

@@ -20,6 +20,7 @@ from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.models import Release
 from dp_stats.catalogue.postcodes import Postcodes, areas_of_postcodes, read_postcodes
 from dp_stats.outlets.declared_files import write_each
+from dp_stats.outlets.forms import FoundBy, FoundPostcodes, PostcodesIndex
 from dp_stats.outlets.shapes import refresh_shapes
 
 FOLDER = "assets/postcodes"
@@ -55,13 +56,14 @@ def _write(public: Path, declared: Postcodes, catalogue: Catalogue) -> Mapping[s
     """The files of a list of postcodes; where they are, as a page of a release needs it."""
     folder = public / FOLDER / declared.id
     source = catalogue.folder / "postcodes" / declared.file
-    about = {
-        "folder": f"../{FOLDER}/{declared.id}",
-        "title": declared.title,
-        "source": declared.source,
-        "kept_back": declared.kept_back,
-    }
-    sign = {**about, "codes": declared.codes, "sha256": files.file_sha256(source) if source.is_file() else ""}
+    about = FoundPostcodes(
+        folder=f"../{FOLDER}/{declared.id}",
+        title=declared.title,
+        source=declared.source,
+        kept_back=declared.kept_back,
+    ).model_dump()
+    sha256 = files.file_sha256(source) if source.is_file() else ""
+    sign = PostcodesIndex(**about, codes=declared.codes, sha256=sha256).model_dump()
     sealed = folder / "index.json"
     if sealed.is_file() and json.loads(sealed.read_text(encoding="utf-8")) == sign:
         return about
@@ -84,7 +86,8 @@ def _of_release(
         codes = catalogue.code_list_of(release, spec.name)
         if codes is not None:
             there = {kind: lists[codes.id] for kind, lists in told.items() if codes.id in lists}
-            found[spec.name] = {"names": _names(codes), **there}
+            by = FoundBy.model_validate({"names": _names(codes), **there})
+            found[spec.name] = by.model_dump(mode="json", exclude_none=True)
     return found
 
 

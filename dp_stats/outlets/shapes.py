@@ -19,6 +19,7 @@ from dp_stats import files
 from dp_stats.catalogue.load import Catalogue
 from dp_stats.catalogue.shapes import Ring, Shapes, read_shapes, rings_of_areas
 from dp_stats.outlets.declared_files import write_each
+from dp_stats.outlets.forms import FoundMap
 
 FOLDER = "assets/maps"
 MOST_BYTES = 50_000
@@ -53,12 +54,12 @@ def _write(public: Path, declared: Shapes, catalogue: Catalogue) -> Mapping[str,
     """The drawings of one file; where they are."""
     source, path = catalogue.folder / "maps" / declared.file, public / FOLDER / f"{declared.id}.json"
     made_of = files.file_sha256(source) if source.is_file() else ""
-    about = {
-        "file": f"{FOLDER}/{declared.id}.json",
-        "title": declared.title,
-        "source": declared.source,
-        "sha256": files.sha256(f"{made_of} {declared.codes} {declared.property}".encode()),
-    }
+    about = FoundMap(
+        file=f"{FOLDER}/{declared.id}.json",
+        title=declared.title,
+        source=declared.source,
+        sha256=files.sha256(f"{made_of} {declared.codes} {declared.property}".encode()),
+    ).model_dump()
     if path.is_file() and json.loads(path.read_bytes()).get("made_of") == about["sha256"]:
         return about
     drawn = drawings(rings_of_areas(catalogue.folder, declared, catalogue.codes.values()))

@@ -36,6 +36,7 @@ from dp_stats.outlets.api import (
     shared_levels,
     topic_of,
 )
+from dp_stats.outlets.forms import SharedAreasHead, SharedDownload, SharedIndex, SharedTable
 from dp_stats.outlets.history import INDEX, read_index
 
 FORMAT = 1
@@ -110,22 +111,24 @@ def _level(
                 written += put(folder / str(year) / name, content)
         files.keep_only(folder / str(year), names)
     files.keep_only(folder, {INDEX, *made_of})
-    index = {
-        "release": newest.release.id,
-        "geography_type": level.name,
-        "updated": utc(max(e.published for e in editions)),
-        "licence": newest.release.licence,
-        "count": len(level.codes),
-        "editions": [e.path for e in editions],
-        "downloads": {
-            t.id: {"csv": f"{base_url}/{newest.release.id}/latest/{t.id}.csv", "history": _history(base_url, newest, t)}
+    index = SharedIndex(
+        release=newest.release.id,
+        geography_type=level.name,
+        updated=utc(max(e.published for e in editions)),
+        licence=newest.release.licence,
+        count=len(level.codes),
+        editions=tuple(e.path for e in editions),
+        downloads={
+            t.id: SharedDownload(
+                csv=f"{base_url}/{newest.release.id}/latest/{t.id}.csv", history=_history(base_url, newest, t)
+            )
             for t in tables
         },
-        "years": years,
-        "first_codes": starts,
-        "made_of": made_of,
-    }
-    return written + int(put(folder / INDEX, formats.json_bytes(index)))
+        years=tuple(years),
+        first_codes=tuple(starts),
+        made_of=made_of,
+    )
+    return written + int(put(folder / INDEX, formats.json_bytes(index.model_dump(mode="json"))))
 
 
 def _history(base_url: str, edition: Edition, table: TableFacts) -> str:
@@ -177,6 +180,13 @@ class _Values:
     codes: Mapping[str, int]
     texts: Mapping[str, Sequence[str]]
 
+    @property
+    def told(self) -> SharedTable:
+        """How they are arranged."""
+        strata = {column: tuple(codes) for column, codes in self.strata.items()}
+        moments = {name: tuple(told) for name, told in self.moments.items()}
+        return SharedTable(metrics=self.table.statistics, strata=strata, moments=moments)
+
     def of(self, code: str) -> str:
         """The values of one area by metric, as JSON; nothing where it has none."""
         area = self.codes.get(code)
@@ -212,16 +222,14 @@ def _contents(
     keys = [in_order(code) for code in starts]
     for code in sorted(names, key=in_order):
         shards[max(0, bisect_right(keys, in_order(code)) - 1)].append(code)
-    head = {
-        "release": newest.release.id,
-        "geography_type": level.name,
-        "licence": newest.release.licence,
-        "editions": sorted({e.path for _, own in having for e in own}),
-        "tables": {
-            v.table.id: {"metrics": list(v.table.statistics), "strata": v.strata, "moments": v.moments} for v in values
-        },
-    }
-    text = json.dumps(head, ensure_ascii=False, separators=(",", ":"))[:-1]
+    head = SharedAreasHead(
+        release=newest.release.id,
+        geography_type=level.name,
+        licence=newest.release.licence,
+        editions=tuple(sorted({e.path for _, own in having for e in own})),
+        tables={v.table.id: v.told for v in values},
+    )
+    text = json.dumps(head.model_dump(mode="json"), ensure_ascii=False, separators=(",", ":"))[:-1]
     for codes in shards:
         areas = []
         for code in codes:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,6 +20,7 @@ from dp_stats.editions import formats
 from dp_stats.editions.edition import Edition, TableFacts, utc
 from dp_stats.editions.isolated import of_each
 from dp_stats.outlets.api import DAYS, NOWHERE, VALUES, json_values, path_of, topic_of, with_days
+from dp_stats.outlets.forms import ApiLink, SliceHead
 
 
 def write_slices(
@@ -62,7 +62,9 @@ def _write(public: Path, editions: Sequence[Edition], table: TableFacts, base_ur
             written += put(public / folders[metric] / f"{edition.period.label}.json", content)
     for metric, folder in folders.items():
         listed = [
-            {"name": e.period.label, "title": e.period.text, "link": f"{base_url}/{folder}/{e.period.label}.json"}
+            ApiLink(
+                name=e.period.label, title=e.period.text, link=f"{base_url}/{folder}/{e.period.label}.json"
+            ).model_dump()
             for e in reversed(having)
             if metric in e.table(table.id).statistics
         ]
@@ -102,19 +104,20 @@ def _slices(
     for metric in metrics:
         own = rows.filter(pc.equal(rows["metric"], pa.scalar(metric)))
         data = {name: f"[{','.join(json_values(own[name]))}]" for name in (*places, *strata, *DAYS, *VALUES)}
-        head: dict[str, Any] = {
-            "revision": edition.revision.number,
-            "release": edition.release.id,
-            "table": table.id,
-            "metric": metric,
-            "unit": edition.statistic(metric).unit,
-            "period": edition.period.label,
-            "geography_type": table.levels[area.name] if area else NOWHERE,
-            "updated": utc(edition.published),
-            "download": f"{base_url}/{edition.path}/{table.id}.csv",
-            "licence": edition.release.licence,
-            "count": len(own),
-        }
+        head = SliceHead(
+            edition=edition.path,
+            revision=edition.revision.number,
+            release=edition.release.id,
+            table=table.id,
+            metric=metric,
+            unit=edition.statistic(metric).unit,
+            period=edition.period.label,
+            geography_type=table.levels[area.name] if area else NOWHERE,
+            updated=utc(edition.published),
+            download=f"{base_url}/{edition.path}/{table.id}.csv",
+            licence=edition.release.licence,
+            count=len(own),
+        ).model_dump(exclude={"edition"})  # which stands on the first line
         text = json.dumps(head, ensure_ascii=False, indent=1)[1:-2].lstrip("\n")
         columns = ", ".join(f'"{name}": {values}' for name, values in data.items())
         yield metric, _first_line(edition) + f'{text},\n "data": {{{columns}}}\n}}\n'.encode()

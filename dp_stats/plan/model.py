@@ -25,34 +25,25 @@ class Frozen(BaseModel):
 
 
 class Measurement(Frozen):
-    """One measured table: exact integers at one level of the grid, to which noise of one scale is added.
+    """One measured table: exact integers at one level of the grid, to which noise of one scale is added."""
 
-    Attributes:
-        id: ``statistic@level.level…``, unique in the plan.
-        statistic: the statistic's id.
-        role: ``statistic`` for what is published; ``truncated_rows`` and ``truncated_persons`` count what the bound
-            truncates. Of rows of an earlier period that no edition has counted: ``late_statistic`` is the same table as of
-            an edition's own rows; ``late_rows`` their number, at a coarse level.
-        levels: dimension → level, complete and in grid order.
-        shape: cells along each axis.
-        l1: how far one person in one block can move the table in L1, in integer steps.
-        l2_squared: the same in L2, squared (exact).
-        scale: the noise scale in integer steps (Laplace b, Gaussian σ), a double exactly as OpenDP gets it.
-        rho: this table's zCDP cost per block. epsilon: its pure-ε cost (Laplace only).
-        unit: real value of one integer step (a sum's resolution), else 1.
-    """
-
-    id: str
-    statistic: str
-    role: Role
-    levels: dict[str, str]
-    shape: tuple[int, ...]
-    l1: int
-    l2_squared: int
-    scale: float
-    rho: Exact
-    epsilon: Exact | None
-    unit: Exact = Fraction(1)
+    id: str = Field(description="`statistic@level.level…`, unique in the plan.")
+    statistic: str = Field(description="The statistic's id.")
+    role: Role = Field(
+        description="`statistic` for what is published; `truncated_rows` and `truncated_persons` count what the bound truncates. "
+        "Of rows of an earlier period that no edition has counted: `late_statistic` is the same table as of an edition's own "
+        "rows; `late_rows` their number, at a coarse level."
+    )
+    levels: dict[str, str] = Field(description="Dimension → level, complete and in grid order.")
+    shape: tuple[int, ...] = Field(description="Cells along each axis.")
+    l1: int = Field(description="How far one person in one block can move the table in L1, in integer steps.")
+    l2_squared: int = Field(description="The same in L2, squared (exact).")
+    scale: float = Field(
+        description="The noise scale in integer steps (Laplace b, Gaussian σ), a double exactly as OpenDP gets it."
+    )
+    rho: Exact = Field(description="This table's zCDP cost per block.")
+    epsilon: Exact | None = Field(description="Its pure-ε cost; null under Gaussian noise.")
+    unit: Exact = Field(Fraction(1), description="Real value of one integer step (a sum's resolution), else 1.")
 
     @property
     def variance(self) -> float:
@@ -75,14 +66,10 @@ class LatePeriod(Frozen):
 
 
 class Draw(Frozen):
-    """What a plan costs another dataset, whose records it uses.
+    """What a plan costs another dataset, whose records it uses."""
 
-    Attributes:
-        dataset: whose budget pays as well. times: how many times the plan's ρ, for each block that the plan charges.
-    """
-
-    dataset: str
-    times: int
+    dataset: str = Field(description="Whose budget pays as well.")
+    times: int = Field(description="How many times the plan's ρ, for each block that the plan charges.")
 
 
 class ExpectedError(Frozen):
@@ -125,29 +112,35 @@ class Plan(Frozen):
     share one charge per block; ``hash`` identifies this edition's plan.
     """
 
-    release: str
-    dataset: str
-    period: str
-    mechanism: Mechanism
-    measurements: tuple[Measurement, ...]
-    contribution_rows: int
-    one_per_cell: bool
-    truncated_rows_cap: int
-    block_kind: BlockKind
-    blocks: tuple[str, ...]
-    series: bool
-    rho: Exact
-    pure_epsilon: Exact | None
-    epsilon: float
-    delta: Exact
-    expected: tuple[ExpectedError, ...]
-    warnings: tuple[PlanWarning, ...] = ()
-    series_hash: str
-    hash: str
-    late: tuple[LatePeriod, ...] = Field((), exclude_if=lambda late: not late)
-    """Earlier periods of which late rows are measured, the nearest first; they cost nothing more (``plan.late``)."""
-    draws: tuple[Draw, ...] = Field((), exclude_if=lambda draws: not draws)
-    """What it costs other datasets, whose records it uses."""
+    release: str = Field(description="Id of the release.")
+    dataset: str = Field(description="Id of the dataset.")
+    period: str = Field(description="Label of the period.")
+    mechanism: Mechanism = Field(description="Noise that is added.")
+    measurements: tuple[Measurement, ...] = Field(description="Every table that is measured of the edition's own rows.")
+    contribution_rows: int = Field(description="Contribution bound: rows of one person that count in a block.")
+    one_per_cell: bool = Field(description="Whether also at most one row of a person counts in a cell.")
+    truncated_rows_cap: int = Field(description="Most truncated rows of one person that are counted.")
+    block_kind: BlockKind = Field(description="Span of time within which the guarantee bounds a person.")
+    blocks: tuple[str, ...] = Field(description="Blocks that the edition touches.")
+    series: bool = Field(description="Whether editions of a block share one charge.")
+    rho: Exact = Field(description="Cost per block, exact and rounded up.")
+    pure_epsilon: Exact | None = Field(description="Pure ε; null under Gaussian noise.")
+    epsilon: float = Field(description="ε at `delta` that follows from `rho`.")
+    delta: Exact = Field(description="The δ of that ε.")
+    expected: tuple[ExpectedError, ...] = Field(description="Expected margin of error of each published statistic.")
+    warnings: tuple[PlanWarning, ...] = Field((), description="What people are told before they approve.")
+    series_hash: str = Field(description="Equal for all editions that share one charge per block.")
+    hash: str = Field(description="Identifies this edition's plan.")
+    late: tuple[LatePeriod, ...] = Field(
+        (),
+        description="Earlier periods of which late rows are measured, the nearest first; they cost nothing more.",
+        exclude_if=lambda late: not late,
+    )
+    draws: tuple[Draw, ...] = Field(
+        (),
+        description="What it costs other datasets, whose records it uses; absent where nothing.",
+        exclude_if=lambda draws: not draws,
+    )
 
     @property
     def tables(self) -> tuple[Measurement, ...]:
