@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import gzip
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -34,6 +34,7 @@ class ExactCounts:
         counts: int64, shape ``(areas, days, bands)``; one band if there are none.
         areas: code of each area; regions: region of each area ('' if unknown).
         start: first day. bands: code of each band.
+        people: public populations, ``population`` and ``population_BAND`` → one number per area; empty where not given.
     """
 
     counts: NDArray[np.int64]
@@ -41,6 +42,7 @@ class ExactCounts:
     regions: tuple[str, ...]
     start: date
     bands: tuple[str, ...]
+    people: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def period(self) -> Period:
@@ -49,7 +51,7 @@ class ExactCounts:
 
     def first_days(self, days: int) -> ExactCounts:
         """The counts of the first ``days`` days alone."""
-        return ExactCounts(self.counts[:, :days], self.areas, self.regions, self.start, self.bands)
+        return replace(self, counts=self.counts[:, :days])
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
@@ -68,7 +70,8 @@ def read_exact_counts(
     Args:
         path: CSV with one row per date, area (and band).
         columns: ``date``, ``area``, ``count`` and, if there is one, ``band`` → name in the file.
-        lookup: CSV of area and region, if regions are wanted; lookup_columns: its two columns.
+        lookup: CSV of area and region, if regions are wanted; lookup_columns: its two columns. Columns ``population`` and
+            ``population_BAND`` say how many people live where.
     """
     rows = read_rows(path)
     areas = sorted({row[columns["area"]] for row in rows})
@@ -81,12 +84,12 @@ def read_exact_counts(
     for row, day in zip(rows, days, strict=True):
         at = band[row[columns["band"]]] if "band" in columns else 0
         counts[place[row[columns["area"]]], (day - start).days, at] += round(float(row[columns["count"]] or 0))
-    region: dict[str, str] = {}
-    if lookup is not None:
-        code, group = lookup_columns
-        region = {row[code]: row[group] for row in read_rows(lookup)}
-    regions = tuple(region.get(a, "rest") if region else "" for a in areas)
-    return ExactCounts(counts, tuple(areas), regions, start, tuple(bands))
+    code, group = lookup_columns
+    known = {row[code]: row for row in read_rows(lookup)} if lookup is not None else {}
+    regions = tuple(known.get(a, {}).get(group, "rest") if known else "" for a in areas)
+    header = next(iter(known.values()), {})
+    people = {c: tuple(known.get(a, {}).get(c, "") for a in areas) for c in header if c.split("_")[0] == "population"}
+    return ExactCounts(counts, tuple(areas), regions, start, tuple(bands), people)
 
 
 def catalogue_of(
@@ -134,10 +137,10 @@ _DATASET: dict[str, Any] = {
 
 def _areas(exact: ExactCounts) -> CodeList:
     regions = bool(exact.regions[0])
-    header = ("code", "name", "region") if regions else ("code", "name")
+    header = ("code", "name", *(("region",) if regions else ()), *exact.people)
     rows = tuple(
-        {"code": a, "name": a, **({"region": r} if regions else {})}
-        for a, r in zip(exact.areas, exact.regions, strict=True)
+        {"code": a, "name": a, **({"region": r} if regions else {}), **{c: p[i] for c, p in exact.people.items()}}
+        for i, (a, r) in enumerate(zip(exact.areas, exact.regions, strict=True))
     )
     return CodeList("areas", Path("areas.csv"), header, rows)
 

@@ -4,7 +4,7 @@
 
 Counts by area and day are real. Each case's age band is drawn from England's real rates of that day and band
 applied to the area's real age pyramid. Writes OUT/exact-counts.csv.gz (date, area, band, count), OUT/prior.csv.gz (the
-first 13 weeks alone, which stand for an earlier edition) and OUT/areas.csv (code, region).
+first 13 weeks alone, which stand for an earlier edition) and OUT/areas.csv (code, region, people by band).
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ def build(folder: Path, *, seed: int = 0) -> ExactCounts:
     mix /= mix.sum(axis=2, keepdims=True)
     rng = np.random.default_rng(seed)
     counts = rng.multinomial(plain.counts[:, :, 0], mix)
-    return ExactCounts(counts.astype(np.int64), plain.areas, plain.regions, plain.start, BANDS)
+    columns = {"population": pyramid.sum(axis=1), **{f"population_{b}": pyramid[:, i] for i, b in enumerate(BANDS)}}
+    known = {name: tuple(f"{n:.0f}" for n in numbers) for name, numbers in columns.items()}
+    return ExactCounts(counts.astype(np.int64), plain.areas, plain.regions, plain.start, BANDS, known)
 
 
 def write(exact: ExactCounts, path: Path) -> None:
@@ -74,7 +76,8 @@ def main() -> None:
     write(exact, options.out / "exact-counts.csv.gz")
     write(exact.first_days(91), options.out / "prior.csv.gz")
     with (options.out / "areas.csv").open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([("code", "region"), *zip(exact.areas, exact.regions, strict=True)])
+        header = ("code", "region", *exact.people)
+        csv.writer(file).writerows([header, *zip(exact.areas, exact.regions, *exact.people.values(), strict=True)])
 
 
 if __name__ == "__main__":

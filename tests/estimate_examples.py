@@ -84,10 +84,12 @@ def declare_edition(
     levels_of_dates: Sequence[str] = ("day", "week"),
     extra_dimensions: Sequence[Mapping[str, Any]] = (),
     population_columns: Mapping[str, Sequence[float]] | None = None,
+    populations: bool = True,
     calendar: Mapping[str, str] | None = None,
 ) -> DeclaredEdition:
     """Declare a release over areas in regions, days in weeks, and bands; ``tables`` say what is published."""
-    columns = {"population": [1000.0 * (i + 1) for i in range(sum(areas))], **(population_columns or {})}
+    people = {"population": [1000.0 * (i + 1) for i in range(sum(areas))]} if populations else {}
+    columns = {**people, **(population_columns or {})}
     codes = {"areas": _areas(areas, columns), "bands": _bands(bands)}
     dataset = Dataset.model_validate(
         declared_dataset(

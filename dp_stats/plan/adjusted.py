@@ -67,28 +67,28 @@ def cell_sizes(log_spread: float = CELL_SPREAD) -> Floats:
 
 
 def true_variances(
-    found: Sequence[Shrinkage | None], spread: float = TRUE_SPREAD, *, log_spread: float = CELL_SPREAD
+    found: Sequence[Shrinkage | None], spread: float = TRUE_SPREAD, *, sizes: Floats | None = None
 ) -> Floats:
     """Plausible variances of true cells around what their margins suggest, ``(targets, nodes)``; infinite: not shrunken.
 
-    ``spread`` is how far cells lie from it, relative to their size. Cells differ in size: their means are taken to be
-    log-normal around the guess, with ``log_spread``.
+    ``spread`` is how far cells lie from it, relative to their size. Cells differ in size: their means are ``sizes`` times the
+    guess, log-normal where nothing else is said.
     """
-    sizes = cell_sizes(log_spread)
+    sizes = cell_sizes() if sizes is None else sizes
     rows = [
-        np.full(len(NODES), np.inf) if one is None else one.mean * sizes * one.row + (spread * one.mean * sizes) ** 2
+        np.full(len(sizes), np.inf) if one is None else one.mean * sizes * one.row + (spread * one.mean * sizes) ** 2
         for one in found
     ]
     return np.stack(rows)
 
 
-def after_shrinkage(variance: Floats, truth: Floats) -> tuple[Floats, Floats]:
+def after_shrinkage(variance: Floats, truth: Floats, probabilities: Floats = PROBABILITIES) -> tuple[Floats, Floats]:
     """Mean of t·v/(t + v) over plausible true variances t, and its derivative in v; ``truth`` has one row per v."""
     known = np.isfinite(truth)
     t, v = np.where(known, truth, 1.0), variance[:, None]
     value = np.where(known, t * v / (t + v), v)
     slope = np.where(known, (t / (t + v)) ** 2, 1.0)
-    return value @ PROBABILITIES, slope @ PROBABILITIES
+    return value @ probabilities, slope @ probabilities
 
 
 def _leans(grid: Grid, release: Release, target: Target) -> bool:

@@ -18,12 +18,17 @@ from dp_stats.plan.algebra import Key, Structure, key_of
 from dp_stats.plan.model import ExpectedError, Measurement
 from dp_stats.plan.ratios import mean_deviation, mean_room, quantile_deviation, quantile_room, share_deviation
 from dp_stats.plan.sensitivity import everybody_counts
-from dp_stats.plan.settled import ALIKE, BURSTS, LIKELY, UNEQUAL, UNLIKE, World, published_variance
+from dp_stats.plan.settled import published_variance
 from dp_stats.plan.symmetry import Floats
 from dp_stats.plan.targets import Target, derived_of, mean_share, measured_for, prior_totals, statistic_of, target_of
+from dp_stats.plan.worlds import UNLIKE, World, worlds_of
 
 NORMAL_95 = 1.959963984540054
 """Standard errors in half a 95 % interval of a normal value."""
+
+
+HARDLY_ANY_NOISE = 0.02
+"""A variance of whole noise below which nearly all draws are zero."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,11 @@ class Accuracy:
         shape = self.grid.shape(dict(zip(target.queries, target.levels, strict=True)))
         return np.full(shape, self.own[(target.statistic, target.levels)])
 
+    def whole(self, statistic: str, share: float) -> float:
+        """What is left of squared errors where whole numbers take out a share of those of noise that hardly ever is not zero."""
+        least = 1 / max(self.structures[statistic].precision.values()) if statistic in self.structures else 1.0
+        return 1 - share * max(1 - least / HARDLY_ANY_NOISE, 0.0)
+
 
 def accuracy(grid: Grid, release: Release, measurements: tuple[Measurement, ...]) -> Accuracy:
     """The accuracy that measurements give."""
@@ -85,7 +95,7 @@ def expected_errors(catalogue: Catalogue, grid: Grid, release: Release, given: A
             derived = derived_of(release, name)
             target = target_of(grid, release, table, measured_for(release, name)[0], derived, totals)
             asked = _Asked(catalogue, grid, release, table, derived, target, given, totals)
-            worlds = [_spread(asked, world) for world in (LIKELY, ALIKE, UNLIKE, UNEQUAL, BURSTS)]
+            worlds = [_spread(asked, world) for world in worlds_of(catalogue, grid, release, target.levels)]
             known = [world for world in worlds if world is not None]
             if known:
                 found.append(_summary(table.id, name, known))
@@ -109,20 +119,19 @@ class _Asked:
 def _summary(table: str, statistic: str, worlds: Sequence[tuple[Floats, float | None]]) -> ExpectedError:
     """Of deviations and means as they are likely, and as they may be."""
     (deviation, mean), *_ = worlds
-    margins, widest = [], []
-    for one, _ in worlds:
-        known = one[np.isfinite(one)]
-        margins.append(NORMAL_95 * float(np.median(known)))
-        widest.append(NORMAL_95 * float(known.max()))
+    known = [one[np.isfinite(one)] for one, _ in worlds]
+    margins = [NORMAL_95 * float(np.median(one)) for one in known]
+    # cells may be unlike by the plan alone, as regions of two and of fifty areas are
+    together = [NORMAL_95 * float(np.sqrt(np.mean(one**2))) for one in known]
     return ExpectedError(
         table=table,
         statistic=statistic,
         cells=deviation.size,
         prior_mean=mean,
         margin_95=margins[0],
-        lowest=min(margins),
-        highest=max(margins),
-        worst=widest[0],
+        lowest=min(margins + together),
+        highest=max(margins + together),
+        worst=NORMAL_95 * float(known[0].max()),
         relative=margins[0] / mean if mean else None,
     )
 
@@ -132,9 +141,10 @@ def _spread(asked: _Asked, world: World) -> tuple[Floats, float | None] | None:
     derived, target, given, release, grid = asked.derived, asked.target, asked.given, asked.release, asked.grid
     mean = target.prior_mean
     if derived is None or derived.kind in ("rolling", "cumulative", "rate", "daily"):
-        variance = published_variance(grid, release, target, given.variance, world) + correction_variance(
-            grid, release, target, given.truncated_rows, given.truncated_persons
-        )
+        variance = published_variance(grid, release, target, given.variance, world)
+        if statistic_of(release, target.statistic).kind == "count":
+            variance = variance * given.whole(target.statistic, world.whole)
+        variance = variance + correction_variance(grid, release, target, given.truncated_rows, given.truncated_persons)
         deviation = _with_room(np.sqrt(variance), _room_of_persons(asked, world), np.inf)
         if derived is not None and derived.kind == "daily":
             return _of_days(asked, deviation)
@@ -148,24 +158,29 @@ def _spread(asked: _Asked, world: World) -> tuple[Floats, float | None] | None:
         ratio = mean / over.prior_mean
         statistic = statistic_of(release, target.statistic)
         bounds = (float(statistic.lower or 0), float(statistic.upper or 0))
-        rows = over.prior_mean * world.size
+        rows = over.prior_mean * world.middle
         room = mean_room(ratio, _missing(asked, over, rows, world), rows, bounds)
-        deviation = mean_deviation(given.variance(target), given.variance(over), ratio, rows, bounds)
+        deviation = mean_deviation(given.variance(target), given.variance(over), ratio, rows, bounds, world.mean)
         return _with_room(deviation, room, (bounds[1] - bounds[0]) / 2), ratio
     assert derived.across is not None
     across = grid[derived.across]
-    typical = replace(target, prior_mean=mean * world.size)
+    typical = replace(target, prior_mean=mean * world.middle)
+    published = published_variance(grid, release, typical, given.variance, world)
     if derived.kind == "share":
         groups = grid.shape(dict(zip(target.queries, target.levels, strict=True)))[grid.dimensions.index(across)]
         whole = given.variance(replace(target, queries={**target.queries, across.name: across.top.name}))
-        published = published_variance(grid, release, typical, given.variance, world)
-        return share_deviation(given.variance(target), whole, published, mean * world.size, groups), 100 / groups
+        return share_deviation(given.variance(target), whole, published, mean * world.middle, groups), 100 / groups
     edges = edges_of(grid, release, asked.catalogue, across.name)
     assert derived.q is not None
-    size = mean * world.size
+    size = mean * world.middle
     of_all = replace(target, queries={**target.queries, across.name: across.top.name}, prior_mean=mean * len(across))
     room = quantile_room(_missing(asked, of_all, size * len(across), world), edges, size)
-    deviation = quantile_deviation(target, given.variance, across, edges, derived.q, size)
+    gain = 1.0
+    if world.hopeful:  # shares of bins are alike in all cells, so that each has those of its region
+        gain = min(float(np.mean(published)) / max(float(np.mean(given.variance(target))), 1e-300), 1.0)
+    deviation = quantile_deviation(
+        target, given.variance, across, edges, derived.q, size, gain=gain, most=world.quantile
+    )
     return _with_room(deviation, room, (edges[-1] - edges[0]) / 2), None
 
 
@@ -173,11 +188,7 @@ def _missing(asked: _Asked, count: Target, rows: float, world: World) -> float:
     """The most of so many rows that intervals of what is not corrected have room for, as they are truncated. None in the best
     case, in which missing rows are like the kept ones."""
     given, release = asked.given, asked.release
-    if (
-        given.truncated_rows is None
-        or world in (ALIKE, UNEQUAL)
-        or statistic_of(release, count.statistic).kind != "count"
-    ):
+    if given.truncated_rows is None or world.hopeful or statistic_of(release, count.statistic).kind != "count":
         return 0.0
     typical = replace(count, prior_mean=rows)
     return min(most_missing(asked.grid, release, typical, given.truncated_rows, given.truncated_persons), rows)

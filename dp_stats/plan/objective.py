@@ -39,6 +39,9 @@ FLOOR = 0.001
 ROUNDING = 1 / 12
 """Variance of rounding to whole numbers: the floor where nothing is guessed."""
 
+ROUNDED_NOISE = 0.25
+"""Rounding adds no more than this share of the noise, where there is hardly any."""
+
 SAY: Mapping[str, Mapping[str, float]] = {
     "local": {"local": 20.0, "regional": 1.0, "national": 1.0},
     "balanced": {"local": 6.0, "regional": 1.0, "national": 1.0},
@@ -46,7 +49,7 @@ SAY: Mapping[str, Mapping[str, float]] = {
 }
 """Say of each group by priority. Local figures are many and cost most, so an equal geometric mean needs more say."""
 
-KEPT = {"local": 0.25, "balanced": 0.79, "national": 0.79}
+KEPT = {"local": 0.25, "balanced": 0.8, "national": 0.8}
 """How much of the accuracy of its own separate noising every statistic keeps, by priority (1: as accurate)."""
 
 CONTENT: Mapping[str, Mapping[str, float]] = {
@@ -85,6 +88,7 @@ class Problem:
             of own noising's MSE that is good enough; home: its own place, or −1.
         truth: per goal, plausible true variances of its cells, ``(goals, nodes)`` (infinite: not shrunken).
         floors: per goal, the error below which little more is earned, squared.
+        rounding: per goal, the squared error that rounding to whole numbers adds.
         times: per goal, what its MSE of least squares is multiplied by: means over groups of unlike size are a little off
             (see ``plan.strategy``).
     """
@@ -105,6 +109,7 @@ class Problem:
     content: Floats
     home: Indices
     truth: Floats
+    rounding: Floats
     times: Floats
 
     def precision(self, shares: Floats, mechanism: Mechanism, total: float) -> tuple[Floats, Floats]:
@@ -126,12 +131,18 @@ class Problem:
         mse, jacobian = found
         known = np.isfinite(alone)
         base = mse + self.floors + np.where(known, self.content * np.where(known, alone, 0.0), 0.0)
-        over = np.maximum(np.log(mse) - np.log(alone * self.kept), 0.0)
+        over, growth = self.over(mse, alone)
         above = np.maximum(np.log(mse) - np.log(self.ceiling), 0.0)
         value = float(self.weight @ np.log(base) + hold * over @ over + CAP * above @ above)
-        slope = 2 * hold * over + 2 * CAP * above
-        outer = self.weight / base + slope / mse
+        outer = self.weight / base + 2 * hold * over * growth + 2 * CAP * above / mse
         return value, outer @ jacobian
+
+    def over(self, mse: Floats, alone: Floats) -> tuple[Floats, Floats]:
+        """By how much the logarithm of each goal's MSE is above what is allowed, and its derivative in the MSE. Own noising needs
+        no rounding to add up, so what that adds counts."""
+        whole = np.minimum(mse * ROUNDED_NOISE, self.rounding)
+        growth = np.where(whole < self.rounding, 1 + ROUNDED_NOISE, 1.0) / (mse + whole)
+        return np.maximum(np.log(mse + whole) - np.log(alone * self.kept), 0.0), growth
 
     def alone(self, mechanism: Mechanism, total: float) -> Floats:
         """MSE of each goal if every table were noised on its own (infinite where that does not tell it)."""
@@ -228,15 +239,24 @@ def build(
         kept=1 / KEPT[release.priority] ** 2 / np.sqrt(np.maximum(relative, 1e-6)),
         home=np.array([index.get((t.statistic, t.levels), -1) for t in found]),
         truth=true_variances([gain_of_shrinkage(grid, release, t) for t in found]),
+        rounding=np.array([_rounding(release, t) for t in found]),
         times=np.ones(len(found)),
     )
 
 
 def _floor(release: Release, target: Target) -> float:
-    declared = statistic_of(release, target.statistic)
-    unit = float(declared.resolution) if declared.kind == "sum" else 1.0
     guess = FLOOR * target.prior_mean if target.prior_mean is not None else 0.0
-    return unit**2 * ROUNDING + guess**2
+    return _step(release, target) ** 2 * ROUNDING + guess**2
+
+
+def _rounding(release: Release, target: Target) -> float:
+    """Squared error of rounding; persons are whole numbers as measured, and a sum's digits below its noise are its own."""
+    return ROUNDING if statistic_of(release, target.statistic).kind == "count" else 0.0
+
+
+def _step(release: Release, target: Target) -> float:
+    declared = statistic_of(release, target.statistic)
+    return float(declared.resolution) if declared.kind == "sum" else 1.0
 
 
 def _weights(found: Sequence[Target]) -> Floats:

@@ -18,7 +18,7 @@ from dp_stats.plan.targets import Target
 VarianceOf = Callable[[Target], Floats]
 
 NOTHING_KNOWN = 0.3
-"""Error of a value that is known to lie in a range only, as a share of the range."""
+"""Error of a value that is known to lie in a range only, as a share of the range: likely."""
 
 DENSER = 1.3
 """How many times more rows than a mean bin the one has that a quantile lies in: it lies in large bins more often."""
@@ -37,9 +37,12 @@ def share_deviation(part: Floats, whole: Floats, published: Floats, mean: float,
     return 100 * _limited(np.sqrt(left) / (mean * groups), np.sqrt(share * (1 - share)))
 
 
-def mean_deviation(top: Floats, bottom: Floats, mean: float, rows: float, bounds: Sequence[float]) -> Floats:
-    """Standard deviation of a mean of so many rows, from the variances of the sum and of the number of rows."""
-    return _limited(np.sqrt(top + mean**2 * bottom) / rows, NOTHING_KNOWN * (bounds[1] - bounds[0]))
+def mean_deviation(
+    top: Floats, bottom: Floats, mean: float, rows: float, bounds: Sequence[float], most: float = NOTHING_KNOWN
+) -> Floats:
+    """Standard deviation of a mean of so many rows, from the variances of the sum and of the number of rows; ``most``: as a
+    share of the range that means may lie in."""
+    return _limited(np.sqrt(top + mean**2 * bottom) / rows, most * (bounds[1] - bounds[0]))
 
 
 def mean_room(mean: float, missing: float, rows: float, bounds: Sequence[float]) -> float:
@@ -60,20 +63,28 @@ def quantile_room(missing: float, edges: Sequence[float], mean: float) -> float:
 
 
 def quantile_deviation(
-    target: Target, variance_of: VarianceOf, across: Dimension, edges: Sequence[float], q: float, mean: float
+    target: Target,
+    variance_of: VarianceOf,
+    across: Dimension,
+    edges: Sequence[float],
+    q: float,
+    mean: float,
+    *,
+    gain: float = 1.0,
+    most: float = NOTHING_KNOWN,
 ) -> Floats:
     """Standard deviation of a quantile: that of the rows below it, over the rows of the bin that it lies in.
 
     Args:
         target: the histogram. edges: of its bins; groups without a place among them (unknown) are left out.
-        mean: rows in a bin.
+        mean: rows in a bin. gain: what is left of squared errors of least squares. most: as a share of the range of the edges.
     """
     bins = len(edges) - 1
     known = np.arange(len(across)) < bins
     below = np.where(known, np.clip(q * bins - np.arange(len(across)), 0.0, 1.0) - q, 0.0)
-    spread = np.sqrt(variance_of(replace(target, queries={**target.queries, across.name: below[None]})))
+    spread = np.sqrt(gain * variance_of(replace(target, queries={**target.queries, across.name: below[None]})))
     width = (edges[-1] - edges[0]) / bins
-    return _limited(spread / (DENSER * mean) * width, NOTHING_KNOWN * (edges[-1] - edges[0]))
+    return _limited(spread / (DENSER * mean) * width, most * (edges[-1] - edges[0]))
 
 
 def _limited(deviation: Floats, most: float) -> Floats:

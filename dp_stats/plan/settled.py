@@ -8,14 +8,13 @@ were fitted to published errors of sparse and dense worlds (``benchmarks.accurac
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from dp_stats.catalogue.grid import Grid
 from dp_stats.catalogue.models import Release
 from dp_stats.plan.adjusted import (
-    CELL_SPREAD,
     PROBABILITIES,
     after_shrinkage,
     cell_sizes,
@@ -24,39 +23,9 @@ from dp_stats.plan.adjusted import (
 )
 from dp_stats.plan.symmetry import Floats
 from dp_stats.plan.targets import Target, mean_share, statistic_of
+from dp_stats.plan.worlds import LIKELY, World
 
 VarianceOf = Callable[[Target], Floats]
-
-
-@dataclass(frozen=True)
-class World:
-    """How unlike the true cells of a release are, which nobody knows before; planning is more cautious (``plan.adjusted``).
-
-    Attributes:
-        spread: how far cells lie from what their margins suggest, relative to their size. alone: the same of cells that
-            lean on one margin alone, which says nothing of how large each is.
-        window: how much of what is gained for single cells a sum of them over a window keeps, as an exponent.
-        above: how much further from zero than a typical cell those lie that noise cannot push below it.
-        size: that of a typical cell, relative to the mean. log_spread: how unlike cells are in size, none where it is left to
-            the other attributes.
-    """
-
-    spread: float
-    alone: float
-    window: float
-    above: float
-    size: float
-    log_spread: float | None = None
-    rows: float = 1.0
-
-
-LIKELY = World(spread=0.2, alone=1.0, window=0.3, above=1.0, size=1.0)
-ALIKE = World(spread=0.0, alone=0.3, window=0.6, above=0.5, size=1.8)
-UNLIKE = World(spread=1.0, alone=2.0, window=0.1, above=3.0, size=0.4)
-BURSTS = World(spread=0.5, alone=1.0, window=0.3, above=1.0, size=1.0, rows=8.0)
-"""Most cells are empty, and rows come many at a time."""
-UNEQUAL = World(spread=0.0, alone=0.3, window=0.6, above=0.5, size=1.0, log_spread=2.0)
-"""A few large areas or groups have nearly all rows, and most cells hardly any."""
 
 
 def published_variance(
@@ -68,6 +37,18 @@ def published_variance(
     Args:
         variance_of: the variance of least squares of any target. world: how unlike cells are taken to be.
     """
+    found = _published_variance(grid, release, target, variance_of, world)
+    if world.alone_in is None or world.few is None or target.prior_mean is None:
+        return found
+    coarser = _margin(grid, target, next(i for i, d in enumerate(grid.dimensions) if d.name == world.alone_in))
+    if coarser is None:
+        return found
+    taken = _published_variance(grid, release, coarser, variance_of, LIKELY)
+    return np.asarray(found + world.few * float(np.mean(taken[np.isfinite(taken)])))
+
+
+def _published_variance(grid: Grid, release: Release, target: Target, variance_of: VarianceOf, world: World) -> Floats:
+    """The same of cells that take no error of others."""
     variance = variance_of(target)
     statistic = statistic_of(release, target.statistic)
     signed = statistic.kind == "sum" and (statistic.lower or 0) < 0
@@ -83,8 +64,8 @@ def published_variance(
         alone = variance_of(cells)
         single = _cells(grid, release, cells, variance_of, size, world)
         gain = min(float(np.mean(single)) / max(float(np.mean(alone)), 1e-300), 1.0)
-        return np.asarray(settled * gain**world.window + _rounding(variance, target.prior_mean, size))
-    rounded = settled + _rounding(variance, target.prior_mean, size)
+        return np.asarray(settled * gain**world.window + _rounding(variance, target.prior_mean, size, world))
+    rounded = settled + _rounding(variance, target.prior_mean, size, world)
     return np.minimum(rounded, _cells(grid, release, target, variance_of, size, world))
 
 
@@ -92,7 +73,7 @@ def _cells(grid: Grid, release: Release, target: Target, variance_of: VarianceOf
     """The same of the cells of a level."""
     assert target.prior_mean is not None
     variance = variance_of(target)
-    rounding = _rounding(variance, target.prior_mean, size)
+    rounding = _rounding(variance, target.prior_mean, size, world)
     shrunken = _shrunken(grid, release, target, variance_of, size, world, leaning_margins=True)
     return rounding + (_above_zero(variance, target.prior_mean, size, world) if shrunken is None else shrunken)
 
@@ -114,12 +95,13 @@ def _shrunken(
         return None
     variance = variance_of(target)
     margins = _margins(grid, target)
+    finite = variance[np.isfinite(variance)]
+    rows = float(world.rows(np.asarray(np.median(finite)) if finite.size else np.zeros(()), leaning.mean, leaning.row))
+    sizes, probabilities = world.sizes or (cell_sizes(), PROBABILITIES)
     truth = true_variances(
-        [replace(leaning, row=leaning.row * world.rows)],
-        world.alone if len(margins) == 1 else world.spread,
-        log_spread=world.log_spread or CELL_SPREAD,
+        [replace(leaning, row=leaning.row * rows)], world.alone if len(margins) == 1 else world.spread, sizes=sizes
     )
-    shrunken = after_shrinkage(variance.ravel(), truth)[0].reshape(variance.shape)
+    shrunken = after_shrinkage(variance.ravel(), truth, probabilities)[0].reshape(variance.shape)
     doubt = 0.0
     for own in margins:
         assert own.prior_mean is not None
@@ -135,43 +117,51 @@ def _shrunken(
 
 def _margins(grid: Grid, target: Target) -> list[Target]:
     """What a cell leans on: its table with each dimension in turn one step coarser."""
+    found = (_margin(grid, target, axis) for axis in range(len(grid.dimensions)))
+    return [margin for margin in found if margin is not None]
+
+
+def _margin(grid: Grid, target: Target, axis: int) -> Target | None:
+    """The table with one dimension a step coarser; None at the top."""
     assert target.prior_mean is not None
-    found = []
-    for axis, dimension in enumerate(grid.dimensions):
-        cells = len(dimension.level(target.levels[axis]).codes)
-        coarser = [level for level in dimension.levels if len(level.codes) < cells]
-        if coarser:
-            margin = max(coarser, key=lambda level: len(level.codes))
-            levels = (*target.levels[:axis], margin.name, *target.levels[axis + 1 :])
-            queries = {d.name: name for d, name in zip(grid.dimensions, levels, strict=True)}
-            mean = target.prior_mean * cells / len(margin.codes)
-            found.append(replace(target, levels=levels, queries=queries, prior_mean=mean))
-    return found
+    dimension = grid.dimensions[axis]
+    cells = len(dimension.level(target.levels[axis]).codes)
+    coarser = [level for level in dimension.levels if len(level.codes) < cells]
+    if not coarser:
+        return None
+    margin = max(coarser, key=lambda level: len(level.codes))
+    levels = (*target.levels[:axis], margin.name, *target.levels[axis + 1 :])
+    mean = target.prior_mean * cells / len(margin.codes)
+    return replace(target, levels=levels, queries={**target.queries, dimension.name: margin.name}, prior_mean=mean)
 
 
 def _above_zero(variance: Floats, mean: float, size: float, world: World) -> Floats:
     """Squared error of a value of that variance that is settled with its margins and cannot be negative."""
     finite = np.isfinite(variance)
     v = np.where(finite, variance, 1.0)
-    if world.log_spread is None:
+    if world.sizes is None:
         error = _of_size(v, mean, size, world)
     else:
-        sizes = mean * cell_sizes(world.log_spread)
-        error = sum(p * _of_size(v, float(one), size, world) for p, one in zip(PROBABILITIES, sizes, strict=True))
+        pairs = zip(*world.sizes, strict=True)
+        error = sum((share * _of_size(v, mean * float(one), size, world) for one, share in pairs), np.zeros(()))
     return np.where(finite, error, variance)
 
 
 def _of_size(variance: Floats, mean: float, size: float, world: World) -> Floats:
-    truth = world.above * (0.65 * np.sqrt(np.maximum(variance, 0.0)) * mean + 0.6 * mean**2) + size * mean * world.rows
+    truth = world.above * (0.65 * np.sqrt(np.maximum(variance, 0.0)) * mean + 0.6 * mean**2) + size * mean * world.rows(
+        variance, mean, size
+    )
     return np.asarray(truth * variance / np.maximum(truth + variance, 1e-300))
 
 
-def _rounding(variance: Floats, mean: float, size: float) -> Floats:
+def _rounding(variance: Floats, mean: float, size: float, world: World) -> Floats:
     """Squared error of rounding to whole numbers that add up. Most values of a sparse table round to none; and with
     little noise there is little to round, as an error is then no or one whole step, and so is the estimate."""
     if size != 1.0:
         return np.zeros_like(variance)
-    most = min(mean * (1 - mean) / 4, 0.125) if 0 < mean < 0.5 else 0.125
+    sizes, shares = world.sizes or (np.ones(1), np.ones(1))
+    means = mean * sizes
+    most = float(shares @ np.where(means < 0.5, np.minimum(means * (1 - means) / 4, 0.125), 0.125))
     return np.minimum(most, variance / 4)
 
 

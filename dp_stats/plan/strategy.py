@@ -30,9 +30,9 @@ MOST_KEYS = 400
 SOFT = HOLD / 10
 POLISHED = 4
 
-UNLIKE, OFF, ROUNDS = 4, 1.21, 5
+UNLIKE, OFF, HELD, ROUNDS = 4, 1.21, 0.06, 5
 """Groups of which the largest is so many times the smallest are looked at exactly; squared errors that are off by less are left
-as they are; and how often errors are made exact."""
+as they are, if none is so much (in logarithm) above what is allowed; and how often errors are made exact."""
 
 
 @dataclass(frozen=True)
@@ -91,24 +91,57 @@ def _exactly(
     The objective knows errors as means over groups that are taken to be alike. Where they are not, its errors are multiplied
     by what is missing, and it is optimised again; what is best by errors as they are is taken.
     """
-    best: tuple[float, Problem, Floats] | None = None
+    best: _Exact | None = None
     for _ in range(ROUNDS):
-        errors = problem.errors(shares, mechanism, total)
-        assert errors is not None, "an optimum has finite errors"
-        off = _least_squares(grid, problem, shares, found, mechanism, total) / errors[0]
-        near = bool(((off < OFF) & (off > 1 / OFF)).all())
-        if near and best is None:
+        now = _made_exact(grid, problem, shares, found, mechanism, total)
+        if now.near and best is None:
             return problem, shares
-        exact = replace(problem, times=problem.times * off)
-        value, _ = exact.value(shares, exact.alone(mechanism, total), mechanism, total)
-        if best is None or value < best[0]:
-            best = value, exact, shares
-        if near:
+        if best is None or now.value < best.value:
+            best = now
+        if now.near:
             break
-        problem = replace(problem, times=problem.times * np.sqrt(off))  # half way: errors move as shares do
+        problem = replace(
+            problem, times=np.sqrt(problem.times * now.problem.times)
+        )  # half way: errors move as shares do
         shares, _ = optimise(problem, mechanism, total)
     assert best is not None
-    return best[1], best[2]
+    for _ in range(ROUNDS):  # the same levels with other shares: errors move little then
+        if best.near:
+            break
+        active = np.flatnonzero(best.shares > 0)
+        alone = best.problem.alone(mechanism, total)
+        shares, _ = _descend(best.problem, alone, mechanism, total, active, best.shares[active], HOLD)
+        now = _made_exact(grid, best.problem, shares, found, mechanism, total)
+        if now.value >= best.value:
+            break
+        best = now
+    return best.problem, best.shares
+
+
+@dataclass(frozen=True)
+class _Exact:
+    """A problem whose errors are as they are at some shares; the objective there, and whether the problem that they were found
+    with was near it."""
+
+    problem: Problem
+    shares: Floats
+    value: float
+    near: bool
+
+
+def _made_exact(
+    grid: Grid, problem: Problem, shares: Floats, found: Sequence[Target], mechanism: Mechanism, total: float
+) -> _Exact:
+    errors = problem.errors(shares, mechanism, total)
+    assert errors is not None, "an optimum has finite errors"
+    off = _least_squares(grid, problem, shares, found, mechanism, total) / errors[0]
+    exact = replace(problem, times=problem.times * off)
+    alone = exact.alone(mechanism, total)
+    published = exact.published(shares, mechanism, total)
+    assert published is not None, "as above"
+    kept = bool((exact.over(published[0], alone)[0] < HELD).all())
+    value, _ = exact.value(shares, alone, mechanism, total)
+    return _Exact(exact, shares, value, kept and bool(((off < OFF) & (off > 1 / OFF)).all()))
 
 
 def _least_squares(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -67,7 +68,9 @@ def draw(edition: DeclaredEdition, truth: np.ndarray, rng: np.random.Generator) 
     return NoisyMeasurements(edition.plan.hash, values)
 
 
-def make(loss: float | dict[str, Any], *, total: float = TOTAL, **contribution: Any) -> DeclaredEdition:
+def make(
+    loss: float | dict[str, Any], *, total: float = TOTAL, populations: bool = True, **contribution: Any
+) -> DeclaredEdition:
     return declare_edition(
         areas=(15, 20, 15),
         tables=TABLES,
@@ -75,6 +78,7 @@ def make(loss: float | dict[str, Any], *, total: float = TOTAL, **contribution: 
         loss=loss if isinstance(loss, dict) else {"epsilon": loss},
         period=PERIOD,
         contribution=contribution or None,
+        populations=populations,
     )
 
 
@@ -94,6 +98,55 @@ def test_errors_lie_in_the_range_of_margins_in_dense_and_in_sparse_data(loss: di
         low, high = e.between or (e.margin_95, e.margin_95)
         assert low <= e.margin_95 <= high
         assert 0.75 * low < 1.96 * np.sqrt(mse) < 1.25 * high
+
+
+def few(rng: np.random.Generator) -> np.ndarray:
+    """Three of 50 areas have nearly all rows."""
+    rate = np.full((50, 56, 3), 0.005)
+    rate[[3, 20, 40]] = 40.0
+    return rng.poisson(rate)
+
+
+def bursts(rng: np.random.Generator) -> np.ndarray:
+    """Three of a hundred areas and days have some forty rows, all others next to none."""
+    large = np.where(rng.random((50, 56, 1)) < 0.03, rng.gamma(0.8, 16.0, (50, 56, 1)), 0.003)
+    return rng.poisson(np.broadcast_to(large, (50, 56, 3)))
+
+
+@pytest.mark.parametrize(
+    ("world", "loss"),
+    [
+        pytest.param(few, {"rho": 2}, id="few areas have nearly all rows, with little noise"),
+        pytest.param(few, {"epsilon": 0.2}, id="few areas, and much noise, so that they take that of their region"),
+        pytest.param(bursts, {"epsilon": 0.3}, id="bursts as large as noise hides"),
+    ],
+)
+def test_the_range_of_margins_reaches_to_worlds_that_a_guess_of_the_mean_allows(
+    world: Callable[[np.random.Generator], np.ndarray], loss: dict[str, Any]
+) -> None:
+    rng = np.random.default_rng(5)
+    truth = world(rng)
+    edition = make(loss, total=float(truth.sum()), populations=False)
+    estimates = [edition.estimate(draw(edition, truth, rng)) for _ in range(4)]
+    for e in edition.plan.expected:
+        true = edition.grid.roll_up(truth, edition.grid.complete(estimates[0].tables[e.table]["count"].levels))
+        mse = np.mean([np.mean((run.tables[e.table]["count"].value - true) ** 2) for run in estimates])
+        low, high = e.between or (e.margin_95, e.margin_95)
+        assert 0.8 * low < 1.96 * np.sqrt(mse) < 1.25 * high, e
+
+
+def test_with_hardly_any_noise_the_range_reaches_down_to_what_whole_numbers_take_out() -> None:
+    """Two measurements of one number that differ tell the right one half of the time (0.74 of the margin was seen)."""
+    assert all(0.65 * e.margin_95 < e.lowest < 0.8 * e.margin_95 for e in make(10).plan.expected)
+
+
+def test_where_people_are_known_to_live_everywhere_the_range_is_narrower() -> None:
+    known, unknown = make(1, populations=True), make(1, populations=False)
+    for told, open_to in zip(known.plan.expected, unknown.plan.expected, strict=True):
+        (low, high), (lowest, highest) = told.between or (1.0, 1.0), open_to.between or (1.0, 1.0)
+        assert lowest <= low <= high <= highest or told.between is None
+    day = {e.table: e for e in unknown.plan.expected}["area-day"]
+    assert day.lowest < 0.7 * next(e.lowest for e in known.plan.expected if e.table == "area-day")
 
 
 @pytest.mark.parametrize("epsilon", [0.25, 1, 4])
