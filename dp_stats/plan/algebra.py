@@ -22,6 +22,7 @@ from functools import cached_property, reduce
 from itertools import product
 from math import prod
 from typing import TypeAlias, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,10 @@ def key_of(grid: Grid, levels: LevelNames) -> Key:
     """``levels`` as a key: complete, in grid order."""
     complete = grid.complete(levels)
     return tuple(complete[d.name] for d in grid.dimensions)
+
+
+_AXES: WeakKeyDictionary[Dimension, dict[frozenset[str], Axis]] = WeakKeyDictionary()
+_GRAMS: WeakKeyDictionary[Axis, dict[str, tuple[list[Floats], Indices]]] = WeakKeyDictionary()
 
 
 class Structure:
@@ -138,7 +143,7 @@ class Structure:
         """
         grams, indices = [], []
         for axis, dimension in zip(self.axes, self.grid.dimensions, strict=True):
-            distinct, index = distinct_grams(axis, dimension, queries.get(dimension.name, dimension.top.name))
+            distinct, index = _known_grams(axis, dimension, queries.get(dimension.name, dimension.top.name))
             grams.append(distinct)
             indices.append(index)
         return self._contract(grams, _norms(grams))[np.ix_(*indices)]
@@ -228,8 +233,22 @@ def _norms(grams: list[list[Floats]]) -> list[Floats]:
 
 
 def axis_of(dimension: Dimension, names: set[str]) -> Axis:
-    """The components of ``dimension`` under the levels called ``names``."""
-    return split({name: dimension.level(name).group for name in sorted(names)}, len(dimension))
+    """The components of ``dimension`` under the levels called ``names``; kept as long as the dimension is."""
+    known = _AXES.setdefault(dimension, {})
+    key = frozenset(names)
+    if key not in known:
+        known[key] = split({name: dimension.level(name).group for name in sorted(names)}, len(dimension))
+    return known[key]
+
+
+def _known_grams(axis: Axis, dimension: Dimension, query: Query) -> tuple[list[Floats], Indices]:
+    """``distinct_grams``; those of levels are kept with the axis."""
+    if not isinstance(query, str):
+        return distinct_grams(axis, dimension, query)
+    known = _GRAMS.setdefault(axis, {})
+    if query not in known:
+        known[query] = distinct_grams(axis, dimension, query)
+    return known[query]
 
 
 def weights(dimension: Dimension, query: Query) -> Floats:

@@ -28,6 +28,10 @@ from dp_stats.plan.worlds import LIKELY, World
 VarianceOf = Callable[[Target], Floats]
 
 
+CURVE = 2000
+"""Points of a curve through what shrinkage leaves of variances."""
+
+
 def published_variance(
     grid: Grid, release: Release, target: Target, variance_of: VarianceOf, world: World = LIKELY
 ) -> Floats:
@@ -101,7 +105,7 @@ def _shrunken(
     truth = true_variances(
         [replace(leaning, row=leaning.row * rows)], world.alone if len(margins) == 1 else world.spread, sizes=sizes
     )
-    shrunken = after_shrinkage(variance.ravel(), truth, probabilities)[0].reshape(variance.shape)
+    shrunken = _after_shrinkage(variance, truth, probabilities)
     doubt = 0.0
     for own in margins:
         assert own.prior_mean is not None
@@ -113,6 +117,16 @@ def _shrunken(
             error = error if settled is None else np.minimum(error, settled)
         doubt += float(np.mean(error)) / ratio**2
     return np.asarray(shrunken + np.minimum(doubt, variance))
+
+
+def _after_shrinkage(variance: Floats, truth: Floats, probabilities: Floats) -> Floats:
+    """``after_shrinkage`` of any number of variances: of many it is read off a curve through a few."""
+    known = variance[np.isfinite(variance) & (variance > 0)]
+    if variance.size <= CURVE or not known.size:
+        return after_shrinkage(variance.ravel(), truth, probabilities)[0].reshape(variance.shape)
+    points = np.geomspace(known.min(), known.max(), CURVE)
+    found = np.interp(variance, points, after_shrinkage(points, truth, probabilities)[0])
+    return np.where(np.isfinite(variance), found, variance)
 
 
 def _margins(grid: Grid, target: Target) -> list[Target]:
