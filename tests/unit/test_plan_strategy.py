@@ -113,7 +113,8 @@ def test_by_default_every_reader_is_served_before_any_shrinkage_however_wrong_th
 
 
 def test_regions_of_very_unlike_size_leave_every_table_near_its_own_noising() -> None:
-    """Of 2 to 49 areas: means over regions say that errors of the whole by band are a third smaller than they are. What is published once was planned at 0.74."""
+    """Of 2 to 49 areas: means over regions say that errors of the whole by band are a third smaller than they are; regions once
+    kept 0.74."""
     exact = bursts()
     known, one, grid = catalogue_of(exact, prior=0.2, epsilon=Fraction(1, 10), delta=None)
     given = accuracy(grid, one, make_plan(known, one, exact.period).measurements)
