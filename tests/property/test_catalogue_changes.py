@@ -36,7 +36,7 @@ def edits(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
 @pytest.fixture
 def unrehearsed(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is charged does not depend on whether it was rehearsed, which takes the most time."""
-    monkeypatch.setattr(pipeline, "_rehearse", lambda run: None)
+    monkeypatch.setattr(pipeline, "_rehearse", lambda run, sealed: None)
 
 
 @settings(
