@@ -51,10 +51,11 @@ def _unhex(text: str) -> bytes:  # type: ignore[empty-body]
 
 
 def short(backend: ibis.BaseBackend, hexadecimal: ir.StringValue) -> ir.Value:
-    """The 16 bytes that 32 hexadecimal digits stand for, as the engine compares them fastest; null for other texts."""
+    """The 16 bytes that 32 hexadecimal digits stand for, as the engine compares them fastest; null for other texts, which
+    PostgreSQL refuses."""
     if engine_of(backend) == "pyspark":
         return _unhex(hexadecimal)
-    return hexadecimal.cast(dt.uuid) if engine_of(backend) == "postgres" else hexadecimal.try_cast(dt.uuid)
+    return hexadecimal.try_cast(dt.uuid)  # PostgreSQL, which has no such cast, is given the plain one
 
 
 def read(backend: ibis.BaseBackend, files: Sequence[Path], *, blocks: Sequence[str] | None = None) -> ir.Table | None:

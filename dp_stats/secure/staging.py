@@ -95,7 +95,7 @@ def remove(folder: Path) -> None:
             if inside.name != LISTED:
                 shutil.rmtree(inside) if inside.is_dir() else inside.unlink(missing_ok=True)
         return
-    shutil.rmtree(folder, ignore_errors=False) if folder.exists() else None
+    shutil.rmtree(folder) if folder.exists() else None
     for parent in folder.parents:
         if parent.name == "staging" or not parent.is_dir() or any(parent.iterdir()):
             break

@@ -359,6 +359,7 @@ def test_a_sum_is_made_again_where_it_is_lost_and_never_believed_where_it_is_not
     last = three_closed(edition, duck)
     last.enter(duck, LAST)
     (path,) = sums_of(last)
+    assert path.parts[-4:-2] == ("register-sums", last.file.parent.name)
     content = path.read_bytes()
     nothing = pq.read_table(path).slice(0, 0)
     if harm in ("lost", "of another block"):
@@ -393,6 +394,21 @@ def test_a_sum_of_an_entry_that_no_longer_counts_is_not_used(
     assert last.register.sums.find(MARCH, frozenset({"another"})) is None
     last.enter(duck, LAST)
     assert last.allowed == [None]
+
+
+@pytest.mark.usefixtures("summed")
+def test_a_file_of_two_blocks_is_read_once_for_each_though_one_of_them_has_a_sum(
+    edition: Callable[[str], Edition], duck: ibis.BaseBackend
+) -> None:
+    three_closed(edition, duck)  # in March: three rows of p1, and one of p2
+    across = edition(ACROSS)
+    across.enter(duck, {("p1", MARCH): (1, 0, 0, 0), ("p1", APRIL): (2, 0, 0, 0)})
+    others = across.register._others(duck, across.ledger.register_entries(across.reservation))
+    assert others is not None
+    kept: Counter[str] = Counter()
+    for row in duck.to_pyarrow(others).to_pylist():
+        kept[row["block"]] += row["kept"]
+    assert kept == {MARCH: 5, APRIL: 2}
 
 
 @pytest.mark.usefixtures("summed")

@@ -79,6 +79,12 @@ def test_the_variance_is_that_of_the_discrete_noise(scale: float) -> None:
     assert noise_variance(scale, "discrete_laplace") == pytest.approx((k**2 @ laplace) / laplace.sum())
 
 
+@pytest.mark.parametrize("scale", [0.03, 0.05, 0.07, 0.1])
+def test_hardly_any_noise_still_varies(scale: float) -> None:
+    most = 2 * math.exp(-1 / (2 * scale**2))  # of ±1; ±2 is rarer by far
+    assert noise_variance(scale, "discrete_gaussian") == pytest.approx(most, rel=1e-9, abs=0)
+
+
 def test_noise_too_small_to_matter_has_no_variance() -> None:
     assert noise_variance(1e-4, "discrete_laplace") == 0
     assert noise_variance(1e-3, "discrete_gaussian") == 0

@@ -90,3 +90,9 @@ def test_room_is_what_the_narrowest_limit_leaves_and_of_another_dataset_as_much_
 def test_a_quote_is_free_where_nothing_new_is_charged() -> None:
     assert quote(ONE, charged=()).free is True
     assert quote(ONE).free is False
+
+
+def test_what_would_be_left_of_a_block_is_a_share_of_its_own_cap() -> None:
+    before = tuple(replace(state(ONE), block=block, cap=cap) for block, cap in (("2021", ONE), ("2022", Fraction(4))))
+    left = {"2021": -TENTH, "2022": ONE}
+    assert Quote(TENTH, (), before, left, (), False).parts_left == {"2021": -TENTH, "2022": Fraction(1, 4)}

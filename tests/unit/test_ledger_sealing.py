@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from ledger_examples import dataset, new_ledger, plan, reserve, sealed
@@ -155,6 +157,19 @@ def test_the_plan_of_a_reservation_is_read_back_and_none_that_was_not_kept(tmp_p
         damage(connection, made.aside, None)
     with pytest.raises(LedgerError, match="A part of a sealed plan is missing"):
         ledger.sealed(made)
+
+
+def test_what_was_sealed_before_there_were_audiences_is_public_and_what_was_not_sealed_has_none(
+    connection: Connection,
+) -> None:
+    declared = [
+        json.dumps(said).encode() for said in ({"id": "before"}, {"audience": "public"}, {"audience": "restricted"})
+    ]
+    plans = [json.dumps({"parts": [sha256(one)], "declared": sha256(one)}).encode() for one in declared]
+    sealing.keep(connection, {sha256(part): part for part in (*declared, *plans)})
+    made: list[Any] = [SimpleNamespace(id=n, plan_hash=sha256(one), aside="0" * 64) for n, one in enumerate(plans)]
+    made.append(SimpleNamespace(id=9, plan_hash="not kept", aside=None))
+    assert sealing.audiences(connection, made) == {0: "public", 1: "public", 2: "restricted"}
 
 
 def test_the_series_of_a_release_are_known_newest_first_with_the_blocks_they_paid_for(tmp_path: Path) -> None:

@@ -42,6 +42,10 @@ def test_a_folder_is_private_from_its_first_moment(tmp_path: Path, monkeypatch: 
         os.umask(before)
 
 
+def test_a_secure_folder_is_made_with_the_folders_above_it(tmp_path: Path) -> None:
+    assert mode(secure_folder(tmp_path / "state/of/ours/secure")) == 0o700
+
+
 def test_a_folder_that_another_process_makes_meanwhile_is_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,13 +114,16 @@ def test_removing_an_edition_leaves_the_others(tmp_path: Path) -> None:
     assert other.exists()
 
 
-def test_a_list_of_tables_in_a_database_outlives_the_rows(tmp_path: Path) -> None:
+def test_a_list_of_tables_in_a_database_outlives_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = staging_folder(tmp_path / "secure", release="cases", period="2021-W07")
     for inside in ("tables", "parts", "parts/of"):
         (folder / inside).mkdir()
     for file in ("snapshot.parquet", "tables/one.json", "parts/of/rows"):
         (folder / file).touch()
-    remove(folder)
+    listed = Path.iterdir
+    with monkeypatch.context() as patch:  # a file that another process removes meanwhile
+        patch.setattr(Path, "iterdir", lambda path: iter([*listed(path), path / "vanished"]))
+        remove(folder)
     assert [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*"))] == ["tables", "tables/one.json"]
     (folder / "tables/one.json").rename(folder / "tables/note")
     remove(folder)

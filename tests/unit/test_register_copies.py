@@ -153,6 +153,23 @@ def test_an_altered_sum_is_removed_and_the_next_one_found(sums: Sums) -> None:
     assert len(list(folder.iterdir())) == 1
 
 
+def test_a_sum_may_vanish_at_any_moment(sums: Sums, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Editions of a series work at the same time, and each removes what is altered or older."""
+
+    def meanwhile(path: Path, target: Path) -> None:
+        for older in (sums.folder / "2021").glob("*.parquet"):
+            older.unlink()
+        target.write_bytes(path.read_bytes() if path.exists() else b"")
+
+    sums.keep("2021", draft(sums, A), frozenset({A}))
+    monkeypatch.setattr(Copies, "copy", staticmethod(meanwhile))
+    assert found(sums, "2021", A) is None
+    sums.keep("2021", draft(sums, A), frozenset({A}))
+    sums.keep("2021", draft(sums, A, B), frozenset({A, B}))
+    monkeypatch.undo()
+    assert found(sums, "2021", A, B) == {A, B}
+
+
 def test_a_sum_of_nothing_is_not_used(sums: Sums) -> None:
     for said in ({}, {"sums": ""}, {"adds": A}):
         sums.keep("2021", draft(sums, said=said), frozenset())
