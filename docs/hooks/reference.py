@@ -23,6 +23,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from dp_stats.catalogue.accessibility import Accessibility
+from dp_stats.catalogue.code_rows import CodeRow
 from dp_stats.catalogue.models import Agreement, Dataset, Organisation, Release
 from dp_stats.catalogue.postcodes import Postcodes
 from dp_stats.catalogue.shapes import Shapes
@@ -57,6 +58,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     pages = {
         "reference/dataset.md": declaration(Dataset, "A dataset: `datasets/NAME.yaml`"),
         "reference/release.md": declaration(Release, "A release: `releases/NAME.yaml`"),
+        "reference/code-list-columns.md": declaration(CodeRow, "Columns of a code list: `codes/NAME.csv`"),
         "reference/agreement.md": declaration(Agreement, "A data-sharing agreement: `agreements/NAME.yaml`"),
         "reference/organisation.md": declaration(
             Organisation, "An organisation that gets figures: `organisations/NAME.yaml`"
