@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import ibis
@@ -188,19 +189,19 @@ class Named:
     """DuckDB under the name of another engine, and as that one reads and writes files: one, or into many parts."""
 
     def __init__(self, engine: Any, name: str) -> None:
-        self._engine, self.name = engine, name
+        self._engine, self.name = engine, name.partition(" ")[0]
+        self._session = SimpleNamespace(conf={"spark.master": "local[1]" if name == "pyspark" else "spark://lake"})
+        self._files = name in ("duckdb", "pyspark")
 
     def read_parquet(self, files: Any) -> Any:
-        if self.name == "postgres":
-            raise NotImplementedError("it reads no files")
+        assert self._files
         assert (self.name == "pyspark") == isinstance(files, str)
         return self._engine.read_parquet(files)
 
     def to_parquet(self, table: Any, path: Path, **said: Any) -> None:
+        assert self._files
         if self.name == "duckdb":
             self._engine.to_parquet(table, path, **said)
-        elif self.name == "postgres":
-            raise NotImplementedError("it writes no files")
         else:
             assert not said
             rows = self._engine.to_pyarrow(table.mutate(**{n: table[n].cast("string") for n in ("hash", MARK)}))
@@ -214,7 +215,7 @@ class Named:
             pq.write_table(rows.slice(0, half), path / "part-00000.parquet")
 
 
-ENGINES = ("duckdb", "postgres", "pyspark")
+ENGINES = ("duckdb", "postgres", "pyspark", "pyspark on a cluster")
 PERSONS = [(1, "2022", 1, 3, 0), (3, "2021", 4, 0, 0), (0, "2021", 2, 0, 1)]
 REMEMBERED = [("2022", 0), ("2021", 3), ("2021", 2)]
 IN_ORDER = [

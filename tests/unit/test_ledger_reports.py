@@ -7,6 +7,7 @@ import io
 import json
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ledger_examples import Clock, dataset, elsewhere, measured, new_ledger, plan, reserve
@@ -35,6 +36,22 @@ def test_a_charge_links_to_its_run_and_to_every_edition_that_uses_it(tmp_path: P
     assert state.by_category == {"scheduled": Fraction("0.005"), "adhoc": Fraction("0.005")}
     assert state.by_analyst == {"ada": Fraction("0.005")}
     assert 0 < state.epsilon("reserved") < state.epsilon("cap")
+
+
+def test_reservations_are_those_of_a_dataset_of_an_edition_or_of_corrections(tmp_path: Path) -> None:
+    ledger = new_ledger(tmp_path)
+    one, other = (reserve(ledger, plan(f"2021-W0{week}"), dataset=dataset(rho="1")) for week in (1, 2))
+    ledger.void(one, "not wanted")
+    again = reserve(ledger, plan("2021-W02"), dataset=dataset(rho="1"), revision=2, reason="sent late")
+
+    def ids(**only: Any) -> list[int]:
+        return [made.id for made in ledger.reservations(**only)]
+
+    assert ids() == ids(dataset_id="cases") == [one.id, other.id, again.id]
+    assert ids(edition=one.edition) == [one.id]
+    assert ids(edition=other.edition) == [other.id, again.id]
+    assert ids(corrections=True) == ids(corrections=True, edition=other.edition) == [again.id]
+    assert ids(corrections=True, edition=one.edition) == ids(dataset_id="none") == []
 
 
 def test_the_account_of_an_edition_names_the_entries_that_paid_for_it(tmp_path: Path) -> None:
