@@ -89,7 +89,7 @@ FEW_PLACES, FEW_GROUPS = 0.05, 0.5
 """Shares of the largest list of codes, and of each other one, that have nearly all rows where a few have."""
 
 POPULATION = "population"
-"""Columns of code lists that say how many people live where begin so."""
+"""The column of code lists that says how many people live where."""
 
 MIDDLE = 0.05
 """Rows of the middle cell where a few have nearly all, relative to the mean: those with fewer have no ratio worth showing."""
@@ -114,7 +114,7 @@ def worlds_of(catalogue: Catalogue, grid: Grid, release: Release, levels: Key) -
     yield from (LIKELY, ALIKE, UNLIKE, UNEQUAL, BURSTS)
     split = {d: len(d.level(name).codes) for d, name in zip(grid.dimensions, levels, strict=True) if d.kind == "code"}
     split = {d: size for d, size in split.items() if size > 1}
-    open_to = {d: size for d, size in split.items() if not _known(catalogue, release, d, list(split))}
+    open_to = {d: size for d, size in split.items() if not _known(catalogue, grid, release, d)}
     if open_to:
         largest = max(open_to, key=lambda d: open_to[d])
         shares = [max(FEW_PLACES if d is largest else FEW_GROUPS, 1 / size) for d, size in open_to.items()]
@@ -122,12 +122,14 @@ def worlds_of(catalogue: Catalogue, grid: Grid, release: Release, levels: Key) -
         yield from (few, replace(few, alone_in=largest.name, mean=0.5, quantile=0.5))
 
 
-def _known(catalogue: Catalogue, release: Release, dimension: Dimension, split: list[Dimension]) -> bool:
+def _known(catalogue: Catalogue, grid: Grid, release: Release, dimension: Dimension) -> bool:
     """Whether public lists say how many people live in each group of a dimension: in the areas themselves, or, by columns
-    ``population_CODE``, in the groups of each area."""
+    ``population_CODE``, in the groups of each area; under the names that rates use, too."""
+    named = {POPULATION, *(d.population for d in release.derived if d.kind == "rate")}
     codes = catalogue.code_list_of(release, dimension.name)
-    if numbers_of_leaves(codes, dimension, POPULATION) is not None:
+    if any(numbers_of_leaves(codes, dimension, name) is not None for name in named):
         return True
-    columns = {f"{POPULATION}_{code}" for code in dimension.leaf.codes if code != dimension.unknown}
-    lists = [catalogue.code_list_of(release, d.name) for d in split if d is not dimension]
-    return any(one is not None and columns <= set(one.header) for one in lists)
+    groups = {code for code in dimension.leaf.codes if code != dimension.unknown}
+    lists = [catalogue.code_list_of(release, d.name) for d in grid.dimensions if d.kind == "code"]
+    headers = [set(one.header) for one in lists if one is not None]
+    return any({f"{name}_{code}" for code in groups} <= header for header in headers for name in named)

@@ -16,6 +16,7 @@ from dp_stats.catalogue.periods import parse_period
 from dp_stats.plan.curve import curve
 from dp_stats.plan.make import make_plan
 from dp_stats.plan.noisy import NoisyMeasurements
+from dp_stats.plan.worlds import worlds_of
 from tests.estimate_examples import DeclaredEdition, declare_edition
 
 pytestmark = pytest.mark.slow  # many plans and simulated releases: part of every test, not of a quick check
@@ -138,6 +139,23 @@ def test_the_range_of_margins_reaches_to_worlds_that_a_guess_of_the_mean_allows(
 def test_with_hardly_any_noise_the_range_reaches_down_to_what_whole_numbers_take_out() -> None:
     """Two measurements of one number that differ tell the right one half of the time (0.74 of the margin was seen)."""
     assert all(0.65 * e.margin_95 < e.lowest < 0.8 * e.margin_95 for e in make(10).plan.expected)
+
+
+def test_few_places_or_groups_have_nearly_all_rows_unless_lists_say_how_many_people_are_in_each() -> None:
+    def many(levels: tuple[str, ...], **lists: Any) -> int:
+        edition = declare_edition(**lists)
+        return len(list(worlds_of(edition.catalogue, edition.grid, edition.release, levels)))
+
+    by_band = {f"population_{code}": [100.0] * 9 for code in ("B0", "B1", "B2")}
+    area, both, national, days = (
+        ("area", "day", "all"),
+        ("area", "week", "band"),
+        ("all", "week", "band"),
+        ("all", "day", "all"),
+    )
+    assert [many(at, populations=False) for at in (area, both, national, days)] == [7, 7, 7, 5]
+    assert [many(at) for at in (area, both, national, days)] == [5, 7, 7, 5]
+    assert [many(at, population_columns=by_band) for at in (area, both, national, days)] == [5, 5, 5, 5]
 
 
 def test_where_people_are_known_to_live_everywhere_the_range_is_narrower() -> None:
