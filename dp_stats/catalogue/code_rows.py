@@ -51,8 +51,8 @@ class CodeRow(Model):
     )
     population: float | None = Field(
         None,
-        description="Public number of people, by which rates are divided; needed for rates, under any name that a rate names. Plans "
-        "show narrower ranges of margins where it is known.",
+        description="Public number of people, by which rates are divided; needed for rates, under any name that a rate names. "
+        "Plans show narrower ranges of margins where it is known.",
         examples=[93663],
     )
     population_of: float | None = Field(
