@@ -46,6 +46,9 @@ ON_POSTGRES = (
 )
 """One test alone: a test that another of its file follows would leave its server running when it fails."""
 
+PAID_BEFORE = (
+    "tests/unit/test_ledger_reserving.py::test_blocks_that_a_former_name_has_paid_for_are_charged_again_only_with_a_yes"
+)
 WHERE = "tests/unit/test_ledger_growth.py::test_a_revision_lies_where_the_audience_of_what_was_measured_says"
 
 MODULES: dict[str, list[str]] = {
@@ -98,6 +101,7 @@ MODULES: dict[str, list[str]] = {
             "reports", "verifying", "publishing", "disclosing", "witnesses", "late", "charging", "permitting", "cards"
         ),
         *_unit("agreeing", "approvals", "audiences", "in_use", "budget", "drawing"),
+        PAID_BEFORE,
     ],
     "plan/sealed": ["tests/unit/test_sealed_plan.py", "tests/unit/test_plan_late.py"],
     "plan/accounting": ["tests/unit/test_accounting.py"],

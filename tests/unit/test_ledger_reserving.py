@@ -206,6 +206,8 @@ def test_blocks_that_a_former_name_has_paid_for_are_charged_again_only_with_a_ye
     ledger = new_ledger(tmp_path)
     measured(ledger, plan("2021-W01", release="old", series="old"))
     wanted = plan("2021-W02", series="new")
+    assert ledger.quote(wanted, dataset=dataset(), formerly=("older", "old")).again == ("2021",)
+    assert ledger.quote(wanted, dataset=dataset(), formerly=("older",)).again == ()
     with pytest.raises(ApprovalError, match=r"2021 would be charged .+ again"):
         reserved(ledger, renamed(wanted, "old"))
     assert reserved(ledger, renamed(wanted, "old"), new_series=True).charged == ("2021",)
