@@ -33,7 +33,7 @@ DEAREST = (
     "test_airflow_server.py", "test_generated.py", "test_sealed_plans.py", "test_state_machine.py", "test_airflow_ui.py",
     "test_canary.py", "test_pipeline.py", "test_coverage.py", "test_site_browser.py", "test_airflow_dags.py",
     "test_neighbours.py", "test_wheel.py", "test_rebuild.py", "test_audit.py", "test_register.py", "test_rules_replay.py",
-    "test_guide.py", "test_docs.py",
+    "test_guide.py", "test_docs.py", "test_in_place_spark.py", "test_bound_engines.py",
 )  # fmt: skip
 """Files that take a core a minute or so, the dearest first: what begins last must be short, or one core waits for it."""
 

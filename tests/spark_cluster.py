@@ -19,6 +19,7 @@ OPTIONS = {
     "spark.executor.cores": "1",
     "spark.cores.max": "2",
     "spark.sql.shuffle.partitions": "2",
+    "spark.pyspark.python": "/there/is/none",  # executors need no Python
 }
 JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 QUICK = {

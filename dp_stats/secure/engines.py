@@ -154,17 +154,27 @@ def _open_duckdb(spill: Path) -> ibis.BaseBackend:
     )
 
 
+def hush_spark() -> None:
+    """Have Spark's own loggers of Python print nothing: what they say of a failed query quotes values, as Java's do."""
+    from pyspark.logger import PySparkLogger
+
+    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+        PySparkLogger.getLogger(name).disabled = True
+
+
 def _open_spark(spill: Path) -> tuple[ibis.BaseBackend, bool]:
     """Spark, and whether its session was made here; one that was there keeps the folders it was started with."""
     from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
+    hush_spark()
     ours = SparkContext._active_spark_context is None
     builder: Any = SparkSession.builder
     session = (
         builder.appName("dp-stats")
         .config("spark.ui.enabled", "false")
         .config("spark.eventLog.enabled", "false")
+        .config("spark.log.level", "OFF")
         .config("spark.local.dir", str(spill))
         .config("spark.sql.warehouse.dir", str(spill / "warehouse"))
         .config("spark.sql.session.timeZone", "UTC")

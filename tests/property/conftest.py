@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -52,6 +53,7 @@ from dp_stats.secure.snapshots import keep
 from dp_stats.secure.staging import secure_folder
 from dp_stats.settings import load_settings
 from tests import engines
+from tests.spark_cluster import JAVA
 
 Row = tuple[str | None, date | None, str | None, Any]
 """Person, date, area, amount."""
@@ -349,6 +351,7 @@ def postgres() -> Iterator[Open]:
 @pytest.fixture(scope="package")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
     home = tmp_path_factory.mktemp("home")
+    os.environ.setdefault("SPARK_SUBMIT_OPTS", JAVA)
     settings = load_settings({"DP_STATS_HOME": str(home)})
     secure_folder(settings.secure)
     numbers = count()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
@@ -203,3 +205,24 @@ def test_a_persons_hash_is_the_same_on_every_engine(
         return list(found.select(digest=digest).to_pyarrow()["digest"].to_pylist())
 
     assert hashes(*request.getfixturevalue(engine)(rows)) == hashes(duck, ibis.memtable(rows))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("java") is None, reason="PySpark needs Java")
+def test_spark_prints_nothing_of_what_fails(spark: Any, table: Any) -> None:
+    backend, _ = spark(table(MESSY))
+    said: list[logging.LogRecord] = []
+    listening = logging.Handler()
+    listening.emit = said.append  # type: ignore[method-assign]
+    loggers = [logging.getLogger(), *map(logging.getLogger, ("SQLQueryContextLogger", "DataFrameQueryContextLogger"))]
+    for logger in loggers:
+        logger.addHandler(listening)
+    try:
+        with pytest.raises(Exception, match="canary"):
+            backend._session.sql("SELECT CAST(concat('canary-', id) AS INT) FROM range(3)").collect()
+    finally:
+        for logger in loggers:
+            logger.removeHandler(listening)
+    assert not [record for record in said if "canary" in record.getMessage()]
+    java = backend._session.sparkContext._jvm.org.apache.logging.log4j.LogManager
+    assert str(java.getRootLogger().getLevel()) == "OFF"

@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl
 
 from dp_stats.catalogue.models import Source
 from dp_stats.errors import SourceError
+from dp_stats.secure.engines import hush_spark
 from dp_stats.secure.spill import spill_folder
 from dp_stats.settings import Settings
 
@@ -98,6 +99,7 @@ def open_cluster(source: Source, place: str, *, settings: Settings) -> tuple[Any
     from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
+    hush_spark()
     active = SparkContext._active_spark_context
     if active is not None:
         if active.master != address.master or active.appName != APP:
