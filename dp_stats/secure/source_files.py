@@ -30,6 +30,9 @@ ENDINGS = {
 
 PATTERN = frozenset("*?[")
 
+LAKE_LOGS = ("_delta_log", "metadata", ".hoodie")
+"""Folders in which a table of Delta, Iceberg or Hudi keeps which of its files count."""
+
 
 def source_files(source: Source, settings: Settings, *, scratch: Path) -> tuple[Path, ...]:
     """The files of a source, in the order of their names; those from elsewhere are copied into the private ``scratch``.
@@ -43,6 +46,11 @@ def source_files(source: Source, settings: Settings, *, scratch: Path) -> tuple[
     else:
         path = written_path(written, settings)
         found = _below(path, source) if path.is_dir() else _matching(path)
+        if source.kind == "parquet" and path not in found:
+            root = path if path.is_dir() else _fixed(path)
+            folders = {root, *(folder for one in found for folder in one.parents if folder.is_relative_to(root))}
+            if any((folder / log).is_dir() for folder in folders for log in LAKE_LOGS):
+                raise lake_table(f"The folder of source.path '{written}'")
         if not found:
             what = f"{source.kind} file in the folder {path}" if path.is_dir() else f"file {path}"
             raise SourceError(f"There is no {what}. Put the {source.kind} file there, or change source.path.")
@@ -91,6 +99,14 @@ def unzipped(path: Path, scratch: Path, *, place: str) -> Path:
     )
 
 
+def lake_table(place: str) -> SourceError:
+    """What is said of a folder in which not every file is a part of the table any more."""
+    return SourceError(
+        f"{place} is a table of Delta, Iceberg or Hudi, and its folder holds rows that were deleted. Have a job write the rows as "
+        "plain Parquet, and name that folder."
+    )
+
+
 def is_elsewhere(source: Source, settings: Settings) -> bool:
     """Whether the files lie in a store such as ``s3://``, which a variable may name, too; not on this machine.
 
@@ -130,10 +146,15 @@ def _matching(path: Path) -> list[Path]:
     """The file itself, or those that its name is a pattern for."""
     if path.is_file():
         return [path]
-    fixed = next((parent for parent in path.parents if not PATTERN & set(str(parent))), Path("/"))
+    fixed = _fixed(path)
     if not PATTERN & set(str(path.relative_to(fixed))):
         return []
     return sorted(found for found in fixed.glob(str(path.relative_to(fixed))) if found.is_file())
+
+
+def _fixed(path: Path) -> Path:
+    """The folder below which a pattern looks."""
+    return next((parent for parent in path.parents if not PATTERN & set(str(parent))), Path("/"))
 
 
 def _below(folder: Path, source: Source) -> list[Path]:
@@ -164,6 +185,8 @@ def _fetched(url: str, source: Source, scratch: Path) -> list[Path]:
         raise SourceError(
             f"source.path begins with {place}, for which a package is missing. Install the fsspec package for it, such as s3fs."
         ) from None
+    except SourceError:
+        raise
     except Exception as error:  # every store has errors of its own; their messages may name what they hold
         failure = type(error).__name__
     else:
@@ -176,8 +199,17 @@ def _fetched(url: str, source: Source, scratch: Path) -> list[Path]:
 
 
 def _remote_names(system: Any, path: str, source: Source) -> list[str]:
-    if PATTERN & set(path):
-        return sorted(name for name in system.glob(path) if system.isfile(name))
+    """The names of a source's files in a store.
+
+    Raises:
+        SourceError: they are those of a lake's table.
+    """
     if system.isfile(path):
         return [path]
-    return sorted(name for name in system.find(path) if name.casefold().endswith(ENDINGS[source.kind]))
+    folder = str(_fixed(Path(path))) if PATTERN & set(path) else path
+    there = system.find(folder)
+    if source.kind == "parquet" and any(set(LAKE_LOGS) & set(name.removeprefix(folder).split("/")) for name in there):
+        raise lake_table("The folder that source.path names")
+    if PATTERN & set(path):
+        return sorted(name for name in system.glob(path) if system.isfile(name))
+    return sorted(name for name in there if name.casefold().endswith(ENDINGS[source.kind]))

@@ -92,6 +92,26 @@ def test_partitions_of_parquet_are_columns_from_the_first_one_on(visits: VisitsS
             assert visits.rows() == expected
 
 
+@pytest.mark.parametrize("log", ["_delta_log", "metadata", ".hoodie"])
+@pytest.mark.parametrize("path", ["{}/lake", "{}/lake/*/*.parquet", "memory://{}/lake", "memory://{}/lake/*/*.parquet"])
+def test_a_lakes_table_is_refused_as_its_folder_holds_rows_that_were_deleted(
+    visits: VisitsSource, tmp_path: Path, log: str, path: str
+) -> None:
+    remote = path.startswith("memory://")
+    system, home = fsspec.filesystem("memory" if remote else "file"), f"/lakes{tmp_path}" if remote else str(tmp_path)
+    lines = [line.split(",") for line in LINES]
+    system.makedirs(f"{home}/lake/Area=A1", exist_ok=True)
+    with system.open(f"{home}/lake/Area=A1/part-0.parquet", "wb") as file:
+        pq.write_table(pa.table({n: [line[i] for line in lines] for i, n in enumerate(HEADER.split(","))}), file)
+    visits.declared["source"] = {"kind": "parquet", "path": path.format(home.strip("/") if remote else home)}
+    assert visits.rows(), "a plain folder is read"
+    system.makedirs(f"{home}/lake/{log}", exist_ok=True)
+    with system.open(f"{home}/lake/{log}/0.json", "wb") as file:
+        file.write(b"{}")
+    with pytest.raises(SourceError, match="rows that were deleted"):
+        visits.rows()
+
+
 def test_object_storage_is_read_through_private_copies(
     visits: VisitsSource, whole: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

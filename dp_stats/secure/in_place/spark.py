@@ -23,7 +23,7 @@ from dp_stats.secure.in_place.canonical import Raw
 from dp_stats.secure.in_place.cluster import open_cluster
 from dp_stats.secure.in_place.tables import Listed, WorkTable
 from dp_stats.secure.postgres_source import ZONES_APART
-from dp_stats.secure.source_files import filled
+from dp_stats.secure.source_files import LAKE_LOGS, filled, lake_table
 from dp_stats.secure.source_table import match_columns
 from dp_stats.settings import Settings
 
@@ -78,13 +78,10 @@ class SparkSession:
     def _refuse_a_lake_table(self) -> None:
         """A folder of a table format has files that are no part of the table any more."""
         spark = self.session.sparkContext
-        for log in ("_delta_log", "metadata", ".hoodie"):
+        for log in LAKE_LOGS:
             path = spark._jvm.org.apache.hadoop.fs.Path(f"{self._path.rstrip('/')}/{log}")
             if path.getFileSystem(spark._jsc.hadoopConfiguration()).exists(path):
-                raise SourceError(
-                    f"{self.place} is a table of Delta, Iceberg or Hudi, and its folder holds rows that were deleted. Have a "
-                    "job write the rows as plain Parquet, and name that folder."
-                )
+                raise lake_table(self.place)
 
     def _taken(self, value: ir.Value, name: str) -> ir.Value:
         """A column as it is read: a date, a time or a fraction, and all else as text."""
