@@ -42,6 +42,8 @@ def published_variance(
         variance_of: the variance of least squares of any target. world: how unlike cells are taken to be.
     """
     found = _published_variance(grid, release, target, variance_of, world)
+    if statistic_of(release, target.statistic).kind == "persons":
+        return found  # they do not add up: no table takes an error of another
     if world.alone_in is None or world.few is None or target.prior_mean is None:
         return found
     coarser = _margin(grid, target, next(i for i, d in enumerate(grid.dimensions) if d.name == world.alone_in))

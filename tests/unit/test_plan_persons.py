@@ -125,6 +125,22 @@ def test_nobody_is_missing_from_the_number_of_all_persons() -> None:
     assert expected(edition, "region-day").margin_95 > 2 * expected(edition, "all").margin_95
 
 
+def test_margins_of_persons_rest_on_their_own_table_alone() -> None:
+    """Tables of persons do not add up, so nothing need be known of a coarser one, and no area takes an error of its region."""
+    alone = declare_edition(
+        areas=AREAS,
+        bands=1,
+        tables=({"id": "area-week", "levels": {"area": "area", "date": "week"}, "statistics": ["people"]},),
+        statistics=({"id": "people", "kind": "persons", "expected_total": PERSONS},),
+        loss={"epsilon": 1},
+        contribution={"rows": 1},
+        populations=False,
+    )
+    own = expected(alone, "area-week")
+    assert own.between is None, "the noise of a table of persons is known"
+    assert own.margin_95 == pytest.approx(1.96 * alone.plan.tables[0].variance ** 0.5, rel=1e-3)
+
+
 def test_someone_may_be_missing_from_all_persons_where_editions_share_the_bound() -> None:
     """Whose bound is used up in one week has no row in the next one."""
     weekly = declare(0.15, 4, kind="week", period="2024-W10")
