@@ -149,8 +149,9 @@ class Testimony:
             "the measurements of published editions",
             (f"{e}/r{n}" for e, n in self.editions - stored if f"{e}/r{n}" not in waived),
         )
+        heads_known = {str(Head(*pair)) for pair in known.items()} if self.named else set()
         for (edition, revision), entries in self.named.items():
-            lost_entries = [head for head in entries if not _is_known(head, known)]
+            lost_entries = [head for head in entries if head not in heads_known]
             if lost_entries and f"{edition}/r{revision}" not in waived:
                 lines.append(f"entry {', '.join(lost_entries)}, which paid for {edition}/r{revision}")
         c = schema.reservations.c
@@ -159,12 +160,6 @@ class Testimony:
             "the charges of contribution registers", self.registers - charged - set(accepted.get("registers", ()))
         )
         return lines
-
-
-def _is_known(head: str, known: Mapping[int, str]) -> bool:
-    """Whether ``number:hash`` names one of the entries that are known by number and hash."""
-    number = head.partition(":")[0]
-    return number.isdecimal() and len(number) < 19 and str(Head(int(number), known.get(int(number), ""))) == head
 
 
 def _folders(folder: Path | os.DirEntry[str]) -> list[os.DirEntry[str]]:

@@ -84,6 +84,8 @@ def test_every_holder_is_charged_for_every_block_at_its_own_price_under_its_own_
             }
             for block in BOTH
         ]
+        listed = [(one.key, one.edition, one.editions) for one in paying.ledger.charges(name)]
+        assert listed == [(f"{made.key}@{block}", made.edition, (made.edition,)) for block in BOTH]
     with paying.ledger._database.read() as connection:
         found = {row.dataset: (row.block_kind, row.cap) for row in connection.execute(select(schema.datasets))}
     assert found == {"beds": ("year", "1/2"), "records": ("lifetime", "1/20"), "others": ("lifetime", "9/10")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from ledger_examples import Clock, dataset, measured, new_ledger, plan, publish,
 from sqlalchemy import text, update
 
 from dp_stats.errors import LedgerError
+from dp_stats.files import sha256
 from dp_stats.ledger import Ledger, schema, sealing
 
 RICH = dataset(rho="1")
@@ -97,6 +99,21 @@ def test_documents_come_without_the_parts_that_they_name(ledger: Ledger) -> None
         name = connection.execute(text("SELECT description FROM ledger_descriptions")).scalar_one()
         assert list(sealing.documents(connection, [name, name])) == [name]
         assert len(sealing.closure(connection, [name])) == 2
+
+
+def test_what_the_files_of_some_revisions_say_comes_without_those_of_others(ledger: Ledger) -> None:
+    one = made(ledger, "weekly", 1, 1, 2)
+    made(ledger, "weekly", 2, 1, 2)
+    first, second, _, other = known = ledger.publications()
+    assert [(each.edition, each.revision) for each in (first, second)] == [(one, 1), (one, 2)]
+    found = ledger.described([second, other])
+    assert set(found) == {(one, 2), (other.edition, 2)}
+    for (edition, revision), document in found.items():
+        description = ledger.description(edition, revision)
+        assert description is not None
+        assert sha256(document) == description.document
+    assert len(set(ledger.described(known).values())) == 4
+    assert ledger.described([]) == ledger.described([replace(first, revision=9), replace(first, edition="week")]) == {}
 
 
 def test_the_numbers_that_are_taken_are_those_reserved_or_described(ledger: Ledger) -> None:

@@ -86,6 +86,10 @@ def test_a_revision_of_late_rows_says_what_it_was_made_of_and_keeps_its_number(t
     )
     assert reserve(ledger, weekly(2), dataset=RICH, revision=2, reason="early").revision == 2
     assert reserve(ledger, weekly(1), dataset=RICH, revision=3, reason="a correction").revision == 3
+    before = ledger.head()
+    with pytest.raises(LedgerError, match=r"^weekly/2021-W01 \(revision 3\) is being measured as a correction\."):
+        publish(ledger, made.edition, revision=3, measured=1)
+    assert ledger.head() == before
     with ledger._database.read() as connection:
         known = Testimony(editions=frozenset({(made.edition, 1), (made.edition, 2)}))
         assert known.unknown_to(connection) == []

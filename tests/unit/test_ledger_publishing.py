@@ -160,9 +160,10 @@ def test_editions_are_listed_in_the_order_in_which_they_were_published_and_retra
             clock.forward(seconds=1)
     found = [(made.edition.removeprefix("weekly/"), made.revision) for made in ledger.publications()]
     assert found == [wishes[0], wishes[4], wishes[3], wishes[2], wishes[1]]
-    for revision, day in ((3, 1), (1, 2), (2, 2)):
+    for revision, day in ((3, 1), (2, 2), (1, 2)):
         ledger.retracted(EDITION, revision, "sent twice", when=datetime(2021, 3, day, tzinfo=UTC))
     assert [gone.revision for gone in ledger.retractions(EDITION)] == [3, 1, 2]
+    assert [gone.revision for gone in ledger.retractions()] == [3, 1, 2]
 
 
 def test_altered_checksums_and_descriptions_are_not_handed_out(tmp_path: Path) -> None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ledger_examples import Clock, dataset, elsewhere, measured, new_ledger, plan, reserve
+from ledger_examples import MILLION, Clock, dataset, elsewhere, measured, new_ledger, plan, reserve
 
 from dp_stats.errors import LedgerError
 from dp_stats.ledger.chain import canonical, hash_of, instant
+from dp_stats.ledger.records import Charge
 
 UNASKED = dataset(rho="0.02", no_approval_below="0.02")
 """A dataset whose allowance lets ad hoc requests pass without an approval."""
@@ -36,6 +38,35 @@ def test_a_charge_links_to_its_run_and_to_every_edition_that_uses_it(tmp_path: P
     assert state.by_category == {"scheduled": Fraction("0.005"), "adhoc": Fraction("0.005")}
     assert state.by_analyst == {"ada": Fraction("0.005")}
     assert 0 < state.epsilon("reserved") < state.epsilon("cap")
+
+
+def test_a_charge_says_all_of_it_and_one_that_was_given_back_is_used_by_nobody(tmp_path: Path) -> None:
+    clock = Clock()
+    ledger = new_ledger(tmp_path, clock)
+    made = reserve(ledger, plan(), revision=2, reason="sent late", run="run 1")
+    whole = Charge(
+        dataset="cases",
+        key=made.key,
+        block="2021",
+        rho=Fraction("0.005"),
+        cap=Fraction("0.02"),
+        delta=MILLION,
+        state="reserved",
+        category="scheduled",
+        requested_by="scheduler",
+        reservation=made.id,
+        release="weekly",
+        edition=made.edition,
+        revision=2,
+        plan_hash=made.plan_hash,
+        reason="sent late",
+        run="run 1",
+        at=clock.now,
+        editions=(made.edition,),
+    )
+    assert ledger.charges() == [whole]
+    ledger.void(made, "not wanted")
+    assert ledger.charges() == [replace(whole, state="void", editions=())]
 
 
 def test_reservations_are_those_of_a_dataset_of_an_edition_or_of_corrections(tmp_path: Path) -> None:
