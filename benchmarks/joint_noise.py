@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 from benchmarks.accuracy import _header, draw, exact_tables
 from benchmarks.baselines import baselines
 from benchmarks.exact_counts import ExactCounts, catalogue_of, read_exact_counts
-from benchmarks.local_ideas import cut, rms
+from benchmarks.local_ideas import days_of, rms
 from benchmarks.sampling import discrete_laplace
 from dp_stats.catalogue import Catalogue
 from dp_stats.catalogue.grid import Grid
@@ -252,7 +252,7 @@ def main() -> None:
     check(np.random.default_rng(0), (3, 6, 10))
     columns = {name: name for name in ("date", "area", "count", "band") if name in _header(options.exact)}
     exact = read_exact_counts(options.exact, columns=columns, lookup=options.areas)
-    s = setting(cut(exact, WEEK * options.skip, WEEK * options.weeks))
+    s = setting(days_of(exact, WEEK * options.skip, WEEK * options.weeks))
     print(
         f"\nfrom {s.exact.start}: times better than two tables, by least squares and as released; errors: {', '.join(LOCAL)}"
     )

@@ -106,7 +106,7 @@ def released(exact: ExactCounts, plan: Plan | None = None, seed: int = 0) -> tup
     return {t: tables[t]["count"].value - true[t, "count"] for t in ("area-day", "area-week", "area-week-band")}, own
 
 
-def cut(exact: ExactCounts, first: int, days: int) -> ExactCounts:
+def days_of(exact: ExactCounts, first: int, days: int) -> ExactCounts:
     """Some of the days."""
     start = exact.start + timedelta(days=first)
     return ExactCounts(exact.counts[:, first : first + days], exact.areas, exact.regions, start, exact.bands)
@@ -114,7 +114,7 @@ def cut(exact: ExactCounts, first: int, days: int) -> ExactCounts:
 
 def report(exact: ExactCounts, first: int, nearest: NDArray[np.bool_] | None) -> None:
     """Print what each idea gives in the 13 weeks from day ``first``."""
-    part = cut(exact, first, 91)
+    part = days_of(exact, first, 91)
     errors, plan = released(part)
     scales = {m.id: m.scale for m in plan.measurements}
     daily, banded = (scales[f"count@area.{level}"] for level in ("day.all", "week.band"))
@@ -132,7 +132,7 @@ def report(exact: ExactCounts, first: int, nearest: NDArray[np.bool_] | None) ->
         print(f"  {name:14}", " ".join(f"{e:6.2f}" for e in np.min(found, axis=0)))
     rate = by_day(known_rate(counts, noisy, variance, regions) - counts)
     print("  rate known    ", " ".join(f"{e:6.2f}" for e in rate[:1]))
-    alone = [released(cut(exact, first + 7 * w, 7), plan, w)[0] for w in range(0, 13, 3)]
+    alone = [released(days_of(exact, first + 7 * w, 7), plan, w)[0] for w in range(0, 13, 3)]
     single = [rms(np.stack([e[t] for e in alone])) for t in ("area-day", "area-week", "area-week-band")]
     print("  weeks alone   ", f"{single[0]:6.2f} {single[1]:6.2f}        {single[2]:6.2f}")
     weekly = part.counts.reshape(len(counts), 13, 7, -1).sum(axis=2)

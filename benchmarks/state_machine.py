@@ -1,4 +1,4 @@
-"""Run thousands of random sequences of events in two worlds that differ in one person's rows, and compare them.
+"""Run thousands of random sequences of events in two installations that differ in one person's rows, and compare them.
 
 Run it for a night before a release, or for an hour after a change of the secure room, the ledger or the plan:
 
@@ -81,8 +81,8 @@ def _search(tests: Any, given: argparse.Namespace, *, shrink: bool) -> tuple[boo
     class Counted(tests.Machine):
         def teardown(self) -> None:
             events["sequences"] += 1
-            if self.worlds is not None:
-                events.update(self.worlds.happened)
+            if self.neighbours is not None:
+                events.update(self.neighbours.happened)
             if events["sequences"] % 100 == 0:
                 print(f"… {events['sequences']} sequences, {time.process_time() - started:.0f} s", flush=True)
             super().teardown()

@@ -132,14 +132,14 @@ def shrink(
     interaction = interaction_variance(quantity, key, margins)
     noise = np.maximum(interaction, own - doubt)
     difference = values - suggested
-    truth = _truth(difference**2 - noise, suggested, noise, differences(lattice, key, margins))
-    trust = truth.variance / np.maximum(truth.variance + noise, 1e-300)
+    true = _true_variance(difference**2 - noise, suggested, noise, differences(lattice, key, margins))
+    trust = true.variance / np.maximum(true.variance + noise, 1e-300)
     lean = 1 - trust
     corrections = np.maximum(quantity.variance(names) - own, 0.0)
     return Posterior(
         value=np.asarray(suggested + trust * difference),
-        variance=np.asarray(doubt + trust**2 * interaction + lean**2 * truth.at_most + corrections),
-        third_moment=np.asarray(lean**3 * truth.linear * suggested * quantity.row_size**2),
+        variance=np.asarray(doubt + trust**2 * interaction + lean**2 * true.at_most + corrections),
+        third_moment=np.asarray(lean**3 * true.linear * suggested * quantity.row_size**2),
     )
 
 
@@ -209,7 +209,7 @@ def interaction_variance(quantity: Quantity, key: LevelIndex, margins: Sequence[
 
 
 @dataclass(frozen=True, eq=False)
-class _Truth:
+class _TrueVariance:
     """Variance of the true differences: fitted; at most, allowing for what the fit misses; φ alone."""
 
     variance: Floats
@@ -217,7 +217,7 @@ class _Truth:
     linear: float
 
 
-def _truth(excess: Floats, suggested: Floats, noise: Floats, independent: int) -> _Truth:
+def _true_variance(excess: Floats, suggested: Floats, noise: Floats, independent: int) -> _TrueVariance:
     """φ·m + ψ·m² ≥ 0, fitted to ``excess`` (squared difference less noise) over groups of cells of alike size.
 
     A standard error of the fit is added: leaning too little costs less than leaning too much. ``independent`` of
@@ -242,4 +242,4 @@ def _truth(excess: Floats, suggested: Floats, noise: Floats, independent: int) -
     missed = np.maximum(moment - powers @ np.array([linear, quadratic]) - 2 * error, 0.0)
     part = np.empty(len(size), dtype=np.intp)
     part[order] = np.repeat(np.arange(len(parts)), [len(p) for p in parts])
-    return _Truth(np.asarray(fitted), np.asarray(fitted + missed[part.reshape(suggested.shape)]), float(linear))
+    return _TrueVariance(np.asarray(fitted), np.asarray(fitted + missed[part.reshape(suggested.shape)]), float(linear))

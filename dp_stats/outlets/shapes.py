@@ -70,8 +70,8 @@ def _write(public: Path, declared: Shapes, catalogue: Catalogue) -> Mapping[str,
 
 def drawings(areas: Mapping[str, Sequence[Ring]]) -> dict[str, Any]:
     """``size`` of the picture, and ``shapes``: code → the data of its path and the middle of its largest part."""
-    cut = _cut(_projected(areas))
-    xs, ys = zip(*(p for rings in cut.values() for ring in rings for line in ring for p in line), strict=True)
+    shared = _shared_lines(_projected(areas))
+    xs, ys = zip(*(p for rings in shared.values() for ring in rings for line in ring for p in line), strict=True)
     left, top, longer = min(xs), min(ys), max(max(xs) - min(xs), max(ys) - min(ys)) or 1.0
     shapes: dict[str, Any] = {}
     scale = 1.0
@@ -86,7 +86,7 @@ def drawings(areas: Mapping[str, Sequence[Ring]]) -> dict[str, Any]:
             code: _shape(
                 [[p for line in ring for p in _fewer(on_grid(line))[:-1]] or on_grid(ring[0]) for ring in rings]
             )
-            for code, rings in cut.items()
+            for code, rings in shared.items()
         }
         if sum(len(shape["d"]) for shape in shapes.values()) <= MOST_BYTES:
             break
@@ -111,7 +111,7 @@ def _projected(areas: Mapping[str, Sequence[Ring]]) -> dict[str, list[list[Flat]
     return {code: [[place(*point) for point in ring] for ring in rings] for code, rings in areas.items()}
 
 
-def _cut(areas: Mapping[str, Sequence[Sequence[Flat]]]) -> dict[str, list[list[list[Flat]]]]:
+def _shared_lines(areas: Mapping[str, Sequence[Sequence[Flat]]]) -> dict[str, list[list[list[Flat]]]]:
     """Each ring as lines between the points where lines meet, so that neighbours have the same lines between them."""
     closed = {
         code: [[*ring, ring[0]] if ring[0] != ring[-1] else ring for ring in rings] for code, rings in areas.items()

@@ -17,11 +17,11 @@ from dp_stats.plan.adjusted import correction_variance, most_missing
 from dp_stats.plan.algebra import Key, Structure, key_of
 from dp_stats.plan.model import ExpectedError, Measurement
 from dp_stats.plan.ratios import mean_deviation, mean_room, quantile_deviation, quantile_room, share_deviation
+from dp_stats.plan.scenarios import UNLIKE, Scenario, scenarios_of
 from dp_stats.plan.sensitivity import everybody_counts
 from dp_stats.plan.settled import published_variance
 from dp_stats.plan.symmetry import Floats
 from dp_stats.plan.targets import Target, derived_of, mean_share, measured_for, prior_totals, statistic_of, target_of
-from dp_stats.plan.worlds import UNLIKE, World, worlds_of
 
 NORMAL_95 = 1.959963984540054
 """Standard errors in half a 95 % interval of a normal value."""
@@ -95,8 +95,8 @@ def expected_errors(catalogue: Catalogue, grid: Grid, release: Release, given: A
             derived = derived_of(release, name)
             target = target_of(grid, release, table, measured_for(release, name)[0], derived, totals)
             asked = _Asked(catalogue, grid, release, table, derived, target, given, totals)
-            worlds = [_spread(asked, world) for world in worlds_of(catalogue, grid, release, target.levels)]
-            known = [world for world in worlds if world is not None]
+            spreads = [_spread(asked, scenario) for scenario in scenarios_of(catalogue, grid, release, target.levels)]
+            known = [spread for spread in spreads if spread is not None]
             if known:
                 found.append(_summary(table.id, name, known))
     return tuple(found)
@@ -116,10 +116,10 @@ class _Asked:
     totals: Mapping[str, float]
 
 
-def _summary(table: str, statistic: str, worlds: Sequence[tuple[Floats, float | None]]) -> ExpectedError:
+def _summary(table: str, statistic: str, spreads: Sequence[tuple[Floats, float | None]]) -> ExpectedError:
     """Of deviations and means as they are likely, and as they may be."""
-    (deviation, mean), *_ = worlds
-    known = [one[np.isfinite(one)] for one, _ in worlds]
+    (deviation, mean), *_ = spreads
+    known = [one[np.isfinite(one)] for one, _ in spreads]
     margins = [NORMAL_95 * float(np.median(one)) for one in known]
     # cells may be unlike by the plan alone, as regions of two and of fifty areas are
     together = [NORMAL_95 * float(np.sqrt(np.mean(one**2))) for one in known]
@@ -136,16 +136,16 @@ def _summary(table: str, statistic: str, worlds: Sequence[tuple[Floats, float | 
     )
 
 
-def _spread(asked: _Asked, world: World) -> tuple[Floats, float | None] | None:
+def _spread(asked: _Asked, scenario: Scenario) -> tuple[Floats, float | None] | None:
     """Standard deviation of each value and the mean value."""
     derived, target, given, release, grid = asked.derived, asked.target, asked.given, asked.release, asked.grid
     mean = target.prior_mean
     if derived is None or derived.kind in ("rolling", "cumulative", "rate", "daily"):
-        variance = published_variance(grid, release, target, given.variance, world)
+        variance = published_variance(grid, release, target, given.variance, scenario)
         if statistic_of(release, target.statistic).kind == "count":
-            variance = variance * given.whole(target.statistic, world.whole)
+            variance = variance * given.whole(target.statistic, scenario.whole)
         variance = variance + correction_variance(grid, release, target, given.truncated_rows, given.truncated_persons)
-        deviation = _with_room(np.sqrt(variance), _room_of_persons(asked, world), np.inf)
+        deviation = _with_room(np.sqrt(variance), _room_of_persons(asked, scenario), np.inf)
         if derived is not None and derived.kind == "daily":
             return _of_days(asked, deviation)
         return _of_rate(asked, deviation) if derived and derived.kind == "rate" else (deviation, mean)
@@ -158,43 +158,43 @@ def _spread(asked: _Asked, world: World) -> tuple[Floats, float | None] | None:
         ratio = mean / over.prior_mean
         statistic = statistic_of(release, target.statistic)
         bounds = (float(statistic.lower or 0), float(statistic.upper or 0))
-        rows = over.prior_mean * world.middle
-        room = mean_room(ratio, _missing(asked, over, rows, world), rows, bounds)
-        deviation = mean_deviation(given.variance(target), given.variance(over), ratio, rows, bounds, world.mean)
+        rows = over.prior_mean * scenario.middle
+        room = mean_room(ratio, _missing(asked, over, rows, scenario), rows, bounds)
+        deviation = mean_deviation(given.variance(target), given.variance(over), ratio, rows, bounds, scenario.mean)
         return _with_room(deviation, room, (bounds[1] - bounds[0]) / 2), ratio
     assert derived.across is not None
     across = grid[derived.across]
-    typical = replace(target, prior_mean=mean * world.middle)
-    published = published_variance(grid, release, typical, given.variance, world)
+    typical = replace(target, prior_mean=mean * scenario.middle)
+    published = published_variance(grid, release, typical, given.variance, scenario)
     if derived.kind == "share":
         groups = grid.shape(dict(zip(target.queries, target.levels, strict=True)))[grid.dimensions.index(across)]
         whole = given.variance(replace(target, queries={**target.queries, across.name: across.top.name}))
-        return share_deviation(given.variance(target), whole, published, mean * world.middle, groups), 100 / groups
+        return share_deviation(given.variance(target), whole, published, mean * scenario.middle, groups), 100 / groups
     edges = edges_of(grid, release, asked.catalogue, across.name)
     assert derived.q is not None
-    size = mean * world.middle
+    size = mean * scenario.middle
     of_all = replace(target, queries={**target.queries, across.name: across.top.name}, prior_mean=mean * len(across))
-    room = quantile_room(_missing(asked, of_all, size * len(across), world), edges, size)
+    room = quantile_room(_missing(asked, of_all, size * len(across), scenario), edges, size)
     gain = 1.0
-    if world.hopeful:  # shares of bins are alike in all cells, so that each has those of its region
+    if scenario.hopeful:  # shares of bins are alike in all cells, so that each has those of its region
         gain = min(float(np.mean(published)) / max(float(np.mean(given.variance(target))), 1e-300), 1.0)
     deviation = quantile_deviation(
-        target, given.variance, across, edges, derived.q, size, gain=gain, most=world.quantile
+        target, given.variance, across, edges, derived.q, size, gain=gain, most=scenario.quantile
     )
     return _with_room(deviation, room, (edges[-1] - edges[0]) / 2), None
 
 
-def _missing(asked: _Asked, count: Target, rows: float, world: World) -> float:
+def _missing(asked: _Asked, count: Target, rows: float, scenario: Scenario) -> float:
     """The most of so many rows that intervals of what is not corrected have room for, as they are truncated. None in the best
     case, in which missing rows are like the kept ones."""
     given, release = asked.given, asked.release
-    if given.truncated_rows is None or world.hopeful or statistic_of(release, count.statistic).kind != "count":
+    if given.truncated_rows is None or scenario.hopeful or statistic_of(release, count.statistic).kind != "count":
         return 0.0
     typical = replace(count, prior_mean=rows)
     return min(most_missing(asked.grid, release, typical, given.truncated_rows, given.truncated_persons), rows)
 
 
-def _room_of_persons(asked: _Asked, world: World) -> float:
+def _room_of_persons(asked: _Asked, scenario: Scenario) -> float:
     """How much wider on each side the interval of distinct persons is for missing rows, as its upper end is that of all of them:
     by half of them, or, where each is of somebody else, a value may be too low by as many. None of what is corrected, nor of the
     one cell of everything, from which the bound leaves nobody out (``estimate.left_out.nobody_left_out``)."""
@@ -208,7 +208,7 @@ def _room_of_persons(asked: _Asked, world: World) -> float:
     top = all(name == d.top.name for name, d in zip(target.levels, asked.grid.dimensions, strict=True))
     if rows is None or (everybody and top) or not np.isfinite(given.variance(count)).all():
         return 0.0  # nobody knows how many rows a cell has
-    return _missing(asked, count, rows, world) * (1.0 if world is UNLIKE else 0.5)
+    return _missing(asked, count, rows, scenario) * (1.0 if scenario is UNLIKE else 0.5)
 
 
 def _with_room(deviation: Floats, room: float, most: float) -> Floats:

@@ -306,7 +306,7 @@ def test_no_answer_in_time_ends_cleanly_and_spends_nothing(server: Server) -> No
 
 
 @pytest.fixture
-def crowd(server: Server) -> Iterator[int]:
+def waiting_requests(server: Server) -> Iterator[int]:
     """Requests that wait for a custodian (as many as WAITING says), a broken declaration, and figures that answer others."""
     pipeline.run_edition(server.charge_elsewhere(epsilon=0.4), settings=server.clinic.settings)
     run = server.ask(epsilon=0.55)
@@ -320,11 +320,11 @@ def crowd(server: Server) -> Iterator[int]:
 
 
 def test_two_hundred_waiting_requests_and_a_broken_file_leave_a_free_one_answered_in_a_minute(
-    server: Server, crowd: int
+    server: Server, waiting_requests: int
 ) -> None:
     engineer = server.client("engineer")
     waiting = engineer.get(ADHOC, params={"state": "running", "limit": 1}).json()["total_entries"]
-    assert waiting > crowd
+    assert waiting > waiting_requests
     began = time.monotonic()
     run = server.ask(free="always", epsilon=1, purpose="To see how many nurses were needed.")
     while "Answered" not in (engineer.get(f"{ADHOC}/{run}").json()["note"] or ""):

@@ -78,7 +78,7 @@ def rows_of(given: Contributions, blocks: tuple[str, ...]) -> tuple[ibis.Table, 
         for (person, block), (rows, dropped, truncated, marked) in given.items()
         for at in range(rows)
     ]
-    crowded = {person for (person, _), (_, dropped, _, _) in given.items() if dropped}
+    with_dropped = {person for (person, _), (_, dropped, _, _) in given.items() if dropped}
     names = ("kept", "truncation_counted", "truncation_marked")
 
     def table(rows: list[tuple[str, int, bool, bool, bool]]) -> pa.Table:
@@ -91,7 +91,9 @@ def rows_of(given: Contributions, blocks: tuple[str, ...]) -> tuple[ibis.Table, 
             }
         )
 
-    return ibis.memtable(table(found).drop(list(names))), ibis.memtable(table([r for r in found if r[0] in crowded]))
+    return ibis.memtable(table(found).drop(list(names))), ibis.memtable(
+        table([r for r in found if r[0] in with_dropped])
+    )
 
 
 def in_order(registered: Iterable[tuple[bytes, str, int, int, int]]) -> list[tuple[bytes, str, int, int, int]]:

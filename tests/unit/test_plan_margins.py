@@ -16,7 +16,7 @@ from dp_stats.catalogue.periods import parse_period
 from dp_stats.plan.curve import curve
 from dp_stats.plan.make import make_plan
 from dp_stats.plan.noisy import NoisyMeasurements
-from dp_stats.plan.worlds import worlds_of
+from dp_stats.plan.scenarios import scenarios_of
 from tests.estimate_examples import DeclaredEdition, declare_edition
 
 pytestmark = pytest.mark.slow  # many plans and simulated releases: part of every test, not of a quick check
@@ -86,7 +86,7 @@ def make(
 @pytest.mark.parametrize("total", [TOTAL, TOTAL / 10])
 @pytest.mark.parametrize("loss", [{"epsilon": 0.25}, {"epsilon": 1}, {"epsilon": 4}, {"epsilon": 7}, {"rho": 2}])
 def test_errors_lie_in_the_range_of_margins_in_dense_and_in_sparse_data(loss: dict[str, Any], total: float) -> None:
-    """In a world whose bands are alike everywhere, so near the lower end; and with little noise, where an error is no or
+    """In data whose bands are alike everywhere, so near the lower end; and with little noise, where an error is no or
     one whole step and there is nothing to round."""
     edition = make(loss, total=total)
     rng = np.random.default_rng(3)
@@ -115,18 +115,18 @@ def bursts(rng: np.random.Generator) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("world", "loss"),
+    ("simulate", "loss"),
     [
         pytest.param(few, {"rho": 2}, id="few areas have nearly all rows, with little noise"),
         pytest.param(few, {"epsilon": 0.2}, id="few areas, and much noise, so that they take that of their region"),
         pytest.param(bursts, {"epsilon": 0.3}, id="bursts as large as noise hides"),
     ],
 )
-def test_the_range_of_margins_reaches_to_worlds_that_a_guess_of_the_mean_allows(
-    world: Callable[[np.random.Generator], np.ndarray], loss: dict[str, Any]
+def test_the_range_of_margins_reaches_to_data_that_a_guess_of_the_mean_allows(
+    simulate: Callable[[np.random.Generator], np.ndarray], loss: dict[str, Any]
 ) -> None:
     rng = np.random.default_rng(5)
-    truth = world(rng)
+    truth = simulate(rng)
     edition = make(loss, total=float(truth.sum()), populations=False)
     estimates = [edition.estimate(draw(edition, truth, rng)) for _ in range(4)]
     for e in edition.plan.expected:
@@ -144,7 +144,7 @@ def test_with_hardly_any_noise_the_range_reaches_down_to_what_whole_numbers_take
 def test_few_places_or_groups_have_nearly_all_rows_unless_lists_say_how_many_people_are_in_each() -> None:
     def many(levels: tuple[str, ...], **lists: Any) -> int:
         edition = declare_edition(**lists)
-        return len(list(worlds_of(edition.catalogue, edition.grid, edition.release, levels)))
+        return len(list(scenarios_of(edition.catalogue, edition.grid, edition.release, levels)))
 
     by_band = {f"population_{code}": [100.0] * 9 for code in ("B0", "B1", "B2")}
     area, both, national, days = (

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.baselines import baselines
 from benchmarks.exact_counts import catalogue_of
-from benchmarks.worlds import bursts
+from benchmarks.exact_counts_made_up import bursts
 from dp_stats.catalogue import CodeList, parse_period
 from dp_stats.plan import make, make_plan
 from dp_stats.plan.expected import accuracy

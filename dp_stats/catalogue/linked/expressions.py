@@ -143,7 +143,7 @@ class _Reader:
         return Expression("literal", "date", value=value)
 
     def _not(self, tree: exp.Not) -> Expression:
-        return Expression("not", "truth", (self._truth(tree.this, "NOT"),))
+        return Expression("not", "truth", (self._condition(tree.this, "NOT"),))
 
     def _and(self, tree: exp.And) -> Expression:
         return self._joined("and", tree)
@@ -152,10 +152,10 @@ class _Reader:
         return self._joined("or", tree)
 
     def _joined(self, op: str, tree: exp.Connector) -> Expression:
-        parts = (self._truth(tree.left, op.upper()), self._truth(tree.right, op.upper()))
+        parts = (self._condition(tree.left, op.upper()), self._condition(tree.right, op.upper()))
         return Expression(op, "truth", parts)
 
-    def _truth(self, tree: exp.Expression, where: str) -> Expression:
+    def _condition(self, tree: exp.Expression, where: str) -> Expression:
         part = self.read(tree)
         if part.kind not in ("truth", "nothing"):
             raise NotAllowedError(f"{where} needs true or false, not {NAMED[part.kind]}")
@@ -200,7 +200,9 @@ class _Reader:
         parts: list[Expression] = []
         for branch in tree.args["ifs"]:
             test = (
-                self._compared("eq", subject, self.read(branch.this)) if subject else self._truth(branch.this, "WHEN")
+                self._compared("eq", subject, self.read(branch.this))
+                if subject
+                else self._condition(branch.this, "WHEN")
             )
             parts += [test, self.read(branch.args["true"])]
         default = tree.args.get("default")

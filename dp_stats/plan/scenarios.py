@@ -1,4 +1,4 @@
-"""Worlds that a plan's public facts allow: how unlike the true cells of a release may be, which nobody knows before.
+"""Scenarios of true counts that a plan's public facts allow: how unlike cells may be, which nobody knows before.
 
 A margin is shown as a range over them. What is told beforehand is a guess of the mean, how many areas and groups there are,
 and, where the code list has it, how many people live where. That rules out little: rows may lie anywhere, or all in a
@@ -23,7 +23,7 @@ from dp_stats.plan.symmetry import Floats
 
 
 @dataclass(frozen=True)
-class World:
+class Scenario:
     """How unlike the true cells of a release are, which nobody knows before; planning is more cautious (``plan.adjusted``).
 
     Attributes:
@@ -83,7 +83,7 @@ AT_A_TIME = 8.0
 """Rows that come at a time, at least, where they come many at a time."""
 
 EMPTY = 10.0
-"""Cells of a world of bursts for each that is not empty, at least."""
+"""Cells of a scenario of bursts for each that is not empty, at least."""
 
 FEW_PLACES, FEW_GROUPS = 0.05, 0.5
 """Shares of the largest list of codes, and of each other one, that have nearly all rows where a few have."""
@@ -94,19 +94,19 @@ POPULATION = "population"
 MIDDLE = 0.05
 """Rows of the middle cell where a few have nearly all, relative to the mean: those with fewer have no ratio worth showing."""
 
-LIKELY = World(spread=0.2, alone=1.0, window=0.3, above=1.0, size=1.0)
-ALIKE = World(spread=0.0, alone=0.3, window=0.6, above=0.5, size=1.8, middle=1.8, quantile=0.1, whole=0.5)
-UNLIKE = World(spread=1.0, alone=2.0, window=0.1, above=3.0, size=0.4, middle=0.4, mean=0.5, quantile=0.5)
-BURSTS = World(spread=0.5, alone=1.0, window=0.3, above=1.0, size=1.0, bursts=True)
+LIKELY = Scenario(spread=0.2, alone=1.0, window=0.3, above=1.0, size=1.0)
+ALIKE = Scenario(spread=0.0, alone=0.3, window=0.6, above=0.5, size=1.8, middle=1.8, quantile=0.1, whole=0.5)
+UNLIKE = Scenario(spread=1.0, alone=2.0, window=0.1, above=3.0, size=0.4, middle=0.4, mean=0.5, quantile=0.5)
+BURSTS = Scenario(spread=0.5, alone=1.0, window=0.3, above=1.0, size=1.0, bursts=True)
 """Most cells are empty, and rows come many at a time."""
-UNEQUAL = World(spread=0.0, alone=0.3, window=0.6, above=0.5, size=1.0, log_spread=2.0)
+UNEQUAL = Scenario(spread=0.0, alone=0.3, window=0.6, above=0.5, size=1.0, log_spread=2.0)
 """Some areas or groups are much larger than others, as they are where people live."""
-FEW = World(spread=0.0, alone=0.3, window=0.6, above=0.5, size=1.0, few=FEW_PLACES, middle=MIDDLE)
+FEW = Scenario(spread=0.0, alone=0.3, window=0.6, above=0.5, size=1.0, few=FEW_PLACES, middle=MIDDLE)
 """A few areas or groups have nearly all rows, and all others hardly any."""
 
 
-def worlds_of(catalogue: Catalogue, grid: Grid, release: Release, levels: Key) -> Iterator[World]:
-    """The worlds that the cells of a table may be of, the likely one first.
+def scenarios_of(catalogue: Catalogue, grid: Grid, release: Release, levels: Key) -> Iterator[Scenario]:
+    """The scenarios that the cells of a table may be of, the likely one first.
 
     Args:
         levels: of the table, one for each dimension of the grid.

@@ -1,9 +1,9 @@
 """Made-up tables of exact counts for the benchmark, where no real one is at hand: small and sparse, with outbreaks; odd ones.
 
-    python -m benchmarks.worlds sparse OUT    # 200 areas, 13 weeks, 0.15 rows per area and day, outbreaks
-    python -m benchmarks.worlds small OUT     # 9 areas in 3 regions, 8 weeks, 12 rows per area and day
-    python -m benchmarks.worlds bursts OUT    # half of 80 areas empty, the rest bursts of single days; regions of 2 to 49 areas
-    python -m benchmarks.worlds skewed OUT    # four of 90 areas have nearly all rows, three of six bands a hundredth of them
+    python -m benchmarks.exact_counts_made_up sparse OUT    # 200 areas, 13 weeks, 0.15 rows per area and day, outbreaks
+    python -m benchmarks.exact_counts_made_up small OUT     # 9 areas in 3 regions, 8 weeks, 12 rows per area and day
+    python -m benchmarks.exact_counts_made_up bursts OUT    # half of 80 areas empty, else bursts of days; regions of 2 to 49 areas
+    python -m benchmarks.exact_counts_made_up skewed OUT    # four of 90 areas have nearly all rows, half of the bands 1 % of them
 
 Writes OUT/exact-counts.csv.gz (date, area, band, count) and OUT/areas.csv (code, region), as ``benchmarks.exact_counts_uk`` does.
 """
@@ -23,12 +23,12 @@ from benchmarks.exact_counts import ExactCounts
 from benchmarks.exact_counts_uk import write
 
 SHAPES = {"sparse": (200, 10, 91, 6, 0.15), "small": (9, 3, 56, 5, 12.0)}
-"""World → areas, regions, days, bands, mean rows of an area and day."""
+"""Kind → areas, regions, days, bands, mean rows of an area and day."""
 
 
-def build(world: str, *, seed: int = 0) -> ExactCounts:
+def build(kind: str, *, seed: int = 0) -> ExactCounts:
     """A table of exact counts: areas of unequal size, a wave that reaches them at different times, and short outbreaks."""
-    areas, regions, days, bands, mean = SHAPES[world]
+    areas, regions, days, bands, mean = SHAPES[kind]
     rng = np.random.default_rng(seed)
     size = rng.gamma(1.2, 1.0, areas)
     peak = rng.normal(days / 2, days / 8, areas)
@@ -80,7 +80,7 @@ def _counted(counts: NDArray[np.int64], home: NDArray[np.int64]) -> ExactCounts:
     return ExactCounts(counts.astype(np.int64), codes, tuple(f"R{r:02d}" for r in home), date(2023, 1, 2), names)
 
 
-WORLDS: Mapping[str, Callable[[], ExactCounts]] = {
+KINDS: Mapping[str, Callable[[], ExactCounts]] = {
     "sparse": lambda: build("sparse"), "small": lambda: build("small"), "bursts": bursts, "skewed": skewed
 }  # fmt: skip
 
@@ -88,10 +88,10 @@ WORLDS: Mapping[str, Callable[[], ExactCounts]] = {
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("world", choices=sorted(WORLDS))
+    parser.add_argument("kind", choices=sorted(KINDS))
     parser.add_argument("out", type=Path)
     options = parser.parse_args()
-    exact = WORLDS[options.world]()
+    exact = KINDS[options.kind]()
     options.out.mkdir(parents=True, exist_ok=True)
     write(exact, options.out / "exact-counts.csv.gz")
     with (options.out / "areas.csv").open("w", encoding="utf-8", newline="") as file:
