@@ -19,6 +19,9 @@ PartKind = PeriodKind | Literal["4-week"]
 
 BlockKind = Literal["lifetime", "year", "month", "week", "day"]
 
+LIFETIME: Literal["lifetime"] = "lifetime"
+"""The kind of block that holds records of any day, and the label of the one block that it has."""
+
 ISO_WEEK = 0
 """The weekday that ISO weeks begin with: Monday, as ``date.weekday`` counts."""
 
@@ -225,7 +228,7 @@ def next_period(period: Period) -> Period:
 
 def block_of(day: date, kind: BlockKind) -> str:
     """The label of the budget block that a row dated ``day`` falls in."""
-    return "lifetime" if kind == "lifetime" else period_of(day, kind).label
+    return LIFETIME if kind == LIFETIME else period_of(day, kind).label
 
 
 def blocks_of(period: Period, kind: BlockKind) -> tuple[str, ...]:

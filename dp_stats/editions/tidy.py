@@ -40,8 +40,10 @@ Rows: TypeAlias = pa.Table
 
 AREA_COLUMNS = ("geography_type", "geography_code", "geography")
 UNRELIABLE = 0.2
-FEW = 10
 """A standard error of more than this share of the value is marked ``u``."""
+
+FEW = 10
+"""A zero is marked ``low`` where its interval ends above zero, at no more than so many rows."""
 
 
 def columns_of(edition: Edition, table: TableFacts, texts: Texts) -> tuple[ColumnFacts, ...]:

@@ -14,6 +14,7 @@ from dp_stats.plan.expected import NORMAL_95
 Floats = NDArray[np.float64]
 
 LEVEL = 0.95
+"""The share of intervals that hold the true value."""
 
 
 @lru_cache

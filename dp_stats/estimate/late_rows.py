@@ -28,7 +28,7 @@ from dp_stats.estimate.doubt import splitting
 from dp_stats.estimate.leastsquares import LeastSquares, middle_of
 from dp_stats.estimate.noise_law import Draws
 from dp_stats.estimate.truncation import Factors
-from dp_stats.plan.algebra import Query, weights
+from dp_stats.plan.algebra import Query, alike_by_first_leaves, weights
 from dp_stats.plan.mechanism import Mechanism
 from dp_stats.plan.symmetry import Axis
 
@@ -145,9 +145,8 @@ class LateRows:
             leaf = first_leaves(dimension.level(query).group)
             along = fit.structure.axes[self.axis]
             kinds = np.stack([along.orbit[leaf], self._kind(group[leaf], group)])
-            some, which = _representatives(
-                kinds if _is_known(along, dimension, query) else np.arange(len(leaf))[None, :]
-            )
+            alike = alike_by_first_leaves(query, along, dimension)
+            some, which = _representatives(kinds if alike else np.arange(len(leaf))[None, :])
             own = np.stack([dimension.level(query).group == one for one in some]).astype(np.float64)
             whole = np.stack([group == group[leaf[one]] for one in some]).astype(np.float64)
             times = parts.along(grown)
@@ -264,17 +263,12 @@ def _alike(
 
 
 def _distinct(along: Axis, dimension: Dimension, query: Query) -> tuple[Floats, Indices]:
-    if isinstance(query, str) and _is_known(along, dimension, query):
+    if alike_by_first_leaves(query, along, dimension):
         group = dimension.level(query).group
         some, which = _representatives(along.orbit[first_leaves(group)][None, :])
         return np.stack([group == one for one in some]).astype(np.float64), which
     rows = weights(dimension, query)
     return rows, np.arange(len(rows))
-
-
-def _is_known(along: Axis, dimension: Dimension, level: str) -> bool:
-    """Whether cells of a level are alike if their first leaves are."""
-    return level in along.nested or level in (dimension.leaf.name, dimension.top.name)
 
 
 def _representatives(kinds: Indices) -> tuple[Indices, Indices]:

@@ -21,11 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from dp_stats.estimate.intervals import LEVEL
 from dp_stats.plan.mechanism import Mechanism, noise_variance
 
 Floats = NDArray[np.float64]
-
-LEVEL = 0.95
 
 _POINTS = 16384
 _REACH = 12.0

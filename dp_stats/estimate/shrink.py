@@ -27,15 +27,13 @@ from scipy.optimize import nnls
 from dp_stats.catalogue.partitions import parents
 from dp_stats.estimate.lattice import Lattice, LevelIndex
 from dp_stats.estimate.quantity import Posterior, Quantity
+from dp_stats.plan.adjusted import LEAST_CELLS
 from dp_stats.plan.algebra import Query
 
 Floats = NDArray[np.float64]
 
 LEAST_NOISE = 0.05
 """Noise of a smaller variance, in units squared, is below rounding: nothing is gained by shrinking."""
-
-LEAST_CELLS = 24
-"""Independent differences from the margins that are needed to tell truth from noise."""
 
 _SWEEPS = 5
 _BINS = 24

@@ -9,14 +9,12 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from dp_stats.catalogue.models import Dataset
+from dp_stats.catalogue.periods import LIFETIME
 from dp_stats.errors import LedgerError
 from dp_stats.ledger import amounts, approving, budget, schema
 from dp_stats.ledger.records import Category, Drawn
 from dp_stats.plan import accounting
 from dp_stats.plan.model import Plan
-
-LIFETIME = "lifetime"
-"""The block that is charged: records of any day may decide a linked row, so only a budget for all days can pay."""
 
 
 def drawn_of(
@@ -40,6 +38,7 @@ def drawn_of(
         kind = connection.execute(
             select(schema.datasets.c.block_kind).where(schema.datasets.c.dataset == draw.dataset)
         ).scalar_one_or_none()
+        # records of any day may decide a linked row, so only a budget for all days can pay
         if holder is None or {holder.privacy_unit.per, kind or LIFETIME} != {LIFETIME}:
             raise LedgerError(
                 f"{plan.edition} uses records of the dataset '{draw.dataset}', which has no budget for all days, or spent "

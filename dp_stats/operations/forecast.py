@@ -14,7 +14,7 @@ from itertools import takewhile
 
 from dp_stats.catalogue import Catalogue, Dataset, Release
 from dp_stats.catalogue.due import due_day, periods_of
-from dp_stats.catalogue.periods import blocks_of
+from dp_stats.catalogue.periods import LIFETIME, blocks_of
 from dp_stats.ledger import Ledger
 from dp_stats.ledger.amounts import charge_of
 from dp_stats.ledger.records import BlockBudget, Charge
@@ -22,8 +22,6 @@ from dp_stats.plan import make_plan
 from dp_stats.plan.model import Plan
 
 HORIZON = timedelta(days=366)
-LIFETIME = "lifetime"
-"""The one block of a dataset that pays for what is made of its records elsewhere."""
 
 
 @dataclass(frozen=True)

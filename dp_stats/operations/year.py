@@ -12,15 +12,13 @@ from math import floor
 from dp_stats import written
 from dp_stats.catalogue import Catalogue, Dataset, Release
 from dp_stats.catalogue.due import periods_of
-from dp_stats.catalogue.periods import BlockKind, Period, block_of, blocks_of, next_period
+from dp_stats.catalogue.periods import LIFETIME, BlockKind, Period, block_of, blocks_of, next_period
 from dp_stats.errors import BudgetError, CatalogueError
 from dp_stats.ledger.amounts import cap_of
 from dp_stats.plan import make_sealed
 from dp_stats.plan.accounting import delta_of, epsilon_at
 from dp_stats.plan.model import Plan
 from dp_stats.plan.sealed import SealedPlan
-
-LIFETIME = "lifetime"
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(7)
 PROBABILITIES = _WEIGHTS / _WEIGHTS.sum()
 
 LEAST_CELLS = 24
-"""Independent differences that shrinkage needs, as in ``estimate.shrink``."""
+"""Independent differences of cells from their margins that are needed to tell truth from noise, and so to shrink."""
 
 
 @dataclass(frozen=True)

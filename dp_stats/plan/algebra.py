@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property, reduce
 from itertools import product
 from math import prod
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias, TypeGuard, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -261,9 +261,14 @@ def weights(dimension: Dimension, query: Query) -> Floats:
     return np.atleast_2d(np.asarray(query, dtype=np.float64))
 
 
+def alike_by_first_leaves(query: Query, axis: Axis, dimension: Dimension) -> TypeGuard[str]:
+    """Whether ``query`` is a level whose cells no measurement tells apart if it does not tell their first leaves apart."""
+    return isinstance(query, str) and (query in axis.nested or query in (dimension.leaf.name, dimension.top.name))
+
+
 def distinct_grams(axis: Axis, dimension: Dimension, query: Query) -> tuple[list[Floats], Indices]:
     """Per component, the Gram matrices of the queries that differ, and which of them each query has."""
-    if isinstance(query, str) and (query in axis.nested or query == dimension.leaf.name or query == dimension.top.name):
+    if alike_by_first_leaves(query, axis, dimension):
         level = dimension.level(query)
         _, where, index = np.unique(axis.orbit[first_leaves(level.group)], return_index=True, return_inverse=True)
         rows = np.zeros((len(where), len(dimension)))

@@ -15,6 +15,7 @@ import numpy as np
 from dp_stats.catalogue import Catalogue, Dataset, Grid, Release, parse_period
 from dp_stats.catalogue.models import Agreement, PrivacyLoss
 from dp_stats.catalogue.populations import shares_of_leaves
+from dp_stats.editions.tidy import UNRELIABLE
 from dp_stats.errors import AgreementError, CatalogueError
 from dp_stats.ledger import Approval, Ledger
 from dp_stats.ledger.agreeing import why_not_measured
@@ -35,9 +36,6 @@ from dp_stats.written import declared, number
 
 LEEWAY = Fraction(1, 10)
 """How much of a block's budget others may use while a request waits: its card promises what is left after it less this."""
-
-UNRELIABLE = 0.2
-"""As in publication: a standard error above this share of the value is flagged."""
 
 
 @dataclass(frozen=True)
