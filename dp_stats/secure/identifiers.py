@@ -52,7 +52,7 @@ def person_sql(value: str, kind: str, identifier: Identifier | None, *, where: s
     fits = f"regexp_full_match({whole}, {literal(declared.pattern or '')})"
     if declared.check == "mod11":
         fits += f" AND {_mod11(whole)}"
-    return f"(CASE WHEN {fits} THEN {whole} END)"
+    return f"(CASE WHEN {fits} THEN nullif({whole}, '') END)"
 
 
 def loose_key(person: str) -> str:

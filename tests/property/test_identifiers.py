@@ -82,6 +82,10 @@ def test_what_has_lost_its_digits_is_nobody(read, identifier, lost):
     assert read([lost], identifier) == [None]
 
 
+def test_where_nothing_is_written_there_is_nobody_though_the_pattern_admits_it(read):
+    assert read(["", " ", None, "-", "1-2"], Identifier(remove="-", pattern="[0-9]*")) == [None] * 4 + ["12"]
+
+
 def test_letters_and_separators_are_read_as_declared(read):
     assert read(["ab1234", "AB 12/34", "A1234", "AB12345"], CODED) == ["AB1234", "AB1234", None, None]
 

@@ -107,7 +107,7 @@ WORDS = st.text(st.sampled_from("ABKSIiklsſıKéÉ019 .-+e"), max_size=5)
             {"kind": "nhs_number"},
             {"pattern": "[A-Z]{1,2}[0-9]*|[a-z0-9]+", "remove": " -.", "case": "upper"},
             {"pattern": "(k|s|i)+[0-9]{0,2}", "case": "lower"},
-            {"pattern": "[0-9]+"},
+            {"pattern": "[0-9]*"},
         ]
     ),
 )

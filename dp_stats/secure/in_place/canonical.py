@@ -189,7 +189,7 @@ def _person(backend: ibis.BaseBackend, whole: ir.StringValue, column: Column) ->
     """An identifier in its declared spelling; null where it is none."""
     assert column.identifier is not None
     declared = column.identifier.spelt_out
-    valid = fits(backend, whole, declared.pattern or "")
+    valid = fits(backend, whole, declared.pattern or "") & (whole != "")
     if declared.check == "mod11":
         valid = valid & _mod11(backend, whole)
     return ibis.ifelse(valid, whole, ibis.null("string"))
