@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from dp_stats.editions import formats
 from dp_stats.outlets.api import DAYS, ROOT, VALUES
-from dp_stats.texts.words import Texts
+from dp_stats.outlets.forms import ApiList, HistoryIndex, Leaf, SharedAreas, SharedIndex, Slice
+from dp_stats.texts.words import ORIGIN, Texts
 
 PATH = f"{ROOT}/openapi.json"
 
 _STEPS = ("theme", "sub_theme", "topic", "geography_type", "geography", "metric", "table")
 _FOLDERS = ("themes", "sub_themes", "topics", "geography_types", "geographies", "metrics")
+_FORMS = (ApiList, Leaf, Slice, SharedIndex, SharedAreas, HistoryIndex)
 
 
 def document(*, base_url: str, texts: Texts, shared: bool = False) -> bytes:
@@ -26,20 +32,20 @@ def document(*, base_url: str, texts: Texts, shared: bool = False) -> bytes:
     for depth, folder in enumerate(_FOLDERS):
         if depth:
             so_far += f"/{_FOLDERS[depth - 1]}/{{{_STEPS[depth - 1]}}}"
-        paths[f"{so_far}/index.json"] = _get(texts(f"openapi.list.{folder}"), _STEPS[:depth], "List", texts)
+        paths[f"{so_far}/index.json"] = _get(texts(f"openapi.list.{folder}"), _STEPS[:depth], "ApiList", texts)
     leaf = f"{so_far}/metrics/{{metric}}"
-    paths[f"{leaf}/index.json"] = _get(texts("openapi.list.tables"), _STEPS[:6], "List", texts)
-    paths[f"{leaf}/{{table}}.json"] = _get(texts("openapi.leaf"), _STEPS, "Values", texts)
+    paths[f"{leaf}/index.json"] = _get(texts("openapi.list.tables"), _STEPS[:6], "ApiList", texts)
+    paths[f"{leaf}/{{table}}.json"] = _get(texts("openapi.leaf"), _STEPS, "Leaf", texts)
     kind = so_far.partition("/geographies/")[0]
     sliced = f"{kind}/metrics/{{metric}}/{{table}}"
     steps = (*_STEPS[:4], "metric", "table")
-    paths[f"{sliced}/index.json"] = _get(texts("openapi.list.periods"), steps, "List", texts)
-    paths[f"{sliced}/{{period}}.json"] = _get(texts("openapi.slice"), (*steps, "period"), "Values", texts)
+    paths[f"{sliced}/index.json"] = _get(texts("openapi.list.periods"), steps, "ApiList", texts)
+    paths[f"{sliced}/{{period}}.json"] = _get(texts("openapi.slice"), (*steps, "period"), "Slice", texts)
     if shared:
-        paths[f"{kind}/areas/index.json"] = _get(texts("openapi.list.shared"), _STEPS[:4], "Shared", texts)
+        paths[f"{kind}/areas/index.json"] = _get(texts("openapi.list.shared"), _STEPS[:4], "SharedIndex", texts)
         steps = (*_STEPS[:4], "year", "number")
-        paths[f"{kind}/areas/{{year}}/{{number}}.json"] = _get(texts("openapi.shared"), steps, "Areas", texts)
-    paths["/{topic}/history/index.json"] = _get(texts("openapi.history"), ("topic",), "History", texts)
+        paths[f"{kind}/areas/{{year}}/{{number}}.json"] = _get(texts("openapi.shared"), steps, "SharedAreas", texts)
+    paths["/{topic}/history/index.json"] = _get(texts("openapi.history"), ("topic",), "HistoryIndex", texts)
     paths["/{topic}/history/{table}.csv"] = _get(texts("openapi.whole"), ("topic", "table"), "", texts)
     return formats.json_bytes(
         {
@@ -75,57 +81,45 @@ def _get(summary: str, steps: tuple[str, ...], schema: str, texts: Texts) -> dic
     }
 
 
+class _Untitled(GenerateJsonSchema):
+    """Fields without titles, which would only repeat their names."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
 def _schemas(texts: Texts) -> dict[str, Any]:
-    text = {"type": "string"}
-    number = {"type": ["number", "null"]}
-    kinds = {**dict.fromkeys(DAYS, text), **dict.fromkeys(VALUES, number), "status": {"type": ["string", "null"]}}
-    columns = {
-        name: {"type": "array", "items": kind, "description": texts(f"column.{name}.text")}
-        for name, kind in kinds.items()
-    }
-    link = {
-        "type": "object",
-        "required": ["name", "link"],
-        "properties": dict.fromkeys(("name", "title", "link"), text),
-    }
-    about = ("release", "table", "metric", "unit", "geography_type", "updated", "download", "licence")
-    return {
-        "List": {"type": "object", "additionalProperties": {"type": "array", "items": link}},
-        "Values": {
-            "type": "object",
-            "required": ["release", "table", "metric", "count", "data"],
-            "properties": {
-                **dict.fromkeys(about, text),
-                "count": {"type": "integer"},
-                "complete": {"type": "boolean", "description": texts("openapi.complete")},
-                "data": {"type": "object", "required": ["date", "value"], "properties": columns},
-            },
-        },
-        "Shared": {
-            "type": "object",
-            "required": ["release", "years", "first_codes"],
-            "properties": {
-                **dict.fromkeys(("release", "geography_type", "updated", "licence"), text),
-                "years": {"type": "array", "items": {"type": "integer"}},
-                "first_codes": {"type": "array", "items": text},
-            },
-        },
-        "Areas": {
-            "type": "object",
-            "required": ["release", "geography_type", "tables", "areas"],
-            "properties": {
-                **dict.fromkeys(("release", "geography_type", "licence"), text),
-                "tables": {"type": "object"},
-                "areas": {"type": "object"},
-            },
-        },
-        "History": {
-            "type": "object",
-            "required": ["release", "tables", "editions"],
-            "properties": {
-                "release": text,
-                "tables": {"type": "array", "items": {"type": "object"}},
-                "editions": {"type": "array", "items": {"type": "object"}},
-            },
-        },
-    }
+    """The forms of the files, and those inside them.
+
+    What fields mean is told in the language of the manual, where that is the site's; of columns in the site's.
+    """
+    _, found = models_json_schema(
+        [(form, "serialization") for form in _FORMS],
+        ref_template="#/components/schemas/{model}",
+        schema_generator=_Untitled,
+    )
+    schemas = {name: _form(schema, said=texts.language == ORIGIN) for name, schema in found["$defs"].items()}
+    columns = schemas["ApiColumns"]["properties"]
+    for name in (*DAYS, *VALUES):
+        columns[name]["description"] = texts(f"column.{name}.text")
+    schemas["Leaf"]["properties"]["complete"]["description"] = texts("openapi.complete")
+    return schemas
+
+
+def _form(schema: Mapping[str, Any], *, said: bool) -> dict[str, Any]:
+    """A form as readers are told of it: it may have more fields one day, and a name in angle brackets stands for any name."""
+    fields = {name: _described(field, said=said) for name, field in schema["properties"].items()}
+    named = {name: field for name, field in fields.items() if not name.startswith("<")}
+    others = [field for name, field in fields.items() if name not in named]
+    needed = [name for name in schema.get("required", ()) if name in named]
+    kept = {name: value for name, value in _described(schema, said=said).items() if name != "additionalProperties"}
+    several = {"additionalProperties": {k: v for k, v in others[0].items() if k != "default"}} if others else {}
+    return {**kept, "properties": named, "required": needed, **several}
+
+
+def _described(schema: Mapping[str, Any], *, said: bool) -> dict[str, Any]:
+    """A schema whose description has no links into the manual; without one where it is not ``said``."""
+    without = {name: value for name, value in schema.items() if name != "description"}
+    if not said or "description" not in schema:
+        return without
+    return {**without, "description": re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", schema["description"]).replace("``", "`")}

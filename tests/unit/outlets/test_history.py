@@ -21,10 +21,13 @@ from invented_editions import publish_weeks_and_costs
 
 from dp_stats.editions import retract
 from dp_stats.editions.formats import csv_bytes
-from dp_stats.outlets import history
+from dp_stats.outlets import history, openapi
+from dp_stats.outlets.forms import Leaf
 from dp_stats.outlets.index import refresh_index
+from dp_stats.texts.words import Texts
 
 BASE = "https://statistics.example.org"
+REPORTS = Path(__file__).parents[3] / "reports"
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +156,6 @@ def test_a_slice_follows_a_revision(public: Path, make_sample: Callable[..., Any
 
 def test_every_file_of_the_api_is_described_and_every_description_is_of_a_file(public: Path) -> None:
     described = read(public / "api" / "openapi.json")
-    schemas = described["components"]["schemas"]
     seen: set[str] = set()
     for path in sorted((public / "api").rglob("*.json")):
         address = "/" + path.relative_to(public).as_posix()
@@ -168,8 +170,17 @@ def test_every_file_of_the_api_is_described_and_every_description_is_of_a_file(p
         assert len(exact) == 1, address
         seen.add(exact[0])
         answer = described["paths"][exact[0]]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
-        jsonschema.validate(read(path), schemas[answer["$ref"].rpartition("/")[2]])
+        jsonschema.validate(read(path), {"components": described["components"], **answer})
     assert {t for t in described["paths"] if t.startswith("/api/")} == seen
     for template, operation in described["paths"].items():
         named = [p["name"] for p in operation["get"]["parameters"]]
         assert sorted(named) == sorted(re.findall(r"\{(\w+)\}", template))
+
+
+def test_every_field_is_described_in_the_language_of_the_site_or_not_at_all() -> None:
+    texts = [Texts.load(REPORTS, language) for language in ("en", "cy")]
+    english, welsh = (json.loads(openapi.document(base_url="", texts=one))["components"]["schemas"] for one in texts)
+    assert set(english["Leaf"]["properties"]) == set(Leaf.model_fields)
+    assert all("description" in field for form in english.values() for field in form["properties"].values())
+    told = {name for name, field in welsh["Leaf"]["properties"].items() if "description" in field}
+    assert told == {"complete"}

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from english import TEXTS
 from site_editions import covid_edition, covid_numbers, write
@@ -175,5 +176,11 @@ def test_a_year_of_many_areas_keeps_to_the_number_of_files() -> None:
 def test_programs_are_told_of_the_files_where_there_are_any(tmp_path: Path) -> None:
     for week, pages in enumerate(("each", "together")):
         publish(tmp_path, range(week, week + 1), pages=pages, limit=4)
-        described = json.loads((tmp_path / "api" / "openapi.json").read_text(encoding="utf-8"))["paths"]
-        assert any("/areas/{year}/{number}.json" in path for path in described) == (pages == "together")
+        described = json.loads((tmp_path / "api" / "openapi.json").read_text(encoding="utf-8"))
+        assert any("/areas/{year}/{number}.json" in path for path in described["paths"]) == (pages == "together")
+    for form, files in (("SharedIndex", "areas/index.json"), ("SharedAreas", "areas/*/*.json")):
+        found = list((tmp_path / "api").rglob(files))
+        assert found
+        for path in found:
+            schema = {"components": described["components"], "$ref": f"#/components/schemas/{form}"}
+            jsonschema.validate(json.loads(path.read_text(encoding="utf-8")), schema)
