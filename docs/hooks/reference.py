@@ -1,6 +1,7 @@
 """Reference pages made from what runs: every field from its model, every schema from its file, every decision from its ADR.
 
-MkDocs calls :func:`on_files` before it reads the pages. A field without a description stops the build.
+MkDocs calls :func:`on_files` before it reads the pages, and :func:`on_page_markdown` with each. A field without a description stops
+the build.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from pathlib import Path
 from typing import Any, Union, get_args, get_origin
 
 import click
+import pyarrow as pa
 import typer
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
@@ -31,6 +34,8 @@ from dp_stats.cli.main import app
 from dp_stats.editions import privacy_record
 from dp_stats.editions.columns import BackSeriesRow, ChartRow, LabelRow, MeasurementRow, TableRow
 from dp_stats.editions.edition import Edition
+from dp_stats.editions.facts import BREAK, EARLY, MARKS
+from dp_stats.editions.origin import REVISION_KINDS, RevisionKind
 from dp_stats.editions.revisions import Correction, EditionStatus, Retraction
 from dp_stats.estimate.combine_form import NOT_OF_THE_PLAN, CombineFile
 from dp_stats.outlets.budgets import BlockRecord
@@ -48,6 +53,8 @@ from dp_stats.outlets.forms import (
     Slice,
 )
 from dp_stats.plan.model import Draw, Plan
+from dp_stats.secure.entries import MEANINGS, SCHEMA
+from dp_stats.texts.words import Texts
 from dp_stats.transparency.leaves import ChargeLeaf, EditionLeaf, LostLeaf, PublishedHead
 from dp_stats.transparency.proofs import EditionProof
 
@@ -133,6 +140,57 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
+def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Fill the marked places of a page, ``<!-- made: NAME -->``; called by MkDocs.
+
+    Raises:
+        PluginError: nothing is made under a name.
+    """
+
+    def made(place: re.Match[str]) -> str:
+        if place[1] not in PLACES:
+            raise PluginError(f"{page.file.src_uri}: nothing is made for '{place[0]}'. Names: {', '.join(PLACES)}.")
+        return PLACES[place[1]]()
+
+    return re.sub(r"<!-- made: (.*?) -->", made, markdown)
+
+
+def marks() -> str:
+    """What stands in the column ``status``, in the words of the site."""
+    texts = Texts.load(Path(__file__).parents[2] / "reports")
+    said = {mark: texts.get(f"status.{mark}") for mark in (*MARKS, BREAK, EARLY)}
+    rows = [
+        ("*(empty)*", "reliable"),
+        *((f"`{mark}`", f"{one['name']}: {one['meaning']}") for mark, one in said.items()),
+    ]
+    return table(("status", "meaning"), rows)
+
+
+def revision_kinds() -> str:
+    """Every kind of revision: what is other in it, and what it costs."""
+    return table(
+        ("kind", "what is other", "cost"), [(f"`{kind}`", *REVISION_KINDS[kind]) for kind in get_args(RevisionKind)]
+    )
+
+
+def register_columns() -> str:
+    """The columns of the contribution register."""
+    rows = [(f"`{column.name}`", ARROW_TYPES[column.type], MEANINGS[column.name]) for column in SCHEMA]
+    return table(("column", "type", "meaning"), rows)
+
+
+PLACES = {"marks": marks, "kinds of revisions": revision_kinds, "columns of the register": register_columns}
+"""Name of a marked place → what makes it."""
+
+ARROW_TYPES = {pa.binary(): "bytes", pa.string(): "text", pa.int32(): "32-bit integer"}
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines) + "\n"
+
+
 def declaration(model: type[BaseModel], title: str, *, examples: bool = True) -> str:
     """A page with a table of fields for a model and for every model its fields hold."""
     return "\n".join([f"# {title}\n", *sections([model], examples=examples)])
@@ -181,7 +239,7 @@ def fields(model: type[BaseModel], *, examples: bool, without: Collection[str] =
         PluginError: a field has no description, or no example where examples are wanted.
     """
     head = ["field", "type", "default", "meaning"] + (["example"] if examples else [])
-    rows = [head, ["---"] * len(head)]
+    rows = []
     for name, info in model.model_fields.items():
         if name in without:
             continue
@@ -198,7 +256,7 @@ def fields(model: type[BaseModel], *, examples: bool, without: Collection[str] =
                 raise PluginError(f"{model.__name__}.{name} has no example: write one in its Field(…).")
             row.append(", ".join(f"`{yaml_words(example)}`" for example in info.examples or ()))
         rows.append(row)
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows) + "\n"
+    return table(head, rows)
 
 
 def default_words(info: FieldInfo) -> str:

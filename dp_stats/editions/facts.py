@@ -18,7 +18,7 @@ from dp_stats.plan.model import Exact, Role
 CellStatus = Literal["", "u", "low", "t", "p", "r", "x", "z", "b", "early"]
 
 MARKS: tuple[CellStatus, ...] = ("u", "low", "t", "p", "r", "x", "z")
-"""The marks of the column ``status``, which may bear several with a space between; none is reliable. See ``mark`` in the texts."""
+"""The marks of the column ``status``, which may bear several with a space between; none is reliable. Texts: ``status``."""
 
 BREAK: CellStatus = "b"
 """The mark of a value that does not compare with the period before, as its area holds other places (SDMX's code of a break)."""

@@ -36,6 +36,16 @@ SCHEMA = pa.schema(
 )
 """Columns of a file."""
 
+MEANINGS = {
+    "hash": "keyed hash of the person, 16 bytes; null in a row that remembers a record",
+    "block": "the block",
+    "kept": "rows that counted",
+    "truncated": "truncated rows that were counted",
+    "marked": "1 if the person counts as truncated, else 0",
+    MARK: "keyed hash of a record that the edition looked at (with `late`), 16 bytes; else null",
+}
+"""What each column holds; for the manual."""
+
 ROW_GROUP = 122_880
 """Rows that are written at once."""
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -51,6 +53,22 @@ def test_a_field_without_a_meaning_or_an_example_stops_the_build() -> None:
             reference().declaration(model, "A page")
 
 
+def test_marked_places_of_a_page_are_filled_and_an_unknown_one_stops_the_build() -> None:
+    hook = reference()
+    page = SimpleNamespace(file=SimpleNamespace(src_uri="page.md"))
+
+    def filled(markdown: str) -> str:
+        return str(hook.on_page_markdown(markdown, page=page, config=None, files=None))
+
+    text = (ROOT / "docs" / "reference" / "file-formats.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"<!-- made: (.*?) -->", text)) == set(hook.PLACES)
+    for word in ("| `seen` | bytes |", "| `low` | few or none", "| `method` |"):
+        assert word not in text
+        assert word in filled(text)
+    with pytest.raises(Exception, match="nothing is made"):
+        filled("<!-- made: nothing -->")
+
+
 @pytest.mark.slow
 def test_the_documentation_builds_and_a_broken_link_would_stop_it(tmp_path: Path) -> None:
     def build(root: Path, site: Path) -> subprocess.CompletedProcess[str]:
@@ -69,7 +87,8 @@ def test_the_documentation_builds_and_a_broken_link_would_stop_it(tmp_path: Path
     assert (tmp_path / "site" / "reference" / "release.html").is_file()
     broken = tmp_path / "broken"
     broken.mkdir()
-    (broken / "dp_stats").symlink_to(ROOT / "dp_stats")
+    for folder in ("dp_stats", "reports"):
+        (broken / folder).symlink_to(ROOT / folder)
     shutil.copy(ROOT / "mkdocs.yml", broken)
     shutil.copytree(ROOT / "docs", broken / "docs")
     (broken / "docs" / "index.md").write_text("[nowhere](nothing.md)\n")
