@@ -18,24 +18,49 @@ def declared_dataset(id: str, columns: Mapping[str, str | Mapping[str, Any]], **
     Args:
         columns: canonical name → its type, or for a code or band ``"code areas"``; or all that is declared about it.
             The person and the date that the dataset needs are found by their types.
-        fields: what else is declared, in place of the least.
+        fields: what else is declared, in place of the least. With ``tables``, each has a source and a list of its own.
     """
     declared = {name: _column(name, column) for name, column in columns.items()}
     person, date = (next(n for n, c in declared.items() if c["type"] == kind) for kind in ("person", "date"))
+    alone = {} if "tables" in fields else {"source": {"kind": "csv", "path": f"{id}.csv"}, "opt_outs": None}
     return {
         "id": id,
         "title": id.capitalize(),
         "description": "Rows of nobody.",
         "custodians": [{"name": "Custodian"}],
-        "source": {"kind": "csv", "path": f"{id}.csv"},
+        **alone,
         "columns": declared,
         "date_column": date,
         "privacy_unit": {"column": person, "per": "year"},
-        "opt_outs": None,
         "expectations": f"{id}.json",
         "budget": {"epsilon": 10, "delta": "1e-6"},
         **fields,
     }
+
+
+def declared_table(
+    id: str, columns: Mapping[str, str | Mapping[str, Any]], *, opt_outs: str | None = None, **fields: Any
+) -> dict[str, Any]:
+    """One of the tables of a dataset of several, as ``declared_dataset`` declares all that there is of one.
+
+    Args:
+        opt_outs: the file with its custodian's list, whose column is ``who``.
+    """
+    declared = {name: _column(name, column) for name, column in columns.items()}
+    return {
+        "source": {"kind": "csv", "path": f"{id}.csv"},
+        "custodian": "Custodian",
+        "person": next(name for name, column in declared.items() if column["type"] == "person"),
+        "columns": declared,
+        "opt_outs": opt_outs and list_of_opt_outs(opt_outs),
+        "expectations": f"{id}.json",
+        **fields,
+    }
+
+
+def list_of_opt_outs(file: str, column: str = "who") -> dict[str, Any]:
+    """A list of people whose rows do not count, in a file of its own."""
+    return {"source": {"kind": "csv", "path": file}, "column": column}
 
 
 def declared_release(

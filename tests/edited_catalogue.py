@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 from dp_stats.catalogue.periods import BlockKind, block_of
+from tests.builders import declared_dataset, list_of_opt_outs
 
 TARGET = "p0"
 
@@ -99,24 +100,20 @@ class Declared:
 
     def _dataset(self) -> dict[str, Any]:
         clinic = {"from": "Clinic", "type": "code", "codes": "clinics", "unknown": True}
-        return {
-            "id": "visits",
-            "title": self["title"],
-            "description": "One row per visit.",
-            "custodians": [{"name": "The clinics", "user": "custodian"}],
-            "source": {"kind": "csv", "path": "visits.csv"},
-            "columns": {
+        return declared_dataset(
+            "visits",
+            {
                 "patient": {"from": self["unit"], "type": "person"},
                 "day": {"from": "Day", "type": "date", "formats": ["%Y-%m-%d"]},
                 "clinic": {**clinic, "values": self["values"]} if self["values"] else clinic,
                 "cost": {"from": "Cost", "type": "number"},
             },
-            "date_column": "day",
-            "privacy_unit": {"column": "patient", "per": self.per},
-            "opt_outs": {"source": {"kind": "csv", "path": "opt-outs.csv"}, "column": self["unit"]},
-            "expectations": "visits.json",
-            "budget": {"rho": self.budget, "no_approval_below": self.budget},
-        }
+            title=self["title"],
+            custodians=[{"name": "The clinics", "user": "custodian"}],
+            privacy_unit={"column": "patient", "per": self.per},
+            opt_outs=list_of_opt_outs("opt-outs.csv", self["unit"]),
+            budget={"rho": self.budget, "no_approval_below": self.budget},
+        )
 
     def _releases(self) -> Iterable[dict[str, Any]]:
         visits = {"id": "visits", "kind": self["kind"], "title": self["title"]}

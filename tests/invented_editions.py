@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from english import TEXTS
 
-from dp_stats.catalogue import Catalogue, load_catalogue
+from dp_stats.catalogue import Catalogue, load_catalogue, yaml
 from dp_stats.catalogue.models import Release
 from dp_stats.catalogue.periods import Period
 from dp_stats.editions.describe import describe
@@ -23,6 +23,7 @@ from dp_stats.estimate.model import EditionEstimates, Estimate, TruncationEstima
 from dp_stats.outlets.index import refresh_index
 from dp_stats.plan.model import ExpectedError, Measurement, Plan
 from dp_stats.texts.words import Texts
+from tests.builders import declared_dataset, list_of_opt_outs
 
 AREAS = """code,name,region,region_name,uk,uk_name,population,longitude,latitude
 A1,"Bristol, City of",R1,South West,K1,United Kingdom,460000,-2.6,51.45
@@ -32,25 +33,25 @@ A4,Barnet,R2,London,K1,United Kingdom,390000,-0.2,51.65
 """
 BANDS = "code,name,lower,upper\n0-39,0 to 39,0,39\n40+,40 and over,40,130\n"
 SEXES = "code,name\nF,Female\nM,Male\n"
-DATASET = """id: cases
-title: Confirmed cases
-description: One row per positive test.
-custodians: [{name: Example Health Agency, user: ada, email: ada@example.org}]
-legal_basis: Health Protection Act
-source: {kind: csv, path: cases.csv}
-columns:
-  person: {from: person, type: person}
-  day: {from: day, type: date}
-  area: {from: area, type: code, codes: areas}
-  age: {from: age, type: band, codes: bands, unknown: true}
-  sex: {from: sex, type: code, codes: sexes}
-  cost: {from: cost, type: number}
-date_column: day
-privacy_unit: {column: person, per: year}
-opt_outs: {source: {kind: csv, path: out.csv}, column: person}
-expectations: cases.json
-budget: {epsilon: 8, delta: 1e-6}
-"""
+DATASET = yaml.write(
+    declared_dataset(
+        "cases",
+        {
+            "person": "person",
+            "day": "date",
+            "area": "code areas",
+            "age": {"type": "band", "codes": "bands", "unknown": True},
+            "sex": "code sexes",
+            "cost": "number",
+        },
+        title="Confirmed cases",
+        description="One row per positive test.",
+        custodians=[{"name": "Example Health Agency", "user": "ada", "email": "ada@example.org"}],
+        legal_basis="Health Protection Act",
+        opt_outs=list_of_opt_outs("out.csv", "person"),
+        budget={"epsilon": 8, "delta": "1e-6"},
+    )
+)
 CASES = """id: cases-by-area
 title: Cases by area
 dataset: cases

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dp_stats.catalogue import yaml
+from tests.builders import declared_dataset, declared_table, list_of_opt_outs
 
 PERSON = {"type": "person", "identifier": {"pattern": "p[0-9]+"}}
 ASK = "ask-linked-visits"
@@ -44,59 +45,50 @@ ANY_ROWS = {
     "kwargs": {"min_value": 0, "max_value": 100000},
     "severity": "critical",
 }
-VISITS = {"kind": "csv", "path": "linked-visits.csv"}
-RECORDS: dict[str, Any] = {
-    "id": "clinic-records",
-    "title": "Records of the clinics",
-    "description": "One row per visit.",
-    "custodians": [{"name": "The clinics", "user": "custodian"}],
-    "source": VISITS,
-    "columns": {"patient": {"from": "Patient", **PERSON}, "day": {"from": "Day", "type": "date"}},
-    "date_column": "day",
-    "privacy_unit": {"column": "patient"},
-    "opt_outs": {"source": {"kind": "csv", "path": "clinic-opt-outs.csv"}, "column": "who"},
-    "expectations": "any.json",
-    "budget": {"epsilon": 20, "delta": "1e-6"},
-}
-LINKED: dict[str, Any] = {
-    "id": "linked-visits",
-    "title": "Visits by where people live",
-    "description": "One row per visit of somebody whom the council knows.",
-    "custodians": [{"name": "The clinics", "user": "custodian"}, {"name": "The council", "user": "partner"}],
-    "tables": {
-        "visits": {
-            "source": VISITS,
-            "custodian": "The clinics",
-            "budget_of": "clinic-records",
-            "person": "patient",
-            "columns": {"patient": {"from": "Patient", **PERSON}, "day": {"from": "Day", "type": "date"}},
-            "opt_outs": {"source": {"kind": "csv", "path": "clinic-opt-outs.csv"}, "column": "who"},
-            "expectations": "any.json",
-        },
-        "homes": {
-            "source": {"kind": "csv", "path": "homes.csv"},
-            "custodian": "The council",
-            "person": "person",
-            "columns": {
+VISITS: dict[str, Any] = {"source": {"kind": "csv", "path": "linked-visits.csv"}, "expectations": "any.json"}
+COLUMNS: dict[str, Any] = {"patient": {"from": "Patient", **PERSON}, "day": {"from": "Day", "type": "date"}}
+CLINICS = {"name": "The clinics", "user": "custodian"}
+RECORDS = declared_dataset(
+    "clinic-records",
+    COLUMNS,
+    title="Records of the clinics",
+    description="One row per visit.",
+    custodians=[CLINICS],
+    privacy_unit={"column": "patient"},
+    opt_outs=list_of_opt_outs("clinic-opt-outs.csv"),
+    budget={"epsilon": 20, "delta": "1e-6"},
+    **VISITS,
+)
+LINKED = declared_dataset(
+    "linked-visits",
+    {"patient": PERSON, "day": "date", "district": "code districts"},
+    title="Visits by where people live",
+    description="One row per visit of somebody whom the council knows.",
+    custodians=[CLINICS, {"name": "The council", "user": "partner"}],
+    tables={
+        "visits": declared_table(
+            "visits",
+            COLUMNS,
+            custodian="The clinics",
+            budget_of="clinic-records",
+            opt_outs="clinic-opt-outs.csv",
+            **VISITS,
+        ),
+        "homes": declared_table(
+            "homes",
+            {
                 "person": {"from": "Person", **PERSON},
                 "district": {"from": "District", "type": "code", "codes": "districts"},
             },
-            "opt_outs": {"source": {"kind": "csv", "path": "council-opt-outs.csv"}, "column": "who"},
-            "expectations": "any.json",
-        },
+            custodian="The council",
+            opt_outs="council-opt-outs.csv",
+            expectations="any.json",
+        ),
     },
-    "steps": [{"step": "join", "of": "visits", "with": "homes", "columns": ["district"], "required": True}],
-    "columns": {
-        "patient": {"from": "patient", **PERSON},
-        "day": {"from": "day", "type": "date"},
-        "district": {"from": "district", "type": "code", "codes": "districts"},
-    },
-    "date_column": "day",
-    "privacy_unit": {"column": "patient", "per": "year"},
-    "expectations": "any.json",
-    "agreement": "visits-and-homes",
-    "budget": {"epsilon": 10, "delta": "1e-6"},
-}
+    steps=[{"step": "join", "of": "visits", "with": "homes", "columns": ["district"], "required": True}],
+    expectations="any.json",
+    agreement="visits-and-homes",
+)
 AGREEMENT: dict[str, Any] = {
     "id": "visits-and-homes",
     "version": 1,

@@ -18,6 +18,7 @@ from dp_stats.catalogue.linked.kinds import KEYS, ORDERED, Shape
 from dp_stats.catalogue.linked.steps import Step
 from dp_stats.catalogue.models import Dataset
 from dp_stats.secure.steps.apply import apply_steps
+from tests.builders import declared_dataset, declared_table
 
 Json = dict[str, Any]
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -30,34 +31,33 @@ FIRST = date(2024, 1, 1)
 DAYS = {"period_start": FIRST, "period_end": FIRST + timedelta(days=6)}
 IDENTIFIER = {"pattern": "[0-9]+"}
 PERSON = {"from": "Person", "type": "person", "identifier": IDENTIFIER}
-_TABLE = {
-    "source": {"kind": "csv", "path": "nowhere.csv"},
+_SHARED: dict[str, Any] = {
     "custodian": "The hospitals",
-    "opt_outs": None,
+    "source": {"kind": "csv", "path": "nowhere.csv"},
     "expectations": "x.json",
 }
 TABLES: dict[str, Json] = {
-    "stays": {
-        **_TABLE,
-        "person": "patient",
-        "columns": {
+    "stays": declared_table(
+        "stays",
+        {
             "patient": PERSON,
             "start": {"from": "Start", "type": "date"},
             "end": {"from": "End", "type": "date"},
             "ward": {"from": "Ward", "type": "text"},
             "cost": {"from": "Cost", "type": "number"},
         },
-    },
-    "homes": {
-        **_TABLE,
-        "person": "who",
-        "columns": {
+        **_SHARED,
+    ),
+    "homes": declared_table(
+        "homes",
+        {
             "who": PERSON,
             "since": {"from": "Since", "type": "date"},
             "area": {"from": "Area", "type": "text"},
             "rooms": {"from": "Rooms", "type": "number"},
         },
-    },
+        **_SHARED,
+    ),
 }
 TYPES = {"date": pa.date32(), "number": pa.decimal128(18, 6)}
 EVERYTHING: list[Json] = [
@@ -96,26 +96,25 @@ EVERYTHING: list[Json] = [
 """Every kind of step once."""
 
 
-def dataset(steps: Sequence[Json], *, tables: Mapping[str, Json] = TABLES, **fields: Any) -> Dataset:
+def dataset(
+    steps: Sequence[Json],
+    *,
+    tables: Mapping[str, Json] = TABLES,
+    columns: Mapping[str, Json] | None = None,
+    **fields: Any,
+) -> Dataset:
     """A dataset whose rows that count are days of stays, or whatever ``fields`` say."""
-    shape = next(iter(tables))
-    person = tables[shape]["person"]
-    return Dataset.model_validate(
-        {
-            "id": "stays",
-            "title": "Stays",
-            "description": "Days in hospital.",
-            "custodians": [{"name": "The hospitals"}],
-            "tables": dict(tables),
-            "steps": list(steps),
-            "columns": {"patient": {**PERSON, "from": person}, "day": {"from": "start", "type": "date"}},
-            "date_column": "day",
-            "privacy_unit": {"column": "patient"},
-            "expectations": "x.json",
-            "budget": {"epsilon": 1, "delta": "1e-6"},
-            **fields,
-        }
-    )
+    person = tables[next(iter(tables))]["person"]
+    columns = columns or {"patient": {**PERSON, "from": person}, "day": {"from": "start", "type": "date"}}
+    least: dict[str, Any] = {
+        "custodians": [{"name": "The hospitals"}],
+        "tables": dict(tables),
+        "steps": list(steps),
+        "privacy_unit": {"column": "patient"},
+        "expectations": "x.json",
+        "budget": {"epsilon": 1, "delta": "1e-6"},
+    }
+    return Dataset.model_validate(declared_dataset("stays", columns, **{**least, **fields}))
 
 
 def arrow(declared: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> pa.Table:

@@ -28,7 +28,7 @@ from dp_stats.secure.intake import read_report
 from dp_stats.secure.pull import Snapshot, mapping_of, pull
 from dp_stats.secure.staging import staging_folder
 from dp_stats.settings import Settings, load_settings
-from tests.builders import declared_release
+from tests.builders import declared_dataset, declared_release, declared_table
 
 PERSON = {"type": "person", "identifier": {"remove": " -", "case": "upper", "pattern": "P[0-9]+"}}
 STEPS: list[dict[str, Any]] = [
@@ -94,55 +94,43 @@ def stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Linked:
         (folder / name).mkdir(parents=True)
     monkeypatch.setenv("DP_STATS_CATALOGUE", str(folder))
 
-    def table(file: str, custodian: str, person: str, columns: dict[str, Any], opted_out: str) -> dict[str, Any]:
-        return {
-            "source": {"kind": "csv", "path": file},
-            "custodian": custodian,
-            "person": person,
-            "columns": columns,
-            "opt_outs": {"source": {"kind": "csv", "path": opted_out}, "column": "who"},
-            "expectations": "any.json",
-        }
-
-    declared = {
-        "id": "stays",
-        "title": "Stays in hospital",
-        "description": "One row per day in hospital.",
-        "custodians": [{"name": "The hospitals", "user": "hospitals"}, {"name": "The register"}],
-        "tables": {
-            "episodes": table(
-                "episodes.csv",
-                "The hospitals",
-                "patient",
+    declared = declared_dataset(
+        "stays",
+        {
+            "patient": PERSON,
+            "day": "date",
+            "trust": {"type": "code", "codes": "trusts", "unknown": True},
+            "age": {"type": "band", "codes": "ages", "unknown": True},
+            "admitted": "number",
+        },
+        title="Stays in hospital",
+        description="One row per day in hospital.",
+        custodians=[{"name": "The hospitals", "user": "hospitals"}, {"name": "The register"}],
+        tables={
+            "episodes": declared_table(
+                "episodes",
                 {
                     "patient": {"from": "PID", **PERSON},
                     "started": {"from": "Start", "type": "date"},
                     "ended": {"from": "End", "type": "date"},
                     "trust": {"from": "Trust", "type": "code", "codes": "trusts", "unknown": True},
                 },
-                "hospitals-opt-outs.csv",
+                custodian="The hospitals",
+                opt_outs="hospitals-opt-outs.csv",
+                expectations="any.json",
             ),
-            "people": table(
-                "people.csv",
-                "The register",
-                "person",
-                {"person": {"from": "id", **PERSON}, "born": {"from": "born", "type": "date"}},
-                "register-opt-outs.csv",
+            "people": declared_table(
+                "people",
+                {"person": {"from": "id", **PERSON}, "born": "date"},
+                custodian="The register",
+                opt_outs="register-opt-outs.csv",
+                expectations="any.json",
             ),
         },
-        "steps": STEPS,
-        "columns": {
-            "patient": {"from": "patient", **PERSON},
-            "day": {"from": "day", "type": "date"},
-            "trust": {"from": "trust", "type": "code", "codes": "trusts", "unknown": True},
-            "age": {"from": "age", "type": "band", "codes": "ages", "unknown": True},
-            "admitted": {"from": "admitted", "type": "number"},
-        },
-        "date_column": "day",
-        "privacy_unit": {"column": "patient", "per": "year"},
-        "expectations": "any.json",
-        "budget": {"epsilon": 40, "delta": "1e-6"},
-    }
+        steps=STEPS,
+        expectations="any.json",
+        budget={"epsilon": 40, "delta": "1e-6"},
+    )
     made = Linked(folder, load_settings(), declared)
     made.write("episodes.csv", EPISODES)
     made.write("people.csv", PEOPLE)

@@ -23,18 +23,13 @@ from numpy.typing import NDArray
 
 from dp_stats.catalogue.grid import Dimension, Grid, Level, bin_dimension, date_dimension, flat_level
 from dp_stats.catalogue.models import (
-    Budget,
-    Column,
     Contribution,
     Dataset,
     DimensionSpec,
     Late,
-    Person,
     PrivacyLoss,
-    PrivacyUnit,
     Release,
     ReleaseTexts,
-    Source,
     Statistic,
     Table,
 )
@@ -53,6 +48,7 @@ from dp_stats.secure.snapshots import keep
 from dp_stats.secure.staging import secure_folder
 from dp_stats.settings import load_settings
 from tests import engines
+from tests.builders import declared_dataset
 from tests.spark_cluster import JAVA
 
 Row = tuple[str | None, date | None, str | None, Any]
@@ -140,28 +136,16 @@ def small_grid(span: Period, *, unknown: bool, calendar: tuple[str, ...], edges:
 
 def small_dataset(*, block: BlockKind, record_id: bool) -> Dataset:
     """Persons with dates, areas and amounts."""
-    return Dataset(
-        id="tests",
-        title="Tests",
-        description="",
-        custodians=(Person(name="A custodian"),),
-        source=Source(kind="parquet", path="rows.parquet"),
-        columns={
-            name: Column.model_validate({"from": name, "type": kind, **({"codes": "areas"} if kind == "code" else {})})
-            for name, kind in (
-                ("person", "person"),
-                ("date", "date"),
-                ("area", "code"),
-                ("amount", "number"),
-                *([("record", "record")] if record_id else []),
-            )
-        },
-        record_id="record" if record_id else None,
-        date_column="date",
-        privacy_unit=PrivacyUnit(column="person", per=block),
-        opt_outs=None,
-        expectations="tests.json",
-        budget=Budget(rho=Fraction(1), no_approval_below=Fraction(1)),
+    columns = {"person": "person", "date": "date", "area": "code areas", "amount": "number"}
+    return Dataset.model_validate(
+        declared_dataset(
+            "tests",
+            columns | ({"record": "record"} if record_id else {}),
+            source={"kind": "parquet", "path": "rows.parquet"},
+            record_id="record" if record_id else None,
+            privacy_unit={"column": "person", "per": block},
+            budget={"rho": 1, "no_approval_below": 1},
+        )
     )
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from dp_stats import pipeline, rehearsal
+from dp_stats.catalogue import yaml
 from dp_stats.catalogue.models import Release
 from dp_stats.charts.drawing import Studio
 from dp_stats.charts.series import Group, Series
@@ -27,24 +28,18 @@ from dp_stats.run import ledger_if_any
 from dp_stats.settings import Settings, load_settings, shipped
 from dp_stats.texts.numbers import Figure
 from dp_stats.texts.words import Texts
+from tests.builders import declared_dataset
 from tests.deliveries import as_csv
 
-DATASET = """
-id: records
-title: Records
-description: One row per record.
-custodians: [{name: The agency}]
-source: {kind: csv, path: records.csv}
-columns:
-  patient: {from: Patient, type: person}
-  day: {from: Day, type: date}
-  group: {from: Group, type: code, codes: groups}
-date_column: day
-privacy_unit: {column: patient, per: year}
-opt_outs: null
-expectations: records.json
-budget: {rho: 1000}
-"""
+DATASET = declared_dataset(
+    "records",
+    {
+        "patient": {"from": "Patient", "type": "person"},
+        "day": {"from": "Day", "type": "date"},
+        "group": {"from": "Group", "type": "code", "codes": "groups"},
+    },
+    budget={"rho": 1000},
+)
 RELEASE = """
 id: figures
 title: Figures
@@ -68,7 +63,7 @@ def declare(folder: Path, *, names: list[str], old: str = "", new: str = "") -> 
     """A catalogue of one release over a list of two or more groups, with a few rows."""
     rows = [[f"c{i}", name] for i, name in enumerate(names)]
     contents = {
-        "datasets/records.yaml": DATASET,
+        "datasets/records.yaml": yaml.write(DATASET),
         "releases/figures.yaml": RELEASE.replace(old, new) if old else RELEASE,
         "codes/groups.csv": as_csv([["code", "name"], *rows]).decode(),
         "records.csv": as_csv(
