@@ -145,6 +145,7 @@ def _spread(asked: _Asked, scenario: Scenario) -> tuple[Floats, float | None] | 
         if statistic_of(release, target.statistic).kind == "count":
             variance = variance * given.whole(target.statistic, scenario.whole)
         variance = variance + correction_variance(grid, release, target, given.truncated_rows, given.truncated_persons)
+        variance = _beside_rows(asked, variance, scenario)
         deviation = _with_room(np.sqrt(variance), _room_of_persons(asked, scenario), np.inf)
         if derived is not None and derived.kind == "daily":
             return _of_days(asked, deviation)
@@ -209,6 +210,18 @@ def _room_of_persons(asked: _Asked, scenario: Scenario) -> float:
     if rows is None or (everybody and top) or not np.isfinite(given.variance(count)).all():
         return 0.0  # nobody knows how many rows a cell has
     return _missing(asked, count, rows, scenario) * (1.0 if scenario is UNLIKE else 0.5)
+
+
+def _beside_rows(asked: _Asked, variance: Floats, scenario: Scenario) -> Floats:
+    """The squared error of distinct persons beside rows in the best case, in which each row is of somebody else: the smaller of
+    both numbers is published then (``estimate.persons_beside_rows``), whose squared error is the mean of theirs."""
+    given, release, target = asked.given, asked.release, asked.target
+    rows = next((s.id for s in release.statistics if s.kind == "count" and s.id in given.structures), None)
+    if rows is None or not scenario.hopeful or statistic_of(release, target.statistic).kind != "persons":
+        return variance
+    count = replace(target, statistic=rows)
+    doubt = correction_variance(asked.grid, release, count, given.truncated_rows, given.truncated_persons)
+    return np.minimum(variance, (variance + given.variance(count) + doubt) / 2)
 
 
 def _with_room(deviation: Floats, room: float, most: float) -> Floats:
