@@ -275,6 +275,8 @@ def test_every_engine_reads_files_of_today_and_of_before(backend: Any, name: str
         assert found is not None
         assert found.schema().names == tuple(SCHEMA.names)
         assert [str(found.schema()[n]) for n in ("kept", "truncated", "marked")] == ["int32"] * 3
+        key = "binary" if engine.name == "pyspark" else "uuid"
+        assert [str(found.schema()[n]) for n in ("hash", MARK)] == [key] * 2
         wanted = [row for row in everything if blocks is None or row[1] in blocks]
         assert sorted(map(str, told(backend.to_pyarrow(found).to_pylist()))) == sorted(map(str, wanted))
     assert read(engine, [files[2]]) is read(engine, []) is None
