@@ -292,6 +292,21 @@ def test_a_hash_is_sixteen_bytes_to_every_engine_and_other_text_is_none(backend:
     assert "CAST" in ibis.to_sql(entries.short(Named(backend, "postgres"), text).name("key"), dialect="postgres")
 
 
+@pytest.mark.parametrize("columns", [("hash", MARK), ("hash",), (MARK,), ()])
+def test_hashes_are_fetched_as_text_from_engines_that_hold_bytes_and_from_others(
+    backend: Any, columns: tuple[str, ...]
+) -> None:
+    keys = pa.array([bytes.fromhex(HASHES[0]), None], pa.binary())
+    held = backend.create_table("held", pa.table({"kept": [1, 2], **dict.fromkeys(columns, keys)}))
+    there = backend.create_table("there", given(pa.table({"kept": [1, 2], **{n: [HASHES[0], None] for n in columns}})))
+    for table in (held, there):
+        found = entries.fetched(table)
+        assert found.column_names == ["kept", *columns]
+        for name in columns:
+            assert pa.types.is_string(found.schema.field(name).type)
+            assert [key and key.replace("-", "").lower() for key in found[name].to_pylist()] == [HASHES[0], None]
+
+
 def test_what_reads_for_another_engine_fetches_nothing_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
