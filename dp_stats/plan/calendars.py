@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import date
 from functools import lru_cache
+from itertools import combinations
 
 from dp_stats.catalogue.calendar import TIME_LEVELS, Calendar
 from dp_stats.catalogue.grid import Dimension, Grid, date_dimension
@@ -59,11 +60,13 @@ def canonical_period(release: Release) -> Period:
 
 @lru_cache(maxsize=64)
 def _most_different(kind: PeriodKind, calendar: Calendar, levels: tuple[PartKind, ...]) -> Period:
-    def ways(period: Period) -> int:
-        """How many different partitions its levels and the whole are."""
-        return len({(period.start,), *(tuple(part.start for part in calendar.parts(period, x)) for x in levels)})
+    def differences(period: Period) -> tuple[int, int]:
+        """How many different partitions its levels and the whole are, and how many pairs of them cross: neither is finer."""
+        found = {frozenset({period.start})}
+        found |= {frozenset(part.start for part in calendar.parts(period, level)) for level in levels}
+        return len(found), sum(not (one <= other or other <= one) for one, other in combinations(found, 2))
 
-    return max(_periods(kind, calendar), key=lambda period: (ways(period), period.end - period.start))
+    return max(_periods(kind, calendar), key=lambda period: (*differences(period), period.end - period.start))
 
 
 def require_one_strategy(release: Release) -> None:

@@ -237,6 +237,12 @@ def test_every_measured_level_of_an_edition_is_one_of_its_own_calendar() -> None
 @example(
     kind="week", levels={"year", "financial-year"}, calendar=ISO, days=[date(2024, 2, 1), date(2025, 1, 1)]
 )  # no week crosses both
+@example(  # a month of which no day lies in a whole week that begins in another month's financial year
+    kind="month",
+    levels={"week", "financial-year"},
+    calendar=Calendar(week_starts="sunday", financial_year_starts="12-02"),
+    days=[date(2001, 1, 1), date(2002, 1, 1)],
+)
 def test_every_period_of_a_release_can_be_planned_or_none(
     kind: PeriodKind, levels: set[PartKind], calendar: Calendar, days: list[date]
 ) -> None:
