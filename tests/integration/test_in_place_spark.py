@@ -22,7 +22,7 @@ from dp_stats.catalogue.models import Source
 from dp_stats.cli.main import app
 from dp_stats.errors import SourceError
 from dp_stats.secure.in_place import tables
-from dp_stats.secure.in_place.cluster import open_cluster
+from dp_stats.secure.in_place.cluster import delete, open_cluster
 from dp_stats.secure.in_place.spark import SparkSession
 from dp_stats.secure.intake import IntakeReport
 from dp_stats.settings import load_settings
@@ -125,6 +125,7 @@ def test_the_same_is_counted_and_no_row_comes_to_the_driver(
         found.extend(f"before {step}: {path}" for folder in places for path in with_rows(folder))
 
     fetched = what_is_fetched(monkeypatch)
+    delete(lake.source, str(lake.work / "nothing"))  # its way to the storage has other rights than the session's
     _, closing = open_cluster(lake.source, "the lake", settings=clinic.settings)
     with closing:
         done = pipeline.run_edition(FIRST, settings=clinic.settings, progress=look)

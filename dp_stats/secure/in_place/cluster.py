@@ -116,6 +116,9 @@ def open_cluster(source: Source, place: str, *, settings: Settings) -> tuple[Any
         builder = builder.config(key, value)
     failure = ""
     try:
+        SparkContext._ensure_initialized()
+        java: Any = SparkContext._jvm
+        java.org.apache.hadoop.fs.FileSystem.closeAll()  # one that is kept from before would make folders that others may read
         session = builder.getOrCreate()
         closing.callback(session.stop)
         return session, closing
@@ -146,9 +149,11 @@ def delete(source: Source, folder: str) -> None:
         configured.set(key, value)
     hadoop = java.org.apache.spark.deploy.SparkHadoopUtil.get().newConfiguration(configured._jconf)
     path = java.org.apache.hadoop.fs.Path(folder)
-    storage = path.getFileSystem(hadoop)
+    storage = java.org.apache.hadoop.fs.FileSystem.newInstance(path.toUri(), hadoop)
     storage.delete(path, True)
-    if storage.exists(path):
+    left = storage.exists(path)
+    storage.close()
+    if left:
         raise SourceError(
             f"{folder} could not be deleted. Give this user the right to, then run dp-stats work-tables --drop."
         )
