@@ -7,6 +7,7 @@ import hmac
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
@@ -22,6 +23,7 @@ from dp_stats.ledger import Ledger
 from dp_stats.secure import register as registering
 from dp_stats.secure.bound import Bounded
 from dp_stats.secure.entries import AMOUNTS, MARK, SCHEMA
+from dp_stats.secure.late import Views
 from dp_stats.secure.register import Register
 from dp_stats.secure.rows import Rows
 from dp_stats.secure.secret import keyed_digest
@@ -29,6 +31,8 @@ from dp_stats.secure.secret import keyed_digest
 KEY = b"secret of this installation"
 BEFORE, ACROSS, AFTER = "2021-W12", "2021-W13", "2021-W14"
 """Weeks of March, of both March and April, and of April 2021: blocks are months."""
+
+FIRST_DAY = date(2021, 3, 1)
 
 Contributions = Mapping[tuple[str, str], tuple[int, int, int, int]]
 """Person and block → rows found, and of them dropped, counted as truncated, and marked."""
@@ -294,6 +298,127 @@ def test_of_late_rows_only_those_that_are_kept_use_an_allowance() -> None:
     kept = registering._kept_only(ibis.memtable(table)).to_pyarrow()
     assert kept.schema == table.schema
     assert kept.to_pydict() == table.to_pydict() | {"truncated": [0, 0], "marked": [0, 0]}
+
+
+Days = Mapping[tuple[str, str], Iterable[int]]
+"""Person and block → the days of her rows, from 1 March on."""
+
+
+class LateEdition:
+    """An edition that counts late rows, with what it was given to bound: rows, and what was left to persons."""
+
+    def __init__(self, one: Edition, backend: ibis.BaseBackend) -> None:
+        self.one, self.backend = one, backend
+        self.looked: list[tuple[list[tuple[str, str, int]], dict[tuple[str, str], tuple[int, int, int]]]] = []
+
+    def enter(self, own: Days, late: Days | None = None) -> tuple[list[int], list[int] | None]:
+        """The days of the edition's own rows that are kept, and of late ones."""
+        views = Views(self._rows(own), None if late is None else self._rows(late))
+        kept, more = self.one.register.enter_late(self.backend, views, self._bounded)
+        return self._kept(kept), None if more is None else self._kept(more)
+
+    def _rows(self, given: Days) -> Rows:
+        blocks = self.one.plan.blocks
+        found = [
+            (person, blocks.index(block), FIRST_DAY + timedelta(at))
+            for (person, block), days in given.items()
+            for at in days
+        ]
+        persons, at, days = zip(*found, strict=True) if found else [()] * 3
+        table = pa.table(
+            {
+                "person": pa.array(persons, pa.string()),
+                "block": pa.array(at, pa.int32()),
+                "day": pa.array(days, pa.date32()),
+            }
+        )
+        return Rows(ibis.memtable(table), {}, {}, blocks)
+
+    def _bounded(self, rows: Rows, allowances: ibis.Table | None) -> Bounded:
+        """The first days count; of others those that are left to a person as truncated, and the first stands for her."""
+        blocks = self.one.plan.blocks
+        left = {} if allowances is None else left_of(self.backend, allowances, blocks)
+        found = sorted(
+            (row["person"], row["block"], row["day"])
+            for row in self.backend.to_pyarrow(rows.table.select("person", "block", "day")).to_pylist()
+        )
+        self.looked.append(([(person, blocks[at], (day - FIRST_DAY).days) for person, at, day in found], left))
+        seen: Counter[tuple[str, int]] = Counter()
+        flags = []
+        for person, at, day in found:
+            most, truncated, marked = left.get((person, blocks[at]), (3, 4, 1))
+            number = seen[person, at]
+            seen[person, at] += 1
+            lost = number - most
+            flags.append((person, at, day, lost < 0, 0 <= lost < truncated, 0 <= lost < marked))
+        names = ("person", "block", "day", "kept", "truncation_counted", "truncation_marked")
+        kinds = (pa.string(), pa.int32(), pa.date32(), pa.bool_(), pa.bool_(), pa.bool_())
+        columns = zip(*flags, strict=True) if flags else [()] * 6
+        return Bounded(rows, ibis.memtable(pa.table(dict(zip(names, map(pa.array, columns, kinds), strict=True)))))
+
+    def _kept(self, bounded: Bounded) -> list[int]:
+        rows = self.backend.to_pyarrow(bounded.candidates.filter("kept").select("day")).to_pylist()
+        return sorted((row["day"] - FIRST_DAY).days for row in rows)
+
+    @property
+    def registered(self) -> list[tuple[str, str, int, int, int]]:
+        """What the file says of persons, by name."""
+        names = {self.one.person(name): name for name in ("p1", "p2", "p3")}
+        rows = pq.read_table(self.one.file).to_pylist()
+        return sorted((names[h], *amounts) for h, *amounts, mark in (row.values() for row in rows) if mark is None)
+
+    @property
+    def remembered(self) -> Counter[str]:
+        """How many different rows the file remembers in each block."""
+        marks = [
+            (row["block"], row["seen"]) for row in pq.read_table(self.one.file).to_pylist() if row["seen"] is not None
+        ]
+        assert len({*marks}) == len(marks)
+        return Counter(block for block, _ in marks)
+
+
+def test_an_edition_counts_rows_that_none_has_looked_at_its_own_first_and_late_ones_within_what_is_left(
+    edition: Callable[[str], Edition], duck: ibis.BaseBackend
+) -> None:
+    first, second, third = (LateEdition(edition(week), duck) for week in ("2021-W10", BEFORE, ACROSS))
+    assert first.enter({("p1", MARCH): (0, 1), ("p2", MARCH): (2,)}) == ([0, 1, 2], None)
+    assert first.registered == [("p1", MARCH, 2, 0, 0), ("p2", MARCH, 1, 0, 0)]
+    assert first.remembered == {MARCH: 3}
+    # p1 has one row left, of its own period and one that was counted before; late ones find nothing left
+    own, late = {("p1", MARCH): (1, 20)}, {("p1", MARCH): (0, 5, 6), ("p2", MARCH): (2, 3), ("p3", MARCH): (4, 4)}
+    assert second.enter(own, late) == ([20], [3, 4, 4])
+    assert second.looked == [
+        ([("p1", MARCH, 20)], {}),
+        (
+            [("p1", MARCH, 5), ("p1", MARCH, 6), ("p2", MARCH, 3), ("p3", MARCH, 4), ("p3", MARCH, 4)],
+            {("p1", MARCH): (0, 4, 1)},
+        ),
+    ]
+    assert second.registered == [("p1", MARCH, 1, 0, 0), ("p2", MARCH, 1, 0, 0), ("p3", MARCH, 2, 0, 0)]
+    assert second.remembered == {MARCH: 6}, (
+        "what is dropped once is not late, and what is left to nobody is told of nobody"
+    )
+    # what either has looked at is looked at by nobody again, equal rows as often as they are there
+    assert third.enter({("p3", MARCH): (4, 4, 4, 30), ("p1", APRIL): (31,)}, {("p1", MARCH): (0, 5, 6, 7)}) == (
+        [4, 31],
+        [],
+    )
+    assert [looked for looked, _ in third.looked] == [
+        [("p1", APRIL, 31), ("p3", MARCH, 4), ("p3", MARCH, 30)],
+        [("p1", MARCH, 7)],
+    ]
+    assert third.looked[0][1] == {("p3", MARCH): (1, 4, 1)}
+    assert third.registered == [("p1", MARCH, 0, 0, 0), ("p1", APRIL, 1, 0, 0), ("p3", MARCH, 1, 1, 1)]
+
+
+def test_late_rows_of_the_first_edition_are_within_what_its_own_rows_leave(
+    edition: Callable[[str], Edition], duck: ibis.BaseBackend
+) -> None:
+    one = LateEdition(edition(BEFORE), duck)
+    assert one.enter({("p1", MARCH): (20, 21)}, {("p1", MARCH): (1, 2)}) == ([20, 21], [1])
+    assert one.looked[1] == ([("p1", MARCH, 1), ("p1", MARCH, 2)], {("p1", MARCH): (1, 4, 1)})
+    assert one.registered == [("p1", MARCH, 3, 0, 0)]
+    assert one.remembered == {MARCH: 4}
 
 
 WEEKS_OF_MARCH = ("2021-W09", "2021-W10", "2021-W11", "2021-W12")
