@@ -35,7 +35,7 @@ from dp_stats.editions import privacy_record
 from dp_stats.editions.columns import BackSeriesRow, ChartRow, LabelRow, MeasurementRow, TableRow
 from dp_stats.editions.edition import Edition
 from dp_stats.editions.facts import BREAK, EARLY, MARKS
-from dp_stats.editions.origin import REVISION_KINDS, RevisionKind
+from dp_stats.editions.origin import RevisionKind
 from dp_stats.editions.revisions import Correction, EditionStatus, Retraction
 from dp_stats.estimate.combine_form import NOT_OF_THE_PLAN, CombineFile
 from dp_stats.outlets.budgets import BlockRecord
@@ -57,6 +57,23 @@ from dp_stats.secure.entries import MEANINGS, SCHEMA
 from dp_stats.texts.words import Texts
 from dp_stats.transparency.leaves import ChargeLeaf, EditionLeaf, LostLeaf, PublishedHead
 from dp_stats.transparency.proofs import EditionProof
+
+REVISION_KINDS: Mapping[RevisionKind, tuple[str, str]] = {
+    "first": ("Nothing: there was no revision before.", "a charge"),
+    "late": ("Records that arrived later are added: those that the editions in `adds` have measured.", "none"),
+    "format": ("Names, texts or layout; no value changes.", "none"),
+    "sources": (
+        "An earlier edition was corrected that tables across editions of the newest one are made from.",
+        "none",
+    ),
+    "method": (
+        "Values are estimated by another version of the method (`provenance.estimator`, absent for the first).",
+        "none",
+    ),
+    "correction": ("The records were read and measured again.", "a new charge"),
+    "unscheduled": ("As with `correction`, which earlier versions called so.", "a new charge"),
+}
+"""What is other in a revision of each kind, and what it costs; for the manual."""
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field
@@ -11,23 +10,6 @@ from dp_stats.editions.across_facts import Facts
 
 RevisionStatus = Literal["provisional", "final", "superseded", "retracted"]
 RevisionKind = Literal["first", "correction", "late", "format", "method", "sources", "unscheduled"]
-
-REVISION_KINDS: Mapping[RevisionKind, tuple[str, str]] = {
-    "first": ("Nothing: there was no revision before.", "a charge"),
-    "late": ("Records that arrived later are added: those that the editions in `adds` have measured.", "none"),
-    "format": ("Names, texts or layout; no value changes.", "none"),
-    "sources": (
-        "An earlier edition was corrected that tables across editions of the newest one are made from.",
-        "none",
-    ),
-    "method": (
-        "Values are estimated by another version of the method (`provenance.estimator`, absent for the first).",
-        "none",
-    ),
-    "correction": ("The records were read and measured again.", "a new charge"),
-    "unscheduled": ("As with `correction`, which earlier versions called so.", "a new charge"),
-}
-"""What is other in a revision of each kind, and what it costs; for the manual."""
 
 
 class RevisionFacts(Facts):
